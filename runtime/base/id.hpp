@@ -1,0 +1,41 @@
+// Identifiers: UUIDs of the kinds the API uses, hashes, random tokens, hex and base64url.
+#pragma once
+
+#include "runtime/base/error.hpp"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace behalf {
+
+std::string uuid4(); // random (RFC 9562 5.4)
+std::string uuid6(); // time-sortable as text: checkpoints
+std::string uuid7(); // time-sortable: threads, runs
+std::string uuid5(std::string_view space, std::string_view name); // `space` is a UUID text
+
+/// Lower-case dashed form of a UUID given with or without dashes, in any case.
+/// Error: invalid_argument `Invalid <what> ID: must be a UUID`.
+result<std::string> parse_uuid(std::string_view text, std::string_view what);
+
+/// `bytes` random bytes from the system's generator, in lower-case hex.
+std::string random_hex(std::size_t bytes);
+
+std::array<unsigned char, 32> sha256(std::string_view data);
+std::string to_hex(std::string_view bytes);
+std::string sha256_hex(std::string_view data);
+
+/// The first 16 bytes of SHA-256 as a UUID-shaped or 32-character hexadecimal text.
+std::string hash_uuid(std::string_view data);
+std::string hash_hex32(std::string_view data);
+
+/// Base64url without padding (RFC 4648 5). Decoding refuses padding and stray bits.
+std::string base64url(std::string_view bytes);
+result<std::string> base64url_decode(std::string_view text);
+
+/// Base64 with padding (RFC 4648 4).
+std::string base64(std::string_view bytes);
+result<std::string> base64_decode(std::string_view text);
+
+} // namespace behalf

@@ -1,0 +1,43 @@
+// The log: one line per event, a name and fields. Only log.cpp knows spdlog.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace behalf::log {
+
+/// A named value. There is no constructor for a secret, and none may be added.
+struct field {
+  std::string_view key;
+  std::variant<std::string_view, int64_t, bool, double> value;
+
+  field(std::string_view k, std::string_view v) : key(k), value(v) {}
+  field(std::string_view k, const std::string& v) : key(k), value(std::string_view{v}) {}
+  field(std::string_view k, const char* v) : key(k), value(std::string_view{v}) {}
+  field(std::string_view k, bool v) : key(k), value(v) {}
+  field(std::string_view k, double v) : key(k), value(v) {}
+  template <class Int>
+  requires std::is_integral_v<Int> field(std::string_view k, Int v)
+    : key(k), value(static_cast<int64_t>(v)) {}
+};
+
+using fields = std::initializer_list<field>;
+
+enum class format : uint8_t { text, json };
+
+/// Call once, before the first thread starts. `level`: debug, info, warning, error, off.
+/// Lines go to standard error, or are appended to `file`.
+void configure(std::string_view level, format as = format::text, const std::string& file = {});
+
+/// True when debug lines are written: guards work that only a debug line needs.
+bool debug_on();
+
+void debug(std::string_view event, fields = {});
+void info(std::string_view event, fields = {});
+void warning(std::string_view event, fields = {});
+void error(std::string_view event, fields = {});
+
+} // namespace behalf::log
