@@ -1,0 +1,92 @@
+// What every actor needs of CAF: errors across it, asking with an end, containing what goes wrong.
+#pragma once
+
+#include "runtime/base/error.hpp"
+#include "runtime/base/time.hpp"
+
+#include <caf/actor_clock.hpp>
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/error.hpp>
+#include <caf/make_message.hpp>
+#include <caf/message_view.hpp>
+#include <caf/result.hpp>
+#include <caf/scheduled_actor.hpp>
+#include <caf/sec.hpp>
+
+#include <chrono>
+#include <exception>
+
+CAF_ERROR_CODE_ENUM(behalf::errc, "behalf")
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::error)
+
+namespace behalf {
+
+/// Our error, as CAF carries it between actors.
+inline caf::error to_caf(error e) {
+  auto code = e.code;
+  return caf::make_error(code, std::move(e));
+}
+
+/// CAF's error, as the rest of the program knows it. CAF's own codes never reach a client.
+inline error from_caf(const caf::error& e) {
+  if (e.category() == caf::atom("behalf")) {
+    const auto& context = e.context();
+    if (context.match_elements<error>())
+      return context.get_as<error>(0);
+    return {static_cast<errc>(e.code()), {}};
+  }
+  if (e == caf::sec::request_timeout)
+    return {errc::timeout, "the request ran out of time"};
+  return {errc::internal, "an internal component failed"};
+}
+
+/// Lets a message handler answer with a plain result.
+template <class T>
+caf::result<T> reply(result<T> r) {
+  if (r.has_value())
+    return std::move(*r);
+  return to_caf(std::move(r).error());
+}
+
+/// Completes a promise with a plain result.
+template <class Promise, class T>
+void deliver(Promise& promise, result<T> r) {
+  if (r.has_value())
+    promise.deliver(std::move(*r));
+  else
+    promise.deliver(to_caf(std::move(r).error()));
+}
+
+/// Asks another actor, giving up at a deadline. Both outcomes are always handled: without the
+/// second handler an error would kill the asker.
+template <class Self, class Handle, class Message, class OnValue, class OnError>
+void ask(Self* self, const Handle& to, deadline by, Message m, OnValue on_value, OnError on_error) {
+  self->request(to, by - self->clock().now(), std::move(m))
+    .then(std::move(on_value),
+          [on_error = std::move(on_error)](caf::error& e) mutable { on_error(from_caf(e)); });
+}
+
+/// Asks one of the core actors, whose death ends the process, or one the asker monitors. There
+/// is no timer here: the deadline of the whole exchange (one Asio timer, armed by its session)
+/// bounds the wait, and a timer per hop would wake CAF's clock thread on every message.
+template <class Self, class Handle, class Message, class OnValue, class OnError>
+void ask_core(Self* self, const Handle& to, Message m, OnValue on_value, OnError on_error) {
+  self->request(to, caf::infinite, std::move(m))
+    .then(std::move(on_value),
+          [on_error = std::move(on_error)](caf::error& e) mutable { on_error(from_caf(e)); });
+}
+
+/// First line of every behavior. Without it CAF prints exception texts and stray messages,
+/// secrets included, to stderr.
+template <class Self>
+void contain(Self* self) {
+  self->set_exception_handler([](std::exception_ptr&) -> caf::error {
+    return to_caf(fail(errc::internal, "a handler threw"));
+  });
+  self->set_default_handler(
+    [](caf::scheduled_actor*, caf::message_view&) -> caf::result<caf::message> {
+      return to_caf(fail(errc::internal, "an actor received a message it does not know"));
+    });
+}
+
+} // namespace behalf
