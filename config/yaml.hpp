@@ -1,0 +1,81 @@
+// A strict reader over yaml-cpp: every key must be asked for, every fault names file, line and key.
+#pragma once
+
+#include "runtime/base/json.hpp"
+
+#include <yaml-cpp/yaml.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace behalf {
+
+/// One fault of a configuration, for people: `behalf.yaml:12: server.prot: unknown key …`.
+struct config_problem {
+  std::string where; // file:line, or the environment variable's name
+  std::string key;   // dotted path
+  std::string message;
+  std::string text() const { return where + ": " + (key.empty() ? "" : key + ": ") + message; }
+};
+
+/// A mapping of the file. Take fields out by name; what is left over when `finish` is called is
+/// an unknown key. Faults are collected, not thrown, so that one run shows all of them.
+class yaml_section {
+public:
+  using problems = std::vector<config_problem>;
+
+  yaml_section(YAML::Node node, std::string path, std::string file, problems& faults);
+
+  bool has(std::string_view key);
+  void text(std::string_view key, std::string& out);
+  void one_of(std::string_view key, std::string& out, const std::vector<std::string>& choices);
+  void flag(std::string_view key, bool& out);
+  void integer(std::string_view key, int64_t& out, int64_t low, int64_t high);
+  template <class Int>
+  void number(std::string_view key, Int& out, int64_t low, int64_t high) {
+    auto n = static_cast<int64_t>(out);
+    integer(key, n, low, high);
+    out = static_cast<Int>(n);
+  }
+  void decimal(std::string_view key, double& out, double low, double high);
+
+  /// `30s`, `250ms`, `15m`, `2h`, or a bare number of seconds.
+  void duration(std::string_view key, std::chrono::milliseconds& out);
+  void texts(std::string_view key, std::vector<std::string>& out);
+
+  /// Any YAML as JSON: scalars become numbers and booleans where they look like them.
+  std::optional<json::value> any(std::string_view key);
+
+  /// Kind of the value: 's'calar, 'm'apping, 'l'ist, or 0 when absent.
+  char kind(std::string_view key);
+  std::optional<yaml_section> section(std::string_view key);
+  std::vector<yaml_section> sections(std::string_view key); // a list of mappings
+  std::vector<std::string> keys();                          // names in file order, all taken
+
+  void require(std::string_view key);
+  void fault(std::string_view key, std::string message);
+
+  /// Reports every key nobody asked for, with the nearest known name.
+  void finish();
+
+  const std::string& path() const { return path_; }
+
+private:
+  YAML::Node take(std::string_view key);
+  std::string where(const YAML::Node& node) const;
+  std::string full(std::string_view key) const;
+
+  YAML::Node node_;
+  std::string path_, file_;
+  problems* faults_;
+  std::vector<std::string> asked_;
+};
+
+json::value yaml_to_json(const YAML::Node& node);
+
+} // namespace behalf
