@@ -1,0 +1,87 @@
+// One request and the one place to answer it.
+#pragma once
+
+#include "runtime/base/wiped.hpp"
+#include "runtime/http/request.hpp"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace behalf {
+
+using secret_headers = std::vector<std::pair<std::string, wiped_string>>;
+
+/// A request waiting for its answer. Everything may be called from any thread. Answer once,
+/// either whole (`respond`) or in parts (`begin_stream`, `write`…, `finish`); what comes after
+/// that, or after the client went away, is ignored. Letting go of the last reference without an
+/// answer answers 500; letting go in the middle of a stream cuts the connection, so that the
+/// client can tell it from an end.
+/// Callbacks run on an I/O thread and must not block: send a message and return. Each runs at
+/// most once, and is destroyed when the exchange ends.
+class exchange {
+public:
+  exchange(http_request req, secret_headers secrets);
+  exchange(const exchange&) = delete;
+  exchange& operator=(const exchange&) = delete;
+  virtual ~exchange();
+
+  const http_request& req() const { return req_; }
+
+  /// True while the field (see `secret_header`; any case) was sent and is not yet taken.
+  bool has_header(std::string_view name) const;
+  /// Moves the value of such a field out: the exchange keeps no copy. Empty when it was not
+  /// sent or is taken already. Several Cookie fields come joined by "; ".
+  wiped_string take_header(std::string_view name);
+
+  /// The whole answer. Content-Length, Date, Connection, X-Request-Id and the CORS fields are
+  /// added; an empty `content_type` sends none. Fields with line breaks are left out.
+  virtual void respond(unsigned status, header_list headers, std::string body,
+                       std::string content_type = "application/json") = 0;
+
+  /// Begins an answer whose length is not known yet: chunked, or up to the end of the connection
+  /// for HTTP/1.0. The head leaves at once. The deadline still counts: see `clear_deadline`.
+  virtual void begin_stream(unsigned status, header_list headers) = 0;
+  /// Sends a part. `written` (may be empty) runs when the socket has accepted it, or when the
+  /// client is gone: check `gone()`. Write the next part only then; parts queue otherwise.
+  virtual void write(std::string chunk, std::function<void()> written) = 0;
+  /// Ends the stream after the parts written so far.
+  virtual void finish() = 0;
+
+  /// True once nobody waits for the answer: the client left, or the deadline was answered 504.
+  virtual bool gone() const = 0;
+  /// Asks to be told when the client leaves; at once if it has left. Watching the socket costs
+  /// a system call or two, so it begins here and not before. A client that closes its sending
+  /// side counts as gone.
+  virtual void on_gone(std::function<void()> call) = 0;
+
+  /// Asks to be told when the deadline passes with the answer still missing (or the stream not
+  /// finished). Whoever asks then has `server_options::deadline_grace` to answer. Without a
+  /// callback the client gets 504, or the end of its connection if a stream had begun.
+  virtual void on_deadline(std::function<void()> call) = 0;
+  /// For streams that live as long as their client.
+  virtual void clear_deadline() = 0;
+  /// Moves the deadline to now + `more`, never to an earlier time than it was.
+  virtual void extend_deadline(std::chrono::milliseconds more) = 0;
+
+private:
+  http_request req_;
+  mutable std::mutex guard_;
+  secret_headers secrets_;
+};
+
+using exchange_ptr = std::shared_ptr<exchange>;
+
+/// {"detail": "<sentence>"}: the one shape of an error's body.
+std::string error_body(std::string_view detail);
+
+/// Answers with the error's status, sentence and headers. 500 hides its sentence from the
+/// client ("Internal Server Error").
+void respond_error(exchange& to, const error& why);
+
+} // namespace behalf

@@ -1,0 +1,66 @@
+// One HTTP request as everything above the socket sees it.
+#pragma once
+
+#include "runtime/base/outbound.hpp"
+#include "runtime/base/time.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace behalf {
+
+/// The methods routes are written for. `other` is everything else.
+enum class verb : uint8_t { get, head, post, put, patch, del, options, other };
+
+/// "GET", "DELETE", …; "OTHER" for `other`.
+std::string_view to_string(verb v);
+verb to_verb(std::string_view method);
+
+/// Decoded query parameters in the order sent; a name may come several times.
+class query_params {
+public:
+  using list = std::vector<std::pair<std::string, std::string>>;
+
+  query_params() = default;
+  explicit query_params(list pairs) : pairs_(std::move(pairs)) {}
+
+  /// The first value of that name, or nullptr.
+  const std::string* find(std::string_view name) const;
+  /// Every value of that name, in order.
+  std::vector<std::string> all(std::string_view name) const;
+
+  const list& pairs() const { return pairs_; }
+  bool empty() const { return pairs_.empty(); }
+
+private:
+  list pairs_;
+};
+
+/// What a client sent. Credentials are not in here: the fields of `secret_header` are kept apart
+/// and handed out once, by exchange::take_header.
+struct http_request {
+  verb method = verb::get;       // HEAD stays HEAD; the router treats it as GET
+  std::string method_name;       // as sent
+  std::string target;            // as sent, still percent-encoded, with its query
+  std::vector<std::string> path; // decoded segments: "/a/b" is {a, b}, "/" is {}, "/a/" is {a, ""}
+  query_params query;
+  header_list headers;        // names in lower case; read with find_header
+  std::string body;           // whole, chunks joined
+  std::string request_id;     // X-Request-Id as sent if it is fit to log, else a new UUID
+  std::string remote_address; // "192.0.2.7"; the peer of the socket, never a header
+  bool secure = false;        // arrived over TLS
+  deadline by{};              // when the answer is due
+};
+
+/// True for fields that carry credentials: Authorization, Proxy-Authorization, Cookie and
+/// X-Api-Key. `name` in lower case.
+bool secret_header(std::string_view name);
+
+/// `public_url` without its trailing slash, or, when that is empty, scheme and host as the client
+/// addressed us ("http://127.0.0.1:2024"): what an absolute Location begins with.
+std::string base_url(const http_request& req, std::string_view public_url);
+
+} // namespace behalf
