@@ -1,0 +1,56 @@
+#include "runtime/http/exchange.hpp"
+
+#include "runtime/base/json.hpp"
+
+#include <algorithm>
+
+namespace behalf {
+namespace {
+
+bool same_name(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+    return (x >= 'A' && x <= 'Z' ? x + 32 : x) == (y >= 'A' && y <= 'Z' ? y + 32 : y);
+  });
+}
+
+} // namespace
+
+exchange::exchange(http_request req, secret_headers secrets)
+  : req_(std::move(req)), secrets_(std::move(secrets)) {}
+
+exchange::~exchange() = default;
+
+bool exchange::has_header(std::string_view name) const {
+  std::lock_guard lock{guard_};
+  return std::any_of(secrets_.begin(), secrets_.end(),
+                     [&](const auto& field) { return same_name(field.first, name); });
+}
+
+wiped_string exchange::take_header(std::string_view name) {
+  std::lock_guard lock{guard_};
+  wiped_string taken;
+  for (auto field = secrets_.begin(); field != secrets_.end();) {
+    if (!same_name(field->first, name)) {
+      ++field;
+      continue;
+    }
+    if (taken.empty())
+      taken = std::move(field->second);
+    else
+      taken.append("; ").append(field->second.view());
+    field = secrets_.erase(field);
+  }
+  return taken;
+}
+
+std::string error_body(std::string_view detail) {
+  return dump(json::object{{"detail", detail}});
+}
+
+void respond_error(exchange& to, const error& why) {
+  const bool ours = why.code == errc::internal;
+  to.respond(http_status(why.code), why.headers,
+             error_body(ours ? std::string_view{"Internal Server Error"} : why.message));
+}
+
+} // namespace behalf
