@@ -1,0 +1,43 @@
+// What the outbound door needs of a credential: write it into the request, take it out of the
+// reply. The implementation lives where secrets live; the client never sees the bytes as text.
+#pragma once
+
+#include "runtime/base/wiped.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace behalf {
+
+/// Takes one credential out of one stream of bytes. A reply has one for its body.
+class reply_scrubber {
+public:
+  virtual ~reply_scrubber() = default;
+
+  /// Appends `bytes` to `out` with every form of the credential replaced by "[redacted]". What
+  /// may be the beginning of one is held back for the next call.
+  virtual void feed(std::string_view bytes, std::string& out) = 0;
+
+  /// The stream has ended: appends what was held back.
+  virtual void finish(std::string& out) = 0;
+};
+
+/// One redeemed credential. Must be safe to use from any thread; the client drops it as soon as
+/// the reply has been read.
+class credential_writer {
+public:
+  virtual ~credential_writer() = default;
+
+  /// Appends whole header lines, each `Name: value\r\n`. The client refuses a blank line, control
+  /// bytes, and the headers that frame a message.
+  virtual void write_head(wiped_string& head) const = 0;
+
+  /// Appends to the request target ("?key=…" or "&key=…"); `target` holds it, query included.
+  virtual void write_target(wiped_string& target) const { (void)target; }
+
+  /// A scrubber of its own for each stream (the body; each header value).
+  virtual std::unique_ptr<reply_scrubber> scrubber() const = 0;
+};
+
+} // namespace behalf
