@@ -1,0 +1,71 @@
+// What is kept: one record type for everything durable, its kinds and its keys.
+#pragma once
+
+#include "runtime/base/json.hpp"
+#include "runtime/base/time.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace behalf {
+
+enum class kind : uint8_t { assistant, thread, run, checkpoint, item };
+
+inline constexpr std::array all_kinds{kind::assistant, kind::thread, kind::run, kind::checkpoint,
+                                      kind::item};
+
+/// "assistant", "thread", …: for messages and table names.
+std::string_view kind_text(kind k);
+
+/// What names one record within the whole storage. Assistants, threads and runs need tenant and
+/// id; a checkpoint also its thread (`parent`) and `ns`; an item its namespace (`parent`).
+struct record_key {
+  kind type = kind::thread;
+  std::string tenant, id;
+  std::string parent = {};
+  std::string ns = {};
+};
+
+/// When a thread or item ends by itself. An expired record is not found by any read; `sweep`
+/// frees its space later. A busy thread does not expire.
+struct expiry {
+  time_point at;
+  std::chrono::milliseconds ttl{0}; // what a refresh adds to the time of the refresh
+  bool keep_latest = false; // threads: only the checkpoints before the latest go, nothing hides
+};
+
+/// One durable thing. Which fields a kind keeps is said beside them; the others are not stored.
+struct record {
+  kind type = kind::thread;
+  std::string tenant;
+  std::string id;        // assistant, thread, run or checkpoint id (UUID text); an item's key
+  std::string parent;    // run, checkpoint: thread id. item: encode_namespace(labels)
+  std::string status;    // thread: idle, busy, interrupted, error; run: pending, running, …
+  json::object metadata; // assistant, thread, run, checkpoint. Searched by containment
+  json::object doc;      // everything else; an item's value
+  int64_t revision = 0;  // set by the storage: 1 when created, one more with every put
+  time_point created_at{}, updated_at{};
+  time_point state_updated_at{}; // thread
+  std::string name;              // assistant
+  std::string graph_id;          // assistant
+  std::optional<expiry> expires; // thread, item
+  std::string ns;                // checkpoint: "" is the root graph
+  std::string parent_checkpoint; // checkpoint: the id it follows in the same ns; "" for the first
+  std::string run_id;            // checkpoint: the run that wrote it; "" for an update by hand
+  bool full = true;              // checkpoint: `doc` stands alone; else it adds to its parent's
+
+  record_key key() const { return {type, tenant, id, parent, ns}; }
+};
+
+/// A store namespace as text that sorts and matches by prefix: every label is ended by \x1f, so
+/// that ["a"] is a prefix of ["a","b"] and not of ["ab"]. An empty list gives "".
+/// Error: invalid_argument when a label is empty or contains \x1f or a NUL.
+result<std::string> encode_namespace(const std::vector<std::string>& labels);
+std::vector<std::string> decode_namespace(std::string_view encoded);
+
+} // namespace behalf

@@ -1,0 +1,103 @@
+// SQLite's C interface with lifetimes and errors: one connection, its prepared statements.
+#pragma once
+
+#include "runtime/base/error.hpp"
+#include "runtime/base/time.hpp"
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace behalf {
+
+class sqlite_connection;
+
+/// One use of a prepared statement: bind, step, read; reset when it ends. Positions of parameters
+/// count from 1, of columns from 0. Text bound is not copied: it must live until the use ends.
+class sqlite_statement {
+public:
+  sqlite_statement(sqlite_connection& db, sqlite3_stmt* prepared) : db_(&db), stmt_(prepared) {}
+  sqlite_statement(sqlite_statement&& other) noexcept : db_(other.db_), stmt_(other.stmt_) {
+    other.stmt_ = nullptr;
+  }
+  sqlite_statement& operator=(sqlite_statement&&) = delete;
+  ~sqlite_statement();
+
+  sqlite_statement& bind(int at, std::string_view text);
+  sqlite_statement& bind(int at, int64_t number);
+  sqlite_statement& bind_null(int at);
+  sqlite_statement& bind_blob(int at, std::string_view bytes);
+
+  /// True: there is a row to read. False: done.
+  result<bool> step();
+  /// For statements without rows.
+  result<void> run();
+  /// Ready to be bound and stepped again.
+  void reset();
+
+  int64_t number(int column) const { return sqlite3_column_int64(stmt_, column); }
+  bool is_null(int column) const { return sqlite3_column_type(stmt_, column) == SQLITE_NULL; }
+  /// Text or blob; valid until the next step.
+  std::string_view text(int column) const;
+
+private:
+  sqlite_connection* db_;
+  sqlite3_stmt* stmt_;
+};
+
+/// A connection to one file; for one thread at a time. Must not move while statements live.
+class sqlite_connection {
+public:
+  enum class access : uint8_t { read_write_create, read_only };
+
+  /// Opens with a busy timeout of 5 s, foreign keys on, no memory mapping, no trust in the schema.
+  /// A file that is created gets mode 0600. Errors: internal.
+  static result<std::unique_ptr<sqlite_connection>> open(const std::string& path, access how);
+
+  ~sqlite_connection();
+  sqlite_connection(const sqlite_connection&) = delete;
+  sqlite_connection& operator=(const sqlite_connection&) = delete;
+
+  /// Runs one or more statements that answer nothing of interest.
+  result<void> execute(const std::string& sql);
+
+  /// A prepared statement, from the cache when the same text was prepared before. At most one use
+  /// of the same text at a time.
+  result<sqlite_statement> prepare(std::string_view sql);
+
+  /// The first column of the first row as a number; 0 when there is no row.
+  result<int64_t> number(std::string_view sql);
+
+  /// Rows changed by the last statement.
+  int64_t changes() const { return sqlite3_changes64(db_); }
+  /// False once SQLite has rolled the transaction back by itself (disk full, I/O error).
+  bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
+  const std::string& path() const { return path_; }
+  sqlite3* native() { return db_; }
+
+  /// From now on statements still running at `by` end with errc::timeout.
+  void set_deadline(deadline by) { deadline_ = by; }
+
+  /// What a result code means here: the file, and why in words. Error codes: conflict for a
+  /// uniqueness violation, not_found for a foreign key, timeout, overloaded when locked by
+  /// another process, else internal.
+  error explain(int code) const;
+
+private:
+  sqlite_connection(std::string path, sqlite3* db) : path_(std::move(path)), db_(db) {}
+
+  std::string path_;
+  sqlite3* db_;
+  deadline deadline_ = deadline::max();
+  struct text_hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
+  };
+  std::unordered_map<std::string, sqlite3_stmt*, text_hash, std::equal_to<>> cache_;
+};
+
+} // namespace behalf

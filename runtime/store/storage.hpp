@@ -1,0 +1,112 @@
+// Where everything durable lives: reading, and writing in groups that one fsync makes durable.
+#pragma once
+
+#include "runtime/store/query.hpp"
+#include "runtime/store/records.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace behalf {
+
+/// What one unit of work changes: all of it or nothing. Erases go first, then the puts, threads
+/// before what belongs to them.
+struct commit {
+  /// `expected`: nullopt overwrites whatever is there, 0 demands that nothing is, n that the
+  /// record is at revision n.
+  struct put {
+    record row;
+    std::optional<int64_t> expected = {};
+  };
+  /// Erasing a thread erases its runs and checkpoints. Erasing what is not there is no error
+  /// unless `expected` is given.
+  struct erase {
+    record_key which;
+    std::optional<int64_t> expected = {};
+  };
+  /// The checkpoints a run wrote on a thread. Those that later checkpoints build upon leave the
+  /// history and stay as long as they are needed.
+  struct erase_run_checkpoints {
+    std::string tenant, thread_id, run_id;
+  };
+  /// Starts an item's or thread's time to live anew; the revision stays.
+  struct refresh {
+    record_key which;
+    time_point now;
+  };
+
+  std::vector<put> puts = {};
+  std::vector<erase> erases = {};
+  std::vector<erase_run_checkpoints> checkpoint_erases = {};
+  std::vector<refresh> refreshes = {};
+};
+
+struct page {
+  std::vector<record> rows;
+  bool more = false; // there are matches after these
+};
+
+/// Checkpoints asked for, newest first, and those older ones without which they cannot be
+/// restored, in no particular order.
+struct checkpoint_history {
+  std::vector<record> listed;
+  std::vector<record> ancestors;
+};
+
+/// One connection that only reads; for one thread at a time. Sees everything that was flushed
+/// before the call began. Errors: internal (the sentence names the file and the reason), timeout.
+class storage_reader {
+public:
+  virtual ~storage_reader() = default;
+
+  virtual result<std::optional<record>> get(const record_key& key) = 0;
+  virtual result<page> search(const query& q) = 0;
+  /// How many match, whatever `limit` and `offset` say.
+  virtual result<int64_t> count(const query& q) = 0;
+
+  /// From the nearest full checkpoint up to the one named, in the order to apply them; the latest
+  /// one's chain when `checkpoint_id` is empty. Empty when there is no such checkpoint.
+  /// Error: internal when the chain has a hole.
+  virtual result<std::vector<record>> checkpoint_chain(const std::string& tenant,
+                                                       const std::string& thread_id,
+                                                       const std::string& ns,
+                                                       const std::string& checkpoint_id) = 0;
+
+  /// The checkpoints a query (kind, sort and order are implied) finds, and their ancestors.
+  virtual result<checkpoint_history> history(query q) = 0;
+
+  /// Runs of every tenant that are pending or running, oldest first: what to go on with after a
+  /// restart. `after_id` is the last one of the previous page.
+  virtual result<std::vector<record>> unfinished_runs(const std::string& after_id,
+                                                      int64_t limit) = 0;
+};
+
+/// The one writer of a database, for one thread at a time:
+///   begin, apply…, flush: then, and only then, may any of the applies be acknowledged.
+/// Reads through the writer also see what is not flushed yet.
+class storage : public storage_reader {
+public:
+  /// Opens a group. Error: internal (disk full, I/O).
+  virtual result<void> begin() = 0;
+
+  /// Adds one unit to the group. A refused one leaves no trace and the group goes on.
+  /// Errors: conflict (a revision is not as expected), not_found (the thread of a run or
+  /// checkpoint is gone), invalid_argument (more than 256 scalars at the top of `metadata`).
+  virtual result<void> apply(const commit& c) = 0;
+
+  /// Makes the whole group durable. After an error nothing of the group is there.
+  virtual result<void> flush() = 0;
+
+  /// Adds to the group the removal of at most `max_rows` expired rows; returns how many went.
+  /// Fewer than `max_rows`: nothing expired is left.
+  virtual result<int64_t> sweep(int64_t max_rows) = 0;
+
+  /// A reader for another thread. May outlive neither the file nor this object.
+  virtual result<std::unique_ptr<storage_reader>> open_reader() = 0;
+};
+
+} // namespace behalf
