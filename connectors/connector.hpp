@@ -1,0 +1,56 @@
+// One call of a node on a service, as a machine without I/O: it says what to send and is told
+// what came back. Whoever drives it owns the network, so a connector has no credential to lose.
+#pragma once
+
+#include "runtime/base/outbound.hpp"
+#include "runtime/base/principal.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <variant>
+
+namespace behalf {
+
+/// Drive it so: `start()`, then do what the step says and answer it, until `done`.
+///
+/// | step           | do                                   | then call                        |
+/// |----------------|--------------------------------------|----------------------------------|
+/// | outbound_call  | send it, wait for its reply          | `resume(reply or error)`         |
+/// | pull_chunk     | read the stream's next bytes         | `resume_chunk(chunk or error)`   |
+/// | close_stream   | end the stream, wait for nothing     | `proceed()`                      |
+/// | pause          | wait that long                       | `proceed()`                      |
+/// | done           | hand the reply to the node           | nothing: the machine is over     |
+///
+/// Each step has one answer and each answer one step. A stream may be open while a further call
+/// is sent. A machine dropped before `done` leaves the stream of its last `pull_chunk` to its
+/// driver. Not thread-safe; may move between threads from one call to the next.
+class connector {
+public:
+  struct pull_chunk {
+    uint64_t stream_id;
+  };
+  struct close_stream {
+    uint64_t stream_id;
+  };
+  struct pause {
+    std::chrono::milliseconds time;
+  };
+  struct done {
+    result<service_reply> reply;
+  };
+  using step = std::variant<outbound_call, pull_chunk, close_stream, pause, done>;
+
+  virtual ~connector() = default;
+  virtual step start() = 0;
+  virtual step resume(result<outbound_reply> reply) = 0;
+  virtual step resume_chunk(result<outbound_chunk> chunk) = 0;
+  virtual step proceed() = 0;
+};
+
+/// For whom a call is made: the key of everything kept between calls, and the credential's place.
+struct caller {
+  principal_key who;
+  sealed_handle handle; // empty: the service takes no credential
+};
+
+} // namespace behalf

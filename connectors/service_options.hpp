@@ -1,0 +1,68 @@
+// What the configuration says about one external service: where it is, how a call is made the
+// user's, and what a call may cost.
+#pragma once
+
+#include "runtime/http/net_guard.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace behalf {
+
+enum class service_type : uint8_t {
+  http, // any HTTP API
+  mcp,  // an MCP server over Streamable HTTP
+};
+
+/// Where the credential of a call comes from.
+enum class credential_source : uint8_t {
+  none,      // the service takes none
+  secrets,   // the user's entry in the secret store
+  principal, // a field of the principal that the authentication handler marked secret
+};
+
+/// Where in the call it is written.
+enum class credential_place : uint8_t {
+  bearer, // Authorization: Bearer …
+  basic,  // Authorization: Basic …, of a user name and a password
+  header, // the header named by `field`
+  query,  // the query parameter named by `field`: ends up in logs of others, so only on request
+};
+
+struct credential_options {
+  credential_source from = credential_source::none;
+  std::string name; // of the entry or field; empty: the service's name
+  credential_place inject = credential_place::bearer;
+  std::string field; // header or parameter name
+};
+
+struct service_options {
+  std::string name; // letters, digits, '-' and '_'
+  service_type type = service_type::http;
+  std::string url; // http: the base of all paths; mcp: the server's endpoint
+  credential_options credential;
+  std::vector<std::string> hosts;            // further origins that calls of plugins may reach
+  bool allow_private = false;                // loopback and private networks
+  bool allow_http = false;                   // http:// at all
+  std::chrono::milliseconds timeout{30'000}; // to the reply's head, and between chunks
+  std::size_t max_reply_bytes = 10u << 20;   // of a body that is not streamed to the node
+  std::size_t max_concurrent = 32;           // calls under way per host; more wait their turn
+  std::vector<std::string> tools;            // mcp: only these; empty: all
+
+  /// Error: invalid_argument with a sentence that begins with the wrong key ("url: …").
+  result<void> validate() const;
+
+  /// Where calls may go: the origin of `url`, and `hosts`. Error: as validate.
+  result<endpoint_policy> policy() const;
+
+  /// The credential's name in its source; empty when there is no credential.
+  std::string_view credential_name() const;
+
+  bool takes_credential() const { return credential.from != credential_source::none; }
+  bool admits_tool(std::string_view tool) const;
+};
+
+} // namespace behalf
