@@ -16,6 +16,8 @@ class io_context;
 
 namespace behalf {
 
+class client_core;
+
 /// Addresses of a host name, as text. May block: it is called on the client's own threads.
 /// The error's message says why in a few words ("unknown host").
 using resolve_function = std::function<result<std::vector<std::string>>(const std::string& host)>;
@@ -74,7 +76,7 @@ public:
   ~client();
 
   /// Sends a call. It ends by `by` or after call.timeout, whichever is first: for a stream that
-  /// is when its head has come. Returns the call's number, for `cancel`.
+  /// is when its head has come. Returns the number for `cancel`; 0 when the guard refused it.
   /// A reply of a call with `stream` set has the same number as `stream_id`, and no body.
   uint64_t start(wire_request request, deadline by, reply_handler done);
 
@@ -92,9 +94,8 @@ public:
   client_figures figures() const;
 
 private:
-  class core;
-  explicit client(std::shared_ptr<core> c);
-  std::shared_ptr<core> core_;
+  explicit client(std::shared_ptr<client_core> core);
+  std::shared_ptr<client_core> core_;
 };
 
 } // namespace behalf

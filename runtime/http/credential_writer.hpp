@@ -19,7 +19,7 @@ public:
   /// may be the beginning of one is held back for the next call.
   virtual void feed(std::string_view bytes, std::string& out) = 0;
 
-  /// The stream has ended: appends what was held back.
+  /// The stream has ended: appends what was held back. The next feed() begins another stream.
   virtual void finish(std::string& out) = 0;
 };
 
@@ -36,7 +36,7 @@ public:
   /// Appends to the request target ("?key=…" or "&key=…"); `target` holds it, query included.
   virtual void write_target(wiped_string& target) const { (void)target; }
 
-  /// A scrubber of its own for each stream (the body; each header value).
+  /// A scrubber for the header values of a reply, one after the other, and then its body.
   virtual std::unique_ptr<reply_scrubber> scrubber() const = 0;
 };
 

@@ -28,6 +28,7 @@ private:
 
   std::shared_ptr<const needle_list> needles_;
   wiped_string held_;
+  std::size_t longest_ = 0;
 };
 
 } // namespace behalf

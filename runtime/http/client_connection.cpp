@@ -1,0 +1,107 @@
+#include "runtime/http/client_connection.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <sys/socket.h>
+
+namespace behalf {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr auto awaited = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t read_size = 16 * 1024;
+
+} // namespace
+
+client_connection::client_connection(asio::any_io_executor strand)
+  : executor_(std::move(strand)), socket_(executor_) {}
+
+asio::awaitable<boost::system::error_code> client_connection::connect(tcp::endpoint to) {
+  error_code ignored;
+  socket_.close(ignored);
+  auto [ec] = co_await socket_.async_connect(to, awaited);
+  if (!ec)
+    socket_.set_option(tcp::no_delay(true), ignored);
+  co_return ec;
+}
+
+boost::system::error_code client_connection::prepare_tls(const std::string& host) {
+  auto* ssl = tls_->native_handle();
+  error_code not_ip;
+  asio::ip::make_address(host, not_ip);
+  auto* param = SSL_get0_param(ssl);
+  X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
+                                           | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+  bool ok = not_ip ? SSL_set_tlsext_host_name(ssl, host.c_str()) == 1
+                       && X509_VERIFY_PARAM_set1_host(param, host.c_str(), host.size()) == 1
+                   : X509_VERIFY_PARAM_set1_ip_asc(param, host.c_str()) == 1;
+  return ok ? error_code{} : error_code{asio::error::invalid_argument};
+}
+
+asio::awaitable<boost::system::error_code> client_connection::secure(asio::ssl::context& tls,
+                                                                     std::string host) {
+  tls_ = std::make_unique<asio::ssl::stream<tcp::socket&>>(socket_, tls);
+  if (auto ec = prepare_tls(host))
+    co_return ec;
+  auto side = asio::ssl::stream_base::client;
+  auto [ec] = co_await tls_->async_handshake(side, awaited);
+  co_return ec;
+}
+
+std::string client_connection::certificate_problem() const {
+  auto code = tls_ ? SSL_get_verify_result(tls_->native_handle()) : X509_V_OK;
+  return code == X509_V_OK ? std::string{} : X509_verify_cert_error_string(code);
+}
+
+asio::awaitable<io_end> client_connection::write(std::string_view bytes) {
+  io_end end;
+  auto buffer = asio::buffer(bytes);
+  if (tls_) {
+    auto [ec, moved] = co_await asio::async_write(*tls_, buffer, awaited);
+    end.ec = ec;
+    end.bytes = moved;
+  } else {
+    auto [ec, moved] = co_await asio::async_write(socket_, buffer, awaited);
+    end.ec = ec;
+    end.bytes = moved;
+  }
+  co_return end;
+}
+
+asio::awaitable<io_end> client_connection::read(wiped_string& in) {
+  io_end end;
+  auto before = in.size();
+  in.resize(before + read_size);
+  auto buffer = asio::buffer(in.data() + before, read_size);
+  if (tls_) {
+    auto [ec, moved] = co_await tls_->async_read_some(buffer, awaited);
+    end.ec = ec;
+    end.bytes = moved;
+  } else {
+    auto [ec, moved] = co_await socket_.async_read_some(buffer, awaited);
+    end.ec = ec;
+    end.bytes = moved;
+  }
+  in.resize(before + end.bytes);
+  co_return end;
+}
+
+void client_connection::close() noexcept {
+  error_code ignored;
+  socket_.close(ignored);
+}
+
+bool client_connection::silent() {
+  char byte;
+  auto n = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+} // namespace behalf

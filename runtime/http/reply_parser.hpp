@@ -1,0 +1,70 @@
+// Reads one HTTP reply from raw bytes, scrubbing as it goes: nothing of the credential reaches
+// a string that is not wiped.
+#pragma once
+
+#include "runtime/base/outbound.hpp"
+#include "runtime/http/credential_writer.hpp"
+
+#include <boost/beast/http/basic_parser.hpp>
+
+namespace behalf {
+
+struct reply_limits {
+  uint32_t header_bytes;
+  uint64_t body_bytes; // 0: none (the body is pulled)
+};
+
+/// One reply, from its first byte to its last. An interim one (1xx) wants another parser after.
+class reply_parser final : private boost::beast::http::basic_parser<false> {
+public:
+  /// `scrub` may be null; it and `sink` must outlive the parser. With a `sink` the body goes
+  /// there unscrubbed. `head_only`: the reply of a HEAD request has no body.
+  reply_parser(reply_limits limits, reply_scrubber* scrub, wiped_string* sink, bool head_only);
+
+  /// Takes what it can from the front of `in`. Error: upstream, in words that hold no content.
+  result<void> feed(wiped_string& in);
+
+  /// The connection ended, after at least one byte. Error: upstream, unless the body ends so.
+  result<void> feed_end();
+
+  bool head_done() const { return head_done_; }
+  bool done() const { return is_done(); }
+  bool interim() const { return head_done_ && status_ / 100 == 1; }
+  /// The connection may serve another request.
+  bool reusable() const { return is_done() && keep_alive() && !need_eof(); }
+
+  unsigned status() const { return status_; }
+  header_list take_headers() { return std::exchange(headers_, {}); }
+  /// What has come since the last time. May be empty.
+  std::string take_body() { return std::exchange(body_, {}); }
+
+private:
+  using base = boost::beast::http::basic_parser<false>;
+  using view = boost::beast::string_view;
+  using code = boost::beast::error_code;
+
+  void on_request_impl(boost::beast::http::verb, view, view, int, code&) override {}
+  void on_response_impl(int status, view, int, code&) override { status_ = status; }
+  void on_field_impl(boost::beast::http::field, view name, view value, code&) override;
+  void on_header_impl(code&) override;
+  void on_body_init_impl(const boost::optional<uint64_t>&, code&) override {}
+  std::size_t on_body_impl(view bytes, code&) override { return take(bytes); }
+  void on_chunk_header_impl(uint64_t, view, code&) override {}
+  std::size_t on_chunk_body_impl(uint64_t, view bytes, code&) override { return take(bytes); }
+  void on_finish_impl(code&) override;
+
+  std::size_t take(view bytes);
+  std::string scrubbed(view text);
+  result<void> check_head() const;
+  error describe(const code& ec) const;
+
+  reply_limits limits_;
+  reply_scrubber* scrub_;
+  wiped_string* sink_;
+  unsigned status_ = 0;
+  bool head_done_ = false;
+  header_list headers_;
+  std::string body_;
+};
+
+} // namespace behalf
