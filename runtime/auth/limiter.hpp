@@ -1,0 +1,62 @@
+// How much one tenant and one user may ask for: token buckets and counters, bounded in number.
+#pragma once
+
+#include "runtime/base/principal.hpp"
+#include "runtime/base/time.hpp"
+
+#include <list>
+#include <string>
+#include <unordered_map>
+
+namespace behalf {
+
+/// 0 means unlimited.
+struct limit_options {
+  double requests_per_second = 0;
+  double burst = 0; // requests at once; 0: one second's worth, at least 1
+  int64_t concurrent_runs = 0;
+  double body_bytes_per_minute = 0;
+};
+
+struct limiter_options {
+  limit_options tenant, user;
+  std::size_t max_entries = 100'000; // what is idle longest is forgotten first
+};
+
+/// One owner: no lock.
+class limiter {
+public:
+  explicit limiter(limiter_options options = {}) : options_(options) {}
+
+  /// Counts one request against its user and tenant, or neither. Error: too_many, with
+  /// Retry-After in whole seconds.
+  result<void> take_request(const principal_key& who, std::size_t body_bytes, time_point now);
+
+  /// Counts one run until end_run. Error: too_many.
+  result<void> begin_run(const principal_key& who, time_point now);
+  void end_run(const principal_key& who);
+
+  int64_t runs(const principal_key& who) const;
+  std::size_t size() const { return by_key_.size(); }
+
+private:
+  struct bucket {
+    double tokens = 0;
+    time_point filled{};
+  };
+  struct account {
+    std::string key;
+    bucket requests, bytes;
+    int64_t runs = 0;
+  };
+  using accounts = std::list<account>; // most recently used first
+
+  account& open(const std::string& key, const limit_options& limits, time_point now);
+  void evict();
+
+  limiter_options options_;
+  accounts order_;
+  std::unordered_map<std::string, accounts::iterator> by_key_;
+};
+
+} // namespace behalf

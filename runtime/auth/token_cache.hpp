@@ -1,0 +1,63 @@
+// Tokens verified lately, so that a request costs a hash and not a signature.
+#pragma once
+
+#include "runtime/base/principal.hpp"
+#include "runtime/base/time.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <list>
+#include <memory>
+#include <string_view>
+#include <unordered_map>
+
+namespace behalf {
+
+/// SHA-256 of a token: tells tokens apart without keeping them.
+using token_digest = std::array<unsigned char, 32>;
+token_digest digest_token(std::string_view token);
+
+/// Bounded, least recently used goes first. One owner: no lock.
+class token_cache {
+public:
+  /// An entry is used until its token expires and for `max_age` at most, so that an issuer's
+  /// change of mind is noticed.
+  explicit token_cache(std::size_t capacity = 10'000,
+                       std::chrono::seconds max_age = std::chrono::seconds{300})
+    : capacity_(capacity), max_age_(max_age) {}
+
+  /// Null when unknown or over.
+  std::shared_ptr<const principal> find(const token_digest& token, time_point now);
+  void put(const token_digest& token, std::shared_ptr<const principal> who, time_point expires,
+           time_point now);
+
+  /// Forgets all tokens of a principal; returns how many there were.
+  std::size_t revoke(const principal_key& who);
+
+  std::size_t size() const { return by_digest_.size(); }
+
+private:
+  struct entry {
+    token_digest token;
+    std::shared_ptr<const principal> who;
+    time_point until;
+  };
+  struct digest_hash {
+    std::size_t operator()(const token_digest& d) const {
+      std::size_t h; // a digest is as good as random already
+      std::memcpy(&h, d.data(), sizeof h);
+      return h;
+    }
+  };
+  using entries = std::list<entry>; // most recently used first
+
+  void erase(entries::iterator at);
+
+  std::size_t capacity_;
+  std::chrono::seconds max_age_;
+  entries order_;
+  std::unordered_map<token_digest, entries::iterator, digest_hash> by_digest_;
+};
+
+} // namespace behalf
