@@ -1,0 +1,86 @@
+// The Asio types of the inbound door, spelled once: concrete executors, so that nothing on the
+// way of a request is type-erased.
+#pragma once
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <chrono>
+#include <mutex>
+#include <optional>
+
+namespace behalf::inbound {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+using strand = asio::strand<asio::io_context::executor_type>;
+using tcp_socket = asio::basic_stream_socket<tcp, strand>;
+using steady_timer =
+  asio::basic_waitable_timer<std::chrono::steady_clock,
+                             asio::wait_traits<std::chrono::steady_clock>, strand>;
+
+template <class T>
+using task = asio::awaitable<T, strand>;
+
+inline constexpr asio::use_awaitable_t<strand> use_task;
+/// Completes with tuple{error, …} instead of throwing.
+inline constexpr auto use_result = asio::as_tuple(use_task);
+
+/// Lets one coroutine wait for other threads. A notification nobody waits for yet is kept; several
+/// become one.
+class wake_signal {
+public:
+  void notify() {
+    std::unique_lock lock{guard_};
+    if (!waiting_) {
+      raised_ = true;
+      return;
+    }
+    auto handler = std::move(*waiting_);
+    waiting_.reset();
+    lock.unlock();
+    resume(std::move(handler));
+  }
+
+  task<void> wait() {
+    auto begin = [this](wait_handler&& handler) {
+      std::unique_lock lock{guard_};
+      if (!raised_) {
+        waiting_.emplace(std::move(handler));
+        return;
+      }
+      raised_ = false;
+      lock.unlock();
+      resume(std::move(handler)); // never inline: the coroutine is not suspended yet
+    };
+    return asio::async_initiate<const asio::use_awaitable_t<strand>, void()>(begin, use_task);
+  }
+
+  /// Destroys the coroutine that waits, if any. Only while its io_context still exists.
+  void abandon() {
+    std::unique_lock lock{guard_};
+    auto handler = std::exchange(waiting_, std::nullopt);
+    lock.unlock();
+  }
+
+private:
+  using wait_handler =
+    typename asio::async_result<asio::use_awaitable_t<strand>, void()>::handler_type;
+
+  static void resume(wait_handler&& handler) { asio::post(std::move(handler)); }
+
+  std::mutex guard_;
+  std::optional<wait_handler> waiting_;
+  bool raised_ = false;
+};
+
+} // namespace behalf::inbound

@@ -1,0 +1,188 @@
+#include "runtime/http/outbox.hpp"
+
+namespace behalf::inbound {
+
+void outbox::run_later(std::function<void()> call) {
+  if (call && executor_)
+    asio::post(*executor_, std::move(call));
+}
+
+void outbox::respond(answer_head head) {
+  {
+    std::lock_guard lock{guard_};
+    if (stage_ != stage::unanswered || closed_)
+      return;
+    stage_ = stage::answered;
+    pending_.head.emplace(std::move(head));
+    pending_.last = true;
+  }
+  wake_.notify();
+}
+
+void outbox::begin_stream(answer_head head) {
+  {
+    std::lock_guard lock{guard_};
+    if (stage_ != stage::unanswered || closed_)
+      return;
+    stage_ = stage::streaming;
+    pending_.head.emplace(std::move(head));
+  }
+  wake_.notify();
+}
+
+void outbox::write(std::string bytes, std::function<void()> written) {
+  {
+    std::lock_guard lock{guard_};
+    if (stage_ != stage::streaming || closed_) // who waits for `written` must not wait for ever
+      return run_later(std::move(written));
+    pending_.parts.push_back({std::move(bytes), std::move(written)});
+  }
+  wake_.notify();
+}
+
+void outbox::finish() {
+  {
+    std::lock_guard lock{guard_};
+    if (stage_ != stage::streaming || closed_)
+      return;
+    stage_ = stage::answered;
+    pending_.last = true;
+  }
+  wake_.notify();
+}
+
+void outbox::abandon() {
+  {
+    std::lock_guard lock{guard_};
+    if (stage_ == stage::answered || closed_)
+      return;
+    if (stage_ == stage::unanswered)
+      pending_.head.emplace(
+        answer_head{500, {}, "application/json", error_body("Internal Server Error")});
+    else
+      pending_.cut = true;
+    pending_.last = true;
+    stage_ = stage::answered;
+  }
+  wake_.notify();
+}
+
+void outbox::on_gone(std::function<void()> call) {
+  {
+    std::lock_guard lock{guard_};
+    if (gone())
+      return run_later(std::move(call));
+    if (closed_)
+      return;
+    on_gone_.swap(call); // what was there is destroyed outside the lock
+    pending_.watch = true;
+  }
+  wake_.notify();
+}
+
+void outbox::on_deadline(std::function<void()> call) {
+  std::lock_guard lock{guard_}; // released before `call`, which takes what was there
+  if (!closed_)
+    on_deadline_.swap(call);
+}
+
+void outbox::clear_deadline() {
+  std::lock_guard lock{guard_};
+  due_ = deadline::max();
+}
+
+void outbox::extend_deadline(std::chrono::milliseconds more) {
+  const auto later = std::chrono::steady_clock::now() + more;
+  std::lock_guard lock{guard_};
+  due_ = std::max(due_, later);
+}
+
+outgoing outbox::take() {
+  std::lock_guard lock{guard_};
+  return std::exchange(pending_, {});
+}
+
+deadline outbox::due() const {
+  std::lock_guard lock{guard_};
+  return due_;
+}
+
+deadline outbox::check_deadline(deadline now) {
+  std::unique_lock lock{guard_};
+  if (now < due_ || closed_)
+    return due_;
+  if (on_deadline_) {
+    due_ = now + grace_;
+    const auto call = std::exchange(on_deadline_, nullptr);
+    const auto next = due_;
+    lock.unlock();
+    call();
+    return next;
+  }
+  expire(lock);
+  return deadline::max();
+}
+
+// Nobody took care: 504 if the answer has not begun, else the connection ends.
+void outbox::expire(std::unique_lock<std::mutex>& lock) {
+  due_ = deadline::max();
+  if (stage_ == stage::answered)
+    return; // it is on its way; the write timeout watches over it
+  const bool begun = stage_ == stage::streaming;
+  auto calls = drop_client();
+  pending_.cut = begun;
+  pending_.last = true;
+  if (!begun)
+    pending_.head.emplace(answer_head{504, {}, "application/json", error_body("Gateway Timeout")});
+  lock.unlock();
+  wake_.notify();
+  for (const auto& call : calls)
+    call();
+}
+
+outbox::callbacks outbox::drop_client() {
+  callbacks calls;
+  for (auto& unsent : pending_.parts)
+    if (unsent.written)
+      calls.push_back(std::move(unsent.written));
+  if (on_gone_)
+    calls.push_back(std::exchange(on_gone_, nullptr));
+  pending_ = {};
+  stage_ = stage::answered;
+  gone_.store(true, std::memory_order_release);
+  return calls;
+}
+
+void outbox::lost() {
+  std::unique_lock lock{guard_};
+  if (closed_ || gone())
+    return;
+  const auto calls = drop_client();
+  pending_.cut = pending_.last = true;
+  lock.unlock();
+  wake_.notify();
+  for (const auto& call : calls)
+    call();
+}
+
+void outbox::close() {
+  std::function<void()> gone_call, deadline_call;
+  outgoing rest;
+  std::lock_guard lock{guard_}; // released first: what callbacks hold may call back in
+  closed_ = true;
+  stage_ = stage::answered;
+  gone_call.swap(on_gone_);
+  deadline_call.swap(on_deadline_);
+  rest = std::exchange(pending_, {});
+}
+
+void outbox::shut() {
+  close();
+  {
+    std::lock_guard lock{guard_};
+    executor_.reset();
+  }
+  wake_.abandon();
+}
+
+} // namespace behalf::inbound

@@ -1,0 +1,122 @@
+// Where an exchange's answer waits for its connection: written to by any thread, emptied by the
+// connection's strand.
+#pragma once
+
+#include "runtime/http/exchange.hpp"
+#include "runtime/http/io.hpp"
+
+#include <atomic>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace behalf::inbound {
+
+/// A status line and fields; `body` too unless it is the begin of a stream.
+struct answer_head {
+  unsigned status = 200;
+  header_list headers;
+  std::string content_type, body;
+  bool stream = false;
+};
+
+struct part {
+  std::string bytes;
+  std::function<void()> written;
+};
+
+/// What a connection has to do next.
+struct outgoing {
+  std::optional<answer_head> head;
+  std::vector<part> parts;
+  bool last = false;  // the answer ends here
+  bool cut = false;   // the connection must end without a proper end of the answer
+  bool watch = false; // somebody wants to know when the client leaves
+  bool nothing() const { return !head && parts.empty() && !last && !cut && !watch; }
+};
+
+class outbox {
+public:
+  outbox(strand executor, deadline due, std::chrono::milliseconds grace)
+    : executor_(std::move(executor)), due_(due), grace_(grace) {}
+
+  // For the exchange, from any thread; see exchange.hpp.
+  void respond(answer_head head);
+  void begin_stream(answer_head head);
+  void write(std::string bytes, std::function<void()> written);
+  void finish();
+  void abandon(); // the exchange is no more: 500, or a cut stream, if it was not answered in full
+  bool gone() const { return gone_.load(std::memory_order_acquire); }
+  void on_gone(std::function<void()> call);
+  void on_deadline(std::function<void()> call);
+  void clear_deadline();
+  void extend_deadline(std::chrono::milliseconds more);
+
+  // For the connection, on its strand.
+  task<void> changed() { return wake_.wait(); }
+  outgoing take();
+  /// When to look at the deadline next.
+  deadline due() const;
+  /// Does what a passed deadline asks for; returns when to look next.
+  deadline check_deadline(deadline now);
+  /// The client is gone. Runs what waits for that, and the callbacks of parts not written.
+  void lost();
+  /// The answer is out, or never will be: lets go of all callbacks.
+  void close();
+  /// Nobody runs the strand any more: never touch it again. Lets go of the waiting coroutine.
+  void shut();
+
+private:
+  enum class stage : uint8_t { unanswered, streaming, answered };
+  using callbacks = std::vector<std::function<void()>>;
+
+  void expire(std::unique_lock<std::mutex>& lock);
+  void run_later(std::function<void()> call); // guard_ held
+  callbacks drop_client();                    // guard_ held
+
+  mutable std::mutex guard_;
+  std::optional<strand> executor_; // empty once shut
+  stage stage_ = stage::unanswered;
+  outgoing pending_;
+  std::function<void()> on_gone_, on_deadline_;
+  deadline due_;
+  std::chrono::milliseconds grace_;
+  bool closed_ = false;
+  std::atomic<bool> gone_{false};
+  wake_signal wake_;
+};
+
+/// The exchange of a real connection.
+class live_exchange final : public exchange {
+public:
+  /// `keep`: lives as long as the exchange (the share of the body memory it uses).
+  live_exchange(http_request req, secret_headers secrets, std::shared_ptr<outbox> box,
+                std::shared_ptr<void> keep)
+    : exchange(std::move(req), std::move(secrets)), box_(std::move(box)), keep_(std::move(keep)) {}
+  ~live_exchange() override { box_->abandon(); }
+
+  void respond(unsigned status, header_list headers, std::string body,
+               std::string content_type) override {
+    box_->respond({status, std::move(headers), std::move(content_type), std::move(body)});
+  }
+  void begin_stream(unsigned status, header_list headers) override {
+    box_->begin_stream({status, std::move(headers), {}, {}, true});
+  }
+  void write(std::string chunk, std::function<void()> written) override {
+    box_->write(std::move(chunk), std::move(written));
+  }
+  void finish() override { box_->finish(); }
+  bool gone() const override { return box_->gone(); }
+  void on_gone(std::function<void()> call) override { box_->on_gone(std::move(call)); }
+  void on_deadline(std::function<void()> call) override { box_->on_deadline(std::move(call)); }
+  void clear_deadline() override { box_->clear_deadline(); }
+  void extend_deadline(std::chrono::milliseconds more) override { box_->extend_deadline(more); }
+
+private:
+  std::shared_ptr<outbox> box_;
+  std::shared_ptr<void> keep_;
+};
+
+} // namespace behalf::inbound

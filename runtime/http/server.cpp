@@ -1,0 +1,181 @@
+#include "runtime/http/server.hpp"
+
+#include "runtime/base/log.hpp"
+#include "runtime/http/server_core.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+namespace behalf {
+
+namespace asio = boost::asio;
+using inbound::error_code;
+using inbound::tcp;
+
+server_core::server_core(server_options o, server::handler h,
+                         std::optional<asio::ssl::context> context)
+  : options(std::move(o)), on_exchange(std::move(h)), cors(options.cors), tls(std::move(context)) {}
+
+void server_core::add(const std::shared_ptr<inbound::connection>& c) {
+  std::lock_guard lock{guard_};
+  open_.emplace(c.get(), c);
+  count_.store(open_.size(), std::memory_order_relaxed);
+}
+
+void server_core::remove(inbound::connection* c) {
+  std::unique_lock lock{guard_};
+  open_.erase(c);
+  count_.store(open_.size(), std::memory_order_relaxed);
+  if (!open_.empty() || !drained_)
+    return;
+  const auto call = std::exchange(drained_, nullptr);
+  lock.unlock();
+  call();
+}
+
+std::vector<std::shared_ptr<inbound::connection>> server_core::open() const {
+  std::lock_guard lock{guard_};
+  std::vector<std::shared_ptr<inbound::connection>> all;
+  all.reserve(open_.size());
+  for (const auto& [key, weak] : open_)
+    if (auto c = weak.lock())
+      all.push_back(std::move(c));
+  return all;
+}
+
+result<uint16_t> server_core::listen(asio::io_context& io) {
+  const auto where = options.address + ":" + std::to_string(options.port);
+  error_code ec;
+  const auto address = asio::ip::make_address(options.address, ec);
+  if (ec)
+    return fail(errc::invalid_argument, "not an IP address to listen on: " + options.address);
+  const tcp::endpoint endpoint{address, options.port};
+  accept_strand_.emplace(asio::make_strand(io));
+  acceptor_.emplace(*accept_strand_);
+  acceptor_->open(endpoint.protocol(), ec);
+  if (!ec)
+    acceptor_->set_option(asio::socket_base::reuse_address{true}, ec);
+  if (!ec)
+    acceptor_->bind(endpoint, ec);
+  if (!ec)
+    acceptor_->listen(asio::socket_base::max_listen_connections, ec);
+  if (ec == asio::error::address_in_use)
+    return fail(errc::conflict, "cannot listen on " + where + ": the port is in use");
+  if (ec)
+    return fail(errc::invalid_argument, "cannot listen on " + where + ": " + ec.message());
+  const auto port = acceptor_->local_endpoint(ec).port();
+  asio::co_spawn(*accept_strand_, accept_loop(shared_from_this()), asio::detached);
+  return port;
+}
+
+inbound::task<void> server_core::accept_loop(std::shared_ptr<server_core> self) {
+  inbound::steady_timer pause{*self->accept_strand_};
+  while (self->acceptor_->is_open()) {
+    auto fresh = asio::make_strand(self->accept_strand_->get_inner_executor());
+    auto [ec, socket] = co_await self->acceptor_->async_accept(fresh, inbound::use_result);
+    if (!ec) {
+      self->welcome(std::move(socket));
+      continue;
+    }
+    if (ec == asio::error::operation_aborted)
+      continue;
+    // Out of file descriptors, most likely: wait for some to come back rather than spin.
+    log::warning("accept_failed", {{"reason", ec.message()}});
+    pause.expires_after(std::chrono::milliseconds{100});
+    co_await pause.async_wait(inbound::use_result);
+  }
+}
+
+void server_core::welcome(inbound::tcp_socket socket) {
+  constexpr std::size_t refusals = 64; // connections that only learn that they are too many
+  const auto open = connections();
+  if (open >= options.max_connections + refusals || draining())
+    return;
+  error_code ignored;
+  socket.set_option(tcp::no_delay{true}, ignored);
+  inbound::open_session(shared_from_this(), std::move(socket), open >= options.max_connections);
+}
+
+void server_core::stop_accepting() {
+  if (!accept_strand_)
+    return;
+  asio::post(*accept_strand_, [self = shared_from_this()] {
+    error_code ignored;
+    self->acceptor_->close(ignored);
+  });
+}
+
+void server_core::drain(std::function<void()> drained) {
+  stop_accepting();
+  {
+    std::lock_guard lock{guard_};
+    draining_ = true;
+    if (!open_.empty())
+      drained_ = std::exchange(drained, nullptr);
+  }
+  if (drained)
+    asio::post(*accept_strand_, std::move(drained));
+  for (const auto& c : open())
+    c->begin_drain();
+}
+
+void server_core::shut() {
+  if (acceptor_) {
+    error_code ignored;
+    acceptor_->close(ignored);
+  }
+  for (const auto& c : open())
+    c->shut();
+  std::lock_guard lock{guard_};
+  drained_ = nullptr;
+}
+
+server::server() = default;
+
+server::~server() {
+  if (core_)
+    core_->shut();
+}
+
+result<uint16_t> server::start(asio::io_context& io, server_options options, handler on_exchange) {
+  if (core_)
+    return fail(errc::internal, "a server starts once");
+  std::optional<asio::ssl::context> tls;
+  if (options.tls_certificate.empty() != options.tls_key.empty())
+    return fail(errc::invalid_argument, "TLS needs both a certificate and a key");
+  if (!options.tls_key.empty()) {
+    auto context = inbound::make_tls_context(options.tls_certificate, options.tls_key);
+    if (!context)
+      return context.error();
+    tls.emplace(std::move(*context));
+  }
+  auto core =
+    std::make_shared<server_core>(std::move(options), std::move(on_exchange), std::move(tls));
+  auto port = core->listen(io);
+  if (port)
+    core_ = std::move(core);
+  return port;
+}
+
+void server::stop_accepting() {
+  if (core_)
+    core_->stop_accepting();
+}
+
+void server::drain(std::function<void()> drained) {
+  if (core_)
+    core_->drain(std::move(drained));
+}
+
+void server::close_all() {
+  if (!core_)
+    return;
+  for (const auto& c : core_->open())
+    c->cut();
+}
+
+std::size_t server::connections() const {
+  return core_ ? core_->connections() : 0;
+}
+
+} // namespace behalf

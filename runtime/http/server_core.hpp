@@ -1,0 +1,107 @@
+// What all connections of a server share, and how the server reaches them.
+#pragma once
+
+#include "runtime/http/io.hpp"
+#include "runtime/http/server.hpp"
+
+#include <boost/asio/ssl/context.hpp>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+namespace behalf {
+
+namespace inbound {
+
+/// An open connection as the server sees it. From any thread.
+class connection {
+public:
+  virtual ~connection() = default;
+  virtual void begin_drain() = 0; // end when idle, or after the answer under way
+  virtual void cut() = 0;         // end now
+  virtual void shut() = 0;        // the io_context has stopped: let go of everything
+};
+
+/// Bytes set aside for request bodies, given back when it ends.
+class body_share {
+public:
+  using counter = std::shared_ptr<std::atomic<std::size_t>>;
+
+  explicit body_share(counter used) : used_(std::move(used)) {}
+  body_share(const body_share&) = delete;
+  body_share& operator=(const body_share&) = delete;
+  ~body_share() { used_->fetch_sub(taken_, std::memory_order_relaxed); }
+
+  /// Makes sure that `size` bytes are set aside; false when all together would exceed `limit`.
+  bool cover(std::size_t size, std::size_t limit) {
+    if (size <= taken_)
+      return true;
+    const auto more = size - taken_;
+    if (used_->fetch_add(more, std::memory_order_relaxed) + more > limit) {
+      used_->fetch_sub(more, std::memory_order_relaxed);
+      return false;
+    }
+    taken_ = size;
+    return true;
+  }
+
+private:
+  counter used_;
+  std::size_t taken_ = 0;
+};
+
+/// A server context with the certificate and key; HTTP/1.1 by ALPN; TLS 1.2 or newer.
+/// Error: invalid_argument naming the file and what is wrong with it.
+result<asio::ssl::context> make_tls_context(const std::string& certificate, const std::string& key);
+
+} // namespace inbound
+
+class server_core : public std::enable_shared_from_this<server_core> {
+public:
+  server_core(server_options options, server::handler on_exchange,
+              std::optional<inbound::asio::ssl::context> tls);
+
+  void add(const std::shared_ptr<inbound::connection>& c);
+  void remove(inbound::connection* c);
+  std::vector<std::shared_ptr<inbound::connection>> open() const;
+
+  result<uint16_t> listen(inbound::asio::io_context& io);
+  void stop_accepting();
+  void shut();
+  void drain(std::function<void()> drained);
+  bool draining() const { return draining_.load(std::memory_order_relaxed); }
+  std::size_t connections() const { return count_.load(std::memory_order_relaxed); }
+
+  const server_options options;
+  const server::handler on_exchange;
+  const cors_policy cors;
+  std::optional<inbound::asio::ssl::context> tls;
+  const inbound::body_share::counter body_bytes = std::make_shared<std::atomic<std::size_t>>(0);
+
+private:
+  using acceptor = inbound::asio::basic_socket_acceptor<inbound::asio::ip::tcp, inbound::strand>;
+
+  static inbound::task<void> accept_loop(std::shared_ptr<server_core> self);
+  void welcome(inbound::tcp_socket socket);
+
+  mutable std::mutex guard_;
+  std::unordered_map<inbound::connection*, std::weak_ptr<inbound::connection>> open_;
+  std::function<void()> drained_;
+  std::atomic<std::size_t> count_{0};
+  std::atomic<bool> draining_{false};
+  std::optional<acceptor> acceptor_; // used on its strand only
+  std::optional<inbound::strand> accept_strand_;
+};
+
+namespace inbound {
+
+/// Begins to serve a connection, over TLS if the core has a context. `refuse`: answer 503 to
+/// whatever it asks, because there are too many.
+void open_session(std::shared_ptr<server_core> core, tcp_socket socket, bool refuse);
+
+} // namespace inbound
+} // namespace behalf

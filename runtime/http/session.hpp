@@ -1,0 +1,100 @@
+// One connection: reads a request, hands it on as an exchange, writes its answer, and again. One
+// coroutine on one strand; at any time it does exactly one thing, its phase, which ends in time.
+#pragma once
+
+#include "runtime/http/outbox.hpp"
+#include "runtime/http/read_buffer.hpp"
+#include "runtime/http/request_parser.hpp"
+#include "runtime/http/response_head.hpp"
+#include "runtime/http/server_core.hpp"
+#include "runtime/http/watchdog.hpp"
+
+#include <boost/asio/ssl/stream.hpp>
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace behalf::inbound {
+
+using tls_stream = asio::ssl::stream<tcp_socket>;
+
+template <class Stream>
+inline constexpr bool is_tls = std::is_same_v<Stream, tls_stream>;
+
+/// `Stream` is tcp_socket or tls_stream.
+template <class Stream>
+class session final : public connection,
+                      public watchdog::owner,
+                      public std::enable_shared_from_this<session<Stream>> {
+public:
+  session(std::shared_ptr<server_core> core, Stream stream, bool refuse);
+  ~session();
+
+  /// Registers with the core and serves until the connection ends.
+  void start();
+
+  void begin_drain() override;
+  void cut() override;
+  void shut() override;
+  deadline on_due(deadline now) override;
+
+private:
+  enum class phase : uint8_t { handshake, idle, head, body, waiting, writing, closing };
+  using milliseconds = std::chrono::milliseconds;
+
+  static task<void> run(std::shared_ptr<session> self);
+  task<void> serve();
+  task<bool> serve_one(); // false: the connection ends
+  task<bool> read_head(request_parser& parser);
+  task<bool> read_body(request_parser& parser, body_share& share);
+  task<bool> read_more(std::size_t room);
+  task<bool> answer();
+  task<bool> send(std::string_view tail);
+  task<bool> refuse_request(refusal why);
+  task<void> say_goodbye();
+
+  void forget_request();
+  void remember(const request_parser& parser);
+  void hand_on(request_parser& parser, std::shared_ptr<body_share> share);
+  bool answer_preflight(const http_request& req);
+  void compose(outgoing& next, std::string& tail);
+  void compose_head(answer_head& head, std::string& tail);
+  bool timed_out(unsigned status, const char* detail);
+  void start_watch();
+  void on_watched(const error_code& ec, std::size_t size);
+  void enter(phase p, milliseconds limit);
+  void close_socket();
+  tcp_socket& socket();
+
+  const std::shared_ptr<server_core> core_;
+  Stream stream_;
+  const bool refuse_;
+  bool loopback_ = false;
+  std::string remote_;
+  watchdog watchdog_;
+  read_buffer in_;
+  std::string out_;
+
+  phase phase_ = phase::idle;
+  bool timed_out_ = false; // the phase, by the watchdog
+  bool first_ = true;      // no request was read yet
+  bool ended_ = false;     // the client sent its last byte, or the socket failed
+  bool linger_ = false;    // the client may still be sending: let it read our answer first
+
+  // A read that goes on while the answer is made, for whoever asked on_gone.
+  bool watching_ = false;
+  wake_signal watched_;
+
+  // Of the request under way.
+  std::shared_ptr<outbox> box_;
+  std::optional<refusal> refusal_;
+  std::string request_id_;
+  std::optional<std::string> origin_;
+  bool keep_ = true, http10_ = false, head_only_ = false;
+  framing framing_ = framing::length;
+};
+
+} // namespace behalf::inbound
