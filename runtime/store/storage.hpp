@@ -80,9 +80,8 @@ public:
   virtual result<checkpoint_history> history(query q) = 0;
 
   /// Runs of every tenant that are pending or running, oldest first: what to go on with after a
-  /// restart. `after_id` is the last one of the previous page.
-  virtual result<std::vector<record>> unfinished_runs(const std::string& after_id,
-                                                      int64_t limit) = 0;
+  /// restart. `after` is the last one of the previous page, or null.
+  virtual result<std::vector<record>> unfinished_runs(const record* after, int64_t limit) = 0;
 };
 
 /// The one writer of a database, for one thread at a time:
