@@ -65,6 +65,10 @@ public:
   /// only key that fits `alg`. Null when there is none, or no single one.
   const public_key* find(std::optional<std::string_view> kid, signature_algorithm alg) const;
 
+  /// Is there any key of that `kid`, or, without one, of the type `alg` needs? If not, fetching the
+  /// set again may help.
+  bool knows(std::optional<std::string_view> kid, signature_algorithm alg) const;
+
   std::size_t size() const { return keys_.size(); }
   std::size_t skipped() const { return skipped_; }
 
