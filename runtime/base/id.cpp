@@ -92,16 +92,32 @@ std::string encode(std::string_view bytes, const char* alphabet, bool pad) {
   return text;
 }
 
-result<std::string> decode(std::string_view text, std::string_view alphabet) {
+constexpr char url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr char standard_alphabet[] =
+  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+// The value of every character, or 64: tokens are decoded on the way in, so a search will not do.
+using decode_table = std::array<unsigned char, 256>;
+constexpr decode_table make_table(const char* alphabet) {
+  decode_table table{};
+  table.fill(64);
+  for (unsigned char i = 0; i < 64; ++i)
+    table[static_cast<unsigned char>(alphabet[i])] = i;
+  return table;
+}
+constexpr auto url_table = make_table(url_alphabet);
+constexpr auto standard_table = make_table(standard_alphabet);
+
+result<std::string> decode(std::string_view text, const decode_table& table) {
   std::string bytes;
   bytes.reserve(text.size() * 3 / 4);
   uint32_t buffer = 0;
   int bits = 0;
-  for (char c : text) {
-    auto at = alphabet.find(c);
-    if (at == alphabet.npos)
+  for (unsigned char c : text) {
+    auto value = table[c];
+    if (value == 64)
       return fail(errc::invalid_argument, "not base64");
-    buffer = (buffer << 6) | static_cast<uint32_t>(at);
+    buffer = (buffer << 6) | value;
     bits += 6;
     if (bits >= 8) {
       bits -= 8;
@@ -112,10 +128,6 @@ result<std::string> decode(std::string_view text, std::string_view alphabet) {
     return fail(errc::invalid_argument, "not base64: stray bits at the end");
   return bytes;
 }
-
-constexpr char url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-constexpr char standard_alphabet[] =
-  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 } // namespace
 
@@ -238,7 +250,7 @@ std::string base64url(std::string_view bytes) {
 }
 
 result<std::string> base64url_decode(std::string_view text) {
-  return decode(text, {url_alphabet, 64});
+  return decode(text, url_table);
 }
 
 std::string base64(std::string_view bytes) {
@@ -248,7 +260,7 @@ std::string base64(std::string_view bytes) {
 result<std::string> base64_decode(std::string_view text) {
   while (!text.empty() && text.back() == '=')
     text.remove_suffix(1);
-  return decode(text, {standard_alphabet, 64});
+  return decode(text, standard_table);
 }
 
 } // namespace behalf
