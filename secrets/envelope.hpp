@@ -1,0 +1,35 @@
+// AES-256-GCM for what lies on disk: keys that wrap keys, keys that seal credentials.
+#pragma once
+
+#include "runtime/base/error.hpp"
+#include "secrets/secret.hpp"
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+namespace behalf {
+
+inline constexpr std::size_t envelope_key_bytes = 32;
+
+/// Ciphertext and what it takes to open it but for the key. Safe to store.
+struct sealed_bytes {
+  std::string nonce;      // 12 random bytes
+  std::string ciphertext; // as long as the plaintext
+  std::string tag;        // 16 bytes
+};
+
+/// A new random key of 32 bytes.
+secret make_key();
+
+/// Seals `plaintext`, bound to `context`. Error: internal.
+result<sealed_bytes> seal(const secret& key, std::string_view context, std::string_view plaintext);
+
+/// Error: internal `does not decrypt`: another key or context, or changed bytes.
+result<wiped_string> unseal(const secret& key, std::string_view context,
+                            const sealed_bytes& sealed);
+
+/// One unambiguous text of several: each is preceded by its length.
+std::string bind_context(std::initializer_list<std::string_view> parts);
+
+} // namespace behalf

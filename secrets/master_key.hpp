@@ -1,0 +1,26 @@
+// The key that wraps all data keys of the embedded store: 32 bytes from outside the database.
+#pragma once
+
+#include "runtime/base/error.hpp"
+#include "secrets/secret.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace behalf {
+
+/// Reads a master key as 32 raw bytes, 64 hexadecimal digits, or base64 (either alphabet, with or
+/// without padding) of 32 bytes. `from` names it in the error, invalid_argument.
+result<secret> parse_master_key(std::string_view bytes, std::string_view from);
+
+/// Reads a key file. Error: not_found, or denied when others than its owner may read it.
+result<secret> read_master_key(const std::string& path);
+
+/// Creates a key file (base64, mode 0600, durable) and returns the key. Error: conflict when there
+/// is one already.
+result<secret> create_master_key(const std::string& path);
+
+/// read_master_key, or create_master_key when there is none: for development.
+result<secret> ensure_master_key(const std::string& path);
+
+} // namespace behalf

@@ -1,0 +1,47 @@
+// Secrets of the configuration: the file never holds a value, only where to find it.
+#pragma once
+
+#include "runtime/base/error.hpp"
+#include "secrets/secret.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace behalf {
+
+enum class reference_kind : uint8_t { file, env, vault };
+
+/// "file:/run/secrets/x", "env:NAME" or "vault:secret/data/app/keys#field" (field: "value").
+struct secret_reference {
+  reference_kind kind = reference_kind::file;
+  std::string name;       // path or variable
+  std::string field = {}; // of a vault: reference
+};
+
+/// Error: invalid_argument, naming the forms there are. The text is not repeated when it has none
+/// of the prefixes: it may be the secret itself.
+result<secret_reference> parse_reference(std::string_view text);
+
+/// Resolves file: and env: references; vault: ones go through vault_store::read_reference. Not
+/// thread-safe: for the start of the program.
+class reference_resolver {
+public:
+  /// Relative paths count from `base`: the directory of the configuration file.
+  explicit reference_resolver(std::string base = ".") : base_(std::move(base)) {}
+
+  /// Files: at most 64 KiB, one line break at the end is not part of the secret. Environment: the
+  /// value is overwritten where it lay and unset, so that /proc and children do not have it; this
+  /// resolver remembers it. Error: not_found or invalid_argument, naming the reference.
+  result<secret_ptr> resolve(std::string_view reference);
+
+private:
+  result<secret_ptr> from_file(const std::string& path) const;
+  result<secret_ptr> from_environment(const std::string& name);
+
+  std::string base_;
+  std::map<std::string, secret_ptr, std::less<>> taken_;
+};
+
+} // namespace behalf

@@ -1,0 +1,61 @@
+// What a secret is: bytes that are wiped, never copied, printed or compared, and kept out of core
+// dumps. `grep -rn 'expose('` finds every place that looks inside.
+#pragma once
+
+#include "runtime/base/wiped.hpp"
+
+#include <memory>
+#include <string_view>
+
+namespace behalf {
+
+/// Bytes nobody may print. Move-only; there is no ==, no <<, no conversion and no copy. They lie in
+/// guarded memory (runtime/base/guarded_memory.hpp) and are overwritten when the secret ends.
+class secret {
+public:
+  secret() noexcept = default;
+  explicit secret(std::string_view bytes) : bytes_(bytes) {}
+  explicit secret(wiped_string bytes) noexcept : bytes_(std::move(bytes)) {}
+
+  secret(secret&&) noexcept = default;
+  secret& operator=(secret&&) noexcept = default;
+  secret(const secret&) = delete;
+  secret& operator=(const secret&) = delete;
+  ~secret() = default;
+
+  /// The only way in. The view lives as long as the secret is neither moved nor assigned to.
+  std::string_view expose() const noexcept { return bytes_.view(); }
+
+  std::size_t size() const noexcept { return bytes_.size(); }
+  bool empty() const noexcept { return bytes_.empty(); }
+
+private:
+  wiped_string bytes_;
+};
+
+using secret_ptr = std::shared_ptr<const secret>;
+
+/// The token a user presented to us. It is good for proving to a secret store who asks, and for
+/// nothing else: it does not convert to a `secret`, has no expose(), and so can never become an
+/// outbound credential (OAuth calls that token passthrough).
+class inbound_token {
+public:
+  explicit inbound_token(std::string_view bytes) : bytes_(bytes) {}
+
+  inbound_token(inbound_token&&) noexcept = default;
+  inbound_token& operator=(inbound_token&&) noexcept = default;
+  inbound_token(const inbound_token&) = delete;
+  inbound_token& operator=(const inbound_token&) = delete;
+  ~inbound_token() = default;
+
+  bool empty() const noexcept { return bytes_.empty(); }
+
+private:
+  friend class vault_login; // puts it into the body of Vault's JWT login (secrets/vault_login.hpp)
+
+  wiped_string bytes_;
+};
+
+using inbound_token_ptr = std::shared_ptr<const inbound_token>;
+
+} // namespace behalf

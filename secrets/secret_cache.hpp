@@ -1,0 +1,91 @@
+// Credentials fetched for users, kept until shortly before they expire, and who waits for one that
+// is being fetched: nothing is fetched twice.
+#pragma once
+
+#include "runtime/base/time.hpp"
+#include "runtime/http/credential_writer.hpp"
+#include "secrets/stored_credential.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace behalf {
+
+struct secret_cache_options {
+  std::size_t capacity = 10'000;                // credentials of all users
+  std::chrono::seconds ttl{300};                // at most
+  std::chrono::seconds skew{30};                // dropped this long before it expires
+  std::chrono::milliseconds negative_ttl{2000}; // "there is none" and "you may not"
+  std::size_t waiters = 1'000;                  // for one fetch; one more is refused
+};
+
+/// A credential ready for use at its service.
+struct ready_credential {
+  std::shared_ptr<const credential_writer> writer;
+  std::optional<time_point> expires_at = {};
+  std::string fingerprint = {}; // for the audit log; may be empty
+};
+
+/// Not thread-safe. The key holds tenant, issuer, subject and service: two users never share.
+class secret_cache {
+public:
+  /// `hit`: answer with `value` (which may be a remembered error). `lead`: fetch it, then call
+  /// finish. `join`: somebody fetches it; finish will name you.
+  enum class outcome : uint8_t { hit, lead, join };
+
+  struct look {
+    outcome what;
+    result<ready_credential> value = ready_credential{}; // of a hit
+  };
+
+  /// Who else is to hear of it, and what.
+  struct finished {
+    std::vector<uint64_t> waiters; // the leader first
+    result<ready_credential> value;
+  };
+
+  explicit secret_cache(secret_cache_options options = {}) : options_(options) {}
+
+  /// `waiter` is the caller's own number for whoever asks. A full waiting line is a hit with the
+  /// error `overloaded`.
+  look begin(const credential_key& key, uint64_t waiter, time_point now);
+
+  /// The leader's fetch has ended. What was invalidated meanwhile is neither kept nor handed out:
+  /// the value is then the error `overloaded`, kind "credential_changed". Without a flight under
+  /// way there are no waiters.
+  finished finish(const credential_key& key, result<ready_credential> value, time_point now);
+
+  /// Forgets one service of a user, or all of them, also what is under way.
+  void invalidate(const credential_key& key);
+  void invalidate(const principal_key& who);
+  void clear();
+
+  std::size_t size() const { return entries_.size(); }
+  std::size_t flights() const { return flights_.size(); }
+
+private:
+  struct entry {
+    result<ready_credential> value;
+    time_point until;
+    std::list<credential_key>::iterator age;
+  };
+  struct flight {
+    std::vector<uint64_t> waiters;
+    bool stale = false;
+  };
+
+  void keep(const credential_key& key, const result<ready_credential>& value, time_point now);
+  void drop(std::map<credential_key, entry>::iterator at);
+
+  secret_cache_options options_;
+  std::map<credential_key, entry> entries_;
+  std::list<credential_key> ages_; // least recently used first
+  std::map<credential_key, flight> flights_;
+};
+
+} // namespace behalf

@@ -1,0 +1,80 @@
+// Where users' credentials are kept: one interface, two stores (embedded_store, vault_store).
+// A store never waits: what needs the network is a task that says which call to make next.
+#pragma once
+
+#include "secrets/secret_call.hpp"
+#include "secrets/stored_credential.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace behalf {
+
+/// What a finished task answers: `found` for a read, `list` for a list, `generation` for a write.
+struct secret_answer {
+  stored_credential_ptr found;
+  std::vector<credential_summary> list;
+  int64_t generation = 0;
+};
+
+/// Make this call and resume with its reply, or: it is done.
+using secret_step = std::variant<secret_call, result<secret_answer>>;
+
+/// One operation under way. Not thread-safe: all tasks of one source run on the same thread.
+///
+///     auto step = task->start(now());
+///     while (auto* call = std::get_if<secret_call>(&step))
+///       step = task->resume(send(*call), now());
+class secret_task {
+public:
+  virtual ~secret_task() = default;
+
+  virtual secret_step start(time_point now) = 0;
+  /// An error means that no reply came (connection refused, timeout).
+  virtual secret_step resume(result<secret_reply> reply, time_point now) = 0;
+};
+
+/// Tasks may outlive the source. Errors of a finished task:
+/// - not_found `no github token stored`
+/// - denied: the store refuses this user (kind "needs_login" when it wants the user's own token
+///   and `token` was null: a cron, or a restart)
+/// - conflict: the entry is not of the generation a write expected
+/// - overloaded, with Retry-After: sealed, standby, rate-limited or unreachable, and says which
+/// - upstream: it answered something else than its protocol allows
+/// - internal: a record that does not decrypt
+class secret_source {
+public:
+  virtual ~secret_source() = default;
+
+  /// Reads one credential. Never one that has expired: that is denied, kind "expired".
+  virtual std::unique_ptr<secret_task> read(const credential_key& key, inbound_token_ptr token) = 0;
+
+  /// Which services this user has credentials for.
+  virtual std::unique_ptr<secret_task> list(const principal_key& who, inbound_token_ptr token) = 0;
+
+  /// Stores one. `expected`: the generation it must have now, 0 when it must not exist, nullopt for
+  /// any. Its own `generation` is not looked at.
+  virtual std::unique_ptr<secret_task> write(const credential_key& key, stored_credential what,
+                                             std::optional<int64_t> expected,
+                                             inbound_token_ptr token) = 0;
+
+  /// Deletes one with all its history. not_found when there is none.
+  virtual std::unique_ptr<secret_task> erase(const credential_key& key,
+                                             inbound_token_ptr token) = 0;
+
+  /// True when something else than this object may have changed entries since the last question:
+  /// drop what was cached. Cheap enough to ask before every use (microseconds).
+  virtual bool changed_elsewhere() { return false; }
+
+  /// Forgets what it keeps for a user (Vault tokens): the user was signed out.
+  virtual void forget(const principal_key& who) { (void)who; }
+
+  /// Where its calls go. Empty for a store that makes none.
+  virtual endpoint_policy policy() const { return {}; }
+};
+
+} // namespace behalf
