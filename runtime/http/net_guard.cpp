@@ -142,13 +142,15 @@ result<std::string> normal_name(std::string_view text) {
 
 result<std::string> normal_host(const boost::urls::url_view& url) {
   auto text = url.encoded_host();
+  boost::system::error_code ec;
   switch (url.host_type()) {
+  case boost::urls::host_type::ipv4: // or only begins like one
+    if (ip::make_address_v4(std::string{text.data(), text.size()}, ec); !ec)
+      return std::string{text.data(), text.size()};
+    [[fallthrough]];
   case boost::urls::host_type::name:
     return normal_name({text.data(), text.size()});
-  case boost::urls::host_type::ipv4:
-    return std::string{text.data(), text.size()};
   case boost::urls::host_type::ipv6: {
-    boost::system::error_code ec;
     auto address = ip::make_address_v6(std::string{text.data() + 1, text.size() - 2}, ec);
     if (ec || address.scope_id() != 0)
       return refuse("the URL's host is not a valid IPv6 address");
