@@ -1,0 +1,100 @@
+// Checkpoints: what a superstep changed, what comes next, and how a chain of them becomes a state.
+#pragma once
+
+#include "runtime/base/time.hpp"
+#include "runtime/graph/state.hpp"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace behalf {
+
+/// The id of writes that belong to no task: a command's update.
+inline constexpr std::string_view null_task_id = "00000000-0000-0000-0000-000000000000";
+
+/// A task a checkpoint leaves to do.
+struct planned_task {
+  std::string id, name;
+  std::vector<std::string> triggers; // {"branch:to:ask"}, {"__pregel_push"}
+  int64_t push = -1;                 // position among the sends; -1: pulled by an edge
+  value_ptr sent;                    // of a send
+
+  /// ["__pregel_pull", "ask"] or ["__pregel_push", 0].
+  json::array path() const;
+};
+
+struct pending_interrupt {
+  std::string id; // 32 hexadecimal characters, the same as long as the task is pending
+  json::value value;
+};
+
+/// What became of a task before its superstep was complete.
+struct pending_task {
+  enum class state : uint8_t { open, done, interrupted, failed };
+
+  std::string id;
+  state is = state::open;
+  json::object writes;               // done: what it wrote, complete messages
+  std::vector<std::string> branches; // done: nodes it goes to besides its plain edges
+  std::vector<std::pair<std::string, json::value>> sends; // done: {node, input}
+  bool silent = false;                                    // done: it returned nothing at all
+  std::vector<pending_interrupt> interrupts;
+  std::vector<json::value> answers; // to its interrupts so far
+  std::string failure;              // failed: ValueError('boom')
+};
+
+/// A state's values by name: what can be restored without the graph.
+using named_values = std::map<std::string, value_ptr, std::less<>>;
+
+/// One checkpoint as it is stored. Its `changes` are relative to the parent unless `full`.
+struct checkpoint_doc {
+  std::string id, parent_id; // uuid6; "" for the first
+  std::string ns;            // "" is the root graph
+  std::string source;        // input, loop, update, fork
+  int64_t step = -1;
+  bool full = true;
+  time_point created_at{};
+  std::shared_ptr<const json::object> base_metadata; // of the run; shared by all its checkpoints
+
+  named_values set; // full: everything; else what was overwritten
+  std::map<std::string, json::array, std::less<>> append; // what lists grew by
+  int links = 0;                                          // since the last full one
+  std::size_t weight = 0, full_weight = 0; // bytes, about: changes since, and of, the last full one
+
+  std::vector<planned_task> next;
+  std::map<std::string, std::vector<std::string>, std::less<>> joins; // progress of each join
+  std::vector<pending_task> pending;
+  value_ptr input; // of source input: what __start__ is about to take
+
+  /// What the parent's tasks wrote, by task id, where `set` and `append` do not tell.
+  json::object results;
+  std::string sole_task; // the parent's only task: `set` and `append` are its writes
+
+  /// The run's metadata with source, step and parents.
+  json::object metadata() const;
+  /// Everything but id, parent, ns, metadata, full: what a record's `doc` holds.
+  json::object body() const;
+  /// The inverse, from a record's fields. Error: internal, naming the checkpoint.
+  static result<checkpoint_doc> from(std::string id, std::string parent_id, std::string ns,
+                                     bool full, json::object metadata, const json::object& body,
+                                     time_point created_at);
+};
+
+/// A checkpoint with its whole state.
+struct loaded_checkpoint {
+  checkpoint_doc at; // the newest of the chain
+  named_values values;
+};
+
+/// Joins a chain, oldest (a full one) first, each the parent of the next.
+/// Error: internal when it is empty, does not begin with a full one or is not a chain.
+result<loaded_checkpoint> restore_chain(std::span<const checkpoint_doc> chain);
+
+/// About the bytes `v` takes as text.
+std::size_t json_weight(const json::value& v);
+
+} // namespace behalf

@@ -1,0 +1,41 @@
+// Chat messages: the forms they come in, the one form they are kept in, and how lists of them join.
+#pragma once
+
+#include "runtime/base/json.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace behalf {
+
+/// Completes a message: {role|type, content}, [role, text] or a plain string (a human message)
+/// become {content, additional_kwargs, response_metadata, type, name, id, …} in this key order, and
+/// a missing id becomes a random UUID. user→human, assistant→ai.
+/// Error: InvalidUpdateError when it is none of these forms.
+result<json::value> to_message(const json::value& v);
+
+/// A list of messages from one or many. A lone [role, text] pair is one message.
+result<json::array> to_messages(const json::value& v);
+
+/// What joining did to the list.
+enum class message_change : uint8_t { appended, rewritten };
+
+/// Joins complete messages into `list`: an equal id replaces in place, {"type": "remove", "id"}
+/// deletes, the id "__remove_all__" deletes everything before it, anything else is appended.
+/// Error: InvalidUpdateError when an id to remove does not exist.
+result<message_change> join_messages(json::array& list, const json::array& update);
+
+namespace flow {
+
+/// {type: "ai", content: text, …}, with an id when the state takes it.
+json::value ai_message(std::string_view text);
+json::value human_message(std::string_view text);
+json::value system_message(std::string_view text);
+json::value tool_message(std::string_view text, std::string_view tool_call_id);
+json::value remove_message(std::string_view id);
+
+/// A message's text: its content, or the joined text blocks of a content list.
+std::string message_text(const json::value& message);
+
+} // namespace flow
+} // namespace behalf

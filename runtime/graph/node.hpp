@@ -1,0 +1,185 @@
+// A node: a machine that computes, asks the outside for one thing at a time, and ends with a
+// result. It performs no I/O itself, so it can be tested without a system and cannot block one.
+// Most authors never see it: they write functions or coroutines (graph.hpp, task.hpp).
+#pragma once
+
+#include "runtime/base/outbound.hpp"
+#include "runtime/base/time.hpp"
+#include "runtime/graph/state.hpp"
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace behalf {
+
+class context;
+
+namespace flow {
+
+/// What a node changes: {channel: value}. Channels the graph does not have are dropped.
+struct update {
+  json::object values;
+
+  update() = default;
+  update(std::initializer_list<std::pair<json::string_view, json::value_ref>> pairs)
+    : values(pairs) {}
+  explicit update(json::object all) : values(std::move(all)) {}
+
+  update& set(std::string_view key, json::value v) {
+    values[key] = std::move(v);
+    return *this;
+  }
+};
+
+/// One more execution of `node` in the next superstep, with `input` instead of the state.
+struct send {
+  std::string node;
+  json::value input;
+};
+
+/// Where to go next: nodes by name and sends, in any mix; `end` leads nowhere.
+class route {
+public:
+  using target = std::variant<std::string, send>;
+
+  route() = default;
+  route(const char* node) : targets_{std::string(node)} {}
+  route(std::string_view node) : targets_{std::string(node)} {}
+  route(std::string node) : targets_{std::move(node)} {}
+  route(send one) : targets_{std::move(one)} {}
+  route(std::initializer_list<const char*> nodes) : targets_(nodes.begin(), nodes.end()) {}
+  route(const std::vector<std::string>& nodes) : targets_(nodes.begin(), nodes.end()) {}
+  route(std::vector<send> all) {
+    for (auto& one : all)
+      targets_.emplace_back(std::move(one));
+  }
+
+  route& add(target one) {
+    targets_.push_back(std::move(one));
+    return *this;
+  }
+  const std::vector<target>& targets() const { return targets_; }
+  std::vector<target>& targets() { return targets_; }
+
+private:
+  std::vector<target> targets_;
+};
+
+/// Changes the state and says where to go, beside the node's own edges.
+struct command {
+  json::object values;
+  route go_to;
+
+  command() = default;
+  explicit command(route next) : go_to(std::move(next)) {}
+  command(update what, route next) : values(std::move(what.values)), go_to(std::move(next)) {}
+};
+
+/// Stops the run until a person answers. On resume the node runs again from its top and finds the
+/// answer by `context::answer`.
+struct interrupt {
+  json::value value;
+
+  explicit interrupt(json::value v) : value(std::move(v)) {}
+};
+
+} // namespace flow
+
+/// How one execution of a node ended. Nothing: it changed nothing.
+class node_result {
+public:
+  using variant = std::variant<std::monostate, flow::update, flow::command, flow::interrupt, error>;
+
+  node_result() = default;
+  node_result(flow::update u) : value(std::move(u)) {}
+  node_result(flow::command c) : value(std::move(c)) {}
+  node_result(flow::interrupt i) : value(std::move(i)) {}
+  node_result(error e) : value(std::move(e)) {}
+
+  const error* failure() const { return std::get_if<error>(&value); }
+
+  variant value;
+};
+
+/// A store item as nodes see it.
+struct stored_item {
+  std::vector<std::string> ns;
+  std::string key;
+  json::object value;
+  time_point created_at{}, updated_at{};
+};
+
+struct store_get {
+  std::vector<std::string> ns;
+  std::string key;
+};
+struct store_put {
+  std::vector<std::string> ns;
+  std::string key;
+  json::object value;
+  double ttl_minutes = 0; // 0: for ever
+};
+struct store_delete {
+  std::vector<std::string> ns;
+  std::string key;
+};
+struct store_search {
+  std::vector<std::string> prefix;
+  json::object filter; // containment over the value
+  int64_t limit = 10, offset = 0;
+};
+using store_operation = std::variant<store_get, store_put, store_delete, store_search>;
+
+/// get: none or one; search: the page; put and delete: none.
+struct store_reply {
+  std::vector<stored_item> items;
+};
+
+/// Pulls the next part of a streamed body; the driver closes what a node leaves open.
+struct read_chunk {
+  uint64_t stream_id;
+};
+struct close_stream {
+  uint64_t stream_id;
+};
+
+/// What a machine asks of the outside. `outbound_call` only comes from authenticate handlers.
+using effect = std::variant<service_call, store_operation, read_chunk, close_stream, outbound_call>;
+
+/// The answer to an effect: service_call → service_reply, store_operation → store_reply,
+/// read_chunk → outbound_chunk, close_stream → monostate, outbound_call → outbound_reply.
+using effect_reply =
+  result<std::variant<std::monostate, service_reply, store_reply, outbound_chunk, outbound_reply>>;
+
+/// What a node did with its turn: asked for something and waits, or ended.
+using turn = std::variant<effect, node_result>;
+
+/// What a node starts from.
+struct step_input {
+  const state_view& state;
+  context& ctx;
+};
+
+/// One execution of a node. Driven from one thread at a time: `start` once, then `resume` with the
+/// answer to every effect until the turn is a node_result. May be destroyed at any point.
+class node {
+public:
+  virtual ~node() = default;
+  virtual turn start(const step_input& in) = 0;
+  virtual turn resume(effect_reply reply) = 0;
+};
+
+/// Makes the machine for one execution. Called from several threads at once.
+using node_factory = std::function<std::unique_ptr<node>()>;
+
+/// An exception that left a node, as the error the run ends with: standard exceptions keep their
+/// text under the class name SDKs know (ValueError, RuntimeError, …); others keep their class name
+/// only. Call in a catch block.
+error current_exception_error();
+
+/// The class name under which SDKs see an error: its kind, else one by code ("ValueError", …).
+std::string error_class(const error& e);
+
+} // namespace behalf

@@ -1,0 +1,107 @@
+// The superstep engine as a plain machine: it says which tasks to start, which events to send and
+// which checkpoints to keep; whoever drives it does all of that and reports back.
+//
+//   auto out = loop.begin();
+//   loop: send out.events; keep out.checkpoints; drive each of out.start as a node;
+//         when a task ended: out = loop.task_done(id, result); until out.finish is set.
+#pragma once
+
+#include "runtime/graph/checkpoint.hpp"
+#include "runtime/graph/graph.hpp"
+#include "runtime/graph/run_spec.hpp"
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace behalf {
+
+/// One event of the run's stream. `name` is the SSE event ("values", "messages/partial", …, later
+/// also "values|ns"); `data` is one line of JSON, made once.
+struct loop_event {
+  std::string name;
+  std::shared_ptr<const std::string> data;
+};
+
+/// One execution of one node to start.
+struct task_spec {
+  std::string id, name;
+  std::shared_ptr<const node_definition> what; // keeps the graph alive
+  state_view input;
+  std::vector<std::string> triggers;
+  int attempt = 1;
+  std::vector<json::value> answers;
+  std::chrono::milliseconds after{0}; // wait this long first: a retry
+  int64_t step = 0;
+
+  /// The context for this execution. `emit` and `cancelled` as in task_facts.
+  context make_context(std::shared_ptr<const run_facts> run, std::function<void(stream_item)> emit,
+                       deadline until = deadline::max(),
+                       std::function<bool()> cancelled = {}) const;
+};
+
+struct task_interrupt {
+  std::string task_id, id;
+  json::value value;
+};
+
+/// How a run ended. Everything still running is to be stopped; nothing it reports is used.
+struct run_finish {
+  enum class status : uint8_t { success, error, interrupted };
+
+  status is = status::success; // stopped at an interrupt: success; interrupted: cancelled
+  state_view values;           // the output channels
+  std::vector<task_interrupt> interrupts;
+  std::vector<std::string> next;      // nodes left to run
+  std::string failure_class, failure; // status error
+  std::string checkpoint_id;          // the last one kept; "" when none
+
+  /// What the thread shows as its status: idle, interrupted or error.
+  std::string_view thread_status() const;
+  /// {"error": class, "message": text}, or null.
+  json::value failure_json() const;
+  /// {task_id: [{"id", "value"}]} as thread.interrupts.
+  json::object interrupts_by_task() const;
+  /// What `wait` answers after success: the values; one interrupt beside them, several alone.
+  json::value wait_body() const;
+};
+
+/// What a step of the engine wants done, in this order: events, checkpoints, start, finish.
+struct loop_output {
+  std::vector<loop_event> events;
+  std::vector<checkpoint_doc> checkpoints; // one with a known id replaces the one kept before
+  std::vector<task_spec> start;
+  std::optional<run_finish> finish;
+};
+
+class run_loop {
+public:
+  /// `from` is the checkpoint to go on from: the thread's head, or the one the run names.
+  run_loop(std::shared_ptr<const graph> flow, std::optional<loaded_checkpoint> from, run_spec spec);
+  ~run_loop();
+  run_loop(run_loop&&) noexcept;
+
+  /// Call once, first.
+  loop_output begin();
+  /// A task of `start` has ended. Unknown and already ended tasks are ignored.
+  loop_output task_done(std::string_view task_id, node_result how);
+  /// A running task wrote to the stream.
+  loop_output written(std::string_view task_id, stream_item item);
+  /// The run is to stop here: completed supersteps stay, running tasks are forgotten.
+  loop_output cancel();
+  /// As cancel, but the run failed: a time limit, a lost store.
+  loop_output fail_with(const error& why);
+
+  const std::shared_ptr<const run_facts>& facts() const;
+  /// Supersteps of nodes completed since begin().
+  int64_t steps() const;
+
+private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace behalf

@@ -1,0 +1,62 @@
+// What a run is asked to do, as its engine needs it.
+#pragma once
+
+#include "runtime/graph/context.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace behalf {
+
+/// Which events a run makes. Asking for none is right for a run nobody watches.
+struct stream_modes {
+  bool values = false, updates = false, messages = false, messages_tuple = false, custom = false,
+       tasks = false, checkpoints = false, debug = false;
+
+  /// From `kwargs.stream_mode`: a name or a list of names; unknown names are ignored.
+  static stream_modes parse(const json::value& names);
+};
+
+/// interrupt_before / interrupt_after: "*", names, or null.
+struct breakpoint_set {
+  bool all = false;
+  std::vector<std::string> nodes;
+
+  static breakpoint_set parse(const json::value& v);
+  bool stops(std::string_view node) const;
+};
+
+/// `command` of a run; a null member is one not given.
+struct run_command {
+  std::optional<json::value> resume, update, go_to;
+
+  bool empty() const { return !resume && !update && !go_to; }
+};
+
+enum class durability_mode : uint8_t {
+  async, // every checkpoint is written, the run does not wait for it
+  sync,  // the driver waits for each before it goes on
+  exit,  // only one, when the run ends
+};
+
+struct run_spec {
+  std::shared_ptr<const run_facts> facts;
+  json::value input;                  // null: none
+  std::optional<run_command> command; // present: input is ignored
+  breakpoint_set before, after;
+  int64_t recursion_limit = 10'000;
+  stream_modes modes;
+  bool checkpointing = true; // false: temporary, nothing is kept
+  durability_mode lasting = durability_mode::async;
+  bool from_checkpoint = false;     // an older one was named: without input it is forked
+  bool after_crash = false;         // go on with what this run left behind
+  json::object checkpoint_metadata; // beside source, step and parents; default: run metadata and
+                                    // the scalars of configurable
+
+  /// From `kwargs` as GET run shows them (merged config included) and the run's facts.
+  static run_spec from_kwargs(const json::object& kwargs, std::shared_ptr<const run_facts> facts);
+};
+
+} // namespace behalf

@@ -1,0 +1,98 @@
+// A graph's state between supersteps, the writes that change it, and the view a node gets.
+#pragma once
+
+#include "runtime/graph/channel.hpp"
+
+#include <span>
+#include <utility>
+
+namespace behalf {
+
+/// A channel's value as many states share it; null: never written.
+using value_ptr = std::shared_ptr<const json::value>;
+
+/// One value on its way into a channel.
+struct channel_write {
+  std::size_t channel;
+  json::value value;
+};
+using channel_writes = std::vector<channel_write>;
+
+/// How one channel changed in one superstep: what a checkpoint stores.
+struct channel_change {
+  std::size_t channel;
+  bool append;       // the list grew by `value` (a list); else the channel is now the state's value
+  json::value value; // of an append; null for a set, whose value is in the state
+};
+
+/// The values of a graph's channels. Copies share the values: cheap.
+class graph_state {
+public:
+  graph_state() = default;
+  explicit graph_state(std::shared_ptr<const channel_table> channels);
+
+  const channel_table& channels() const { return *channels_; }
+  const std::shared_ptr<const channel_table>& table() const { return channels_; }
+
+  /// What is visible of a channel: its value, else its initial one, else null.
+  const json::value* find(std::size_t channel) const;
+  const json::value* find(std::string_view name) const;
+  bool written(std::size_t channel) const { return values_[channel] != nullptr; }
+  const value_ptr& shared(std::size_t channel) const { return values_[channel]; }
+  void set(std::size_t channel, value_ptr value) { values_[channel] = std::move(value); }
+
+  /// Applies the writes of one superstep, in order. Nothing changes when it fails.
+  /// Error: InvalidUpdateError (kind) for a second overwrite of a last_value channel, or a value
+  /// the channel cannot take.
+  result<std::vector<channel_change>> apply(std::span<const channel_write> writes);
+
+private:
+  std::shared_ptr<const channel_table> channels_;
+  std::vector<value_ptr> values_;
+};
+
+/// Turns an object into writes: unknown keys are dropped, messages get their ids and full form.
+/// Error: InvalidUpdateError `Expected dict, got …` for anything but an object (null: no writes).
+result<channel_writes> to_writes(const channel_table& channels, const json::value& update);
+
+/// The state as a node, a router or an answer reads it. Cheap to copy, immutable, thread-safe.
+class state_view {
+public:
+  state_view() = default;
+  explicit state_view(graph_state state);
+  /// A task made by `send`: the value it was sent is all it sees.
+  explicit state_view(json::value sent);
+
+  /// The channel's value (of a sent object: the member), or null when absent.
+  const json::value* find(std::string_view key) const;
+  bool has(std::string_view key) const { return find(key) != nullptr; }
+
+  /// As `find`, a JSON null when absent.
+  const json::value& operator[](std::string_view key) const;
+  std::string_view text(std::string_view key, std::string_view otherwise = {}) const;
+  int64_t number(std::string_view key, int64_t otherwise = 0) const;
+  bool flag(std::string_view key, bool otherwise = false) const;
+  /// The list, or an empty one when the value is absent or no list.
+  const json::array& list(std::string_view key) const;
+
+  /// The last element of a list, or null: the newest message, say.
+  const json::value* last(std::string_view key) const;
+
+  /// Null unless the task was made by `send`.
+  const json::value* sent() const { return sent_.get(); }
+
+  /// Everything, as one object (a sent value: as it is). Copies.
+  json::value to_json() const;
+  /// Appends compact JSON text of `to_json` without building it.
+  void append_text(std::string& out) const;
+
+private:
+  std::shared_ptr<const graph_state> state_;
+  value_ptr sent_;
+};
+
+/// Appends compact JSON text.
+void append_json(std::string& out, const json::value& v);
+void append_json(std::string& out, std::string_view text); // as a JSON string
+
+} // namespace behalf

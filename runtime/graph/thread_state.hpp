@@ -1,0 +1,31 @@
+// A checkpoint as the API shows it: ThreadState.
+#pragma once
+
+#include "runtime/graph/checkpoint.hpp"
+
+#include <span>
+#include <string_view>
+
+namespace behalf {
+
+class graph;
+
+/// The answer for a thread without checkpoints; `checkpoint_id` names one that does not exist.
+json::object empty_thread_state(std::string_view thread_id = {},
+                                std::string_view checkpoint_id = {});
+
+/// `flow` decides which channels show and their defaults; null: all that are stored.
+/// `results` holds what the checkpoint's tasks wrote, by task id, when that is known.
+json::object thread_state(const loaded_checkpoint& at, const graph* flow,
+                          std::string_view thread_id, const json::object& results = {});
+
+/// Newest first, at most `limit`, of what `docs` can restore: any order, chains may share links.
+/// `before` excludes itself and everything newer. `metadata` must be contained.
+json::array thread_history(std::span<const checkpoint_doc> docs, const graph* flow,
+                           std::string_view thread_id, std::size_t limit,
+                           std::string_view before = {}, const json::object& metadata = {});
+
+/// The values alone, as `thread.values`.
+json::object thread_values(const loaded_checkpoint& at, const graph* flow);
+
+} // namespace behalf
