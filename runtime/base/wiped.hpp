@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -13,7 +12,8 @@ void wipe(void* bytes, std::size_t size) noexcept;
 
 /// A growable string whose bytes are overwritten when it shrinks, grows into new memory, is
 /// assigned over or ends. Move-only, and there is no operator<<: whoever needs the text calls
-/// view(). Always on the heap, so that a move copies no bytes and leaves none behind.
+/// view(). Its bytes lie in guarded memory (guarded_memory.hpp), never in the object, so that a
+/// move copies none and leaves none behind, and a core dump has none.
 class wiped_string {
 public:
   wiped_string() noexcept = default;
@@ -42,21 +42,21 @@ public:
   void clear() noexcept { resize(0); }
 
   /// Valid until the next call that is not const.
-  std::string_view view() const noexcept { return {bytes_.get(), size_}; }
-  char* data() noexcept { return bytes_.get(); }
-  const char* data() const noexcept { return bytes_.get(); }
+  std::string_view view() const noexcept { return {bytes_, size_}; }
+  char* data() noexcept { return bytes_; }
+  const char* data() const noexcept { return bytes_; }
   std::size_t size() const noexcept { return size_; }
   std::size_t capacity() const noexcept { return capacity_; }
   bool empty() const noexcept { return size_ == 0; }
 
   void swap(wiped_string& other) noexcept {
-    bytes_.swap(other.bytes_);
+    std::swap(bytes_, other.bytes_);
     std::swap(size_, other.size_);
     std::swap(capacity_, other.capacity_);
   }
 
 private:
-  std::unique_ptr<char[]> bytes_;
+  char* bytes_ = nullptr;
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
 };
