@@ -9,6 +9,8 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace behalf {
 
@@ -52,12 +54,14 @@ private:
   bool in_flight(time_point now) const;
   bool servable(time_point now) const;
   plan start(time_point now, keys meanwhile);
+  void remember_missing(time_point now);
 
   jwks_cache_options options_;
   key_set keys_;
   bool have_ = false, flying_ = false, last_failed_ = false;
   time_point fresh_until_{}, attempted_{};
-  std::deque<std::pair<std::string, time_point>> unknown_; // oldest first
+  std::vector<std::string> sought_;                        // by the fetch under way
+  std::deque<std::pair<std::string, time_point>> unknown_; // and not found; oldest first
 };
 
 /// `max-age` of a Cache-Control value; zero for no-store and no-cache.

@@ -1,6 +1,7 @@
 #include "runtime/auth/jwt.hpp"
 
 #include "runtime/auth/challenge.hpp"
+#include "runtime/auth/claim_checks.hpp"
 #include "runtime/base/id.hpp"
 
 #include <boost/algorithm/string/predicate.hpp>
@@ -11,10 +12,7 @@
 namespace behalf {
 namespace {
 
-using namespace std::chrono;
-
 constexpr std::string_view unknown_key_kind = "UnknownKey";
-constexpr int64_t last_date = 253'402'300'799; // the end of the year 9999
 
 // The three parts of a compact JWS. `signed_part` is the text that was signed.
 struct segments {
@@ -99,75 +97,6 @@ result<const public_key*> choose_key(const json::object& header, signature_algor
   return unknown;
 }
 
-// Whole seconds since 1970, as a JSON integer: no text, no fraction, no exponent, in range.
-result<std::optional<time_point>> date(const json::object& all, std::string_view name) {
-  const auto* v = member(all, name);
-  if (!v)
-    return std::optional<time_point>{};
-  if (!v->is_int64() || v->get_int64() <= 0 || v->get_int64() > last_date)
-    return invalid_token("the token's " + std::string(name)
-                         + " is not a whole number of seconds since 1970");
-  return std::optional{time_point{seconds{v->get_int64()}}};
-}
-
-result<time_point> check_dates(const json::object& all, seconds skew, time_point now) {
-  skew = std::clamp(skew, seconds{0}, seconds{60});
-  auto exp = date(all, "exp"), nbf = date(all, "nbf"), iat = date(all, "iat");
-  for (const auto* d : {&exp, &nbf, &iat})
-    if (!*d)
-      return d->error();
-  if (!*exp)
-    return invalid_token("the token has no expiry");
-  if (**exp <= now)
-    return invalid_token("the token has expired");
-  if (*nbf && **nbf > now + skew)
-    return invalid_token("the token is not valid yet");
-  if (*iat && **iat > now + skew)
-    return invalid_token("the token was issued in the future");
-  return **exp;
-}
-
-bool one_of(const json::value& text, const std::vector<std::string>& list) {
-  return text.is_string() && std::any_of(list.begin(), list.end(), [&](const std::string& s) {
-           return text.get_string() == s;
-         });
-}
-
-result<void> check_audience(const json::object& all, const std::vector<std::string>& ours) {
-  const auto* aud = member(all, "aud");
-  bool meant = false;
-  if (aud && aud->is_string())
-    meant = one_of(*aud, ours);
-  else if (aud && aud->is_array())
-    for (const auto& a : aud->get_array()) {
-      if (!a.is_string())
-        return invalid_token("the token's audience is neither text nor a list of texts");
-      meant = meant || one_of(a, ours);
-    }
-  if (!meant)
-    return invalid_token("the token was issued for another audience");
-  return {};
-}
-
-result<std::string> check_subject(const json::object& all) {
-  auto sub = string_or(all, "sub");
-  if (sub.empty() || sub.size() > 1024
-      || std::any_of(sub.begin(), sub.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
-    return invalid_token("the token names no subject");
-  return std::string(sub);
-}
-
-result<void> check_client(const json::object& all, const std::vector<std::string>& clients) {
-  if (clients.empty())
-    return {};
-  const auto* client = member(all, "azp");
-  if (!client)
-    client = member(all, "client_id");
-  if (!client || !one_of(*client, clients))
-    return invalid_token("the token was issued to a client that is not accepted here");
-  return {};
-}
-
 // Where `typ` cannot tell, these can: only ID tokens bind a nonce or hashes of other tokens, and
 // some issuers name the kind of token in a claim.
 result<void> refuse_id_token(const json::object& all) {
@@ -187,7 +116,7 @@ result<claims> check_claims(json::object all, const issuer_rules& rules, time_po
     return invalid_token("the token is from another issuer");
   if (auto ok = check_audience(all, rules.audiences); !ok)
     return ok.error();
-  auto expires = check_dates(all, rules.skew, now);
+  auto expires = check_dates(all, rules.skew, now, expiry::required);
   if (!expires)
     return expires.error();
   auto subject = check_subject(all);
@@ -198,7 +127,7 @@ result<claims> check_claims(json::object all, const issuer_rules& rules, time_po
   if (rules.plain_jwt)
     if (auto ok = refuse_id_token(all); !ok)
       return ok.error();
-  return claims{rules.issuer, std::move(*subject), *expires, std::move(all)};
+  return claims{rules.issuer, std::move(*subject), **expires, std::move(all)};
 }
 
 } // namespace

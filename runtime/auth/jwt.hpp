@@ -36,11 +36,11 @@ struct claims {
 };
 
 /// Verifies a compact JWS against one issuer's rules and keys, in this order: size, three
-/// segments, strict base64url, JSON without duplicate names, `alg` on the list, `crit` absent
-/// (we understand no extension), `typ`, key by (kid, alg), signature, `iss`, `aud`, `exp`, `nbf`,
-/// `iat`, `sub`, client. `jku`, `x5u`, `jwk` and `x5c` are never looked at. ID tokens are refused:
-/// by `typ`, or by what only they carry (`nonce`, `at_hash`, `c_hash`, a `typ` claim other than
-/// Bearer).
+/// segments, strict base64url, a header without duplicate names, `alg` on the list, no `crit` (we
+/// understand no extension), `typ`, key by (kid, alg), signature, claims without duplicate names,
+/// `iss`, `aud`, `exp` (no leeway), `nbf`, `iat`, `sub`, client. `jku`, `x5u`, `jwk` and `x5c` are
+/// never looked at. ID tokens are refused: by `typ`, or, where that is not required, by what access
+/// tokens do not carry (`nonce`, `at_hash`, `c_hash`, a `typ` claim other than Bearer).
 /// Error: unauthenticated with a challenge and a sentence without token content;
 /// `is_unknown_key` when only the key is missing: fetch the issuer's keys once and try again.
 result<claims> verify(std::string_view token, const issuer_rules& rules, const key_set& keys,
