@@ -36,8 +36,8 @@ struct query {
   std::string graph_id = {};            // assistants
   std::string name_part = {};           // assistants: part of the name, ASCII case ignored
   json::object metadata = {};           // containment
-  filter visible = {};                  // what the caller may see, on metadata (items: {namespace,
-                                        // key, …value})
+  filter visible = {};                  // what the caller may see, on the record's own metadata
+                                        // (items: on {namespace, key, …value})
   json::object values = {};             // threads: containment in doc.values
   value_filter value = {};              // items
   sort_key sort = sort_key::updated_at;

@@ -40,6 +40,7 @@ struct expiry {
 };
 
 /// One durable thing. Which fields a kind keeps is said beside them; the others are not stored.
+/// The key and `created_at` are fixed by the first put.
 struct record {
   kind type = kind::thread;
   std::string tenant;

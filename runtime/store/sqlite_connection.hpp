@@ -7,23 +7,33 @@
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 namespace behalf {
 
 class sqlite_connection;
 
+/// A statement the connection keeps prepared.
+struct sqlite_prepared {
+  sqlite3_stmt* stmt = nullptr;
+  bool in_use = false;
+};
+
 /// One use of a prepared statement: bind, step, read; reset when it ends. Positions of parameters
 /// count from 1, of columns from 0. Text bound is not copied: it must live until the use ends.
 class sqlite_statement {
 public:
-  sqlite_statement(sqlite_connection& db, sqlite3_stmt* prepared) : db_(&db), stmt_(prepared) {}
-  sqlite_statement(sqlite_statement&& other) noexcept : db_(other.db_), stmt_(other.stmt_) {
-    other.stmt_ = nullptr;
+  sqlite_statement(sqlite_connection& db, sqlite_prepared& slot)
+    : db_(&db), slot_(&slot), stmt_(slot.stmt) {
+    slot.in_use = true;
   }
+  sqlite_statement(sqlite_statement&& other) noexcept
+    : db_(other.db_), slot_(std::exchange(other.slot_, nullptr)), stmt_(other.stmt_) {}
   sqlite_statement& operator=(sqlite_statement&&) = delete;
   ~sqlite_statement();
 
@@ -46,6 +56,7 @@ public:
 
 private:
   sqlite_connection* db_;
+  sqlite_prepared* slot_;
   sqlite3_stmt* stmt_;
 };
 
@@ -65,22 +76,27 @@ public:
   /// Runs one or more statements that answer nothing of interest.
   result<void> execute(const std::string& sql);
 
-  /// A prepared statement, from the cache when the same text was prepared before. At most one use
-  /// of the same text at a time.
+  /// A prepared statement, from the cache when the same text was prepared before. One use of the
+  /// same text at a time: a second one is errc::internal.
   result<sqlite_statement> prepare(std::string_view sql);
+
+  /// One statement without rows, prepared once.
+  result<void> run(std::string_view sql);
 
   /// The first column of the first row as a number; 0 when there is no row.
   result<int64_t> number(std::string_view sql);
 
   /// Rows changed by the last statement.
   int64_t changes() const { return sqlite3_changes64(db_); }
+  /// `seq` of the row inserted last.
+  int64_t last_row() const { return sqlite3_last_insert_rowid(db_); }
   /// False once SQLite has rolled the transaction back by itself (disk full, I/O error).
   bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
   const std::string& path() const { return path_; }
   sqlite3* native() { return db_; }
 
   /// From now on statements still running at `by` end with errc::timeout.
-  void set_deadline(deadline by) { deadline_ = by; }
+  void set_deadline(deadline by);
 
   /// What a result code means here: the file, and why in words. Error codes: conflict for a
   /// uniqueness violation, not_found for a foreign key, timeout, overloaded when locked by
@@ -97,7 +113,7 @@ private:
     using is_transparent = void;
     std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
   };
-  std::unordered_map<std::string, sqlite3_stmt*, text_hash, std::equal_to<>> cache_;
+  std::unordered_map<std::string, sqlite_prepared, text_hash, std::equal_to<>> cache_;
 };
 
 } // namespace behalf

@@ -1,0 +1,136 @@
+// How many durable changes per second the SQLite storage takes, one fsync per group.
+// Usage: store_commit [folder on the disk to measure] [seconds per row]
+#include "runtime/base/id.hpp"
+#include "runtime/store/sqlite.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <vector>
+
+namespace {
+
+using namespace behalf;
+using clock_type = std::chrono::steady_clock;
+
+void check(const result<void>& r) {
+  if (r)
+    return;
+  std::fprintf(stderr, "%s\n", r.error().message.c_str());
+  std::exit(1);
+}
+
+record new_thread(int64_t user) {
+  record r;
+  r.type = kind::thread;
+  r.tenant = "default";
+  r.id = uuid7();
+  r.status = "idle";
+  r.metadata = {{"owner", "user-" + std::to_string(user % 1000)}};
+  r.doc = {{"values", nullptr}, {"config", json::object{}}};
+  r.created_at = r.updated_at = r.state_updated_at = now();
+  return r;
+}
+
+record new_run(const record& thread) {
+  record r;
+  r.type = kind::run;
+  r.tenant = thread.tenant;
+  r.parent = thread.id;
+  r.id = uuid7();
+  r.status = "pending";
+  r.metadata = thread.metadata;
+  r.doc = {{"kwargs", {{"input", {{"messages", {{{"role", "user"}, {"content", "hello"}}}}}}}},
+           {"multitask_strategy", "enqueue"}};
+  r.created_at = r.updated_at = now();
+  return r;
+}
+
+record new_checkpoint(const record& run, std::string previous) {
+  record r;
+  r.type = kind::checkpoint;
+  r.tenant = run.tenant;
+  r.parent = run.parent;
+  r.id = uuid6();
+  r.run_id = run.id;
+  r.full = previous.empty();
+  r.parent_checkpoint = std::move(previous);
+  r.metadata = {{"source", "loop"}, {"step", 1}};
+  r.doc = {{"append", {{"messages", {{{"type", "ai"}, {"content", "hello user"}}}}}}};
+  r.created_at = r.updated_at = now();
+  return r;
+}
+
+// Groups of `size` units until the time is over. Prints units/s and how long a group took.
+void measure(const char* name, storage& db, std::size_t size, double seconds,
+             const std::function<commit(int64_t)>& unit) {
+  std::vector<double> took;
+  int64_t units = 0;
+  auto begin = clock_type::now();
+  std::chrono::duration<double> spent{0};
+  while (spent.count() < seconds) {
+    auto from = clock_type::now();
+    check(db.begin());
+    for (std::size_t i = 0; i < size; ++i)
+      check(db.apply(unit(units++)));
+    check(db.flush());
+    auto to = clock_type::now();
+    took.push_back(std::chrono::duration<double, std::milli>(to - from).count());
+    spent = to - begin;
+  }
+  std::sort(took.begin(), took.end());
+  std::printf("%-26s %6zu %12.0f %10.2f %10.2f %10.2f\n", name, size,
+              static_cast<double>(units) / spent.count(), took[took.size() / 2],
+              took[took.size() * 99 / 100], took.back());
+}
+
+commit put_new(record r) {
+  commit c;
+  c.puts.push_back({std::move(r), 0});
+  return c;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  std::filesystem::path folder = argc > 1 ? argv[1] : ".";
+  double seconds = argc > 2 ? std::atof(argv[2]) : 2;
+  auto file = folder / ("store_commit-" + uuid4() + ".db");
+  auto opened = open_sqlite({.path = file.string()});
+  if (!opened) {
+    std::fprintf(stderr, "%s\n", opened.error().message.c_str());
+    return 1;
+  }
+  auto& db = **opened;
+  std::printf("%-26s %6s %12s %10s %10s %10s\n", "unit", "group", "units/s", "p50 ms", "p99 ms",
+              "max ms");
+  for (std::size_t size : {1, 8, 64})
+    measure("thread create", db, size, seconds, [](int64_t n) { return put_new(new_thread(n)); });
+
+  auto thread = new_thread(0);
+  check(db.begin());
+  check(db.apply(put_new(thread)));
+  check(db.flush());
+  for (std::size_t size : {1, 8, 64})
+    measure("run create + thread put", db, size, seconds, [&](int64_t) {
+      thread.status = "busy";
+      thread.updated_at = now();
+      auto c = put_new(new_run(thread));
+      c.puts.push_back({thread, {}});
+      return c;
+    });
+  auto run = new_run(thread);
+  std::string previous;
+  for (std::size_t size : {1, 8, 64})
+    measure("checkpoint", db, size, seconds, [&](int64_t n) {
+      auto r = new_checkpoint(run, n % 32 == 0 ? "" : previous);
+      previous = r.id;
+      return put_new(std::move(r));
+    });
+  opened->reset();
+  for (const char* suffix : {"", "-wal", "-shm", ".lock"})
+    std::filesystem::remove(file.string() + suffix);
+}

@@ -1,0 +1,33 @@
+// One process per database: two servers on one file would each believe its queue is its own.
+#pragma once
+
+#include "runtime/base/error.hpp"
+
+#include <string>
+#include <utility>
+
+namespace behalf {
+
+/// Held from `take` until the object ends; the system releases it when the process dies. The
+/// file stays, with the number of the process that held it last.
+class process_lock {
+public:
+  process_lock() = default;
+  process_lock(process_lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  process_lock& operator=(process_lock&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~process_lock();
+
+  /// Locks `<path>.lock`. Error: internal, `<path>: in use by process 4711`, or why the lock file
+  /// cannot be made.
+  static result<process_lock> take(const std::string& path);
+
+private:
+  explicit process_lock(int fd) : fd_(fd) {}
+
+  int fd_ = -1;
+};
+
+} // namespace behalf

@@ -1,0 +1,119 @@
+#include "runtime/store/sqlite.hpp"
+
+#include "runtime/store/process_lock.hpp"
+#include "runtime/store/sqlite_reads.hpp"
+#include "runtime/store/sqlite_schema.hpp"
+#include "runtime/store/sqlite_writes.hpp"
+
+#include <optional>
+
+namespace behalf {
+namespace {
+
+using access = sqlite_connection::access;
+
+// Once the log was longer than this, it is cut back to it.
+constexpr int journal_limit_bytes = 64 << 20;
+
+class sqlite_reader final : public sqlite_reading<storage_reader> {
+public:
+  using sqlite_reading::sqlite_reading;
+};
+
+result<void> set_cache(sqlite_connection& db, int kib) {
+  return db.execute("PRAGMA cache_size=-" + std::to_string(kib));
+}
+
+class sqlite_storage final : public sqlite_reading<storage> {
+public:
+  sqlite_storage(process_lock lock, std::unique_ptr<sqlite_connection> db, sqlite_options options)
+    : sqlite_reading(std::move(db), options.clock), lock_(std::move(lock)),
+      writes_(*db_, options.clock), options_(std::move(options)) {}
+
+  ~sqlite_storage() override {
+    if (db_->in_transaction())
+      (void)db_->run("ROLLBACK");
+  }
+
+  result<void> begin() override {
+    broken_.reset();
+    return db_->run("BEGIN IMMEDIATE");
+  }
+
+  result<void> apply(const commit& c) override {
+    auto done = unit([&]() -> result<int64_t> {
+      auto applied = writes_.apply(c);
+      return applied ? result<int64_t>{0} : applied.error();
+    });
+    return done ? result<void>{} : done.error();
+  }
+
+  result<int64_t> sweep(int64_t max_rows) override {
+    return unit([&] { return writes_.sweep(max_rows); });
+  }
+
+  result<void> flush() override {
+    auto done = broken_ ? result<void>{*broken_} : db_->run("COMMIT");
+    if (!done && db_->in_transaction())
+      (void)db_->run("ROLLBACK");
+    return done;
+  }
+
+  result<std::unique_ptr<storage_reader>> open_reader() override {
+    auto db = sqlite_connection::open(options_.path, access::read_only);
+    if (!db)
+      return db.error();
+    if (auto set = set_cache(**db, options_.cache_kib); !set)
+      return set.error();
+    return std::unique_ptr<storage_reader>{
+      std::make_unique<sqlite_reader>(std::move(*db), options_.clock)};
+  }
+
+private:
+  // All or nothing within the group. When even taking back fails, SQLite has ended the group
+  // (disk full, I/O error): every unit of it is lost, and flush says so.
+  template <class Work>
+  result<int64_t> unit(Work work) {
+    if (broken_)
+      return *broken_;
+    if (!db_->in_transaction())
+      return fail(errc::internal, options_.path + ": a change outside of a group");
+    if (auto begun = db_->run("SAVEPOINT unit"); !begun)
+      return begun.error();
+    auto done = work();
+    if (!done && (!db_->in_transaction() || !db_->run("ROLLBACK TO unit")))
+      return broken_.emplace(done.error());
+    if (auto ended = db_->run("RELEASE unit"); !ended)
+      return broken_.emplace(ended.error());
+    return done;
+  }
+
+  process_lock lock_;
+  sqlite_writes writes_;
+  sqlite_options options_;
+  std::optional<error> broken_;
+};
+
+} // namespace
+
+result<std::unique_ptr<storage>> open_sqlite(sqlite_options options) {
+  auto lock = process_lock::take(options.path);
+  if (!lock)
+    return lock.error();
+  auto db = sqlite_connection::open(options.path, access::read_write_create);
+  if (!db)
+    return db.error();
+  if (auto done = migrate(**db, sqlite_migrations()); !done)
+    return done.error();
+  auto pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit="
+                 + std::to_string(journal_limit_bytes)
+                 + "; PRAGMA wal_autocheckpoint=" + std::to_string(options.checkpoint_pages);
+  if (auto set = (*db)->execute(pragmas); !set)
+    return set.error();
+  if (auto set = set_cache(**db, options.cache_kib); !set)
+    return set.error();
+  return std::unique_ptr<storage>{
+    std::make_unique<sqlite_storage>(std::move(*lock), std::move(*db), std::move(options))};
+}
+
+} // namespace behalf

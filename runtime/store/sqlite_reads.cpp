@@ -1,0 +1,312 @@
+#include "runtime/store/sqlite_reads.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+namespace behalf {
+namespace {
+
+constexpr int64_t rarity_sample = 200;
+constexpr std::size_t max_chain = 10'000;
+
+// One snapshot for several statements. A savepoint also works inside a writer's transaction.
+class snapshot {
+public:
+  static result<snapshot> open(sqlite_connection& db) {
+    if (auto begun = db.run("SAVEPOINT reading"); !begun)
+      return begun.error();
+    return snapshot{db};
+  }
+  snapshot(snapshot&& other) noexcept : db_(std::exchange(other.db_, nullptr)) {}
+  snapshot& operator=(snapshot&&) = delete;
+  ~snapshot() {
+    if (db_)
+      (void)db_->run("RELEASE reading");
+  }
+
+private:
+  explicit snapshot(sqlite_connection& db) : db_(&db) {}
+
+  sqlite_connection* db_;
+};
+
+class time_limit {
+public:
+  time_limit(sqlite_connection& db, deadline by) : db_(by == deadline::max() ? nullptr : &db) {
+    if (db_)
+      db_->set_deadline(by);
+  }
+  time_limit(const time_limit&) = delete;
+  ~time_limit() {
+    if (db_)
+      db_->set_deadline(deadline::max());
+  }
+
+private:
+  sqlite_connection* db_;
+};
+
+result<std::optional<record>> read_row(sqlite_statement& use, const sqlite_table& t) {
+  auto row = use.step();
+  if (!row)
+    return row.error();
+  if (!*row)
+    return std::optional<record>{};
+  auto r = read_head(use, t);
+  if (!r)
+    return r.error();
+  if (auto doc = read_doc(use, t.metadata_column() + 1, *r); !doc)
+    return doc.error();
+  return std::optional{std::move(*r)};
+}
+
+} // namespace
+
+result<std::optional<record>> sqlite_reads::find(const record_key& key, bool hidden_too) {
+  const auto& t = table_of(key.type);
+  auto sql = t.find + still_there(t, t.name, 5);
+  if (key.type == kind::checkpoint && !hidden_too)
+    sql += " AND hidden=0";
+  auto use = db_->prepare(sql);
+  if (!use)
+    return use.error();
+  bind_key(*use, key);
+  if (t.expires)
+    use->bind(5, to_micros(clock_()));
+  return read_row(*use, t);
+}
+
+result<std::optional<record>> sqlite_reads::get(const record_key& key) {
+  return find(key, false);
+}
+
+// The record, when it is a match.
+result<std::optional<record>> sqlite_reads::load(const query& q, int64_t seq) {
+  const auto& t = table_of(q.type);
+  auto head = db_->prepare(t.head);
+  if (!head)
+    return head.error();
+  auto row = head->bind(1, seq).step();
+  if (!row)
+    return row.error();
+  auto r = read_head(*head, t);
+  if (!r)
+    return r.error();
+  if (!matches_head(q, *r))
+    return std::optional<record>{};
+  auto doc = db_->prepare(t.doc);
+  if (!doc)
+    return doc.error();
+  if (row = doc->bind(1, seq).step(); !row)
+    return row.error();
+  if (auto read = read_doc(*doc, 0, *r); !read)
+    return read.error();
+  return matches_doc(q, *r) ? std::optional{std::move(*r)} : std::optional<record>{};
+}
+
+// With several terms the one with the fewest records drives; a sample tells rare from common.
+result<void> sqlite_reads::rarest_first(term_plan& plan, const sqlite_table& t) {
+  if (t.term_table.empty() || plan.all.size() < 2)
+    return {};
+  auto sql = "SELECT count(*) FROM (SELECT 1 FROM " + t.term_table + " WHERE term=?1 LIMIT ?2)";
+  std::vector<std::pair<int64_t, term>> counted;
+  for (auto candidate : plan.all) {
+    auto use = db_->prepare(sql);
+    if (!use)
+      return use.error();
+    auto row = use->bind(1, candidate).bind(2, rarity_sample).step();
+    if (!row)
+      return row.error();
+    counted.emplace_back(use->number(0), candidate);
+  }
+  std::stable_sort(counted.begin(), counted.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::transform(counted.begin(), counted.end(), plan.all.begin(),
+                 [](const auto& c) { return c.second; });
+  return {};
+}
+
+result<void> sqlite_reads::each_match(const query& q,
+                                      const std::function<bool(record&&)>& on_match) {
+  const auto& t = table_of(q.type);
+  time_limit limit{*db_, q.by};
+  auto plan = plan_terms(q);
+  if (auto ordered = rarest_first(plan, t); !ordered)
+    return ordered;
+  auto sql = search_sql(q, plan, clock_(), search_answer::rows);
+  if (!sql)
+    return sql.error();
+  auto candidates = sql->prepare(*db_);
+  if (!candidates)
+    return candidates.error();
+  for (;;) {
+    auto row = candidates->step();
+    if (!row)
+      return row.error();
+    if (!*row)
+      return {};
+    if (std::chrono::steady_clock::now() > q.by)
+      return fail(errc::timeout, "the search took too long");
+    auto found = load(q, candidates->number(0));
+    if (!found)
+      return found.error();
+    if (*found && !on_match(std::move(**found)))
+      return {};
+  }
+}
+
+result<page> sqlite_reads::search(const query& q) {
+  page answer;
+  auto limit = static_cast<std::size_t>(std::max<int64_t>(q.limit, 0));
+  auto skip = all_in_sql(q, plan_terms(q), search_answer::rows) ? 0 : q.offset;
+  auto done = each_match(q, [&](record&& r) {
+    if (skip-- > 0)
+      return true;
+    if (answer.rows.size() == limit) {
+      answer.more = true;
+      return false;
+    }
+    answer.rows.push_back(std::move(r));
+    return true;
+  });
+  if (!done)
+    return done.error();
+  return answer;
+}
+
+result<int64_t> sqlite_reads::count(const query& q) {
+  auto plan = plan_terms(q);
+  int64_t matches = 0;
+  if (!all_in_sql(q, plan, search_answer::count)) {
+    auto everything = q;
+    everything.offset = 0;
+    auto done = each_match(everything, [&](record&&) { return ++matches, true; });
+    return done ? result<int64_t>{matches} : result<int64_t>{done.error()};
+  }
+  time_limit limit{*db_, q.by};
+  auto sql = search_sql(q, plan, clock_(), search_answer::count);
+  if (!sql)
+    return sql.error();
+  auto use = sql->prepare(*db_);
+  if (!use)
+    return use.error();
+  auto row = use->step();
+  if (!row)
+    return row.error();
+  return use->number(0);
+}
+
+// The checkpoint named, or the latest one of its thread and ns.
+result<std::optional<record>> sqlite_reads::named_or_latest(const record_key& key) {
+  if (!key.id.empty())
+    return get(key);
+  query latest{.type = kind::checkpoint, .tenant = key.tenant, .parent = key.parent, .ns = key.ns};
+  latest.sort = sort_key::id;
+  latest.limit = 1;
+  auto found = search(latest);
+  if (!found)
+    return found.error();
+  if (found->rows.empty())
+    return std::optional<record>{};
+  return std::optional{std::move(found->rows.front())};
+}
+
+// A checkpoint others build upon, hidden or not.
+result<record> sqlite_reads::ancestor(const record_key& key) {
+  auto found = find(key, true);
+  if (!found)
+    return found.error();
+  if (!*found)
+    return fail(errc::internal, db_->path() + ": thread " + key.parent
+                                  + " cannot be restored: checkpoint " + key.id + " is missing");
+  return std::move(**found);
+}
+
+result<std::vector<record>> sqlite_reads::checkpoint_chain(const record_key& newest) {
+  auto view = snapshot::open(*db_);
+  if (!view)
+    return view.error();
+  auto last = named_or_latest(newest);
+  if (!last)
+    return last.error();
+  std::vector<record> chain;
+  if (!*last)
+    return chain;
+  chain.push_back(std::move(**last));
+  for (auto key = newest; !chain.back().full;) {
+    key.id = chain.back().parent_checkpoint;
+    if (chain.size() == max_chain)
+      return fail(errc::internal, db_->path() + ": the checkpoints of thread " + key.parent
+                                    + " have no full one among them");
+    auto before = ancestor(key);
+    if (!before)
+      return before.error();
+    chain.push_back(std::move(*before));
+  }
+  std::reverse(chain.begin(), chain.end());
+  return chain;
+}
+
+result<void> sqlite_reads::add_ancestors(checkpoint_history& h, const std::string& ns) {
+  std::set<std::string> known;
+  for (const auto& r : h.listed)
+    known.insert(r.id);
+  std::vector<record_key> wanted;
+  auto follow = [&](const record& r) {
+    if (!r.full && known.insert(r.parent_checkpoint).second)
+      wanted.push_back({kind::checkpoint, r.tenant, r.parent_checkpoint, r.parent, ns});
+  };
+  std::for_each(h.listed.begin(), h.listed.end(), follow);
+  while (!wanted.empty()) {
+    auto key = std::move(wanted.back());
+    wanted.pop_back();
+    auto found = ancestor(key);
+    if (!found)
+      return found.error();
+    h.ancestors.push_back(std::move(*found));
+    follow(h.ancestors.back());
+  }
+  return {};
+}
+
+result<checkpoint_history> sqlite_reads::history(query q) {
+  auto view = snapshot::open(*db_);
+  if (!view)
+    return view.error();
+  q.type = kind::checkpoint;
+  q.sort = sort_key::id;
+  q.descending = true;
+  auto listed = search(q);
+  if (!listed)
+    return listed.error();
+  checkpoint_history h{std::move(listed->rows), {}};
+  if (auto added = add_ancestors(h, q.ns); !added)
+    return added.error();
+  return h;
+}
+
+result<std::vector<record>> sqlite_reads::unfinished_runs(const record* after, int64_t limit) {
+  const auto& t = table_of(kind::run);
+  auto sql = t.find.substr(0, t.find.find(" WHERE "))
+             + " INDEXED BY run_unfinished WHERE status IN ('pending', 'running')"
+               " AND created_at>=?1 AND (created_at, tenant, id) > (?1, ?2, ?3)"
+               " ORDER BY created_at, tenant, id LIMIT ?4";
+  auto use = db_->prepare(sql);
+  if (!use)
+    return use.error();
+  auto from = after ? after->key() : record_key{};
+  use->bind(1, after ? to_micros(after->created_at) : std::numeric_limits<int64_t>::min());
+  use->bind(2, from.tenant).bind(3, from.id).bind(4, limit);
+  std::vector<record> runs;
+  for (;;) {
+    auto r = read_row(*use, t);
+    if (!r)
+      return r.error();
+    if (!*r)
+      return runs;
+    runs.push_back(std::move(**r));
+  }
+}
+
+} // namespace behalf

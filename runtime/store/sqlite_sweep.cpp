@@ -1,0 +1,98 @@
+// The part of sqlite_writes that takes things away over time: checkpoints of runs that are erased,
+// and whatever has outlived its time.
+#include "runtime/store/sqlite_writes.hpp"
+
+#include <algorithm>
+
+namespace behalf {
+
+// Hidden checkpoints stay as long as a visible one is restored through them.
+result<void> sqlite_writes::drop_unneeded(const std::string& tenant, const std::string& thread_id) {
+  auto done = change("WITH RECURSIVE needed (ns, id) AS ("
+                     " SELECT ns, parent_checkpoint FROM checkpoint"
+                     "  WHERE tenant=?1 AND parent=?2 AND hidden=0 AND is_full=0"
+                     " UNION"
+                     " SELECT c.ns, c.parent_checkpoint FROM needed n CROSS JOIN checkpoint c"
+                     "  ON c.tenant=?1 AND c.parent=?2 AND c.ns=n.ns AND c.id=n.id"
+                     "  WHERE c.is_full=0)"
+                     "DELETE FROM checkpoint WHERE tenant=?1 AND parent=?2 AND hidden=1"
+                     " AND (ns, id) NOT IN (SELECT ns, id FROM needed)",
+                     {tenant, thread_id});
+  return done ? result<void>{} : done.error();
+}
+
+result<void> sqlite_writes::erase_run_checkpoints(const commit::erase_run_checkpoints& e) {
+  auto hidden = change("UPDATE checkpoint SET hidden=1 WHERE tenant=?1 AND parent=?2 AND run_id=?3",
+                       {e.tenant, e.thread_id, e.run_id});
+  if (!hidden)
+    return hidden.error();
+  return *hidden == 0 ? result<void>{} : drop_unneeded(e.tenant, e.thread_id);
+}
+
+result<int64_t> sqlite_writes::sweep(int64_t max_rows) {
+  auto at = clock_();
+  auto removed = sweep_items(at, max_rows);
+  while (removed && *removed < max_rows) {
+    auto use = db_->prepare("SELECT tenant, id, keep_latest FROM thread INDEXED BY thread_expiry"
+                            " WHERE expires_at<=?1 AND status<>'busy' ORDER BY expires_at LIMIT 1");
+    if (!use)
+      return use.error();
+    auto row = use->bind(1, to_micros(at)).step();
+    if (!row)
+      return row.error();
+    if (!*row)
+      break;
+    record_key thread{kind::thread, std::string(use->text(0)), std::string(use->text(1))};
+    auto keep = use->number(2) != 0;
+    use->reset();
+    auto more = keep ? keep_latest_checkpoint(thread) : sweep_thread(thread, max_rows - *removed);
+    if (!more)
+      return more;
+    *removed += *more;
+  }
+  return removed;
+}
+
+result<int64_t> sqlite_writes::sweep_items(time_point at, int64_t max_rows) {
+  return change("DELETE FROM item WHERE seq IN"
+                " (SELECT seq FROM item WHERE expires_at<=?1 LIMIT ?2)",
+                {}, {to_micros(at), max_rows});
+}
+
+// Children first, so that no single step deletes more than it was allowed to.
+result<int64_t> sqlite_writes::sweep_thread(const record_key& thread, int64_t max_rows) {
+  int64_t removed = 0;
+  for (std::string table : {"checkpoint", "run"}) {
+    auto more = change("DELETE FROM " + table + " WHERE seq IN (SELECT seq FROM " + table
+                         + " WHERE tenant=?1 AND parent=?2 LIMIT ?3)",
+                       {thread.tenant, thread.id}, {max_rows - removed});
+    if (!more)
+      return more;
+    removed += *more;
+  }
+  if (removed == max_rows)
+    return removed;
+  auto p = look_up(thread);
+  if (!p)
+    return p.error();
+  if (auto done = remove(table_of(kind::thread), *p); !done)
+    return done.error();
+  return removed + 1;
+}
+
+result<int64_t> sqlite_writes::keep_latest_checkpoint(const record_key& thread) {
+  auto hidden = change("UPDATE checkpoint AS older SET hidden=1"
+                       " WHERE tenant=?1 AND parent=?2 AND hidden=0 AND id<>("
+                       "  SELECT max(id) FROM checkpoint c WHERE c.tenant=?1 AND c.parent=?2"
+                       "  AND c.ns=older.ns AND c.hidden=0)",
+                       {thread.tenant, thread.id});
+  if (!hidden)
+    return hidden;
+  if (auto dropped = drop_unneeded(thread.tenant, thread.id); !dropped)
+    return dropped.error();
+  auto ended = change("UPDATE thread SET expires_at=NULL WHERE tenant=?1 AND id=?2",
+                      {thread.tenant, thread.id});
+  return ended ? result<int64_t>{*hidden + 1} : ended;
+}
+
+} // namespace behalf

@@ -1,0 +1,223 @@
+#include "runtime/store/sqlite_writes.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace behalf {
+namespace {
+
+bool has_expired(const record& r, time_point at) {
+  if (!r.expires || r.expires->at > at)
+    return false;
+  return r.type == kind::item || (!r.expires->keep_latest && r.status != "busy");
+}
+
+error wrong_revision(const record_key& key, int64_t expected, int64_t actual) {
+  auto name = std::string(kind_text(key.type)) + " " + key.id;
+  if (expected == 0)
+    return fail(errc::conflict, name + " already exists");
+  if (actual == 0)
+    return fail(errc::conflict, name + " does not exist");
+  return fail(errc::conflict, name + " was changed meanwhile");
+}
+
+std::vector<term> without(const std::vector<term>& terms, const std::vector<term>& others) {
+  std::vector<term> rest;
+  std::set_difference(terms.begin(), terms.end(), others.begin(), others.end(),
+                      std::back_inserter(rest));
+  return rest;
+}
+
+} // namespace
+
+result<void> sqlite_writes::apply(const commit& c) {
+  if (auto erased = apply_erases(c); !erased)
+    return erased;
+  auto belongs = [](const commit::put& p) {
+    return p.row.type == kind::run || p.row.type == kind::checkpoint;
+  };
+  for (bool belonging : {false, true})
+    for (const auto& p : c.puts)
+      if (belongs(p) == belonging)
+        if (auto done = put(p); !done)
+          return done;
+  for (const auto& r : c.refreshes)
+    if (auto done = refresh(r); !done)
+      return done;
+  return {};
+}
+
+result<void> sqlite_writes::apply_erases(const commit& c) {
+  for (const auto& e : c.erases)
+    if (auto done = erase(e); !done)
+      return done;
+  for (const auto& e : c.checkpoint_erases)
+    if (auto done = erase_run_checkpoints(e); !done)
+      return done;
+  return {};
+}
+
+result<sqlite_writes::present> sqlite_writes::look_up(const record_key& key) {
+  const auto& t = table_of(key.type);
+  auto use = db_->prepare(t.find_head);
+  if (!use)
+    return use.error();
+  bind_key(*use, key);
+  auto row = use->step();
+  if (!row)
+    return row.error();
+  if (!*row)
+    return present{};
+  present p{use->number(0), use->number(1)};
+  if (t.term_table.empty() && !t.expires)
+    return p;
+  auto head = read_head(*use, t);
+  if (!head)
+    return head.error();
+  p.expired = has_expired(*head, clock_());
+  p.filed_at = filed_at(t, *head);
+  if (t.term_table.empty())
+    return p;
+  auto terms = terms_of(*head);
+  if (!terms)
+    return terms.error();
+  p.terms = std::move(*terms);
+  return p;
+}
+
+// What has expired is gone for everybody, so it makes room here.
+result<sqlite_writes::present> sqlite_writes::find(const record_key& key) {
+  auto p = look_up(key);
+  if (!p || !p->expired)
+    return p;
+  if (auto removed = remove(table_of(key.type), *p); !removed)
+    return removed.error();
+  return present{};
+}
+
+result<void> sqlite_writes::put(const commit::put& p) {
+  std::vector<term> terms;
+  if (!table_of(p.row.type).term_table.empty()) {
+    auto found = terms_of(p.row);
+    if (!found)
+      return found.error();
+    terms = std::move(*found);
+  }
+  if (p.expected == 0) { // usually true: saves looking first
+    auto inserted = insert(p.row, terms);
+    if (!inserted || *inserted)
+      return inserted ? result<void>{} : inserted.error();
+  }
+  auto old = find(p.row.key());
+  if (!old)
+    return old.error();
+  if (p.expected && *p.expected != old->revision)
+    return wrong_revision(p.row.key(), *p.expected, old->revision);
+  if (old->seq != 0)
+    return update(p.row, terms, *old);
+  auto inserted = insert(p.row, terms);
+  return inserted ? result<void>{} : inserted.error();
+}
+
+// False when something has that key already.
+result<bool> sqlite_writes::insert(const record& r, const std::vector<term>& terms) {
+  const auto& t = table_of(r.type);
+  auto metadata = dump(r.metadata), doc = dump(r.doc);
+  auto use = db_->prepare(t.insert);
+  if (!use)
+    return use.error();
+  bind_record(*use, t, r, 1, metadata, doc);
+  if (auto done = use->run(); !done) {
+    if (done.error().code == errc::not_found)
+      return fail(errc::not_found, "thread " + r.parent + " does not exist");
+    return done.error();
+  }
+  if (db_->changes() == 0)
+    return false;
+  if (auto filed = file_under(t, terms, filed_at(t, r), db_->last_row()); !filed)
+    return filed.error();
+  return true;
+}
+
+result<void> sqlite_writes::update(const record& r, const std::vector<term>& terms,
+                                   const present& old) {
+  const auto& t = table_of(r.type);
+  auto metadata = dump(r.metadata), doc = dump(r.doc);
+  auto use = db_->prepare(t.update);
+  if (!use)
+    return use.error();
+  bind_record(*use, t, r, old.revision + 1, metadata, doc);
+  use->bind(static_cast<int>(t.columns.size()) + 4, old.seq);
+  if (auto done = use->run(); !done)
+    return done;
+  if (t.term_table.empty())
+    return {};
+  auto at = t.filed_by == sort_key::created_at ? old.filed_at : filed_at(t, r);
+  bool moved = at != old.filed_at;
+  if (auto done = unfile(t, moved ? old.terms : without(old.terms, terms), old.filed_at, old.seq);
+      !done)
+    return done;
+  return file_under(t, moved ? terms : without(terms, old.terms), at, old.seq);
+}
+
+result<void> sqlite_writes::file_under(const sqlite_table& t, const std::vector<term>& terms,
+                                       int64_t at, int64_t seq) {
+  for (auto one : terms)
+    if (auto done = change(t.file, {}, {one, at, seq}); !done)
+      return done.error();
+  return {};
+}
+
+result<void> sqlite_writes::unfile(const sqlite_table& t, const std::vector<term>& terms,
+                                   int64_t at, int64_t seq) {
+  for (auto one : terms)
+    if (auto done = change(t.unfile, {}, {one, at, seq}); !done)
+      return done.error();
+  return {};
+}
+
+result<void> sqlite_writes::remove(const sqlite_table& t, const present& p) {
+  if (auto done = unfile(t, p.terms, p.filed_at, p.seq); !done)
+    return done;
+  auto done = change(t.remove, {}, {p.seq}); // runs and checkpoints follow by foreign key
+  return done ? result<void>{} : done.error();
+}
+
+result<void> sqlite_writes::erase(const commit::erase& e) {
+  auto old = find(e.which);
+  if (!old)
+    return old.error();
+  if (e.expected && *e.expected != old->revision)
+    return wrong_revision(e.which, *e.expected, old->revision);
+  return old->seq == 0 ? result<void>{} : remove(table_of(e.which.type), *old);
+}
+
+result<void> sqlite_writes::refresh(const commit::refresh& r) {
+  const auto& t = table_of(r.which.type);
+  if (!t.expires)
+    return {};
+  auto use = db_->prepare("UPDATE " + t.name + " SET expires_at=?5+ttl_ms*1000 WHERE " + t.key
+                          + " AND expires_at IS NOT NULL" + still_there(t, t.name, 5));
+  if (!use)
+    return use.error();
+  bind_key(*use, r.which);
+  return use->bind(5, to_micros(r.now)).run();
+}
+
+result<int64_t> sqlite_writes::change(std::string_view sql,
+                                      std::initializer_list<std::string_view> texts,
+                                      std::initializer_list<int64_t> numbers) {
+  auto use = db_->prepare(sql);
+  if (!use)
+    return use.error();
+  int at = 1;
+  for (auto text : texts)
+    use->bind(at++, text);
+  for (auto number : numbers)
+    use->bind(at++, number);
+  if (auto done = use->run(); !done)
+    return done.error();
+  return db_->changes();
+}
+
+} // namespace behalf

@@ -1,0 +1,61 @@
+// Everything that is written to the database, on the one writing connection.
+#pragma once
+
+#include "runtime/store/sqlite_rows.hpp"
+#include "runtime/store/storage.hpp"
+#include "runtime/store/terms.hpp"
+
+#include <functional>
+#include <initializer_list>
+
+namespace behalf {
+
+/// The changes a commit is made of. Each may leave part of its work behind when it fails: the
+/// caller wraps them in a savepoint.
+class sqlite_writes {
+public:
+  sqlite_writes(sqlite_connection& db, std::function<time_point()> clock)
+    : db_(&db), clock_(std::move(clock)) {}
+
+  result<void> apply(const commit& c);
+  result<int64_t> sweep(int64_t max_rows);
+
+private:
+  // What is there under a key, as far as a change of it must know.
+  struct present {
+    int64_t seq = 0; // 0: nothing is
+    int64_t revision = 0;
+    int64_t filed_at = 0;
+    std::vector<term> terms;
+    bool expired = false;
+  };
+
+  result<void> apply_erases(const commit& c);
+  result<void> put(const commit::put& p);
+  result<bool> insert(const record& r, const std::vector<term>& terms);
+  result<void> update(const record& r, const std::vector<term>& terms, const present& old);
+  result<void> erase(const commit::erase& e);
+  result<void> erase_run_checkpoints(const commit::erase_run_checkpoints& e);
+  result<void> refresh(const commit::refresh& r);
+
+  result<present> look_up(const record_key& key);
+  result<present> find(const record_key& key);
+  result<void> remove(const sqlite_table& t, const present& p);
+  result<void> file_under(const sqlite_table& t, const std::vector<term>& terms, int64_t at,
+                          int64_t seq);
+  result<void> unfile(const sqlite_table& t, const std::vector<term>& terms, int64_t at,
+                      int64_t seq);
+  result<void> drop_unneeded(const std::string& tenant, const std::string& thread_id);
+
+  result<int64_t> sweep_items(time_point at, int64_t max_rows);
+  result<int64_t> sweep_thread(const record_key& thread, int64_t max_rows);
+  result<int64_t> keep_latest_checkpoint(const record_key& thread);
+  /// Runs a statement with texts as ?1, ?2, … and numbers after them; returns rows changed.
+  result<int64_t> change(std::string_view sql, std::initializer_list<std::string_view> texts,
+                         std::initializer_list<int64_t> numbers = {});
+
+  sqlite_connection* db_;
+  std::function<time_point()> clock_;
+};
+
+} // namespace behalf
