@@ -142,6 +142,9 @@ TEST_CASE("URLs are read and normalised", "[net_guard]") {
     {"https://h/a/../b", "https://h:443", "/a/../b"},
     {"https://h/?next=http://evil.test/", "https://h:443", "/?next=http://evil.test/"},
     {"https://h/?", "https://h:443", "/?"},
+    // a host that begins like an address is a name, whole
+    {"http://127.0.0.1.evil.test/", "http://127.0.0.1.evil.test:80", "/"},
+    {"http://1.2.3.4x/", "http://1.2.3.4x:80", "/"},
   };
   for (const auto& row : rows) {
     CAPTURE(row.url);
@@ -178,7 +181,8 @@ TEST_CASE("URLs that parsers disagree about are refused", "[net_guard]") {
         // IPv6 that is not plain
         "http://[::1/", "http://::1/", "http://[]/", "http://[::1]x/", "http://[fe80::1%25eth0]/",
         "http://[fe80::1%eth0]/", "http://[::1%2525]/", "http://[v1.fe80]/", "http://[127.0.0.1]/",
-        "http://[:::1]/", "http://[12345::1]/", "http://[::ffff:1.2.3]/",
+        "http://[:::1]/", "http://[12345::1]/", "http://[::1]1/", "http://[::1]@h/",
+        "http://[::ffff:1.2.3]/",
         // names that are none
         "http://.h/", "http://h../", "http://./", "http://a..b/", "http://-a.b/", "http://a-.b/",
         "http://a%2eb/", "http://%61/", "http://%00/", "http://a b/", "http://a,b/", "http://a*b/",
