@@ -1,0 +1,111 @@
+// What our inbound door costs over plain Beast: two servers that answer every request alike.
+//   http_raw raw|behalf <port> <threads> [worker]
+// `raw` is Beast's own coroutine server: a strand, a timeout per read and a string body. `behalf`
+// is runtime/http; with `worker`, answers come from another thread, as they do from an actor.
+// Load: wrk -t1 -c64 -d5 http://127.0.0.1:<port>/ok
+#include "runtime/http/server.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+using stream = typename beast::tcp_stream::rebind_executor<
+  asio::use_awaitable_t<>::executor_with_default<asio::any_io_executor>>::other;
+
+constexpr std::string_view ok = R"({"ok":true})";
+
+asio::awaitable<void> raw_session(stream peer) {
+  beast::flat_buffer buffer;
+  peer.socket().set_option(tcp::no_delay{true});
+  try {
+    while (true) {
+      peer.expires_after(std::chrono::seconds{30});
+      http::request<http::string_body> req;
+      co_await http::async_read(peer, buffer, req);
+      http::response<http::string_body> res{http::status::ok, req.version()};
+      res.set(http::field::content_type, "application/json");
+      res.keep_alive(req.keep_alive());
+      res.body() = ok;
+      res.prepare_payload();
+      co_await http::async_write(peer, res);
+      if (!res.keep_alive())
+        break;
+    }
+  } catch (const boost::system::system_error&) {
+    // the client left
+  }
+}
+
+asio::awaitable<void> raw_server(asio::io_context& io, uint16_t port) {
+  tcp::acceptor acceptor{io, {asio::ip::make_address("127.0.0.1"), port}};
+  while (true) {
+    auto socket = co_await acceptor.async_accept(asio::make_strand(io), asio::use_awaitable);
+    const auto executor = socket.get_executor();
+    asio::co_spawn(executor, raw_session(stream{std::move(socket)}), asio::detached);
+  }
+}
+
+void run(asio::io_context& io, int threads) {
+  asio::signal_set signals{io, SIGINT, SIGTERM};
+  signals.async_wait([&](auto, int) { io.stop(); });
+  std::vector<std::thread> pool;
+  for (int i = 1; i < threads; ++i)
+    pool.emplace_back([&] { io.run(); });
+  io.run();
+  for (auto& t : pool)
+    t.join();
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 4) {
+    std::fputs("usage: http_raw raw|behalf <port> <threads> [worker]\n", stderr);
+    return 2;
+  }
+  const std::string_view which = argv[1];
+  const auto port = static_cast<uint16_t>(std::atoi(argv[2]));
+  asio::io_context io;
+  asio::thread_pool worker{1};
+  behalf::server server;
+  if (which == "raw") {
+    asio::co_spawn(io, raw_server(io, port), asio::detached);
+  } else {
+    behalf::server_options options;
+    options.port = port;
+    behalf::server::handler answer = [](behalf::exchange_ptr ex) {
+      ex->respond(200, {}, std::string{ok});
+    };
+    if (argc > 4)
+      answer = [&worker](behalf::exchange_ptr ex) {
+        asio::post(worker, [ex = std::move(ex)] { ex->respond(200, {}, std::string{ok}); });
+      };
+    const auto started = server.start(io, options, std::move(answer));
+    if (!started) {
+      std::fprintf(stderr, "%s\n", started.error().message.c_str());
+      return 1;
+    }
+  }
+  run(io, std::atoi(argv[3]));
+  worker.join();
+  return 0;
+}
