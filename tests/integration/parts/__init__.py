@@ -1,0 +1,1 @@
+"""The real programs that integration tests start, one module each."""

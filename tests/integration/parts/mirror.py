@@ -1,0 +1,95 @@
+"""An upstream that misbehaves on request and remembers exactly what reached it.
+
+It runs in this process, so a test can compare what arrived with the token it planted.
+"""
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One request as it came; names of headers in lower case, the target with its query."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+    def holds(self, text: str) -> bool:
+        """Whether the text is anywhere in the request."""
+        whole = json.dumps([self.method, self.target, self.headers]).encode() + self.body
+        return text.encode() in whole
+
+
+class Mirror:
+    """GET or POST, by path:
+
+    /reflect                 200, headers and body of the request as JSON, and Authorization
+                             again in the header X-Reflected
+    /redirect/307?to=URL     that status with Location
+    /status/503              that status, {"status": 503}
+    /slow?ms=500             200 after that time
+    anything else            200 {"ok": true}
+    """
+
+    def __init__(self) -> None:
+        self.seen: list[Arrival] = []
+        mirror = self
+
+        class Handler(_Handler):
+            arrivals = mirror.seen
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.host = f"127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"http://{self.host}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    arrivals: list[Arrival]
+
+    def do_GET(self) -> None:
+        length = int(self.headers.get("content-length", 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        body = self.rfile.read(length)
+        self.arrivals.append(Arrival(self.command, self.path, headers, body))
+        target = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(target.query).items()}
+        kind, _, argument = target.path.lstrip("/").partition("/")
+        if kind == "reflect":
+            reflected = {"X-Reflected": headers.get("authorization", "")}
+            text = body.decode(errors="replace")
+            self._answer(200, {"headers": headers, "body": text, "target": self.path}, reflected)
+        elif kind == "redirect":
+            self._answer(int(argument), {}, {"Location": query["to"]})
+        elif kind == "status":
+            self._answer(int(argument), {"status": int(argument)})
+        else:
+            time.sleep(int(query.get("ms", 0)) / 1000 if kind == "slow" else 0)
+            self._answer(200, {"ok": True})
+
+    do_POST = do_PUT = do_DELETE = do_PATCH = do_GET
+
+    def _answer(self, status: int, body: dict, headers: dict[str, str] | None = None) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing: `seen` is the record."""
