@@ -6,6 +6,7 @@
 
 #include <list>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 namespace behalf {
@@ -26,7 +27,7 @@ struct limiter_options {
 /// One owner: no lock.
 class limiter {
 public:
-  explicit limiter(limiter_options options = {}) : options_(options) {}
+  explicit limiter(limiter_options options = {});
 
   /// Counts one request against its user and tenant, or neither. Error: too_many, with
   /// Retry-After in whole seconds.
@@ -43,6 +44,7 @@ private:
   struct bucket {
     double tokens = 0;
     time_point filled{};
+    void fill(double per_second, double limit, time_point now);
   };
   struct account {
     std::string key;
@@ -51,6 +53,8 @@ private:
   };
   using accounts = std::list<account>; // most recently used first
 
+  static result<void> check_request(account& a, const limit_options& limits, std::string_view whose,
+                                    double bytes, time_point now);
   account& open(const std::string& key, const limit_options& limits, time_point now);
   void evict();
 

@@ -42,4 +42,7 @@ result<on_handler> compile(const auth_rule& rule);
 /// for one the caller lacks. A sealed field or an object cannot be filled in: denied.
 result<json::value> fill_fields(std::string_view text, const principal& who);
 
+/// Would fill_fields understand `text`? Error: invalid_argument.
+result<void> check_fields(std::string_view text);
+
 } // namespace behalf

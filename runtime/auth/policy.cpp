@@ -1,0 +1,142 @@
+#include "runtime/auth/policy.hpp"
+
+#include "runtime/base/log.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace behalf {
+namespace {
+
+struct resource_actions {
+  std::string_view resource;
+  std::vector<std::string_view> actions;
+};
+
+const std::vector<resource_actions>& known() {
+  static const std::vector<resource_actions> all{
+    {"assistants", {"create", "read", "update", "delete", "search"}},
+    {"threads", {"create", "read", "update", "delete", "search", "create_run"}},
+    {"crons", {"create", "read", "update", "delete", "search"}},
+    {"store", {"put", "get", "search", "delete", "list_namespaces"}},
+  };
+  return all;
+}
+
+error bad_key(std::string_view key, std::string why) {
+  return fail(errc::invalid_argument,
+              "authorization key '" + std::string(key) + "': " + std::move(why));
+}
+
+std::string listed(const std::vector<std::string_view>& names) {
+  std::string text;
+  for (auto n : names)
+    text += (text.empty() ? "" : ", ") + std::string(n);
+  return text;
+}
+
+bool has(const std::vector<std::string_view>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+result<void> check_key(std::string_view key, std::string_view resource, std::string_view action) {
+  std::vector<std::string_view> resources;
+  bool fits = false;
+  for (const auto& r : known()) {
+    resources.push_back(r.resource);
+    if (resource != "*" && resource != r.resource)
+      continue;
+    if (resource == r.resource && action != "*" && !has(r.actions, action))
+      return bad_key(key, std::string(resource) + " has only the actions " + listed(r.actions));
+    fits = fits || action == "*" || has(r.actions, action);
+  }
+  if (fits)
+    return {};
+  return resource == "*" ? bad_key(key, "no resource has such an action")
+                         : bad_key(key, "expected *, or one of the resources " + listed(resources)
+                                          + ", and perhaps .<action>");
+}
+
+std::string join(std::string_view resource, std::string_view action) {
+  std::string key;
+  key.reserve(resource.size() + action.size() + 1);
+  return key.append(resource).append(1, '.').append(action);
+}
+
+// What the answer means; the one place that turns a handler's word into yes or no.
+struct reading {
+  result<filter> operator()(std::monostate) const { return filter{}; }
+  result<filter> operator()(bool allowed) const {
+    if (allowed)
+      return filter{};
+    return fail(errc::denied, "Forbidden");
+  }
+  result<filter> operator()(json::object& spec) const { return filter::parse(std::move(spec)); }
+  result<filter> operator()(error& why) const { return std::move(why); }
+};
+
+on_answer call(const on_handler& handler, const on_context& ctx, json::object& value) {
+  try {
+    return handler(ctx, value);
+  } catch (...) { // of a plugin: whatever it was, it is not a yes
+    // The text may hold anything the handler had in hand, so it is not passed on.
+    log::error("authorization_handler_threw", {{"resource", ctx.resource}, {"action", ctx.action}});
+    return fail(errc::internal, "Internal Server Error");
+  }
+}
+
+} // namespace
+
+json::object store_item_view(const json::array& name_space, std::string_view key,
+                             const json::object& value) {
+  json::object view = value;
+  view["namespace"] = name_space;
+  view["key"] = key;
+  return view;
+}
+
+result<void> policy::add(std::string_view key, on_handler handler) {
+  auto at = key.find_first_of(".:");
+  auto resource = key.substr(0, at);
+  std::string_view action = at == key.npos ? "*" : key.substr(at + 1);
+  if (!handler)
+    return bad_key(key, "there is no handler");
+  if (auto ok = check_key(key, resource, action); !ok)
+    return ok;
+  if (!handlers_.emplace(join(resource, action), std::move(handler)).second)
+    return bad_key(key, "there is a handler for it already");
+  return {};
+}
+
+const on_handler* policy::select(std::string_view resource, std::string_view action) const {
+  const std::array<std::array<std::string_view, 2>, 4> by_precision{
+    {{resource, action}, {resource, "*"}, {"*", action}, {"*", "*"}}};
+  for (const auto& [r, a] : by_precision)
+    if (auto found = handlers_.find(join(r, a)); found != handlers_.end())
+      return &found->second;
+  return nullptr;
+}
+
+result<decision> policy::decide(const principal& who, std::string_view resource,
+                                std::string_view action, json::object& value) const {
+  decision d;
+  d.of = resource == "store" ? decision::subject::item : decision::subject::metadata;
+  const auto* handler = select(resource, action);
+  if (!handler)
+    return d;
+  auto answer = call(*handler, {who, resource, action}, value);
+  auto visible = std::visit(reading{}, answer);
+  if (!visible)
+    return visible.error();
+  d.visible = std::move(*visible);
+  return d;
+}
+
+std::vector<std::string> policy::keys() const {
+  std::vector<std::string> all;
+  for (const auto& [key, handler] : handlers_)
+    all.push_back(key);
+  return all;
+}
+
+} // namespace behalf
