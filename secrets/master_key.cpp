@@ -1,0 +1,105 @@
+#include "secrets/master_key.hpp"
+
+#include "secrets/encode.hpp"
+#include "secrets/envelope.hpp"
+#include "secrets/secret_file.hpp"
+
+#include <algorithm>
+
+namespace behalf {
+namespace {
+
+constexpr std::size_t longest_file = 256;
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r\n";
+  auto first = text.find_first_not_of(blanks);
+  if (first == text.npos)
+    return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9')
+    return c - '0';
+  if (c >= 'a' && c <= 'f')
+    return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+int base64_digit(char c) {
+  if (c >= 'A' && c <= 'Z')
+    return c - 'A';
+  if (c >= 'a' && c <= 'z')
+    return c - 'a' + 26;
+  if (c >= '0' && c <= '9')
+    return c - '0' + 52;
+  return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
+}
+
+// Decodes digits of `width` bits; empty when a character is none or bits are left over.
+wiped_string decode(std::string_view text, int width, int (*digit)(char)) {
+  wiped_string out;
+  unsigned buffer = 0;
+  int bits = 0;
+  for (char c : text) {
+    auto value = digit(c);
+    if (value < 0)
+      return {};
+    buffer = (buffer << width) | static_cast<unsigned>(value);
+    bits += width;
+    if (bits >= 8) {
+      bits -= 8;
+      out.push_back(static_cast<char>(buffer >> bits));
+    }
+  }
+  return (buffer & ((1u << bits) - 1)) == 0 ? std::move(out) : wiped_string{};
+}
+
+} // namespace
+
+result<secret> parse_master_key(std::string_view bytes, std::string_view from) {
+  if (bytes.size() == envelope_key_bytes)
+    return secret{bytes};
+  auto text = trimmed(bytes);
+  if (text.size() == 2 * envelope_key_bytes) {
+    if (auto key = decode(text, 4, hex_digit); key.size() == envelope_key_bytes)
+      return secret{std::move(key)};
+  }
+  if (text.size() == 44 && text.back() == '=')
+    text.remove_suffix(1);
+  if (text.size() == 43) {
+    if (auto key = decode(text, 6, base64_digit); key.size() == envelope_key_bytes)
+      return secret{std::move(key)};
+  }
+  return fail(errc::invalid_argument,
+              std::string(from) + ": not a master key: wanted 32 bytes, raw or in hex or base64");
+}
+
+result<secret> read_master_key(const std::string& path) {
+  auto content = read_secret_file(path, longest_file, readers::owner_only);
+  if (!content)
+    return content.error();
+  return parse_master_key(content->view(), path);
+}
+
+result<secret> create_master_key(const std::string& path) {
+  auto key = make_key();
+  wiped_string text;
+  append_base64(text, key.expose());
+  text.push_back('\n');
+  if (auto made = create_secret_file(path, text.view()); !made)
+    return made.error();
+  return key;
+}
+
+result<secret> ensure_master_key(const std::string& path) {
+  auto key = read_master_key(path);
+  if (key || key.error().code != errc::not_found)
+    return key;
+  key = create_master_key(path);
+  // Another process may have been faster.
+  return key || key.error().code != errc::conflict ? std::move(key) : read_master_key(path);
+}
+
+} // namespace behalf

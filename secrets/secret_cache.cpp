@@ -1,0 +1,89 @@
+#include "secrets/secret_cache.hpp"
+
+#include <algorithm>
+
+namespace behalf {
+
+secret_cache::look secret_cache::begin(const credential_key& key, uint64_t waiter, time_point now) {
+  if (auto at = entries_.find(key); at != entries_.end()) {
+    if (now < at->second.until) {
+      ages_.splice(ages_.end(), ages_, at->second.age);
+      return {outcome::hit, at->second.value};
+    }
+    drop(at);
+  }
+  auto [at, first] = flights_.try_emplace(key);
+  auto& line = at->second.waiters;
+  if (line.size() >= options_.waiters)
+    return {outcome::hit,
+            fail(errc::overloaded, "too many calls wait for the credential for " + key.service,
+                 "Retry-After", "1")};
+  line.push_back(waiter);
+  return {first ? outcome::lead : outcome::join};
+}
+
+secret_cache::finished secret_cache::finish(const credential_key& key,
+                                            result<ready_credential> value, time_point now) {
+  auto at = flights_.find(key);
+  if (at == flights_.end())
+    return {{}, std::move(value)};
+  auto ended = std::move(at->second);
+  flights_.erase(at);
+  if (ended.stale) {
+    error changed{errc::overloaded,
+                  "the credential for " + key.service + " changed while it was being fetched",
+                  {{"Retry-After", "1"}},
+                  "credential_changed"};
+    return {std::move(ended.waiters), std::move(changed)};
+  }
+  keep(key, value, now);
+  return {std::move(ended.waiters), std::move(value)};
+}
+
+void secret_cache::keep(const credential_key& key, const result<ready_credential>& value,
+                        time_point now) {
+  auto until = now;
+  if (value) {
+    until += options_.ttl;
+    if (value->expires_at)
+      until = std::min(until, *value->expires_at - options_.skew);
+  } else if (value.error().code == errc::not_found || value.error().code == errc::denied) {
+    until += options_.negative_ttl;
+  }
+  if (until <= now || options_.capacity == 0)
+    return;
+  while (entries_.size() >= options_.capacity)
+    drop(entries_.find(ages_.front()));
+  auto age = ages_.insert(ages_.end(), key);
+  entries_.emplace(key, entry{value, until, age});
+}
+
+void secret_cache::drop(std::map<credential_key, entry>::iterator at) {
+  ages_.erase(at->second.age);
+  entries_.erase(at);
+}
+
+void secret_cache::invalidate(const credential_key& key) {
+  if (auto at = entries_.find(key); at != entries_.end())
+    drop(at);
+  if (auto at = flights_.find(key); at != flights_.end())
+    at->second.stale = true;
+}
+
+void secret_cache::invalidate(const principal_key& who) {
+  // Keys order by user first, so all of a user's are neighbours.
+  const credential_key first{who, {}};
+  for (auto at = entries_.lower_bound(first); at != entries_.end() && at->first.who == who;)
+    drop(at++);
+  for (auto at = flights_.lower_bound(first); at != flights_.end() && at->first.who == who; ++at)
+    at->second.stale = true;
+}
+
+void secret_cache::clear() {
+  entries_.clear();
+  ages_.clear();
+  for (auto& [key, f] : flights_)
+    f.stale = true;
+}
+
+} // namespace behalf
