@@ -58,6 +58,46 @@ def test_configurations_are_written_as_yaml_in_order(tmp_path):
     assert yaml.safe_load(text) == config
 
 
+STAND_IN = """#!{python}
+import http.server, sys, yaml
+config = yaml.safe_load(open(sys.argv[sys.argv.index("--config") + 1]))
+if "broken" in config:
+    sys.exit("behalf.yaml:1: broken: unknown key")
+host, port = config["server"]["listen"].split(":")
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+http.server.HTTPServer((host, int(port)), Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch) -> None:
+    """In place of the binary, so that the factory is tested by itself."""
+    script = tmp_path / "stand-in"
+    script.write_text(STAND_IN.format(python=sys.executable))
+    script.chmod(0o755)
+    monkeypatch.setenv("BEHALF_BINARY", str(script))
+
+
+def test_the_server_factory_survives_kill_and_starts_again_in_place(stand_in, behalf):
+    first, second = behalf({"storage": "sqlite:./a.db"}), behalf({})
+    assert first.url != second.url and first.folder != second.folder
+    assert first.call("GET", "/ok").status_code == 200
+    first.kill()
+    with pytest.raises(httpx.TransportError):
+        first.call("GET", "/ok")
+    first.start()
+    assert first.call("GET", "/ok").status_code == 200
+    assert first.stop() == -15
+
+
+def test_the_server_factory_tells_why_a_start_failed(stand_in, behalf):
+    with pytest.raises(RuntimeError, match="broken: unknown key"):
+        behalf({"broken": True})
+
+
 def test_the_mirror_keeps_and_reflects_what_arrived(mirror):
     headers = {"Authorization": "Bearer canary-1"}
     answer = httpx.post(f"{mirror.url}/reflect?x=1", json={"a": 1}, headers=headers)
