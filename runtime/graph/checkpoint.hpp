@@ -60,15 +60,16 @@ struct checkpoint_doc {
   time_point created_at{};
   std::shared_ptr<const json::object> base_metadata; // of the run; shared by all its checkpoints
 
-  named_values set; // full: everything; else what was overwritten
-  std::map<std::string, json::array, std::less<>> append; // what lists grew by
-  int links = 0;                                          // since the last full one
+  named_values set;                        // full: everything; else what was overwritten
+  named_values append;                     // what lists grew by
+  int links = 0;                           // since the last full one
   std::size_t weight = 0, full_weight = 0; // bytes, about: changes since, and of, the last full one
 
   std::vector<planned_task> next;
   std::map<std::string, std::vector<std::string>, std::less<>> joins; // progress of each join
   std::vector<pending_task> pending;
-  value_ptr input; // of source input: what __start__ is about to take
+  value_ptr input;        // of source input: what __start__ is about to take
+  std::string resumed_by; // the run whose answers `pending` holds
 
   /// What the parent's tasks wrote, by task id, where `set` and `append` do not tell.
   json::object results;

@@ -36,8 +36,9 @@ struct retry_policy {
 
 struct node_options {
   retry_policy retry = {};
-  std::chrono::milliseconds timeout{0}; // per execution; 0: the run's deadline only
-  bool blocking = false;                // may block: runs on a thread of its own
+  std::chrono::milliseconds timeout{0};    // per execution; 0: the run's deadline only
+  bool blocking = false;                   // may block: runs on a thread of its own
+  std::vector<std::string> may_go_to = {}; // by command: for drawings and the reachability check
 };
 
 /// A plain function; must not block unless declared so.
@@ -82,7 +83,8 @@ public:
   const std::vector<graph_join>& joins() const { return joins_; }
 
   bool takes_input(std::size_t channel) const { return input_[channel]; }
-  bool shows(std::size_t channel) const { return output_[channel]; }
+  bool shows(std::size_t channel) const { return (*output_)[channel]; }
+  const std::shared_ptr<const std::vector<bool>>& shown() const { return output_; }
 
   /// {"nodes": […], "edges": […]} as GET /assistants/{id}/graph answers.
   json::object drawing() const;
@@ -100,7 +102,8 @@ private:
   std::map<std::string, std::vector<std::string>, std::less<>> edges_;
   std::vector<graph_branch> branches_;
   std::vector<graph_join> joins_;
-  std::vector<bool> input_, output_;
+  std::vector<bool> input_;
+  std::shared_ptr<const std::vector<bool>> output_;
   json::value config_schema_, context_schema_;
 };
 
@@ -156,7 +159,7 @@ private:
   static node_factory from_task(node_task_fn body);
   void check();
   void check_reachable();
-  void mark(const std::vector<std::string>& names, std::vector<bool>& marks, const char* what);
+  std::vector<bool> mark(const std::vector<std::string>& names, const char* what);
 
   std::shared_ptr<graph> made_;
   std::shared_ptr<channel_table> channels_;

@@ -14,7 +14,7 @@ namespace behalf {
 /// Error: InvalidUpdateError when it is none of these forms.
 result<json::value> to_message(const json::value& v);
 
-/// A list of messages from one or many. A lone [role, text] pair is one message.
+/// A list of messages from one or many: every element of a list is a message.
 result<json::array> to_messages(const json::value& v);
 
 /// What joining did to the list.
@@ -22,8 +22,13 @@ enum class message_change : uint8_t { appended, rewritten };
 
 /// Joins complete messages into `list`: an equal id replaces in place, {"type": "remove", "id"}
 /// deletes, the id "__remove_all__" deletes everything before it, anything else is appended.
-/// Error: InvalidUpdateError when an id to remove does not exist.
-result<message_change> join_messages(json::array& list, const json::array& update);
+/// What `check_removals` refuses must not come here.
+message_change join_messages(json::array& list, const json::array& update);
+
+/// Error: InvalidUpdateError when `update` removes a message that is neither in `list` nor
+/// earlier in `update`.
+result<void> check_removals(const json::array& list, const json::array& update,
+                            std::string_view channel);
 
 namespace flow {
 

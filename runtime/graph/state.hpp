@@ -41,12 +41,14 @@ public:
   const value_ptr& shared(std::size_t channel) const { return values_[channel]; }
   void set(std::size_t channel, value_ptr value) { values_[channel] = std::move(value); }
 
-  /// Applies the writes of one superstep, in order. Nothing changes when it fails.
+  /// Applies the writes of one superstep, in order. The state is unchanged when it fails.
   /// Error: InvalidUpdateError (kind) for a second overwrite of a last_value channel, or a value
   /// the channel cannot take.
-  result<std::vector<channel_change>> apply(std::span<const channel_write> writes);
+  result<std::vector<channel_change>> apply(channel_writes writes);
 
 private:
+  channel_change commit(std::size_t channel, json::value latest, json::array joined);
+
   std::shared_ptr<const channel_table> channels_;
   std::vector<value_ptr> values_;
 };
@@ -59,9 +61,11 @@ result<channel_writes> to_writes(const channel_table& channels, const json::valu
 class state_view {
 public:
   state_view() = default;
-  explicit state_view(graph_state state);
+  /// `shown`: which channels `to_json` and `append_text` give; null: all.
+  explicit state_view(graph_state state, std::shared_ptr<const std::vector<bool>> shown = nullptr);
   /// A task made by `send`: the value it was sent is all it sees.
   explicit state_view(json::value sent);
+  explicit state_view(value_ptr sent);
 
   /// The channel's value (of a sent object: the member), or null when absent.
   const json::value* find(std::string_view key) const;
@@ -85,9 +89,15 @@ public:
   json::value to_json() const;
   /// Appends compact JSON text of `to_json` without building it.
   void append_text(std::string& out) const;
+  /// The same without the braces: `"a":1,"b":2`. Nothing for a sent value.
+  void append_members(std::string& out) const;
 
 private:
+  template <class Visit>
+  void each(Visit visit) const;
+
   std::shared_ptr<const graph_state> state_;
+  std::shared_ptr<const std::vector<bool>> shown_;
   value_ptr sent_;
 };
 
