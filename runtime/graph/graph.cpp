@@ -1,0 +1,204 @@
+#include "runtime/graph/graph.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace behalf {
+namespace {
+
+// A function as a machine: it ends with its first turn.
+class function_node final : public node {
+public:
+  explicit function_node(std::shared_ptr<const node_fn> body) : body_(std::move(body)) {}
+
+  turn start(const step_input& in) override {
+    try {
+      return (*body_)(in.state, in.ctx);
+    } catch (...) {
+      return node_result{current_exception_error()};
+    }
+  }
+
+  turn resume(effect_reply) override {
+    return node_result{fail(errc::internal, "a function node asks for nothing")};
+  }
+
+private:
+  std::shared_ptr<const node_fn> body_;
+};
+
+// A coroutine as a machine: made when the input is there.
+class lazy_task_node final : public node {
+public:
+  explicit lazy_task_node(std::shared_ptr<const node_task_fn> body) : body_(std::move(body)) {}
+
+  turn start(const step_input& in) override {
+    try {
+      running_ = coroutine_node((*body_)(in.state, in.ctx));
+    } catch (...) {
+      return node_result{current_exception_error()};
+    }
+    return running_->start(in);
+  }
+
+  turn resume(effect_reply reply) override { return running_->resume(std::move(reply)); }
+
+private:
+  std::shared_ptr<const node_task_fn> body_; // a lambda's captures live here
+  std::unique_ptr<node> running_;
+};
+
+} // namespace
+
+bool retry_policy::again(const error& e, int attempt) const {
+  if (attempt >= max_attempts)
+    return false;
+  if (retry_on)
+    return retry_on(e);
+  return e.code == errc::upstream || e.code == errc::overloaded || e.code == errc::timeout;
+}
+
+std::chrono::milliseconds retry_policy::delay(int attempt) const {
+  auto ms = static_cast<double>(initial.count()) * std::pow(factor, attempt - 1);
+  auto capped = std::min(ms, static_cast<double>(max.count()));
+  return std::chrono::milliseconds{static_cast<int64_t>(capped)};
+}
+
+std::string graph_join::key() const {
+  std::string text = "join:";
+  for (std::size_t i = 0; i < from.size(); ++i)
+    text += (i ? "+" : "") + from[i];
+  return text + ":" + to;
+}
+
+const node_definition* graph::find(std::string_view node) const {
+  for (const auto& one : nodes_)
+    if (one->name == node)
+      return one.get();
+  return nullptr;
+}
+
+const std::vector<std::string>& graph::successors(std::string_view node) const {
+  static const std::vector<std::string> none;
+  auto at = edges_.find(node);
+  return at == edges_.end() ? none : at->second;
+}
+
+// --- the builder -------------------------------------------------------------------------------
+
+graph_builder::graph_builder(std::string name)
+  : made_(new graph), channels_(std::make_shared<channel_table>()) {
+  made_->name_ = std::move(name);
+}
+
+graph_builder& graph_builder::channel(std::string name, behalf::channel how) {
+  how.name = std::move(name);
+  auto copy = how.name;
+  if (how.name.empty())
+    faults_.push_back("a channel needs a name");
+  else if (!channels_->add(std::move(how)))
+    faults_.push_back("the channel '" + copy + "' is declared twice");
+  return *this;
+}
+
+graph_builder& graph_builder::input(std::vector<std::string> channels) {
+  input_ = std::move(channels);
+  return *this;
+}
+
+graph_builder& graph_builder::output(std::vector<std::string> channels) {
+  output_ = std::move(channels);
+  return *this;
+}
+
+graph_builder& graph_builder::add(std::string name, node_factory make, node_options options) {
+  if (name.empty() || name == flow::start || name == flow::end
+      || name.find_first_of("|:") != name.npos)
+    faults_.push_back("'" + name
+                      + "' cannot be a node's name: it is empty, __start__ or __end__, or contains "
+                        "| or :");
+  else if (made_->find(name))
+    faults_.push_back("the node '" + name + "' is declared twice");
+  else
+    made_->nodes_.push_back(std::make_unique<node_definition>(
+      node_definition{std::move(name), std::move(make), std::move(options)}));
+  return *this;
+}
+
+node_factory graph_builder::from_function(node_fn body) {
+  auto shared = std::make_shared<const node_fn>(std::move(body));
+  return [shared] { return std::make_unique<function_node>(shared); };
+}
+
+node_factory graph_builder::from_task(node_task_fn body) {
+  auto shared = std::make_shared<const node_task_fn>(std::move(body));
+  return [shared] { return std::make_unique<lazy_task_node>(shared); };
+}
+
+graph_builder& graph_builder::edge(std::string_view from, std::string_view to) {
+  auto& all = made_->edges_[std::string(from)];
+  if (std::find(all.begin(), all.end(), to) != all.end())
+    faults_.push_back("the edge from '" + std::string(from) + "' to '" + std::string(to)
+                      + "' is declared twice");
+  else
+    all.emplace_back(to);
+  return *this;
+}
+
+graph_builder& graph_builder::edge(std::vector<std::string> from, std::string_view to) {
+  if (from.size() == 1)
+    return edge(from.front(), to);
+  std::sort(from.begin(), from.end());
+  if (from.empty() || std::adjacent_find(from.begin(), from.end()) != from.end())
+    faults_.push_back("the join into '" + std::string(to)
+                      + "' waits for no node, or for one of them twice");
+  else
+    made_->joins_.push_back({std::move(from), std::string(to)});
+  return *this;
+}
+
+graph_builder& graph_builder::conditional(std::string_view from, router_fn choose,
+                                          std::vector<std::string> targets) {
+  if (!choose)
+    faults_.push_back("the conditional edge from '" + std::string(from) + "' has no function");
+  made_->branches_.push_back({std::string(from), std::move(choose), std::move(targets)});
+  return *this;
+}
+
+graph_builder& graph_builder::config_schema(json::object schema) {
+  made_->config_schema_ = std::move(schema);
+  return *this;
+}
+
+graph_builder& graph_builder::context_schema(json::object schema) {
+  made_->context_schema_ = std::move(schema);
+  return *this;
+}
+
+result<std::shared_ptr<const graph>> graph_builder::build() {
+  made_->input_ = mark(input_, "input");
+  made_->output_ = std::make_shared<const std::vector<bool>>(mark(output_, "output"));
+  check();
+  if (!faults_.empty()) {
+    std::string all = "the graph '" + made_->name_ + "' cannot be built: ";
+    for (std::size_t i = 0; i < faults_.size(); ++i)
+      all += (i ? "; " : "") + faults_[i];
+    return fail(errc::invalid_argument, all);
+  }
+  made_->channels_ = std::move(channels_);
+  return std::shared_ptr<const graph>(std::move(made_));
+}
+
+std::vector<bool> graph_builder::mark(const std::vector<std::string>& names, const char* what) {
+  std::vector<bool> marks(channels_->size(), names.empty());
+  for (const auto& name : names) {
+    auto at = channels_->find(name);
+    if (at == channel_table::none)
+      faults_.push_back("the " + std::string(what) + " channel '" + name + "' is not declared");
+    else
+      marks[at] = true;
+  }
+  return marks;
+}
+
+} // namespace behalf
