@@ -1,0 +1,234 @@
+#include "connectors/mcp_exchange.hpp"
+
+#include "connectors/challenge.hpp"
+#include "connectors/mcp_messages.hpp"
+#include "connectors/media_type.hpp"
+
+#include <algorithm>
+
+namespace behalf {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t longest_problem = 64u << 10; // of a refusal's body, read for its reason
+constexpr int most_requests = 64;                  // of the server, within one exchange
+constexpr int most_resumptions = 5;                // without a message in between
+constexpr auto default_retry = 1000ms;
+constexpr auto longest_retry = 30'000ms;
+
+} // namespace
+
+mcp_exchange::mcp_exchange(std::shared_ptr<const service_options> service, sealed_handle handle,
+                           mcp_session session, int64_t id, std::string method, json::object params)
+  : service_(std::move(service)), handle_(std::move(handle)), session_(std::move(session)), id_(id),
+    method_(std::move(method)), params_(std::move(params)) {}
+
+mcp_exchange::step mcp_exchange::start() {
+  auto request = call(mcp_request(id_, method_, std::move(params_)));
+  request.stream = true; // JSON or events: the reply's head tells
+  return request;
+}
+
+mcp_exchange::step mcp_exchange::resume(result<outbound_reply> reply) {
+  switch (state_) {
+  case waiting::for_reply:
+    return reply ? read_head(*reply) : finish(reply.error());
+  case waiting::for_answer:
+    // Whether the server took our answer shows in how its own stream goes on.
+    state_ = waiting::for_bytes;
+    return work_off();
+  case waiting::for_stream:
+    return reply ? read_resumed(*reply) : take_up();
+  default:
+    return give_up("was resumed out of turn");
+  }
+}
+
+mcp_exchange::step mcp_exchange::resume_chunk(result<outbound_chunk> chunk) {
+  if (chunk)
+    return take(chunk->bytes, chunk->last);
+  stream_ = 0; // an error ends a stream
+  const auto& why = chunk.error();
+  if (form_ != form::events || why.code != errc::upstream || !why.kind.empty())
+    return finish(why);
+  ended_ = true;
+  return work_off();
+}
+
+mcp_exchange::step mcp_exchange::proceed() {
+  if (state_ == waiting::to_finish)
+    return std::move(*end_);
+  if (state_ != waiting::to_resume)
+    return give_up("was resumed out of turn");
+  state_ = waiting::for_stream;
+  auto get = call({});
+  get.method = "GET";
+  get.headers = mcp_resume_headers(session_, events_.last_id());
+  get.stream = true;
+  return get;
+}
+
+outbound_call mcp_exchange::call(std::string body) const {
+  outbound_call post;
+  post.service = service_->name;
+  post.method = "POST";
+  post.url = service_->url;
+  post.headers = mcp_post_headers(session_);
+  post.body = std::move(body);
+  post.handle = handle_;
+  post.timeout = service_->timeout;
+  return post;
+}
+
+mcp_exchange::step mcp_exchange::read_head(outbound_reply& reply) {
+  status_ = reply.status;
+  receipt_ = reply.receipt;
+  stream_ = reply.stream_id;
+  state_ = waiting::for_bytes;
+  if (status_ == 401 || status_ == 403)
+    return finish(needs_auth(service_->name, status_, reply.headers));
+  const auto* session = find_header(reply.headers, "mcp-session-id");
+  if (session && session_.id.empty()) {
+    if (!is_session_id(*session))
+      return give_up("sent a malformed session id");
+    session_.id = *session;
+  }
+  const auto* given = find_header(reply.headers, "content-type");
+  const auto type = given ? media_type(*given) : std::string{};
+  if (status_ >= 400)
+    form_ = form::problem;
+  else if (status_ != 200)
+    return give_up("answered with status " + std::to_string(status_));
+  else if (type == "text/event-stream")
+    form_ = form::events;
+  else if (type != "application/json")
+    return give_up("answered with neither JSON nor an event stream");
+  return take(reply.body, stream_ == 0);
+}
+
+mcp_exchange::step mcp_exchange::read_resumed(outbound_reply& reply) {
+  stream_ = reply.stream_id;
+  state_ = waiting::for_bytes;
+  if (reply.status == 401 || reply.status == 403)
+    return finish(needs_auth(service_->name, reply.status, reply.headers));
+  const auto* type = find_header(reply.headers, "content-type");
+  if (reply.status != 200 || !type || media_type(*type) != "text/event-stream")
+    return give_up("broke its stream off and did not take it up again (status "
+                   + std::to_string(reply.status) + ")");
+  events_.reconnected();
+  ended_ = false;
+  return take(reply.body, stream_ == 0);
+}
+
+// Adds bytes of the body and goes on as far as they allow.
+mcp_exchange::step mcp_exchange::take(std::string_view bytes, bool last) {
+  if (last) {
+    stream_ = 0;
+    ended_ = true;
+  }
+  received_ += bytes.size();
+  const auto most = form_ == form::problem ? longest_problem : service_->max_reply_bytes;
+  if (received_ > most)
+    return form_ == form::problem
+             ? report_problem()
+             : give_up("answered with more than " + std::to_string(most) + " bytes");
+  if (form_ != form::events) {
+    body_ += bytes;
+    return ended_ ? whole_body() : pull();
+  }
+  for (auto& event : events_.feed(bytes))
+    if (event.name == "message" && !event.data.empty())
+      messages_.push_back(std::move(event.data));
+  return work_off();
+}
+
+mcp_exchange::step mcp_exchange::pull() {
+  return connector::pull_chunk{stream_};
+}
+
+// Looks at the messages read so far, until one needs something sent.
+mcp_exchange::step mcp_exchange::work_off() {
+  while (!messages_.empty()) {
+    const auto message = parse_json(messages_.front());
+    messages_.pop_front();
+    if (!message)
+      return give_up("sent malformed JSON");
+    resumed_ = 0;
+    if (auto next = look_at(*message))
+      return std::move(*next);
+  }
+  return ended_ ? take_up() : pull();
+}
+
+mcp_exchange::step mcp_exchange::whole_body() {
+  if (form_ == form::problem)
+    return report_problem();
+  const auto message = parse_json(body_);
+  if (!message)
+    return give_up("sent malformed JSON");
+  if (message->is_object() && classify(message->get_object(), id_) != mcp_message::answer)
+    return give_up("sent a message that is no response to its request");
+  auto next = look_at(*message);
+  return next ? std::move(*next) : give_up("sent JSON without a response to its request");
+}
+
+// What a message asks for; nothing when it is of no interest here.
+std::optional<mcp_exchange::step> mcp_exchange::look_at(const json::value& message) {
+  if (message.is_array()) { // a batch: only servers of 2025-03-26 may send one
+    for (const auto& one : message.get_array())
+      if (one.is_object() && classify(one.get_object(), id_) == mcp_message::answer)
+        return look_at(one);
+    return std::nullopt;
+  }
+  if (!message.is_object())
+    return give_up("sent JSON that is no message");
+  const auto& content = message.get_object();
+  switch (classify(content, id_)) {
+  case mcp_message::other:
+    return std::nullopt;
+  case mcp_message::request:
+    if (++requests_ > most_requests)
+      return give_up("sent too many requests of its own");
+    state_ = waiting::for_answer;
+    return call(mcp_answer_to(content));
+  case mcp_message::answer:
+    break;
+  }
+  auto value = mcp_result(content, "service '" + service_->name + "', " + method_);
+  if (!value)
+    return finish(value.error());
+  return finish(mcp_answer{std::move(*value), session_.id, receipt_});
+}
+
+// The stream ended before our response. With an event id it can be taken up again; without one
+// the request must not be sent twice, since it may have had its effect.
+mcp_exchange::step mcp_exchange::take_up() {
+  if (events_.last_id().empty() || ++resumed_ > most_resumptions)
+    return give_up("ended its stream without a response");
+  state_ = waiting::to_resume;
+  return connector::pause{std::min(events_.retry().value_or(default_retry), longest_retry)};
+}
+
+mcp_exchange::step mcp_exchange::report_problem() {
+  auto text = "answered with status " + std::to_string(status_);
+  if (auto why = mcp_error_text(body_); !why.empty())
+    text += ", " + why;
+  return give_up(text);
+}
+
+mcp_exchange::step mcp_exchange::give_up(std::string_view why) {
+  return finish(fail(errc::upstream, "service '" + service_->name + "' " + std::string{why} + " ("
+                                       + method_ + ")"));
+}
+
+mcp_exchange::step mcp_exchange::finish(result<mcp_answer> answer) {
+  finished end{std::move(answer), status_};
+  if (stream_ == 0)
+    return end;
+  end_.emplace(std::move(end));
+  state_ = waiting::to_finish;
+  return connector::close_stream{std::exchange(stream_, 0)};
+}
+
+} // namespace behalf

@@ -1,0 +1,51 @@
+// The JSON-RPC 2.0 messages of MCP, and the HTTP fields they travel with (MCP 2025-11-25).
+#pragma once
+
+#include "connectors/mcp_sessions.hpp"
+#include "runtime/base/outbound.hpp"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace behalf {
+
+/// The protocol versions spoken here, newest first. The first is what `initialize` offers.
+constexpr std::array<std::string_view, 3> mcp_versions{"2025-11-25", "2025-06-18", "2025-03-26"};
+
+std::string mcp_request(int64_t id, std::string_view method, json::object params);
+std::string mcp_notification(std::string_view method);
+
+/// The answer to a request of the server: `ping` is answered, anything else is refused with -32601,
+/// since no capability was offered.
+std::string mcp_answer_to(const json::object& request);
+
+/// `initialize`: no capabilities of ours, and who we are.
+json::object mcp_initialize_params();
+
+/// The fields of a POST. A version and a session id are there once a session has them.
+header_list mcp_post_headers(const mcp_session& session);
+
+/// The fields of the GET that takes up a broken stream after `last_id`.
+header_list mcp_resume_headers(const mcp_session& session, std::string_view last_id);
+
+/// Whether a session id may be sent back: 1 to 1024 bytes of visible ASCII.
+bool is_session_id(std::string_view id);
+
+enum class mcp_message : uint8_t {
+  answer,  // a response to the request with our id
+  request, // of the server; wants an answer
+  other,   // a notification, or a response nobody here waits for
+};
+mcp_message classify(const json::object& message, int64_t id);
+
+/// The result of a response. Error: upstream of kind "mcp_error" with the server's code and
+/// message, or upstream when the response is malformed. `what` begins the sentence:
+/// "service 'mail', tools/call".
+result<json::object> mcp_result(const json::object& response, std::string_view what);
+
+/// "error -32602: Unknown tool" of a body that is a JSON-RPC error; otherwise empty.
+std::string mcp_error_text(std::string_view body);
+
+} // namespace behalf

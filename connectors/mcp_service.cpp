@@ -1,0 +1,187 @@
+#include "connectors/mcp_service.hpp"
+
+#include "connectors/challenge.hpp"
+#include "connectors/mcp_exchange.hpp"
+#include "connectors/mcp_messages.hpp"
+
+#include <algorithm>
+#include <optional>
+
+namespace behalf {
+namespace {
+
+constexpr std::size_t most_pages = 100;
+constexpr std::size_t most_tools = 10'000;
+
+class mcp_service final : public connector {
+public:
+  mcp_service(std::shared_ptr<const service_options> service, mcp_operation operation, caller by,
+              std::shared_ptr<mcp_sessions> sessions)
+    : service_(std::move(service)), operation_(std::move(operation)), by_(std::move(by)),
+      sessions_(std::move(sessions)) {}
+
+  step start() override {
+    auto known = sessions_->find(by_.who, service_->name);
+    if (!known)
+      return initialize();
+    kept_ = true;
+    session_ = std::move(*known);
+    return operate();
+  }
+
+  step resume(result<outbound_reply> reply) override {
+    if (phase_ == phase::confirming)
+      return confirmed(reply);
+    return exchange_ ? follow(exchange_->resume(std::move(reply))) : out_of_turn();
+  }
+  step resume_chunk(result<outbound_chunk> chunk) override {
+    return exchange_ ? follow(exchange_->resume_chunk(std::move(chunk))) : out_of_turn();
+  }
+  step proceed() override { return exchange_ ? follow(exchange_->proceed()) : out_of_turn(); }
+
+private:
+  enum class phase : uint8_t { initializing, confirming, operating };
+
+  static step out_of_turn() {
+    return done{fail(errc::internal, "an MCP call was resumed out of turn")};
+  }
+  step give_up(std::string_view why) const {
+    return done{fail(errc::upstream, "service '" + service_->name + "' " + std::string{why})};
+  }
+
+  step send(std::string method, json::object params) {
+    exchange_.emplace(service_, by_.handle, session_, sessions_->next_id(), std::move(method),
+                      std::move(params));
+    return follow(exchange_->start());
+  }
+
+  // An exchange's step is ours, until it has finished.
+  step follow(mcp_exchange::step next) {
+    return std::visit(
+      [this](auto& one) -> step {
+        if constexpr (std::is_same_v<std::decay_t<decltype(one)>, mcp_exchange::finished>)
+          return finished(std::move(one));
+        else
+          return std::move(one);
+      },
+      next);
+  }
+
+  step finished(mcp_exchange::finished end) {
+    exchange_.reset();
+    if (end.answer)
+      return phase_ == phase::initializing ? initialized(*end.answer) : answered(*end.answer);
+    if (phase_ == phase::operating && end.status >= 400) {
+      // The server refused this session, or the user in it. What else a kept session may have
+      // outlived (a server's restart, its upgrade) shows as 400.
+      const bool lost = (end.status == 404 && !session_.id.empty())
+                        || (kept_ && (end.status == 404 || end.status == 400));
+      if (lost || end.status == 401 || end.status == 403)
+        sessions_->forget(by_.who, service_->name, session_.id);
+      if (lost && !std::exchange(replaced_, true))
+        return initialize();
+    }
+    return done{end.answer.error()};
+  }
+
+  step initialize() {
+    phase_ = phase::initializing;
+    kept_ = false;
+    session_ = {};
+    tools_.clear();
+    cursors_.clear();
+    return send("initialize", mcp_initialize_params());
+  }
+
+  step initialized(mcp_answer& answer) {
+    const auto version = string_or(answer.value, "protocolVersion");
+    if (std::find(mcp_versions.begin(), mcp_versions.end(), version) == mcp_versions.end())
+      return give_up("speaks MCP '" + std::string{version.substr(0, 32)}
+                     + "', which is not supported (2025-11-25, 2025-06-18, 2025-03-26 are)");
+    if (!member(object_or_empty(answer.value, "capabilities"), "tools"))
+      return give_up("is an MCP server without tools");
+    session_ = {std::move(answer.session_id), std::string{version}};
+    phase_ = phase::confirming;
+    outbound_call call;
+    call.service = service_->name;
+    call.method = "POST";
+    call.url = service_->url;
+    call.headers = mcp_post_headers(session_);
+    call.body = mcp_notification("notifications/initialized");
+    call.handle = by_.handle;
+    call.timeout = service_->timeout;
+    return call;
+  }
+
+  step confirmed(const result<outbound_reply>& reply) {
+    if (!reply)
+      return done{reply.error()};
+    if (reply->status == 401 || reply->status == 403)
+      return done{needs_auth(service_->name, reply->status, reply->headers)};
+    if (reply->status / 100 != 2)
+      return give_up("refused notifications/initialized with status "
+                     + std::to_string(reply->status));
+    sessions_->keep(by_.who, service_->name, session_);
+    return operate();
+  }
+
+  step operate() {
+    phase_ = phase::operating;
+    if (const auto* tool = std::get_if<call_tool_operation>(&operation_))
+      return send("tools/call", {{"name", tool->name}, {"arguments", tool->arguments}});
+    if (cursors_.empty())
+      return send("tools/list", {});
+    return send("tools/list", {{"cursor", cursors_.back()}});
+  }
+
+  step answered(mcp_answer& answer) {
+    if (std::holds_alternative<call_tool_operation>(operation_))
+      return done{reply(std::move(answer.value), answer.receipt)};
+    auto* page = answer.value.if_contains("tools");
+    if (!page || !page->is_array())
+      return give_up("answered tools/list without a list of tools");
+    for (auto& tool : page->get_array())
+      if (tool.is_object() && service_->admits_tool(string_or(tool.get_object(), "name")))
+        tools_.push_back(std::move(tool));
+    const auto next = string_or(answer.value, "nextCursor");
+    if (next.empty())
+      return done{reply({{"tools", std::move(tools_)}}, answer.receipt)};
+    // A server that hands out cursors for ever must not keep us for ever.
+    if (std::find(cursors_.begin(), cursors_.end(), next) != cursors_.end()
+        || cursors_.size() + 1 >= most_pages || tools_.size() > most_tools)
+      return give_up("does not come to the end of its list of tools");
+    cursors_.emplace_back(next);
+    return operate();
+  }
+
+  static service_reply reply(json::object body, int64_t receipt) {
+    service_reply whole;
+    whole.body = std::move(body);
+    whole.receipt = receipt;
+    return whole;
+  }
+
+  const std::shared_ptr<const service_options> service_;
+  const mcp_operation operation_;
+  const caller by_;
+  const std::shared_ptr<mcp_sessions> sessions_;
+
+  phase phase_ = phase::initializing;
+  bool kept_ = false;     // the session is of an earlier call
+  bool replaced_ = false; // a lost session already was, once
+  mcp_session session_;
+  std::optional<mcp_exchange> exchange_;
+  json::array tools_;
+  std::vector<std::string> cursors_;
+};
+
+} // namespace
+
+std::unique_ptr<connector> open_mcp_service(std::shared_ptr<const service_options> service,
+                                            mcp_operation operation, caller by,
+                                            std::shared_ptr<mcp_sessions> sessions) {
+  return std::make_unique<mcp_service>(std::move(service), std::move(operation), std::move(by),
+                                       std::move(sessions));
+}
+
+} // namespace behalf

@@ -1,0 +1,127 @@
+#include "connectors/service_options.hpp"
+
+#include <boost/beast/core/string.hpp>
+
+#include <algorithm>
+
+namespace behalf {
+namespace {
+
+using boost::beast::iequals;
+using namespace std::chrono_literals;
+
+constexpr auto longest_timeout = 600'000ms;
+
+bool letter_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool made_of(std::string_view text, std::string_view also) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    return letter_or_digit(c) || also.find(c) != also.npos;
+  });
+}
+
+error wrong(std::string_view key, std::string_view why) {
+  return fail(errc::invalid_argument, std::string{key} + ": " + std::string{why});
+}
+
+// Fields that steer the connection itself: a credential there would break the framing.
+bool reserved(std::string_view header) {
+  constexpr std::string_view names[]{"Host",   "Content-Length", "Transfer-Encoding", "Connection",
+                                     "Expect", "Upgrade",        "Trailer",           "TE"};
+  return std::any_of(std::begin(names), std::end(names), [&](std::string_view name) {
+    return iequals({name.data(), name.size()}, {header.data(), header.size()});
+  });
+}
+
+result<void> check_credential(const credential_options& c) {
+  if (c.from == credential_source::none) {
+    if (!c.name.empty() || !c.field.empty())
+      return wrong("credential.from", "is none, so no name or field may be given");
+    return {};
+  }
+  switch (c.inject) {
+  case credential_place::bearer:
+  case credential_place::basic:
+    if (!c.field.empty())
+      return wrong("credential.field", "bearer and basic always go to Authorization");
+    return {};
+  case credential_place::header:
+    if (!made_of(c.field, "!#$%&'*+-.^_`|~"))
+      return wrong("credential.field", "must be a header name");
+    if (reserved(c.field))
+      return wrong("credential.field", "this header belongs to the connection");
+    return {};
+  case credential_place::query:
+    if (!made_of(c.field, "-._~"))
+      return wrong("credential.field", "must be letters, digits, '-', '.', '_' or '~'");
+    return {};
+  }
+  return {};
+}
+
+result<void> check_url_key(std::string_view key, std::string_view url, bool allow_http) {
+  auto checked = check_url(url);
+  if (!checked)
+    return wrong(key, checked.error().message);
+  if (!checked->where.tls() && !allow_http)
+    return wrong(key, "plain http needs allow_http: true");
+  if (url.find_first_of("?#") != url.npos)
+    return wrong(key, "may have no query and no fragment");
+  return {};
+}
+
+} // namespace
+
+result<void> service_options::validate() const {
+  if (!made_of(name, "-_") || name.size() > 64)
+    return wrong("name", "must be 1 to 64 letters, digits, '-' or '_'");
+  if (auto r = check_url_key("url", url, allow_http); !r)
+    return r;
+  for (const auto& host : hosts)
+    if (auto r = check_url_key("hosts", host, allow_http); !r)
+      return r;
+  if (auto r = check_credential(credential); !r)
+    return r;
+  if (timeout <= 0ms || timeout > longest_timeout)
+    return wrong("timeout", "must be between 1 ms and 10 minutes");
+  if (max_reply_bytes == 0)
+    return wrong("max_reply_bytes", "must be at least 1");
+  if (max_concurrent == 0)
+    return wrong("max_concurrent", "must be at least 1");
+  if (type == service_type::http && !tools.empty())
+    return wrong("tools", "only a service of type mcp has tools");
+  if (std::find(tools.begin(), tools.end(), "") != tools.end())
+    return wrong("tools", "a tool's name is missing");
+  return {};
+}
+
+result<endpoint_policy> service_options::policy() const {
+  endpoint_policy made;
+  made.allow_private = allow_private;
+  made.allow_plain_http = allow_http;
+  auto own = parse_origin(url);
+  if (!own)
+    return wrong("url", own.error().message);
+  made.allowed.push_back(std::move(*own));
+  for (const auto& host : hosts) {
+    auto further = parse_origin(host);
+    if (!further)
+      return wrong("hosts", further.error().message);
+    made.allowed.push_back(std::move(*further));
+  }
+  return made;
+}
+
+std::string_view service_options::credential_name() const {
+  if (!takes_credential())
+    return {};
+  return credential.name.empty() ? name : credential.name;
+}
+
+bool service_options::admits_tool(std::string_view tool) const {
+  return tools.empty() || std::find(tools.begin(), tools.end(), tool) != tools.end();
+}
+
+} // namespace behalf
