@@ -1,0 +1,248 @@
+// The embedded store's rows: one sealed credential each.
+#include "secrets/embedded_core.hpp"
+
+#include "runtime/base/json.hpp"
+#include "secrets/embedded_rows.hpp"
+
+namespace behalf {
+namespace {
+
+constexpr int64_t schema_version = 1;
+
+constexpr const char* schema = R"(
+CREATE TABLE master_check (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  nonce BLOB NOT NULL, ciphertext BLOB NOT NULL, tag BLOB NOT NULL) STRICT;
+CREATE TABLE data_keys (
+  id INTEGER PRIMARY KEY,
+  tenant TEXT NOT NULL, issuer TEXT NOT NULL, subject TEXT NOT NULL,
+  nonce BLOB NOT NULL, ciphertext BLOB NOT NULL, tag BLOB NOT NULL,
+  UNIQUE (tenant, issuer, subject)) STRICT;
+CREATE TABLE secrets (
+  tenant TEXT NOT NULL, issuer TEXT NOT NULL, subject TEXT NOT NULL, service TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  nonce BLOB NOT NULL, ciphertext BLOB NOT NULL, tag BLOB NOT NULL,
+  expires_at INTEGER, metadata TEXT NOT NULL, updated_at INTEGER NOT NULL,
+  PRIMARY KEY (tenant, issuer, subject, service)) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 1;)";
+
+// Everything a row says in clear is bound to its ciphertext too: nobody prolongs a token's life.
+std::string row_context(const credential_key& key, int64_t generation,
+                        std::optional<time_point> expires_at, std::string_view metadata) {
+  return bind_context({"behalf credential", key.who.tenant, key.who.issuer, key.who.subject,
+                       key.service, std::to_string(generation),
+                       expires_at ? std::to_string(to_micros(*expires_at)) : "", metadata});
+}
+
+std::string write_metadata(const stored_credential& what) {
+  json::object o;
+  if (!what.username.empty())
+    o["username"] = what.username;
+  if (!what.scopes.empty())
+    o["scopes"] = json::value_from(what.scopes);
+  return dump(o);
+}
+
+template <class Shown>
+void read_metadata(std::string_view text, Shown& into) {
+  auto v = parse_json(text);
+  if (!v || !v->is_object())
+    return;
+  into.username = string_or(v->get_object(), "username");
+  if (const auto* scopes = member(*v, "scopes"); scopes && scopes->is_array()) {
+    for (const auto& s : scopes->get_array()) {
+      if (s.is_string())
+        into.scopes.emplace_back(s.get_string().data(), s.get_string().size());
+    }
+  }
+}
+
+std::optional<time_point> read_time(const sqlite_statement& row, int column) {
+  if (row.is_null(column))
+    return std::nullopt;
+  return from_micros(row.number(column));
+}
+
+error none_stored(const credential_key& key) {
+  return fail(errc::not_found, "no " + key.service + " token stored");
+}
+
+} // namespace
+
+result<void> embedded_store::core::prepare() {
+  // Deleted rows are overwritten, also in pages that are only freed: shredding means it.
+  auto ok = db_->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                         "PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 0;");
+  if (!ok)
+    return ok;
+  auto version = db_->number("PRAGMA user_version");
+  if (!version)
+    return version.error();
+  if (*version > schema_version)
+    return fail(errc::internal, db_->path() + ": was written by a newer version of behalf");
+  if (*version == 0) {
+    ok = create_schema();
+    if (!ok)
+      return ok;
+  }
+  return check_master();
+}
+
+result<void> embedded_store::core::create_schema() {
+  return transaction([&]() -> result<void> {
+    auto version = db_->number("PRAGMA user_version"); // another process may have been faster
+    if (!version)
+      return version.error();
+    if (*version != 0)
+      return {};
+    if (auto ok = db_->execute(schema); !ok)
+      return ok;
+    return write_check(master_);
+  });
+}
+
+result<stored_credential> embedded_store::core::get(const credential_key& key) {
+  auto s = db_->prepare("SELECT generation, nonce, ciphertext, tag, expires_at, metadata"
+                        " FROM secrets WHERE tenant = ? AND issuer = ? AND subject = ?"
+                        " AND service = ?");
+  if (!s)
+    return s.error();
+  auto row = bind_who(*s, key.who).bind(4, key.service).step();
+  if (!row)
+    return row.error();
+  if (!*row)
+    return none_stored(key);
+  auto dek = data_key(key.who);
+  if (!dek)
+    return dek.error();
+  if (!*dek)
+    return fail(errc::internal, "the data key of a stored credential is missing");
+  stored_credential found;
+  found.generation = s->number(0);
+  found.expires_at = read_time(*s, 4);
+  auto context = row_context(key, found.generation, found.expires_at, s->text(5));
+  auto value = unseal(**dek, context, read_sealed(*s, 1));
+  if (!value)
+    return fail(errc::internal, "the stored credential for " + key.service + " does not decrypt");
+  found.value = secret{std::move(*value)};
+  read_metadata(s->text(5), found);
+  return found;
+}
+
+result<int64_t> embedded_store::core::put(const credential_key& key, const stored_credential& what,
+                                          std::optional<int64_t> expected, time_point now) {
+  if (key.who.subject.empty() || key.service.empty())
+    return fail(errc::invalid_argument, "a credential needs a user and a service");
+  if (what.value.empty())
+    return fail(errc::invalid_argument, "an empty credential is not stored");
+  return transaction([&] { return put_inside(key, what, expected, now); });
+}
+
+result<int64_t> embedded_store::core::put_inside(const credential_key& key,
+                                                 const stored_credential& what,
+                                                 std::optional<int64_t> expected, time_point now) {
+  auto present = generation_of(key);
+  if (!present)
+    return present;
+  if (expected && *expected != *present)
+    return fail(errc::conflict, "the credential for " + key.service + " was changed meanwhile");
+  auto dek = make_data_key(key.who);
+  if (!dek)
+    return dek.error();
+  auto generation = *present + 1;
+  auto context = row_context(key, generation, what.expires_at, write_metadata(what));
+  auto sealed = seal(*dek, context, what.value.expose());
+  if (!sealed)
+    return sealed.error();
+  if (auto ok = insert(key, what, generation, *sealed, now); !ok)
+    return ok.error();
+  return generation;
+}
+
+result<int64_t> embedded_store::core::generation_of(const credential_key& key) {
+  auto s = db_->prepare("SELECT generation FROM secrets WHERE tenant = ? AND issuer = ?"
+                        " AND subject = ? AND service = ?");
+  if (!s)
+    return s.error();
+  auto row = bind_who(*s, key.who).bind(4, key.service).step();
+  if (!row)
+    return row.error();
+  return *row ? s->number(0) : int64_t{0};
+}
+
+result<void> embedded_store::core::insert(const credential_key& key, const stored_credential& what,
+                                          int64_t generation, const sealed_bytes& sealed,
+                                          time_point now) {
+  auto metadata = write_metadata(what);
+  auto s = db_->prepare("INSERT OR REPLACE INTO secrets (tenant, issuer, subject, service,"
+                        " generation, nonce, ciphertext, tag, expires_at, metadata, updated_at)"
+                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  if (!s)
+    return s.error();
+  bind_who(*s, key.who).bind(4, key.service).bind(5, generation);
+  bind_sealed(*s, 6, sealed);
+  if (what.expires_at)
+    s->bind(9, to_micros(*what.expires_at));
+  else
+    s->bind_null(9);
+  return s->bind(10, metadata).bind(11, to_micros(now)).run();
+}
+
+result<void> embedded_store::core::remove(const credential_key& key) {
+  auto s = db_->prepare("DELETE FROM secrets WHERE tenant = ? AND issuer = ? AND subject = ?"
+                        " AND service = ?");
+  if (!s)
+    return s.error();
+  if (auto ok = bind_who(*s, key.who).bind(4, key.service).run(); !ok)
+    return ok;
+  if (db_->changes() == 0)
+    return none_stored(key);
+  return {};
+}
+
+result<std::vector<credential_summary>> embedded_store::core::summaries(const principal_key& who) {
+  auto s = db_->prepare("SELECT service, generation, expires_at, metadata, updated_at FROM secrets"
+                        " WHERE tenant = ? AND issuer = ? AND subject = ? ORDER BY service");
+  if (!s)
+    return s.error();
+  bind_who(*s, who);
+  std::vector<credential_summary> all;
+  for (;;) {
+    auto row = s->step();
+    if (!row)
+      return row.error();
+    if (!*row)
+      return all;
+    credential_summary one;
+    one.service = s->text(0);
+    one.generation = s->number(1);
+    one.expires_at = read_time(*s, 2);
+    read_metadata(s->text(3), one);
+    one.updated_at = read_time(*s, 4);
+    all.push_back(std::move(one));
+  }
+}
+
+result<std::vector<principal_key>> embedded_store::core::owners() {
+  auto s = db_->prepare("SELECT DISTINCT tenant, issuer, subject FROM secrets"
+                        " ORDER BY tenant, issuer, subject");
+  if (!s)
+    return s.error();
+  std::vector<principal_key> all;
+  for (;;) {
+    auto row = s->step();
+    if (!row)
+      return row.error();
+    if (!*row)
+      return all;
+    all.push_back({std::string(s->text(0)), std::string(s->text(1)), std::string(s->text(2))});
+  }
+}
+
+bool embedded_store::core::changed_elsewhere() {
+  auto version = db_->number("PRAGMA data_version");
+  auto before = std::exchange(seen_version_, version ? *version : -1);
+  return !version || (before != -1 && before != *version);
+}
+
+} // namespace behalf

@@ -1,0 +1,179 @@
+// The keys of the embedded store: the master key's check, the users' data keys, their rotation and
+// destruction.
+#include "secrets/embedded_core.hpp"
+#include "secrets/embedded_rows.hpp"
+
+#include <openssl/crypto.h>
+
+namespace behalf {
+namespace {
+
+constexpr std::string_view check_context = "behalf secret store, master key check, version 1";
+
+std::string key_context(const principal_key& who) {
+  return bind_context({"behalf data key", who.tenant, who.issuer, who.subject});
+}
+
+bool same_bytes(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+} // namespace
+
+result<void> embedded_store::core::write_check(const secret& master) {
+  auto sealed = seal(master, check_context, check_context);
+  if (!sealed)
+    return sealed.error();
+  auto s = db_->prepare("INSERT OR REPLACE INTO master_check VALUES (1, ?, ?, ?)");
+  if (!s)
+    return s.error();
+  return bind_sealed(*s, 1, *sealed).run();
+}
+
+result<void> embedded_store::core::check_master() {
+  auto s = db_->prepare("SELECT nonce, ciphertext, tag FROM master_check WHERE id = 1");
+  if (!s)
+    return s.error();
+  auto row = s->step();
+  if (!row)
+    return row.error();
+  if (!*row || !unseal(master_, check_context, read_sealed(*s, 0)))
+    return fail(errc::denied,
+                db_->path() + ": the master key is not the one this store was made with");
+  return {};
+}
+
+result<std::optional<secret>> embedded_store::core::data_key(const principal_key& who) {
+  auto s = db_->prepare("SELECT nonce, ciphertext, tag FROM data_keys"
+                        " WHERE tenant = ? AND issuer = ? AND subject = ?");
+  if (!s)
+    return s.error();
+  auto row = bind_who(*s, who).step();
+  if (!row)
+    return row.error();
+  if (!*row)
+    return std::optional<secret>{};
+  auto key = unseal(master_, key_context(who), read_sealed(*s, 0));
+  if (!key)
+    return fail(errc::internal,
+                "a data key does not decrypt: was the master key rotated by another "
+                "process, or the store changed?");
+  return std::optional<secret>{secret{std::move(*key)}};
+}
+
+result<secret> embedded_store::core::make_data_key(const principal_key& who) {
+  auto known = data_key(who);
+  if (!known)
+    return known.error();
+  if (*known)
+    return std::move(**known);
+  auto key = make_key();
+  auto sealed = seal(master_, key_context(who), key.expose());
+  if (!sealed)
+    return sealed.error();
+  auto s = db_->prepare("INSERT INTO data_keys (tenant, issuer, subject, nonce, ciphertext, tag)"
+                        " VALUES (?, ?, ?, ?, ?, ?)");
+  if (!s)
+    return s.error();
+  bind_who(*s, who);
+  if (auto ok = bind_sealed(*s, 4, *sealed).run(); !ok)
+    return ok.error();
+  return key;
+}
+
+result<int64_t> embedded_store::core::shred(const principal_key& who) {
+  auto gone = transaction([&]() -> result<int64_t> {
+    int64_t count = 0;
+    for (auto sql : {"DELETE FROM data_keys WHERE tenant = ? AND issuer = ? AND subject = ?",
+                     "DELETE FROM secrets WHERE tenant = ? AND issuer = ? AND subject = ?"}) {
+      auto s = db_->prepare(sql);
+      if (!s)
+        return s.error();
+      if (auto ok = bind_who(*s, who).run(); !ok)
+        return ok.error();
+      count = db_->changes();
+    }
+    return count;
+  });
+  if (gone) {
+    if (auto ok = scrub_disk(); !ok)
+      return ok.error();
+  }
+  return gone;
+}
+
+// The write-ahead log still has the old pages: move it into the file, and empty it.
+result<void> embedded_store::core::scrub_disk() {
+  auto s = db_->prepare("PRAGMA wal_checkpoint(TRUNCATE)");
+  if (!s)
+    return s.error();
+  auto row = s->step();
+  if (!row)
+    return row.error();
+  if (*row && s->number(0) != 0)
+    return fail(errc::overloaded,
+                db_->path()
+                  + ": the keys are gone, but old pages stay in the log while "
+                    "another process reads it",
+                "Retry-After", "5");
+  return {};
+}
+
+result<std::optional<embedded_store::core::wrapped_key>>
+embedded_store::core::next_wrapped(int64_t after) {
+  auto s = db_->prepare("SELECT id, tenant, issuer, subject, nonce, ciphertext, tag FROM data_keys"
+                        " WHERE id > ? ORDER BY id LIMIT 1");
+  if (!s)
+    return s.error();
+  auto row = s->bind(1, after).step();
+  if (!row)
+    return row.error();
+  if (!*row)
+    return std::optional<wrapped_key>{};
+  return std::optional<wrapped_key>{
+    {s->number(0),
+     {std::string(s->text(1)), std::string(s->text(2)), std::string(s->text(3))},
+     read_sealed(*s, 4)}};
+}
+
+result<void> embedded_store::core::rewrap_all(const secret& new_key) {
+  for (int64_t after = 0;;) {
+    auto next = next_wrapped(after);
+    if (!next)
+      return next.error();
+    if (!*next)
+      return write_check(new_key);
+    const auto& k = **next;
+    auto plain = unseal(master_, key_context(k.who), k.sealed);
+    if (!plain)
+      return fail(errc::internal, "a data key does not decrypt: nothing was changed");
+    auto sealed = seal(new_key, key_context(k.who), plain->view());
+    if (!sealed)
+      return sealed.error();
+    auto s = db_->prepare("UPDATE data_keys SET nonce = ?, ciphertext = ?, tag = ? WHERE id = ?");
+    if (!s)
+      return s.error();
+    if (auto ok = bind_sealed(*s, 1, *sealed).bind(4, k.id).run(); !ok)
+      return ok;
+    after = k.id;
+  }
+}
+
+result<void> embedded_store::core::rotate(const secret& old_key, secret new_key) {
+  if (new_key.size() != envelope_key_bytes)
+    return fail(errc::invalid_argument, "a master key has 32 bytes");
+  if (!same_bytes(old_key.expose(), master_.expose()))
+    return fail(errc::denied, "the old master key is not the present one");
+  auto done = transaction([&]() -> result<void> {
+    // Somebody else may have rotated since this store was opened.
+    if (auto ok = check_master(); !ok)
+      return ok;
+    return rewrap_all(new_key);
+  });
+  if (!done)
+    return done;
+  master_ = std::move(new_key);
+  return scrub_disk();
+}
+
+} // namespace behalf
