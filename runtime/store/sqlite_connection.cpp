@@ -16,6 +16,12 @@ std::string system_reason(int number) {
   return std::string(": ") + std::strerror(number);
 }
 
+// Without this every allocation of every connection takes one lock, only to keep statistics.
+void configure_once() {
+  static const int done = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  (void)done;
+}
+
 // O_EXCL: opening and closing a file SQLite already has open would drop its locks (POSIX).
 result<void> create_private(const std::string& path) {
   int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -127,6 +133,7 @@ std::string_view sqlite_statement::text(int column) const {
 
 result<std::unique_ptr<sqlite_connection>> sqlite_connection::open(const std::string& path,
                                                                    access how) {
+  configure_once();
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   if (how == access::read_write_create) {
     if (auto created = create_private(path); !created)

@@ -1,0 +1,135 @@
+// What any storage must do with records that end by themselves.
+#include "tests/runtime/store/fixture.hpp"
+
+using namespace behalf;
+using std::chrono::minutes;
+
+namespace {
+
+const auto start = from_micros(1'000'000);
+
+record with_ttl(record r, minutes ttl, bool keep_latest = false) {
+  r.expires = expiry{start + ttl, ttl, keep_latest};
+  return r;
+}
+
+template <class Fixture>
+int64_t sweep(Fixture& f, int64_t max_rows = 1000) {
+  REQUIRE(f.db->begin());
+  auto removed = f.db->sweep(max_rows);
+  REQUIRE(f.db->flush());
+  return removed.value();
+}
+
+} // namespace
+
+TEMPLATE_LIST_TEST_CASE("an expired record is found by no read, swept or not", "[store]",
+                        storages) {
+  storage_fixture<TestType> f;
+  auto item = with_ttl(make_item({"a"}, "k"), minutes{1});
+  REQUIRE(f.write({.puts = {{item}, {with_ttl(make_thread("t1"), minutes{1})}}}));
+  query items{.type = kind::item, .tenant = "acme"};
+  CHECK(f.get(item.key()));
+  CHECK(f.ids(items) == names{"k"});
+  CHECK(sweep(f) == 0);
+
+  f.factory.clock += minutes{1};
+  CHECK_FALSE(f.get(item.key()));
+  CHECK_FALSE(f.get(thread_key("t1")));
+  CHECK(f.ids(items).empty());
+  CHECK(f.ids({.tenant = "acme"}).empty());
+  CHECK(f.db->count({.tenant = "acme"}).value() == 0);
+}
+
+TEMPLATE_LIST_TEST_CASE("a refresh gives an item its whole time again", "[store]", storages) {
+  storage_fixture<TestType> f;
+  auto item = with_ttl(make_item({"a"}, "k"), minutes{2});
+  auto lasting = make_item({"a"}, "lasting");
+  REQUIRE(f.write({.puts = {{item}, {lasting}}}));
+  f.factory.clock += minutes{1};
+  REQUIRE(
+    f.write({.refreshes = {{item.key(), f.factory.clock}, {lasting.key(), f.factory.clock}}}));
+  CHECK(f.get(item.key())->expires->at == start + minutes{3});
+  CHECK(f.get(item.key())->revision == 1);
+  CHECK_FALSE(f.get(lasting.key())->expires);
+  f.factory.clock += minutes{2};
+  CHECK_FALSE(f.get(item.key()));
+  REQUIRE(f.write({.refreshes = {{item.key(), f.factory.clock}}}));
+  CHECK_FALSE(f.get(item.key())); // too late
+}
+
+TEMPLATE_LIST_TEST_CASE("an expired record's key is free", "[store]", storages) {
+  storage_fixture<TestType> f;
+  auto thread = with_ttl(make_thread("t1", 1, {{"owner", "alice"}}), minutes{1});
+  REQUIRE(f.write({.puts = {{thread}, {make_run("t1", "r1")}}}));
+  f.factory.clock += minutes{1};
+  CHECK(f.put(make_run("t1", "r2"), 0)); // the row is still there: no harm, it will go with it
+  REQUIRE(f.put(make_thread("t1", 2, {{"owner", "bob"}}), 0));
+  CHECK(f.get(thread_key("t1"))->revision == 1);
+  CHECK_FALSE(f.get({kind::run, "acme", "r1"}));
+  CHECK(f.ids({.tenant = "acme", .metadata = {{"owner", "alice"}}}).empty());
+  CHECK(f.write({.erases = {{thread_key("t1"), 1}}}));
+}
+
+TEMPLATE_LIST_TEST_CASE("a sweep removes what expired, a bounded batch at a time", "[store]",
+                        storages) {
+  storage_fixture<TestType> f;
+  commit c;
+  c.puts.push_back({with_ttl(make_thread("t1"), minutes{1})});
+  c.puts.push_back({make_thread("stays")});
+  c.puts.push_back({make_run("stays", "r-stays")});
+  for (int i = 0; i < 10; ++i) {
+    auto n = std::to_string(i);
+    c.puts.push_back({with_ttl(make_item({"a"}, "k" + n), minutes{1})});
+    c.puts.push_back({make_run("t1", "r" + n)});
+    c.puts.push_back({make_checkpoint("t1", "c" + n)});
+  }
+  REQUIRE(f.write(c));
+  f.factory.clock += minutes{2};
+  int64_t removed = 0;
+  for (;;) {
+    auto some = sweep(f, 4);
+    CHECK(some <= 4);
+    removed += some;
+    if (some < 4)
+      break;
+  }
+  CHECK(removed == 31);
+  f.factory.clock = start; // were anything left, it would be alive again
+  CHECK(f.ids({.type = kind::item, .tenant = "acme"}).empty());
+  CHECK(f.ids({.tenant = "acme"}) == names{"stays"});
+  CHECK_FALSE(f.get({kind::run, "acme", "r3"}));
+  CHECK(f.get({kind::run, "acme", "r-stays"}));
+}
+
+TEMPLATE_LIST_TEST_CASE("a busy thread does not expire", "[store]", storages) {
+  storage_fixture<TestType> f;
+  auto thread = with_ttl(make_thread("t1"), minutes{1});
+  thread.status = "busy";
+  REQUIRE(f.put(thread));
+  f.factory.clock += minutes{2};
+  CHECK(sweep(f) == 0);
+  CHECK(f.get(thread_key("t1")));
+  thread.status = "idle";
+  REQUIRE(f.put(thread));
+  CHECK_FALSE(f.get(thread_key("t1")));
+  CHECK(sweep(f) == 1);
+}
+
+TEMPLATE_LIST_TEST_CASE("a thread may keep its latest checkpoint when its time is over", "[store]",
+                        storages) {
+  storage_fixture<TestType> f;
+  REQUIRE(f.write({.puts = {{with_ttl(make_thread("t1"), minutes{1}, true)},
+                            {make_checkpoint("t1", "c1")},
+                            {make_checkpoint("t1", "c2")},
+                            {make_checkpoint("t1", "c3", "c2")}}}));
+  f.factory.clock += minutes{2};
+  CHECK(f.get(thread_key("t1")));
+  CHECK(sweep(f) > 0);
+  CHECK(sweep(f) == 0);
+  CHECK(f.get(thread_key("t1")));
+  auto h = f.db->history({.tenant = "acme", .parent = "t1"}).value();
+  REQUIRE(h.listed.size() == 1);
+  CHECK(h.listed[0].id == "c3");
+  CHECK(f.db->checkpoint_chain("acme", "t1", "", "").value().size() == 2);
+}
