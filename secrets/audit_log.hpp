@@ -61,6 +61,7 @@ public:
 private:
   audit_log() = default;
   result<void> recover();
+  result<void> cut_leftovers();
 
   std::string path_;
   int fd_ = -1;
@@ -68,6 +69,7 @@ private:
   audit_hash hash_{}, durable_hash_{};
   int64_t size_ = 0; // of what is durable
   std::size_t recovered_ = 0;
+  bool leftovers_ = false;
   std::string buffer_;
 };
 

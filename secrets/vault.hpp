@@ -24,8 +24,9 @@ struct vault_options {
   secret_ptr role_id = {}; // approle
   secret_ptr secret_id = {};
 
-  /// Where a user's credential is. {subject}, {issuer}, {tenant} and {service} are percent-encoded;
-  /// {subject_sha256} and {principal_sha256} (tenant, issuer and subject) are hexadecimal digests.
+  /// Where a user's credential is. {subject}, {tenant} and {service} are percent-encoded;
+  /// {subject_sha256}, {issuer_sha256} and {principal_sha256} (tenant, issuer and subject) are
+  /// hexadecimal digests. A subject that could climb out of its place (".."; "/") is refused.
   std::string path = "secret/data/users/{subject}/{service}";
   // Fields of the entry. Without `value_field` but with `password_field`, that is the value.
   std::string value_field = "token";
@@ -41,7 +42,7 @@ struct vault_options {
 class vault_store final : public secret_source {
 public:
   /// Checks address and path. `several_issuers`: users come from more than one identity provider,
-  /// so the path must tell them apart ({issuer} or {principal_sha256}).
+  /// so the path must tell them apart ({issuer_sha256} or {principal_sha256}).
   /// Error: invalid_argument, naming the option.
   static result<std::unique_ptr<vault_store>> create(vault_options options,
                                                      bool several_issuers = false);

@@ -1,0 +1,73 @@
+// Vault tokens: how one is got, kept and renewed.
+#pragma once
+
+#include "secrets/secret_call.hpp"
+#include "secrets/vault.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace behalf {
+
+struct vault_session {
+  secret_ptr token;
+  time_point expires_at;
+  std::chrono::microseconds ttl{0}; // when it was got
+  bool renewable = false;
+  int64_t uses_left = -1; // -1: unlimited
+};
+
+/// The calls that get a token, and what their replies mean.
+class vault_login {
+public:
+  explicit vault_login(const vault_options& options) : options_(options) {}
+
+  /// A call to `path` below /v1 with what every call has; `token` may be null.
+  secret_call call(std::string method, const std::string& path, const secret_ptr& token) const;
+
+  /// With the user's own token; `token` must not be null.
+  secret_call by_jwt(const inbound_token_ptr& token) const;
+  secret_call by_approle() const;
+  secret_call renew(const vault_session& session) const;
+
+  /// The reply to any of them. Errors as in secret_source.
+  result<vault_session> session(const secret_reply& reply, time_point now) const;
+
+private:
+  std::string mount() const;
+
+  const vault_options& options_;
+};
+
+/// The tokens kept: with JWT login one per user, with AppRole one for all (the empty key).
+class vault_sessions {
+public:
+  enum class advice : uint8_t { use, renew, login };
+
+  explicit vault_sessions(std::size_t capacity) : capacity_(capacity) {}
+
+  advice look(const principal_key& who, time_point now) const;
+  /// Valid until the next change; null when there is none.
+  const vault_session* find(const principal_key& who) const;
+  /// Counts a use of the token.
+  void used(const principal_key& who);
+  void keep(const principal_key& who, vault_session session, time_point now);
+  /// After a renewal that gave hardly any time: the token's maximum is reached.
+  void drop(const principal_key& who) { sessions_.erase(who); }
+
+  std::size_t size() const { return sessions_.size(); }
+
+private:
+  std::size_t capacity_;
+  std::map<principal_key, vault_session> sessions_;
+};
+
+/// What a status means that ends the matter: 403, 429, 472, 473, 5xx, and those nobody expects.
+/// `doing`: "read the github token".
+error vault_status(const secret_reply& reply, const std::string& doing);
+
+/// No reply came.
+error vault_unreachable(const error& why);
+
+} // namespace behalf

@@ -1,0 +1,136 @@
+#include "secrets/vault_task.hpp"
+
+namespace behalf {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int most_retries = 3;
+
+secret_step done(error why) {
+  return result<secret_answer>{std::move(why)};
+}
+
+} // namespace
+
+vault_task::vault_task(std::shared_ptr<vault_shared> shared, principal_key who,
+                       inbound_token_ptr token, vault_operation operation)
+  : shared_(std::move(shared)), token_(std::move(token)), operation_(std::move(operation)),
+    login_(shared_->options) {
+  if (shared_->options.login == vault_login_kind::jwt)
+    session_ = std::move(who);
+}
+
+secret_step vault_task::start(time_point now) {
+  if (!operation_.path)
+    return done(operation_.path.error());
+  return proceed(now);
+}
+
+secret_step vault_task::proceed(time_point now) {
+  switch (shared_->sessions.look(session_, now)) {
+  case vault_sessions::advice::use:
+    return operate(0ms);
+  case vault_sessions::advice::renew:
+    phase_ = phase::renew;
+    shared_->sessions.used(session_);
+    return login_.renew(*shared_->sessions.find(session_));
+  case vault_sessions::advice::login:
+    break;
+  }
+  return log_in();
+}
+
+secret_step vault_task::log_in() {
+  phase_ = phase::login;
+  if (shared_->options.login == vault_login_kind::approle)
+    return login_.by_approle();
+  if (token_ && !token_->empty())
+    return login_.by_jwt(token_);
+  return done({errc::denied,
+               "the secret store opens only with the user's own token: sign in again",
+               {},
+               "needs_login"});
+}
+
+secret_step vault_task::operate(std::chrono::milliseconds delay) {
+  phase_ = phase::operate;
+  const auto* session = shared_->sessions.find(session_);
+  if (!session) // signed out while this task waited
+    return done({errc::denied, "the session with the secret store has ended", {}, "needs_login"});
+  auto call = login_.call(operation_.method, *operation_.path, session->token);
+  shared_->sessions.used(session_);
+  if (operation_.body)
+    call.headers.emplace_back("Content-Type", "application/json");
+  call.body = operation_.body;
+  call.delay = delay;
+  return call;
+}
+
+secret_step vault_task::resume(result<secret_reply> reply, time_point now) {
+  switch (phase_) {
+  case phase::login:
+    return after_login(reply, now);
+  case phase::renew:
+    return after_renewal(reply, now);
+  case phase::operate:
+    break;
+  }
+  return after_call(reply, now);
+}
+
+secret_step vault_task::after_login(const result<secret_reply>& reply, time_point now) {
+  if (!reply)
+    return done(vault_unreachable(reply.error()));
+  auto session = login_.session(*reply, now);
+  if (!session)
+    return done(session.error());
+  shared_->sessions.keep(session_, std::move(*session), now);
+  fresh_ = true;
+  return operate(0ms);
+}
+
+secret_step vault_task::after_renewal(const result<secret_reply>& reply, time_point now) {
+  const auto* old = shared_->sessions.find(session_);
+  auto renewed = reply ? login_.session(*reply, now) : result<vault_session>{reply.error()};
+  if (old && renewed) {
+    // A token near its maximum gets hardly more time: let it run out instead of asking each time.
+    if (renewed->ttl < old->ttl / 2)
+      renewed->renewable = false;
+    renewed->uses_left = old->uses_left;
+    shared_->sessions.keep(session_, std::move(*renewed), now);
+    return operate(0ms);
+  }
+  // Still good until it ends, if only the renewal failed.
+  if (old && renewed.error().code != errc::denied)
+    return operate(0ms);
+  shared_->sessions.drop(session_);
+  return log_in();
+}
+
+secret_step vault_task::after_call(const result<secret_reply>& reply, time_point now) {
+  if (!reply)
+    return done(vault_unreachable(reply.error()));
+  switch (reply->status) {
+  case 403:
+    // A kept token may have been revoked or have come to its end: once with a new one.
+    if (fresh_)
+      return done(vault_status(*reply, operation_.doing));
+    shared_->sessions.drop(session_);
+    return log_in();
+  case 412:
+    if (retries_ == most_retries)
+      return done(vault_status(*reply, operation_.doing));
+    return operate(100ms * (1 << retries_++));
+  case 429:
+  case 472:
+  case 473:
+    return done(vault_status(*reply, operation_.doing));
+  default:
+    if (reply->status >= 500)
+      return done(vault_status(*reply, operation_.doing));
+    return operation_.read(*reply, now);
+  }
+}
+
+} // namespace behalf
