@@ -103,8 +103,8 @@ result<std::unique_ptr<storage>> open_sqlite(sqlite_options options) {
   auto db = sqlite_connection::open(options.path, access::read_write_create);
   if (!db)
     return db.error();
-  if (auto done = migrate(**db, sqlite_migrations()); !done)
-    return done.error();
+  if (auto ours = check_ours(**db); !ours)
+    return ours.error();
   auto pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit="
                  + std::to_string(journal_limit_bytes)
                  + "; PRAGMA wal_autocheckpoint=" + std::to_string(options.checkpoint_pages);
@@ -112,6 +112,8 @@ result<std::unique_ptr<storage>> open_sqlite(sqlite_options options) {
     return set.error();
   if (auto set = set_cache(**db, options.cache_kib); !set)
     return set.error();
+  if (auto done = migrate(**db, sqlite_migrations()); !done)
+    return done.error();
   return std::unique_ptr<storage>{
     std::make_unique<sqlite_storage>(std::move(*lock), std::move(*db), std::move(options))};
 }

@@ -110,18 +110,6 @@ CREATE INDEX item_expiry ON item (expires_at) WHERE expires_at IS NOT NULL;
 
 constexpr std::string_view migrations[]{first_version};
 
-result<void> refuse_foreign(sqlite_connection& db) {
-  auto id = db.number("PRAGMA application_id");
-  if (!id)
-    return id.error();
-  auto tables = db.number("SELECT count(*) FROM sqlite_schema");
-  if (!tables)
-    return tables.error();
-  if (*id == application_id || (*id == 0 && *tables == 0))
-    return {};
-  return fail(errc::internal, db.path() + ": a database of another program");
-}
-
 result<void> run_step(sqlite_connection& db, std::string_view step, int64_t version) {
   auto sql = "BEGIN IMMEDIATE; " + std::string(step)
              + "; PRAGMA application_id = " + std::to_string(application_id)
@@ -138,9 +126,19 @@ std::span<const std::string_view> sqlite_migrations() {
   return migrations;
 }
 
+result<void> check_ours(sqlite_connection& db) {
+  auto id = db.number("PRAGMA application_id");
+  if (!id)
+    return id.error();
+  auto tables = db.number("SELECT count(*) FROM sqlite_schema");
+  if (!tables)
+    return tables.error();
+  if (*id == application_id || (*id == 0 && *tables == 0))
+    return {};
+  return fail(errc::internal, db.path() + ": a database of another program");
+}
+
 result<void> migrate(sqlite_connection& db, std::span<const std::string_view> steps) {
-  if (auto ours = refuse_foreign(db); !ours)
-    return ours;
   auto version = db.number("PRAGMA user_version");
   if (!version)
     return version.error();

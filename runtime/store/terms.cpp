@@ -3,7 +3,6 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 
 namespace behalf {
@@ -24,9 +23,10 @@ term digest_head(std::string_view text) {
   EVP_DigestInit_ex(context.get(), algorithm, nullptr);
   EVP_DigestUpdate(context.get(), text.data(), text.size());
   EVP_DigestFinal_ex(context.get(), digest, nullptr);
-  term head;
-  std::memcpy(&head, digest, sizeof head);
-  return head;
+  uint64_t head = 0; // least significant byte first, whatever the machine
+  for (int i = 7; i >= 0; --i)
+    head = head << 8 | digest[i];
+  return static_cast<term>(head);
 }
 
 void add_part(std::string& text, std::string_view part) {

@@ -1,0 +1,211 @@
+// What is particular to the SQLite storage: its files, what opening refuses, a full disk, threads.
+#include "runtime/store/sqlite.hpp"
+#include "runtime/store/sqlite_connection.hpp"
+#include "runtime/store/sqlite_schema.hpp"
+#include "tests/runtime/store/fixture.hpp"
+
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <fstream>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
+
+using namespace behalf;
+
+namespace {
+
+using access = sqlite_connection::access;
+
+std::string refusal(const std::string& path) {
+  auto opened = open_sqlite({.path = path});
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().code == errc::internal);
+  return opened.error().message;
+}
+
+std::unique_ptr<sqlite_connection> connect(const std::string& path) {
+  return std::move(sqlite_connection::open(path, access::read_write_create).value());
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+// No file of this process may grow beyond `bytes` while it lives.
+class small_disk {
+public:
+  explicit small_disk(rlim_t bytes) : before_(limit()), signal_(std::signal(SIGXFSZ, SIG_IGN)) {
+    rlimit now{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &now);
+  }
+  small_disk(const small_disk&) = delete;
+  ~small_disk() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, signal_);
+  }
+
+private:
+  static rlimit limit() {
+    rlimit l{};
+    ::getrlimit(RLIMIT_FSIZE, &l);
+    return l;
+  }
+  rlimit before_;
+  void (*signal_)(int);
+};
+
+} // namespace
+
+TEST_CASE("the database's files are for their owner alone", "[store]") {
+  storage_fixture<sqlite_factory> f;
+  REQUIRE(f.put(make_thread("t1")));
+  for (const char* suffix : {"", "-wal", "-shm", ".lock"}) {
+    struct stat s {};
+    REQUIRE(::stat((f.factory.folder.file() + suffix).c_str(), &s) == 0);
+    CHECK((s.st_mode & 0777) == 0600);
+  }
+}
+
+TEST_CASE("the file is durable and checked as promised", "[store]") {
+  storage_fixture<sqlite_factory> f;
+  auto db = connect(f.factory.folder.file());
+  CHECK(db->number("SELECT count(*) FROM pragma_journal_mode WHERE journal_mode='wal'").value()
+        == 1);
+  CHECK(db->number("PRAGMA foreign_keys").value() == 1);
+  CHECK(db->number("PRAGMA mmap_size").value() == 0);
+  CHECK(db->number("PRAGMA synchronous").value() == 2); // FULL, also where nobody sets it
+  CHECK(db->number("SELECT count(*) FROM pragma_table_list WHERE schema='main' AND type='table'"
+                   " AND strict=0 AND name NOT LIKE 'sqlite_%'")
+          .value()
+        == 0);
+}
+
+TEST_CASE("two servers cannot open one file", "[store]") {
+  storage_fixture<sqlite_factory> f;
+  auto path = f.factory.folder.file();
+  CHECK(refusal(path) == path + ": in use by process " + std::to_string(::getpid()));
+  f.db.reset();
+  CHECK(open_sqlite({.path = path}));
+}
+
+TEST_CASE("opening says which file cannot be used and why", "[store]") {
+  temporary_folder folder;
+  auto nowhere = folder.file("no/such/folder.db");
+  CHECK(has(refusal(nowhere), nowhere));
+  CHECK(has(refusal(nowhere), "No such file or directory"));
+
+  auto text = folder.file("text.db");
+  std::ofstream(text) << std::string(4096, 'x');
+  CHECK(refusal(text) == text + ": not a database");
+
+  auto foreign = folder.file("foreign.db");
+  REQUIRE(connect(foreign)->execute("CREATE TABLE theirs (x)"));
+  CHECK(refusal(foreign) == foreign + ": a database of another program");
+  CHECK(connect(foreign)->number("SELECT count(*) FROM sqlite_schema").value() == 1);
+  CHECK(connect(foreign)->number("PRAGMA user_version").value() == 0);
+}
+
+TEST_CASE("a file of a newer version is refused and left alone", "[store]") {
+  temporary_folder folder;
+  auto path = folder.file();
+  REQUIRE(open_sqlite({.path = path}));
+  REQUIRE(connect(path)->execute("PRAGMA user_version=99"));
+  CHECK(has(refusal(path), path + ": made by a newer version"));
+  CHECK(connect(path)->number("PRAGMA user_version").value() == 99);
+}
+
+TEST_CASE("a file is brought up to date step by step, from any version", "[store]") {
+  temporary_folder folder;
+  auto db = connect(folder.file());
+  constexpr std::array<std::string_view, 3> steps{
+    "CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y; INSERT INTO a VALUES (1, 2)",
+    "CREATE TABLE b (x); INSERT INTO b SELECT y FROM a"};
+  REQUIRE(migrate(*db, std::span(steps).first(1)));
+  CHECK(db->number("PRAGMA user_version").value() == 1);
+  REQUIRE(migrate(*db, steps));
+  CHECK(db->number("SELECT x FROM b").value() == 2);
+  CHECK(db->number("PRAGMA user_version").value() == 3);
+  REQUIRE(migrate(*db, steps)); // nothing left to do
+  CHECK(db->number("SELECT count(*) FROM b").value() == 1);
+}
+
+TEST_CASE("a step that fails changes nothing and is named", "[store]") {
+  temporary_folder folder;
+  auto db = connect(folder.file());
+  constexpr std::array<std::string_view, 2> steps{"CREATE TABLE a (x)",
+                                                  "CREATE TABLE b (x); INSERT INTO nowhere "
+                                                  "VALUES (1)"};
+  auto failed = migrate(*db, steps);
+  REQUIRE_FALSE(failed);
+  CHECK(has(failed.error().message, "nowhere"));
+  CHECK(has(failed.error().message, "to format 2"));
+  CHECK(db->number("PRAGMA user_version").value() == 1);
+  CHECK(db->number("SELECT count(*) FROM sqlite_schema WHERE name='b'").value() == 0);
+}
+
+TEST_CASE("a full disk loses the group, says so, and nothing else", "[store]") {
+  storage_fixture<sqlite_factory> f;
+  REQUIRE(f.put(make_thread("before")));
+  auto big = make_thread("big");
+  big.doc = {{"values", std::string(300'000, 'x')}};
+  result<void> flushed;
+  {
+    small_disk disk{200'000};
+    REQUIRE(f.db->begin());
+    (void)f.db->apply({.puts = {{make_thread("beside")}}});
+    (void)f.db->apply({.puts = {{big}}});
+    flushed = f.db->flush();
+  }
+  REQUIRE_FALSE(flushed);
+  CHECK(flushed.error().code == errc::internal);
+  CHECK(has(flushed.error().message, f.factory.folder.file()));
+  CHECK(f.get(thread_key("before")));
+  CHECK_FALSE(f.get(thread_key("beside")));
+  CHECK_FALSE(f.get(thread_key("big")));
+  REQUIRE(f.put(big)); // as soon as there is room
+  CHECK(f.get(thread_key("big")));
+}
+
+TEST_CASE("what was flushed is seen at once by readers on other threads", "[store]") {
+  storage_fixture<sqlite_factory> f;
+  auto reader = std::move(f.db->open_reader().value());
+  std::atomic<int> flushed{-1};
+  std::atomic<int> missed{0};
+  std::atomic<bool> over{false};
+  std::thread watcher([&] {
+    while (!over) {
+      if (int n = flushed; n >= 0) {
+        auto found = reader->get(thread_key("t" + std::to_string(n)));
+        missed += !found || !*found;
+        auto listed = reader->search({.tenant = "acme", .limit = 1000});
+        missed += !listed || static_cast<int>(listed->rows.size()) <= n;
+      }
+    }
+  });
+  for (int n = 0; n < 60; ++n) {
+    CHECK(f.put(make_thread("t" + std::to_string(n))));
+    flushed = n;
+  }
+  over = true;
+  watcher.join();
+  CHECK(missed == 0);
+}
+
+TEST_CASE("a reader cannot write", "[store]") {
+  storage_fixture<sqlite_factory> f;
+  auto db = std::move(sqlite_connection::open(f.factory.folder.file(), access::read_only).value());
+  auto refused = db->execute("DELETE FROM thread");
+  REQUIRE_FALSE(refused);
+  CHECK(has(refused.error().message, "not writable"));
+}
+
+TEST_CASE("a stored text that is no JSON is an error, not a crash", "[store]") {
+  storage_fixture<sqlite_factory> f;
+  REQUIRE(f.put(make_thread("t1")));
+  REQUIRE(connect(f.factory.folder.file())->execute("UPDATE thread SET doc='{'"));
+  CHECK(f.db->get(thread_key("t1")).error().code == errc::internal);
+  CHECK(f.db->search({.tenant = "acme"}).error().code == errc::internal);
+}
