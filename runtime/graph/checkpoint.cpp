@@ -11,23 +11,6 @@ error broken(const std::string& id, const std::string& why) {
   return fail(errc::internal, "the checkpoint " + id + " cannot be used: " + why);
 }
 
-// Puts what one link changed on top of what came before.
-result<void> overlay(named_values& values, const checkpoint_doc& link) {
-  for (const auto& [name, v] : link.set)
-    values[name] = v;
-  for (const auto& [name, grown] : link.append) {
-    auto& at = values[name];
-    if (!grown->is_array() || (at && !at->is_array()))
-      return broken(link.id, "'" + name + "' grows but is no list");
-    auto whole =
-      at ? std::make_shared<json::value>(*at) : std::make_shared<json::value>(json::array{});
-    auto& list = whole->get_array();
-    list.insert(list.end(), grown->get_array().begin(), grown->get_array().end());
-    at = std::move(whole);
-  }
-  return {};
-}
-
 } // namespace
 
 json::array planned_task::path() const {
@@ -97,6 +80,26 @@ result<checkpoint_doc> checkpoint_doc::from(std::string id, std::string parent_i
   return doc;
 }
 
+result<void> overlay(named_values& values, const checkpoint_doc& link) {
+  if (link.full)
+    values.clear();
+  for (const auto& [name, v] : link.set)
+    values[name] = v;
+  for (const auto& [name, grown] : link.append) {
+    auto& at = values[name];
+    if (!grown->is_array() || (at && !at->is_array()))
+      return broken(link.id, "'" + name + "' grows but is no list");
+    // Copied once; further links grow the copy, which nobody else sees.
+    auto whole = !at                   ? std::make_shared<json::value>(json::array{})
+                 : at.use_count() == 1 ? std::const_pointer_cast<json::value>(at)
+                                       : std::make_shared<json::value>(*at);
+    auto& list = whole->get_array();
+    list.insert(list.end(), grown->get_array().begin(), grown->get_array().end());
+    at = std::move(whole);
+  }
+  return {};
+}
+
 result<loaded_checkpoint> restore_chain(std::span<const checkpoint_doc> chain) {
   if (chain.empty())
     return fail(errc::internal, "no checkpoint to restore");
@@ -107,8 +110,6 @@ result<loaded_checkpoint> restore_chain(std::span<const checkpoint_doc> chain) {
     const auto& link = chain[i];
     if (i > 0 && link.parent_id != chain[i - 1].id)
       return broken(link.id, "it does not follow " + chain[i - 1].id);
-    if (link.full)
-      loaded.values.clear();
     if (auto ok = overlay(loaded.values, link); !ok)
       return ok.error();
   }

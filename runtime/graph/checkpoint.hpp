@@ -41,7 +41,6 @@ struct pending_task {
   json::object writes;               // done: what it wrote, complete messages
   std::vector<std::string> branches; // done: nodes it goes to besides its plain edges
   std::vector<std::pair<std::string, json::value>> sends; // done: {node, input}
-  bool silent = false;                                    // done: it returned nothing at all
   std::vector<pending_interrupt> interrupts;
   std::vector<json::value> answers; // to its interrupts so far
   std::string failure;              // failed: ValueError('boom')
@@ -94,6 +93,10 @@ struct loaded_checkpoint {
 /// Joins a chain, oldest (a full one) first, each the parent of the next.
 /// Error: internal when it is empty, does not begin with a full one or is not a chain.
 result<loaded_checkpoint> restore_chain(std::span<const checkpoint_doc> chain);
+
+/// Puts what one checkpoint changed on top of its parent's values.
+/// Error: internal when a list grows that is none.
+result<void> overlay(named_values& values, const checkpoint_doc& link);
 
 /// About the bytes `v` takes as text.
 std::size_t json_weight(const json::value& v);

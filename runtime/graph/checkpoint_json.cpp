@@ -52,7 +52,6 @@ pending_task read_pending(const json::object& o) {
   for (const auto& one : list(o, "sends"))
     if (const auto* pair = one.if_array(); pair && pair->size() == 2 && (*pair)[0].is_string())
       t.sends.emplace_back((*pair)[0].get_string(), (*pair)[1]);
-  t.silent = bool_or(o, "silent");
   for (const auto& one : list(o, "interrupts"))
     if (one.is_object() && one.get_object().contains("value"))
       t.interrupts.push_back(
@@ -108,8 +107,6 @@ json::object write_pending(const pending_task& t) {
       o["sends"].emplace_array();
     o["sends"].get_array().push_back(json::array{node, input});
   }
-  if (t.silent)
-    o["silent"] = true;
   for (const auto& one : t.interrupts) {
     if (!o.contains("interrupts"))
       o["interrupts"].emplace_array();

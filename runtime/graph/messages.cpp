@@ -179,6 +179,16 @@ result<void> check_removals(const json::array& list, const json::array& update,
   return {};
 }
 
+bool rewrites(const json::value* list, const json::value& update) {
+  if (!update.is_array())
+    return false;
+  const auto* old = list ? list->if_array() : nullptr;
+  return std::any_of(update.get_array().begin(), update.get_array().end(),
+                     [&](const json::value& m) {
+                       return removes(m) || (old && has_id(old->begin(), old->end(), id_of(m)));
+                     });
+}
+
 message_change join_messages(json::array& list, const json::array& update) {
   auto did = message_change::appended;
   for (const auto& m : update) {

@@ -25,6 +25,9 @@ enum class message_change : uint8_t { appended, rewritten };
 /// What `check_removals` refuses must not come here.
 message_change join_messages(json::array& list, const json::array& update);
 
+/// True when joining `update` would change or remove a message of `list` (null: none yet).
+bool rewrites(const json::value* list, const json::value& update);
+
 /// Error: InvalidUpdateError when `update` removes a message that is neither in `list` nor
 /// earlier in `update`.
 result<void> check_removals(const json::array& list, const json::array& update,

@@ -45,4 +45,8 @@ merged_config merge_run_config(const config_layer& assistant, const config_layer
                                const header_list& headers = {}, const header_rules& rules = {},
                                const json::value& context_schema = nullptr);
 
+/// The run's metadata as a graph, its events and its checkpoints see it: with ids, attempt and the
+/// API version served.
+json::object execution_metadata(json::object metadata, const run_ids& ids, int attempt);
+
 } // namespace behalf

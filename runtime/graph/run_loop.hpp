@@ -86,7 +86,8 @@ public:
 
   /// Call once, first.
   loop_output begin();
-  /// A task of `start` has ended. Unknown and already ended tasks are ignored.
+  /// A task of `start` has ended. Unknown and already ended tasks are ignored. Let go of its node,
+  /// context and task_spec before: while a view of the state lives, lists are copied to grow.
   loop_output task_done(std::string_view task_id, node_result how);
   /// A running task wrote to the stream.
   loop_output written(std::string_view task_id, stream_item item);

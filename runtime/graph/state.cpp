@@ -260,7 +260,7 @@ void state_view::append_members(std::string& out) const {
     if (!first)
       out += ',';
     first = false;
-    append_json(out, name);
+    append_json_text(out, name);
     out += ':';
     append_json(out, v);
   });
@@ -276,7 +276,7 @@ void append_json(std::string& out, const json::value& v) {
   }
 }
 
-void append_json(std::string& out, std::string_view text) {
+void append_json_text(std::string& out, std::string_view text) {
   json::serializer from;
   from.reset(json::string_view{text.data(), text.size()});
   char buffer[4096];

@@ -103,6 +103,6 @@ private:
 
 /// Appends compact JSON text.
 void append_json(std::string& out, const json::value& v);
-void append_json(std::string& out, std::string_view text); // as a JSON string
+void append_json_text(std::string& out, std::string_view text); // as a JSON string
 
 } // namespace behalf

@@ -15,9 +15,11 @@ json::object empty_thread_state(std::string_view thread_id = {},
                                 std::string_view checkpoint_id = {});
 
 /// `flow` decides which channels show and their defaults; null: all that are stored.
+/// `latest`: the thread's head; what tasks of its unfinished superstep wrote shows already.
 /// `results` holds what the checkpoint's tasks wrote, by task id, when that is known.
 json::object thread_state(const loaded_checkpoint& at, const graph* flow,
-                          std::string_view thread_id, const json::object& results = {});
+                          std::string_view thread_id, bool latest,
+                          const json::object& results = {});
 
 /// Newest first, at most `limit`, of what `docs` can restore: any order, chains may share links.
 /// `before` excludes itself and everything newer. `metadata` must be contained.

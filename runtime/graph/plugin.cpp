@@ -1,0 +1,114 @@
+#include "runtime/graph/plugin.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <dlfcn.h>
+
+namespace behalf {
+namespace {
+
+error refused(const std::string& path, const std::string& why) {
+  return fail(errc::invalid_argument, "the plugin " + path + " cannot be used: " + why);
+}
+
+// "threads.create", "threads", "*.create", "*".
+bool known_key(std::string_view key) {
+  constexpr std::array<std::string_view, 5> resources{"*", "threads", "assistants", "crons",
+                                                      "store"};
+  constexpr std::array<std::string_view, 9> actions{
+    "create", "read", "update", "delete", "search", "create_run", "put", "get", "list_namespaces"};
+  auto among = [](const auto& all, std::string_view one) {
+    return std::find(all.begin(), all.end(), one) != all.end();
+  };
+  auto dot = key.find('.');
+  if (dot == key.npos)
+    return among(resources, key);
+  return among(resources, key.substr(0, dot)) && among(actions, key.substr(dot + 1));
+}
+
+// The card, checked before any C++ object crosses the border.
+result<const plugin_card*> read_card(void* library, const std::string& path) {
+  using card_fn = const plugin_card* (*)();
+  auto card_of = reinterpret_cast<card_fn>(::dlsym(library, "behalf_plugin"));
+  const auto* card = card_of ? card_of() : nullptr;
+  if (!card || std::strcmp(card->magic, "behalf-plugin") != 0)
+    return refused(path, "it does not say BEHALF_PLUGIN(…)");
+  if (std::strcmp(card->version, BEHALF_VERSION) != 0)
+    return refused(path, std::string("it was built for behalf ") + card->version + ", this is "
+                           + BEHALF_VERSION);
+  if (std::strcmp(card->abi, BEHALF_ABI) != 0)
+    return refused(path, std::string("it was built with ") + card->abi + ", this server with "
+                           + BEHALF_ABI);
+  return card;
+}
+
+} // namespace
+
+std::string_view auth_request::bearer() const {
+  auto all = authorization.view();
+  constexpr std::string_view scheme = "bearer ";
+  if (all.size() <= scheme.size())
+    return {};
+  for (std::size_t i = 0; i < scheme.size(); ++i)
+    if ((all[i] | 0x20) != (scheme[i] | 0x20))
+      return {};
+  return all.substr(scheme.size());
+}
+
+void plugin_registry::graph(result<std::shared_ptr<const behalf::graph>> made,
+                            std::string description) {
+  if (!made)
+    return faults_.push_back(made.error().message);
+  if (find((*made)->name()))
+    return faults_.push_back("the graph '" + (*made)->name() + "' is registered twice");
+  graphs_.push_back({(*made)->name(), std::move(description), *made});
+}
+
+const behalf::graph* plugin_registry::find(std::string_view name) const {
+  for (const auto& one : graphs_)
+    if (one.name == name)
+      return one.flow.get();
+  return nullptr;
+}
+
+void plugin_registry::authenticate(authenticate_fn handler) {
+  if (authenticate_)
+    return faults_.push_back("there is more than one authenticate handler");
+  authenticate_ = std::move(handler);
+}
+
+void plugin_registry::on(std::string key, on_handler handler) {
+  if (!known_key(key))
+    return faults_.push_back("'" + key
+                             + "' names no resource and action: it is like threads.create, "
+                               "threads, *.create or *");
+  if (!handlers_.emplace(key, std::move(handler)).second)
+    faults_.push_back("there is more than one on handler for '" + key + "'");
+}
+
+result<void> load_plugin(const std::string& path, plugin_registry& into) {
+  // A bare name would be searched in the system's library folders.
+  auto place = path.find('/') == path.npos ? "./" + path : path;
+  void* library = ::dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library) {
+    const char* why = ::dlerror();
+    return refused(path, why ? why : "it cannot be loaded");
+  }
+  auto card = read_card(library, path);
+  if (!card) {
+    ::dlclose(library);
+    return card.error();
+  }
+  auto before = into.faults().size();
+  try {
+    (*card)->fill(into);
+  } catch (...) {
+    return refused(path, "registering failed: " + current_exception_error().message);
+  }
+  if (into.faults().size() > before)
+    return refused(path, into.faults()[before]);
+  return {};
+}
+
+} // namespace behalf

@@ -1,0 +1,140 @@
+#include "runtime/graph/run_config.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace behalf {
+namespace {
+
+constexpr std::array never_shown{"authorization", "proxy-authorization", "cookie",
+                                 "x-api-key",     "x-tenant-id",         "x-service-key"};
+
+std::string lower(std::string_view text) {
+  std::string s(text);
+  for (auto& c : s)
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return s;
+}
+
+// `*` stands for any characters. Linear in practice: one retry point suffices.
+bool glob(std::string_view pattern, std::string_view name) {
+  std::size_t p = 0, n = 0, star = pattern.npos, mark = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      mark = n;
+    } else if (p < pattern.size() && pattern[p] == name[n]) {
+      ++p, ++n;
+    } else if (star != pattern.npos) {
+      p = star + 1;
+      n = ++mark;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*')
+    ++p;
+  return p == pattern.size();
+}
+
+bool any_glob(const std::vector<std::string>& patterns, const std::string& name) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const std::string& one) { return glob(lower(one), name); });
+}
+
+bool may_show(const header_rules& rules, const std::string& name) {
+  return std::find(never_shown.begin(), never_shown.end(), name) == never_shown.end()
+         && any_glob(rules.includes, name) && !any_glob(rules.excludes, name);
+}
+
+// The keys a client may not decide.
+void add_server_keys(json::object& c, const principal* who, const run_ids& ids) {
+  c["run_id"] = ids.run_id;
+  c["thread_id"] = ids.thread_id;
+  c["graph_id"] = ids.graph_id;
+  c["assistant_id"] = ids.assistant_id;
+  c["langgraph_request_id"] = ids.request_id;
+  auto user = who ? who->to_auth_user() : json::object{};
+  c["langgraph_auth_user"] = who ? json::value(std::move(user)) : json::value(nullptr);
+  c["langgraph_auth_user_id"] = who ? who->identity : std::string{};
+  c["langgraph_auth_permissions"] =
+    who ? json::array(who->permissions.begin(), who->permissions.end()) : json::array{};
+  if (who || !c.contains("user_id"))
+    c["user_id"] = who ? who->identity : std::string{};
+  // Where a run starts is decided by the request, not by what an assistant stored.
+  c.erase("checkpoint_id");
+  c.erase("checkpoint_ns");
+  if (!ids.checkpoint_id.empty()) {
+    c["checkpoint_id"] = ids.checkpoint_id;
+    c["checkpoint_ns"] = ids.checkpoint_ns;
+  }
+}
+
+json::object merged_context(const config_layer& assistant, const config_layer& run) {
+  json::object context;
+  if (assistant.context.is_object())
+    context = assistant.context.get_object();
+  if (run.context.is_object() && !run.context.get_object().empty())
+    merge(context, run.context.get_object());
+  else
+    merge(context, object_or_empty(run.config, "configurable"));
+  return context;
+}
+
+json::object merged_metadata(const config_layer& assistant, const config_layer& thread,
+                             const config_layer& run, const run_ids& ids) {
+  auto all = assistant.metadata;
+  merge(all, thread.metadata);
+  if (ids.thread_existed)
+    all["graph_id"] = ids.graph_id;
+  all["assistant_id"] = ids.assistant_id;
+  merge(all, object_or_empty(run.config, "metadata"));
+  merge(all, run.metadata);
+  return all;
+}
+
+} // namespace
+
+merged_config merge_run_config(const config_layer& assistant, const config_layer& thread,
+                               const config_layer& run, const principal* who, const run_ids& ids,
+                               const header_list& headers, const header_rules& rules,
+                               const json::value& context_schema) {
+  merged_config m;
+  m.config = assistant.config;
+  merge(m.config, run.config);
+  auto configurable = object_or_empty(assistant.config, "configurable");
+  merge(configurable, object_or_empty(thread.config, "configurable"));
+  merge(configurable, object_or_empty(run.config, "configurable"));
+  auto context = merged_context(assistant, run);
+  if (const auto* schema = context_schema.if_object()) {
+    const auto& known = object_or_empty(*schema, "properties");
+    json::object kept;
+    for (const auto& [key, v] : context)
+      if (known.contains(key))
+        kept[key] = v;
+    context = std::move(kept);
+    merge(configurable, context);
+  }
+  for (const auto& [name, value] : headers)
+    if (auto key = lower(name); may_show(rules, key))
+      configurable[key] = value;
+  add_server_keys(configurable, who, ids);
+  m.config["configurable"] = std::move(configurable);
+  m.metadata = merged_metadata(assistant, thread, run, ids);
+  m.config["metadata"] = m.metadata;
+  m.context = std::move(context);
+  return m;
+}
+
+json::object execution_metadata(json::object metadata, const run_ids& ids, int attempt) {
+  metadata["run_attempt"] = attempt;
+  metadata["langgraph_api_version"] = "0.16.7"; // of the API served
+  metadata["langgraph_host"] = "self-hosted";
+  metadata["run_id"] = ids.run_id;
+  metadata["thread_id"] = ids.thread_id;
+  metadata["graph_id"] = ids.graph_id;
+  metadata["assistant_id"] = ids.assistant_id;
+  return metadata;
+}
+
+} // namespace behalf

@@ -1,0 +1,58 @@
+// The events of a run as clients see them: names, payloads, their order within one happening.
+// Only what the run's stream modes ask for is made, and each text only once.
+#pragma once
+
+#include "runtime/graph/checkpoint.hpp"
+#include "runtime/graph/run_loop.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace behalf {
+
+/// A task as its events name it.
+struct event_task {
+  const planned_task& plan;
+  int64_t step;
+};
+
+class event_maker {
+public:
+  event_maker(const run_spec& spec, const graph& flow) : spec_(spec), flow_(flow) {}
+
+  void values(std::vector<loop_event>& out, const graph_state& state,
+              const pending_interrupt* stop = nullptr) const;
+  void static_stop(std::vector<loop_event>& out) const;
+  void task_started(std::vector<loop_event>& out, const event_task& t, const state_view& in) const;
+  /// messages, updates and the task's result, in this order.
+  void task_done(std::vector<loop_event>& out, const event_task& t, const channel_writes& writes,
+                 const graph_state& before, bool cached);
+  /// updates, values and the task's result.
+  void task_stopped(std::vector<loop_event>& out, const event_task& t, const graph_state& state,
+                    const pending_interrupt& stop) const;
+  void checkpoint(std::vector<loop_event>& out, const checkpoint_doc& at,
+                  const graph_state& state) const;
+  void chunk(std::vector<loop_event>& out, const event_task& t, const json::value& data);
+  void custom(std::vector<loop_event>& out, const json::value& data) const;
+  void failed(std::vector<loop_event>& out, const std::string& kind, const std::string& text) const;
+
+private:
+  void returned_messages(std::vector<loop_event>& out, const event_task& t,
+                         const json::value& returned, const json::value* known);
+  void message(std::vector<loop_event>& out, const event_task& t, const json::value& m);
+  std::string message_metadata(const event_task& t) const;
+  void append_writes(std::string& out, const channel_writes& writes) const;
+  void task_result(std::vector<loop_event>& out, const event_task& t, const std::string& writes,
+                   const pending_interrupt* stop) const;
+  void debug(std::vector<loop_event>& out, int64_t step, const char* type,
+             const std::string& payload) const;
+  std::string checkpoint_payload(const checkpoint_doc& at, const graph_state& state) const;
+  std::string config_at(const std::string& checkpoint_id) const;
+
+  const run_spec& spec_;
+  const graph& flow_;
+  std::map<std::string, std::string, std::less<>> streamed_; // message id → its text so far
+};
+
+} // namespace behalf

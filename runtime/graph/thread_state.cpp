@@ -1,0 +1,177 @@
+#include "runtime/graph/thread_state.hpp"
+
+#include "runtime/graph/graph.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace behalf {
+namespace {
+
+json::value text(std::string_view s) {
+  return json::string_view{s.data(), s.size()};
+}
+
+json::value place(const std::string& checkpoint_id, std::string_view thread_id) {
+  if (checkpoint_id.empty())
+    return nullptr;
+  return json::object{
+    {"checkpoint_id", checkpoint_id}, {"thread_id", text(thread_id)}, {"checkpoint_ns", ""}};
+}
+
+json::value id_or_null(std::string_view id) {
+  return id.empty() ? json::value(nullptr) : text(id);
+}
+
+const pending_task* find_pending(const checkpoint_doc& at, const std::string& task_id) {
+  for (const auto& one : at.pending)
+    if (one.id == task_id)
+      return &one;
+  return nullptr;
+}
+
+bool done(const pending_task* p) {
+  return p && p->is == pending_task::state::done;
+}
+
+json::object stored_values(const loaded_checkpoint& at) {
+  json::object all;
+  for (const auto& [name, v] : at.values)
+    all[name] = *v;
+  return all;
+}
+
+// With what commands wrote beside the checkpoint, and (`latest`) finished tasks of its superstep.
+json::object shown_values(const loaded_checkpoint& at, const graph& flow, bool latest) {
+  graph_state state{flow.channels()};
+  for (const auto& [name, v] : at.values)
+    if (auto i = flow.channels()->find(name); i != channel_table::none)
+      state.set(i, v);
+  for (const auto& one : at.at.pending)
+    if (one.id == null_task_id || (latest && one.is == pending_task::state::done))
+      if (auto writes = to_writes(*flow.channels(), one.writes))
+        static_cast<void>(state.apply(std::move(*writes)));
+  return state_view{std::move(state), flow.shown()}.to_json().get_object();
+}
+
+json::array interrupts_of(const pending_task* p) {
+  json::array all;
+  if (p && p->is == pending_task::state::interrupted)
+    for (const auto& one : p->interrupts)
+      all.push_back(json::object{{"id", one.id}, {"value", one.value}});
+  return all;
+}
+
+json::object task_json(const planned_task& t, const pending_task* p, const json::object& results) {
+  json::value result = nullptr;
+  if (const auto* known = member(results, t.id))
+    result = *known;
+  else if (done(p))
+    result = p->writes;
+  return {{"id", t.id},
+          {"name", t.name},
+          {"path", t.path()},
+          {"error", id_or_null(p ? std::string_view{p->failure} : std::string_view{})},
+          {"interrupts", interrupts_of(p)},
+          {"checkpoint", nullptr},
+          {"state", nullptr},
+          {"result", std::move(result)}};
+}
+
+// What each task wrote, as the checkpoints after it tell.
+json::object known_results(const std::vector<const checkpoint_doc*>& docs) {
+  json::object all;
+  std::map<std::string_view, const checkpoint_doc*> inputs;
+  for (const auto* doc : docs) {
+    if (doc->input && !doc->next.empty())
+      inputs[doc->id] = doc;
+    if (auto start = inputs.find(doc->parent_id); start != inputs.end())
+      all[start->second->next.front().id] = *start->second->input;
+    for (const auto& [task, wrote] : doc->results)
+      all[task] = wrote;
+    if (doc->sole_task.empty())
+      continue;
+    json::object wrote;
+    for (const auto* part : {&doc->set, &doc->append})
+      for (const auto& [name, v] : *part)
+        wrote[name] = *v;
+    all[doc->sole_task] = std::move(wrote);
+  }
+  return all;
+}
+
+} // namespace
+
+json::object empty_thread_state(std::string_view thread_id, std::string_view checkpoint_id) {
+  return {{"values", json::object{}},
+          {"next", json::array{}},
+          {"tasks", json::array{}},
+          {"metadata", nullptr},
+          {"created_at", nullptr},
+          {"checkpoint", place(std::string(checkpoint_id), thread_id)},
+          {"parent_checkpoint", nullptr},
+          {"interrupts", json::array{}},
+          {"checkpoint_id", id_or_null(checkpoint_id)},
+          {"parent_checkpoint_id", nullptr}};
+}
+
+json::object thread_values(const loaded_checkpoint& at, const graph* flow) {
+  return flow ? shown_values(at, *flow, true) : stored_values(at);
+}
+
+json::object thread_state(const loaded_checkpoint& loaded, const graph* flow,
+                          std::string_view thread_id, bool latest, const json::object& results) {
+  const auto& at = loaded.at;
+  json::array next, tasks, interrupts;
+  for (const auto& t : at.next) {
+    const auto* p = find_pending(at, t.id);
+    if (!latest || !done(p))
+      next.push_back(text(t.name));
+    tasks.push_back(task_json(t, p, results));
+    for (auto& one : interrupts_of(p))
+      interrupts.push_back(std::move(one));
+  }
+  return {{"values", flow ? shown_values(loaded, *flow, latest) : stored_values(loaded)},
+          {"next", std::move(next)},
+          {"tasks", std::move(tasks)},
+          {"metadata", at.metadata()},
+          {"created_at", iso8601(at.created_at)},
+          {"checkpoint", place(at.id, thread_id)},
+          {"parent_checkpoint", place(at.parent_id, thread_id)},
+          {"interrupts", std::move(interrupts)},
+          {"checkpoint_id", at.id},
+          {"parent_checkpoint_id", id_or_null(at.parent_id)}};
+}
+
+json::array thread_history(std::span<const checkpoint_doc> docs, const graph* flow,
+                           std::string_view thread_id, std::size_t limit, std::string_view before,
+                           const json::object& metadata) {
+  std::vector<const checkpoint_doc*> in_order;
+  for (const auto& doc : docs)
+    in_order.push_back(&doc);
+  std::sort(in_order.begin(), in_order.end(),
+            [](const auto* a, const auto* b) { return a->id < b->id; });
+  auto results = known_results(in_order);
+  std::map<std::string_view, named_values> restored; // a parent is older than its children
+  for (const auto* doc : in_order) {
+    auto parent = restored.find(doc->parent_id);
+    if (!doc->full && parent == restored.end())
+      continue;
+    auto values = doc->full ? named_values{} : parent->second;
+    if (overlay(values, *doc))
+      restored.emplace(doc->id, std::move(values));
+  }
+  json::array shown;
+  for (auto at = in_order.rbegin(); at != in_order.rend() && shown.size() < limit; ++at) {
+    const auto& doc = **at;
+    auto values = restored.find(doc.id);
+    if (values == restored.end() || (!before.empty() && doc.id >= before)
+        || !contains(doc.metadata(), metadata))
+      continue;
+    loaded_checkpoint loaded{doc, std::move(values->second)};
+    shown.push_back(thread_state(loaded, flow, thread_id, false, results));
+  }
+  return shown;
+}
+
+} // namespace behalf
