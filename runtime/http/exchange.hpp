@@ -22,8 +22,8 @@ using secret_headers = std::vector<std::pair<std::string, wiped_string>>;
 /// that, or after the client went away, is ignored. Letting go of the last reference without an
 /// answer answers 500; letting go in the middle of a stream cuts the connection, so that the
 /// client can tell it from an end.
-/// Callbacks run on an I/O thread and must not block: send a message and return. Each runs at
-/// most once, and is destroyed when the exchange ends.
+/// Callbacks run on an I/O thread and must not block: send a message and return. Each but
+/// `every` runs at most once, and is destroyed when the exchange ends.
 class exchange {
 public:
   exchange(http_request req, secret_headers secrets);
@@ -59,6 +59,9 @@ public:
   /// a system call or two, so it begins here and not before. A client that closes its sending
   /// side counts as gone.
   virtual void on_gone(std::function<void()> call) = 0;
+
+  /// Calls every `period` from now until the answer has ended: keep-alive bytes of streams.
+  virtual void every(std::chrono::milliseconds period, std::function<void()> call) = 0;
 
   /// Asks to be told when the deadline passes with the answer still missing (or the stream not
   /// finished). Whoever asks then has `server_options::deadline_grace` to answer. Without a

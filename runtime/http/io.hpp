@@ -13,6 +13,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <chrono>
+#include <functional>
 #include <mutex>
 #include <optional>
 
@@ -40,15 +41,14 @@ inline constexpr auto use_result = asio::as_tuple(use_task);
 class wake_signal {
 public:
   void notify() {
-    std::unique_lock lock{guard_};
+    std::lock_guard lock{guard_};
     if (!waiting_) {
       raised_ = true;
       return;
     }
     auto handler = std::move(*waiting_);
     waiting_.reset();
-    lock.unlock();
-    resume(std::move(handler));
+    resume(std::move(handler)); // under the lock: whoever abandons us waits for it
   }
 
   task<void> wait() {
@@ -81,6 +81,28 @@ private:
   std::mutex guard_;
   std::optional<wait_handler> waiting_;
   bool raised_ = false;
+};
+
+/// Runs functions on the I/O threads for as long as there are any. Outlives the io_context.
+class late_calls {
+public:
+  explicit late_calls(asio::io_context& io) : executor_(io.get_executor()) {}
+
+  /// Does nothing, but let go of `call`, after stop().
+  void run(std::function<void()> call) {
+    std::lock_guard lock{guard_};
+    if (call && executor_)
+      asio::post(*executor_, std::move(call));
+  }
+  /// Before the io_context is destroyed.
+  void stop() {
+    std::lock_guard lock{guard_};
+    executor_.reset();
+  }
+
+private:
+  std::mutex guard_;
+  std::optional<asio::io_context::executor_type> executor_;
 };
 
 } // namespace behalf::inbound

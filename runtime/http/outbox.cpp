@@ -2,11 +2,6 @@
 
 namespace behalf::inbound {
 
-void outbox::run_later(std::function<void()> call) {
-  if (call && executor_)
-    asio::post(*executor_, std::move(call));
-}
-
 void outbox::respond(answer_head head) {
   {
     std::lock_guard lock{guard_};
@@ -34,7 +29,7 @@ void outbox::write(std::string bytes, std::function<void()> written) {
   {
     std::lock_guard lock{guard_};
     if (stage_ != stage::streaming || closed_) // who waits for `written` must not wait for ever
-      return run_later(std::move(written));
+      return calls_->run(std::move(written));
     pending_.parts.push_back({std::move(bytes), std::move(written)});
   }
   wake_.notify();
@@ -71,13 +66,21 @@ void outbox::on_gone(std::function<void()> call) {
   {
     std::lock_guard lock{guard_};
     if (gone())
-      return run_later(std::move(call));
+      return calls_->run(std::move(call));
     if (closed_)
       return;
     on_gone_.swap(call); // what was there is destroyed outside the lock
     pending_.watch = true;
   }
   wake_.notify();
+}
+
+void outbox::every(std::chrono::milliseconds period, std::function<void()> call) {
+  std::lock_guard lock{guard_};
+  if (closed_ || ticker_)
+    return;
+  ticker_ = std::make_shared<ticker>(*executor_, period, std::move(call));
+  asio::post(*executor_, [t = ticker_] { t->start(); });
 }
 
 void outbox::on_deadline(std::function<void()> call) {
@@ -168,20 +171,21 @@ void outbox::lost() {
 void outbox::close() {
   std::function<void()> gone_call, deadline_call;
   outgoing rest;
+  std::shared_ptr<ticker> ticking;
   std::lock_guard lock{guard_}; // released first: what callbacks hold may call back in
   closed_ = true;
   stage_ = stage::answered;
   gone_call.swap(on_gone_);
   deadline_call.swap(on_deadline_);
   rest = std::exchange(pending_, {});
+  ticking.swap(ticker_);
+  if (ticking)
+    asio::post(*executor_, [ticking] { ticking->stop(); });
+  executor_.reset();
 }
 
 void outbox::shut() {
   close();
-  {
-    std::lock_guard lock{guard_};
-    executor_.reset();
-  }
   wake_.abandon();
 }
 

@@ -27,6 +27,39 @@ struct part {
   std::function<void()> written;
 };
 
+/// Calls at fixed times, measured from its start, until it is stopped. Lives on a strand.
+class ticker : public std::enable_shared_from_this<ticker> {
+public:
+  ticker(const strand& executor, std::chrono::milliseconds period, std::function<void()> call)
+    : timer_(executor), period_(period), call_(std::move(call)) {}
+
+  void start() {
+    timer_.expires_after(period_);
+    wait();
+  }
+  void stop() {
+    stopped_ = true;
+    timer_.cancel();
+    call_ = nullptr; // with what it holds
+  }
+
+private:
+  void wait() {
+    timer_.async_wait([self = shared_from_this()](error_code ec) {
+      if (ec || self->stopped_)
+        return;
+      self->call_();
+      self->timer_.expires_at(self->timer_.expiry() + self->period_);
+      self->wait();
+    });
+  }
+
+  steady_timer timer_;
+  std::chrono::milliseconds period_;
+  std::function<void()> call_;
+  bool stopped_ = false;
+};
+
 /// What a connection has to do next.
 struct outgoing {
   std::optional<answer_head> head;
@@ -39,8 +72,9 @@ struct outgoing {
 
 class outbox {
 public:
-  outbox(strand executor, deadline due, std::chrono::milliseconds grace)
-    : executor_(std::move(executor)), due_(due), grace_(grace) {}
+  outbox(strand executor, std::shared_ptr<late_calls> calls, deadline due,
+         std::chrono::milliseconds grace)
+    : executor_(std::move(executor)), calls_(std::move(calls)), due_(due), grace_(grace) {}
 
   // For the exchange, from any thread; see exchange.hpp.
   void respond(answer_head head);
@@ -50,6 +84,7 @@ public:
   void abandon(); // the exchange is no more: 500, or a cut stream, if it was not answered in full
   bool gone() const { return gone_.load(std::memory_order_acquire); }
   void on_gone(std::function<void()> call);
+  void every(std::chrono::milliseconds period, std::function<void()> call);
   void on_deadline(std::function<void()> call);
   void clear_deadline();
   void extend_deadline(std::chrono::milliseconds more);
@@ -65,7 +100,7 @@ public:
   void lost();
   /// The answer is out, or never will be: lets go of all callbacks.
   void close();
-  /// Nobody runs the strand any more: never touch it again. Lets go of the waiting coroutine.
+  /// Closes, and lets go of the waiting coroutine: nobody runs the strand any more.
   void shut();
 
 private:
@@ -73,14 +108,15 @@ private:
   using callbacks = std::vector<std::function<void()>>;
 
   void expire(std::unique_lock<std::mutex>& lock);
-  void run_later(std::function<void()> call); // guard_ held
-  callbacks drop_client();                    // guard_ held
+  callbacks drop_client(); // guard_ held
 
   mutable std::mutex guard_;
-  std::optional<strand> executor_; // empty once shut
+  std::optional<strand> executor_; // until closed: an exchange may outlive the io_context
+  const std::shared_ptr<late_calls> calls_;
   stage stage_ = stage::unanswered;
   outgoing pending_;
   std::function<void()> on_gone_, on_deadline_;
+  std::shared_ptr<ticker> ticker_;
   deadline due_;
   std::chrono::milliseconds grace_;
   bool closed_ = false;
@@ -110,6 +146,9 @@ public:
   void finish() override { box_->finish(); }
   bool gone() const override { return box_->gone(); }
   void on_gone(std::function<void()> call) override { box_->on_gone(std::move(call)); }
+  void every(std::chrono::milliseconds period, std::function<void()> call) override {
+    box_->every(period, std::move(call));
+  }
   void on_deadline(std::function<void()> call) override { box_->on_deadline(std::move(call)); }
   void clear_deadline() override { box_->clear_deadline(); }
   void extend_deadline(std::chrono::milliseconds more) override { box_->extend_deadline(more); }

@@ -12,9 +12,11 @@ namespace asio = boost::asio;
 using inbound::error_code;
 using inbound::tcp;
 
-server_core::server_core(server_options o, server::handler h,
+server_core::server_core(asio::io_context& io, server_options o, server::handler h,
                          std::optional<asio::ssl::context> context)
-  : options(std::move(o)), on_exchange(std::move(h)), cors(options.cors), tls(std::move(context)) {}
+  : options(std::move(o)), on_exchange(std::move(h)), cors(options.cors),
+    late_calls(std::make_shared<inbound::late_calls>(io)), tls(std::move(context)),
+    accept_strand_(asio::make_strand(io)), acceptor_(accept_strand_) {}
 
 void server_core::add(const std::shared_ptr<inbound::connection>& c) {
   std::lock_guard lock{guard_};
@@ -43,36 +45,34 @@ std::vector<std::shared_ptr<inbound::connection>> server_core::open() const {
   return all;
 }
 
-result<uint16_t> server_core::listen(asio::io_context& io) {
+result<uint16_t> server_core::listen() {
   const auto where = options.address + ":" + std::to_string(options.port);
   error_code ec;
   const auto address = asio::ip::make_address(options.address, ec);
   if (ec)
     return fail(errc::invalid_argument, "not an IP address to listen on: " + options.address);
   const tcp::endpoint endpoint{address, options.port};
-  accept_strand_.emplace(asio::make_strand(io));
-  acceptor_.emplace(*accept_strand_);
-  acceptor_->open(endpoint.protocol(), ec);
+  acceptor_.open(endpoint.protocol(), ec);
   if (!ec)
-    acceptor_->set_option(asio::socket_base::reuse_address{true}, ec);
+    acceptor_.set_option(asio::socket_base::reuse_address{true}, ec);
   if (!ec)
-    acceptor_->bind(endpoint, ec);
+    acceptor_.bind(endpoint, ec);
   if (!ec)
-    acceptor_->listen(asio::socket_base::max_listen_connections, ec);
+    acceptor_.listen(asio::socket_base::max_listen_connections, ec);
   if (ec == asio::error::address_in_use)
     return fail(errc::conflict, "cannot listen on " + where + ": the port is in use");
   if (ec)
     return fail(errc::invalid_argument, "cannot listen on " + where + ": " + ec.message());
-  const auto port = acceptor_->local_endpoint(ec).port();
-  asio::co_spawn(*accept_strand_, accept_loop(shared_from_this()), asio::detached);
+  const auto port = acceptor_.local_endpoint(ec).port();
+  asio::co_spawn(accept_strand_, accept_loop(shared_from_this()), asio::detached);
   return port;
 }
 
 inbound::task<void> server_core::accept_loop(std::shared_ptr<server_core> self) {
-  inbound::steady_timer pause{*self->accept_strand_};
-  while (self->acceptor_->is_open()) {
-    auto fresh = asio::make_strand(self->accept_strand_->get_inner_executor());
-    auto [ec, socket] = co_await self->acceptor_->async_accept(fresh, inbound::use_result);
+  inbound::steady_timer pause{self->accept_strand_};
+  while (self->acceptor_.is_open()) {
+    auto fresh = asio::make_strand(self->accept_strand_.get_inner_executor());
+    auto [ec, socket] = co_await self->acceptor_.async_accept(fresh, inbound::use_result);
     if (!ec) {
       self->welcome(std::move(socket));
       continue;
@@ -97,11 +97,9 @@ void server_core::welcome(inbound::tcp_socket socket) {
 }
 
 void server_core::stop_accepting() {
-  if (!accept_strand_)
-    return;
-  asio::post(*accept_strand_, [self = shared_from_this()] {
+  asio::post(accept_strand_, [self = shared_from_this()] {
     error_code ignored;
-    self->acceptor_->close(ignored);
+    self->acceptor_.close(ignored);
   });
 }
 
@@ -113,19 +111,17 @@ void server_core::drain(std::function<void()> drained) {
     if (!open_.empty())
       drained_ = std::exchange(drained, nullptr);
   }
-  if (drained)
-    asio::post(*accept_strand_, std::move(drained));
+  late_calls->run(std::move(drained));
   for (const auto& c : open())
     c->begin_drain();
 }
 
 void server_core::shut() {
-  if (acceptor_) {
-    error_code ignored;
-    acceptor_->close(ignored);
-  }
+  error_code ignored;
+  acceptor_.close(ignored);
   for (const auto& c : open())
     c->shut();
+  late_calls->stop();
   std::lock_guard lock{guard_};
   drained_ = nullptr;
 }
@@ -150,8 +146,8 @@ result<uint16_t> server::start(asio::io_context& io, server_options options, han
     tls.emplace(std::move(*context));
   }
   auto core =
-    std::make_shared<server_core>(std::move(options), std::move(on_exchange), std::move(tls));
-  auto port = core->listen(io);
+    std::make_shared<server_core>(io, std::move(options), std::move(on_exchange), std::move(tls));
+  auto port = core->listen();
   if (port)
     core_ = std::move(core);
   return port;

@@ -62,14 +62,14 @@ result<asio::ssl::context> make_tls_context(const std::string& certificate, cons
 
 class server_core : public std::enable_shared_from_this<server_core> {
 public:
-  server_core(server_options options, server::handler on_exchange,
+  server_core(inbound::asio::io_context& io, server_options options, server::handler on_exchange,
               std::optional<inbound::asio::ssl::context> tls);
 
   void add(const std::shared_ptr<inbound::connection>& c);
   void remove(inbound::connection* c);
   std::vector<std::shared_ptr<inbound::connection>> open() const;
 
-  result<uint16_t> listen(inbound::asio::io_context& io);
+  result<uint16_t> listen();
   void stop_accepting();
   void shut();
   void drain(std::function<void()> drained);
@@ -79,6 +79,7 @@ public:
   const server_options options;
   const server::handler on_exchange;
   const cors_policy cors;
+  const std::shared_ptr<inbound::late_calls> late_calls;
   std::optional<inbound::asio::ssl::context> tls;
   const inbound::body_share::counter body_bytes = std::make_shared<std::atomic<std::size_t>>(0);
 
@@ -93,8 +94,8 @@ private:
   std::function<void()> drained_;
   std::atomic<std::size_t> count_{0};
   std::atomic<bool> draining_{false};
-  std::optional<acceptor> acceptor_; // used on its strand only
-  std::optional<inbound::strand> accept_strand_;
+  const inbound::strand accept_strand_;
+  acceptor acceptor_; // used on its strand only
 };
 
 namespace inbound {

@@ -192,7 +192,8 @@ void session<Stream>::hand_on(request_parser& parser, std::shared_ptr<body_share
   req.secure = is_tls<Stream>;
   enter(phase::waiting, core_->options.request_deadline);
   req.by = std::chrono::steady_clock::now() + core_->options.request_deadline;
-  box_ = std::make_shared<outbox>(stream_.get_executor(), req.by, core_->options.deadline_grace);
+  box_ = std::make_shared<outbox>(stream_.get_executor(), core_->late_calls, req.by,
+                                  core_->options.deadline_grace);
   if (answer_preflight(req))
     return;
   auto ex = std::make_shared<live_exchange>(std::move(req), std::move(parser.secrets), box_,

@@ -49,8 +49,10 @@ task<bool> session<Stream>::read_head(request_parser& parser) {
     length = head_length(in_.view(), searched);
     if (length > 0 || in_.size() > options.max_header_bytes)
       break;
-    if (in_.empty() && core_->draining())
+    if (in_.empty() && core_->draining()) {
+      linger_ = false; // nothing is on its way in either direction
       co_return false;
+    }
     const bool more = co_await read_more(1);
     if (!more)
       co_return phase_ == phase::head&& timed_out(408, "Request header timeout");

@@ -17,7 +17,7 @@ struct recorded_answer {
   std::string body; // of a stream: all parts so far
   std::string content_type;
   bool streaming = false, finished = false, gone = false, deadline_cleared = false;
-  std::function<void()> on_gone, on_deadline;
+  std::function<void()> on_gone, on_deadline, on_tick;
 };
 
 class recorded_exchange final : public exchange {
@@ -56,6 +56,9 @@ public:
   void finish() override { to_->finished = true; }
   bool gone() const override { return to_->gone; }
   void on_gone(std::function<void()> call) override { to_->on_gone = std::move(call); }
+  void every(std::chrono::milliseconds, std::function<void()> call) override {
+    to_->on_tick = std::move(call);
+  }
   void on_deadline(std::function<void()> call) override { to_->on_deadline = std::move(call); }
   void clear_deadline() override { to_->deadline_cleared = true; }
   void extend_deadline(std::chrono::milliseconds) override {}

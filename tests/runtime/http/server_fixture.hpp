@@ -44,7 +44,7 @@ public:
 
   /// False at the end of the connection.
   bool read_some() {
-    std::array<char, 4096> space;
+    std::array<char, 65536> space;
     boost::system::error_code ec;
     const auto n = socket_.read_some(boost::asio::buffer(space), ec);
     buffer_.append(space.data(), n);
@@ -60,10 +60,12 @@ public:
 
   /// The bytes up to and including `mark`; what there was when the connection ended before it.
   std::string read_until(std::string_view mark) {
-    std::size_t at;
-    while ((at = buffer_.find(mark)) == std::string::npos)
+    std::size_t at, from = 0;
+    while ((at = buffer_.find(mark, from)) == std::string::npos) {
+      from = buffer_.size() - std::min(buffer_.size(), mark.size());
       if (!read_some())
         return std::exchange(buffer_, {});
+    }
     return take(at + mark.size());
   }
 
