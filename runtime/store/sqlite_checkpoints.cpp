@@ -1,0 +1,125 @@
+// The part of sqlite_reads that follows checkpoints to those they build upon.
+#include "runtime/store/sqlite_reads.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace behalf {
+namespace {
+
+// Far more than any chain is long: ends a walk through a damaged file.
+constexpr std::size_t max_chain = 10'000;
+
+// One snapshot for several statements. A savepoint also works inside a writer's transaction.
+class snapshot {
+public:
+  static result<snapshot> open(sqlite_connection& db) {
+    if (auto begun = db.run("SAVEPOINT reading"); !begun)
+      return begun.error();
+    return snapshot{db};
+  }
+  snapshot(snapshot&& other) noexcept : db_(std::exchange(other.db_, nullptr)) {}
+  snapshot& operator=(snapshot&&) = delete;
+  ~snapshot() {
+    if (db_)
+      (void)db_->run("RELEASE reading");
+  }
+
+private:
+  explicit snapshot(sqlite_connection& db) : db_(&db) {}
+
+  sqlite_connection* db_;
+};
+
+} // namespace
+
+// The checkpoint named, or the latest one of its thread and ns.
+result<std::optional<record>> sqlite_reads::named_or_latest(const record_key& key) {
+  if (!key.id.empty())
+    return get(key);
+  query latest{.type = kind::checkpoint, .tenant = key.tenant, .parent = key.parent, .ns = key.ns};
+  latest.sort = sort_key::id;
+  latest.limit = 1;
+  auto found = search(latest);
+  if (!found)
+    return found.error();
+  if (found->rows.empty())
+    return std::optional<record>{};
+  return std::optional{std::move(found->rows.front())};
+}
+
+// A checkpoint others build upon, hidden or not.
+result<record> sqlite_reads::ancestor(const record_key& key) {
+  auto found = find(key, true);
+  if (!found)
+    return found.error();
+  if (!*found)
+    return fail(errc::internal, db_->path() + ": thread " + key.parent
+                                  + " cannot be restored: checkpoint " + key.id + " is missing");
+  return std::move(**found);
+}
+
+result<std::vector<record>> sqlite_reads::checkpoint_chain(const record_key& newest) {
+  auto view = snapshot::open(*db_);
+  if (!view)
+    return view.error();
+  auto last = named_or_latest(newest);
+  if (!last)
+    return last.error();
+  std::vector<record> chain;
+  if (!*last)
+    return chain;
+  chain.push_back(std::move(**last));
+  for (auto key = newest; !chain.back().full;) {
+    key.id = chain.back().parent_checkpoint;
+    if (chain.size() == max_chain)
+      return fail(errc::internal, db_->path() + ": the checkpoints of thread " + key.parent
+                                    + " have no full one among them");
+    auto before = ancestor(key);
+    if (!before)
+      return before.error();
+    chain.push_back(std::move(*before));
+  }
+  std::reverse(chain.begin(), chain.end());
+  return chain;
+}
+
+result<void> sqlite_reads::add_ancestors(checkpoint_history& h, const std::string& ns) {
+  std::set<std::string> known;
+  for (const auto& r : h.listed)
+    known.insert(r.id);
+  std::vector<record_key> wanted;
+  auto follow = [&](const record& r) {
+    if (!r.full && known.insert(r.parent_checkpoint).second)
+      wanted.push_back({kind::checkpoint, r.tenant, r.parent_checkpoint, r.parent, ns});
+  };
+  std::for_each(h.listed.begin(), h.listed.end(), follow);
+  while (!wanted.empty()) {
+    auto key = std::move(wanted.back());
+    wanted.pop_back();
+    auto found = ancestor(key);
+    if (!found)
+      return found.error();
+    h.ancestors.push_back(std::move(*found));
+    follow(h.ancestors.back());
+  }
+  return {};
+}
+
+result<checkpoint_history> sqlite_reads::history(query q) {
+  auto view = snapshot::open(*db_);
+  if (!view)
+    return view.error();
+  q.type = kind::checkpoint;
+  q.sort = sort_key::id;
+  q.descending = true;
+  auto listed = search(q);
+  if (!listed)
+    return listed.error();
+  checkpoint_history h{std::move(listed->rows), {}};
+  if (auto added = add_ancestors(h, q.ns); !added)
+    return added.error();
+  return h;
+}
+
+} // namespace behalf
