@@ -96,12 +96,12 @@ void client_call::interrupt(stop_reason why) {
     return;
   if (stopped_ == stop_reason::none)
     stopped_ = why;
+  if (streaming_ && !pulled_)
+    return end(false);
   if (lookup_)
     lookup_->signal.cancel();
   if (connection_)
     connection_->close();
-  if (streaming_ && !pulled_)
-    end(false);
 }
 
 void client_call::head_arrived() {
@@ -136,16 +136,20 @@ void client_call::finish_pull(result<outbound_chunk> chunk) {
   done(std::move(chunk));
 }
 
-// Nothing more happens here. A connection that ended its reply cleanly may serve again.
+// Nothing more happens here. A connection that ended its reply cleanly may serve again. Whatever
+// holds bytes of the credential goes now: before the handler hears of the end.
 void client_call::end(bool whole) {
   over_ = true;
+  core_->remove(id_);
   timer_.cancel();
   request_.credential.reset();
   request_.secret_body.reset();
   if (whole && connection_ && stopped_ == stop_reason::none && parser_->reusable() && in_.empty())
     core_->keep(pool_key(request_, url_), std::move(connection_));
   connection_.reset();
-  core_->remove(id_);
+  parser_.reset();
+  scrub_.reset();
+  in_ = {};
 }
 
 } // namespace behalf

@@ -140,8 +140,8 @@ result<request_target> parse_target(std::string_view target) {
   rest = rest.substr(0, rest.find('#')); // clients must not send one; it is never ours to see
   const auto mark = rest.find('?');
   auto path = rest.substr(0, mark);
-  if (path.empty() && mark == 0)
-    path = "/";
+  if (path.empty() && !target.starts_with('?')) // "http://host?x=1"
+    path = mark == 0 ? "/" : path;
   if (!path.starts_with('/'))
     return fail(errc::bad_request, "Invalid request target");
   auto segments = parse_path(path);

@@ -1,0 +1,61 @@
+// The audit log's only writer. Receipts that are asked for together become durable together.
+#include "actors/basics.hpp"
+#include "actors/spawn.hpp"
+#include "runtime/base/log.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+namespace behalf {
+namespace {
+
+struct audit_state {
+  static inline const char* name = "audit";
+  audit_state() = default;
+  std::unique_ptr<audit_log> log;
+  std::vector<std::pair<int64_t, caf::typed_response_promise<audit_receipt>>> group;
+};
+
+using audit_pointer = audit_actor::stateful_pointer<audit_state>;
+
+caf::result<audit_receipt> append(audit_pointer self, const audit_record& what) {
+  auto& s = self->state;
+  if (s.group.empty())
+    self->send(self, flush_group{});
+  auto promise = self->make_response_promise<audit_receipt>();
+  s.group.emplace_back(s.log->append(what, now()), promise);
+  return promise;
+}
+
+void flush(audit_pointer self) {
+  auto& s = self->state;
+  auto ok = s.log->flush();
+  if (!ok)
+    log::error("audit_flush_failed", {{"reason", ok.error().message}});
+  for (auto& [seq, promise] : std::exchange(s.group, {})) {
+    if (ok)
+      promise.deliver(audit_receipt{seq});
+    else
+      promise.deliver(to_caf(ok.error()));
+  }
+}
+
+audit_actor::behavior_type audit_behavior(audit_pointer self, std::shared_ptr<audit_log> log) {
+  contain(self);
+  self->state.log = std::make_unique<audit_log>(std::move(*log));
+  return {
+    [self](const audit_event& m) { return append(self, m.what); },
+    [self](flush_group) { flush(self); },
+  };
+}
+
+} // namespace
+
+audit_actor spawn_audit(caf::actor_system& sys, audit_log log, bool in_background) {
+  auto held = std::make_shared<audit_log>(std::move(log));
+  return in_background ? sys.spawn<caf::detached>(audit_behavior, held)
+                       : sys.spawn(audit_behavior, held);
+}
+
+} // namespace behalf

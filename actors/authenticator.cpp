@@ -1,0 +1,382 @@
+// Step 1 of admission: from what a client presented to a principal. Known tokens are answered
+// from a cache; unknown ones wait for keys, introspection or userinfo without holding up anyone.
+#include "actors/basics.hpp"
+#include "actors/identity.hpp"
+#include "actors/identity_calls.hpp"
+#include "actors/spawn.hpp"
+#include "runtime/auth/challenge.hpp"
+#include "runtime/auth/discovery.hpp"
+#include "runtime/auth/token_cache.hpp"
+#include "runtime/base/log.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <optional>
+
+namespace behalf {
+namespace {
+
+constexpr std::chrono::seconds provider_patience{5};
+
+// One admission that could not be answered at once.
+struct attempt {
+  admission ask;
+  caf::typed_response_promise<grant> promise;
+  token_digest digest{};
+  bool retried = false; // the issuer's keys were fetched again for it
+};
+using attempt_ptr = std::shared_ptr<attempt>;
+
+struct oidc_state {
+  const oidc_provider* provider;
+  jwks_cache keys;
+  std::optional<provider_metadata> metadata;
+  bool own = false; // the keys are ours
+  std::vector<attempt_ptr> waiting;
+};
+
+struct introspection_state {
+  const introspection_provider* provider;
+  std::string endpoint;
+};
+
+struct authenticator_state {
+  static inline const char* name = "authenticator";
+  authenticator_state() = default;
+
+  std::shared_ptr<const identity_setup> setup;
+  http_client_actor http;
+  authorizer_actor authorizer;
+  plugin_auth_actor plugin; // null: the configured providers decide
+  token_cache cache;
+  limiter limits;
+  std::vector<std::unique_ptr<oidc_state>> issuers;
+  std::vector<std::unique_ptr<introspection_state>> introspectors;
+  std::vector<api_keys> keys;
+  metric *accepted = nullptr, *refused = nullptr, *hits = nullptr;
+};
+
+using authenticator_pointer = authenticator_actor::stateful_pointer<authenticator_state>;
+
+std::string_view token_of(const attempt_ptr& a) {
+  return a->ask.credentials->bearer();
+}
+
+void refuse(authenticator_pointer self, const attempt_ptr& a, error why) {
+  self->state.refused->add();
+  a->promise.deliver(to_caf(std::move(why)));
+}
+
+void admit(authenticator_pointer self, const attempt_ptr& a) {
+  auto& s = self->state;
+  if (auto ok = s.limits.take_request(a->ask.who->key(), 0, now()); !ok)
+    return refuse(self, a, ok.error());
+  s.accepted->add();
+  a->promise.delegate(s.authorizer, std::move(a->ask));
+}
+
+// The last step of every way in that has claims.
+void conclude(authenticator_pointer self, const attempt_ptr& a, const claims& proven,
+              const claim_mapping& mapping) {
+  auto who = to_principal(proven, mapping);
+  if (!who)
+    return refuse(self, a, who.error());
+  a->ask.who = std::make_shared<const principal>(std::move(*who));
+  self->state.cache.put(a->digest, a->ask.who, proven.expires, now());
+  admit(self, a);
+}
+
+error unreachable(const std::string& issuer) {
+  return fail(errc::overloaded, "the identity provider " + issuer + " cannot be reached",
+              "Retry-After", "5");
+}
+
+// --- OpenID Connect ----------------------------------------------------------------------------
+
+void verify_token(authenticator_pointer self, oidc_state& at, attempt_ptr a);
+
+void wake(authenticator_pointer self, oidc_state& at) {
+  for (auto& a : std::exchange(at.waiting, {}))
+    verify_token(self, at, std::move(a));
+}
+
+void fetch_failed(authenticator_pointer self, oidc_state& at, const error& why) {
+  log::warning("identity_keys_unavailable",
+               {{"issuer", at.provider->rules.issuer}, {"reason", why.message}});
+  at.keys.failed(now());
+  wake(self, at);
+}
+
+// Fetches a JSON document and goes on with it.
+template <class Then, class Failed>
+void fetch(authenticator_pointer self, std::shared_ptr<wire_request> request, Then then,
+           Failed failed) {
+  if (!request)
+    return failed(fail(errc::upstream, "the provider's address is malformed"));
+  wire_call call;
+  call.request = std::move(request);
+  call.by = std::chrono::steady_clock::now() + provider_patience;
+  ask_core(
+    self, self->state.http, std::move(call),
+    [then, failed](outbound_reply& reply) mutable {
+      auto document = parse_json(reply.body);
+      if (reply.status != 200)
+        return failed(fail(errc::upstream, "answered " + std::to_string(reply.status)));
+      if (!document)
+        return failed(fail(errc::upstream, "answered something other than JSON"));
+      then(*document, reply.headers);
+    },
+    failed);
+}
+
+void fetch_keys(authenticator_pointer self, oidc_state& at) {
+  auto failed = [self, &at](const error& why) { fetch_failed(self, at, why); };
+  if (at.own) {
+    at.keys.arrived(self->state.setup->own_keys.at(at.provider->rules.issuer), std::nullopt, now());
+    return wake(self, at);
+  }
+  auto uri = !at.provider->jwks_uri.empty() ? at.provider->jwks_uri
+             : at.metadata                  ? at.metadata->jwks_uri
+                                            : std::string{};
+  if (uri.empty() || (at.provider->userinfo && !at.metadata)) {
+    auto url = discovery_url(at.provider->rules.issuer);
+    return fetch(
+      self, document_call(url),
+      [self, &at, failed](const json::value& document, const header_list&) {
+        auto found = parse_discovery(document, at.provider->rules.issuer, at.provider->allow_http);
+        if (!found)
+          return failed(found.error());
+        at.metadata = std::move(*found);
+        fetch_keys(self, at);
+      },
+      failed);
+  }
+  fetch(
+    self, document_call(uri),
+    [self, &at, failed](const json::value& document, const header_list& headers) {
+      auto keys = key_set::parse(document);
+      if (!keys)
+        return failed(keys.error());
+      const auto* control = find_header(headers, "cache-control");
+      at.keys.arrived(std::move(*keys), control ? max_age(*control) : std::nullopt, now());
+      wake(self, at);
+    },
+    failed);
+}
+
+void ask_userinfo(authenticator_pointer self, oidc_state& at, attempt_ptr a, claims proven) {
+  auto held = std::make_shared<claims>(std::move(proven));
+  if (!at.metadata || at.metadata->userinfo_endpoint.empty())
+    return refuse(self, a, fail(errc::internal, "the provider offers no userinfo endpoint"));
+  fetch(
+    self, userinfo_call(at.metadata->userinfo_endpoint, token_of(a)),
+    [self, &at, a, held](const json::value& info, const header_list&) {
+      if (auto ok = merge_userinfo(*held, info); !ok)
+        return refuse(self, a, ok.error());
+      conclude(self, a, *held, at.provider->mapping);
+    },
+    [self, &at, a](const error& why) {
+      log::warning("identity_userinfo_failed",
+                   {{"issuer", at.provider->rules.issuer}, {"reason", why.message}});
+      refuse(self, a,
+             why.message == "answered 401"
+               ? invalid_token("the identity provider no longer accepts this token")
+               : unreachable(at.provider->rules.issuer));
+    });
+}
+
+// What a plan of the key cache means for one attempt; true when it may verify now.
+bool may_verify(authenticator_pointer self, oidc_state& at, const attempt_ptr& a,
+                const jwks_cache::plan& plan, const error& otherwise) {
+  if (plan.then == jwks_cache::keys::wait)
+    at.waiting.push_back(a);
+  else if (plan.then == jwks_cache::keys::refuse)
+    refuse(self, a, otherwise);
+  if (plan.fetch)
+    fetch_keys(self, at);
+  return plan.then == jwks_cache::keys::use;
+}
+
+void verify_token(authenticator_pointer self, oidc_state& at, attempt_ptr a) {
+  const auto& rules = at.provider->rules;
+  if (!may_verify(self, at, a, at.keys.decide(now()), unreachable(rules.issuer)))
+    return;
+  auto proven = verify(token_of(a), rules, at.keys.current(), now());
+  if (!proven && is_unknown_key(proven.error()) && !a->retried) {
+    a->retried = true;
+    auto origin = peek_origin(token_of(a));
+    auto plan = at.keys.unknown_key(origin ? origin->key_id : std::string{}, now());
+    if (may_verify(self, at, a, plan, proven.error()))
+      refuse(self, a, proven.error());
+    return;
+  }
+  if (!proven)
+    return refuse(self, a, proven.error());
+  if (at.provider->userinfo)
+    return ask_userinfo(self, at, a, std::move(*proven));
+  conclude(self, a, *proven, at.provider->mapping);
+}
+
+// --- introspection -------------------------------------------------------------------------------
+
+void introspect(authenticator_pointer self, introspection_state& at, attempt_ptr a) {
+  const auto& p = *at.provider;
+  auto failed = [self, a, &p](const error& why) {
+    log::warning("identity_introspection_failed",
+                 {{"endpoint", p.endpoint}, {"reason", why.message}});
+    refuse(self, a, unreachable(p.rules.issuer));
+  };
+  if (at.endpoint.empty())
+    return fetch(
+      self, document_call(discovery_url(p.rules.issuer)),
+      [self, &at, a, failed](const json::value& document, const header_list&) {
+        auto found = parse_discovery(document, at.provider->rules.issuer, at.provider->allow_http);
+        if (!found || found->introspection_endpoint.empty())
+          return failed(fail(errc::upstream, "its discovery document names no endpoint"));
+        at.endpoint = found->introspection_endpoint;
+        introspect(self, at, a);
+      },
+      failed);
+  const auto& secret = self->state.setup->client_secrets.at(p.client_secret);
+  fetch(
+    self, introspection_call(at.endpoint, p.client_id, secret->view(), token_of(a)),
+    [self, a, &p](const json::value& answer, const header_list&) {
+      auto proven = read_introspection(answer, p.rules, now());
+      if (!proven)
+        return refuse(self, a, proven.error());
+      conclude(self, a, *proven, p.mapping);
+    },
+    failed);
+}
+
+// --- choosing the way in
+// ---------------------------------------------------------------------------
+
+void by_key(authenticator_pointer self, const attempt_ptr& a, std::string_view key) {
+  for (const auto& keys : self->state.keys)
+    if (auto who = keys.find(key, now())) {
+      a->ask.who = *who;
+      return admit(self, a);
+    }
+  refuse(self, a, fail(errc::unauthenticated, "unknown API key", "WWW-Authenticate", "Bearer"));
+}
+
+void by_token(authenticator_pointer self, const attempt_ptr& a) {
+  auto& s = self->state;
+  a->digest = digest_token(token_of(a));
+  if (auto who = s.cache.find(a->digest, now())) {
+    s.hits->add();
+    a->ask.who = std::move(who);
+    return admit(self, a);
+  }
+  if (auto origin = peek_origin(token_of(a)))
+    for (auto& at : s.issuers)
+      if (at->provider->rules.issuer == origin->issuer)
+        return verify_token(self, *at, a);
+  if (!s.introspectors.empty())
+    return introspect(self, *s.introspectors.front(), a);
+  refuse(self, a, invalid_token("no configured identity provider issued this token"));
+}
+
+// Someone has to be there even where nobody is authenticated.
+principal_ptr nobody() {
+  static const auto who = [] {
+    auto p = std::make_shared<principal>();
+    p->tenant = "default";
+    p->subject = "anonymous";
+    p->display_name = "anonymous";
+    return p;
+  }();
+  return who;
+}
+
+// A plugin's handler judges every request; what it said is not cached, for it may look at
+// anything in the request.
+void by_plugin(authenticator_pointer self, const attempt_ptr& a) {
+  ask_core(
+    self, self->state.plugin, judge{a->ask.credentials},
+    [self, a](judged& j) {
+      a->ask.who = std::move(j.who);
+      a->ask.sealed = std::move(j.sealed);
+      admit(self, a);
+    },
+    [self, a](error why) { refuse(self, a, std::move(why)); });
+}
+
+caf::result<grant> authenticate(authenticator_pointer self, admission& m) {
+  auto& s = self->state;
+  auto a = std::make_shared<attempt>();
+  a->promise = self->make_response_promise<grant>();
+  a->ask = std::move(m);
+  if (a->ask.who) { // known already: a cron, a restart, a second check of the same request
+    a->promise.delegate(s.authorizer, std::move(a->ask));
+    return a->promise;
+  }
+  const auto& c = *a->ask.credentials;
+  if (s.setup->open()) {
+    a->ask.who = nobody();
+    admit(self, a);
+  } else if (s.plugin) {
+    by_plugin(self, a);
+  } else if (!c.api_key.empty() && !s.keys.empty()) {
+    by_key(self, a, c.api_key.view());
+  } else if (c.bearer().empty()) {
+    refuse(self, a, missing_token());
+  } else if (!s.keys.empty() && looks_like_api_key(c.bearer())) {
+    by_key(self, a, c.bearer());
+  } else {
+    by_token(self, a);
+  }
+  return a->promise;
+}
+
+void set_up(authenticator_state& s) {
+  for (const auto& any : s.setup->providers) {
+    if (const auto* p = std::get_if<oidc_provider>(&any)) {
+      auto at = std::make_unique<oidc_state>();
+      at->provider = p;
+      at->keys = jwks_cache{p->keys};
+      at->own = s.setup->own_keys.contains(p->rules.issuer);
+      s.issuers.push_back(std::move(at));
+    } else if (const auto* i = std::get_if<introspection_provider>(&any)) {
+      s.introspectors.push_back(
+        std::make_unique<introspection_state>(introspection_state{i, i->endpoint}));
+    } else if (auto keys = api_keys::make(std::get<api_key_provider>(any).keys)) {
+      s.keys.push_back(std::move(*keys));
+    }
+  }
+}
+
+authenticator_actor::behavior_type
+authenticator_behavior(authenticator_pointer self, std::shared_ptr<const identity_setup> setup,
+                       http_client_actor http, authorizer_actor authorizer,
+                       plugin_auth_actor plugin, metrics* meters) {
+  contain(self);
+  auto& s = self->state;
+  s.setup = std::move(setup);
+  s.http = std::move(http);
+  s.authorizer = std::move(authorizer);
+  s.plugin = std::move(plugin);
+  s.cache = token_cache{s.setup->cached_tokens};
+  s.limits = limiter{s.setup->limits};
+  s.accepted =
+    &meters->counter("behalf_authentications_total", "Requests by outcome", "outcome=\"accepted\"");
+  s.refused =
+    &meters->counter("behalf_authentications_total", "Requests by outcome", "outcome=\"refused\"");
+  s.hits = &meters->counter("behalf_token_cache_hits_total", "Tokens known already");
+  set_up(s);
+  return {[self](admission& m) { return authenticate(self, m); }};
+}
+
+} // namespace
+
+authenticator_actor spawn_authenticator(caf::actor_system& sys,
+                                        std::shared_ptr<const identity_setup> setup,
+                                        http_client_actor http, authorizer_actor authorizer,
+                                        plugin_auth_actor plugin, metrics& meters) {
+  return sys.spawn(authenticator_behavior, std::move(setup), std::move(http), std::move(authorizer), std::move(plugin), &meters);
+}
+
+} // namespace behalf

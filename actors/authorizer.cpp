@@ -1,0 +1,48 @@
+// Step 2 of admission: the most specific `on` handler decides.
+#include "actors/basics.hpp"
+#include "actors/spawn.hpp"
+#include "runtime/auth/policy.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+namespace behalf {
+namespace {
+
+struct authorizer_state {
+  static inline const char* name = "authorizer";
+  authorizer_state() = default;
+  std::shared_ptr<const policy> rules;
+};
+
+using authorizer_pointer = authorizer_actor::stateful_pointer<authorizer_state>;
+
+result<grant> decide(const policy& rules, admission& m) {
+  grant g;
+  g.who = std::move(m.who);
+  g.value = std::move(m.value);
+  g.sealed = std::move(m.sealed);
+  if (m.resource.empty() || g.who->identity.empty()) // no question asked, or nobody to ask about
+    return g;
+  auto allowed = rules.decide(*g.who, m.resource, m.action, g.value);
+  if (!allowed)
+    return allowed.error();
+  g.visible = std::move(allowed->visible);
+  return g;
+}
+
+authorizer_actor::behavior_type authorizer_behavior(authorizer_pointer self,
+                                                    std::shared_ptr<const policy> rules) {
+  contain(self);
+  self->state.rules = std::move(rules);
+  return {[self](admission& m) { return reply(decide(*self->state.rules, m)); }};
+}
+
+} // namespace
+
+authorizer_actor spawn_authorizer(caf::actor_system& sys, std::shared_ptr<const policy> rules) {
+  return sys.spawn(authorizer_behavior, std::move(rules));
+}
+
+} // namespace behalf

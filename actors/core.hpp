@@ -1,0 +1,95 @@
+// What requests and runs may reach: handles of the core actors, the graphs, and the options they
+// share. Made once by system.cpp, never changed while it is in use.
+#pragma once
+
+#include "actors/interfaces.hpp"
+#include "actors/options.hpp"
+#include "runtime/auth/dev_issuer.hpp"
+#include "runtime/base/metrics.hpp"
+#include "runtime/base/time.hpp"
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace behalf {
+
+class graph;
+class service_registry;
+
+/// The development issuer, for request actors on several threads.
+struct shared_issuer {
+  std::mutex guard;
+  dev_issuer issuer;
+};
+
+/// A graph and the assistant made for it at start (UUIDv5 of the graph's name).
+struct catalog_entry {
+  std::string graph_id, assistant_id, description;
+  std::shared_ptr<const graph> flow;
+};
+
+class catalog {
+public:
+  void add(std::string graph_id, std::shared_ptr<const graph> flow, std::string description = {});
+
+  const catalog_entry* by_graph(std::string_view graph_id) const;
+  const catalog_entry* by_assistant(std::string_view assistant_id) const;
+  const std::vector<catalog_entry>& entries() const { return entries_; }
+
+  /// "a, b": for messages about a graph nobody has.
+  std::string names() const;
+
+private:
+  std::vector<catalog_entry> entries_;
+};
+
+/// Tenants whose system assistants are in the storage already. Tenants come with their users, so
+/// theirs are made when one of them first asks.
+class seeded_tenants {
+public:
+  bool has(const std::string& tenant) const {
+    std::lock_guard lock{guard_};
+    return tenants_.contains(tenant);
+  }
+  void add(const std::string& tenant) {
+    std::lock_guard lock{guard_};
+    tenants_.insert(tenant);
+  }
+
+private:
+  mutable std::mutex guard_;
+  std::set<std::string> tenants_;
+};
+
+struct core {
+  system_options options;
+  catalog graphs;
+  std::shared_ptr<const service_registry> services;
+  mutable metrics meters; // counting changes nothing anyone decides on
+  mutable seeded_tenants seeded;
+
+  authenticator_actor authenticator;
+  scheduler_actor scheduler;
+  store_writer_actor writer;
+  std::vector<store_reader_actor> readers;
+  secret_store_actor secrets; // null when no service takes a credential
+  egress_actor egress;
+  std::shared_ptr<shared_issuer> issuer; // null outside `behalf dev`
+
+  const store_reader_actor& reader() const {
+    return readers[turn_.fetch_add(1, std::memory_order_relaxed) % readers.size()];
+  }
+
+private:
+  mutable std::atomic<std::size_t> turn_{0};
+};
+
+using core_ptr = std::shared_ptr<const core>;
+
+} // namespace behalf

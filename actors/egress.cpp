@@ -1,0 +1,277 @@
+// The way out: a call with a handle becomes a call with a credential, in this order: may it go
+// there, is there room, does the handle open, is the receipt on disk. Only egress can redeem.
+#include "actors/basics.hpp"
+#include "actors/spawn.hpp"
+#include "connectors/registry.hpp"
+#include "runtime/base/log.hpp"
+#include "runtime/http/client.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <deque>
+#include <set>
+#include <unordered_map>
+
+namespace behalf {
+namespace {
+
+constexpr std::size_t most_waiting_per_host = 256;
+
+// One call from its question to its reply.
+struct going_out {
+  egress_call ask;
+  caf::typed_response_promise<outbound_reply> promise;
+  std::shared_ptr<const service_options> service;
+  checked_url to;
+  credential opened;
+  int64_t receipt = 0;
+  uint64_t ticket = 0;
+  bool cut = false;
+};
+using going_ptr = std::shared_ptr<going_out>;
+
+struct host_state {
+  std::size_t active = 0;
+  std::deque<going_ptr> waiting;
+};
+
+struct egress_state {
+  static inline const char* name = "egress";
+  egress_state() = default;
+
+  std::shared_ptr<const service_registry> services;
+  redeemer_actor redeemer; // null: no service takes a credential
+  secret_store_actor secrets;
+  audit_actor audit;
+  http_client_actor http;
+  std::unordered_map<std::string, host_state> hosts; // by service and origin
+  std::unordered_map<std::string, std::set<going_ptr>> by_run;
+  metric *sent = nullptr, *injected = nullptr, *refused = nullptr;
+};
+
+using egress_pointer = egress_actor::stateful_pointer<egress_state>;
+
+void admit(egress_pointer self, going_ptr call);
+
+std::string lane(const going_out& call) {
+  return call.service->name + " " + call.to.where.text();
+}
+
+void leave(egress_pointer self, const going_ptr& call) {
+  auto& s = self->state;
+  auto run = s.by_run.find(call->ask.run_id);
+  if (run != s.by_run.end() && run->second.erase(call) && run->second.empty())
+    s.by_run.erase(run);
+  auto host = s.hosts.find(lane(*call));
+  if (host == s.hosts.end())
+    return;
+  --host->second.active;
+  if (!host->second.waiting.empty()) {
+    auto next = std::move(host->second.waiting.front());
+    host->second.waiting.pop_front();
+    return admit(self, std::move(next));
+  }
+  if (host->second.active == 0)
+    s.hosts.erase(host);
+}
+
+void give_up(egress_pointer self, const going_ptr& call, error why) {
+  call->promise.deliver(to_caf(std::move(why)));
+  leave(self, call);
+}
+
+audit_record line_of(const going_out& call, std::string action, std::string outcome) {
+  audit_record line;
+  line.who = call.ask.who->key();
+  line.run_id = call.ask.run_id;
+  line.thread_id = call.ask.thread_id;
+  line.service = call.service->name;
+  line.method = call.ask.call.method;
+  line.host = call.to.where.text();
+  line.path = call.to.target.substr(0, call.to.target.find('?'));
+  line.action = std::move(action);
+  line.outcome = std::move(outcome);
+  return line;
+}
+
+// A refusal is worth a line too, but nobody waits for it.
+void note_refusal(egress_pointer self, const going_out& call, const error& why) {
+  self->state.refused->add();
+  auto outcome = why.kind.empty() ? std::string("refused") : why.kind;
+  log::info("egress_refused", {{"service", call.service->name},
+                               {"host", call.to.where.text()},
+                               {"outcome", outcome},
+                               {"run_id", call.ask.run_id}});
+  caf::anon_send(self->state.audit, audit_event{line_of(call, "refuse", std::move(outcome))});
+}
+
+void on_reply(egress_pointer self, const going_ptr& call, outbound_reply& reply) {
+  auto& s = self->state;
+  if (reply.status == 401 && s.secrets && call->opened.writer)
+    self->send(s.secrets, forget_credential{call->ask.who->key(), call->service->name});
+  reply.receipt = call->receipt;
+  call->promise.deliver(std::move(reply));
+  leave(self, call);
+}
+
+void dispatch(egress_pointer self, const going_ptr& call) {
+  auto& s = self->state;
+  if (call->cut)
+    return give_up(self, call, fail(errc::upstream, "the run was stopped"));
+  wire_call out;
+  out.request = std::make_shared<wire_request>();
+  out.request->pool_key = call->ask.who->key().text() + call->service->name;
+  out.request->policy = s.services->policy(call->service->name);
+  out.request->credential = std::move(call->opened.writer);
+  call->opened.writer = out.request->credential;
+  out.request->max_reply_bytes = call->service->max_reply_bytes;
+  out.by = std::chrono::steady_clock::now() + call->ask.call.timeout;
+  out.request->call = std::move(call->ask.call);
+  call->ticket = out.ticket;
+  s.sent->add();
+  ask_core(
+    self, s.http, std::move(out),
+    [self, call](outbound_reply& reply) { on_reply(self, call, reply); },
+    [self, call](error why) { give_up(self, call, std::move(why)); });
+}
+
+// The receipt is on disk before the credential leaves.
+void record(egress_pointer self, const going_ptr& call) {
+  auto line = line_of(*call, "call", "sent");
+  line.cred_fp = call->opened.fingerprint;
+  ask_core(
+    self, self->state.audit, audit_event{std::move(line)},
+    [self, call](audit_receipt r) {
+      call->receipt = r.seq;
+      self->state.injected->add();
+      dispatch(self, call);
+    },
+    [self, call](const error&) {
+      give_up(self, call, fail(errc::overloaded, "no receipt could be written for this call"));
+    });
+}
+
+error needs_credential(const service_options& service) {
+  auto why = fail(errc::denied, "service '" + service.name
+                                  + "' needs a credential of this user, and there is none");
+  why.kind = "needs_auth";
+  return why;
+}
+
+void open_credential(egress_pointer self, const going_ptr& call) {
+  auto& s = self->state;
+  if (!call->service->takes_credential())
+    return dispatch(self, call);
+  if (!s.redeemer || call->ask.call.handle.empty()) {
+    auto why = needs_credential(*call->service);
+    note_refusal(self, *call, why);
+    return give_up(self, call, std::move(why));
+  }
+  redeem ask{call->ask.call.handle,
+             {call->ask.who->key(), call->ask.run_id, call->service->name, call->to.where.text()}};
+  ask_core(
+    self, s.redeemer, std::move(ask),
+    [self, call](credential& c) {
+      call->opened = std::move(c);
+      record(self, call);
+    },
+    [self, call](error why) {
+      if (why.code == errc::not_found)
+        why = needs_credential(*call->service);
+      note_refusal(self, *call, why);
+      give_up(self, call, std::move(why));
+    });
+}
+
+void admit(egress_pointer self, going_ptr call) {
+  auto& host = self->state.hosts[lane(*call)];
+  if (host.active >= call->service->max_concurrent) {
+    if (host.waiting.size() >= most_waiting_per_host)
+      return static_cast<void>(call->promise.deliver(to_caf(
+        fail(errc::overloaded, "too many calls to " + call->to.where.text() + " are waiting"))));
+    host.waiting.push_back(std::move(call));
+    return;
+  }
+  ++host.active;
+  self->state.by_run[call->ask.run_id].insert(call);
+  open_credential(self, call);
+}
+
+caf::result<outbound_reply> go(egress_pointer self, egress_call& m) {
+  auto& s = self->state;
+  auto call = std::make_shared<going_out>();
+  call->promise = self->make_response_promise<outbound_reply>();
+  call->ask = std::move(m);
+  call->service = s.services->find(call->ask.call.service);
+  if (!call->service)
+    return to_caf(fail(errc::not_found, "no service '" + call->ask.call.service + "'"));
+  auto to = check_url(call->ask.call.url);
+  if (!to)
+    return to_caf(to.error());
+  call->to = std::move(*to);
+  if (auto ok = admit_url(call->to, s.services->policy(call->service->name)); !ok) {
+    auto why = ok.error();
+    why.kind = "host_denied";
+    note_refusal(self, *call, why);
+    return to_caf(std::move(why));
+  }
+  auto promise = call->promise;
+  admit(self, std::move(call));
+  return promise;
+}
+
+void cut(egress_pointer self, const std::string& run_id) {
+  auto run = self->state.by_run.find(run_id);
+  if (run == self->state.by_run.end())
+    return;
+  for (const auto& call : run->second) {
+    call->cut = true;
+    if (call->ticket != 0)
+      self->send(self->state.http, wire_cancel{call->ticket, 0});
+  }
+}
+
+caf::result<outbound_chunk> read(egress_pointer self, uint64_t stream_id) {
+  auto promise = self->make_response_promise<outbound_chunk>();
+  promise.delegate(self->state.http,
+                   wire_read{stream_id, std::chrono::steady_clock::now() + std::chrono::hours(1)});
+  return promise;
+}
+
+egress_actor::behavior_type egress_behavior(egress_pointer self,
+                                            std::shared_ptr<const service_registry> services,
+                                            secret_store_actor secrets, audit_actor audit,
+                                            http_client_actor http, metrics* meters) {
+  contain(self);
+  auto& s = self->state;
+  s.services = std::move(services);
+  s.redeemer = secrets;
+  s.secrets = std::move(secrets);
+  s.audit = std::move(audit);
+  s.http = std::move(http);
+  s.sent = &meters->counter("behalf_egress_calls_total", "Calls that left");
+  s.injected = &meters->counter("behalf_injections_total", "Calls that left with a credential");
+  s.refused = &meters->counter("behalf_egress_refusals_total", "Calls that did not leave");
+  return {
+    [self](egress_call& m) { return go(self, m); },
+    [self](const egress_read& m) { return read(self, m.stream_id); },
+    [self](const egress_close& m) {
+      self->send(self->state.http, wire_cancel{0, m.stream_id});
+    },
+    [self](const cut_calls& m) { cut(self, m.run_id); },
+  };
+}
+
+} // namespace
+
+egress_actor spawn_egress(caf::actor_system& sys, std::shared_ptr<const service_registry> services,
+                          secret_store_actor secrets, audit_actor audit, http_client_actor http,
+                          metrics& meters) {
+  return sys.spawn(egress_behavior, std::move(services), std::move(secrets), std::move(audit),
+                   std::move(http), &meters);
+}
+
+} // namespace behalf

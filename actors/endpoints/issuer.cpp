@@ -1,0 +1,80 @@
+// The development issuer's endpoints. Without one (outside `behalf dev`) they are not there.
+#include "actors/endpoints/routes.hpp"
+#include "runtime/auth/dev_issuer.hpp"
+#include "runtime/graph/plugin.hpp"
+#include "runtime/http/url.hpp"
+
+namespace behalf {
+namespace {
+
+// Goes on with the issuer, one request at a time: it is small and never waits.
+template <class Use>
+void with_issuer(request_pointer self, Use use) {
+  const auto& issuer = self->state.with->issuer;
+  if (!issuer)
+    return refuse(self, fail(errc::not_found, "Not Found"));
+  std::lock_guard lock{issuer->guard};
+  use(issuer->issuer);
+}
+
+void send(request_pointer self, issuer_reply reply) {
+  auto type = find_header(reply.headers, "content-type");
+  auto text = type ? *type : std::string{};
+  std::erase_if(reply.headers, [](const auto& h) { return h.first == "Content-Type"; });
+  answer_text(self, reply.status, std::move(reply.body), text, std::move(reply.headers));
+}
+
+form_fields form_of(request_pointer self) {
+  auto fields = parse_query(self->state.ex->req().body);
+  return fields ? fields->pairs() : form_fields{};
+}
+
+void discovery(request_pointer self) {
+  with_issuer(self, [self](dev_issuer& i) { answer(self, 200, i.discovery()); });
+}
+
+void jwks(request_pointer self) {
+  with_issuer(self, [self](dev_issuer& i) { answer(self, 200, i.jwks()); });
+}
+
+void authorize(request_pointer self) {
+  with_issuer(self, [self](dev_issuer& i) {
+    send(self, i.authorize(self->state.ex->req().query.pairs(), now()));
+  });
+}
+
+void login(request_pointer self) {
+  with_issuer(self, [self](dev_issuer& i) { send(self, i.login(form_of(self), now())); });
+}
+
+void token(request_pointer self) {
+  with_issuer(self, [self](dev_issuer& i) { send(self, i.token(form_of(self), now())); });
+}
+
+void userinfo(request_pointer self) {
+  with_issuer(self, [self](dev_issuer& i) {
+    auth_request p;
+    p.authorization = self->state.ex->take_header("authorization");
+    auto info = i.userinfo(p.bearer(), now());
+    if (!info)
+      return refuse(self, info.error());
+    answer(self, 200, *info);
+  });
+}
+
+} // namespace
+
+std::vector<route> issuer_routes() {
+  auto open = access::open();
+  return {
+    {verb::get, "/dev/.well-known/openid-configuration", open, nullptr, discovery,
+     "Development issuer: discovery"},
+    {verb::get, "/dev/jwks", open, nullptr, jwks, "Development issuer: keys"},
+    {verb::get, "/dev/authorize", open, nullptr, authorize, "Development issuer: login page"},
+    {verb::post, "/dev/login", open, nullptr, login, "Development issuer: log in"},
+    {verb::post, "/dev/token", open, nullptr, token, "Development issuer: get a token"},
+    {verb::get, "/dev/userinfo", open, nullptr, userinfo, "Development issuer: who a token names"},
+  };
+}
+
+} // namespace behalf

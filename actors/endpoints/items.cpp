@@ -1,0 +1,189 @@
+// The store: JSON items under namespaces, put, get, delete and search.
+#include "actors/endpoints/body.hpp"
+#include "actors/endpoints/routes.hpp"
+#include "actors/endpoints/views.hpp"
+#include "actors/store_items.hpp"
+
+namespace behalf {
+namespace {
+
+// The namespace as the handlers left it, checked again: a handler may have rewritten it.
+result<std::string> granted_namespace(request_pointer self, std::string_view key) {
+  std::vector<std::string> labels;
+  const auto* v = member(self->state.granted.value, key);
+  if (v && v->is_array())
+    for (const auto& one : v->get_array())
+      if (one.is_string())
+        labels.emplace_back(one.get_string());
+  return checked_namespace(labels, key == "namespace_prefix");
+}
+
+record_key item_key(request_pointer self, const std::string& ns) {
+  return {kind::item, tenant_of(self), std::string(string_or(self->state.granted.value, "key")),
+          ns};
+}
+
+result<json::object> value_of(body_reader& in, json::object value) {
+  if (in.fault())
+    return *in.fault();
+  return value;
+}
+
+json::array labels_of(body_reader& in, std::string_view key) {
+  auto labels = in.texts(key).value_or(std::vector<std::string>{});
+  if (auto ok = checked_namespace(labels, key == "namespace_prefix"); !ok)
+    in.refuse(ok.error());
+  return json::value_from(labels).get_array();
+}
+
+result<json::object> prepare_put(request_pointer self) {
+  body_reader in{self->state.body};
+  in.require("namespace");
+  in.require("key");
+  in.require("value");
+  json::object value{{"namespace", labels_of(in, "namespace")},
+                     {"key", in.text("key").value_or("")},
+                     {"value", in.object("value").value_or(json::object{})},
+                     {"index", in.any("index") ? *in.any("index") : json::value(nullptr)},
+                     {"ttl", in.any("ttl") ? *in.any("ttl") : json::value(nullptr)}};
+  if (const auto* ttl = in.any("ttl"); ttl && !ttl->is_null())
+    in.number("ttl");
+  return value_of(in, std::move(value));
+}
+
+void put(request_pointer self) {
+  auto ns = granted_namespace(self, "namespace");
+  if (!ns)
+    return refuse(self, ns.error());
+  const auto& v = self->state.granted.value;
+  const auto* ttl = member(v, "ttl");
+  auto row =
+    new_item(tenant_of(self), *ns, std::string(string_or(v, "key")), object_or_empty(v, "value"),
+             ttl && ttl->is_number() ? ttl->to_number<double>() : 0);
+  if (!self->state.granted.visible.matches(item_fields(row)))
+    return refuse(self, fail(errc::denied, "Forbidden"));
+  write_records w;
+  w.what.puts.push_back({std::move(row), std::nullopt});
+  ask_core(
+    self, self->state.with->writer, std::move(w), [self](written) { answer_empty(self, 204); },
+    or_refuse(self));
+}
+
+result<json::object> prepare_get(request_pointer self) {
+  const auto& query = self->state.ex->req().query;
+  const auto* key = query.find("key");
+  if (!key || key->empty())
+    return fail(errc::bad_request, "Key is required");
+  const auto* ns = query.find("namespace");
+  std::vector<std::string> labels;
+  for (std::size_t from = 0; ns && from <= ns->size();) {
+    auto dot = std::min(ns->find('.', from), ns->size());
+    labels.push_back(ns->substr(from, dot - from));
+    from = dot + 1;
+  }
+  if (auto ok = checked_namespace(labels, false); !ok)
+    return ok.error();
+  return json::object{{"namespace", json::value_from(labels)}, {"key", *key}};
+}
+
+void get(request_pointer self) {
+  auto ns = granted_namespace(self, "namespace");
+  if (!ns)
+    return refuse(self, ns.error());
+  auto which = item_key(self, *ns);
+  ask_core(
+    self, self->state.with->reader(), get_record{which},
+    [self](found_record& found) {
+      if (!found.row || !self->state.granted.visible.matches(item_fields(*found.row)))
+        return answer(self, 200, nullptr);
+      answer(self, 200, item_view(*found.row));
+    },
+    or_refuse(self));
+}
+
+result<json::object> prepare_delete(request_pointer self) {
+  body_reader in{self->state.body};
+  in.require("namespace");
+  in.require("key");
+  json::object value{{"namespace", labels_of(in, "namespace")},
+                     {"key", in.text("key").value_or("")}};
+  return value_of(in, std::move(value));
+}
+
+void remove(request_pointer self) {
+  auto ns = granted_namespace(self, "namespace");
+  if (!ns)
+    return refuse(self, ns.error());
+  auto which = item_key(self, *ns);
+  ask_core(
+    self, self->state.with->reader(), get_record{which},
+    [self, which](found_record& found) {
+      if (!found.row || !self->state.granted.visible.matches(item_fields(*found.row)))
+        return answer_empty(self, 204);
+      write_records w;
+      w.what.erases.push_back({which});
+      ask_core(
+        self, self->state.with->writer, std::move(w), [self](written) { answer_empty(self, 204); },
+        or_refuse(self));
+    },
+    or_refuse(self));
+}
+
+result<json::object> prepare_search(request_pointer self) {
+  auto& s = self->state;
+  if (s.body.is_null())
+    s.body = json::object{};
+  body_reader in{s.body};
+  auto limit = in.integer("limit", 0, 1000).value_or(10);
+  json::object value{{"namespace", labels_of(in, "namespace_prefix")},
+                     {"filter", in.object("filter", true).value_or(json::object{})},
+                     {"limit", limit == 0 ? 10 : limit},
+                     {"offset", in.integer("offset", 0, 1'000'000'000).value_or(0)},
+                     {"query", in.any("query") ? *in.any("query") : json::value(nullptr)}};
+  if (auto ok = value_filter::parse(value.at("filter").get_object()); !ok)
+    in.refuse(ok.error());
+  return value_of(in, std::move(value));
+}
+
+void search(request_pointer self) {
+  auto& v = self->state.granted.value;
+  v["namespace_prefix"] = v["namespace"]; // handlers rewrite one name for every action
+  auto prefix = granted_namespace(self, "namespace_prefix");
+  if (!prefix)
+    return refuse(self, prefix.error());
+  query q;
+  q.type = kind::item;
+  q.tenant = tenant_of(self);
+  q.namespace_prefix = *prefix;
+  q.visible = self->state.granted.visible;
+  q.value = value_filter::parse(object_or_empty(v, "filter")).value();
+  q.limit = int_or(v, "limit", 10);
+  q.offset = int_or(v, "offset", 0);
+  ask_core(
+    self, self->state.with->reader(), search_records{std::move(q)},
+    [self](page& found) {
+      json::array all;
+      for (const auto& row : found.rows) {
+        auto shown = item_view(row);
+        shown["score"] = nullptr;
+        all.push_back(std::move(shown));
+      }
+      answer(self, 200, json::object{{"items", std::move(all)}});
+    },
+    or_refuse(self));
+}
+
+} // namespace
+
+std::vector<route> item_routes() {
+  return {
+    {verb::put, "/store/items", access::to("store", "put"), prepare_put, put, "Put an item"},
+    {verb::get, "/store/items", access::to("store", "get"), prepare_get, get, "Get an item"},
+    {verb::del, "/store/items", access::to("store", "delete"), prepare_delete, remove,
+     "Delete an item"},
+    {verb::post, "/store/items/search", access::to("store", "search"), prepare_search, search,
+     "Search items below a namespace"},
+  };
+}
+
+} // namespace behalf

@@ -1,0 +1,49 @@
+// The route table: every operation of the API, what it needs to be allowed, and who answers it.
+#pragma once
+
+#include "actors/request.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace behalf {
+
+/// Who may call a route at all. There is no default: a route without one does not compile.
+struct access {
+  enum class level : uint8_t { open, authenticated, checked } is;
+  std::string_view resource, action;
+
+  /// Anyone: health, description, login.
+  static constexpr access open() { return {level::open, {}, {}}; }
+  /// The authorization handlers decide on (resource, action).
+  static constexpr access to(std::string_view resource, std::string_view action) {
+    return {level::checked, resource, action};
+  }
+};
+
+/// Reads the request and answers what the authorization handlers get to see and change. Errors
+/// are answered only after the caller is authenticated.
+using prepare_fn = result<json::object> (*)(request_pointer);
+using endpoint_fn = void (*)(request_pointer);
+
+struct route {
+  verb method;
+  std::string_view pattern;
+  access who;
+  prepare_fn prepare;
+  endpoint_fn run;
+  std::string_view summary;
+};
+
+/// One list per API resource; `all_routes` joins them.
+std::vector<route> system_routes();
+std::vector<route> assistant_routes();
+std::vector<route> thread_routes();
+std::vector<route> run_routes();
+std::vector<route> item_routes();
+std::vector<route> issuer_routes();
+
+const router<route>& all_routes();
+
+} // namespace behalf

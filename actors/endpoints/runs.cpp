@@ -1,0 +1,377 @@
+// Runs: create and watch them, on a thread or without one; read, list, join and cancel.
+#include "actors/endpoints/body.hpp"
+#include "actors/endpoints/routes.hpp"
+#include "actors/endpoints/views.hpp"
+#include "actors/endpoints/watch.hpp"
+#include "actors/thread_states.hpp"
+#include "runtime/base/id.hpp"
+
+#include <charconv>
+
+namespace behalf {
+namespace {
+
+// --- create ----------------------------------------------------------------------------------
+
+result<json::object> prepare_create(request_pointer self) {
+  auto& s = self->state;
+  auto stateless = s.params["thread_id"].empty();
+  if (!stateless) {
+    auto id = uuid_param(self, "thread_id", "thread");
+    if (!id)
+      return id.error();
+    s.thread_id = *id;
+  }
+  auto parsed = run_request::parse(s.body, stateless);
+  if (!parsed)
+    return parsed.error();
+  s.run = std::move(*parsed);
+  s.run_id = uuid7();
+  const auto& r = *s.run;
+  return json::object{{"thread_id", stateless ? json::value(nullptr) : json::value(s.thread_id)},
+                      {"assistant_id", r.assistant},
+                      {"run_id", s.run_id},
+                      {"status", "pending"},
+                      {"metadata", r.metadata},
+                      {"prevent_insert_if_inflight", r.multitask_strategy == "reject"},
+                      {"multitask_strategy", r.multitask_strategy},
+                      {"if_not_exists", r.create_thread ? "create" : "reject"},
+                      {"after_seconds", r.after_seconds},
+                      {"kwargs", r.kwargs}};
+}
+
+result<const catalog_entry*> assistant_of(request_pointer self) {
+  const auto& graphs = self->state.with->graphs;
+  const auto& name = self->state.run->assistant;
+  if (const auto* entry = graphs.by_graph(name))
+    return entry;
+  auto id = parse_uuid(name, "assistant");
+  if (!id)
+    return fail(errc::invalid_argument,
+                "Invalid assistant: '" + name
+                  + "'. Must be either:\n- A valid assistant UUID, or\n- One of the registered "
+                    "graphs: "
+                  + graphs.names());
+  if (const auto* entry = graphs.by_assistant(*id))
+    return entry;
+  return fail(errc::not_found, "Thread or assistant not found.");
+}
+
+std::shared_ptr<run_plan> plan_of(request_pointer self, const catalog_entry& entry) {
+  auto& s = self->state;
+  auto plan = std::make_shared<run_plan>();
+  plan->run_id = s.run_id;
+  plan->thread_id = s.thread_id.empty() ? uuid7() : s.thread_id;
+  plan->assistant_id = entry.assistant_id;
+  plan->graph_id = entry.graph_id;
+  plan->who = s.granted.who;
+  plan->sent = std::move(s.run->kwargs);
+  plan->sent_metadata = object_or_empty(s.granted.value, "metadata");
+  plan->headers = s.ex->req().headers;
+  plan->request_id = s.ex->req().request_id;
+  plan->multitask_strategy = s.run->multitask_strategy;
+  plan->checkpoint_id = string_or(s.run->checkpoint, "checkpoint_id");
+  auto delay = std::chrono::microseconds(
+    static_cast<int64_t>(std::clamp(s.run->after_seconds, 0.0, 1e9) * 1e6));
+  plan->created_at = now() + delay;
+  plan->temporary = bool_or(plan->sent, "temporary");
+  plan->drop_thread = plan->temporary;
+  plan->new_thread = s.thread_id.empty();
+  return plan;
+}
+
+struct locations {
+  std::string run, watch;
+};
+
+locations locations_of(request_pointer self, const run_plan& plan, std::string_view verb) {
+  auto on_thread = "/threads/" + plan.thread_id + "/runs/" + plan.run_id;
+  if (!self->state.thread_id.empty() || verb == "join")
+    return {on_thread, on_thread + "/" + std::string(verb)};
+  auto alone = "/runs/" + plan.run_id;
+  return {alone, alone + "/" + std::string(verb)};
+}
+
+template <class Then>
+void start(request_pointer self, Then then) {
+  auto entry = assistant_of(self);
+  if (!entry)
+    return refuse(self, entry.error());
+  auto& s = self->state;
+  start_run m;
+  m.plan = plan_of(self, **entry);
+  m.visible = s.granted.visible;
+  m.credentials = s.credentials;
+  m.sealed = s.granted.sealed;
+  m.stateless = s.thread_id.empty();
+  m.create_thread = s.run->create_thread;
+  s.cancel_on_disconnect = s.run->cancel_on_disconnect;
+  ask_core(
+    self, s.with->scheduler, std::move(m), [then](run_ref& ref) mutable { then(ref); },
+    or_refuse(self));
+}
+
+void create(request_pointer self) {
+  start(self, [self](run_ref& ref) {
+    auto where = locations_of(self, *ref.plan, "stream");
+    answer(self, 200, run_view(to_record(*ref.plan, "pending")), {{"Content-Location", where.run}});
+  });
+}
+
+void create_stream(request_pointer self) {
+  start(self, [self](run_ref& ref) {
+    auto where = locations_of(self, *ref.plan, "stream");
+    watch_events(self, std::move(ref),
+                 {{"Location", where.watch}, {"Content-Location", where.run}});
+  });
+}
+
+void create_wait(request_pointer self) {
+  start(self, [self](run_ref& ref) {
+    auto where = locations_of(self, *ref.plan, "join");
+    watch_end(self, std::move(ref), {{"Location", where.watch}, {"Content-Location", where.run}});
+  });
+}
+
+// --- one run ---------------------------------------------------------------------------------
+
+result<json::object> prepare_thread(request_pointer self) {
+  auto id = uuid_param(self, "thread_id", "thread");
+  if (!id)
+    return id.error();
+  self->state.thread_id = *id;
+  return json::object{{"thread_id", *id}};
+}
+
+result<json::object> prepare_run(request_pointer self) {
+  auto run = uuid_param(self, "run_id", "run");
+  if (!run)
+    return run.error();
+  self->state.run_id = *run;
+  if (self->state.params["thread_id"].empty())
+    return json::object{{"thread_id", nullptr}};
+  return prepare_thread(self);
+}
+
+using row_ptr = std::shared_ptr<const record>;
+
+// Goes on with the run's row if the caller may see its thread; otherwise says what is missing.
+template <class Then, class Missing>
+void with_run(request_pointer self, Then then, Missing missing) {
+  auto& s = self->state;
+  ask_core(
+    self, s.with->reader(), get_record{{kind::run, tenant_of(self), s.run_id}},
+    [self, then, missing](found_record& run) mutable {
+      auto& s = self->state;
+      auto thread_id = !s.thread_id.empty() ? s.thread_id : run.row ? run.row->parent : "";
+      ask_core(
+        self, s.with->reader(), get_record{{kind::thread, tenant_of(self), thread_id}},
+        [self, then, missing, row = run.row, thread_id](found_record& thread) mutable {
+          if (!thread.row || !self->state.granted.visible.matches(thread.row->metadata))
+            return missing("Thread with ID " + thread_id + " not found", "Thread not found");
+          if (!row || row->parent != thread_id)
+            return missing("Not Found", "Run not found");
+          then(row);
+        },
+        or_refuse(self));
+    },
+    or_refuse(self));
+}
+
+void get(request_pointer self) {
+  with_run(
+    self, [self](const row_ptr& row) { answer(self, 200, run_view(*row)); },
+    [self](std::string what, std::string) { refuse(self, fail(errc::not_found, what)); });
+}
+
+void list(request_pointer self) {
+  auto& s = self->state;
+  ask_core(
+    self, s.with->reader(), get_record{{kind::thread, tenant_of(self), s.thread_id}},
+    [self](found_record& thread) {
+      auto& s = self->state;
+      if (!thread.row || !s.granted.visible.matches(thread.row->metadata))
+        return refuse(self, fail(errc::not_found, "Thread with ID " + s.thread_id + " not found"));
+      auto limit = int_query(self, "limit", 10, 1, 1000);
+      auto offset = int_query(self, "offset", 0, 0, 1'000'000'000);
+      if (!limit || !offset)
+        return refuse(self, limit ? offset.error() : limit.error());
+      query q;
+      q.type = kind::run;
+      q.tenant = tenant_of(self);
+      q.parent = s.thread_id;
+      if (const auto* status = s.ex->req().query.find("status"))
+        q.status = {*status};
+      q.sort = sort_key::created_at;
+      q.descending = true;
+      q.limit = *limit;
+      q.offset = *offset;
+      ask_core(
+        self, s.with->reader(), search_records{std::move(q)},
+        [self](page& found) {
+          auto fields = list_query(self, "select");
+          json::array all;
+          for (const auto& row : found.rows)
+            all.push_back(selected(run_view(row), fields));
+          answer(self, 200, all);
+        },
+        or_refuse(self));
+    },
+    or_refuse(self));
+}
+
+// --- join ------------------------------------------------------------------------------------
+
+// The event a client saw last: "<ms>-<seq>"; "-1", "-" and "0" mean from the start; nothing, and
+// what we did not write ourselves, means from now on.
+int64_t resume_point(request_pointer self, const run_plan& plan) {
+  const auto* header = find_header(self->state.ex->req().headers, "last-event-id");
+  constexpr auto from_now = std::numeric_limits<int64_t>::max();
+  if (!header || !plan.resumable())
+    return from_now;
+  if (*header == "-1" || *header == "-" || *header == "0")
+    return 0;
+  auto dash = header->find('-');
+  int64_t seq = 0;
+  if (dash == header->npos
+      || std::from_chars(header->data() + dash + 1, header->data() + header->size(), seq).ec
+           != std::errc{})
+    return from_now;
+  return seq;
+}
+
+void join_events(request_pointer self) {
+  with_run(
+    self,
+    [self](const row_ptr&) {
+      auto& s = self->state;
+      s.modes = list_query(self, "stream_mode");
+      s.cancel_on_disconnect = flag_query(self, "cancel_on_disconnect");
+      ask_core(
+        self, s.with->scheduler, find_run{tenant_of(self), s.run_id},
+        [self](run_ref& ref) {
+          self->state.seen = resume_point(self, *ref.plan);
+          watch_events(self, std::move(ref), {});
+        },
+        [self](const error&) { answer_ended_events(self); });
+    },
+    [self](std::string, std::string what) {
+      answer_error_event(self, "HTTPException", "404: " + what);
+    });
+}
+
+// The values a run left, from its last checkpoint.
+void answer_ended(request_pointer self, const row_ptr& row) {
+  if (const auto* why = member(row->doc, "error"); why && why->is_object())
+    return answer(self, 200, json::object{{"__error__", *why}});
+  auto checkpoint = std::string(string_or(row->doc, "checkpoint_id"));
+  if (checkpoint.empty())
+    return answer(self, 200, json::object{});
+  ask_core(
+    self, self->state.with->reader(),
+    read_checkpoints{tenant_of(self), row->parent, "", checkpoint},
+    [self, row](found_checkpoints& found) {
+      const auto* entry = self->state.with->graphs.by_graph(string_or(row->doc, "graph_id"));
+      auto values = shown_values(found.rows, entry ? entry->flow.get() : nullptr);
+      if (!values)
+        return refuse(self, values.error());
+      answer(self, 200, *values);
+    },
+    or_refuse(self));
+}
+
+void join(request_pointer self) {
+  with_run(
+    self,
+    [self](const row_ptr& row) {
+      auto& s = self->state;
+      s.cancel_on_disconnect = flag_query(self, "cancel_on_disconnect");
+      ask_core(
+        self, s.with->scheduler, find_run{tenant_of(self), s.run_id},
+        [self](run_ref& ref) { watch_end(self, std::move(ref), {}); },
+        [self, row](const error&) { answer_ended(self, row); });
+    },
+    [self](std::string, std::string what) {
+      answer(
+        self, 200,
+        json::object{{"__error__", {{"error", "HTTPException"}, {"message", "404: " + what}}}});
+    });
+}
+
+// --- cancel ----------------------------------------------------------------------------------
+
+result<json::object> prepare_cancel(request_pointer self) {
+  auto& s = self->state;
+  s.body = json::object{};
+  auto value = prepare_run(self);
+  if (!value)
+    return value;
+  const auto* action = s.ex->req().query.find("action");
+  if (action && *action != "interrupt" && *action != "rollback")
+    return fail(errc::invalid_argument, "'" + *action + "' is not one of: interrupt, rollback");
+  (*value)["action"] = action ? *action : "interrupt";
+  (*value)["metadata"] = {{"run_ids", {s.run_id}}, {"status", nullptr}};
+  return value;
+}
+
+void cancel(request_pointer self) {
+  with_run(
+    self,
+    [self](const row_ptr& row) {
+      auto& s = self->state;
+      stop_runs stop;
+      stop.tenant = tenant_of(self);
+      stop.thread_id = row->parent;
+      stop.run_ids = {s.run_id};
+      stop.rollback = string_or(s.granted.value, "action") == "rollback";
+      auto wait = flag_query(self, "wait");
+      ask_core(
+        self, s.with->scheduler, std::move(stop),
+        [self, wait, row](runs_stopped n) {
+          if (n.count == 0)
+            return refuse(self, fail(errc::not_found,
+                                     "No matching runs to cancel. Please verify the thread ID and "
+                                     "run IDs are correct, and the runs haven't been deleted or "
+                                     "completed."));
+          if (!wait)
+            return answer_empty(self, 202);
+          answer(self, 200, json::object{},
+                 {{"Location", "/threads/" + row->parent + "/runs/" + row->id + "/join"}});
+        },
+        or_refuse(self));
+    },
+    [self](std::string, std::string) {
+      refuse(self, fail(errc::not_found, "No runs found to cancel."));
+    });
+}
+
+} // namespace
+
+std::vector<route> run_routes() {
+  auto to_create = access::to("threads", "create_run");
+  auto to_read = access::to("threads", "read");
+  return {
+    {verb::post, "/runs", to_create, prepare_create, create, "Create a run without a thread"},
+    {verb::post, "/runs/stream", to_create, prepare_create, create_stream,
+     "Create a run without a thread and stream its events"},
+    {verb::post, "/runs/wait", to_create, prepare_create, create_wait,
+     "Create a run without a thread and wait for its result"},
+    {verb::get, "/runs/{run_id}/stream", to_read, prepare_run, join_events,
+     "Join a run's event stream"},
+    {verb::post, "/threads/{thread_id}/runs", to_create, prepare_create, create, "Create a run"},
+    {verb::post, "/threads/{thread_id}/runs/stream", to_create, prepare_create, create_stream,
+     "Create a run and stream its events"},
+    {verb::post, "/threads/{thread_id}/runs/wait", to_create, prepare_create, create_wait,
+     "Create a run and wait for its result"},
+    {verb::get, "/threads/{thread_id}/runs", to_read, prepare_thread, list, "List runs"},
+    {verb::get, "/threads/{thread_id}/runs/{run_id}", to_read, prepare_run, get, "Get a run"},
+    {verb::get, "/threads/{thread_id}/runs/{run_id}/join", to_read, prepare_run, join,
+     "Wait for a run's result"},
+    {verb::get, "/threads/{thread_id}/runs/{run_id}/stream", to_read, prepare_run, join_events,
+     "Join a run's event stream"},
+    {verb::post, "/threads/{thread_id}/runs/{run_id}/cancel", access::to("threads", "update"),
+     prepare_cancel, cancel, "Cancel a run"},
+  };
+}
+
+} // namespace behalf

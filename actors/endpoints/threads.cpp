@@ -1,0 +1,393 @@
+// Threads: create, search, read, change, delete; their state and history.
+#include "actors/endpoints/body.hpp"
+#include "actors/endpoints/routes.hpp"
+#include "actors/endpoints/views.hpp"
+#include "actors/thread_states.hpp"
+#include "runtime/base/id.hpp"
+
+namespace behalf {
+namespace {
+
+error no_thread(std::string_view id) {
+  return fail(errc::not_found, "Thread with ID " + std::string(id) + " not found");
+}
+
+record_key thread_key(request_pointer self) {
+  return {kind::thread, tenant_of(self), self->state.thread_id};
+}
+
+// Loads the thread of the path and goes on if the caller may see it.
+template <class Then>
+void with_thread(request_pointer self, Then then, std::string missing = {}) {
+  auto& s = self->state;
+  ask_core(
+    self, s.with->reader(), get_record{thread_key(self)},
+    [self, then, missing](found_record& found) mutable {
+      auto& s = self->state;
+      if (!found.row || !s.granted.visible.matches(found.row->metadata))
+        return refuse(self,
+                      missing.empty() ? no_thread(s.thread_id) : fail(errc::not_found, missing));
+      then(found.row);
+    },
+    or_refuse(self));
+}
+
+result<json::object> prepare_id(request_pointer self) {
+  auto id = uuid_param(self, "thread_id", "thread");
+  if (!id)
+    return id.error();
+  self->state.thread_id = *id;
+  return json::object{{"thread_id", *id}};
+}
+
+// --- create ----------------------------------------------------------------------------------
+
+result<json::object> prepare_create(request_pointer self) {
+  auto& s = self->state;
+  body_reader in{s.body};
+  s.thread_id = in.uuid("thread_id", "thread", true).value_or(uuid7());
+  auto metadata = in.object("metadata", true).value_or(json::object{});
+  auto if_exists = in.one_of("if_exists", {"raise", "do_nothing"}).value_or("raise");
+  auto ttl = in.object("ttl", true);
+  if (const auto* steps = in.any("supersteps"); steps && !steps->is_null())
+    in.refuse(fail(errc::invalid_argument, "supersteps are not supported by this server yet"));
+  if (ttl) {
+    body_reader of{*ttl};
+    of.one_of("strategy", {"delete", "keep_latest"});
+    of.number("ttl");
+    if (of.fault())
+      in.refuse(*of.fault());
+  }
+  if (in.fault())
+    return *in.fault();
+  return json::object{{"thread_id", s.thread_id}, {"metadata", metadata}, {"if_exists", if_exists}};
+}
+
+// {"strategy", "ttl": minutes}; validated before.
+std::optional<expiry> expiry_of(const json::value& body, time_point from) {
+  const auto* ttl = member(body, "ttl");
+  const auto* minutes = ttl ? member(*ttl, "ttl") : nullptr;
+  if (!minutes || !minutes->is_number())
+    return std::nullopt;
+  expiry e;
+  e.ttl = std::chrono::milliseconds(static_cast<int64_t>(minutes->to_number<double>() * 60'000));
+  e.at = from + e.ttl;
+  e.keep_latest = string_or(ttl->get_object(), "strategy") == "keep_latest";
+  return e;
+}
+
+record new_thread(request_pointer self) {
+  auto& s = self->state;
+  record row;
+  row.type = kind::thread;
+  row.tenant = tenant_of(self);
+  row.id = s.thread_id;
+  row.status = "idle";
+  row.metadata = object_or_empty(s.granted.value, "metadata");
+  row.created_at = row.updated_at = row.state_updated_at = now();
+  row.doc = {{"config", json::object{}}, {"values", nullptr}};
+  row.expires = expiry_of(s.body, row.created_at);
+  return row;
+}
+
+void existing_thread(request_pointer self, const error& why) {
+  auto& s = self->state;
+  auto taken = fail(errc::conflict, "Thread with ID " + s.thread_id + " already exists");
+  if (why.code != errc::conflict)
+    return refuse(self, why);
+  if (string_or(s.granted.value, "if_exists") != "do_nothing")
+    return refuse(self, taken);
+  ask_core(
+    self, s.with->reader(), get_record{thread_key(self)},
+    [self, taken](found_record& found) {
+      if (!found.row || !self->state.granted.visible.matches(found.row->metadata))
+        return refuse(self, taken);
+      answer(self, 200, thread_view(*found.row));
+    },
+    or_refuse(self));
+}
+
+void create(request_pointer self) {
+  auto row = new_thread(self);
+  auto shown = thread_view(row);
+  write_records w;
+  w.what.puts.push_back({std::move(row), 0});
+  ask_core(
+    self, self->state.with->writer, std::move(w),
+    [self, shown](written) { answer(self, 200, shown); },
+    [self](error why) { existing_thread(self, why); });
+}
+
+// --- search ----------------------------------------------------------------------------------
+
+result<json::object> prepare_search(request_pointer self) {
+  auto& s = self->state;
+  if (s.body.is_null())
+    s.body = json::object{};
+  body_reader in{s.body};
+  auto limit = in.integer("limit", 1, 1000).value_or(10);
+  auto offset = in.integer("offset", 0, 1'000'000'000).value_or(0);
+  auto status = in.one_of("status", {"idle", "busy", "interrupted", "error"});
+  in.one_of("sort_by", {"thread_id", "status", "created_at", "updated_at", "state_updated_at"});
+  in.one_of("sort_order", {"asc", "desc"});
+  for (const auto& id : in.texts("ids").value_or(std::vector<std::string>{}))
+    if (!parse_uuid(id, "thread"))
+      in.refuse(fail(errc::bad_request, "Invalid thread ID " + id));
+  in.texts("select");
+  json::object value{{"metadata", in.object("metadata", true).value_or(json::object{})},
+                     {"values", in.object("values", true).value_or(json::object{})},
+                     {"status", status ? json::value(*status) : json::value(nullptr)},
+                     {"limit", limit},
+                     {"offset", offset}};
+  if (in.fault())
+    return *in.fault();
+  return value;
+}
+
+query thread_query(request_pointer self) {
+  auto& s = self->state;
+  body_reader in{s.body};
+  query q;
+  q.type = kind::thread;
+  q.tenant = tenant_of(self);
+  for (const auto& id : in.texts("ids").value_or(std::vector<std::string>{}))
+    q.ids.push_back(parse_uuid(id, "thread").value());
+  if (auto status = in.text("status"))
+    q.status = {*status};
+  q.metadata = object_or_empty(s.granted.value, "metadata"); // handlers may have narrowed it
+  q.values = object_or_empty(s.granted.value, "values");
+  q.visible = s.granted.visible;
+  q.sort = sort_of(in.text("sort_by").value_or("updated_at"));
+  q.descending = in.text("sort_order").value_or("desc") == "desc";
+  q.limit = int_or(s.granted.value, "limit", 10);
+  q.offset = int_or(s.granted.value, "offset", 0);
+  return q;
+}
+
+void search(request_pointer self) {
+  auto q = thread_query(self);
+  auto limit = q.limit, offset = q.offset;
+  ask_core(
+    self, self->state.with->reader(), search_records{std::move(q)},
+    [self, limit, offset](page& found) {
+      body_reader in{self->state.body};
+      auto fields = in.texts("select").value_or(std::vector<std::string>{});
+      json::array all;
+      for (const auto& row : found.rows)
+        all.push_back(selected(thread_view(row), fields));
+      auto headers = pagination(offset, limit, all.size(), found.more);
+      answer(self, 200, all, std::move(headers));
+    },
+    or_refuse(self));
+}
+
+void count(request_pointer self) {
+  ask_core(
+    self, self->state.with->reader(), count_records{thread_query(self)},
+    [self](found_count n) { answer(self, 200, n.count); }, or_refuse(self));
+}
+
+// --- one thread ------------------------------------------------------------------------------
+
+void get(request_pointer self) {
+  with_thread(self, [self](const std::shared_ptr<const record>& row) {
+    auto shown = thread_view(*row);
+    auto include = list_query(self, "include");
+    if (std::find(include.begin(), include.end(), "ttl") != include.end())
+      shown["ttl"] = ttl_view(*row);
+    answer(self, 200, shown);
+  });
+}
+
+result<json::object> prepare_update(request_pointer self) {
+  auto value = prepare_id(self);
+  if (!value)
+    return value;
+  body_reader in{self->state.body};
+  (*value)["metadata"] = in.object("metadata", true).value_or(json::object{});
+  if (in.fault())
+    return *in.fault();
+  return value;
+}
+
+// Read, merge, write if nobody wrote meanwhile; again if somebody did.
+void update(request_pointer self) {
+  with_thread(
+    self,
+    [self](const std::shared_ptr<const record>& old) {
+      auto row = *old;
+      merge(row.metadata, object_or_empty(self->state.granted.value, "metadata"));
+      row.updated_at = now();
+      auto shown = thread_view(row);
+      write_records w;
+      w.what.puts.push_back({std::move(row), old->revision});
+      ask_core(
+        self, self->state.with->writer, std::move(w),
+        [self, shown](written) {
+          const auto* prefer = find_header(self->state.ex->req().headers, "prefer");
+          if (prefer && prefer->find("return=minimal") != prefer->npos)
+            return answer_empty(self, 204);
+          answer(self, 200, shown);
+        },
+        [self](error why) {
+          if (why.code == errc::conflict)
+            return update(self);
+          refuse(self, why);
+        });
+    },
+    "Not Found");
+}
+
+// The runs are ended first, so that nothing writes to a thread that is gone.
+void remove(request_pointer self) {
+  with_thread(self, [self](const std::shared_ptr<const record>&) {
+    stop_runs stop;
+    stop.tenant = tenant_of(self);
+    stop.thread_id = self->state.thread_id;
+    stop.deleting = true;
+    ask_core(
+      self, self->state.with->scheduler, std::move(stop),
+      [self](runs_stopped) {
+        write_records w;
+        w.what.erases.push_back({thread_key(self)});
+        ask_core(
+          self, self->state.with->writer, std::move(w),
+          [self](written) { answer_empty(self, 204); }, or_refuse(self));
+      },
+      or_refuse(self));
+  });
+}
+
+// --- state and history -----------------------------------------------------------------------
+
+// The graph that last ran on the thread tells how to read its checkpoints.
+const catalog_entry* graph_of(request_pointer self, const record& thread) {
+  return self->state.with->graphs.by_graph(string_or(thread.metadata, "graph_id"));
+}
+
+void show_state(request_pointer self, std::string checkpoint_id) {
+  with_thread(self, [self, checkpoint_id](const std::shared_ptr<const record>& thread) {
+    ask_core(
+      self, self->state.with->reader(),
+      read_checkpoints{tenant_of(self), self->state.thread_id, "", checkpoint_id},
+      [self, thread, checkpoint_id](found_checkpoints& found) {
+        const auto* entry = graph_of(self, *thread);
+        auto shown = shown_state(found.rows, entry ? entry->flow.get() : nullptr,
+                                 self->state.thread_id, checkpoint_id);
+        if (!shown)
+          return refuse(self, shown.error());
+        answer(self, 200, *shown);
+      },
+      or_refuse(self));
+  });
+}
+
+void state(request_pointer self) {
+  show_state(self, std::string(self->state.params["checkpoint_id"]));
+}
+
+result<json::object> prepare_state_at(request_pointer self) {
+  auto value = prepare_id(self);
+  if (!value)
+    return value;
+  body_reader in{self->state.body};
+  in.require("checkpoint");
+  in.object("checkpoint");
+  if (in.fault())
+    return *in.fault();
+  return value;
+}
+
+void state_at(request_pointer self) {
+  const auto& checkpoint = self->state.body.at("checkpoint").get_object();
+  show_state(self, std::string(string_or(checkpoint, "checkpoint_id")));
+}
+
+// `before` comes as an id, as a checkpoint, or as {"configurable": {"checkpoint_id"}}.
+std::string before_id(const json::value& v) {
+  if (v.is_string())
+    return std::string(v.get_string());
+  if (!v.is_object())
+    return {};
+  const auto& inner = object_or_empty(v.get_object(), "configurable");
+  return std::string(string_or(inner.empty() ? v.get_object() : inner, "checkpoint_id"));
+}
+
+result<json::object> prepare_history(request_pointer self) {
+  auto value = prepare_id(self);
+  if (!value)
+    return value;
+  auto& s = self->state;
+  if (s.ex->req().method == verb::get || s.ex->req().method == verb::head) {
+    auto limit = int_query(self, "limit", 10, 1, 1000);
+    if (!limit)
+      return limit.error();
+    const auto* before = s.ex->req().query.find("before");
+    s.body = json::object{{"limit", *limit},
+                          {"before", before ? json::value(*before) : json::value(nullptr)}};
+    return value;
+  }
+  if (s.body.is_null())
+    s.body = json::object{};
+  body_reader in{s.body};
+  in.integer("limit", 1, 1000);
+  in.object("metadata", true);
+  in.object("checkpoint", true);
+  if (in.fault())
+    return *in.fault();
+  return value;
+}
+
+void history(request_pointer self) {
+  with_thread(self, [self](const std::shared_ptr<const record>& thread) {
+    auto& body = self->state.body.get_object();
+    const auto* before = member(body, "before");
+    query q;
+    q.type = kind::checkpoint;
+    q.tenant = tenant_of(self);
+    q.parent = self->state.thread_id;
+    q.before = before ? before_id(*before) : std::string{};
+    q.metadata = object_or_empty(body, "metadata");
+    q.limit = int_or(body, "limit", 10);
+    ask_core(
+      self, self->state.with->reader(), read_history{std::move(q)},
+      [self, thread](checkpoint_history& found) {
+        const auto* entry = graph_of(self, *thread);
+        auto shown =
+          shown_history(found, entry ? entry->flow.get() : nullptr, self->state.thread_id,
+                        object_or_empty(self->state.body.get_object(), "metadata"));
+        if (!shown)
+          return refuse(self, shown.error());
+        answer(self, 200, *shown);
+      },
+      or_refuse(self));
+  });
+}
+
+} // namespace
+
+std::vector<route> thread_routes() {
+  auto threads = [](std::string_view action) { return access::to("threads", action); };
+  return {
+    {verb::post, "/threads", threads("create"), prepare_create, create, "Create a thread"},
+    {verb::post, "/threads/search", threads("search"), prepare_search, search, "Search threads"},
+    {verb::post, "/threads/count", threads("search"), prepare_search, count, "Count threads"},
+    {verb::get, "/threads/{thread_id}", threads("read"), prepare_id, get, "Get a thread"},
+    {verb::patch, "/threads/{thread_id}", threads("update"), prepare_update, update,
+     "Merge into a thread's metadata"},
+    {verb::del, "/threads/{thread_id}", threads("delete"), prepare_id, remove,
+     "Delete a thread, its runs and its checkpoints"},
+    {verb::get, "/threads/{thread_id}/state", threads("read"), prepare_id, state,
+     "Get a thread's state"},
+    {verb::get, "/threads/{thread_id}/state/{checkpoint_id}", threads("read"), prepare_id, state,
+     "Get a thread's state at a checkpoint"},
+    {verb::post, "/threads/{thread_id}/state/checkpoint", threads("read"), prepare_state_at,
+     state_at, "Get a thread's state at a checkpoint"},
+    {verb::get, "/threads/{thread_id}/history", threads("read"), prepare_history, history,
+     "List a thread's checkpoints, newest first"},
+    {verb::post, "/threads/{thread_id}/history", threads("read"), prepare_history, history,
+     "List a thread's checkpoints, newest first"},
+  };
+}
+
+} // namespace behalf

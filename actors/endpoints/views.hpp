@@ -1,0 +1,30 @@
+// Records as the API shows them.
+#pragma once
+
+#include "actors/messages.hpp"
+#include "actors/run_plan.hpp"
+
+#include <string>
+#include <vector>
+
+namespace behalf {
+
+/// A thread's row: status; metadata; doc {config, values, ran, error, interrupts}. `error` and
+/// `interrupts` are shown once a run has touched the thread (`ran`).
+json::object thread_view(const record& row);
+/// {strategy, ttl_minutes, expires_at}, or null.
+json::value ttl_view(const record& row);
+json::object run_view(const record& row);
+json::object assistant_view(const record& row);
+json::object item_view(const record& row);
+
+/// A validated `sort_by`; ids by any of their names.
+sort_key sort_of(std::string_view name);
+
+/// Only the fields asked for; all when none is.
+json::object selected(json::object all, const std::vector<std::string>& fields);
+
+/// X-Pagination-Total is offset + shown (+ 1 when more exist), X-Pagination-Next only then.
+header_list pagination(int64_t offset, int64_t limit, std::size_t shown, bool more);
+
+} // namespace behalf

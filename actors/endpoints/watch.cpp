@@ -1,0 +1,165 @@
+#include "actors/endpoints/watch.hpp"
+
+#include "actors/run_plan.hpp"
+#include "runtime/http/sse.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+
+namespace behalf {
+namespace {
+
+constexpr std::chrono::seconds keep_alive_period{5};
+
+void finish(request_pointer self) {
+  self->state.ex->finish();
+  self->quit();
+}
+
+// `values` also selects `values|ns`; both names of the messages mode select `messages…`.
+bool wanted(const std::vector<std::string>& modes, std::string_view name) {
+  if (modes.empty())
+    return true;
+  auto base = name.substr(0, name.find_first_of("|/"));
+  return std::any_of(modes.begin(), modes.end(), [&](const std::string& mode) {
+    return base == (mode == "messages-tuple" ? "messages" : mode);
+  });
+}
+
+std::string event_id(const run_event& e) {
+  return std::to_string(to_micros(e.at) / 1000) + "-" + std::to_string(e.seq);
+}
+
+void pull(request_pointer self);
+
+void on_batch(request_pointer self, event_batch& batch) {
+  auto& s = self->state;
+  s.seen = batch.last_seq;
+  std::string frames;
+  if (batch.lost)
+    append_sse(frames, "error",
+               R"({"error":"StreamLost","message":"This client read too slowly and missed )"
+               R"(events; read the thread's state and join again."})");
+  auto resumable = s.watched.plan->resumable();
+  for (const auto& e : batch.events)
+    if (wanted(s.modes, e.name))
+      append_sse(frames, e.name, *e.data, resumable ? event_id(e) : std::string{});
+  s.last = batch.last || batch.lost;
+  if (frames.empty())
+    return s.last ? finish(self) : pull(self);
+  s.writing = true;
+  s.ex->write(std::move(frames),
+              [me = request_actor{self}] { caf::anon_send(me, part_written{}); });
+}
+
+void pull(request_pointer self) {
+  auto& s = self->state;
+  ask_core(
+    self, s.watched.run, next_events{s.seen}, [self](event_batch& b) { on_batch(self, b); },
+    [self](const error&) { finish(self); });
+}
+
+// A run that dies in the middle answers nothing any more: its viewer must not wait for ever.
+void attend(request_pointer self, const run_supervisor_actor& run) {
+  auto& s = self->state;
+  auto me = request_actor{self};
+  s.ex->clear_deadline();
+  s.ex->on_gone([me] { caf::anon_send(me, client_gone{}); });
+  s.ex->every(keep_alive_period, [me] { caf::anon_send(me, keep_alive_tick{}); });
+  self->monitor(run);
+  self->set_down_handler([self](caf::down_msg&) {
+    if (self->state.as == delivery::awaited && !self->state.begun)
+      refuse(self, fail(errc::internal, "the run's supervisor ended"));
+    else
+      finish(self);
+  });
+}
+
+} // namespace
+
+void watch_events(request_pointer self, run_ref run, header_list headers) {
+  auto& s = self->state;
+  s.as = delivery::events;
+  s.begun = true;
+  s.watched = std::move(run);
+  auto fields = sse_headers();
+  fields.insert(fields.end(), headers.begin(), headers.end());
+  s.ex->begin_stream(200, std::move(fields));
+  attend(self, s.watched.run);
+  pull(self);
+}
+
+void watch_end(request_pointer self, run_ref run, header_list headers) {
+  auto& s = self->state;
+  s.as = delivery::awaited;
+  s.watched = std::move(run);
+  s.head = std::move(headers);
+  attend(self, s.watched.run);
+  ask_core(
+    self, s.watched.run, await_result{},
+    [self](run_result& r) {
+      auto& s = self->state;
+      if (!s.begun)
+        return answer(self, 200, *r.body, std::move(s.head));
+      s.ex->write(dump(*r.body), {});
+      finish(self);
+    },
+    [self](const error& why) {
+      if (!self->state.begun)
+        return refuse(self, why);
+      finish(self);
+    });
+}
+
+void answer_ended_events(request_pointer self) {
+  self->state.ex->begin_stream(200, sse_headers());
+  finish(self);
+}
+
+void answer_error_event(request_pointer self, std::string_view kind, std::string_view message) {
+  auto& ex = *self->state.ex;
+  ex.begin_stream(200, sse_headers());
+  ex.write(sse_frame("error", dump(json::object{{"error", kind}, {"message", message}})), {});
+  finish(self);
+}
+
+void on_part_written(request_pointer self) {
+  auto& s = self->state;
+  s.writing = false;
+  if (s.ex->gone())
+    return on_client_gone(self);
+  if (s.last)
+    return finish(self);
+  pull(self);
+}
+
+void on_client_gone(request_pointer self) {
+  auto& s = self->state;
+  if (s.cancel_on_disconnect && s.watched.plan) {
+    stop_runs stop;
+    stop.tenant = s.watched.plan->who->tenant;
+    stop.thread_id = s.watched.plan->thread_id;
+    stop.run_ids = {s.watched.plan->run_id};
+    caf::anon_send(s.with->scheduler, std::move(stop));
+  }
+  self->quit();
+}
+
+void on_keep_alive(request_pointer self) {
+  auto& s = self->state;
+  if (s.as == delivery::events) {
+    if (!s.writing)
+      s.ex->write(std::string(sse_heartbeat), {});
+    return;
+  }
+  if (!s.begun) {
+    s.begun = true;
+    auto fields = std::move(s.head);
+    fields.emplace_back("Content-Type", "application/json");
+    s.ex->begin_stream(200, std::move(fields));
+  }
+  s.ex->write("\n", {});
+}
+
+} // namespace behalf

@@ -1,0 +1,268 @@
+// One execution of one node: gives the machine its turns and carries what it asks to the outside.
+// The node sees handles and replies; credentials pass it by.
+#include "actors/basics.hpp"
+#include "actors/spawn.hpp"
+#include "actors/step.hpp"
+#include "actors/store_items.hpp"
+#include "connectors/registry.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <algorithm>
+#include <set>
+
+namespace behalf {
+namespace {
+
+struct graph_node_state {
+  static inline const char* name = "graph-node";
+  graph_node_state() = default;
+
+  core_ptr with;
+  step what;
+  std::optional<context> ctx;
+  std::unique_ptr<node> machine;
+  std::unique_ptr<connector> call; // the service call under way
+  std::set<uint64_t> streams;      // open, to be closed with the node
+};
+
+using node_pointer = graph_node_actor::stateful_pointer<graph_node_state>;
+
+void take_turn(node_pointer self, turn now);
+
+void finish(node_pointer self, node_result outcome) {
+  auto& s = self->state;
+  for (auto id : s.streams)
+    self->send(s.with->egress, egress_close{id});
+  self->send(s.what.supervisor,
+             task_finished{s.what.task.id, std::make_shared<node_result>(std::move(outcome))});
+  self->quit();
+}
+
+void resume(node_pointer self, effect_reply reply) {
+  auto next = [&]() -> turn {
+    try {
+      return self->state.machine->resume(std::move(reply));
+    } catch (...) {
+      return node_result{current_exception_error()};
+    }
+  }();
+  take_turn(self, std::move(next));
+}
+
+auto or_resume(node_pointer self) {
+  return [self](error why) { resume(self, effect_reply{std::move(why)}); };
+}
+
+// --- services ----------------------------------------------------------------------------------
+
+void drive(node_pointer self, connector::step next);
+
+void send_out(node_pointer self, outbound_call call) {
+  auto& s = self->state;
+  egress_call out{std::move(call), s.what.who, s.what.run->run_id, s.what.run->thread_id};
+  ask_core(
+    self, s.with->egress, std::move(out),
+    [self](outbound_reply& r) { drive(self, self->state.call->resume(std::move(r))); },
+    [self](error why) { drive(self, self->state.call->resume(std::move(why))); });
+}
+
+void pull(node_pointer self, uint64_t stream_id) {
+  ask_core(
+    self, self->state.with->egress, egress_read{stream_id},
+    [self](outbound_chunk& c) { drive(self, self->state.call->resume_chunk(std::move(c))); },
+    [self](error why) { drive(self, self->state.call->resume_chunk(std::move(why))); });
+}
+
+void drive(node_pointer self, connector::step next) {
+  if (auto* call = std::get_if<outbound_call>(&next)) {
+    send_out(self, std::move(*call));
+  } else if (auto* read = std::get_if<connector::pull_chunk>(&next)) {
+    self->state.streams.insert(read->stream_id);
+    pull(self, read->stream_id);
+  } else if (auto* close = std::get_if<connector::close_stream>(&next)) {
+    self->state.streams.erase(close->stream_id);
+    self->send(self->state.with->egress, egress_close{close->stream_id});
+    drive(self, self->state.call->proceed());
+  } else if (auto* wait = std::get_if<connector::pause>(&next)) {
+    self->delayed_send(self, wait->time, wake_up{});
+  } else {
+    auto reply = std::move(std::get<connector::done>(next).reply);
+    self->state.call.reset();
+    if (!reply)
+      return resume(self, effect_reply{reply.error()});
+    if (reply->stream_id != 0)
+      self->state.streams.insert(reply->stream_id);
+    resume(self, effect_reply{std::move(*reply)});
+  }
+}
+
+void call_service(node_pointer self, service_call call) {
+  auto& s = self->state;
+  caller by{s.what.who->key(), {}};
+  for (const auto& [service, handle] : *s.what.handles)
+    if (service == call.service)
+      by.handle = handle;
+  auto opened = s.with->services->open(std::move(call), std::move(by));
+  if (!opened)
+    return resume(self, effect_reply{opened.error()});
+  s.call = std::move(*opened);
+  drive(self, s.call->start());
+}
+
+void read_stream(node_pointer self, uint64_t id) {
+  ask_core(
+    self, self->state.with->egress, egress_read{id},
+    [self, id](outbound_chunk& c) {
+      if (c.last)
+        self->state.streams.erase(id);
+      resume(self, effect_reply{std::move(c)});
+    },
+    or_resume(self));
+}
+
+// --- store -------------------------------------------------------------------------------------
+
+stored_item to_item(const record& row) {
+  return {decode_namespace(row.parent), row.id, row.doc, row.created_at, row.updated_at};
+}
+
+void write_store(node_pointer self, commit what) {
+  ask_core(
+    self, self->state.with->writer, write_records{std::move(what)},
+    [self](written) { resume(self, effect_reply{store_reply{}}); }, or_resume(self));
+}
+
+void find_item(node_pointer self, const store_get& op, std::string ns) {
+  auto& s = self->state;
+  ask_core(
+    self, s.with->reader(), get_record{{kind::item, s.what.who->tenant, op.key, std::move(ns)}},
+    [self](found_record& found) {
+      store_reply reply;
+      if (found.row)
+        reply.items.push_back(to_item(*found.row));
+      resume(self, effect_reply{std::move(reply)});
+    },
+    or_resume(self));
+}
+
+void search_store(node_pointer self, const store_search& op, std::string prefix) {
+  auto& s = self->state;
+  auto wanted = value_filter::parse(op.filter);
+  if (!wanted)
+    return resume(self, effect_reply{wanted.error()});
+  query q;
+  q.type = kind::item;
+  q.tenant = s.what.who->tenant;
+  q.namespace_prefix = std::move(prefix);
+  q.value = std::move(*wanted);
+  q.limit = std::clamp<int64_t>(op.limit, 1, 1000);
+  q.offset = std::max<int64_t>(op.offset, 0);
+  ask_core(
+    self, s.with->reader(), search_records{std::move(q)},
+    [self](page& found) {
+      store_reply reply;
+      for (const auto& row : found.rows)
+        reply.items.push_back(to_item(row));
+      resume(self, effect_reply{std::move(reply)});
+    },
+    or_resume(self));
+}
+
+void use_store(node_pointer self, store_operation op) {
+  const auto& tenant = self->state.what.who->tenant;
+  auto* search = std::get_if<store_search>(&op);
+  auto labels = std::visit(
+    [](auto& o) {
+      if constexpr (std::is_same_v<std::decay_t<decltype(o)>, store_search>)
+        return o.prefix;
+      else
+        return o.ns;
+    },
+    op);
+  auto ns = checked_namespace(labels, search != nullptr);
+  if (!ns)
+    return resume(self, effect_reply{ns.error()});
+  if (search)
+    return search_store(self, *search, std::move(*ns));
+  if (auto* get = std::get_if<store_get>(&op))
+    return find_item(self, *get, std::move(*ns));
+  commit what;
+  if (auto* put = std::get_if<store_put>(&op)) {
+    what.puts.push_back(
+      {new_item(tenant, std::move(*ns), put->key, std::move(put->value), put->ttl_minutes)});
+  } else {
+    auto& del = std::get<store_delete>(op);
+    what.erases.push_back({{kind::item, tenant, del.key, std::move(*ns)}});
+  }
+  write_store(self, std::move(what));
+}
+
+// --- turns ---------------------------------------------------------------------------------------
+
+void ask_outside(node_pointer self, effect what) {
+  if (auto* call = std::get_if<service_call>(&what))
+    return call_service(self, std::move(*call));
+  if (auto* op = std::get_if<store_operation>(&what))
+    return use_store(self, std::move(*op));
+  if (auto* read = std::get_if<read_chunk>(&what))
+    return read_stream(self, read->stream_id);
+  if (auto* close = std::get_if<close_stream>(&what)) {
+    self->state.streams.erase(close->stream_id);
+    self->send(self->state.with->egress, egress_close{close->stream_id});
+    return resume(self, effect_reply{std::monostate{}});
+  }
+  resume(self, effect_reply{fail(errc::denied, "a node names a service; it makes no calls of its "
+                                               "own")});
+}
+
+void take_turn(node_pointer self, turn now) {
+  if (auto* outcome = std::get_if<node_result>(&now))
+    return finish(self, std::move(*outcome));
+  ask_outside(self, std::move(std::get<effect>(now)));
+}
+
+void begin(node_pointer self) {
+  auto& s = self->state;
+  auto emit = [to = s.what.supervisor, id = s.what.task.id](stream_item item) {
+    caf::anon_send(to, task_event{id, std::make_shared<stream_item>(std::move(item))});
+  };
+  auto first = [&]() -> turn {
+    try {
+      s.machine = s.what.task.what->make();
+      s.ctx.emplace(s.what.task.make_context(s.what.run, std::move(emit)));
+      return s.machine->start({s.what.task.input, *s.ctx});
+    } catch (...) {
+      return node_result{current_exception_error()};
+    }
+  }();
+  take_turn(self, std::move(first));
+}
+
+graph_node_actor::behavior_type node_behavior(node_pointer self, core_ptr with, step what) {
+  contain(self);
+  self->state.with = std::move(with);
+  self->state.what = std::move(what);
+  // A bug in here must not leave its run waiting for ever.
+  self->set_exception_handler(
+    [to = self->state.what.supervisor, id = self->state.what.task.id](std::exception_ptr&) {
+      auto why = fail(errc::internal, "a node's driver failed");
+      caf::anon_send(to, task_finished{id, std::make_shared<node_result>(why)});
+      return to_caf(why);
+    });
+  begin(self);
+  return {[self](wake_up&) { drive(self, self->state.call->proceed()); }};
+}
+
+} // namespace
+
+graph_node_actor spawn_graph_node(caf::actor_system& sys, core_ptr with, step what) {
+  return what.task.what->options.blocking
+           ? sys.spawn<caf::detached>(node_behavior, std::move(with), std::move(what))
+           : sys.spawn(node_behavior, std::move(with), std::move(what));
+}
+
+} // namespace behalf

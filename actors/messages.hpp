@@ -1,0 +1,307 @@
+// The payloads actors send each other: one struct per message, its name is the verb. All are
+// cheap to copy (what is big sits behind a shared_ptr) and none can hold secret bytes.
+#pragma once
+
+#include "actors/interfaces.hpp"
+#include "runtime/base/filter.hpp"
+#include "runtime/base/outbound.hpp"
+#include "runtime/base/principal.hpp"
+#include "runtime/base/time.hpp"
+#include "runtime/http/credential_writer.hpp"
+#include "runtime/store/storage.hpp"
+#include "secrets/audit_log.hpp"
+#include "secrets/lease_book.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace behalf {
+
+struct wire_request; // runtime/http/client.hpp
+struct auth_request; // runtime/graph/plugin.hpp: what a client presented
+struct run_plan;     // actors/run_plan.hpp
+
+using principal_ptr = std::shared_ptr<const principal>;
+using presented_ptr = std::shared_ptr<const auth_request>;
+
+/// Credentials a custom `authenticate` handler gave with the principal, by field name.
+using sealed_fields = std::map<std::string, stored_credential_ptr>;
+using sealed_ptr = std::shared_ptr<const sealed_fields>;
+using run_plan_ptr = std::shared_ptr<const run_plan>;
+
+// --- admission: request → authenticator → authorizer → request -----------------------------
+
+/// May this caller do this? `value` is what the operation is about to read or write; handlers
+/// may change it. Who acts for a principal already known leaves `credentials` null.
+struct admission {
+  presented_ptr credentials;
+  std::string resource, action; // empty: any authenticated caller
+  json::object value;
+  principal_ptr who; // filled by the authenticator, like `sealed`
+  sealed_ptr sealed;
+};
+
+/// Yes, on what `visible` matches. `value` is as the handlers left it.
+struct grant {
+  principal_ptr who;
+  filter visible;
+  json::object value;
+  sealed_ptr sealed;
+};
+
+/// What a plugin's `authenticate` handler makes of a request.
+struct judge {
+  presented_ptr credentials;
+};
+struct judged {
+  principal_ptr who;
+  sealed_ptr sealed;
+};
+
+// --- storage -----------------------------------------------------------------------------------
+
+struct get_record {
+  record_key which;
+};
+struct found_record {
+  std::shared_ptr<const record> row; // null: there is none
+};
+struct search_records {
+  query what;
+};
+struct count_records {
+  query what;
+};
+struct found_count {
+  int64_t count;
+};
+/// The checkpoints from the nearest full one up to the one named, or up to the head.
+struct read_checkpoints {
+  std::string tenant, thread_id, ns, checkpoint_id;
+};
+struct found_checkpoints {
+  std::vector<record> rows;
+};
+/// Checkpoints as `what` selects them, newest first, each with what it takes to restore it.
+struct read_history {
+  query what;
+};
+
+/// Durable when answered. Error: conflict when a revision is not as expected.
+struct write_records {
+  commit what;
+};
+struct written {};
+/// The writer's note to itself, behind everything that arrived meanwhile: commit the group.
+struct flush_group {};
+/// Deletes what has outlived its time to live, a bounded batch at a time.
+struct sweep_expired {};
+
+// --- runs ------------------------------------------------------------------------------------
+
+/// Creates a run and, when its turn comes, executes it. Durable when answered.
+struct start_run {
+  std::shared_ptr<run_plan> plan; // the scheduler completes thread, config and metadata
+  filter visible;                 // must match the thread's metadata
+  presented_ptr credentials;      // for a secret store that wants the user's own token
+  sealed_ptr sealed;
+  bool stateless = false;
+  bool create_thread = false;
+};
+struct find_run {
+  std::string tenant, run_id;
+};
+/// Where a live run can be watched.
+struct run_ref {
+  run_plan_ptr plan;
+  run_supervisor_actor run;
+};
+/// Stops runs of a thread: those named, or all when none is. Answered when they have ended.
+struct stop_runs {
+  std::string tenant, thread_id;
+  std::vector<std::string> run_ids;
+  bool rollback = false; // also forget them and what they did
+  bool deleting = false; // the thread itself is going: waiters hear "Run not found"
+};
+struct runs_stopped {
+  int64_t count;
+};
+struct run_ended {
+  std::string run_id;
+};
+struct wake_up {
+  int64_t generation = 0;
+};
+
+/// The slot is free: go.
+struct execute_run {};
+
+/// One event of a run, as viewers get it. `seq` counts from 1 within the run.
+struct run_event {
+  int64_t seq;
+  std::string name;                        // "values", "updates", "error", …
+  std::shared_ptr<const std::string> data; // one line of JSON
+  time_point at;
+};
+/// Answered as soon as there is an event after `after`, or the run is over.
+struct next_events {
+  int64_t after = 0;
+  std::size_t max = 256;
+};
+struct event_batch {
+  std::vector<run_event> events;
+  int64_t last_seq = 0;
+  bool last = false; // nothing will follow
+  bool lost = false; // older events than these were dropped: the viewer was too slow
+};
+/// Answered when the run is over: what `wait` and `join` give.
+struct await_result {};
+struct run_result {
+  std::string status;                      // success, error, interrupted, timeout
+  std::shared_ptr<const json::value> body; // final values, or {"__error__": …}
+};
+struct cancel_run {
+  bool rollback = false;
+  bool deleting = false;
+  std::string reason; // for the thread's `error`
+};
+// --- credentials and the way out ---------------------------------------------------------------
+
+/// Mints a sealed handle per service that takes a credential. Fetches nothing yet.
+struct open_leases {
+  principal_ptr who;
+  std::string run_id;
+  presented_ptr credentials; // for a store that wants the user's own token; may be null
+  sealed_ptr sealed;
+};
+struct run_handles {
+  std::vector<std::pair<std::string, sealed_handle>> by_service;
+};
+struct close_leases {
+  std::string run_id;
+};
+/// A service refused this credential: fetch it anew next time.
+struct forget_credential {
+  principal_key who;
+  std::string service;
+};
+/// The secret store's note to itself: time to try a call on its source again.
+struct retry_call {
+  std::shared_ptr<std::function<void()>> again;
+};
+/// Opens a handle for one call. Error: denied when any word of the claim is wrong.
+struct redeem {
+  sealed_handle handle;
+  lease_claim claim;
+};
+/// What egress gets: something that writes the credential, not the credential.
+struct credential {
+  std::shared_ptr<const credential_writer> writer;
+  std::string fingerprint;
+};
+struct audit_event {
+  audit_record what;
+};
+
+/// A call on its way out, and for whom.
+struct egress_call {
+  outbound_call call;
+  principal_ptr who;
+  std::string run_id, thread_id;
+};
+struct egress_read {
+  uint64_t stream_id;
+};
+struct egress_close {
+  uint64_t stream_id;
+};
+/// Cancels what a run still has under way.
+struct cut_calls {
+  std::string run_id;
+};
+
+struct audit_receipt {
+  int64_t seq;
+};
+
+/// One HTTP exchange with the outside. `ticket` names it for `wire_cancel`.
+struct wire_call {
+  std::shared_ptr<wire_request> request;
+  deadline by;
+  uint64_t ticket = next_ticket();
+  static uint64_t next_ticket();
+};
+struct wire_read {
+  uint64_t stream_id;
+  deadline by;
+};
+/// Ends a call by its ticket, or a stream by its id (both may be given).
+struct wire_cancel {
+  uint64_t ticket = 0, stream_id = 0;
+};
+/// From an I/O thread: a call or a read is over.
+struct wire_ended {
+  uint64_t ticket;
+  std::shared_ptr<result<outbound_reply>> reply; // one of the two
+  std::shared_ptr<result<outbound_chunk>> chunk;
+};
+
+} // namespace behalf
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::judge)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::judged)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::admission)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::grant)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::get_record)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::found_record)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::search_records)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::page)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::count_records)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::found_count)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::read_checkpoints)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::found_checkpoints)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::read_history)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::checkpoint_history)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::write_records)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::written)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::flush_group)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::sweep_expired)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::start_run)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::find_run)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::run_ref)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::stop_runs)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::runs_stopped)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::run_ended)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::wake_up)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::execute_run)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::next_events)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::event_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::await_result)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::run_result)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::cancel_run)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::open_leases)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::run_handles)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::close_leases)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::redeem)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::forget_credential)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::retry_call)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::credential)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::audit_event)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::egress_call)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::egress_read)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::egress_close)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::cut_calls)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::outbound_reply)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::outbound_chunk)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::audit_receipt)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::wire_call)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::wire_read)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::wire_cancel)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::wire_ended)

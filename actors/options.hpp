@@ -1,0 +1,30 @@
+// The options of the actors' own: limits and lifetimes. Defaults and comments are the manual.
+#pragma once
+
+#include "runtime/auth/limiter.hpp"
+#include "runtime/http/server.hpp"
+
+#include <chrono>
+#include <cstddef>
+
+namespace behalf {
+
+struct run_options {
+  std::size_t slots = 64;        // runs executing at once
+  std::size_t capacity = 10'000; // runs waiting or executing; one more is answered 503
+  std::chrono::milliseconds timeout{3'600'000};     // one run; then its status is `timeout`
+  std::chrono::milliseconds resumable_ttl{120'000}; // events kept for viewers after the end
+  std::size_t event_bytes = 16 * 1024 * 1024;       // one run's events; older ones are dropped
+  std::chrono::milliseconds shutdown_grace{10'000}; // for runs, when the server stops
+  int max_attempts = 3; // a run that three crashes interrupted is given up
+};
+
+struct system_options {
+  server_options http;
+  run_options runs;
+  limiter_options limits;     // per tenant and user; 0 means none
+  bool authenticated = false; // an `identity` section or an `authenticate` handler exists
+  std::size_t readers = 2;    // reading connections to the storage
+};
+
+} // namespace behalf

@@ -1,0 +1,111 @@
+// One HTTP exchange from its route to its answer. Endpoints are written against this.
+#pragma once
+
+#include "actors/basics.hpp"
+#include "actors/core.hpp"
+#include "actors/messages.hpp"
+#include "actors/run_request.hpp"
+#include "runtime/http/exchange.hpp"
+#include "runtime/http/router.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace behalf {
+
+/// The last part handed to the socket is written; pull the next.
+struct part_written {};
+/// The client closed its connection.
+struct client_gone {};
+/// Time to show an idle client, and what stands between us, that we live.
+struct keep_alive_tick {};
+/// The exchange's deadline passed unanswered.
+struct deadline_passed {};
+
+using request_actor =
+  caf::typed_actor<caf::reacts_to<part_written>, caf::reacts_to<client_gone>,
+                   caf::reacts_to<keep_alive_tick>, caf::reacts_to<deadline_passed>>;
+
+struct route;
+
+/// How an answer that takes its time is sent.
+enum class delivery : uint8_t { whole, events, awaited };
+
+struct request_state {
+  static inline const char* name = "request";
+  request_state() = default;
+
+  exchange_ptr ex;
+  core_ptr with;
+  const route* where = nullptr;
+  path_params params;
+  json::value body;
+  grant granted;
+  presented_ptr credentials;
+  deadline began{};
+
+  // Set by an endpoint's `prepare`.
+  std::string thread_id, run_id;
+  std::optional<run_request> run;
+
+  // A run being watched.
+  delivery as = delivery::whole;
+  bool begun = false; // the head of a stream is out
+  bool writing = false;
+  bool last = false;     // what is being written ends the stream
+  header_list head = {}; // of an awaited answer, until it begins
+  bool cancel_on_disconnect = false;
+  std::vector<std::string> modes; // empty: all
+  run_ref watched;
+  int64_t seen = 0;
+};
+
+using request_pointer = request_actor::stateful_pointer<request_state>;
+
+void spawn_request(caf::actor_system& sys, core_ptr with, exchange_ptr ex);
+
+/// The whole answer; the request ends.
+void answer(request_pointer self, unsigned status, const json::value& body,
+            header_list headers = {});
+void answer_text(request_pointer self, unsigned status, std::string body, std::string type,
+                 header_list headers = {});
+void answer_empty(request_pointer self, unsigned status, header_list headers = {});
+void refuse(request_pointer self, const error& why);
+
+/// What a watched run needs of the exchange (actors/endpoints/watch.cpp).
+void on_part_written(request_pointer self);
+void on_client_gone(request_pointer self);
+void on_keep_alive(request_pointer self);
+
+/// The error handler most questions want.
+inline auto or_refuse(request_pointer self) {
+  return [self](error why) { refuse(self, why); };
+}
+
+/// The caller's tenant: part of every look-up.
+inline const std::string& tenant_of(request_pointer self) {
+  return self->state.granted.who->tenant;
+}
+
+/// A path parameter that must be a UUID, in canonical form.
+result<std::string> uuid_param(request_pointer self, std::string_view name, std::string_view what);
+
+/// Query parameters. Error: bad_request naming the parameter.
+result<int64_t> int_query(request_pointer self, std::string_view name, int64_t otherwise,
+                          int64_t low, int64_t high);
+bool flag_query(request_pointer self, std::string_view name);
+
+/// Every value of a parameter in any of the forms clients use: repeated, comma-separated, or one
+/// JSON array.
+std::vector<std::string> list_query(request_pointer self, std::string_view name);
+
+} // namespace behalf
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::part_written)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::client_gone)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::keep_alive_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::deadline_passed)

@@ -1,0 +1,39 @@
+// One run as it is stored, and as its supervisor executes it.
+#pragma once
+
+#include "runtime/base/outbound.hpp"
+#include "runtime/base/principal.hpp"
+#include "runtime/base/time.hpp"
+#include "runtime/store/records.hpp"
+
+#include <memory>
+#include <string>
+
+namespace behalf {
+
+struct run_plan {
+  std::string run_id, thread_id, assistant_id, graph_id;
+  std::shared_ptr<const principal> who;
+  json::object sent;          // kwargs as the client worded them
+  json::object sent_metadata; // as the handlers left it
+  json::object kwargs;        // as GET run shows them: `sent` with its config fully merged
+  json::object metadata;      // fully merged
+  std::string multitask_strategy = "enqueue";
+  std::string checkpoint_id; // where to start from; empty: the thread's head
+  time_point created_at;     // when it falls due
+  std::string request_id;    // of the request that created it
+  header_list headers;       // of that request; rules say which a graph may see
+  int attempt = 1;           // 2 and up after a restart
+  bool temporary = false;    // no checkpoints are kept
+  bool drop_thread = false;  // the thread goes when the run ends
+  bool new_thread = false;   // has no earlier state to load
+  bool given_up = false;     // crashed the server too often: ends as an error
+  bool waited = false;       // was stored as pending: others went first
+
+  bool resumable() const { return bool_or(kwargs, "resumable"); }
+};
+
+record to_record(const run_plan& plan, std::string_view status);
+result<run_plan> plan_from(const record& row);
+
+} // namespace behalf

@@ -1,0 +1,228 @@
+// Where users' tokens come from: mints sealed handles for runs, and opens them for egress. Each
+// credential is fetched once for everybody who waits for it, and its bytes stay in here.
+#include "actors/basics.hpp"
+#include "actors/spawn.hpp"
+#include "connectors/registry.hpp"
+#include "runtime/base/id.hpp"
+#include "runtime/graph/plugin.hpp"
+#include "secrets/inject.hpp"
+#include "secrets/secret_cache.hpp"
+#include "secrets/secret_source.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <unordered_map>
+
+namespace behalf {
+namespace {
+
+constexpr std::chrono::seconds fetch_patience{15};
+
+struct secret_store_state {
+  static inline const char* name = "secret-store";
+  secret_store_state() = default;
+
+  std::unique_ptr<secret_source> source;
+  std::shared_ptr<const service_registry> services;
+  http_client_actor http;
+  std::chrono::milliseconds lease_time{};
+  lease_book leases;
+  secret_cache cache;
+  secret fingerprint_key{random_hex(32)};
+  std::unordered_map<std::string, inbound_token_ptr> tokens; // by run: the user's own
+  std::unordered_map<uint64_t, caf::typed_response_promise<credential>> waiters;
+  uint64_t last_waiter = 0;
+  metric *redeemed = nullptr, *refused = nullptr, *fetched = nullptr;
+};
+
+using store_pointer = secret_store_actor::stateful_pointer<secret_store_state>;
+
+credential_rule rule_of(const service_options& service) {
+  constexpr credential_form forms[] = {credential_form::bearer, credential_form::basic,
+                                       credential_form::header, credential_form::query};
+  return {forms[static_cast<std::size_t>(service.credential.inject)], service.credential.field};
+}
+
+std::vector<std::string> hosts_of(const service_options& service) {
+  std::vector<std::string> hosts;
+  if (auto policy = service.policy())
+    for (const auto& o : policy->allowed)
+      hosts.push_back(o.text());
+  return hosts;
+}
+
+run_handles open(store_pointer self, const open_leases& m) {
+  auto& s = self->state;
+  run_handles handles;
+  for (const auto& service : s.services->all()) {
+    if (!service->takes_credential())
+      continue;
+    lease what{m.who->key(), m.run_id, service->name, hosts_of(*service), now() + s.lease_time};
+    if (service->credential.from == credential_source::principal) {
+      auto field = m.sealed ? m.sealed->find(std::string(service->credential_name()))
+                            : sealed_fields::const_iterator{};
+      if (!m.sealed || field == m.sealed->end())
+        continue;
+      what.held = field->second;
+    }
+    if (auto handle = s.leases.open(std::move(what), now()))
+      handles.by_service.emplace_back(service->name, std::move(*handle));
+  }
+  if (m.credentials && !m.credentials->bearer().empty())
+    s.tokens[m.run_id] = std::make_shared<const inbound_token>(m.credentials->bearer());
+  return handles;
+}
+
+// --- fetching ----------------------------------------------------------------------------------
+
+// One operation of the source under way, and whom its end concerns.
+struct fetching {
+  std::unique_ptr<secret_task> task;
+  credential_key key; // of the cache: by service
+};
+using fetching_ptr = std::shared_ptr<fetching>;
+
+result<ready_credential> make_ready(store_pointer self, const service_options& service,
+                                    const stored_credential_ptr& found) {
+  auto writer = make_writer(rule_of(service), found);
+  if (!writer)
+    return writer.error();
+  return ready_credential{std::move(*writer), found->expires_at,
+                          credential_fingerprint(self->state.fingerprint_key, found->value)};
+}
+
+void conclude(store_pointer self, const credential_key& key, result<ready_credential> value) {
+  auto& s = self->state;
+  auto ended = s.cache.finish(key, std::move(value), now());
+  for (auto id : ended.waiters) {
+    auto waiter = s.waiters.extract(id);
+    if (waiter.empty())
+      continue;
+    if (ended.value)
+      waiter.mapped().deliver(credential{ended.value->writer, ended.value->fingerprint});
+    else
+      waiter.mapped().deliver(to_caf(ended.value.error()));
+  }
+}
+
+void drive(store_pointer self, fetching_ptr job, secret_step step);
+
+void send_call(store_pointer self, fetching_ptr job, const secret_call& call) {
+  auto& s = self->state;
+  auto wire = to_wire(call, s.source->policy(), "secrets");
+  if (!wire)
+    return drive(self, job, job->task->resume(wire.error(), now()));
+  wire_call out;
+  out.request = std::make_shared<wire_request>(std::move(*wire));
+  out.by = std::chrono::steady_clock::now() + fetch_patience;
+  auto body = out.request->secret_reply;
+  s.fetched->add();
+  ask_core(
+    self, s.http, std::move(out),
+    [self, job, body](outbound_reply& reply) {
+      drive(self, job, job->task->resume(from_wire(std::move(reply), body), now()));
+    },
+    [self, job](error why) { drive(self, job, job->task->resume(std::move(why), now())); });
+}
+
+void drive(store_pointer self, fetching_ptr job, secret_step step) {
+  if (auto* call = std::get_if<secret_call>(&step)) {
+    if (call->delay.count() == 0)
+      return send_call(self, job, *call);
+    // A retry: the answer of a timer that nobody else hears.
+    self->delayed_send(self, call->delay,
+                       retry_call{std::make_shared<std::function<void()>>(
+                         [self, job, again = *call] { send_call(self, job, again); })});
+    return;
+  }
+  auto& answer = std::get<result<secret_answer>>(step);
+  auto service = self->state.services->find(job->key.service);
+  if (!answer)
+    conclude(self, job->key, answer.error());
+  else
+    conclude(self, job->key, make_ready(self, *service, answer->found));
+}
+
+void fetch(store_pointer self, const credential_key& key, const std::string& run_id) {
+  auto& s = self->state;
+  auto service = s.services->find(key.service);
+  auto token = s.tokens.find(run_id);
+  auto job = std::make_shared<fetching>();
+  job->key = key;
+  job->task = s.source->read({key.who, std::string(service->credential_name())},
+                             token == s.tokens.end() ? nullptr : token->second);
+  drive(self, job, job->task->start(now()));
+}
+
+caf::result<credential> open_handle(store_pointer self, const redeem& m) {
+  auto& s = self->state;
+  auto found = s.leases.find(m.handle, m.claim, now());
+  if (!found) {
+    s.refused->add();
+    return to_caf(found.error());
+  }
+  s.redeemed->add();
+  auto service = s.services->find(m.claim.service);
+  if ((*found)->held) {
+    auto ready = make_ready(self, *service, (*found)->held);
+    if (!ready)
+      return to_caf(ready.error());
+    return credential{ready->writer, ready->fingerprint};
+  }
+  if (s.source->changed_elsewhere())
+    s.cache.clear();
+  credential_key key{m.claim.who, m.claim.service};
+  auto id = ++s.last_waiter;
+  auto look = s.cache.begin(key, id, now());
+  if (look.what == secret_cache::outcome::hit) {
+    if (!look.value)
+      return to_caf(look.value.error());
+    return credential{look.value->writer, look.value->fingerprint};
+  }
+  auto promise = self->make_response_promise<credential>();
+  s.waiters.emplace(id, promise);
+  if (look.what == secret_cache::outcome::lead)
+    fetch(self, key, m.claim.run_id);
+  return promise;
+}
+
+secret_store_actor::behavior_type
+store_behavior(store_pointer self, std::shared_ptr<std::unique_ptr<secret_source>> source,
+               std::shared_ptr<const service_registry> services, http_client_actor http,
+               std::chrono::milliseconds lease_time, metrics* meters) {
+  contain(self);
+  auto& s = self->state;
+  s.source = std::move(*source);
+  s.services = std::move(services);
+  s.http = std::move(http);
+  s.lease_time = lease_time;
+  s.redeemed = &meters->counter("behalf_redeems_total", "Handles opened for egress");
+  s.refused = &meters->counter("behalf_redeem_refusals_total", "Handles that did not open");
+  s.fetched = &meters->counter("behalf_secret_fetches_total", "Calls on the secret store");
+  return {
+    [self](const redeem& m) { return open_handle(self, m); },
+    [self](const open_leases& m) { return open(self, m); },
+    [self](const close_leases& m) {
+      self->state.leases.close_run(m.run_id);
+      self->state.tokens.erase(m.run_id);
+    },
+    [self](const forget_credential& m) {
+      self->state.cache.invalidate({m.who, m.service});
+    },
+    [](const retry_call& m) { (*m.again)(); },
+  };
+}
+
+} // namespace
+
+secret_store_actor spawn_secret_store(caf::actor_system& sys, std::unique_ptr<secret_source> source,
+                                      std::shared_ptr<const service_registry> services,
+                                      http_client_actor http, std::chrono::milliseconds lease_time,
+                                      metrics& meters) {
+  auto held = std::make_shared<std::unique_ptr<secret_source>>(std::move(source));
+  return sys.spawn(store_behavior, held, std::move(services), std::move(http), lease_time, &meters);
+}
+
+} // namespace behalf

@@ -1,0 +1,62 @@
+// One maker per actor. States and behaviors stay private to their .cpp files.
+#pragma once
+
+#include "actors/core.hpp"
+#include "actors/messages.hpp"
+#include "runtime/graph/plugin.hpp"
+
+#include <caf/fwd.hpp>
+
+#include <memory>
+
+namespace behalf {
+
+class client;
+class secret_source;
+class policy;
+struct identity_setup;
+struct step;
+class thread_load;
+using load_ptr = std::shared_ptr<thread_load>;
+
+/// Detached: they wait for the disk. `in_background` false keeps them on the caller's scheduler,
+/// for tests.
+store_writer_actor spawn_store_writer(caf::actor_system& sys, std::unique_ptr<storage> db,
+                                      bool in_background = true);
+store_reader_actor spawn_store_reader(caf::actor_system& sys, std::unique_ptr<storage_reader> db,
+                                      bool in_background = true);
+
+authenticator_actor spawn_authenticator(caf::actor_system& sys,
+                                        std::shared_ptr<const identity_setup> setup,
+                                        http_client_actor http, authorizer_actor authorizer,
+                                        plugin_auth_actor plugin, metrics& meters);
+authorizer_actor spawn_authorizer(caf::actor_system& sys, std::shared_ptr<const policy> rules);
+
+plugin_auth_actor spawn_plugin_auth(caf::actor_system& sys, authenticate_fn handler,
+                                    std::shared_ptr<const service_registry> services,
+                                    http_client_actor http);
+
+/// Turns calls of the outbound door into questions and answers.
+http_client_actor spawn_http_client(caf::actor_system& sys, std::shared_ptr<client> door);
+
+/// `source` may be null when every credential is a field of the principal.
+secret_store_actor spawn_secret_store(caf::actor_system& sys, std::unique_ptr<secret_source> source,
+                                      std::shared_ptr<const service_registry> services,
+                                      http_client_actor http, std::chrono::milliseconds lease_time,
+                                      metrics& meters);
+egress_actor spawn_egress(caf::actor_system& sys, std::shared_ptr<const service_registry> services,
+                          secret_store_actor secrets, audit_actor audit, http_client_actor http,
+                          metrics& meters);
+audit_actor spawn_audit(caf::actor_system& sys, audit_log log, bool in_background = true);
+
+graph_node_actor spawn_graph_node(caf::actor_system& sys, core_ptr with, step what);
+
+scheduler_actor spawn_scheduler(caf::actor_system& sys, core_ptr with,
+                                std::vector<run_plan_ptr> recovered);
+
+/// `credentials` may be null: after a restart nobody holds the user's own token.
+run_supervisor_actor spawn_run_supervisor(caf::actor_system& sys, core_ptr with, run_plan_ptr plan,
+                                          load_ptr load, scheduler_actor scheduler,
+                                          presented_ptr credentials, sealed_ptr sealed);
+
+} // namespace behalf

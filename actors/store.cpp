@@ -1,0 +1,148 @@
+// The owners of the storage's connections. The writer groups: what arrives while it works becomes
+// durable with one fsync, and only then is any of it acknowledged.
+#include "actors/basics.hpp"
+#include "actors/spawn.hpp"
+#include "runtime/base/log.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+namespace behalf {
+namespace {
+
+constexpr std::chrono::seconds sweep_pause{30};
+constexpr int64_t sweep_batch = 500;
+
+struct store_writer_state {
+  static inline const char* name = "store";
+  store_writer_state() = default;
+  std::unique_ptr<storage> db;
+  std::vector<caf::typed_response_promise<written>> group; // applied, not yet durable
+  bool open = false;
+};
+
+using writer_pointer = store_writer_actor::stateful_pointer<store_writer_state>;
+
+caf::result<written> write(writer_pointer self, const commit& what) {
+  auto& s = self->state;
+  if (!s.open) {
+    if (auto ok = s.db->begin(); !ok)
+      return to_caf(ok.error());
+    s.open = true;
+    self->send(self, flush_group{}); // lands behind every commit that is waiting already
+  }
+  if (auto ok = s.db->apply(what); !ok)
+    return to_caf(ok.error());
+  auto promise = self->make_response_promise<written>();
+  s.group.push_back(promise);
+  return promise;
+}
+
+void flush(writer_pointer self) {
+  auto& s = self->state;
+  auto ok = s.db->flush();
+  s.open = false;
+  auto group = std::exchange(s.group, {});
+  if (!ok)
+    log::error("storage_flush_failed", {{"reason", ok.error().message}});
+  for (auto& promise : group) {
+    if (ok)
+      promise.deliver(written{});
+    else
+      promise.deliver(to_caf(ok.error()));
+  }
+}
+
+// A batch at a time, so that nobody waits long behind it.
+void sweep(writer_pointer self) {
+  auto& s = self->state;
+  int64_t gone = 0;
+  if (!s.open && s.db->begin()) {
+    auto swept = s.db->sweep(sweep_batch);
+    gone = swept ? *swept : 0;
+    if (auto ok = s.db->flush(); !ok)
+      log::error("storage_sweep_failed", {{"reason", ok.error().message}});
+  }
+  if (gone == sweep_batch)
+    self->send(self, sweep_expired{});
+  else
+    self->delayed_send(self, sweep_pause, sweep_expired{});
+}
+
+store_writer_actor::behavior_type writer_behavior(writer_pointer self,
+                                                  std::shared_ptr<std::unique_ptr<storage>> db) {
+  contain(self);
+  self->state.db = std::move(*db);
+  return {
+    [self](const write_records& m) { return write(self, m.what); },
+    [self](flush_group) { flush(self); },
+    [self](sweep_expired) { sweep(self); },
+  };
+}
+
+struct store_reader_state {
+  static inline const char* name = "store-reader";
+  store_reader_state() = default;
+  std::unique_ptr<storage_reader> db;
+};
+
+using reader_pointer = store_reader_actor::stateful_pointer<store_reader_state>;
+
+result<found_record> get(storage_reader& db, const record_key& which) {
+  auto row = db.get(which);
+  if (!row)
+    return row.error();
+  if (!*row)
+    return found_record{};
+  return found_record{std::make_shared<const record>(std::move(**row))};
+}
+
+result<found_count> count(storage_reader& db, const query& what) {
+  auto n = db.count(what);
+  if (!n)
+    return n.error();
+  return found_count{*n};
+}
+
+result<found_checkpoints> chain(storage_reader& db, const read_checkpoints& m) {
+  auto rows = db.checkpoint_chain(m.tenant, m.thread_id, m.ns, m.checkpoint_id);
+  if (!rows)
+    return rows.error();
+  return found_checkpoints{std::move(*rows)};
+}
+
+store_reader_actor::behavior_type
+reader_behavior(reader_pointer self, std::shared_ptr<std::unique_ptr<storage_reader>> db) {
+  contain(self);
+  self->state.db = std::move(*db);
+  auto& reader = *self->state.db;
+  return {
+    [&reader](const get_record& m) { return reply(get(reader, m.which)); },
+    [&reader](const search_records& m) { return reply(reader.search(m.what)); },
+    [&reader](const count_records& m) { return reply(count(reader, m.what)); },
+    [&reader](const read_checkpoints& m) { return reply(chain(reader, m)); },
+    [&reader](const read_history& m) { return reply(reader.history(m.what)); },
+  };
+}
+
+} // namespace
+
+store_writer_actor spawn_store_writer(caf::actor_system& sys, std::unique_ptr<storage> db,
+                                      bool in_background) {
+  auto held = std::make_shared<std::unique_ptr<storage>>(std::move(db));
+  auto writer = in_background ? sys.spawn<caf::detached>(writer_behavior, held)
+                              : sys.spawn(writer_behavior, held);
+  if (in_background)
+    caf::anon_send(writer, sweep_expired{});
+  return writer;
+}
+
+store_reader_actor spawn_store_reader(caf::actor_system& sys, std::unique_ptr<storage_reader> db,
+                                      bool in_background) {
+  auto held = std::make_shared<std::unique_ptr<storage_reader>>(std::move(db));
+  return in_background ? sys.spawn<caf::detached>(reader_behavior, held)
+                       : sys.spawn(reader_behavior, held);
+}
+
+} // namespace behalf

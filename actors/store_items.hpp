@@ -1,0 +1,22 @@
+// Store items as records. Used by the API and by nodes.
+#pragma once
+
+#include "runtime/store/records.hpp"
+
+#include <string>
+#include <vector>
+
+namespace behalf {
+
+/// The encoded namespace. Errors (contract/http-api.md 5): bad_request for an empty one or one
+/// below `langgraph`; invalid_argument for an empty label or one with a period.
+result<std::string> checked_namespace(const std::vector<std::string>& labels, bool may_be_empty);
+
+/// `ttl_minutes` 0: for ever.
+record new_item(std::string tenant, std::string encoded_namespace, std::string key,
+                json::object value, double ttl_minutes);
+
+/// What an authorization filter is matched against: namespace, key and the value's fields.
+json::object item_fields(const record& row);
+
+} // namespace behalf

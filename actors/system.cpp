@@ -1,0 +1,295 @@
+#include "actors/system.hpp"
+
+#include "actors/request.hpp"
+#include "actors/run_plan.hpp"
+#include "actors/spawn.hpp"
+#include "actors/thread_updates.hpp"
+#include "connectors/registry.hpp"
+#include "runtime/auth/policy.hpp"
+#include "runtime/base/id.hpp"
+#include "runtime/base/log.hpp"
+#include "runtime/http/server.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+
+#include <future>
+#include <thread>
+
+namespace behalf {
+namespace {
+
+// LangGraph's namespace for the assistants it makes of graphs (contract/http-api.md 0).
+constexpr std::string_view assistant_space = "6ba7b821-9dad-11d1-80b4-00c04fd430c8";
+
+caf::actor_system_config& configure(caf::actor_system_config& cfg, std::size_t workers) {
+  cfg.set("scheduler.policy", caf::atom("sharing")); // the default polls when idle
+  cfg.set("scheduler.max-threads",
+          workers ? workers : std::max<std::size_t>(1, std::thread::hardware_concurrency()));
+  cfg.set("scheduler.max-throughput", std::size_t{50});
+  return cfg;
+}
+
+result<std::shared_ptr<const policy>> make_policy(const system_setup& setup) {
+  auto rules = std::make_shared<policy>();
+  for (const auto& [key, rule] : setup.rules) {
+    auto handler = compile(rule);
+    if (!handler)
+      return handler.error();
+    if (auto ok = rules->add(key, std::move(*handler)); !ok)
+      return ok.error();
+  }
+  for (const auto& [key, handler] : setup.plugins.handlers())
+    if (auto ok = rules->add(key, handler); !ok)
+      return ok.error();
+  return std::shared_ptr<const policy>{std::move(rules)};
+}
+
+result<void> fill_catalog(catalog& to, const system_setup& setup) {
+  for (const auto& [name, registered] : setup.graphs) {
+    const registered_graph* found = nullptr;
+    for (const auto& g : setup.plugins.graphs())
+      if (g.name == registered)
+        found = &g;
+    if (!found)
+      return fail(errc::invalid_argument,
+                  "graphs." + name + ": no graph '" + registered + "' was registered by a plugin");
+    to.add(name, found->flow, found->description);
+  }
+  return {};
+}
+
+// Runs that were waiting or executing when the process ended.
+result<std::vector<run_plan_ptr>> unfinished(storage& db, int max_attempts) {
+  std::vector<run_plan_ptr> plans;
+  std::optional<record> after;
+  for (;;) {
+    auto rows = db.unfinished_runs(after ? &*after : nullptr, 500);
+    if (!rows)
+      return rows.error();
+    for (const auto& row : *rows) {
+      auto plan = plan_from(row);
+      if (!plan) {
+        log::error("run_not_recovered", {{"run_id", row.id}, {"reason", plan.error().message}});
+        continue;
+      }
+      if (row.status == "running" && ++plan->attempt > max_attempts)
+        plan->given_up = true;
+      plan->waited = true;
+      plans.push_back(std::make_shared<const run_plan>(std::move(*plan)));
+    }
+    if (rows->size() < 500)
+      return plans;
+    after = std::move(rows->back());
+  }
+}
+
+} // namespace
+
+void catalog::add(std::string graph_id, std::shared_ptr<const graph> flow,
+                  std::string description) {
+  auto id = uuid5(assistant_space, graph_id);
+  entries_.push_back({std::move(graph_id), std::move(id), std::move(description), std::move(flow)});
+}
+
+const catalog_entry* catalog::by_graph(std::string_view graph_id) const {
+  for (const auto& e : entries_)
+    if (e.graph_id == graph_id)
+      return &e;
+  return nullptr;
+}
+
+const catalog_entry* catalog::by_assistant(std::string_view assistant_id) const {
+  for (const auto& e : entries_)
+    if (e.assistant_id == assistant_id)
+      return &e;
+  return nullptr;
+}
+
+std::string catalog::names() const {
+  std::string text;
+  for (const auto& e : entries_)
+    text += (text.empty() ? "" : ", ") + e.graph_id;
+  return text;
+}
+
+struct running_system::parts {
+  explicit parts(system_setup given)
+    : setup(std::move(given)), sys(configure(cfg, setup.worker_threads)) {}
+
+  system_setup setup;
+  boost::asio::io_context io;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> busy{io.get_executor()};
+  std::vector<std::thread> threads;
+  caf::actor_system_config cfg;
+  caf::actor_system sys;
+
+  std::shared_ptr<client> door_out;
+  std::unique_ptr<server> door_in;
+  std::shared_ptr<core> with = std::make_shared<core>();
+  http_client_actor http;
+  authorizer_actor authorizer;
+  audit_actor audit;
+  uint16_t port = 0;
+  bool stopped = false;
+
+  result<void> spawn_outside();
+  result<void> spawn_inside();
+  result<void> listen();
+  void end_actors();
+};
+
+// The way out: audit, client, secret store, egress.
+result<void> running_system::parts::spawn_outside() {
+  auto services = service_registry::create(setup.services);
+  if (!services)
+    return services.error();
+  with->services = std::make_shared<const service_registry>(std::move(*services));
+  auto door = client::create(io, setup.egress);
+  if (!door)
+    return door.error();
+  door_out = std::move(*door);
+  http = spawn_http_client(sys, door_out);
+  auto line = audit_log::open(setup.audit_path);
+  if (!line)
+    return line.error();
+  if (line->recovered_bytes() > 0)
+    log::warning("audit_tail_removed", {{"bytes", line->recovered_bytes()}});
+  audit = spawn_audit(sys, std::move(*line));
+  bool credentials = false;
+  for (const auto& s : setup.services)
+    credentials = credentials || s.takes_credential();
+  if (credentials)
+    with->secrets = spawn_secret_store(sys, std::move(setup.secrets), with->services, http,
+                                       setup.options.runs.timeout, with->meters);
+  with->egress = spawn_egress(sys, with->services, with->secrets, audit, http, with->meters);
+  return {};
+}
+
+// Storage, admission, runs.
+result<void> running_system::parts::spawn_inside() {
+  with->options = setup.options;
+  with->issuer = setup.issuer;
+  if (auto ok = fill_catalog(with->graphs, setup); !ok)
+    return ok;
+  auto rules = make_policy(setup);
+  if (!rules)
+    return rules.error();
+  auto db = open_sqlite(setup.storage);
+  if (!db)
+    return db.error();
+  auto recovered = unfinished(**db, setup.options.runs.max_attempts);
+  if (!recovered)
+    return recovered.error();
+  for (std::size_t i = 0; i < setup.options.readers; ++i) {
+    auto reader = (*db)->open_reader();
+    if (!reader)
+      return reader.error();
+    with->readers.push_back(spawn_store_reader(sys, std::move(*reader)));
+  }
+  with->writer = spawn_store_writer(sys, std::move(*db));
+  authorizer = spawn_authorizer(sys, *rules);
+  setup.identity.handler = setup.plugins.authenticate();
+  plugin_auth_actor plugin;
+  if (setup.identity.handler)
+    plugin = spawn_plugin_auth(sys, setup.identity.handler, with->services, http);
+  with->authenticator =
+    spawn_authenticator(sys, std::make_shared<const identity_setup>(setup.identity), http,
+                        authorizer, plugin, with->meters);
+  if (!recovered->empty())
+    log::info("runs_recovered", {{"count", recovered->size()}});
+  // The scheduler and everything it starts see the core as it is now: complete but for itself.
+  with->scheduler = spawn_scheduler(sys, with, std::move(*recovered));
+  return {};
+}
+
+result<void> running_system::parts::listen() {
+  door_in = std::make_unique<server>();
+  auto bound = door_in->start(io, setup.options.http,
+                              [this](exchange_ptr ex) { spawn_request(sys, with, std::move(ex)); });
+  if (!bound)
+    return bound.error();
+  port = *bound;
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, setup.io_threads); ++i)
+    threads.emplace_back([this] { io.run(); });
+  return {};
+}
+
+// In the order of their dependency: who asks ends before who answers.
+void running_system::parts::end_actors() {
+  caf::scoped_actor self{sys};
+  auto end = [&](const auto& actor) {
+    if (!actor)
+      return;
+    self->monitor(actor);
+    self->send_exit(actor, caf::exit_reason::user_shutdown);
+    self->receive([](caf::down_msg&) {},
+                  caf::after(std::chrono::seconds(5)) >> [] { log::error("actor_did_not_end"); });
+  };
+  end(with->scheduler);
+  end(with->authenticator);
+  end(authorizer);
+  end(with->egress);
+  end(with->secrets);
+  end(http);
+  for (const auto& reader : with->readers)
+    end(reader);
+  end(with->writer);
+  end(audit);
+}
+
+running_system::running_system() = default;
+
+running_system::~running_system() {
+  stop();
+}
+
+uint16_t running_system::port() const {
+  return parts_->port;
+}
+
+result<std::unique_ptr<running_system>> running_system::start(system_setup setup) {
+  std::unique_ptr<running_system> made{new running_system};
+  made->parts_ = std::make_unique<parts>(std::move(setup));
+  auto& p = *made->parts_;
+  for (auto step : {&parts::spawn_outside, &parts::spawn_inside, &parts::listen})
+    if (auto ok = (p.*step)(); !ok)
+      return ok.error();
+  return made;
+}
+
+void running_system::stop() {
+  if (!parts_ || std::exchange(parts_->stopped, true))
+    return;
+  auto& p = *parts_;
+  if (p.door_in && p.port != 0) {
+    auto drained = std::make_shared<std::promise<void>>();
+    p.door_in->drain([drained] { drained->set_value(); });
+    auto end = drained->get_future();
+    if (end.wait_for(p.setup.options.runs.shutdown_grace) != std::future_status::ready) {
+      log::warning("shutdown_cuts_connections", {{"open", p.door_in->connections()}});
+      p.door_in->close_all();
+      end.wait_for(std::chrono::seconds(2));
+    }
+  }
+  p.end_actors();
+  p.busy.reset();
+  p.io.stop();
+  for (auto& thread : p.threads)
+    thread.join();
+  // Handles of the core keep actors alive, and the actor system waits for all of them.
+  auto& with = *p.with;
+  with.scheduler = nullptr;
+  with.authenticator = nullptr;
+  with.egress = nullptr;
+  with.secrets = nullptr;
+  with.writer = nullptr;
+  with.readers.clear();
+  p.door_out.reset();
+  p.door_in.reset();
+}
+
+} // namespace behalf

@@ -1,0 +1,56 @@
+// The running server: every actor, in dependency order; and its end, in reverse.
+#pragma once
+
+#include "actors/core.hpp"
+#include "actors/identity.hpp"
+#include "connectors/service_options.hpp"
+#include "runtime/auth/rules.hpp"
+#include "runtime/graph/plugin.hpp"
+#include "runtime/http/client.hpp"
+#include "runtime/store/sqlite.hpp"
+#include "secrets/secret_source.hpp"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace behalf {
+
+/// Everything a server is made of, resolved: no references, no files left to read but the data.
+struct system_setup {
+  system_options options;
+  client_options egress;
+  sqlite_options storage;
+  std::vector<service_options> services;
+  identity_setup identity;
+  std::vector<std::pair<std::string, auth_rule>> rules;
+  std::unique_ptr<secret_source> secrets; // null: no store
+  std::shared_ptr<shared_issuer> issuer;  // null outside `behalf dev`
+  std::string audit_path;
+  plugin_registry plugins;
+  std::vector<std::pair<std::string, std::string>> graphs; // public name, registered name
+  std::size_t io_threads = 2;
+  std::size_t worker_threads = 0; // 0: one per core
+};
+
+class running_system {
+public:
+  /// Opens the data, goes on with unfinished runs, and listens. Errors say what to change: the
+  /// port is taken, the database is in use, a handler is given twice.
+  static result<std::unique_ptr<running_system>> start(system_setup setup);
+  ~running_system();
+
+  uint16_t port() const;
+
+  /// Stops accepting, lets exchanges and runs end within the grace, then stops everything. Runs
+  /// that did not end go on after the next start.
+  void stop();
+
+private:
+  running_system();
+  struct parts;
+  std::unique_ptr<parts> parts_;
+};
+
+} // namespace behalf

@@ -1,0 +1,78 @@
+#include "actors/thread_states.hpp"
+
+#include "runtime/graph/thread_state.hpp"
+
+namespace behalf {
+namespace {
+
+result<checkpoint_doc> to_doc(const record& row) {
+  return checkpoint_doc::from(row.id, row.parent_checkpoint, row.ns, row.full, row.metadata,
+                              row.doc, row.created_at);
+}
+
+} // namespace
+
+record to_record(const checkpoint_doc& doc, const std::string& tenant, const std::string& thread_id,
+                 const std::string& run_id) {
+  record row;
+  row.type = kind::checkpoint;
+  row.tenant = tenant;
+  row.id = doc.id;
+  row.parent = thread_id;
+  row.ns = doc.ns;
+  row.parent_checkpoint = doc.parent_id;
+  row.run_id = run_id;
+  row.full = doc.full;
+  row.metadata = doc.metadata();
+  row.doc = doc.body();
+  row.created_at = row.updated_at = doc.created_at;
+  return row;
+}
+
+result<std::optional<loaded_checkpoint>> load_chain(const std::vector<record>& rows) {
+  if (rows.empty())
+    return std::optional<loaded_checkpoint>{};
+  std::vector<checkpoint_doc> docs;
+  for (const auto& row : rows) {
+    auto doc = to_doc(row);
+    if (!doc)
+      return doc.error();
+    docs.push_back(std::move(*doc));
+  }
+  auto loaded = restore_chain(docs);
+  if (!loaded)
+    return loaded.error();
+  return std::optional<loaded_checkpoint>{std::move(*loaded)};
+}
+
+result<json::object> shown_state(const std::vector<record>& rows, const graph* flow,
+                                 const std::string& thread_id, const std::string& checkpoint_id) {
+  auto loaded = load_chain(rows);
+  if (!loaded)
+    return loaded.error();
+  if (!*loaded)
+    return empty_thread_state(thread_id, checkpoint_id);
+  return thread_state(**loaded, flow, thread_id, checkpoint_id.empty());
+}
+
+result<json::array> shown_history(const checkpoint_history& found, const graph* flow,
+                                  const std::string& thread_id, const json::object& metadata) {
+  std::vector<checkpoint_doc> docs;
+  for (const auto* rows : {&found.listed, &found.ancestors})
+    for (const auto& row : *rows) {
+      auto doc = to_doc(row);
+      if (!doc)
+        return doc.error();
+      docs.push_back(std::move(*doc));
+    }
+  return thread_history(docs, flow, thread_id, found.listed.size(), {}, metadata);
+}
+
+result<json::object> shown_values(const std::vector<record>& rows, const graph* flow) {
+  auto loaded = load_chain(rows);
+  if (!loaded)
+    return loaded.error();
+  return *loaded ? thread_values(**loaded, flow) : json::object{};
+}
+
+} // namespace behalf

@@ -1,0 +1,101 @@
+#include "actors/thread_updates.hpp"
+
+#include "runtime/graph/graph.hpp"
+#include "runtime/graph/run_config.hpp"
+
+namespace behalf {
+namespace {
+
+const json::object nothing;
+const json::value no_context;
+
+run_ids ids_of(const run_plan& plan, bool thread_existed) {
+  run_ids ids;
+  ids.run_id = plan.run_id;
+  ids.thread_id = plan.thread_id;
+  ids.graph_id = plan.graph_id;
+  ids.assistant_id = plan.assistant_id;
+  ids.request_id = plan.request_id;
+  ids.checkpoint_id = plan.checkpoint_id;
+  ids.thread_existed = thread_existed;
+  return ids;
+}
+
+void merge_config(const core& with, run_plan& plan, const record* thread) {
+  const auto& thread_config = thread ? object_or_empty(thread->doc, "config") : nothing;
+  auto run_config = object_or_empty(plan.kwargs, "config");
+  auto run_metadata = plan.metadata;
+  const auto* run_context = member(plan.kwargs, "context");
+  auto context = run_context ? *run_context : json::value(nullptr);
+  const auto* entry = with.graphs.by_graph(plan.graph_id);
+  const auto* who = plan.who->identity.empty() ? nullptr : plan.who.get();
+  auto merged =
+    merge_run_config({nothing, nothing, no_context},
+                     {thread_config, thread ? thread->metadata : nothing, no_context},
+                     {run_config, run_metadata, context}, who, ids_of(plan, thread != nullptr),
+                     plan.headers, {}, entry ? entry->flow->context_schema() : no_context);
+  plan.kwargs["config"] = std::move(merged.config);
+  plan.kwargs["context"] = std::move(merged.context);
+  plan.metadata = std::move(merged.metadata);
+}
+
+record new_thread(const run_plan& plan, const json::object& run_metadata) {
+  record row;
+  row.type = kind::thread;
+  row.tenant = plan.who->tenant;
+  row.id = plan.thread_id;
+  row.metadata = {{"graph_id", plan.graph_id}, {"assistant_id", plan.assistant_id}};
+  merge(row.metadata, run_metadata);
+  row.created_at = row.state_updated_at = now();
+  row.doc = {{"config", json::object{}}, {"values", nullptr}};
+  return row;
+}
+
+} // namespace
+
+commit creation(const core& with, run_plan& plan, const record* thread, bool busy, bool starts) {
+  auto sent_config = object_or_empty(plan.sent, "config");
+  plan.kwargs = plan.sent;
+  plan.metadata = plan.sent_metadata;
+  plan.new_thread = thread == nullptr;
+  merge_config(with, plan, thread);
+  auto row = thread ? *thread : new_thread(plan, plan.sent_metadata);
+  if (!busy) {
+    row.metadata["graph_id"] = plan.graph_id;
+    row.metadata["assistant_id"] = plan.assistant_id;
+  }
+  sent_config.erase("configurable");
+  row.doc["config"] = std::move(sent_config);
+  row.status = "busy";
+  row.updated_at = now();
+  commit what;
+  what.puts.push_back({std::move(row), thread ? thread->revision : 0});
+  plan.waited = !starts;
+  what.puts.push_back({to_record(plan, starts ? "running" : "pending"), 0});
+  return what;
+}
+
+commit ending_on(const run_plan& plan, const run_ending& end, record thread, bool more_runs) {
+  thread.status = more_runs ? "busy" : end.thread_status;
+  if (end.values)
+    thread.doc["values"] = *end.values;
+  thread.doc["error"] = end.error;
+  thread.doc["interrupts"] = end.interrupts;
+  thread.doc["ran"] = true;
+  thread.updated_at = thread.state_updated_at = now();
+  commit what;
+  if (end.rollback) {
+    what.erases.push_back({{kind::run, plan.who->tenant, plan.run_id}});
+    what.checkpoint_erases.push_back({plan.who->tenant, plan.thread_id, plan.run_id});
+  } else {
+    auto run = to_record(plan, end.status);
+    run.doc["error"] = end.error;
+    run.doc["checkpoint_id"] = end.checkpoint_id;
+    what.puts.push_back({std::move(run)});
+  }
+  auto revision = thread.revision;
+  what.puts.push_back({std::move(thread), revision});
+  return what;
+}
+
+} // namespace behalf

@@ -1,0 +1,46 @@
+// What creating and ending a run changes in the storage.
+#pragma once
+
+#include "actors/core.hpp"
+#include "actors/run_plan.hpp"
+#include "runtime/store/storage.hpp"
+
+#include <atomic>
+#include <string>
+
+namespace behalf {
+
+/// How many runs a thread has waiting or executing; shared by the scheduler, which counts, and the
+/// supervisors, who must know whether they are the last.
+class thread_load {
+public:
+  void add() { runs_.fetch_add(1); }
+  void remove() { runs_.fetch_sub(1); }
+  int count() const { return runs_.load(); }
+
+private:
+  std::atomic<int> runs_{0};
+};
+using load_ptr = std::shared_ptr<thread_load>;
+
+/// Completes the plan (configuration merged from assistant, thread, run, user and server) and says
+/// what to write: the run, and its thread as busy. `thread` is null for a new one. `starts` when
+/// nothing holds the run back: it is then stored as running at once.
+commit creation(const core& with, run_plan& plan, const record* thread, bool busy, bool starts);
+
+/// How a run ended, as it is stored and answered.
+struct run_ending {
+  std::string status = "success";     // of the run: success, error, interrupted, timeout
+  std::string thread_status = "idle"; // of the thread, unless more runs wait
+  std::optional<json::value> values;  // nullopt: as they were
+  json::value error;                  // {"error", "message"} or null
+  json::object interrupts;
+  std::string checkpoint_id;
+  json::value body; // what `wait` answers
+  bool rollback = false;
+};
+
+/// The run's end on a thread that stays. `thread` as just read.
+commit ending_on(const run_plan& plan, const run_ending& end, record thread, bool more_runs);
+
+} // namespace behalf

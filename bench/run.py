@@ -1,0 +1,105 @@
+"""Runs the reference server and Behalf side by side and prints ratios; see docs/benchmarks.md."""
+
+import argparse
+import re
+import subprocess
+import time
+
+from load import RUN, first_event, idle_streams, throughput, versions
+from servers import ROOT, behalf, reference, scratch
+
+
+class Table:
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, ...]] = [("what", "behalf", "reference", "ratio", "budget")]
+
+    def add(self, what: str, ours: str, theirs: str = "", ratio: str = "", budget: str = "") -> None:
+        self.rows.append((what, ours, theirs, ratio, budget))
+        print(f"{what:48} {ours:>26} {theirs:>26} {ratio:>9}  {budget}", flush=True)
+
+    def markdown(self) -> str:
+        head, *rest = self.rows
+        lines = ["| " + " | ".join(r) + " |" for r in rest]
+        return "\n".join(["| " + " | ".join(head) + " |", "|---" * len(head) + "|", *lines])
+
+
+def compare(table: Table, what: str, one, ours, theirs, budget: str = "") -> None:
+    """`one(server)` gives (rate, p50, p99)."""
+    rate, p50, p99 = one(ours)
+    text = f"{rate:,.1f}/s p50 {p50:.2f} p99 {p99:.2f} ms"
+    if theirs is None:
+        return table.add(what, text, budget=budget)
+    other, q50, q99 = one(theirs)
+    table.add(what, text, f"{other:,.1f}/s p50 {q50:.2f} p99 {q99:.2f} ms", f"{rate / other:,.0f}×",
+              budget)
+
+
+def side_by_side(table: Table, seconds: int, folder) -> None:
+    ours, theirs = behalf(folder), reference(folder)
+    try:
+        pairs = [(s.cold_start * 1000, s.memory_mib()) if s else (0, 0) for s in (ours, theirs)]
+        table.add("cold start to /ok", f"{pairs[0][0]:.0f} ms", f"{pairs[1][0]:.0f} ms",
+                  f"{pairs[1][0] / pairs[0][0]:.0f}×", "≤ 100 ms")
+        table.add("idle memory (PSS)", f"{pairs[0][1]:.1f} MiB", f"{pairs[1][1]:.1f} MiB",
+                  f"{pairs[1][1] / pairs[0][1]:.0f}×", "≤ 40 MiB")
+        before = ours.cpu_seconds()
+        time.sleep(5)
+        table.add("idle CPU over 5 s", f"{(ours.cpu_seconds() - before) / 5 * 100:.1f} %", budget="0 %")
+        compare(table, "GET /ok, 64 clients",
+                lambda s: throughput(s, "GET", "/ok", 64, seconds), ours, theirs)
+        compare(table, "POST /threads, 64 clients",
+                lambda s: throughput(s, "POST", "/threads", 64, seconds, {}), ours, theirs, "≥ 10×")
+        for clients, budget in ((1, "≥ 1,000×"), (8, "≥ 50×"), (64, "≥ 150×")):
+            compare(table, f"POST /runs/wait, {clients} clients",
+                    lambda s: throughput(s, "POST", "/runs/wait", clients, seconds, RUN),
+                    ours, theirs, budget)
+        for s in filter(None, (ours, theirs)):
+            p50, p99 = first_event(s, 300 if s is ours else 10)
+            table.add(f"first event, {s.name}", f"p50 {p50:.2f} p99 {p99:.2f} ms",
+                      budget="p50 ≤ 2, p99 ≤ 10 ms" if s is ours else "")
+        table.add("memory after the load (PSS)", f"{ours.memory_mib():.1f} MiB",
+                  f"{theirs.memory_mib():.1f} MiB" if theirs else "")
+    finally:
+        for s in filter(None, (ours, theirs)):
+            s.stop()
+
+
+def alone(table: Table, folder) -> None:
+    held = folder / "held"
+    held.mkdir()
+    server = behalf(held)
+    try:
+        # A run that waits for its time: its stream is open and idle.
+        kib = idle_streams(server, 5000, RUN | {"after_seconds": 600})
+        table.add("idle SSE stream (5,000 held)", f"{kib:.1f} KiB each", budget="≤ 20 KiB")
+    finally:
+        server.stop()
+    for name in ("jwt_verify", "inject", "store_commit"):
+        program = ROOT / "build/release/bench" / name
+        if program.exists():
+            print(f"-- {name}")
+            print(subprocess.run([program], capture_output=True, text=True, check=True).stdout)
+    speed = subprocess.run(["openssl", "speed", "-seconds", "3", "ecdsap256", "rsa2048"],
+                           capture_output=True, text=True).stdout
+    for line in speed.splitlines():
+        if re.search(r"^(rsa 2048|\s*256 bits ecdsa)", line):
+            print("openssl speed:", line.strip())
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--seconds", type=int, default=8, help="of load per figure")
+    options.add_argument("--markdown", help="also write the table to this file")
+    given = options.parse_args()
+    print("\n".join(versions()))
+    table = Table()
+    with scratch() as folder:
+        side_by_side(table, given.seconds, folder)
+        alone(table, folder)
+    if given.markdown:
+        with open(given.markdown, "w") as out:
+            out.write("\n".join(versions()) + "\n\n" + table.markdown() + "\n")
+
+
+if __name__ == "__main__":
+    main()

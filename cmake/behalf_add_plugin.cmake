@@ -1,0 +1,11 @@
+# behalf_add_plugin(<name> <sources...>): a shared library that `graphs:` can name. Works inside the
+# source tree and with an installed Behalf.
+function(behalf_add_plugin name)
+  add_library(${name} MODULE ${ARGN})
+  set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF)
+  if(TARGET behalf::plugin)
+    target_link_libraries(${name} PRIVATE behalf::plugin)
+  else()
+    target_link_libraries(${name} PRIVATE behalf_plugin)
+  endif()
+endfunction()

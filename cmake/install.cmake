@@ -1,0 +1,16 @@
+# `cmake --install`: the program, the headers a plugin needs, and a CMake package.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+install(TARGETS behalf behalf_plugin EXPORT behalf_targets)
+foreach(folder base graph)
+  file(GLOB headers ${CMAKE_SOURCE_DIR}/runtime/${folder}/*.hpp)
+  install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/behalf/runtime/${folder})
+endforeach()
+set(package ${CMAKE_INSTALL_LIBDIR}/cmake/behalf)
+install(EXPORT behalf_targets FILE behalfTargets.cmake NAMESPACE behalf:: DESTINATION ${package})
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/behalfConfigVersion.cmake
+                                 COMPATIBILITY ExactVersion)
+install(FILES ${CMAKE_SOURCE_DIR}/cmake/behalfConfig.cmake
+              ${CMAKE_BINARY_DIR}/behalfConfigVersion.cmake
+              ${CMAKE_SOURCE_DIR}/cmake/behalf_add_plugin.cmake DESTINATION ${package})

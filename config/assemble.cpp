@@ -1,0 +1,142 @@
+#include "config/assemble.hpp"
+
+#include "runtime/graph/hello.hpp"
+#include "secrets/embedded_store.hpp"
+#include "secrets/master_key.hpp"
+#include "secrets/references.hpp"
+
+#include <set>
+
+namespace behalf {
+namespace {
+
+error at(std::string_view key, const error& why) {
+  auto named = why;
+  named.message = std::string(key) + ": " + why.message;
+  return named;
+}
+
+result<std::unique_ptr<secret_source>> open_embedded(const secrets_config& s,
+                                                     reference_resolver& references) {
+  if (s.master_key.empty())
+    return fail(errc::invalid_argument,
+                "secrets.master_key: is needed: file:<path> or env:<name> of a 32-byte key");
+  auto bytes = references.resolve(s.master_key);
+  if (!bytes)
+    return at("secrets.master_key", bytes.error());
+  auto key = parse_master_key((*bytes)->expose(), s.master_key);
+  if (!key)
+    return at("secrets.master_key", key.error());
+  auto store = embedded_store::open(s.path, std::move(*key));
+  if (!store)
+    return at("secrets.path", store.error());
+  return std::unique_ptr<secret_source>{std::move(*store)};
+}
+
+result<std::unique_ptr<secret_source>> open_vault(const config& c, reference_resolver& references) {
+  auto options = c.secrets.vault.options;
+  if (options.login == vault_login_kind::approle) {
+    auto role = references.resolve(c.secrets.vault.role_id);
+    if (!role)
+      return at("secrets.auth.role_id", role.error());
+    auto secret = references.resolve(c.secrets.vault.secret_id);
+    if (!secret)
+      return at("secrets.auth.secret_id", secret.error());
+    options.role_id = *role;
+    options.secret_id = *secret;
+  }
+  std::set<std::string> issuers;
+  for (const auto& any : c.identity.providers) {
+    if (const auto* p = std::get_if<oidc_provider>(&any))
+      issuers.insert(p->rules.issuer);
+    else
+      issuers.insert("other " + std::to_string(any.index()));
+  }
+  auto store = vault_store::create(std::move(options), issuers.size() > 1);
+  if (!store)
+    return at("secrets", store.error());
+  return std::unique_ptr<secret_source>{std::move(*store)};
+}
+
+result<std::unique_ptr<secret_source>> open_store(const config& c, reference_resolver& references) {
+  switch (c.secrets.type) {
+  case secrets_config::kind::none:
+    return std::unique_ptr<secret_source>{};
+  case secrets_config::kind::embedded:
+    return open_embedded(c.secrets, references);
+  case secrets_config::kind::vault:
+    return open_vault(c, references);
+  }
+  return std::unique_ptr<secret_source>{};
+}
+
+// "name: ./lib.so" serves the plugin's graph of that name; "./lib.so:other" another one of it;
+// "builtin:hello" a linked-in one.
+result<void> load_graphs(const config& c, system_setup& to) {
+  std::set<std::string> loaded;
+  to.plugins.graph(hello_graph(), "Says hello to whoever asks");
+  for (const auto& [name, path] : c.graphs) {
+    constexpr std::string_view builtin = "builtin:";
+    if (path.starts_with(builtin)) {
+      to.graphs.emplace_back(name, path.substr(builtin.size()));
+      continue;
+    }
+    auto colon = path.rfind(".so:");
+    auto file = colon == path.npos ? path : path.substr(0, colon + 3);
+    if (loaded.insert(file).second)
+      if (auto ok = load_plugin(file, to.plugins); !ok)
+        return at("graphs." + name, ok.error());
+    to.graphs.emplace_back(name, colon == path.npos ? name : path.substr(colon + 4));
+  }
+  if (!to.plugins.faults().empty())
+    return fail(errc::invalid_argument, "graphs: " + to.plugins.faults().front());
+  return {};
+}
+
+result<void> resolve_clients(config& c, reference_resolver& references) {
+  for (const auto& any : c.identity.providers) {
+    const auto* p = std::get_if<introspection_provider>(&any);
+    if (!p)
+      continue;
+    auto found = references.resolve(p->client_secret);
+    if (!found)
+      return at("identity.client_secret", found.error());
+    c.identity.client_secrets[p->client_secret] =
+      std::make_shared<const wiped_string>((*found)->expose());
+  }
+  return {};
+}
+
+} // namespace
+
+result<std::unique_ptr<secret_source>> open_secrets(const config& given, const std::string& base) {
+  reference_resolver references{base};
+  return open_store(given, references);
+}
+
+result<system_setup> assemble(config given, const std::string& base) {
+  reference_resolver references{base};
+  system_setup to;
+  if (auto ok = load_graphs(given, to); !ok)
+    return ok.error();
+  if (auto ok = resolve_clients(given, references); !ok)
+    return ok.error();
+  auto secrets = open_store(given, references);
+  if (!secrets)
+    return secrets.error();
+  to.secrets = std::move(*secrets);
+  to.options = given.system;
+  to.options.limits = given.identity.limits;
+  to.options.authenticated = !given.identity.providers.empty() || to.plugins.authenticate();
+  to.egress = given.egress;
+  to.storage = given.storage;
+  to.services = std::move(given.services);
+  to.identity = std::move(given.identity);
+  to.rules = std::move(given.rules);
+  to.audit_path = given.audit_path;
+  to.io_threads = given.io_threads;
+  to.worker_threads = given.worker_threads;
+  return to;
+}
+
+} // namespace behalf

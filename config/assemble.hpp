@@ -1,0 +1,21 @@
+// From a configuration to the parts of a server: references resolved, plugins loaded, stores
+// opened.
+#pragma once
+
+#include "actors/system.hpp"
+#include "config/config.hpp"
+
+#include <string>
+
+namespace behalf {
+
+/// Relative paths in the configuration count from the working directory; references to files from
+/// `base`, the folder of the configuration file. Error: invalid_argument (or what opening a store
+/// says), naming the key.
+result<system_setup> assemble(config given, const std::string& base);
+
+/// The secret store alone, for `behalf secret`. Error: invalid_argument when there is no embedded
+/// one.
+result<std::unique_ptr<secret_source>> open_secrets(const config& given, const std::string& base);
+
+} // namespace behalf

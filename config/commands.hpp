@@ -1,0 +1,44 @@
+// The subcommands of `behalf`, apart from serving: each returns the process's exit code.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace behalf {
+
+/// What `behalf` ends with; documented in docs/cli.md.
+enum exit_code : int {
+  exit_ok = 0,
+  exit_failed = 1,     // what was asked could not be done
+  exit_usage = 2,      // the command line is wrong
+  exit_config = 3,     // the configuration is wrong
+  exit_unavailable = 4 // a neighbour (port, server, store) is not there
+};
+
+int run_validate(const std::string& file);
+
+struct secret_command {
+  std::string verb;         // put, list, delete, rotate-master-key
+  std::string config, data; // a file, or the folder of `behalf dev`
+  std::string tenant = "default", issuer, subject, service;
+  std::string username, expires_at, new_key; // new_key: a reference
+};
+/// `put` reads the value from standard input, so that it is in no argument list.
+int run_secret(const secret_command& given);
+
+int run_audit_verify(const std::string& file, const std::string& anchor);
+
+struct token_command {
+  std::string url, user, password;
+};
+/// Logs in at a server's development issuer and prints the token alone.
+int run_token(const token_command& given);
+
+struct serve_command {
+  bool dev = false;
+  std::string config, host, data = "./.behalf";
+  int port = -1; // -1: as configured
+};
+int run_serve(const serve_command& given);
+
+} // namespace behalf

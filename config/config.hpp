@@ -1,0 +1,69 @@
+// Everything the configuration file says, as the components' own options.
+#pragma once
+
+#include "actors/identity.hpp"
+#include "actors/options.hpp"
+#include "config/yaml.hpp"
+#include "connectors/service_options.hpp"
+#include "runtime/auth/dev_issuer.hpp"
+#include "runtime/auth/rules.hpp"
+#include "runtime/http/client.hpp"
+#include "runtime/store/sqlite.hpp"
+#include "secrets/vault.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace behalf {
+
+/// Vault's options, with its secrets still references.
+struct vault_settings {
+  vault_options options;
+  std::string role_id, secret_id;
+};
+
+/// Which store users' tokens come from.
+struct secrets_config {
+  enum class kind : uint8_t { none, embedded, vault } type = kind::none;
+  std::string path = "./secrets.db"; // embedded: the database
+  std::string master_key;            // embedded: a reference, `file:…` or `env:…`
+  vault_settings vault;
+};
+
+/// Users of the development issuer; only `behalf dev` reads them.
+struct dev_config {
+  std::vector<dev_user> users;
+  std::vector<std::string> redirect_uris;
+  std::string tenant_claim;                                // as in identity
+  std::vector<std::pair<std::string, std::string>> custom; // as in identity
+};
+
+struct config {
+  system_options system;
+  client_options egress;
+  sqlite_options storage;
+  std::vector<service_options> services;
+  identity_setup identity;
+  std::vector<std::pair<std::string, auth_rule>> rules; // key, rule; in file order
+  secrets_config secrets;
+  dev_config dev;
+  std::vector<std::pair<std::string, std::string>> graphs; // name, path of a plugin or builtin:…
+  std::string audit_path = "./audit.jsonl";
+  std::string log_level = "info", log_file;
+  bool log_json = false;
+  bool allow_core_dumps = false;
+  std::size_t io_threads = 2;
+  std::size_t worker_threads = 0; // 0: one per core
+};
+
+/// Reads one YAML file, then BEHALF_<SECTION>_<KEY> from the environment. All faults at once:
+/// unknown keys, wrong types, contradictions, each with file, line and key.
+struct loaded_config {
+  config value;
+  std::vector<config_problem> problems;
+};
+loaded_config load_config(const std::string& file);
+loaded_config parse_config(const std::string& text, const std::string& name);
+
+} // namespace behalf

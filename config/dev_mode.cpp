@@ -1,0 +1,77 @@
+#include "config/dev_mode.hpp"
+
+#include "secrets/master_key.hpp"
+
+#include <filesystem>
+
+namespace behalf {
+namespace {
+
+namespace fs = std::filesystem;
+
+void add_defaults(config& c) {
+  for (const auto* name : {"alice", "bob"}) {
+    dev_user u;
+    u.username = u.password = name;
+    c.dev.users.push_back(std::move(u));
+  }
+  auth_rule owner;
+  owner.then = auth_rule::effect::owner;
+  c.rules.emplace_back("threads", owner);
+  c.rules.emplace_back("store", owner);
+  c.graphs.emplace_back("hello", "builtin:hello");
+}
+
+} // namespace
+
+result<void> complete_for_dev(config& c, const std::string& folder, bool from_file) {
+  std::error_code ec;
+  fs::create_directories(folder, ec);
+  if (ec)
+    return fail(errc::internal, "--data: cannot make " + folder + ": " + ec.message());
+  fs::permissions(folder, fs::perms::owner_all, ec);
+  config untouched;
+  if (c.storage.path == untouched.storage.path)
+    c.storage.path = folder + "/behalf.db";
+  if (c.audit_path == untouched.audit_path)
+    c.audit_path = folder + "/audit.jsonl";
+  if (c.secrets.type == secrets_config::kind::none)
+    c.secrets.type = secrets_config::kind::embedded;
+  if (c.secrets.type == secrets_config::kind::embedded && c.secrets.master_key.empty()) {
+    if (c.secrets.path == untouched.secrets.path)
+      c.secrets.path = folder + "/secrets.db";
+    auto key_file = folder + "/master.key";
+    if (auto key = ensure_master_key(key_file); !key)
+      return key.error();
+    c.secrets.master_key = "file:" + fs::absolute(key_file).string();
+  }
+  if (!from_file)
+    add_defaults(c);
+  return {};
+}
+
+result<std::shared_ptr<shared_issuer>> add_dev_issuer(config& c, const std::string& folder,
+                                                      const std::string& base_url) {
+  if (c.dev.users.empty())
+    return std::shared_ptr<shared_issuer>{};
+  auto key = signing_key::load_or_create(folder + "/issuer.pem");
+  if (!key)
+    return key.error();
+  dev_issuer_options options;
+  options.issuer = base_url + "/dev";
+  options.users = c.dev.users;
+  options.redirect_uris = c.dev.redirect_uris;
+  auto own = key_set::parse(key->jwks());
+  if (!own)
+    return own.error();
+  oidc_provider provider;
+  dev_issuer issuer{options, std::move(*key)};
+  provider.rules = issuer.rules();
+  provider.mapping.custom = c.dev.custom;
+  provider.mapping.tenant_claim = c.dev.tenant_claim;
+  c.identity.own_keys.emplace(options.issuer, std::move(*own));
+  c.identity.providers.insert(c.identity.providers.begin(), std::move(provider));
+  return std::shared_ptr<shared_issuer>{new shared_issuer{{}, std::move(issuer)}};
+}
+
+} // namespace behalf

@@ -1,0 +1,21 @@
+// `behalf dev`: embedded everything, in one data folder, without a configuration or with one.
+#pragma once
+
+#include "actors/core.hpp"
+#include "config/config.hpp"
+
+#include <string>
+
+namespace behalf {
+
+/// Completes a configuration for development: data in `folder` (made if missing), an embedded
+/// secret store with a key of its own, the development issuer at `base_url` + "/dev". What the
+/// file says stays. Without a file: users alice and bob, owner rules, the graph hello.
+/// Error: internal, when the folder cannot be made.
+result<void> complete_for_dev(config& c, const std::string& folder, bool from_file);
+
+/// Adds the issuer, once the address is known. Error: internal, naming the key file.
+result<std::shared_ptr<shared_issuer>> add_dev_issuer(config& c, const std::string& folder,
+                                                      const std::string& base_url);
+
+} // namespace behalf

@@ -1,0 +1,226 @@
+// identity, authorization, limits, dev: who may come in, and what they may do.
+#include "config/sections.hpp"
+#include "runtime/auth/discovery.hpp"
+
+#include <set>
+
+namespace behalf {
+namespace {
+
+void read_mapping(yaml_section& in, claim_mapping& m) {
+  in.text("tenant", m.tenant);
+  in.text("tenant_claim", m.tenant_claim);
+  in.text("identity_claim", m.identity_claim);
+  in.text("identity_prefix", m.identity_prefix);
+  in.texts("display_name_claims", m.display_name_claims);
+  in.text("permissions_claim", m.permissions_claim);
+  if (auto custom = in.section("custom")) {
+    for (const auto& name : custom->keys()) {
+      std::string claim;
+      custom->text(name, claim);
+      m.custom.emplace_back(name, claim);
+    }
+    custom->finish();
+  }
+  if (auto ok = check_mapping(m); !ok)
+    in.fault("custom", ok.error().message);
+}
+
+void read_algorithms(yaml_section& in, issuer_rules& rules) {
+  std::vector<std::string> names;
+  in.texts("algorithms", names);
+  if (names.empty())
+    return;
+  rules.algorithms.clear();
+  for (const auto& name : names) {
+    auto alg = parse_algorithm(name);
+    if (alg)
+      rules.algorithms.push_back(*alg);
+    else
+      in.fault("algorithms", "'" + name + "' is no signature algorithm this server knows");
+  }
+}
+
+oidc_provider read_oidc(yaml_section& in) {
+  oidc_provider p;
+  in.require("issuer");
+  in.require("audience");
+  in.text("issuer", p.rules.issuer);
+  in.texts("audience", p.rules.audiences);
+  in.texts("clients", p.rules.clients);
+  read_algorithms(in, p.rules);
+  in.flag("plain_jwt", p.rules.plain_jwt);
+  in.text("jwks_uri", p.jwks_uri);
+  in.flag("userinfo", p.userinfo);
+  in.flag("allow_http", p.allow_http);
+  read_mapping(in, p.mapping);
+  if (auto ok = check_provider_url(p.rules.issuer, "issuer", p.allow_http); !ok)
+    in.fault("issuer", ok.error().message);
+  if (!p.jwks_uri.empty())
+    if (auto ok = check_provider_url(p.jwks_uri, "jwks_uri", p.allow_http); !ok)
+      in.fault("jwks_uri", ok.error().message);
+  return p;
+}
+
+// Secrets are references; a value written here is refused before anyone commits it.
+void read_reference(yaml_section& in, std::string_view key, std::string& out) {
+  in.text(key, out);
+  if (!out.empty() && !out.starts_with("file:") && !out.starts_with("env:"))
+    in.fault(key, "must be a reference, file:<path> or env:<name>, never the secret itself");
+}
+
+introspection_provider read_introspection(yaml_section& in) {
+  introspection_provider p;
+  in.require("client_id");
+  in.require("client_secret");
+  in.text("issuer", p.rules.issuer);
+  in.texts("audience", p.rules.audiences);
+  in.texts("clients", p.rules.clients);
+  in.text("endpoint", p.endpoint);
+  in.text("client_id", p.client_id);
+  read_reference(in, "client_secret", p.client_secret);
+  in.flag("allow_http", p.allow_http);
+  read_mapping(in, p.mapping);
+  if (p.endpoint.empty() && p.rules.issuer.empty())
+    in.fault("", "needs an endpoint, or an issuer whose discovery document names one");
+  if (!p.endpoint.empty())
+    if (auto ok = check_provider_url(p.endpoint, "endpoint", p.allow_http); !ok)
+      in.fault("endpoint", ok.error().message);
+  return p;
+}
+
+api_key_provider read_api_keys(yaml_section& in) {
+  api_key_provider p;
+  in.require("keys");
+  for (auto& key : in.sections("keys")) {
+    api_key_entry e;
+    key.require("sha256");
+    key.require("subject");
+    key.text("sha256", e.sha256);
+    key.text("subject", e.subject);
+    key.text("tenant", e.tenant);
+    key.text("display_name", e.display_name);
+    key.texts("permissions", e.permissions);
+    std::string expires;
+    key.text("expires", expires);
+    if (!expires.empty()) {
+      auto at = parse_iso8601(expires);
+      if (at)
+        e.expires = *at;
+      else
+        key.fault("expires", "must be a time such as 2027-01-31T00:00:00Z");
+    }
+    if (auto custom = key.any("custom"); custom && custom->is_object())
+      e.custom = custom->get_object();
+    key.finish();
+    p.keys.push_back(std::move(e));
+  }
+  if (auto ok = api_keys::make(p.keys); !ok)
+    in.fault("keys", ok.error().message);
+  return p;
+}
+
+// Two issuers in one tenant may both know an "alice": policies compare identities, so all but one
+// must set them apart.
+void check_identities(yaml_section& root, const config& out) {
+  std::set<std::pair<std::string, std::string>> seen;
+  auto clash = [&](const claim_mapping& m) {
+    auto tenant = m.tenant_claim.empty() ? m.tenant : "claim " + m.tenant_claim;
+    return !seen.emplace(tenant, m.identity_prefix).second;
+  };
+  for (const auto& any : out.identity.providers) {
+    const claim_mapping* m = nullptr;
+    if (const auto* p = std::get_if<oidc_provider>(&any))
+      m = &p->mapping;
+    else if (const auto* i = std::get_if<introspection_provider>(&any))
+      m = &i->mapping;
+    if (m && clash(*m))
+      root.fault("identity", "two providers share a tenant: give all but one an identity_prefix, "
+                             "or equal subjects would be taken for one user");
+  }
+}
+
+auth_rule read_rule(yaml_section& in, const std::string& key) {
+  auto spec = in.any(key);
+  auto rule = parse_rule(spec ? *spec : json::value(nullptr));
+  if (!rule) {
+    in.fault(key, rule.error().message);
+    return {};
+  }
+  if (auto ok = compile(*rule); !ok)
+    in.fault(key, ok.error().message);
+  return std::move(*rule);
+}
+
+void read_limit(std::optional<yaml_section> in, limit_options& o) {
+  if (!in)
+    return;
+  in->decimal("requests_per_second", o.requests_per_second, 0, 1e9);
+  in->decimal("burst", o.burst, 0, 1e9);
+  in->integer("concurrent_runs", o.concurrent_runs, 0, 1'000'000);
+  in->decimal("body_bytes_per_minute", o.body_bytes_per_minute, 0, 1e15);
+  in->finish();
+}
+
+} // namespace
+
+void read_identity(yaml_section& root, config& out) {
+  for (auto& in : root.sections("identity")) {
+    std::string type;
+    in.require("type");
+    in.one_of("type", type, {"oidc", "introspection", "api_key"});
+    if (type == "oidc")
+      out.identity.providers.emplace_back(read_oidc(in));
+    else if (type == "introspection")
+      out.identity.providers.emplace_back(read_introspection(in));
+    else if (type == "api_key")
+      out.identity.providers.emplace_back(read_api_keys(in));
+    else
+      continue;
+    in.finish();
+  }
+  check_identities(root, out);
+}
+
+void read_authorization(yaml_section in, config& out) {
+  policy known; // only to say what is wrong with a key
+  for (const auto& key : in.keys()) {
+    if (auto ok = known.add(key, [](const on_context&, json::object&) { return on_answer{}; }); !ok)
+      in.fault(key, ok.error().message);
+    out.rules.emplace_back(key, read_rule(in, key));
+  }
+}
+
+void read_limits(yaml_section in, config& out) {
+  read_limit(in.section("tenant"), out.identity.limits.tenant);
+  read_limit(in.section("user"), out.identity.limits.user);
+  in.finish();
+}
+
+void read_dev(yaml_section in, config& out) {
+  for (auto& user : in.sections("users")) {
+    dev_user u;
+    user.require("name");
+    user.text("name", u.username);
+    u.password = u.username;
+    user.text("password", u.password);
+    user.text("display_name", u.name);
+    user.text("email", u.email);
+    user.texts("permissions", u.permissions);
+    if (auto claims = user.any("claims"); claims && claims->is_object())
+      u.claims = claims->get_object();
+    user.finish();
+    out.dev.users.push_back(std::move(u));
+  }
+  in.texts("redirect_uris", out.dev.redirect_uris);
+  in.text("tenant_claim", out.dev.tenant_claim);
+  if (auto custom = in.section("custom"))
+    for (const auto& name : custom->keys()) {
+      std::string claim;
+      custom->text(name, claim);
+      out.dev.custom.emplace_back(name, claim);
+    }
+  in.finish();
+}
+
+} // namespace behalf

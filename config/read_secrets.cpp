@@ -1,0 +1,63 @@
+// secrets: which store users' tokens come from.
+#include "config/sections.hpp"
+
+namespace behalf {
+namespace {
+
+void read_reference(yaml_section& in, std::string_view key, std::string& out) {
+  in.text(key, out);
+  if (!out.empty() && !out.starts_with("file:") && !out.starts_with("env:"))
+    in.fault(key, "must be a reference, file:<path> or env:<name>, never the secret itself");
+}
+
+void read_embedded(yaml_section& in, secrets_config& o) {
+  in.text("path", o.path);
+  read_reference(in, "master_key", o.master_key);
+}
+
+void read_vault(yaml_section& in, vault_settings& v) {
+  in.require("address");
+  in.text("address", v.options.address);
+  in.text("namespace", v.options.name_space);
+  in.text("path", v.options.path);
+  in.text("value_field", v.options.value_field);
+  in.text("username_field", v.options.username_field);
+  in.text("password_field", v.options.password_field);
+  in.text("expires_field", v.options.expires_field);
+  in.text("scopes_field", v.options.scopes_field);
+  in.duration("timeout", v.options.timeout);
+  in.require("auth");
+  auto auth = in.section("auth");
+  if (!auth)
+    return;
+  std::string type = "jwt";
+  auth->one_of("type", type, {"jwt", "approle"});
+  v.options.login = type == "jwt" ? vault_login_kind::jwt : vault_login_kind::approle;
+  auth->text("mount", v.options.mount);
+  if (type == "jwt") {
+    auth->text("role", v.options.role);
+  } else {
+    auth->require("role_id");
+    auth->require("secret_id");
+    read_reference(*auth, "role_id", v.role_id);
+    read_reference(*auth, "secret_id", v.secret_id);
+  }
+  auth->finish();
+}
+
+} // namespace
+
+void read_secrets(yaml_section in, config& out) {
+  std::string type = "embedded";
+  in.one_of("type", type, {"embedded", "vault"});
+  if (type == "embedded") {
+    out.secrets.type = secrets_config::kind::embedded;
+    read_embedded(in, out.secrets);
+  } else {
+    out.secrets.type = secrets_config::kind::vault;
+    read_vault(in, out.secrets.vault);
+  }
+  in.finish();
+}
+
+} // namespace behalf

@@ -1,0 +1,166 @@
+// server, storage, log, runs, egress, services, graphs.
+#include "config/sections.hpp"
+
+#include <filesystem>
+
+namespace behalf {
+namespace {
+
+// "127.0.0.1:2024", "[::1]:2024", ":2024" or just a port.
+void read_listen(yaml_section& in, server_options& o) {
+  std::string text;
+  in.text("listen", text);
+  if (text.empty())
+    return;
+  auto colon = text.rfind(':');
+  auto host = colon == text.npos ? std::string{} : text.substr(0, colon);
+  auto port = colon == text.npos ? text : text.substr(colon + 1);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
+  bool digits =
+    !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == port.npos;
+  if (!digits || std::stoi(port) > 65535)
+    return in.fault("listen", "must be address:port, such as 127.0.0.1:2024");
+  o.port = static_cast<uint16_t>(std::stoi(port));
+  if (!host.empty())
+    o.address = host;
+}
+
+void read_credential(yaml_section in, service_options& o) {
+  std::string from = "secrets", inject = "bearer";
+  in.one_of("from", from, {"secrets", "principal", "none"});
+  in.text("name", o.credential.name);
+  in.text("inject", inject);
+  o.credential.from = from == "none"        ? credential_source::none
+                      : from == "principal" ? credential_source::principal
+                                            : credential_source::secrets;
+  auto colon = inject.find(':');
+  auto place = inject.substr(0, colon);
+  o.credential.field = colon == inject.npos ? "" : inject.substr(colon + 1);
+  if (place == "bearer")
+    o.credential.inject = credential_place::bearer;
+  else if (place == "basic")
+    o.credential.inject = credential_place::basic;
+  else if (place == "header" && !o.credential.field.empty())
+    o.credential.inject = credential_place::header;
+  else if (place == "query" && !o.credential.field.empty())
+    o.credential.inject = credential_place::query;
+  else
+    in.fault("inject", "must be bearer, basic, header:Name or query:name");
+  in.finish();
+}
+
+service_options read_service(const std::string& name, yaml_section in) {
+  service_options o;
+  o.name = name;
+  std::string type = "http";
+  in.one_of("type", type, {"http", "mcp"});
+  o.type = type == "mcp" ? service_type::mcp : service_type::http;
+  auto url = type == "mcp" ? "url" : "base_url";
+  in.require(url);
+  in.text(url, o.url);
+  if (in.kind("credential") == 's')
+    in.fault("credential", "must be a mapping, such as { from: secrets, inject: bearer }");
+  else if (auto credential = in.section("credential"))
+    read_credential(std::move(*credential), o);
+  in.texts("hosts", o.hosts);
+  in.flag("allow_private", o.allow_private);
+  in.flag("allow_http", o.allow_http);
+  in.duration("timeout", o.timeout);
+  in.number("max_reply_bytes", o.max_reply_bytes, 1, 1 << 30);
+  in.number("max_concurrent", o.max_concurrent, 1, 10'000);
+  in.texts("tools", o.tools);
+  if (auto ok = o.validate(); !ok)
+    in.fault("", ok.error().message);
+  in.finish();
+  return o;
+}
+
+} // namespace
+
+void read_server(yaml_section in, config& out) {
+  auto& o = out.system.http;
+  read_listen(in, o);
+  in.text("public_url", o.public_url);
+  if (auto tls = in.section("tls")) {
+    tls->require("cert");
+    tls->require("key");
+    tls->text("cert", o.tls_certificate);
+    tls->text("key", o.tls_key);
+    tls->finish();
+  }
+  if (auto cors = in.section("cors")) {
+    cors->texts("allow_origins", o.cors.allow_origins);
+    cors->finish();
+  }
+  in.number("max_connections", o.max_connections, 1, 1'000'000);
+  in.number("max_header_bytes", o.max_header_bytes, 1024, 1 << 20);
+  in.number("max_body_bytes", o.max_body_bytes, 1024, int64_t{1} << 32);
+  in.duration("header_timeout", o.header_timeout);
+  in.duration("body_timeout", o.body_timeout);
+  in.duration("write_timeout", o.write_timeout);
+  in.duration("keep_alive_timeout", o.keep_alive_timeout);
+  in.duration("request_deadline", o.request_deadline);
+  in.number("io_threads", out.io_threads, 1, 256);
+  in.number("worker_threads", out.worker_threads, 1, 256);
+  in.finish();
+}
+
+void read_storage(yaml_section& root, config& out) {
+  std::string text;
+  root.text("storage", text);
+  if (text.empty())
+    return;
+  constexpr std::string_view scheme = "sqlite:";
+  if (!text.starts_with(scheme) || text.size() == scheme.size())
+    return root.fault("storage", "must be sqlite:<path>, such as sqlite:./behalf.db");
+  out.storage.path = text.substr(scheme.size());
+}
+
+void read_log(yaml_section in, config& out) {
+  in.one_of("level", out.log_level, {"debug", "info", "warning", "error", "off"});
+  std::string format = "text";
+  in.one_of("format", format, {"text", "json"});
+  out.log_json = format == "json";
+  in.text("file", out.log_file);
+  in.finish();
+}
+
+void read_runs(yaml_section in, config& out) {
+  auto& o = out.system.runs;
+  in.number("slots", o.slots, 1, 100'000);
+  in.number("capacity", o.capacity, 1, 10'000'000);
+  in.duration("timeout", o.timeout);
+  in.duration("resumable_ttl", o.resumable_ttl);
+  in.number("event_bytes", o.event_bytes, 1024, int64_t{1} << 32);
+  in.duration("shutdown_grace", o.shutdown_grace);
+  in.number("max_attempts", o.max_attempts, 1, 100);
+  in.finish();
+}
+
+void read_egress(yaml_section in, config& out) {
+  auto& o = out.egress;
+  in.duration("connect_timeout", o.connect_timeout);
+  in.number("max_reply_bytes", o.max_reply_bytes, 1024, 1 << 30);
+  in.text("ca_file", o.ca_file);
+  in.text("ca_path", o.ca_path);
+  in.finish();
+}
+
+void read_services(yaml_section in, config& out) {
+  for (const auto& name : in.keys())
+    if (auto one = in.section(name))
+      out.services.push_back(read_service(name, std::move(*one)));
+}
+
+void read_graphs(yaml_section in, config& out) {
+  for (const auto& name : in.keys()) {
+    std::string path;
+    in.text(name, path);
+    if (path.empty())
+      in.fault(name, "must be the path of a plugin (.so), or builtin:<name>");
+    out.graphs.emplace_back(name, path);
+  }
+}
+
+} // namespace behalf

@@ -1,0 +1,100 @@
+// The command line: which of the things behalf does is asked for.
+#include "config/commands.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+
+using namespace behalf;
+
+namespace {
+
+void add_serving(CLI::App& app, serve_command& serve) {
+  auto* dev = app.add_subcommand("dev", "Serve for development: embedded everything, test users");
+  dev->add_option("--data", serve.data, "Folder for the data (default ./.behalf)");
+  auto* real = app.add_subcommand("serve", "Serve as configured");
+  dev->add_option("--config", serve.config, "Configuration file (YAML)");
+  real->add_option("--config", serve.config, "Configuration file (YAML)")->required();
+  for (auto* sub : {dev, real}) {
+    sub->add_option("--host", serve.host, "Address to listen on, instead of the configured one");
+    sub->add_option("--port", serve.port, "Port to listen on; 0 is any free one")
+      ->check(CLI::Range(0, 65535));
+  }
+}
+
+void add_secret(CLI::App& app, secret_command& secret) {
+  auto* all = app.add_subcommand("secret", "Users' tokens in the embedded secret store");
+  all->require_subcommand(1);
+  auto common = [&](const char* name, const char* help, bool about_one) {
+    auto* sub = all->add_subcommand(name, help);
+    sub->add_option("--config", secret.config, "Configuration file");
+    sub->add_option("--data", secret.data, "Data folder of `behalf dev`");
+    sub->add_option("--tenant", secret.tenant, "Tenant (default: default)");
+    auto* user = sub->add_option("--user", secret.subject, "Subject (`sub`) of the user");
+    if (about_one) {
+      user->required();
+      sub->add_option("--issuer", secret.issuer, "Who vouches for the user (`iss`)")->required();
+      sub->add_option("--service", secret.service, "Service, as configured")->required();
+    }
+    sub->callback([&secret, name] { secret.verb = name; });
+    return sub;
+  };
+  auto* put = common("put", "Store a token; its value is read from standard input", true);
+  put->add_option("--username", secret.username, "User name, for basic authentication");
+  put->add_option("--expires-at", secret.expires_at, "When it ends, as 2027-01-31T00:00:00Z");
+  common("list", "List what is stored, without values", false);
+  common("delete", "Delete a token", true);
+  common("rotate-master-key", "Wrap all data keys with a new master key", false)
+    ->add_option("--new-key", secret.new_key, "Reference to the new key, file:… or env:…")
+    ->required();
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Behalf: agents that act on behalf of the user who called them"};
+  app.require_subcommand(1);
+  serve_command serve;
+  secret_command secret;
+  token_command token;
+  std::string file, audit_file, anchor;
+
+  add_serving(app, serve);
+  add_secret(app, secret);
+  app.add_subcommand("validate", "Check a configuration file")
+    ->add_option("--config,config", file, "Configuration file")
+    ->required();
+  auto* audit = app.add_subcommand("audit", "The audit log");
+  audit->require_subcommand(1);
+  auto* verify = audit->add_subcommand("verify", "Check that no line was changed or removed");
+  verify->add_option("--file,file", audit_file, "The log (audit.jsonl)")->required();
+  verify->add_option("--anchor", anchor, "<line>:<hash> noted earlier; must still be there");
+  auto* log_in = app.add_subcommand("token", "Log in at a development issuer; prints the token");
+  log_in->add_option("--url", token.url, "The server")->required();
+  log_in->add_option("--user", token.user, "User name")->required();
+  log_in->add_option("--password", token.password, "Password")->required();
+  app.add_subcommand("version", "Print the version");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& e) {
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    app.exit(e);
+    return exit_usage;
+  }
+  if (app.got_subcommand("version")) {
+    std::printf("behalf %s\n", BEHALF_VERSION);
+    return exit_ok;
+  }
+  if (app.got_subcommand("validate"))
+    return run_validate(file);
+  if (app.got_subcommand("secret"))
+    return run_secret(secret);
+  if (app.got_subcommand("audit"))
+    return run_audit_verify(audit_file, anchor);
+  if (app.got_subcommand("token"))
+    return run_token(token);
+  serve.dev = app.got_subcommand("dev");
+  return run_serve(serve);
+}
