@@ -158,7 +158,9 @@ inline server_options test_options() {
 
 class running_server {
 public:
-  running_server(server::handler handler, server_options options = test_options()) {
+  explicit running_server(server::handler handler)
+    : running_server(test_options(), std::move(handler)) {}
+  running_server(server_options options, server::handler handler) {
     auto started = server_.start(io_, std::move(options), std::move(handler));
     port = started.value();
     for (auto& t : threads_)

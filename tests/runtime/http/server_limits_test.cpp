@@ -15,7 +15,7 @@ void ok(const exchange_ptr& ex) {
 TEST_CASE("a head beyond the limit is 431, one within is served", "[http][limits]") {
   auto options = test_options();
   options.max_header_bytes = 1000;
-  running_server server{ok, options};
+  running_server server{options, ok};
   CHECK(server.ask(get_request("/", "X: " + std::string(900, 'a') + "\r\n")).status == 200);
   CHECK(server.ask(get_request("/", "X: " + std::string(1000, 'a') + "\r\n")).status == 431);
   CHECK(server.ask("GET /" + std::string(5000, 'a')).status == 431); // never ends
@@ -23,14 +23,14 @@ TEST_CASE("a head beyond the limit is 431, one within is served", "[http][limits
   for (int i = 0; i < 300; ++i)
     many += "A: b\r\n";
   options.max_header_bytes = 32 * 1024;
-  running_server roomy{ok, options};
+  running_server roomy{options, ok};
   CHECK(roomy.ask(get_request("/", many)).status == 431);
 }
 
 TEST_CASE("a body beyond the limit is 413, announced or not", "[http][limits]") {
   auto options = test_options();
   options.max_body_bytes = 100;
-  running_server server{ok, options};
+  running_server server{options, ok};
   CHECK(server.ask(post_request("/", std::string(100, 'a'))).status == 200);
   const auto over = server.ask(post_request("/", std::string(101, 'a')));
   CHECK(over.status == 413);
@@ -50,7 +50,7 @@ TEST_CASE("a body beyond the limit is 413, announced or not", "[http][limits]") 
 TEST_CASE("a client reads the refusal of a body it is still sending", "[http][limits]") {
   auto options = test_options();
   options.max_body_bytes = 1000;
-  running_server server{ok, options};
+  running_server server{options, ok};
   auto client = server.connect();
   client.send(post_request("/", std::string(500'000, 'a')));
   CHECK(client.read_reply().status == 413);
@@ -61,13 +61,12 @@ TEST_CASE("bodies of all requests together are bounded", "[http][limits]") {
   auto options = test_options();
   options.max_body_memory = 1000;
   awaited<exchange_ptr> first;
-  running_server server{[&](exchange_ptr ex) {
-                          if (!first.is_set())
-                            first.set(std::move(ex));
-                          else
-                            ok(ex);
-                        },
-                        options};
+  running_server server(options, [&](exchange_ptr ex) {
+    if (!first.is_set())
+      first.set(std::move(ex));
+    else
+      ok(ex);
+  });
   auto holder = server.connect();
   holder.send(post_request("/", std::string(800, 'a')));
   auto held = first.get().value();
@@ -84,7 +83,7 @@ TEST_CASE("bodies of all requests together are bounded", "[http][limits]") {
 TEST_CASE("a slow head is 408, a silent connection just closed", "[http][limits]") {
   auto options = test_options();
   options.header_timeout = 50ms;
-  running_server server{ok, options};
+  running_server server{options, ok};
   auto slow = server.connect();
   slow.send("GET / HTTP/1.1\r\nHost: t\r\n");
   CHECK(slow.read_reply().status == 408);
@@ -96,7 +95,7 @@ TEST_CASE("a slow head is 408, a silent connection just closed", "[http][limits]
 TEST_CASE("drops of head do not move the end of the wait", "[http][limits]") {
   auto options = test_options();
   options.header_timeout = 100ms;
-  running_server server{ok, options};
+  running_server server{options, ok};
   auto client = server.connect();
   client.socket().non_blocking(true);
   client.send("GET / HTTP/1.1\r\n");
@@ -114,7 +113,7 @@ TEST_CASE("drops of head do not move the end of the wait", "[http][limits]") {
 TEST_CASE("half a body is 408 after its time", "[http][limits]") {
   auto options = test_options();
   options.body_timeout = 50ms;
-  running_server server{ok, options};
+  running_server server{options, ok};
   CHECK(server.ask("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nhalf").status == 408);
   CHECK(server.ask("POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nha").status
         == 408);
@@ -139,7 +138,7 @@ TEST_CASE("a client that leaves in the middle of its body reaches no handler", "
 TEST_CASE("an idle connection is closed after its time", "[http][limits]") {
   auto options = test_options();
   options.keep_alive_timeout = 50ms;
-  running_server server{ok, options};
+  running_server server{options, ok};
   auto client = server.connect();
   client.send(get_request("/"));
   CHECK(client.read_reply().status == 200);
@@ -150,12 +149,10 @@ TEST_CASE("a client that does not read its answer is cut", "[http][limits]") {
   auto options = test_options();
   options.write_timeout = 100ms;
   awaited<bool> gone;
-  running_server server{[&](exchange_ptr ex) {
-                          ex->begin_stream(200, {});
-                          ex->write(std::string(20'000'000, 'x'),
-                                    [&gone, ex] { gone.set(ex->gone()); });
-                        },
-                        options};
+  running_server server(options, [&](exchange_ptr ex) {
+    ex->begin_stream(200, {});
+    ex->write(std::string(20'000'000, 'x'), [&gone, ex] { gone.set(ex->gone()); });
+  });
   auto client = server.connect();
   client.send(get_request("/"));
   CHECK(gone.get() == true);
@@ -164,7 +161,7 @@ TEST_CASE("a client that does not read its answer is cut", "[http][limits]") {
 TEST_CASE("one connection too many is told so", "[http][limits]") {
   auto options = test_options();
   options.max_connections = 2;
-  running_server server{ok, options};
+  running_server server{options, ok};
   auto a = server.connect(), b = server.connect();
   a.send(get_request("/"));
   b.send(get_request("/"));

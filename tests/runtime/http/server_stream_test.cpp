@@ -149,13 +149,12 @@ TEST_CASE("an answer that does not come is 504, and the connection goes on", "[h
   options.request_deadline = 50ms;
   awaited<exchange_ptr> held;
   awaited<bool> told;
-  running_server server{[&](exchange_ptr ex) {
-                          if (held.is_set())
-                            return ex->respond(200, {}, "fine");
-                          ex->on_gone([&] { told.set(true); });
-                          held.set(std::move(ex));
-                        },
-                        options};
+  running_server server(options, [&](exchange_ptr ex) {
+    if (held.is_set())
+      return ex->respond(200, {}, "fine");
+    ex->on_gone([&] { told.set(true); });
+    held.set(std::move(ex));
+  });
   auto client = server.connect();
   client.send(get_request("/"));
   const auto reply = client.read_reply();
@@ -174,17 +173,16 @@ TEST_CASE("who asks for the deadline may answer it, within the grace", "[http][d
   options.request_deadline = 30ms;
   options.deadline_grace = 50ms;
   awaited<exchange_ptr> silent;
-  running_server server{[&](exchange_ptr ex) {
-                          const std::weak_ptr<exchange> weak = ex;
-                          if (ex->req().path.empty()) {
-                            ex->on_deadline([weak] { weak.lock()->respond(503, {}, "busy"); });
-                            ex->on_gone([ex] {}); // keeps it alive as an actor would
-                          } else {
-                            ex->on_deadline([] {});
-                            silent.set(std::move(ex));
-                          }
-                        },
-                        options};
+  running_server server(options, [&](exchange_ptr ex) {
+    const std::weak_ptr<exchange> weak = ex;
+    if (ex->req().path.empty()) {
+      ex->on_deadline([weak] { weak.lock()->respond(503, {}, "busy"); });
+      ex->on_gone([ex] {}); // keeps it alive as an actor would
+    } else {
+      ex->on_deadline([] {});
+      silent.set(std::move(ex));
+    }
+  });
   CHECK(server.ask(get_request("/")).body == "busy");
   CHECK(server.ask(get_request("/silent")).status == 504);
 }
@@ -193,21 +191,19 @@ TEST_CASE("a deadline can be moved or cleared", "[http][deadline]") {
   auto options = test_options();
   options.request_deadline = 30ms;
   awaited<exchange_ptr> extended, cleared;
-  running_server server{[&](exchange_ptr ex) {
-                          const auto& which = ex->req().path[0];
-                          if (which == "extended") {
-                            ex->extend_deadline(10s);
-                            ex->extend_deadline(1ms); // never to an earlier time
-                            extended.set(std::move(ex));
-                          } else if (which == "cleared") {
-                            ex->clear_deadline();
-                            cleared.set(std::move(ex));
-                          } // "timed": dropped below
-                          else {
-                            ex->on_gone([ex] {});
-                          }
-                        },
-                        options};
+  running_server server(options, [&](exchange_ptr ex) {
+    const auto& which = ex->req().path[0];
+    if (which == "extended") {
+      ex->extend_deadline(10s);
+      ex->extend_deadline(1ms); // never to an earlier time
+      extended.set(std::move(ex));
+    } else if (which == "cleared") {
+      ex->clear_deadline();
+      cleared.set(std::move(ex));
+    } else {
+      ex->on_gone([ex] {});
+    }
+  });
   auto a = server.connect(), b = server.connect();
   a.send(get_request("/extended"));
   b.send(get_request("/cleared"));
@@ -223,14 +219,40 @@ TEST_CASE("a stream past its deadline is cut", "[http][deadline]") {
   auto options = test_options();
   options.request_deadline = 30ms;
   awaited<exchange_ptr> held;
-  running_server server{[&](exchange_ptr ex) {
-                          ex->begin_stream(200, {});
-                          held.set(std::move(ex));
-                        },
-                        options};
+  running_server server(options, [&](exchange_ptr ex) {
+    ex->begin_stream(200, {});
+    held.set(std::move(ex));
+  });
   const auto reply = server.ask(get_request("/"));
   CHECK(reply.status == 200);
   CHECK_FALSE(reply.complete);
+}
+
+TEST_CASE("a stream's tick goes on until its end, and lets go then", "[http][stream]") {
+  awaited<exchange_ptr> held;
+  awaited<bool> ticked;
+  auto token = std::make_shared<int>(0);
+  running_server server{[&](exchange_ptr ex) {
+    ex->begin_stream(200, {});
+    ex->every(5ms, [&ticked, ex, token] {
+      ex->write("tick", {});
+      if (++*token == 3)
+        ticked.set(true);
+    });
+    held.set(std::move(ex));
+  }};
+  auto client = server.connect();
+  client.send(get_request("/"));
+  {
+    auto ex = held.get().value();
+    CHECK(ticked.get() == true);
+    ex->finish();
+  }
+  const auto reply = client.read_reply();
+  CHECK(reply.complete);
+  CHECK(reply.body.starts_with("tickticktick"));
+  client.send(get_request("/")); // served: so the exchange before has ended
+  CHECK(client.read_until("tick").starts_with("HTTP/1.1 200"));
 }
 
 TEST_CASE("answers may come from any thread, in any number of connections", "[http][stream]") {
