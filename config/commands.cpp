@@ -187,6 +187,7 @@ int run_token(const token_command& given) {
   int code = exit_unavailable;
   (*door)->start(std::move(request), std::chrono::steady_clock::now() + std::chrono::seconds(10),
                  [&](result<outbound_reply> reply) {
+                   io.stop(); // what keeps connections for reuse has nothing to wait for
                    if (!reply)
                      return static_cast<void>(say(reply.error()));
                    auto body = parse_json(reply->body);

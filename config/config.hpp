@@ -64,6 +64,11 @@ struct loaded_config {
   std::vector<config_problem> problems;
 };
 loaded_config load_config(const std::string& file);
+
+/// What only the whole configuration tells: rules without users, credentials without a store. A
+/// `dev` section with users counts as both, for `behalf dev` adds them.
+std::vector<config_problem> contradictions(const config& c, const std::string& file);
+
 loaded_config parse_config(const std::string& text, const std::string& name);
 
 } // namespace behalf

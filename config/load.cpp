@@ -61,31 +61,11 @@ void read_all(yaml_section& root, config& out) {
   root.finish();
 }
 
-// What only the whole configuration can tell.
-void check_whole(yaml_section& root, const config& c) {
-  auto loopback = c.system.http.address == "127.0.0.1" || c.system.http.address == "::1"
-                  || c.system.http.address == "localhost";
-  if (c.identity.open() && !loopback)
-    root.fault("server", "without an identity section the server serves this machine only: listen "
-                         "on 127.0.0.1, or configure who may come in");
-  if (c.identity.open() && !c.rules.empty())
-    root.fault("authorization", "has rules, but there is no identity section: nobody they could "
-                                "be about");
-  for (const auto& s : c.services)
-    if (s.credential.from == credential_source::secrets
-        && c.secrets.type == secrets_config::kind::none)
-      root.fault("services", "'" + s.name
-                               + "' takes its credential from secrets, but there is no "
-                                 "secrets section");
-}
-
 loaded_config read(YAML::Node node, const std::string& name) {
   loaded_config out;
   apply_environment(node);
   yaml_section root{node, "", name, out.problems};
   read_all(root, out.value);
-  if (out.problems.empty())
-    check_whole(root, out.value);
   return out;
 }
 
@@ -113,6 +93,26 @@ loaded_config load_config(const std::string& file) {
   std::ostringstream text;
   text << in.rdbuf();
   return parse_config(text.str(), file);
+}
+
+std::vector<config_problem> contradictions(const config& c, const std::string& file) {
+  std::vector<config_problem> found;
+  const auto& address = c.system.http.address;
+  auto loopback = address == "127.0.0.1" || address == "::1" || address == "localhost";
+  auto nobody = c.identity.providers.empty() && c.dev.users.empty();
+  if (nobody && !loopback)
+    found.push_back({file, "server",
+                     "without an identity section the server serves this machine "
+                     "only: listen on 127.0.0.1, or configure who may come in"});
+  if (nobody && !c.rules.empty())
+    found.push_back({file, "authorization",
+                     "has rules, but there is no identity section: nobody they could be about"});
+  for (const auto& s : c.services)
+    if (s.credential.from == credential_source::secrets
+        && c.secrets.type == secrets_config::kind::none && c.dev.users.empty())
+      found.push_back({file, "services." + s.name,
+                       "takes its credential from secrets, but there is no secrets section"});
+  return found;
 }
 
 } // namespace behalf

@@ -104,6 +104,9 @@ int run_serve(const serve_command& given) {
     return say_problems(problems);
   if (!c)
     return say(c.error(), exit_failed);
+  problems = contradictions(*c, given.config.empty() ? "command line" : given.config);
+  if (!problems.empty())
+    return say_problems(problems);
   harden_process({c->allow_core_dumps});
   log::configure(c->log_level, c->log_json ? log::format::json : log::format::text, c->log_file);
   if (c->system.http.port == 0) {
@@ -142,6 +145,8 @@ int run_validate(const std::string& file) {
   auto loaded = load_config(file);
   if (!loaded.problems.empty())
     return say_problems(loaded.problems);
+  if (auto found = contradictions(loaded.value, file); !found.empty())
+    return say_problems(found);
   std::printf("%s is valid: %zu graphs, %zu services, %zu identity providers, %zu rules\n",
               file.c_str(), loaded.value.graphs.size(), loaded.value.services.size(),
               loaded.value.identity.providers.size(), loaded.value.rules.size());

@@ -15,7 +15,8 @@ json::object ai(std::string text) {
 // The structured result of a tool, or the JSON in its first text part.
 json::value result_of(const service_reply& reply) {
   const auto& body = reply.body;
-  if (const auto* structured = member(body, "structuredContent"); structured && !structured->is_null())
+  if (const auto* structured = member(body, "structuredContent");
+      structured && !structured->is_null())
     return *structured;
   const auto* content = member(body, "content");
   if (!content || !content->is_array() || content->get_array().empty())
@@ -36,22 +37,23 @@ task<node_result> fetch(state_view, context ctx) {
   const auto* messages = member(listed, "messages");
   flow::update out;
   out.set("unread", messages && messages->is_array() ? *messages : json::value(json::array{}));
-  auto note = json::object{{"step", "fetched"}, {"as", ctx.identity()}, {"receipt", reply->receipt}};
+  auto note =
+    json::object{{"step", "fetched"}, {"as", ctx.identity()}, {"receipt", reply->receipt}};
   ctx.write(std::move(note));
   co_return out;
 }
 
 node_result summarise(const state_view& state, context& ctx) {
   const auto& unread = state.list("unread");
-  std::string text = std::string(ctx.identity()) + " has " + std::to_string(unread.size())
-                     + " unread messages";
+  std::string text =
+    std::string(ctx.identity()) + " has " + std::to_string(unread.size()) + " unread messages";
   for (const auto& message : unread) {
     const auto& m = message.as_object();
     text += "\n- " + std::string(string_or(m, "subject")) + " (from "
             + std::string(string_or(m, "from")) + ")";
   }
   flow::update out;
-  out.set("summary", text);
+  out.set("summary", json::value(text));
   out.set("messages", json::array{ai(text)});
   return out;
 }

@@ -49,6 +49,13 @@ public:
     return awaiting<outbound_reply>{effect{std::move(call)}};
   }
 
+  /// The same with the caller's own Authorization field: to an identity provider, say.
+  awaiting<outbound_reply> fetch_as_caller(outbound_call call) const {
+    call.handle.id = caller_handle;
+    return fetch(std::move(call));
+  }
+  static constexpr std::string_view caller_handle = "$caller";
+
 private:
   std::shared_ptr<const auth_request> request_;
 };
