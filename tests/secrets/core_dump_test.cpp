@@ -1,0 +1,116 @@
+// A real core dump, searched for a real secret. Where the system writes cores elsewhere (a pipe,
+// another folder) there is nothing to search and the test says so.
+#include "runtime/base/id.hpp"
+#include "runtime/base/wiped.hpp"
+#include "secrets/inject.hpp"
+#include "secrets/process.hpp"
+#include "tests/support/catch.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace behalf;
+namespace fs = std::filesystem;
+
+namespace {
+
+// Built at run time, byte by byte, so that neither the program's constants nor a temporary hold it.
+template <class Text>
+void put_canary(Text& out, char first) {
+  for (int i = 0; i < 32; ++i)
+    out.push_back(static_cast<char>(first + (i * 7) % 13));
+}
+
+std::string canary(char first) {
+  std::string text;
+  put_canary(text, first);
+  return text;
+}
+
+std::string read_all(const fs::path& p) {
+  std::ifstream in{p, std::ios::binary};
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+// In a child: MADV_WIPEONFORK empties what came before, so the child makes its own.
+[[noreturn]] void die_with_secrets(const fs::path& folder) {
+  rlimit all{RLIM_INFINITY, RLIM_INFINITY};
+  if (chdir(folder.c_str()) != 0 || setrlimit(RLIMIT_CORE, &all) != 0)
+    _exit(3);
+  prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  wiped_string built;
+  put_canary(built, 'a');
+  auto credential = std::make_shared<stored_credential>();
+  credential->value = secret{std::move(built)};
+  credential->username = "user";
+  // Everything a call makes of it: the request's head, and the forms looked for in the reply.
+  auto bearer = make_writer({}, credential).value();
+  auto basic = make_writer({credential_form::basic}, credential).value();
+  auto scrubber = basic->scrubber();
+  wiped_string head;
+  bearer->write_head(head);
+  basic->write_head(head);
+  // A control: this must be in the dump, or the search proves nothing.
+  static std::string control;
+  control = canary('A');
+  std::abort();
+}
+
+} // namespace
+
+TEST_CASE("a core dump has no secret in it", "[secrets][core]") {
+  std::ifstream pattern_file{"/proc/sys/kernel/core_pattern"};
+  std::string pattern;
+  std::getline(pattern_file, pattern);
+  if (pattern.empty() || pattern.front() == '|' || pattern.front() == '/') {
+    WARN("cores go to '" << pattern << "': nothing to search here");
+    return;
+  }
+  auto folder = fs::temp_directory_path() / ("behalf-core-" + std::to_string(getpid()));
+  fs::create_directories(folder);
+  auto child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0)
+    die_with_secrets(folder);
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  REQUIRE(WIFSIGNALED(status));
+  if (!WCOREDUMP(status)) {
+    WARN("the system wrote no core");
+  } else {
+    for (const auto& file : fs::directory_iterator{folder}) {
+      auto dump = read_all(file.path());
+      CHECK(dump.find(canary('A')) != dump.npos);
+      for (const auto& form : {canary('a'), base64("user:" + canary('a')), to_hex(canary('a'))})
+        CHECK(dump.find(form) == dump.npos);
+    }
+  }
+  fs::remove_all(folder);
+}
+
+TEST_CASE("a hardened process cannot be dumped; on request it can", "[secrets][core]") {
+  auto child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    harden_process({.allow_core_dumps = true});
+    if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 1)
+      _exit(1);
+    harden_process();
+    rlimit core{};
+    getrlimit(RLIMIT_CORE, &core);
+    _exit(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 && core.rlim_cur == 0 && core.rlim_max == 0 ? 0
+                                                                                              : 2);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+}

@@ -1,0 +1,175 @@
+#include "secrets/secret_cache.hpp"
+#include "tests/support/catch.hpp"
+
+#include <map>
+#include <random>
+
+using namespace behalf;
+using namespace std::chrono_literals;
+using outcome = secret_cache::outcome;
+
+namespace {
+
+const auto t0 = from_micros(1'700'000'000'000'000);
+
+credential_key key_of(const std::string& user, const std::string& service = "github") {
+  return {{"acme", "https://id.example.com", user}, service};
+}
+
+ready_credential ready(std::string mark, std::optional<time_point> expires_at = {}) {
+  return {nullptr, expires_at, std::move(mark)};
+}
+
+} // namespace
+
+TEST_CASE("the first asker leads, the others join, and all hear the answer", "[secrets][cache]") {
+  secret_cache cache;
+  auto key = key_of("alice");
+  CHECK(cache.begin(key, 1, t0).what == outcome::lead);
+  CHECK(cache.begin(key, 2, t0).what == outcome::join);
+  CHECK(cache.begin(key, 3, t0).what == outcome::join);
+  CHECK(cache.begin(key_of("bob"), 4, t0).what == outcome::lead);
+  CHECK(cache.flights() == 2);
+  auto done = cache.finish(key, ready("a"), t0);
+  CHECK(done.waiters == std::vector<uint64_t>{1, 2, 3});
+  CHECK(done.value->fingerprint == "a");
+  auto hit = cache.begin(key, 5, t0);
+  CHECK(hit.what == outcome::hit);
+  CHECK(hit.value->fingerprint == "a");
+  CHECK(cache.finish(key, ready("late"), t0).waiters.empty());
+  CHECK(cache.begin(key, 5, t0).value->fingerprint == "a");
+}
+
+TEST_CASE("what is cached ends with its time or shortly before the token's", "[secrets][cache]") {
+  secret_cache cache{{.ttl = 300s, .skew = 30s}};
+  auto fetch = [&](const credential_key& key, ready_credential value) {
+    REQUIRE(cache.begin(key, 1, t0).what == outcome::lead);
+    cache.finish(key, std::move(value), t0);
+  };
+  fetch(key_of("a"), ready("forever"));
+  CHECK(cache.begin(key_of("a"), 1, t0 + 299s).what == outcome::hit);
+  CHECK(cache.begin(key_of("a"), 1, t0 + 300s).what == outcome::lead);
+  fetch(key_of("b"), ready("short", t0 + 100s));
+  CHECK(cache.begin(key_of("b"), 1, t0 + 69s).what == outcome::hit);
+  CHECK(cache.begin(key_of("b"), 1, t0 + 70s).what == outcome::lead);
+  fetch(key_of("c"), ready("nearly gone", t0 + 20s));
+  CHECK(cache.begin(key_of("c"), 1, t0).what == outcome::lead);
+}
+
+TEST_CASE("absence and refusal are remembered briefly, trouble is not", "[secrets][cache]") {
+  secret_cache cache{{.negative_ttl = 2000ms}};
+  for (auto code : {errc::not_found, errc::denied}) {
+    auto key = key_of(std::to_string(static_cast<int>(code)));
+    cache.begin(key, 1, t0);
+    auto done = cache.finish(key, fail(code, "no"), t0);
+    CHECK(done.waiters.size() == 1);
+    auto hit = cache.begin(key, 2, t0 + 1999ms);
+    CHECK(hit.what == outcome::hit);
+    CHECK(hit.value.error().code == code);
+    CHECK(cache.begin(key, 2, t0 + 2000ms).what == outcome::lead);
+  }
+  for (auto code : {errc::overloaded, errc::upstream, errc::timeout, errc::internal}) {
+    auto key = key_of(std::to_string(static_cast<int>(code)));
+    cache.begin(key, 1, t0);
+    CHECK_FALSE(cache.finish(key, fail(code, "trouble"), t0).value);
+    CHECK(cache.begin(key, 2, t0).what == outcome::lead);
+  }
+}
+
+TEST_CASE("what was invalidated is not served, and not kept when it arrives", "[secrets][cache]") {
+  secret_cache cache;
+  auto fetch = [&](const credential_key& key) {
+    REQUIRE(cache.begin(key, 1, t0).what == outcome::lead);
+    cache.finish(key, ready("old"), t0);
+  };
+  fetch(key_of("alice"));
+  fetch(key_of("alice", "jira"));
+  fetch(key_of("alicf"));
+  cache.invalidate(key_of("alice"));
+  CHECK(cache.begin(key_of("alice"), 7, t0).what == outcome::lead);
+  CHECK(cache.begin(key_of("alice", "jira"), 8, t0).what == outcome::hit);
+
+  cache.invalidate(key_of("alice").who); // under way, and cached
+  auto late = cache.finish(key_of("alice"), ready("old"), t0);
+  CHECK(late.waiters == std::vector<uint64_t>{7});
+  REQUIRE_FALSE(late.value);
+  CHECK(late.value.error().kind == "credential_changed");
+  CHECK(cache.begin(key_of("alice"), 9, t0).what == outcome::lead);
+  CHECK(cache.begin(key_of("alice", "jira"), 9, t0).what == outcome::lead);
+  CHECK(cache.begin(key_of("alicf"), 9, t0).what == outcome::hit);
+
+  cache.clear();
+  CHECK(cache.size() == 0);
+  CHECK_FALSE(cache.finish(key_of("alice"), ready("old"), t0).value);
+}
+
+TEST_CASE("the cache is bounded and forgets who was longest unused", "[secrets][cache]") {
+  secret_cache cache{{.capacity = 3, .waiters = 2}};
+  for (auto user : {"a", "b", "c"}) {
+    cache.begin(key_of(user), 1, t0);
+    cache.finish(key_of(user), ready(user), t0);
+  }
+  CHECK(cache.begin(key_of("a"), 1, t0).what == outcome::hit);
+  cache.begin(key_of("d"), 1, t0);
+  cache.finish(key_of("d"), ready("d"), t0);
+  CHECK(cache.size() == 3);
+  CHECK(cache.begin(key_of("a"), 1, t0).what == outcome::hit);
+  CHECK(cache.begin(key_of("b"), 1, t0).what == outcome::lead);
+  CHECK(cache.begin(key_of("b"), 2, t0).what == outcome::join);
+  auto full = cache.begin(key_of("b"), 3, t0);
+  CHECK(full.what == outcome::hit);
+  CHECK(full.value.error().code == errc::overloaded);
+}
+
+TEST_CASE("64 users in random order never get a foreign credential", "[secrets][cache]") {
+  std::mt19937 random{20'240'607};
+  secret_cache cache{{.capacity = 40}};
+  std::map<credential_key, std::vector<uint64_t>> under_way;
+  uint64_t next_waiter = 0;
+  std::map<uint64_t, credential_key> asked;
+  auto now = t0;
+  int foreign = 0, hits = 0, fetches = 0, answered = 0;
+  auto mark = [](const credential_key& k) { return k.who.text() + "|" + k.service; };
+  for (int i = 0; i < 200'000; ++i) {
+    auto key = key_of("user" + std::to_string(random() % 64), random() % 2 ? "github" : "jira");
+    now += std::chrono::milliseconds{random() % 50};
+    switch (random() % 8) {
+    case 0:
+      cache.invalidate(key.who);
+      break;
+    case 1:
+    case 2:
+    case 3:
+      if (under_way.count(key)) {
+        auto done = cache.finish(key, ready(mark(key)), now);
+        CHECK(done.waiters == under_way[key]);
+        for (auto w : done.waiters) {
+          foreign += asked.at(w) == key ? 0 : 1;
+          foreign += done.value && done.value->fingerprint != mark(asked.at(w)) ? 1 : 0;
+          asked.erase(w);
+          ++answered;
+        }
+        under_way.erase(key);
+      }
+      break;
+    default: {
+      auto waiter = ++next_waiter;
+      auto seen = cache.begin(key, waiter, now);
+      if (seen.what == outcome::hit) {
+        ++hits;
+        foreign += seen.value && seen.value->fingerprint != mark(key) ? 1 : 0;
+        break;
+      }
+      fetches += seen.what == outcome::lead ? 1 : 0;
+      REQUIRE((seen.what == outcome::lead) == (under_way.count(key) == 0));
+      under_way[key].push_back(waiter);
+      asked.emplace(waiter, key);
+    }
+    }
+  }
+  CHECK(foreign == 0);
+  CHECK(hits > 1'000);
+  CHECK(fetches > 1'000);
+  CHECK(answered > 1'000);
+  CHECK(cache.size() <= 40);
+}
