@@ -1,0 +1,46 @@
+// A custom `authenticate` handler and `on` handlers, as a plugin. It asks a service who the caller
+// is and takes a secret for calls on `mail` from a header.
+#include "runtime/graph/plugin.hpp"
+
+using namespace behalf;
+
+namespace {
+
+task<result<auth_answer>> authenticate(auth_context ctx) {
+  const auto& request = ctx.request();
+  auto bearer = request.bearer();
+  if (bearer.empty())
+    co_return fail(errc::unauthenticated, "who are you?", "WWW-Authenticate", "Gate");
+  if (bearer == "banned")
+    co_return fail(errc::denied, "you are banned");
+  outbound_call call;
+  call.service = "directory";
+  const auto* where = find_header(request.headers, "x-directory");
+  call.url = where ? *where : std::string{};
+  auto found = co_await ctx.fetch_as_caller(call);
+  if (!found)
+    co_return found.error();
+  if (found->status != 200)
+    co_return fail(errc::unauthenticated, "the directory does not know you");
+  auto body = parse_json(found->body);
+  auth_answer answer;
+  answer.identity = std::string(string_or(body->as_object(), "user"));
+  answer.permissions = {"gate"};
+  answer.custom = {{"via", "gate"}};
+  answer.secret_fields["mail"] = wiped_string{bearer};
+  co_return answer;
+}
+
+} // namespace
+
+BEHALF_PLUGIN(registry) {
+  registry.authenticate(authenticate);
+  registry.on("threads", [](const on_context& ctx, json::object& value) -> on_answer {
+    if (!value.contains("metadata") || !value["metadata"].is_object())
+      value["metadata"] = json::object{};
+    value["metadata"].get_object()["owner"] = ctx.who.identity;
+    return json::object{{"owner", ctx.who.identity}};
+  });
+  registry.on("threads.delete",
+              [](const on_context&, json::object&) -> on_answer { return false; });
+}
