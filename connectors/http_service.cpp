@@ -44,7 +44,7 @@ result<void> check_credential_place(const credential_options& credential,
 
 result<json::value> read_body(const service_options& service, const outbound_reply& reply) {
   if (reply.body.empty())
-    return json::value{nullptr};
+    return json::value(nullptr);
   const auto* type = find_header(reply.headers, "content-type");
   if (type && is_json_type(*type)) {
     auto parsed = parse_json(reply.body);
@@ -55,7 +55,7 @@ result<json::value> read_body(const service_options& service, const outbound_rep
   if (!is_utf8(reply.body))
     return fail(errc::upstream, "service '" + service.name
                                   + "' answered with bytes that are no text; open it as a stream");
-  return json::value{reply.body};
+  return json::value(reply.body);
 }
 
 class http_service final : public connector {
