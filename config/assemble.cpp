@@ -75,6 +75,10 @@ result<std::unique_ptr<secret_source>> open_store(const config& c, reference_res
 result<void> load_graphs(const config& c, system_setup& to) {
   std::set<std::string> loaded;
   to.plugins.graph(hello_graph(), "Says hello to whoever asks");
+  for (const auto& file : c.plugins)
+    if (loaded.insert(file).second)
+      if (auto ok = load_plugin(file, to.plugins); !ok)
+        return at("plugins", ok.error());
   for (const auto& [name, path] : c.graphs) {
     constexpr std::string_view builtin = "builtin:";
     if (path.starts_with(builtin)) {

@@ -48,6 +48,7 @@ struct config {
   std::vector<std::pair<std::string, auth_rule>> rules; // key, rule; in file order
   secrets_config secrets;
   dev_config dev;
+  std::vector<std::string> plugins; // loaded for their handlers; those of `graphs` need no mention
   std::vector<std::pair<std::string, std::string>> graphs; // name, path of a plugin or builtin:…
   std::string audit_path = "./audit.jsonl";
   std::string log_level = "info", log_file;

@@ -56,6 +56,7 @@ void read_all(yaml_section& root, config& out) {
   section("limits", read_limits);
   section("dev", read_dev);
   section("graphs", read_graphs);
+  root.texts("plugins", out.plugins);
   root.text("audit", out.audit_path);
   root.flag("allow_core_dumps", out.allow_core_dumps);
   root.finish();
@@ -99,7 +100,7 @@ std::vector<config_problem> contradictions(const config& c, const std::string& f
   std::vector<config_problem> found;
   const auto& address = c.system.http.address;
   auto loopback = address == "127.0.0.1" || address == "::1" || address == "localhost";
-  auto nobody = c.identity.providers.empty() && c.dev.users.empty();
+  auto nobody = c.identity.providers.empty() && c.dev.users.empty() && c.plugins.empty();
   if (nobody && !loopback)
     found.push_back({file, "server",
                      "without an identity section the server serves this machine "

@@ -1,0 +1,143 @@
+"""Distinct tokens are planted wherever a token can live; afterwards every sink is searched for them
+in plain, base64, URL and hexadecimal form."""
+
+import base64
+import os
+import shutil
+import subprocess
+import urllib.parse
+
+import pytest
+
+from parts.stacks import base, start
+
+CALLS = {
+    "http": {"op": "http", "service": "mail-api", "path": "/api/whoami"},
+    "mcp": {"op": "mcp", "service": "mail", "tool": "list_unread"},
+    "stream": {"op": "stream", "service": "mail-api", "path": "/api/stream?count=3"},
+    "reflected": {"op": "http", "service": "mirror", "path": "/reflect?x=1"},
+    "redirected": {"op": "http", "service": "mirror", "path": "/redirect/307?to=http://x.test/"},
+    "down": {"op": "http", "service": "dead", "path": "/"},
+    "config": {"op": "config"},
+    "throw": {"op": "throw"},
+}
+
+
+def forms(token: str) -> set[bytes]:
+    raw = token.encode()
+    found = {raw, raw.hex().encode(), raw.hex().upper().encode(),
+             urllib.parse.quote(token, safe="").encode()}
+    for shift in range(3):  # wherever in a longer text it began
+        text = base64.b64encode(b"x" * shift + raw)
+        found.add(text[4 if shift else 0 : -4])
+        found.add(text[4 if shift else 0 : -4].replace(b"+", b"-").replace(b"/", b"_"))
+    return found
+
+
+class Sinks:
+    """Everything that was written or answered, by name."""
+
+    def __init__(self):
+        self.answers: list[tuple[str, bytes]] = []
+
+    def keep(self, name: str, content: bytes | str) -> None:
+        self.answers.append((name, content.encode() if isinstance(content, str) else content))
+
+    def folder(self, folder) -> None:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                self.answers.append((str(path), path.read_bytes()))
+
+    def hits(self, tokens: dict[str, str]) -> list[str]:
+        return [f"{what} in {name}" for what, token in tokens.items() for form in forms(token)
+                for name, content in self.answers if form in content]
+
+
+def play(stack, tokens, sinks: Sinks) -> None:
+    """Success, refusal and failure, by every way a client can look."""
+    server = stack.server
+    for user in ("alice", "bob"):
+        token = tokens[f"login {user}"]
+        thread = server.call("POST", "/threads", token, json={}).json()["thread_id"]
+        for name, do in CALLS.items():
+            body = {"assistant_id": "probe", "input": {"do": do}, "stream_resumable": True,
+                    "stream_mode": ["values", "updates", "debug", "tasks", "checkpoints"]}
+            for path in (f"/threads/{thread}/runs/stream", "/runs/wait"):
+                answer = server.call("POST", path, token, json=body)
+                sinks.keep(f"{user} {name} {path}", repr(answer.headers) + answer.text)
+        for path in ("", "/state", "/history", "/runs"):
+            answer = server.call("GET", f"/threads/{thread}{path}", token)
+            sinks.keep(f"GET {path}", repr(answer.headers) + answer.text)
+        search = server.call("POST", "/threads/search", token, json={})
+        sinks.keep("search", search.text)
+    other = server.call("GET", f"/threads/{thread}", tokens["login alice"])
+    assert other.status_code == 404
+    sinks.keep("refusal", other.text)
+    bad = server.call("POST", "/runs/wait", tokens["login alice"] + "x", json={})
+    sinks.keep("bad token", repr(bad.headers) + bad.text)
+    for path in ("/metrics", "/metrics?format=json", "/info", "/openapi.json", "/docs"):
+        sinks.keep(path, server.call("GET", path).text)
+
+
+def plant(behalf, tmp_path, request, inbox, mirror, identity, store, **more):
+    config = base(inbox) | more
+    local = {"allow_private": True, "allow_http": True}
+    for name, url in (("mirror", mirror.url), ("dead", "http://127.0.0.1:9")):
+        config["services"][name] = {"type": "http", "base_url": url, **local,
+                                    "credential": {"from": "secrets", "inject": "header:X-Key"}}
+    stack = start(behalf, tmp_path, identity, store, config, ("alice", "bob"), request)
+    tokens = {}
+    for user in ("alice", "bob"):
+        tokens[f"mail {user}"] = inbox.tokens[user]
+        stack.store(user, "mail", inbox.tokens[user])
+        for service in ("mirror", "dead"):
+            tokens[f"{service} {user}"] = f"canary-{service}-{user}-{os.urandom(16).hex()}"
+            stack.store(user, service, tokens[f"{service} {user}"])
+        tokens[f"login {user}"] = stack.login(user)
+    return stack, tokens
+
+
+@pytest.mark.parametrize("identity, store", [("dev", "embedded"), ("keycloak", "vault")])
+def test_no_planted_token_is_in_any_sink(identity, store, behalf, inbox, mirror, tmp_path, request):
+    stack, tokens = plant(behalf, tmp_path, request, inbox, mirror, identity, store)
+    sinks = Sinks()
+    play(stack, tokens, sinks)
+    reflected = [a for a in mirror.seen if a.holds(tokens["mirror alice"])]
+    assert reflected, "the scenario must reach the mirror with the token, or it proves nothing"
+    sinks.folder(stack.server.folder)
+    stack.server.stop()
+    sinks.folder(stack.server.folder)
+    assert len(sinks.answers) > 60
+    assert sinks.hits(tokens) == []
+
+
+def test_no_planted_token_is_in_a_core_dump(behalf, inbox, mirror, tmp_path, request):
+    if shutil.which("gcore") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("gdb (gcore) is missing")
+        pytest.skip("gdb (gcore) is missing: no core dump can be taken")
+    stack, tokens = plant(behalf, tmp_path, request, inbox, mirror, "dev", "embedded",
+                          allow_core_dumps=True)
+    sinks = Sinks()
+    play(stack, tokens, sinks)
+    core = tmp_path / "core"
+    done = subprocess.run(["gcore", "-o", str(core), str(stack.server.process.pid)],
+                          capture_output=True, text=True)
+    dumps = list(tmp_path.glob("core.*"))
+    assert dumps, done.stdout + done.stderr
+    sinks.answers = [("core", dumps[0].read_bytes())]
+    outbound = {k: v for k, v in tokens.items() if not k.startswith("login")}
+    assert b"behalf" in sinks.answers[0][1]
+    assert sinks.hits(outbound) == []
+
+
+def test_a_crash_leaves_no_token_behind(behalf, inbox, mirror, tmp_path, request):
+    stack, tokens = plant(behalf, tmp_path, request, inbox, mirror, "dev", "embedded")
+    sinks = Sinks()
+    body = {"assistant_id": "probe", "input": {"do": CALLS["http"]}}
+    for user in ("alice", "bob"):
+        token = tokens[f"login {user}"]
+        sinks.keep("wait", stack.server.call("POST", "/runs/wait", token, json=body).text)
+    stack.server.kill()
+    sinks.folder(stack.server.folder)
+    assert sinks.hits(tokens) == []
