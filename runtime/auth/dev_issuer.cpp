@@ -65,14 +65,14 @@ json::object dev_issuer::discovery() const {
           {"token_endpoint", base + "/token"},
           {"userinfo_endpoint", base + "/userinfo"},
           {"jwks_uri", base + "/jwks"},
-          {"response_types_supported", {"code"}},
-          {"response_modes_supported", {"query"}},
-          {"grant_types_supported", {"authorization_code", "password"}},
-          {"subject_types_supported", {"public"}},
-          {"id_token_signing_alg_values_supported", {"ES256"}},
-          {"token_endpoint_auth_methods_supported", {"none"}},
-          {"code_challenge_methods_supported", {"S256"}},
-          {"scopes_supported", {"openid", "profile", "email"}},
+          {"response_types_supported", json::array{"code"}},
+          {"response_modes_supported", json::array{"query"}},
+          {"grant_types_supported", json::array{"authorization_code", "password"}},
+          {"subject_types_supported", json::array{"public"}},
+          {"id_token_signing_alg_values_supported", json::array{"ES256"}},
+          {"token_endpoint_auth_methods_supported", json::array{"none"}},
+          {"code_challenge_methods_supported", json::array{"S256"}},
+          {"scopes_supported", json::array{"openid", "profile", "email"}},
           {"authorization_response_iss_parameter_supported", true}};
 }
 

@@ -122,7 +122,7 @@ result<void> check_purpose(const json::object& jwk) {
   const auto* ops = member(jwk, "key_ops");
   if (!ops)
     return {};
-  const json::value verify{"verify"};
+  const json::value verify("verify"); // braces would make it a list
   if (!ops->is_array()
       || std::find(ops->get_array().begin(), ops->get_array().end(), verify)
            == ops->get_array().end())
