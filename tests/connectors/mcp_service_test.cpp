@@ -1,0 +1,288 @@
+#include "tests/connectors/scripted_mcp.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace behalf;
+
+namespace {
+
+using names = std::vector<std::string>;
+
+std::string first_text(const service_reply& reply) {
+  return std::string{reply.body.at("content").at(0).at("text").as_string()};
+}
+
+} // namespace
+
+TEST_CASE("the first call of a user initializes, later ones do not", "[connectors][mcp]") {
+  mcp_bench bench;
+  bench.server.as_events = GENERATE(false, true);
+  const auto first = bench.run({"up", call_tool_operation{"echo", {{"text", "hi"}}}});
+  REQUIRE(first);
+  CHECK(first_text(*first) == "tools/call");
+  CHECK(first->status == 200);
+  CHECK(first->receipt == 3);
+  CHECK(bench.server.methods == names{"initialize", "notifications/initialized", "tools/call"});
+  CHECK(bench.left_open == 0);
+
+  REQUIRE(bench.calls.size() == 3);
+  for (const auto& call : bench.calls) {
+    CHECK(call.service == "up");
+    CHECK(call.method == "POST");
+    CHECK(call.url == "https://up.example/mcp");
+    CHECK(call.handle.id == "handle-of-alice");
+    CHECK(*find_header(call.headers, "accept") == "application/json, text/event-stream");
+    CHECK(*find_header(call.headers, "content-type") == "application/json");
+  }
+  CHECK(find_header(bench.calls[0].headers, "mcp-protocol-version") == nullptr);
+  CHECK(find_header(bench.calls[0].headers, "mcp-session-id") == nullptr);
+  for (int n : {1, 2}) {
+    CHECK(*find_header(bench.calls[n].headers, "mcp-protocol-version") == "2025-11-25");
+    CHECK(*find_header(bench.calls[n].headers, "mcp-session-id") == "session-1");
+  }
+  const auto hello = parse_json(bench.calls[0].body).value();
+  CHECK(hello.at("jsonrpc") == "2.0");
+  CHECK(hello.at("params")
+        == json::value{{"protocolVersion", "2025-11-25"},
+                       {"capabilities", json::object{}},
+                       {"clientInfo", {{"name", "behalf"}, {"version", BEHALF_VERSION}}}});
+  CHECK(bench.calls[1].body == R"({"jsonrpc":"2.0","method":"notifications/initialized"})");
+  CHECK(parse_json(bench.calls[2].body).value().at("params")
+        == json::value{{"name", "echo"}, {"arguments", {{"text", "hi"}}}});
+
+  bench.server.methods.clear();
+  const auto second = bench.call("echo");
+  REQUIRE(second);
+  CHECK(bench.server.methods == names{"tools/call"});
+}
+
+TEST_CASE("no two requests of a session share an id", "[connectors][mcp]") {
+  mcp_bench bench;
+  std::set<int64_t> ids;
+  for (int n = 0; n < 5; ++n) {
+    REQUIRE(bench.call("echo"));
+    for (const auto& call : bench.calls)
+      if (const auto message = parse_json(call.body).value(); message.as_object().contains("id"))
+        CHECK(ids.insert(message.at("id").as_int64()).second);
+  }
+  CHECK(ids.size() == 6);
+}
+
+TEST_CASE("a user never gets another user's session", "[connectors][mcp]") {
+  mcp_bench bench;
+  const caller callers[]{
+    {{"acme", "https://a", "u"}, {"h1"}},  {{"acme", "https://b", "u"}, {"h2"}},
+    {{"other", "https://a", "u"}, {"h3"}}, {{"acme", "https://a", "v"}, {"h4"}},
+    {{"acmehttps://a", "", "u"}, {"h5"}},  {{"acme", "https://au", ""}, {"h6"}}};
+  for (int round = 0; round < 3; ++round)
+    for (const auto& by : callers) {
+      REQUIRE(bench.call("echo", by)); // the server answers 403 to a foreign session
+      for (const auto& call : bench.calls)
+        CHECK(call.handle.id == by.handle.id);
+    }
+  CHECK(bench.server.opener.size() == 6);
+  CHECK(bench.services.sessions().size() == 6);
+}
+
+TEST_CASE("sessions of two services of one user are two", "[connectors][mcp]") {
+  mcp_sessions sessions;
+  const auto who = scripted_caller().who;
+  sessions.keep(who, "a", {"1", "v"});
+  sessions.keep(who, "b", {"2", "v"});
+  CHECK(sessions.find(who, "a")->id == "1");
+  CHECK(sessions.find(who, "b")->id == "2");
+  sessions.forget(who, "a", "another");
+  CHECK(sessions.find(who, "a"));
+  sessions.forget(who, "a", "1");
+  CHECK_FALSE(sessions.find(who, "a"));
+  CHECK(sessions.find(who, "b"));
+}
+
+TEST_CASE("the least recently used session goes first", "[connectors][mcp]") {
+  mcp_sessions sessions{3};
+  const auto user = [](int n) { return principal_key{"t", "i", std::to_string(n)}; };
+  for (int n = 0; n < 3; ++n)
+    sessions.keep(user(n), "s", {std::to_string(n), "v"});
+  CHECK(sessions.find(user(0), "s"));
+  sessions.keep(user(1), "s", {"1b", "v"});
+  sessions.keep(user(3), "s", {"3", "v"});
+  CHECK(sessions.size() == 3);
+  CHECK_FALSE(sessions.find(user(2), "s"));
+  CHECK(sessions.find(user(1), "s")->id == "1b");
+  sessions.keep(user(0), "other", {"x", "v"});
+  sessions.forget(user(0));
+  CHECK_FALSE(sessions.find(user(0), "s"));
+  CHECK_FALSE(sessions.find(user(0), "other"));
+  CHECK(sessions.find(user(1), "s"));
+}
+
+TEST_CASE("a lost session is replaced once, and the call repeated", "[connectors][mcp]") {
+  mcp_bench bench;
+  REQUIRE(bench.call("echo"));
+  bench.server.live.clear(); // the server restarted
+  bench.server.methods.clear();
+  bench.server.lost_status = GENERATE(404u, 400u);
+  const auto reply = bench.call("echo");
+  REQUIRE(reply);
+  CHECK(bench.server.methods
+        == names{"tools/call", "initialize", "notifications/initialized", "tools/call"});
+  CHECK(find_header(bench.calls[1].headers, "mcp-session-id") == nullptr);
+  CHECK(*find_header(bench.calls[3].headers, "mcp-session-id") == "session-2");
+  CHECK(bench.services.sessions().find(scripted_caller().who, "up")->id == "session-2");
+}
+
+TEST_CASE("a server that loses every session is given up", "[connectors][mcp]") {
+  mcp_bench bench;
+  bench.server.on_tools = [](auto&, auto&) { return scripted_reply{404}; };
+  const auto reply = bench.call("echo");
+  REQUIRE_FALSE(reply);
+  CHECK(reply.error().code == errc::upstream);
+  CHECK(reply.error().message == "service 'up' answered with status 404 (tools/call)");
+  CHECK(std::count(bench.server.methods.begin(), bench.server.methods.end(), "initialize") == 2);
+}
+
+TEST_CASE("a fresh session's 400 is an error, not a lost session", "[connectors][mcp]") {
+  mcp_bench bench;
+  bench.server.on_tools = [](auto&, auto&) {
+    return scripted_reply{400, {}, dump(rpc_error(nullptr, -32600, "Invalid Request"))};
+  };
+  const auto reply = bench.call("echo");
+  REQUIRE_FALSE(reply);
+  CHECK(reply.error().message
+        == "service 'up' answered with status 400, error -32600: Invalid Request (tools/call)");
+  CHECK(bench.server.methods == names{"initialize", "notifications/initialized", "tools/call"});
+}
+
+TEST_CASE("a server without sessions is initialized once too", "[connectors][mcp]") {
+  mcp_bench bench;
+  bench.server.stateless = true;
+  REQUIRE(bench.call("echo"));
+  REQUIRE(bench.call("echo"));
+  CHECK(bench.server.methods
+        == names{"initialize", "notifications/initialized", "tools/call", "tools/call"});
+  CHECK(find_header(bench.calls[0].headers, "mcp-session-id") == nullptr);
+  CHECK(*find_header(bench.calls[0].headers, "mcp-protocol-version") == "2025-11-25");
+}
+
+TEST_CASE("an older version is spoken when we know it, others are refused", "[connectors][mcp]") {
+  for (const char* version : {"2025-11-25", "2025-06-18", "2025-03-26"}) {
+    mcp_bench bench;
+    bench.server.version = version;
+    REQUIRE(bench.call("echo"));
+    CHECK(*find_header(bench.calls[2].headers, "mcp-protocol-version") == version);
+  }
+  for (const char* version : {"2024-11-05", "2026-07-28", "", "x\r\ny"}) {
+    mcp_bench bench;
+    bench.server.version = version;
+    const auto reply = bench.call("echo");
+    REQUIRE_FALSE(reply);
+    CHECK(reply.error().code == errc::upstream);
+    CHECK(reply.error().message.find("is not supported (2025-11-25, 2025-06-18, 2025-03-26 are)")
+          != std::string::npos);
+    CHECK(bench.server.methods == names{"initialize"});
+    CHECK(bench.services.sessions().size() == 0);
+  }
+}
+
+TEST_CASE("a server without tools is refused", "[connectors][mcp]") {
+  mcp_bench bench;
+  bench.server.capabilities = {{"prompts", json::object{}}};
+  CHECK(bench.list().error().message == "service 'up' is an MCP server without tools");
+}
+
+TEST_CASE("tools of all pages are one list, less what is not allowed", "[connectors][mcp]") {
+  auto service = scripted_service(service_type::mcp);
+  if (GENERATE(false, true))
+    service.tools = {"t0", "t3"};
+  mcp_bench bench{service};
+  std::vector<json::value> asked;
+  bench.server.on_tools = [&](auto&, const json::object& m) {
+    asked.push_back(m.at("params"));
+    const auto page = asked.size() - 1;
+    json::array tools{json::object{{"name", "t" + std::to_string(2 * page)}},
+                      json::object{{"name", "t" + std::to_string(2 * page + 1)}}};
+    json::object listed{{"tools", std::move(tools)}};
+    if (page < 2)
+      listed["nextCursor"] = "c" + std::to_string(page);
+    return bench.server.say(rpc_result(m.at("id"), std::move(listed)));
+  };
+  const auto reply = bench.list();
+  REQUIRE(reply);
+  CHECK(asked == std::vector<json::value>{json::object{}, {{"cursor", "c0"}}, {{"cursor", "c1"}}});
+  std::string found;
+  for (const auto& tool : reply->body.at("tools").as_array())
+    found += std::string{tool.at("name").as_string()} + ' ';
+  CHECK(found == (service.tools.empty() ? "t0 t1 t2 t3 t4 t5 " : "t0 t3 "));
+}
+
+TEST_CASE("a list of tools that never ends is given up", "[connectors][mcp]") {
+  const bool same = GENERATE(true, false);
+  mcp_bench bench;
+  int page = 0;
+  bench.server.on_tools = [&](auto&, const json::object& m) {
+    ++page;
+    return bench.server.say(rpc_result(
+      m.at("id"), {{"tools", json::array{}}, {"nextCursor", same ? "c" : std::to_string(page)}}));
+  };
+  const auto reply = bench.list();
+  REQUIRE_FALSE(reply);
+  CHECK(reply.error().code == errc::upstream);
+  CHECK(page == (same ? 2 : 100));
+}
+
+TEST_CASE("a refused user is told so, with what the server asks for", "[connectors][mcp]") {
+  const auto status = GENERATE(401u, 403u);
+  mcp_bench bench;
+  REQUIRE(bench.call("echo"));
+  bench.server.on_tools = [&](auto&, auto&) {
+    return scripted_reply{
+      status,
+      {{"WWW-Authenticate", "Bearer error=\"insufficient_scope\", scope=\"mail.read mail.send\", "
+                            "error_description=\"more is \\\"needed\\\"\", "
+                            "resource_metadata=\"https://up.example/x\""}},
+      "the body is not read"};
+  };
+  const auto reply = bench.call("echo");
+  REQUIRE_FALSE(reply);
+  CHECK(reply.error().code == errc::denied);
+  CHECK(reply.error().kind == "needs_auth");
+  CHECK(
+    reply.error().message
+    == "service 'up' refused the user's credential (" + std::to_string(status)
+         + "): insufficient_scope: more is \"needed\"; it asks for scope 'mail.read mail.send'");
+  CHECK(bench.closed == 1);
+  CHECK(bench.services.sessions().size() == 0);
+}
+
+TEST_CASE("a refusal before there is a session is one too", "[connectors][mcp]") {
+  const std::size_t at = GENERATE(0u, 1u);
+  std::deque<scripted_reply> script{{200, {{"Content-Type", "application/json"}}, ""},
+                                    {401, {{"www-authenticate", "Bearer"}}, ""}};
+  script[0].body = dump(rpc_result(
+    1, {{"protocolVersion", "2025-06-18"}, {"capabilities", {{"tools", json::object{}}}}}));
+  if (at == 0)
+    script.pop_front();
+  mcp_bench bench;
+  scripted_upstream upstream{script};
+  const auto reply =
+    upstream.run(*bench.services.open({"up", list_tools_operation{}}, scripted_caller()).value());
+  REQUIRE_FALSE(reply);
+  CHECK(reply.error().kind == "needs_auth");
+  CHECK(upstream.calls.size() == at + 1);
+  CHECK(bench.services.sessions().size() == 0);
+}
+
+TEST_CASE("what a call fails with is passed on, and nothing is kept", "[connectors][mcp]") {
+  for (std::size_t at = 0; at < 3; ++at) {
+    mcp_bench bench;
+    std::size_t n = 0;
+    scripted_upstream upstream{[&](const outbound_call& call) {
+      return n++ == at ? scripted_reply{0, {}, {}, fail(errc::timeout, "too late")}
+                       : bench.server(call);
+    }};
+    const auto reply =
+      upstream.run(*bench.services.open({"up", list_tools_operation{}}, scripted_caller()).value());
+    REQUIRE_FALSE(reply);
+    CHECK(reply.error().code == errc::timeout);
+    CHECK(bench.services.sessions().size() == (at == 2 ? 1 : 0));
+  }
+}
