@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <sys/resource.h>
 #include <vector>
 
 namespace {
@@ -64,11 +65,22 @@ record new_checkpoint(const record& run, std::string previous) {
   return r;
 }
 
+// Processor time of this process in microseconds: what a unit costs whatever else runs.
+double processor_micros() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  auto micros = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_usec);
+  };
+  return micros(used.ru_utime) + micros(used.ru_stime);
+}
+
 // Groups of `size` units until the time is over. Prints units/s and how long a group took.
 void measure(const char* name, storage& db, std::size_t size, double seconds,
              const std::function<commit(int64_t)>& unit) {
   std::vector<double> took;
   int64_t units = 0;
+  auto cpu = processor_micros();
   auto begin = clock_type::now();
   std::chrono::duration<double> spent{0};
   while (spent.count() < seconds) {
@@ -82,9 +94,10 @@ void measure(const char* name, storage& db, std::size_t size, double seconds,
     spent = to - begin;
   }
   std::sort(took.begin(), took.end());
-  std::printf("%-26s %6zu %12.0f %10.2f %10.2f %10.2f\n", name, size,
-              static_cast<double>(units) / spent.count(), took[took.size() / 2],
-              took[took.size() * 99 / 100], took.back());
+  auto count = static_cast<double>(units);
+  std::printf("%-26s %6zu %12.0f %10.2f %10.2f %10.2f %12.1f\n", name, size, count / spent.count(),
+              took[took.size() / 2], took[took.size() * 99 / 100], took.back(),
+              (processor_micros() - cpu) / count);
 }
 
 commit put_new(record r) {
@@ -105,8 +118,8 @@ int main(int argc, char** argv) {
     return 1;
   }
   auto& db = **opened;
-  std::printf("%-26s %6s %12s %10s %10s %10s\n", "unit", "group", "units/s", "p50 ms", "p99 ms",
-              "max ms");
+  std::printf("%-26s %6s %12s %10s %10s %10s %12s\n", "unit", "group", "units/s", "p50 ms",
+              "p99 ms", "max ms", "cpu us/unit");
   for (std::size_t size : {1, 8, 64})
     measure("thread create", db, size, seconds, [](int64_t n) { return put_new(new_thread(n)); });
 

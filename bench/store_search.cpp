@@ -1,0 +1,105 @@
+// How long searches take among many threads of many owners.
+// Usage: store_search [folder] [threads, default a million]
+#include "runtime/base/id.hpp"
+#include "runtime/store/sqlite.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <vector>
+
+namespace {
+
+using namespace behalf;
+
+constexpr int64_t owners = 1000;
+constexpr int64_t group = 1000;
+
+template <class T>
+T must(result<T> r) {
+  if (!r) {
+    std::fprintf(stderr, "%s\n", r.error().message.c_str());
+    std::exit(1);
+  }
+  if constexpr (!std::is_void_v<T>)
+    return std::move(*r);
+}
+
+record nth_thread(int64_t n) {
+  record r;
+  r.type = kind::thread;
+  r.tenant = "default";
+  r.id = uuid7();
+  r.status = n % 10'000 == 0 ? "busy" : "idle";
+  r.metadata = {{"owner", "user-" + std::to_string(n % owners)}, {"graph_id", "inbox"}};
+  r.doc = {{"values", {{"who", n}}}, {"config", json::object{}}};
+  r.created_at = r.updated_at = r.state_updated_at = from_micros(n);
+  return r;
+}
+
+void fill(storage& db, int64_t threads) {
+  for (int64_t n = 0; n < threads;) {
+    must(db.begin());
+    for (auto end = std::min(n + group, threads); n < end; ++n)
+      must(db.apply({.puts = {{nth_thread(n), 0}}}));
+    must(db.flush());
+  }
+}
+
+template <class Work>
+void measure(const char* name, Work work) {
+  constexpr int rounds = 50;
+  std::vector<double> took;
+  for (int i = 0; i < rounds; ++i) {
+    auto from = std::chrono::steady_clock::now();
+    work();
+    auto time = std::chrono::steady_clock::now() - from;
+    took.push_back(std::chrono::duration<double, std::milli>(time).count());
+    if (took.back() > 500)
+      break;
+  }
+  std::sort(took.begin(), took.end());
+  std::printf("%-52s %10.3f %10.3f\n", name, took[took.size() / 2], took.back());
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  std::filesystem::path folder = argc > 1 ? argv[1] : ".";
+  auto threads = argc > 2 ? std::atoll(argv[2]) : 1'000'000;
+  auto file = folder / ("store_search-" + uuid4() + ".db");
+  {
+    auto db = must(open_sqlite({.path = file.string()}));
+    fill(*db, threads);
+    auto reader = must(db->open_reader());
+    auto mine = must(filter::parse(json::object{{"owner", "user-7"}}));
+    auto either = must(filter::parse(
+      json::object{{"$or", {json::object{{"owner", "user-7"}}, json::object{{"public", true}}}}}));
+    auto search = [&](query q) {
+      return [&reader, q = std::move(q)] { (void)must(reader->search(q)); };
+    };
+    query base{.tenant = "default"}, of_one{base}, of_either{base}, by_creation{base}, busy{base},
+      deep{base}, newest{base}, of_graph{base};
+    of_one.visible = by_creation.visible = busy.visible = deep.visible = of_graph.visible = mine;
+    of_either.visible = either;
+    by_creation.sort = sort_key::created_at;
+    busy.status = {"busy"};
+    deep.offset = threads / owners / 2;
+    of_graph.metadata = {{"graph_id", "inbox"}};
+    std::printf("%lld threads of %lld owners\n%-52s %10s %10s\n", threads,
+                static_cast<long long>(owners), "search", "p50 ms", "max ms");
+    measure("newest 10 of the tenant", search(newest));
+    measure("newest 10 of one owner", search(of_one));
+    measure("newest 10 of one owner and graph", search(of_graph));
+    measure("newest 10 of one owner, half way down", search(deep));
+    measure("newest 10 of one owner, by creation", search(by_creation));
+    measure("busy ones of one owner", search(busy));
+    measure("newest 10, one owner's or public", search(of_either));
+    measure("count of one owner", [&] { (void)must(reader->count(of_one)); });
+    measure("count of the tenant", [&] { (void)must(reader->count(base)); });
+  }
+  for (const char* suffix : {"", "-wal", "-shm", ".lock"})
+    std::filesystem::remove(file.string() + suffix);
+}
