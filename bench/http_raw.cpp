@@ -1,9 +1,11 @@
 // What our inbound door costs over plain Beast: two servers that answer every request alike.
-//   http_raw raw|behalf <port> <threads> [worker]
+//   http_raw raw|behalf <port> <threads> [worker|hold]
 // `raw` is Beast's own coroutine server: a strand, a timeout per read and a string body. `behalf`
-// is runtime/http; with `worker`, answers come from another thread, as they do from an actor.
+// is runtime/http; with `worker`, answers come from another thread, as they do from an actor; with
+// `hold`, every request becomes an event stream that never ends (for its memory).
 // Load: wrk -t1 -c64 -d5 http://127.0.0.1:<port>/ok
 #include "runtime/http/server.hpp"
+#include "runtime/http/sse.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -79,7 +81,7 @@ void run(asio::io_context& io, int threads) {
 
 int main(int argc, char** argv) {
   if (argc < 4) {
-    std::fputs("usage: http_raw raw|behalf <port> <threads> [worker]\n", stderr);
+    std::fputs("usage: http_raw raw|behalf <port> <threads> [worker|hold]\n", stderr);
     return 2;
   }
   const std::string_view which = argv[1];
@@ -95,7 +97,16 @@ int main(int argc, char** argv) {
     behalf::server::handler answer = [](behalf::exchange_ptr ex) {
       ex->respond(200, {}, std::string{ok});
     };
-    if (argc > 4)
+    const std::string_view how = argc > 4 ? argv[4] : "";
+    if (how == "hold")
+      answer = [](behalf::exchange_ptr ex) {
+        ex->begin_stream(200, behalf::sse_headers());
+        ex->clear_deadline();
+        ex->on_gone([ex] { ex->finish(); });
+        ex->every(std::chrono::seconds{5},
+                  [ex] { ex->write(std::string{behalf::sse_heartbeat}, {}); });
+      };
+    if (how == "worker")
       answer = [&worker](behalf::exchange_ptr ex) {
         asio::post(worker, [ex = std::move(ex)] { ex->respond(200, {}, std::string{ok}); });
       };
