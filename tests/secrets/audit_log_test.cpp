@@ -277,7 +277,7 @@ TEST_CASE_METHOD(log_fixture, "killed at any moment, no acknowledged line is los
         if (!log->flush())
           _exit(3);
         auto seq = log->durable_seq();
-        if (write(pipe_ends[1], &seq, sizeof seq) != sizeof seq)
+        if (::write(pipe_ends[1], &seq, sizeof seq) != sizeof seq)
           _exit(4);
       }
     }
@@ -311,14 +311,14 @@ TEST_CASE_METHOD(log_fixture, "hostile names cannot break a line or add one", "[
   log.append(r, t0);
   r.who.subject = "\xff\xff";
   log.append(r, t0);
-  r.who.subject = "al\xc3\xafce";
+  r.who.subject = "al\xc3\xaf";
   log.append(r, t0);
   REQUIRE(log.flush());
   CHECK(verify_audit_log(path).value().lines == 3);
   auto all = lines();
   CHECK(parse_json(all[0]).value().at("subject").as_string() == "eve\"}\n{\"seq\":99");
   CHECK(parse_json(all[1]).value().at("subject").as_string() == "??");
-  CHECK(parse_json(all[2]).value().at("subject").as_string() == "al\xc3\xafce");
+  CHECK(parse_json(all[2]).value().at("subject").as_string() == "al\xc3\xaf");
   CHECK(all[0].size() < 5'000);
 }
 
