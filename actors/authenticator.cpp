@@ -376,7 +376,8 @@ authenticator_actor spawn_authenticator(caf::actor_system& sys,
                                         std::shared_ptr<const identity_setup> setup,
                                         http_client_actor http, authorizer_actor authorizer,
                                         plugin_auth_actor plugin, metrics& meters) {
-  return sys.spawn(authenticator_behavior, std::move(setup), std::move(http), std::move(authorizer), std::move(plugin), &meters);
+  return sys.spawn(authenticator_behavior, std::move(setup), std::move(http), std::move(authorizer),
+                   std::move(plugin), &meters);
 }
 
 } // namespace behalf

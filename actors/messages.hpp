@@ -129,6 +129,7 @@ struct stop_runs {
   std::vector<std::string> run_ids;
   bool rollback = false; // also forget them and what they did
   bool deleting = false; // the thread itself is going: waiters hear "Run not found"
+  bool park = false;     // every run of every thread, to go on after a restart
 };
 struct runs_stopped {
   int64_t count;
@@ -170,7 +171,8 @@ struct run_result {
 struct cancel_run {
   bool rollback = false;
   bool deleting = false;
-  std::string reason; // for the thread's `error`
+  bool timed_out = false;
+  bool park = false;
 };
 // --- credentials and the way out ---------------------------------------------------------------
 

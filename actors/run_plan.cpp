@@ -20,6 +20,7 @@ record to_record(const run_plan& plan, std::string_view status) {
              {"from_checkpoint", plan.checkpoint_id},
              {"request_id", plan.request_id},
              {"attempt", plan.attempt},
+             {"crashes", plan.crashes},
              {"drop_thread", plan.drop_thread}};
   return row;
 }
@@ -41,6 +42,7 @@ result<run_plan> plan_from(const record& row) {
   plan.created_at = row.created_at;
   plan.request_id = string_or(row.doc, "request_id");
   plan.attempt = static_cast<int>(int_or(row.doc, "attempt", 1));
+  plan.crashes = static_cast<int>(int_or(row.doc, "crashes", 0));
   plan.temporary = bool_or(plan.kwargs, "temporary");
   plan.drop_thread = bool_or(row.doc, "drop_thread");
   return plan;

@@ -24,6 +24,7 @@ struct run_plan {
   std::string request_id;    // of the request that created it
   header_list headers;       // of that request; rules say which a graph may see
   int attempt = 1;           // 2 and up after a restart
+  int crashes = 0;           // restarts the server did not announce
   bool temporary = false;    // no checkpoints are kept
   bool drop_thread = false;  // the thread goes when the run ends
   bool new_thread = false;   // has no earlier state to load

@@ -402,6 +402,28 @@ void undo(run_pointer self, run_ending& end) {
   s.unsaved.clear();
 }
 
+// The server is stopping: what is done is kept, the run waits for the next start.
+void park(run_pointer self) {
+  auto& s = self->state;
+  s.ending = true;
+  run_ending end;
+  end.status = "pending";
+  end.body = error_body({{"error", "ServerStopping"}, {"message", "the server is restarting"}});
+  for (auto& [id, node] : std::exchange(s.nodes, {}))
+    self->send_exit(node, caf::exit_reason::kill);
+  if (!s.begun) {
+    return ended(self, end);
+  }
+  auto next = *s.plan;
+  ++next.attempt;
+  commit what;
+  what.puts = std::exchange(s.unsaved, {});
+  what.puts.push_back({to_record(next, "pending")});
+  ask_core(
+    self, s.with->writer, write_records{std::move(what)},
+    [self, end](written) { ended(self, end); }, [self, end](const error&) { ended(self, end); });
+}
+
 caf::result<run_result> cancel(run_pointer self, const cancel_run& m) {
   auto& s = self->state;
   if (s.result)
@@ -409,7 +431,11 @@ caf::result<run_result> cancel(run_pointer self, const cancel_run& m) {
   auto promise = when_ended(self);
   if (s.ending)
     return promise;
-  if (m.reason == "timeout") {
+  if (m.park) {
+    park(self);
+    return promise;
+  }
+  if (m.timed_out) {
     auto why =
       error{errc::timeout, "the run took longer than the server allows", {}, "TimeoutError"};
     auto end = failure(why);
@@ -449,11 +475,9 @@ void on_wake(run_pointer self, int64_t generation) {
   apply(self, s.loop->task_done(limit.mapped(), why));
 }
 
-run_supervisor_actor::behavior_type supervisor_behavior(run_pointer self, core_ptr with,
-                                                        run_plan_ptr plan, load_ptr load,
-                                                        scheduler_actor scheduler,
-                                                        presented_ptr credentials,
-                                                        sealed_ptr sealed) {
+run_supervisor_actor::behavior_type
+supervisor_behavior(run_pointer self, core_ptr with, run_plan_ptr plan, load_ptr load,
+                    scheduler_actor scheduler, presented_ptr credentials, sealed_ptr sealed) {
   contain(self);
   // A bug in here ends this run, and frees its slot; not the server.
   self->set_exception_handler([scheduler, id = plan->run_id](std::exception_ptr&) {

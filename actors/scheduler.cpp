@@ -39,6 +39,7 @@ struct scheduler_state {
   limiter limits;
   std::unordered_map<std::string, live_run> runs;
   std::unordered_map<std::string, std::weak_ptr<thread_load>> loads; // by thread
+  bool parking = false; // the server is stopping: nothing starts any more
   metric *pending = nullptr, *running = nullptr, *created = nullptr;
 };
 
@@ -67,6 +68,8 @@ void gauge(scheduler_pointer self) {
 }
 
 void execute(scheduler_pointer self, const run_queue::run_ids& started) {
+  if (self->state.parking)
+    return;
   for (const auto& id : started) {
     auto& run = self->state.runs.at(id);
     run.started = now();
@@ -196,15 +199,25 @@ struct stopping {
   int64_t stopped;
 };
 
+run_queue::run_ids live(const scheduler_state& s) {
+  run_queue::run_ids ids;
+  for (const auto& [id, run] : s.runs)
+    if (run.ended == time_point{})
+      ids.push_back(id);
+  return ids;
+}
+
 caf::result<runs_stopped> stop(scheduler_pointer self, const stop_runs& m) {
   auto& s = self->state;
-  auto ids = s.queue.inflight(m.thread_id);
+  s.parking = s.parking || m.park;
+  auto ids = m.park ? live(s) : s.queue.inflight(m.thread_id);
   if (!m.run_ids.empty())
     std::erase_if(ids, [&](const std::string& id) {
       return std::find(m.run_ids.begin(), m.run_ids.end(), id) == m.run_ids.end();
     });
-  std::erase_if(ids,
-                [&](const std::string& id) { return s.runs.at(id).plan->who->tenant != m.tenant; });
+  if (!m.park)
+    std::erase_if(
+      ids, [&](const std::string& id) { return s.runs.at(id).plan->who->tenant != m.tenant; });
   if (ids.empty())
     return runs_stopped{0};
   auto job = std::make_shared<stopping>(stopping{self->make_response_promise<runs_stopped>(),
@@ -215,7 +228,7 @@ caf::result<runs_stopped> stop(scheduler_pointer self, const stop_runs& m) {
   };
   for (const auto& id : ids)
     ask_core(
-      self, s.runs.at(id).supervisor, cancel_run{m.rollback, m.deleting, {}},
+      self, s.runs.at(id).supervisor, cancel_run{m.rollback, m.deleting, false, m.park},
       [one_less](run_result&) { one_less(); }, [one_less](const error&) { one_less(); });
   return job->promise;
 }
@@ -254,7 +267,7 @@ void on_tick(scheduler_pointer self) {
     if (run.ended == time_point{} && run.started != time_point{}
         && t - run.started > limits.timeout) {
       run.started = t; // asked once; it ends in a moment
-      caf::anon_send(run.supervisor, cancel_run{false, false, "timeout"});
+      caf::anon_send(run.supervisor, cancel_run{false, false, true});
     }
     ++it;
   }

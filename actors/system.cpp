@@ -76,8 +76,10 @@ result<std::vector<run_plan_ptr>> unfinished(storage& db, int max_attempts) {
         log::error("run_not_recovered", {{"run_id", row.id}, {"reason", plan.error().message}});
         continue;
       }
-      if (row.status == "running" && ++plan->attempt > max_attempts)
-        plan->given_up = true;
+      if (row.status == "running") {
+        ++plan->attempt;
+        plan->given_up = ++plan->crashes >= max_attempts;
+      }
       plan->waited = true;
       plans.push_back(std::make_shared<const run_plan>(std::move(*plan)));
     }
@@ -139,6 +141,7 @@ struct running_system::parts {
   result<void> spawn_outside();
   result<void> spawn_inside();
   result<void> listen();
+  void park_runs();
   void end_actors();
 };
 
@@ -218,6 +221,21 @@ result<void> running_system::parts::listen() {
   return {};
 }
 
+// Runs stop at their last checkpoint and go on after the next start.
+void running_system::parts::park_runs() {
+  if (!with->scheduler)
+    return;
+  caf::scoped_actor self{sys};
+  stop_runs all;
+  all.park = true;
+  self->request(with->scheduler, setup.options.runs.shutdown_grace, std::move(all))
+    .receive(
+      [](runs_stopped n) {
+        log::info("runs_parked", {{"count", n.count}});
+      },
+      [](caf::error&) { log::warning("runs_not_parked"); });
+}
+
 // In the order of their dependency: who asks ends before who answers.
 void running_system::parts::end_actors() {
   caf::scoped_actor self{sys};
@@ -275,6 +293,7 @@ void running_system::stop() {
       end.wait_for(std::chrono::seconds(2));
     }
   }
+  p.park_runs();
   p.end_actors();
   p.busy.reset();
   p.io.stop();

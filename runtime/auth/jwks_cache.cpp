@@ -50,9 +50,10 @@ jwks_cache::plan jwks_cache::unknown_key(const std::string& kid, time_point now)
     sought_.push_back(kid);
     return {keys::wait};
   }
-  if (now < attempted_ + options_.refetch_gap)
+  if (now < refetched_ + options_.refetch_gap)
     return {keys::refuse};
   sought_.push_back(kid);
+  refetched_ = now; // a fetch for other reasons does not count: keys may turn right after it
   return start(now, keys::wait);
 }
 

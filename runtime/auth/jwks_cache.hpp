@@ -59,7 +59,7 @@ private:
   jwks_cache_options options_;
   key_set keys_;
   bool have_ = false, flying_ = false, last_failed_ = false;
-  time_point fresh_until_{}, attempted_{};
+  time_point fresh_until_{}, attempted_{}, refetched_{};
   std::vector<std::string> sought_;                        // by the fetch under way
   std::deque<std::pair<std::string, time_point>> unknown_; // and not found; oldest first
 };

@@ -22,7 +22,7 @@ def test_a_wrong_command_line_is_exit_code_2(arguments, tmp_path):
 
 
 FAULTS = [
-    ("server: { prot: 1 }", "behalf.yaml:1: server.prot: unknown key", "port"),
+    ("server: { listn: x }", "behalf.yaml:1: server.listn: unknown key", "'listen'"),
     ("\n\nstorage: postgres:x", "behalf.yaml:3: storage", "sqlite:"),
     ("graphs:\n  a: [1]", "behalf.yaml:2: graphs.a", ""),
     ("authorization: { threads: sometimes }", "authorization.threads", ""),

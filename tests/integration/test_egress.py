@@ -84,9 +84,9 @@ def test_private_addresses_need_a_declaration(plant, mirror):
 def test_an_upstream_failure_is_the_runs_and_not_ours(plant, mirror):
     stack, token = plant()
     assert call(stack, token, "/status/503")["result"]["status"] == 503
-    mirror.stop()
-    outcome = call(stack, token, "/reflect")
-    assert "__error__" in outcome
+    dead, _ = plant(base_url="http://127.0.0.1:9")
+    outcome = call(dead, dead.login("alice"), "/reflect")
+    assert outcome["__error__"]["error"] and "127.0.0.1:9" in outcome["__error__"]["message"]
     assert stack.server.call("GET", "/ok").status_code == 200
 
 
