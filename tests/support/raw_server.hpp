@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <atomic>
+#include <csignal>
 #include <functional>
 #include <mutex>
 #include <netinet/in.h>
@@ -144,6 +145,10 @@ private:
   }
 
   void serve(int fd, unsigned number) {
+    sigset_t pipe; // SSL_write raises it when the client has gone
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
     SSL* ssl = context_ ? SSL_new(context_) : nullptr;
     if (!ssl || (SSL_set_fd(ssl, fd) == 1 && SSL_accept(ssl) == 1)) {
       peer client{fd, ssl, number};

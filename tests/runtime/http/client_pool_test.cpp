@@ -105,7 +105,7 @@ TEST_CASE("a kept connection that speaks or ends is noticed before a call is spe
       return number(p);
     p.request();
     p.reply("0");
-    kept.get_future().wait();
+    kept.get_future().wait_for(milliseconds{5000});
     speaks ? (void)p.say("unasked") : p.hang_up();
     gone.set_value();
     p.wait_for_end();

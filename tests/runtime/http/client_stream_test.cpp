@@ -45,7 +45,7 @@ TEST_CASE("a stream's head comes before its body, its chunks as they are sent", 
   raw_server server{[&](peer& p) {
     p.request();
     p.say(chunked_head);
-    go.get_future().wait();
+    go.get_future().wait_for(milliseconds{5000});
     p.say(chunk("one"));
     p.request(); // never comes: the client waits for the rest
   }};
@@ -181,20 +181,20 @@ TEST_CASE("a stream may last longer than the timeout of its call", "[client]") {
   raw_server server{[&](peer& p) {
     p.request();
     p.say(chunked_head);
-    go.get_future().wait();
+    go.get_future().wait_for(milliseconds{5000});
     p.say(chunk("late"));
     p.say("0\r\n\r\n");
   }};
   stream_fixture f;
   auto request = f.to(server.url());
   request.call.stream = true;
-  auto reply = f.send(std::move(request), milliseconds{30}); // the deadline is for the head
+  auto reply = f.send(std::move(request), milliseconds{250}); // the deadline is for the head
   REQUIRE(reply);
   std::promise<result<outbound_chunk>> pulled;
   f.door->read_chunk(reply->stream_id, in(milliseconds{5000}),
                      [&](auto r) { pulled.set_value(std::move(r)); });
   auto waiting = pulled.get_future();
-  CHECK(waiting.wait_for(milliseconds{60}) == std::future_status::timeout);
+  CHECK(waiting.wait_for(milliseconds{300}) == std::future_status::timeout);
   go.set_value();
   CHECK(waiting.get().value().bytes == "late");
 }
