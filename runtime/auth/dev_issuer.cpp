@@ -4,8 +4,6 @@
 #include "runtime/auth/issuer_forms.hpp"
 #include "runtime/base/id.hpp"
 
-#include <boost/url/parse.hpp>
-#include <boost/url/url.hpp>
 #include <openssl/crypto.h>
 
 namespace behalf {

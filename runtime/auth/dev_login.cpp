@@ -1,10 +1,8 @@
 // The browser's half of the development issuer: authorization requests and the login page.
+#include "runtime/auth/checked_url.hpp"
 #include "runtime/auth/issuer_forms.hpp"
 #include "runtime/auth/login_page.hpp"
 #include "runtime/base/id.hpp"
-
-#include <boost/url/parse.hpp>
-#include <boost/url/url.hpp>
 
 #include <algorithm>
 
@@ -32,12 +30,28 @@ issuer_reply page(unsigned status, std::string html) {
   return {status, page_headers(), std::move(html)};
 }
 
+// As query text: everything but RFC 3986 unreserved characters is escaped.
+std::string encode(std::string_view text) {
+  constexpr std::string_view plain =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+  std::string escaped;
+  for (char c : text)
+    if (plain.find(c) != plain.npos) {
+      escaped += c;
+    } else {
+      escaped += '%';
+      escaped += to_hex({&c, 1});
+    }
+  return escaped;
+}
+
 issuer_reply redirect(std::string_view to, std::string_view issuer, std::string_view state,
                       std::initializer_list<std::pair<std::string_view, std::string_view>> more) {
-  auto url = urls::url{urls::parse_uri({to.data(), to.size()}).value()};
+  auto url = std::string(to);
+  auto separator = to.find('?') == to.npos ? '?' : '&';
   auto add = [&](std::string_view name, std::string_view value) {
-    urls::string_view key{name.data(), name.size()}, text{value.data(), value.size()};
-    url.params().append(urls::param_view{key, text});
+    url.append(1, separator).append(name).append(1, '=').append(encode(value));
+    separator = '&';
   };
   for (const auto& [name, value] : more)
     add(name, value);
@@ -45,16 +59,15 @@ issuer_reply redirect(std::string_view to, std::string_view issuer, std::string_
     add("state", state);
   add("iss", issuer); // RFC 9207
   return {303,
-          {{"Location", std::string(url.buffer())},
+          {{"Location", std::move(url)},
            {"Cache-Control", "no-store"},
            {"Referrer-Policy", "no-referrer"}},
           {}};
 }
 
 // http on this machine: where RFC 8252 7.3 leaves the port to the client.
-bool is_loopback(const urls::url_view& url) {
-  return url.scheme() == "http" && !url.has_userinfo() && !url.has_fragment()
-         && (url.host() == "127.0.0.1" || url.host() == "[::1]" || url.host() == "localhost");
+bool is_local_http(const urls::url_view& url) {
+  return url.scheme() == "http" && is_loopback(url);
 }
 
 bool same_but_port(const urls::url_view& a, const urls::url_view& b) {
@@ -83,16 +96,16 @@ struct dev_issuer::checked_request {
 };
 
 bool dev_issuer::redirect_allowed(std::string_view uri) const {
-  auto url = urls::parse_uri({uri.data(), uri.size()});
+  auto url = parse_checked_url(uri);
   if (!url)
     return false;
   if (options_.redirect_uris.empty())
-    return is_loopback(*url);
+    return is_local_http(*url);
   return std::any_of(options_.redirect_uris.begin(), options_.redirect_uris.end(),
                      [&](const std::string& known) {
-                       auto registered = urls::parse_uri(known);
+                       auto registered = parse_checked_url(known);
                        return uri == known
-                              || (registered && is_loopback(*registered) && is_loopback(*url)
+                              || (registered && is_local_http(*registered) && is_local_http(*url)
                                   && same_but_port(*registered, *url));
                      });
 }

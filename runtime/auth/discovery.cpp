@@ -1,24 +1,10 @@
 #include "runtime/auth/discovery.hpp"
 
-#include <boost/url/parse.hpp>
+#include "runtime/auth/checked_url.hpp"
 
 #include <array>
 
 namespace behalf {
-namespace {
-
-namespace urls = boost::urls;
-
-bool is_loopback(const urls::url_view& url) {
-  if (url.host_type() == urls::host_type::ipv4)
-    return url.host_ipv4_address().is_loopback();
-  if (url.host_type() == urls::host_type::ipv6)
-    return url.host_ipv6_address().is_loopback();
-  return url.host() == "localhost";
-}
-
-} // namespace
-
 std::string discovery_url(std::string_view issuer) {
   while (issuer.ends_with('/'))
     issuer.remove_suffix(1);
@@ -29,11 +15,9 @@ result<void> check_provider_url(std::string_view text, std::string_view what, bo
   auto bad = [&](std::string_view why) {
     return fail(errc::invalid_argument, std::string(what) + " " + std::string(why));
   };
-  auto url = urls::parse_uri({text.data(), text.size()});
-  if (!url || url->host().empty())
-    return bad("is not an absolute URL");
-  if (url->has_userinfo() || url->has_fragment())
-    return bad("must not contain user information or a fragment");
+  auto url = parse_checked_url(text);
+  if (!url)
+    return bad("is not an absolute URL with a host, without user information and fragment");
   if (url->scheme() == "https")
     return {};
   if (url->scheme() == "http" && (allow_http || is_loopback(*url)))

@@ -47,7 +47,8 @@ jwks_cache::plan jwks_cache::unknown_key(const std::string& kid, time_point now)
   if (std::any_of(unknown_.begin(), unknown_.end(), same))
     return {keys::refuse};
   if (in_flight(now)) {
-    sought_.push_back(kid);
+    if (sought_.size() < options_.unknown_kids)
+      sought_.push_back(kid);
     return {keys::wait};
   }
   if (now < refetched_ + options_.refetch_gap)
