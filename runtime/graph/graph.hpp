@@ -142,6 +142,9 @@ public:
   graph_builder& edge(std::string_view from, std::string_view to);
   /// A join: `to` waits for all of `from`.
   graph_builder& edge(std::vector<std::string> from, std::string_view to);
+  graph_builder& edge(std::initializer_list<const char*> from, std::string_view to) {
+    return edge(std::vector<std::string>(from.begin(), from.end()), to);
+  }
   /// `targets` are the nodes `choose` may name (and what drawings show); empty: any node.
   graph_builder& conditional(std::string_view from, router_fn choose,
                              std::vector<std::string> targets = {});

@@ -264,7 +264,8 @@ TEST_CASE_METHOD(vault_fixture, "each status has its meaning", "[secrets][vault]
     CHECK(answer.error().code == r.code);
     CHECK(answer.error().message.find(r.says) != std::string::npos);
     CHECK(answer.error().message.find("hvs.") == std::string::npos);
-    const auto* after = find_header(answer.error().headers, "Retry-After");
+    auto why = answer.error();
+    const auto* after = find_header(why.headers, "Retry-After");
     CHECK((after ? *after : "") == r.retry_after);
   }
   auto gone = read({fail(errc::upstream, "vault.example.com: connection refused")});

@@ -1,0 +1,80 @@
+#include "config/config.hpp"
+#include "tests/support/catch.hpp"
+
+namespace behalf {
+namespace {
+
+std::string faults_of(const std::string& text) {
+  std::string all;
+  for (const auto& p : parse_config(text, "f.yaml").problems)
+    all += p.text() + "\n";
+  return all;
+}
+
+} // namespace
+
+TEST_CASE("an empty file is a valid configuration", "[config]") {
+  CHECK(faults_of("").empty());
+  CHECK(parse_config("", "f").value.system.http.port == 2024);
+}
+
+TEST_CASE("unknown keys are named with their line and what was probably meant", "[config]") {
+  CHECK(faults_of("server:\n  listn: x\n")
+        == "f.yaml:2: server.listn: unknown key; did you mean 'listen'?\n");
+  CHECK(faults_of("sevices: {}\n").find("f.yaml:1: sevices: unknown key") == 0);
+}
+
+TEST_CASE("all faults are found in one pass", "[config]") {
+  auto found = parse_config("log: { level: loud }\nstorage: mysql:x\nruns: { slots: many }", "f");
+  CHECK(found.problems.size() == 3);
+}
+
+TEST_CASE("listen takes address and port in every common form", "[config]") {
+  auto listen = [](const std::string& text) {
+    auto c = parse_config("server: { listen: '" + text + "' }", "f");
+    CHECK(c.problems.empty());
+    return c.value.system.http.address + " " + std::to_string(c.value.system.http.port);
+  };
+  CHECK(listen("127.0.0.1:80") == "127.0.0.1 80");
+  CHECK(listen("[::1]:80") == "::1 80");
+  CHECK(listen("8080") == "127.0.0.1 8080");
+  CHECK_FALSE(faults_of("server: { listen: '127.0.0.1:99999' }").empty());
+  CHECK_FALSE(faults_of("server: { listen: 'localhost' }").empty());
+}
+
+TEST_CASE("durations need a unit or are seconds", "[config]") {
+  auto c = parse_config("runs: { timeout: 15m, resumable_ttl: 250ms, shutdown_grace: 3 }", "f");
+  REQUIRE(c.problems.empty());
+  CHECK(c.value.system.runs.timeout == std::chrono::minutes(15));
+  CHECK(c.value.system.runs.resumable_ttl == std::chrono::milliseconds(250));
+  CHECK(c.value.system.runs.shutdown_grace == std::chrono::seconds(3));
+  CHECK_FALSE(faults_of("runs: { timeout: soon }").empty());
+}
+
+TEST_CASE("a secret in the file itself is refused", "[config]") {
+  auto said = faults_of("secrets: { type: embedded, master_key: 00112233 }");
+  CHECK(said.find("never the secret itself") != said.npos);
+  CHECK(said.find("00112233") == said.npos);
+}
+
+TEST_CASE("providers that share a tenant must tell their users apart", "[config]") {
+  std::string two = "identity:\n"
+                    "  - { type: oidc, issuer: https://a.example, audience: x }\n"
+                    "  - { type: oidc, issuer: https://b.example, audience: x";
+  CHECK(faults_of(two + " }").find("identity_prefix") != std::string::npos);
+  CHECK(faults_of(two + ", identity_prefix: 'b:' }").empty());
+  CHECK(faults_of(two + ", tenant: other }").empty());
+}
+
+TEST_CASE("rules and credentials without their counterparts contradict", "[config]") {
+  auto rules = parse_config("authorization: { threads: owner }", "f");
+  CHECK(contradictions(rules.value, "f").size() == 1);
+  auto orphan = parse_config("services: { a: { base_url: https://a.example, credential: { from: "
+                             "secrets } } }",
+                             "f");
+  CHECK(contradictions(orphan.value, "f").size() == 1);
+  auto open = parse_config("server: { listen: '0.0.0.0:1' }", "f");
+  CHECK(contradictions(open.value, "f").size() == 1);
+}
+
+} // namespace behalf

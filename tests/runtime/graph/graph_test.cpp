@@ -1,0 +1,127 @@
+#include "runtime/graph/graph.hpp"
+#include "runtime/graph/hello.hpp"
+#include "tests/runtime/graph/probe_graphs.hpp"
+#include "tests/runtime/graph/run_driver.hpp"
+
+using namespace behalf;
+
+namespace {
+
+node_result nothing(const state_view&, context&) {
+  return {};
+}
+
+std::string refusal(graph_builder& b) {
+  auto made = b.build();
+  REQUIRE(made.has_error());
+  CHECK(made.error().code == errc::invalid_argument);
+  return made.error().message;
+}
+
+} // namespace
+
+TEST_CASE("a graph that cannot work is refused with what is wrong", "[graph]") {
+  using fill = void (*)(graph_builder&);
+  const std::pair<fill, const char*> cases[] = {
+    {[](graph_builder&) {}, "it has no node"},
+    {[](graph_builder& b) { b.node("a", nothing); }, "nothing follows __start__"},
+    {[](graph_builder& b) { b.node("a", nothing).node("a", nothing).edge("__start__", "a"); },
+     "the node 'a' is declared twice"},
+    {[](graph_builder& b) { b.node("__end__", nothing); }, "cannot be a node's name"},
+    {[](graph_builder& b) { b.node("a:b", nothing); }, "cannot be a node's name"},
+    {[](graph_builder& b) { b.node("a", nothing).edge("__start__", "a").edge("a", "c"); },
+     "an edge leads to 'c', which is no node"},
+    {[](graph_builder& b) { b.node("a", nothing).edge("__start__", "a").edge("c", "a"); },
+     "an edge leads out of 'c', which is no node"},
+    {[](graph_builder& b) { b.node("a", nothing).edge("__start__", "a").edge("__end__", "a"); },
+     "no edge leads out of __end__"},
+    {[](graph_builder& b) { b.node("a", nothing).edge("__start__", "a").edge("a", "__start__"); },
+     "no edge leads to __start__"},
+    {[](graph_builder& b) { b.node("a", nothing).node("b", nothing).edge("__start__", "a"); },
+     "the node 'b' cannot be reached"},
+    {[](graph_builder& b) {
+       b.channel("x", flow::append()).channel("x", flow::append());
+       b.node("a", nothing).edge("__start__", "a");
+     },
+     "the channel 'x' is declared twice"},
+    {[](graph_builder& b) { b.input({"x"}).node("a", nothing).edge("__start__", "a"); },
+     "the input channel 'x' is not declared"},
+    {[](graph_builder& b) { b.node("a", nothing).edge("__start__", "a").edge("__start__", "a"); },
+     "the edge from '__start__' to 'a' is declared twice"},
+    {[](graph_builder& b) {
+       b.node("a", nothing).edge("__start__", "a").edge({"a", "a"}, "a");
+     },
+     "waits for no node, or for one of them twice"},
+    {[](graph_builder& b) {
+       b.node("a", nothing).edge("__start__", "a").conditional("a", nullptr);
+     },
+     "has no function"},
+  };
+  for (const auto& [make, expected] : cases) {
+    graph_builder b{"g"};
+    make(b);
+    CHECK_THAT(refusal(b), Catch::Contains(expected));
+  }
+}
+
+TEST_CASE("all faults are told at once", "[graph]") {
+  graph_builder b{"g"};
+  b.node("a", nothing).edge("x", "y");
+  auto text = refusal(b);
+  CHECK(text.starts_with("the graph 'g' cannot be built: "));
+  CHECK(std::count(text.begin(), text.end(), ';') == 2);
+}
+
+TEST_CASE("a node reached only by command says so", "[graph]") {
+  CHECK(probes::fan()->find("w") != nullptr);
+}
+
+TEST_CASE("a conditional edge without targets may lead anywhere", "[graph]") {
+  graph_builder b{"g"};
+  b.node("a", nothing).node("b", nothing).edge(flow::start, "a");
+  b.conditional("a", [](const state_view&, const context&) { return flow::route{"b"}; });
+  REQUIRE(b.build());
+}
+
+TEST_CASE("a graph is drawn with start, end and conditional edges", "[graph]") {
+  CHECK(dump(probes::loop()->drawing())
+        == R"({"nodes":[{"id":"__start__","type":"runnable","data":{"name":"__start__"}},)"
+           R"({"id":"s","type":"runnable","data":{"name":"s"}},{"id":"__end__"}],)"
+           R"("edges":[{"source":"__start__","target":"s"},)"
+           R"({"source":"s","target":"s","conditional":true},)"
+           R"({"source":"s","target":"__end__","conditional":true}]})");
+}
+
+TEST_CASE("schemas name the channels that go in and come out", "[graph]") {
+  graph_builder b{"agent"};
+  b.channel("messages", flow::messages()).channel("secret_plan", flow::last_value());
+  b.input({"messages"}).output({"messages"}).context_schema({{"type", "object"}});
+  b.node("a", nothing).edge(flow::start, "a");
+  auto s = b.build().value()->schemas("my-agent");
+  CHECK(s.at("graph_id") == "my-agent");
+  CHECK(s.at("input_schema").at("properties").as_object().size() == 1);
+  CHECK(s.at("input_schema").at("properties").at("messages").at("langgraph_type") == "messages");
+  CHECK(s.at("state_schema").at("properties").at("secret_plan").at("title") == "Secret Plan");
+  CHECK(s.at("config_schema") == s.at("context_schema"));
+  auto plain = probes::echo()->schemas("echo");
+  CHECK((plain.at("config_schema") == js("{}") && plain.at("context_schema").is_null()));
+}
+
+TEST_CASE("the hello graph greets whoever asks", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{hello_graph().value(), thread};
+  run.configurable["langgraph_auth_user_id"] = "alice";
+  run.input(js(R"({"messages": [{"role": "user", "content": "hi"}]})")).run();
+  CHECK(run.values().at("who") == "alice");
+  CHECK(run.values().at("messages").at(1).at("content") == "hello alice");
+  CHECK(run.values().at("messages").at(1).at("type") == "ai");
+}
+
+TEST_CASE("a node sees configurable and context as they are", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::cfg(), thread};
+  run.configurable = js(R"({"k": [1], "user_id": "u"})").as_object();
+  run.kwargs["context"] = js(R"({"model": "m"})");
+  run.input(js("{}")).run();
+  CHECK(run.values() == js(R"({"seen": {"k": [1], "user_id": "u"}, "ctx": {"model": "m"}})"));
+}

@@ -1,0 +1,313 @@
+// Stops and goings-on: interrupts in nodes, before and after them, answers, commands, forks,
+// crashes.
+#include "runtime/graph/run_loop.hpp"
+#include "runtime/graph/thread_state.hpp"
+#include "tests/runtime/graph/probe_graphs.hpp"
+#include "tests/runtime/graph/run_driver.hpp"
+
+using namespace behalf;
+
+TEST_CASE("an interrupt stops the run as a success with its question", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::inter(), thread};
+  run.input(js("{}")).run();
+  REQUIRE(run.finish->interrupts.size() == 1);
+  const auto& asked = run.finish->interrupts[0];
+  CHECK(run.finish->is == run_finish::status::success);
+  CHECK(run.finish->thread_status() == "interrupted");
+  CHECK(asked.id.size() == 32);
+  auto question =
+    R"([{"value":{"question":"ok?"},"id":")" + asked.id + R"(","response_schema":null}])";
+  auto lines = run.lines();
+  CHECK(lines[lines.size() - 2] == R"(updates {"__interrupt__":)" + question + "}");
+  CHECK(lines.back() == R"(values {"foo":["a"],"__interrupt__":)" + question + "}");
+  CHECK(dump(run.finish->wait_body()) == R"({"foo":["a"],"__interrupt__":)" + question + "}");
+  CHECK(dump(run.finish->interrupts_by_task())
+        == R"({")" + asked.task_id + R"(":[{"id":")" + asked.id
+             + R"(","value":{"question":"ok?"}}]})");
+}
+
+TEST_CASE("a resumed node runs again from its top and gets the answer", "[graph]") {
+  kept_checkpoints thread;
+  run_driver{probes::inter(), thread}.input(js("{}")).run();
+  run_driver resume{probes::inter(), thread};
+  resume.command(js(R"({"resume": {"a": 1}})")).run();
+  CHECK(resume.lines()
+        == std::vector<std::string>{R"(values {"foo":["a"]})", R"(updates {"ask":{"ans":{"a":1}}})",
+                                    R"(values {"foo":["a"],"ans":{"a":1}})",
+                                    R"(updates {"b":{"foo":["b"]}})",
+                                    R"(values {"foo":["a","b"],"ans":{"a":1}})"});
+  CHECK(resume.finish->thread_status() == "idle");
+}
+
+TEST_CASE("going on without an answer asks again, with the same id", "[graph]") {
+  kept_checkpoints thread;
+  run_driver first{probes::inter(), thread};
+  first.input(js("{}")).run();
+  for (auto command : {R"({})", R"({"resume": null})"}) {
+    run_driver again{probes::inter(), thread};
+    again.command(js(command)).run();
+    REQUIRE(again.finish->interrupts.size() == 1);
+    CHECK(again.finish->interrupts[0].id == first.finish->interrupts[0].id);
+  }
+}
+
+TEST_CASE("new input on a stopped thread starts over", "[graph]") {
+  kept_checkpoints thread;
+  run_driver{probes::inter(), thread}.input(js("{}")).run();
+  run_driver anew{probes::inter(), thread};
+  anew.input(js(R"({"foo": ["x"]})")).run();
+  CHECK(anew.finish->interrupts.size() == 1);
+  CHECK(anew.values() == js(R"({"foo": ["a", "x", "a"]})"));
+  CHECK(thread_state(*thread.load(), nullptr, "t", true).at("interrupts").as_array().size() == 1);
+}
+
+TEST_CASE("resuming a thread without state fails in band", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::inter(), thread};
+  run.command(js(R"({"resume": 1})")).run();
+  CHECK(run.finish->failure_class == "RuntimeError");
+  CHECK(thread.docs.empty());
+}
+
+TEST_CASE("several interrupts need answers by id; the others ask again", "[graph]") {
+  kept_checkpoints thread;
+  run_driver first{probes::inter2(), thread};
+  first.input(js("{}")).run();
+  REQUIRE(first.finish->interrupts.size() == 2);
+  CHECK(first.data("updates").size() == 2);
+  CHECK(first.data("values").size() == 3);
+  CHECK(first.finish->wait_body().as_object().size() == 1);
+  CHECK(first.finish->wait_body().at("__interrupt__").as_array().size() == 2);
+
+  run_driver plain{probes::inter2(), thread};
+  plain.command(js(R"({"resume": "yes"})")).run();
+  CHECK(plain.finish->failure_class == "RuntimeError");
+  CHECK(plain.finish->failure.starts_with("When there are multiple pending interrupts"));
+
+  run_driver strangers{probes::inter2(), thread};
+  strangers.command(js(R"({"resume": {"0123456789abcdef0123456789abcdef": 1}})")).run();
+  CHECK(strangers.finish->interrupts.size() == 2);
+
+  const auto& q1 = first.finish->interrupts[0];
+  const auto& q2 = first.finish->interrupts[1];
+  run_driver one{probes::inter2(), thread};
+  one.command(json::object{{"resume", json::object{{q1.id, "A"}}}}).run();
+  REQUIRE(one.finish->interrupts.size() == 1);
+  CHECK(one.finish->interrupts[0].id == q2.id);
+  CHECK(one.finish->next == std::vector<std::string>{"q2"});
+
+  run_driver two{probes::inter2(), thread};
+  two.command(js(R"({"resume": "B"})")).run();
+  CHECK(two.values() == js(R"({"foo": ["A", "B", "b"]})"));
+  CHECK(two.data("updates").at(0)
+        == js(R"({"q1": {"foo": ["A"]}, "__metadata__": {"cached": true}})"));
+}
+
+TEST_CASE("the nth interrupt of a node gets the nth answer", "[graph]") {
+  graph_builder b{"twice"};
+  b.channel("got", flow::last_value());
+  b.node("n", [](state_view, context ctx) -> task<node_result> {
+    auto first = co_await ctx.interrupt("first");
+    auto second = co_await ctx.interrupt("second");
+    json::array both{first, second};
+    co_return flow::update{{"got", both}};
+  });
+  b.edge(flow::start, "n");
+  auto flow = b.build().value();
+  kept_checkpoints thread;
+  run_driver{flow, thread}.input(js("{}")).run();
+  run_driver one{flow, thread};
+  one.command(js(R"({"resume": 1})")).run();
+  REQUIRE(one.finish->interrupts.size() == 1);
+  CHECK(one.finish->interrupts[0].value == "second");
+  run_driver two{flow, thread};
+  two.command(js(R"({"resume": 2})")).run();
+  CHECK(two.values() == js(R"({"got": [1, 2]})"));
+}
+
+TEST_CASE("breakpoints before and after nodes stop without a question", "[graph]") {
+  for (auto [key, nodes, next] : {std::tuple{"interrupt_before", R"(["b"])", "b"},
+                                  {"interrupt_after", R"(["ask"])", "b"},
+                                  {"interrupt_before", R"("*")", "a"}}) {
+    kept_checkpoints thread;
+    run_driver run{probes::inter(), thread};
+    run.kwargs[key] = js(nodes);
+    run.input(js("{}")).run();
+    if (!run.finish->interrupts.empty()) {
+      run_driver more{probes::inter(), thread};
+      more.kwargs[key] = js(nodes);
+      more.command(js(R"({"resume": "y"})")).run();
+      CHECK(more.lines().back() == R"(updates {"__interrupt__":[]})");
+      CHECK(more.finish->next == std::vector<std::string>{next});
+    } else {
+      CHECK(run.lines().back() == R"(updates {"__interrupt__":[]})");
+      CHECK(run.finish->next == std::vector<std::string>{next});
+    }
+  }
+}
+
+TEST_CASE("a breakpoint lets the run pass when it goes on", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::err(), thread};
+  run.kwargs["interrupt_before"] = "*";
+  run.input(js("{}")).run();
+  CHECK(run.finish->next == std::vector<std::string>{"a"});
+  CHECK(run.finish->is == run_finish::status::success);
+  run_driver on{probes::err(), thread};
+  on.kwargs["interrupt_before"] = "*";
+  on.input(nullptr).run();
+  CHECK(on.finish->next == std::vector<std::string>{"boom"});
+  CHECK(on.data("updates").at(0) == js(R"({"a": {"foo": ["a"]}})"));
+}
+
+TEST_CASE("unknown breakpoints are ignored", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::custom(), thread};
+  run.kwargs["interrupt_before"] = js(R"(["nope"])");
+  run.input(js("{}")).run();
+  CHECK(run.finish->next.empty());
+}
+
+TEST_CASE("a command's update and goto act beside the pending task", "[graph]") {
+  kept_checkpoints thread;
+  run_driver{probes::inter(), thread}.input(js("{}")).run();
+  run_driver run{probes::inter(), thread};
+  run.command(js(R"({"update": {"foo": ["u"]}, "goto": ["b", "unknown"]})")).run();
+  CHECK(run.data("values").at(0) == js(R"({"foo": ["a", "u"]})"));
+  CHECK(run.data("updates").at(0) == js(R"({"b": {"foo": ["b"]}})"));
+  REQUIRE(run.finish->interrupts.size() == 1);
+  CHECK(run.finish->next == std::vector<std::string>{"ask"});
+  auto shown = thread_state(*thread.load(), probes::inter().get(), "t", true);
+  CHECK(shown.at("values") == js(R"({"foo": ["a", "u", "b"]})"));
+
+  run_driver on{probes::inter(), thread};
+  on.command(js(R"({"resume": 1, "update": [["foo", ["v"]]]})")).run();
+  CHECK(on.values() == js(R"({"foo": ["a", "u", "v", "b", "b"], "ans": 1})"));
+  CHECK(*thread.load()->values.at("foo") == on.values().at("foo"));
+}
+
+TEST_CASE("updates of a finished thread may repeat", "[graph]") {
+  kept_checkpoints thread;
+  run_driver{probes::custom(), thread}.input(js("{}")).run();
+  for (auto v : {"1", "2"}) {
+    run_driver run{probes::custom(), thread};
+    run.command(js(std::string(R"({"update": {"done": )") + v + "}}")).run();
+    CHECK(run.finish->is == run_finish::status::success);
+    CHECK(dump(run.values()) == std::string(R"({"done":)") + v + "}");
+  }
+  auto shown = thread_values(*thread.load(), probes::custom().get());
+  CHECK(shown == js(R"({"done": 2})"));
+}
+
+TEST_CASE("goto on an empty thread runs the graph from its start", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::custom(), thread};
+  run.command(js(R"({"goto": "nowhere"})")).run();
+  CHECK(run.values() == js(R"({"done": true})"));
+}
+
+TEST_CASE("goto sends its own input", "[graph]") {
+  kept_checkpoints thread;
+  run_driver{probes::fan(), thread}.input(js("{}")).run();
+  run_driver run{probes::fan(), thread};
+  run.command(js(R"({"goto": {"node": "w", "input": {"n": 7}}})")).run();
+  CHECK(run.values() == js(R"({"foo": [10, 20, 70]})"));
+}
+
+TEST_CASE("an older checkpoint is forked and replayed", "[graph]") {
+  kept_checkpoints thread;
+  run_driver{probes::join(), thread}.input(js("{}")).run();
+  auto old = std::next(thread.docs.begin(), 2)->second; // after a and b1
+  REQUIRE(old.step == 1);
+  auto before = thread.docs.size();
+  run_driver replay{probes::join(), thread};
+  replay.from = old.id;
+  replay.input(nullptr).run();
+  CHECK(replay.values() == js(R"({"foo": ["a", "b1", "b2", "c"]})"));
+  auto fresh = std::next(thread.docs.begin(), static_cast<std::ptrdiff_t>(before));
+  CHECK((fresh->second.source == "fork" && fresh->second.step == 2));
+  CHECK(fresh->second.parent_id == old.id);
+  CHECK(thread.docs.size() == before + 3);
+}
+
+TEST_CASE("input on an older checkpoint is applied on top of it", "[graph]") {
+  kept_checkpoints thread;
+  run_driver{probes::echo(), thread}.input(js(R"({"messages": "one"})")).run();
+  auto first = thread.docs.rbegin()->first;
+  run_driver{probes::echo(), thread}.input(js(R"({"messages": "two"})")).run();
+  run_driver branch{probes::echo(), thread};
+  branch.from = first;
+  branch.input(js(R"({"messages": "other"})")).run();
+  CHECK(branch.values().at("messages").as_array().size() == 4);
+  CHECK(branch.values().at("messages").at(2).at("content") == "other");
+}
+
+TEST_CASE("after a crash only what had not ended runs again", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::join(), thread};
+  run.input(js("{}")).begin();
+  run.run_task("b1");
+  run_driver again{probes::join(), thread}; // "a" was lost
+  again.run_id = run.run_id;
+  again.after_crash = true;
+  again.input(js("{}")).begin();
+  REQUIRE(again.waiting.size() == 1);
+  CHECK(again.waiting[0].name == "a");
+  again.run();
+  CHECK(again.values() == js(R"({"foo": ["a", "b1", "b2", "c"]})"));
+}
+
+TEST_CASE("a crash before the first checkpoint starts the run anew", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::echo(), thread};
+  run.after_crash = true;
+  run.input(js(R"({"messages": "x"})")).run();
+  CHECK(run.values().at("messages").as_array().size() == 2);
+}
+
+TEST_CASE("a crash of a resumed run does not answer twice", "[graph]") {
+  kept_checkpoints thread;
+  run_driver first{probes::inter2(), thread};
+  first.input(js("{}")).run();
+  json::object answers;
+  for (const auto& one : first.finish->interrupts)
+    answers[one.id] = one.value;
+  json::object command{{"resume", answers}};
+  run_driver run{probes::inter2(), thread};
+  run.command(command).begin();
+  run.run_task("q2");
+  run_driver again{probes::inter2(), thread};
+  again.run_id = run.run_id;
+  again.after_crash = true;
+  again.command(command).run();
+  CHECK(again.values() == js(R"({"foo": ["one?", "two?", "b"]})"));
+}
+
+TEST_CASE("siblings of a failed task are not run again", "[graph]") {
+  auto broken = std::make_shared<bool>(true);
+  auto ran = std::make_shared<int>(0);
+  graph_builder b{"half"};
+  b.channel("foo", flow::append());
+  b.node("a", [ran](const state_view&, context&) -> node_result {
+    ++*ran;
+    return flow::update{{"foo", "a"}};
+  });
+  b.node("b", [broken](const state_view&, context&) -> node_result {
+    if (*broken)
+      return fail(errc::denied, "no");
+    return flow::update{{"foo", "b"}};
+  });
+  b.edge(flow::start, "a").edge(flow::start, "b");
+  auto flow = b.build().value();
+  kept_checkpoints thread;
+  run_driver run{flow, thread};
+  run.input(js("{}")).run();
+  CHECK(run.finish->failure_class == "PermissionError");
+  CHECK(run.finish->next == std::vector<std::string>{"b"});
+  *broken = false;
+  run_driver again{flow, thread};
+  again.input(nullptr).run();
+  CHECK(again.values() == js(R"({"foo": ["a", "b"]})"));
+  CHECK(*ran == 1);
+}

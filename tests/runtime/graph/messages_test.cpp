@@ -1,0 +1,91 @@
+#include "runtime/graph/messages.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace behalf;
+
+namespace {
+
+json::value js(std::string_view text) {
+  return json::parse({text.data(), text.size()});
+}
+
+std::string completed(std::string_view text) {
+  return dump(to_message(js(text)).value());
+}
+
+json::array list(std::string_view text) {
+  return to_messages(js(text)).value();
+}
+
+} // namespace
+
+TEST_CASE("every input form becomes one message form", "[graph]") {
+  CHECK(completed(R"({"role": "user", "content": "hi", "id": "1"})")
+        == R"({"content":"hi","additional_kwargs":{},"response_metadata":{},"type":"human",)"
+           R"("name":null,"id":"1"})");
+  CHECK(
+    completed(R"({"type": "ai", "content": "x", "id": "2"})")
+    == R"({"content":"x","additional_kwargs":{},"response_metadata":{},"type":"ai",)"
+       R"("name":null,"id":"2","tool_calls":[],"invalid_tool_calls":[],"usage_metadata":null})");
+  CHECK(completed(R"({"type": "tool", "content": "r", "tool_call_id": "c", "id": "3"})")
+        == R"({"content":"r","additional_kwargs":{},"response_metadata":{},"type":"tool",)"
+           R"("name":null,"id":"3","tool_call_id":"c","artifact":null,"status":"success"})");
+  CHECK(to_message(js(R"(["assistant", "x"])")).value().at("type") == "ai");
+  CHECK(to_message(js(R"("plain")")).value().at("type") == "human");
+  CHECK(to_message(js(R"("plain")")).value().at("id").as_string().size() == 36);
+  CHECK(
+    to_message(js(R"({"role": "user", "content": "x", "mood": 1})")).value().at("additional_kwargs")
+    == js(R"({"mood": 1})"));
+}
+
+TEST_CASE("a complete message stays as it is", "[graph]") {
+  auto once = to_message(js(R"({"role": "assistant", "content": "", "id": "a",
+    "tool_calls": [{"name": "f", "args": {}, "id": "c"}]})"))
+                .value();
+  CHECK(to_message(once).value() == once);
+  CHECK(once.at("tool_calls").at(0).at("type") == "tool_call");
+}
+
+TEST_CASE("what is no message is refused", "[graph]") {
+  for (auto text : {"5", "true", R"({"content": "x"})", R"({"role": "king", "content": "x"})",
+                    R"({"role": "user"})", R"(["king", "x"])", R"({"type": "remove"})"}) {
+    auto bad = to_message(js(text));
+    REQUIRE(bad.has_error());
+    CHECK(bad.error().kind == "InvalidUpdateError");
+  }
+}
+
+TEST_CASE("messages append, replace by id and remove", "[graph]") {
+  json::array all;
+  CHECK(join_messages(all, list(R"([{"role": "user", "content": "1", "id": "a"},
+                                    {"role": "user", "content": "2", "id": "b"}])"))
+        == message_change::appended);
+  CHECK(join_messages(all, list(R"({"role": "user", "content": "new", "id": "a"})"))
+        == message_change::rewritten);
+  CHECK(all.at(0).at("content") == "new");
+  CHECK(join_messages(all, list(R"([{"type": "remove", "id": "a"}])"))
+        == message_change::rewritten);
+  REQUIRE(all.size() == 1);
+  CHECK(all.at(0).at("id") == "b");
+  join_messages(all, list(R"([{"role": "user", "content": "x", "id": "c"},
+    {"type": "remove", "id": "__remove_all__"}, {"role": "user", "content": "y", "id": "d"}])"));
+  REQUIRE(all.size() == 1);
+  CHECK(all.at(0).at("id") == "d");
+}
+
+TEST_CASE("removing a message that is not there is refused", "[graph]") {
+  json::array none;
+  CHECK(check_removals(none, list(R"({"type": "remove", "id": "a"})"), "messages").has_error());
+  CHECK(check_removals(none, list(R"([{"role": "user", "content": "1", "id": "a"},
+                                      {"type": "remove", "id": "a"}])"),
+                       "messages"));
+  CHECK(check_removals(none, list(R"({"type": "remove", "id": "__remove_all__"})"), "messages"));
+}
+
+TEST_CASE("the text of a message joins its text blocks", "[graph]") {
+  CHECK(flow::message_text(flow::ai_message("x")) == "x");
+  CHECK(flow::message_text(js(R"({"content": [{"type": "text", "text": "a"}, "b",
+                                              {"type": "image"}]})"))
+        == "ab");
+  CHECK(flow::message_text(js("{}")).empty());
+}

@@ -1,0 +1,98 @@
+#include "runtime/graph/plugin.hpp"
+#include "tests/runtime/graph/probe_graphs.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace behalf;
+
+namespace {
+
+std::string library(const std::string& name) {
+  return std::string(BEHALF_TEST_PLUGINS) + "/lib" + name + ".so";
+}
+
+std::string refusal(const std::string& path) {
+  plugin_registry into;
+  auto loaded = load_plugin(path, into);
+  REQUIRE(loaded.has_error());
+  CHECK(into.graphs().empty());
+  CHECK_THAT(loaded.error().message, Catch::Contains(path));
+  return loaded.error().message;
+}
+
+} // namespace
+
+TEST_CASE("a plugin registers graphs and handlers that work", "[graph]") {
+  plugin_registry all;
+  auto loaded = load_plugin(library("sample_plugin"), all);
+  INFO((loaded ? "" : loaded.error().message));
+  REQUIRE(loaded);
+  const auto* greeter = all.find("greeter");
+  REQUIRE(greeter);
+  CHECK(all.graphs().at(0).description == "says hi");
+
+  auto facts = std::make_shared<task_facts>();
+  context ctx{facts};
+  state_view state{json::value(json::object{{"name", "bob"}})};
+  auto machine = greeter->find("greet")->make();
+  auto now = machine->start({state, ctx});
+  CHECK(std::get<service_call>(std::get<effect>(now)).service == "names");
+  now = machine->resume(service_reply{});
+  auto wrote = std::get<flow::update>(std::get<node_result>(now).value);
+  CHECK(wrote.values.at("text") == "hi bob");
+
+  principal alice;
+  alice.identity = "alice";
+  json::object value;
+  auto answer = all.handlers().at("threads.create")({alice, "threads", "create"}, value);
+  CHECK(std::get<json::object>(answer).at("owner") == "alice");
+  CHECK(value.at("metadata").at("owner") == "alice");
+
+  auto stranger = all.authenticate()(auth_context{std::make_shared<auth_request>()});
+  stranger.start();
+  REQUIRE(stranger.done());
+  CHECK(stranger.take().error().code == errc::unauthenticated);
+}
+
+TEST_CASE("what is no plugin of this version is refused with the reason", "[graph]") {
+  CHECK_THAT(refusal("/nowhere/lib.so"), Catch::Contains("cannot be used"));
+  CHECK_THAT(refusal(library("other_version_plugin")),
+             Catch::Contains("it was built for behalf 0.0.0"));
+  CHECK_THAT(refusal(library("no_card_plugin")), Catch::Contains("BEHALF_PLUGIN"));
+}
+
+TEST_CASE("a name is registered once", "[graph]") {
+  plugin_registry all;
+  REQUIRE(load_plugin(library("sample_plugin"), all));
+  auto again = load_plugin(library("sample_plugin"), all);
+  REQUIRE(again.has_error());
+  CHECK_THAT(again.error().message, Catch::Contains("'greeter' is registered twice"));
+}
+
+TEST_CASE("an on handler is for a known resource and action", "[graph]") {
+  plugin_registry all;
+  auto allow = [](const on_context&, json::object&) -> on_answer { return true; };
+  for (auto key : {"*", "threads", "threads.create_run", "*.search", "store.put"})
+    all.on(key, allow);
+  CHECK(all.faults().empty());
+  for (auto key : {"", "thread", "threads.", "threads.make", ".create", "threads.create.x"})
+    all.on(key, allow);
+  CHECK(all.faults().size() == 6);
+  all.on("threads", allow);
+  CHECK_THAT(all.faults().back(), Catch::Contains("more than one"));
+}
+
+TEST_CASE("a graph that failed to build is a fault of the registry", "[graph]") {
+  plugin_registry all;
+  all.graph(graph_builder{"empty"}.build());
+  REQUIRE(all.faults().size() == 1);
+  CHECK_THAT(all.faults()[0], Catch::Contains("the graph 'empty' cannot be built"));
+}
+
+TEST_CASE("a bearer token is read without its scheme", "[graph]") {
+  auth_request r;
+  CHECK(r.bearer().empty());
+  r.authorization = wiped_string{"bearer x"};
+  CHECK(r.bearer() == "x");
+  r.authorization = wiped_string{"Basic x"};
+  CHECK(r.bearer().empty());
+}

@@ -1,0 +1,40 @@
+// A plugin as somebody else would write it.
+#include "runtime/graph/plugin.hpp"
+
+using namespace behalf;
+
+namespace {
+
+task<node_result> greet(state_view s, context ctx) {
+  auto reply = co_await ctx.service("names").get("/me");
+  if (!reply)
+    co_return reply.error();
+  co_return flow::update{{"text", "hi " + std::string(s.text("name"))}};
+}
+
+result<std::shared_ptr<const graph>> greeter() {
+  graph_builder b{"greeter"};
+  b.channel("name", flow::last_value()).channel("text", flow::last_value());
+  b.node("greet", greet);
+  b.edge(flow::start, "greet");
+  return b.build();
+}
+
+task<result<auth_answer>> who_is_it(auth_context ctx) {
+  if (ctx.request().bearer() != "letmein")
+    co_return fail(errc::unauthenticated, "say the word");
+  auth_answer who;
+  who.identity = "friend";
+  co_return who;
+}
+
+} // namespace
+
+BEHALF_PLUGIN(plugins) {
+  plugins.graph(greeter(), "says hi");
+  plugins.authenticate(who_is_it);
+  plugins.on("threads.create", [](const on_context& ctx, json::object& value) -> on_answer {
+    value["metadata"] = json::object{{"owner", ctx.who.identity}};
+    return json::object{{"owner", ctx.who.identity}};
+  });
+}

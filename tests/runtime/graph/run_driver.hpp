@@ -1,0 +1,181 @@
+// Drives a run_loop on the test's own thread: nodes run at once, or when the test says so.
+#pragma once
+
+#include "runtime/graph/run_loop.hpp"
+#include "tests/support/catch.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace behalf {
+
+inline json::value js(std::string_view text) {
+  return json::parse({text.data(), text.size()});
+}
+
+/// What the store would hold after a run: the newest version of each checkpoint.
+struct kept_checkpoints {
+  std::map<std::string, checkpoint_doc> docs;
+
+  void keep(std::vector<checkpoint_doc> fresh) {
+    for (auto& doc : fresh) {
+      // As stored and read again: what JSON loses is lost here too.
+      auto body = parse_json(dump(doc.body())).value().as_object();
+      auto metadata = parse_json(dump(doc.metadata())).value().as_object();
+      auto copy = checkpoint_doc::from(doc.id, doc.parent_id, doc.ns, doc.full, metadata, body,
+                                       doc.created_at);
+      docs.insert_or_assign(doc.id, copy.value());
+    }
+  }
+
+  std::optional<loaded_checkpoint> load(std::string id = {}) const {
+    if (docs.empty())
+      return std::nullopt;
+    if (id.empty())
+      id = docs.rbegin()->first;
+    std::vector<checkpoint_doc> chain;
+    for (;;) {
+      chain.insert(chain.begin(), docs.at(id));
+      if (chain.front().full)
+        break;
+      id = chain.front().parent_id;
+    }
+    return restore_chain(chain).value();
+  }
+
+  std::vector<checkpoint_doc> all() const {
+    std::vector<checkpoint_doc> list;
+    for (const auto& [id, doc] : docs)
+      list.push_back(doc);
+    return list;
+  }
+};
+
+/// One run of a graph over a thread's checkpoints.
+class run_driver {
+public:
+  using answer_fn = std::function<effect_reply(const effect&)>;
+
+  run_driver(std::shared_ptr<const graph> flow, kept_checkpoints& thread)
+    : flow_(std::move(flow)), thread_(thread) {}
+
+  json::object kwargs{{"stream_mode", json::array{"values", "updates"}}};
+  json::object configurable;
+  std::string from; // a checkpoint id
+  std::string run_id = uuid_like();
+  bool after_crash = false;
+  answer_fn answer; // to effects of nodes
+
+  std::vector<loop_event> events;
+  std::vector<task_spec> waiting; // started, not yet run
+  std::optional<run_finish> finish;
+  std::vector<std::size_t> kept_per_output;
+
+  run_driver& input(json::value v) {
+    kwargs["input"] = std::move(v);
+    return *this;
+  }
+  run_driver& command(json::value v) {
+    kwargs["command"] = std::move(v);
+    return *this;
+  }
+  run_driver& modes(json::value v) {
+    kwargs["stream_mode"] = std::move(v);
+    return *this;
+  }
+
+  run_driver& begin() {
+    auto facts = std::make_shared<run_facts>();
+    facts->run_id = run_id;
+    facts->thread_id = "thread-1";
+    facts->graph_id = flow_->name();
+    facts->config = object_or_empty(kwargs, "config");
+    facts->config["configurable"] = configurable;
+    facts->metadata = {{"run_id", run_id}};
+    if (const auto* c = member(kwargs, "context"))
+      facts->run_context = *c;
+    auto spec = run_spec::from_kwargs(kwargs, facts);
+    spec.from_checkpoint = !from.empty();
+    spec.after_crash = after_crash;
+    loop.emplace(flow_, thread_.load(from), std::move(spec));
+    take(loop->begin());
+    return *this;
+  }
+
+  /// Runs what waits, in the order it was started, until the run is over.
+  run_driver& run() {
+    if (!loop)
+      begin();
+    while (!finish && !waiting.empty())
+      run_task(0);
+    return *this;
+  }
+
+  void run_task(std::size_t i) {
+    auto t = std::move(waiting.at(i));
+    waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(i));
+    auto id = t.id;
+    auto how = execute(t);
+    t = {};
+    take(loop->task_done(id, std::move(how)));
+  }
+
+  void run_task(std::string_view name) {
+    auto at = std::find_if(waiting.begin(), waiting.end(),
+                           [&](const task_spec& t) { return t.name == name; });
+    REQUIRE(at != waiting.end());
+    run_task(static_cast<std::size_t>(at - waiting.begin()));
+  }
+
+  void take(loop_output out) {
+    for (auto& e : out.events)
+      events.push_back(std::move(e));
+    thread_.keep(std::move(out.checkpoints));
+    for (auto& t : out.start)
+      waiting.push_back(std::move(t));
+    if (out.finish)
+      finish = std::move(out.finish);
+  }
+
+  /// "values {…}", one line each.
+  std::vector<std::string> lines() const {
+    std::vector<std::string> all;
+    for (const auto& e : events)
+      all.push_back(e.name + ' ' + *e.data);
+    return all;
+  }
+  std::vector<json::value> data(std::string_view name) const {
+    std::vector<json::value> all;
+    for (const auto& e : events)
+      if (e.name == name)
+        all.push_back(js(*e.data));
+    return all;
+  }
+  json::value values() const { return finish->values.to_json(); }
+
+  std::optional<run_loop> loop;
+
+private:
+  node_result execute(const task_spec& t) {
+    auto emit = [this, id = t.id](stream_item item) { take(loop->written(id, std::move(item))); };
+    auto ctx = t.make_context(loop->facts(), emit);
+    auto machine = t.what->make();
+    auto now = machine->start({t.input, ctx});
+    while (auto* asked = std::get_if<effect>(&now))
+      now = machine->resume(answer ? answer(*asked) : fail(errc::not_found, "nobody answers"));
+    return std::get<node_result>(std::move(now));
+  }
+
+  static std::string uuid_like() {
+    static int n = 0;
+    return "run-" + std::to_string(++n);
+  }
+
+  std::shared_ptr<const graph> flow_;
+  kept_checkpoints& thread_;
+};
+
+} // namespace behalf

@@ -1,0 +1,367 @@
+#include "runtime/graph/run_loop.hpp"
+#include "tests/runtime/graph/probe_graphs.hpp"
+#include "tests/runtime/graph/run_driver.hpp"
+
+using namespace behalf;
+
+namespace {
+
+std::vector<std::string> sources(const kept_checkpoints& thread) {
+  std::vector<std::string> all;
+  for (const auto& [id, doc] : thread.docs)
+    all.push_back(doc.source + " " + std::to_string(doc.step));
+  return all;
+}
+
+} // namespace
+
+TEST_CASE("values follow the input and each superstep, updates each task", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::echo(), thread};
+  run.input(js(R"({"messages": [{"role": "user", "content": "hi", "id": "h1"}]})")).run();
+
+  auto values = run.data("values");
+  REQUIRE(values.size() == 2);
+  CHECK(dump(values[0])
+        == R"({"messages":[{"content":"hi","additional_kwargs":{},"response_metadata":{},)"
+           R"("type":"human","name":null,"id":"h1"}]})");
+  CHECK(values[1].at("messages").as_array().size() == 2);
+  CHECK(run.events[1].name == "updates");
+  auto reply = run.data("updates").at(0).at("echo").at("messages").at(0);
+  CHECK(reply.at("content") == "echo: hi");
+  CHECK(reply == values[1].at("messages").at(1));
+  CHECK(run.finish->is == run_finish::status::success);
+  CHECK(run.finish->thread_status() == "idle");
+  CHECK(run.values() == values[1]);
+  CHECK(sources(thread) == std::vector<std::string>{"input -1", "loop 0", "loop 1"});
+}
+
+TEST_CASE("a second input continues on the thread's state", "[graph]") {
+  kept_checkpoints thread;
+  run_driver{probes::echo(), thread}.input(js(R"({"messages": "one"})")).run();
+  run_driver second{probes::echo(), thread};
+  second.input(js(R"({"messages": "two"})")).run();
+  CHECK(second.data("values").at(0).at("messages").as_array().size() == 3);
+  CHECK(second.values().at("messages").as_array().size() == 4);
+  CHECK(sources(thread)
+        == std::vector<std::string>{"input -1", "loop 0", "loop 1", "input 2", "loop 3", "loop 4"});
+}
+
+TEST_CASE("tasks and checkpoints events come in the recorded order", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::err(), thread};
+  run.modes(js(R"(["values", "updates", "tasks", "checkpoints"])")).input(js("{}")).run();
+  std::vector<std::string> order;
+  for (const auto& e : run.events) {
+    auto data = js(*e.data);
+    auto label = e.name;
+    if (e.name == "checkpoints")
+      label += " " + dump(data.at("metadata").at("step"));
+    if (e.name == "tasks")
+      label += (data.as_object().contains("input") ? " start " : " end ")
+               + std::string(data.at("name").as_string());
+    order.push_back(label);
+  }
+  CHECK(order
+        == std::vector<std::string>{"checkpoints -1", "values", "checkpoints 0", "tasks start a",
+                                    "updates", "tasks end a", "values", "checkpoints 1",
+                                    "tasks start boom", "error"});
+  CHECK(run.data("checkpoints").at(0).at("next") == js(R"(["__start__"])"));
+  CHECK(run.data("checkpoints").at(0).at("parent_config").is_null());
+}
+
+TEST_CASE("a failing node ends the run in band and stays next", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::err(), thread};
+  run.input(js("{}")).run();
+  CHECK(run.lines().back() == R"(error {"error":"ValueError","message":"boom happened"})");
+  CHECK(run.finish->is == run_finish::status::error);
+  CHECK(run.finish->thread_status() == "error");
+  CHECK(run.finish->next == std::vector<std::string>{"boom"});
+  CHECK(run.finish->failure_json() == js(R"({"error": "ValueError", "message": "boom happened"})"));
+  CHECK(thread.load()->at.pending.at(0).failure == "ValueError('boom happened')");
+}
+
+TEST_CASE("custom events are what the node wrote", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::custom(), thread};
+  run.modes("custom").input(js("{}")).run();
+  CHECK(run.lines()
+        == std::vector<std::string>{R"(custom {"step":1})", R"(custom "text")", "custom 7"});
+}
+
+TEST_CASE("a run nobody watches makes no events", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::custom(), thread};
+  run.modes(json::array{}).input(js("{}")).run();
+  CHECK(run.events.empty());
+  CHECK(run.values() == js(R"({"done": true})"));
+}
+
+TEST_CASE("sends run beside each other with their own input", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::fan(), thread};
+  run.input(js("{}")).begin();
+  run.run_task("split");
+  REQUIRE(run.waiting.size() == 2);
+  run.run_task(1); // the second is faster
+  run.run_task(0);
+  CHECK(run.values() == js(R"({"foo": [10, 20]})"));
+  CHECK(run.data("updates").at(0) == js(R"({"split": null})"));
+  CHECK(run.data("updates").at(1) == js(R"({"w": {"foo": [20]}})"));
+  auto paths = thread.load(std::next(thread.docs.begin(), 2)->first)->at.next;
+  CHECK(paths.at(1).path() == js(R"(["__pregel_push", 1])"));
+  CHECK(paths.at(1).triggers == std::vector<std::string>{"__pregel_push"});
+}
+
+TEST_CASE("a join waits for all its nodes, however many steps they take", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::join(), thread};
+  run.input(js("{}")).run();
+  CHECK(run.values() == js(R"({"foo": ["a", "b1", "b2", "c"]})"));
+  CHECK(run.loop->steps() == 3);
+}
+
+TEST_CASE("parallel writes join by node name, not by speed", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::join(), thread};
+  run.input(js("{}")).begin();
+  run.run_task("b1");
+  run.run_task("a");
+  run.run();
+  CHECK(run.values() == js(R"({"foo": ["a", "b1", "b2", "c"]})"));
+}
+
+TEST_CASE("the recursion limit counts supersteps", "[graph]") {
+  auto with_limit = [](int64_t limit, int64_t n) {
+    kept_checkpoints thread;
+    run_driver run{probes::loop(), thread};
+    run.kwargs["config"] = json::object{{"recursion_limit", limit}};
+    run.input(json::object{{"n", n}}).run();
+    return run;
+  };
+  CHECK(with_limit(4, 3).finish->is == run_finish::status::success);
+  auto failed = with_limit(3, 3); // as many steps as the limit are one too many
+  CHECK(failed.finish->failure_class == "GraphRecursionError");
+  CHECK(failed.finish->failure.starts_with(
+    "Recursion limit of 3 reached without hitting a stop condition."));
+  CHECK(failed.loop->steps() == 3);
+  auto none = with_limit(0, 3);
+  CHECK(none.lines().back()
+        == R"(error {"error":"ValueError","message":"recursion_limit must be at least 1"})");
+  CHECK(with_limit(400, 300).finish->is == run_finish::status::success);
+}
+
+TEST_CASE("input that is no dict, or missing, fails in band", "[graph]") {
+  kept_checkpoints thread;
+  run_driver list{probes::echo(), thread};
+  list.input(js("[1]")).run();
+  CHECK(list.finish->failure_class == "InvalidUpdateError");
+  CHECK(list.finish->failure == "Expected dict, got [1]");
+  kept_checkpoints fresh;
+  run_driver none{probes::echo(), fresh};
+  none.input(nullptr).run();
+  CHECK(none.lines()
+        == std::vector<std::string>{
+          R"(error {"error":"EmptyInputError","message":"Received no input for __start__"})"});
+  CHECK(fresh.docs.empty());
+}
+
+TEST_CASE("unknown input keys are dropped and defaults show", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::inter(), thread};
+  run.input(js(R"({"nope": 1})")).begin();
+  CHECK(run.data("values").at(0) == js(R"({"foo": []})"));
+}
+
+TEST_CASE("null input on a finished thread shows the values once", "[graph]") {
+  kept_checkpoints thread;
+  run_driver{probes::custom(), thread}.input(js("{}")).run();
+  auto kept = thread.docs.size();
+  run_driver again{probes::custom(), thread};
+  again.input(nullptr).run();
+  CHECK(again.lines() == std::vector<std::string>{R"(values {"done":true})"});
+  CHECK(again.finish->is == run_finish::status::success);
+  CHECK(thread.docs.size() == kept);
+}
+
+TEST_CASE("two overwrites of one channel in a step are refused", "[graph]") {
+  graph_builder b{"clash"};
+  b.channel("x", flow::last_value());
+  auto write = [](const state_view&, context&) -> node_result { return flow::update{{"x", 1}}; };
+  b.node("a", write).node("b", write).edge(flow::start, "a").edge(flow::start, "b");
+  kept_checkpoints thread;
+  run_driver run{b.build().value(), thread};
+  run.input(js("{}")).run();
+  CHECK(run.finish->failure_class == "InvalidUpdateError");
+  CHECK(run.finish->failure.starts_with("At key 'x': Can receive only one value per step."));
+}
+
+TEST_CASE("a node that leads to no node fails with a sentence", "[graph]") {
+  graph_builder b{"lost"};
+  b.channel("x", flow::last_value());
+  b.node("a", [](const state_view&, context&) -> node_result {
+    return flow::command{flow::route{"nowhere"}};
+  });
+  b.edge(flow::start, "a");
+  kept_checkpoints thread;
+  run_driver run{b.build().value(), thread};
+  run.input(js("{}")).run();
+  CHECK(run.finish->failure == "the node 'a' leads to 'nowhere', which the graph does not have");
+}
+
+TEST_CASE("a node is tried again as its policy says", "[graph]") {
+  auto calls = std::make_shared<int>(0);
+  graph_builder b{"retry"};
+  node_options patient;
+  patient.retry.max_attempts = 3;
+  patient.retry.initial = std::chrono::milliseconds{100};
+  b.channel("x", flow::last_value());
+  b.node(
+    "a",
+    [calls](const state_view&, context& ctx) -> node_result {
+      if (++*calls < 3)
+        return fail(errc::upstream, "not now");
+      return flow::update{{"x", ctx.attempt()}};
+    },
+    patient);
+  b.edge(flow::start, "a");
+  kept_checkpoints thread;
+  run_driver run{b.build().value(), thread};
+  run.input(js("{}")).begin();
+  run.run_task("a");
+  REQUIRE(run.waiting.size() == 1);
+  CHECK(run.waiting[0].after == std::chrono::milliseconds{100});
+  run.run_task("a");
+  CHECK(run.waiting.at(0).after == std::chrono::milliseconds{200});
+  run.run();
+  CHECK(run.values() == js(R"({"x": 3})"));
+  CHECK(run.data("error").empty());
+}
+
+TEST_CASE("a mistake is not tried again", "[graph]") {
+  node_options patient;
+  patient.retry.max_attempts = 3;
+  CHECK_FALSE(patient.retry.again(fail(errc::invalid_argument, "no"), 1));
+  CHECK(patient.retry.again(fail(errc::timeout, "late"), 2));
+  CHECK_FALSE(patient.retry.again(fail(errc::timeout, "late"), 3));
+  CHECK(patient.retry.delay(30) == std::chrono::milliseconds{128'000});
+}
+
+TEST_CASE("a cancelled run keeps its supersteps and names what is left", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::inter(), thread};
+  run.input(js("{}")).begin();
+  run.run_task("a");
+  auto id = run.waiting.at(0).id;
+  run.take(run.loop->cancel());
+  CHECK(run.finish->is == run_finish::status::interrupted);
+  CHECK(run.finish->thread_status() == "interrupted");
+  CHECK(run.finish->next == std::vector<std::string>{"ask"});
+  CHECK(run.values() == js(R"({"foo": ["a"]})"));
+  CHECK(run.data("error").empty());
+  auto late = run.loop->task_done(id, flow::update{{"ans", 1}});
+  CHECK((late.events.empty() && late.checkpoints.empty() && !late.finish));
+}
+
+TEST_CASE("a temporary run keeps nothing and makes no checkpoint events", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::echo(), thread};
+  run.kwargs["temporary"] = true;
+  run.modes(js(R"(["checkpoints", "values"])")).input(js(R"({"messages": "x"})")).run();
+  CHECK(thread.docs.empty());
+  CHECK(run.data("checkpoints").empty());
+  CHECK(run.data("values").size() == 2);
+  CHECK(run.finish->checkpoint_id.empty());
+}
+
+TEST_CASE("durability exit keeps one whole checkpoint at the end", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::inter(), thread};
+  run.kwargs["durability"] = "exit";
+  run.input(js("{}")).run();
+  REQUIRE(thread.docs.size() == 1);
+  const auto& only = thread.docs.begin()->second;
+  CHECK((only.full && only.parent_id.empty() && only.step == 1));
+  CHECK(only.pending.at(0).interrupts.size() == 1);
+  run_driver resume{probes::inter(), thread};
+  resume.kwargs["durability"] = "exit";
+  resume.command(js(R"({"resume": "yes"})")).run();
+  CHECK(resume.values() == js(R"({"foo": ["a", "b"], "ans": "yes"})"));
+  REQUIRE(thread.docs.size() == 2);
+  CHECK(thread.docs.rbegin()->second.parent_id == only.id);
+}
+
+TEST_CASE("messages-tuple sends returned messages once, with where they come from", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::echo(), thread};
+  run.modes("messages-tuple").input(js(R"({"messages": "hi"})")).run();
+  auto events = run.data("messages");
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].at(0).at("content") == "echo: hi");
+  const auto& about = events[0].at(1).as_object();
+  CHECK(about.at("langgraph_node") == "echo");
+  CHECK(about.at("langgraph_step") == 1);
+  CHECK(about.at("langgraph_triggers") == js(R"(["branch:to:echo"])"));
+  CHECK(about.at("langgraph_path") == js(R"(["__pregel_pull", "echo"])"));
+  CHECK(about.at("langgraph_checkpoint_ns").as_string().starts_with("echo:"));
+  CHECK(about.at("run_id") == run.run_id);
+}
+
+TEST_CASE("a streamed message is not sent again when the node returns it", "[graph]") {
+  graph_builder b{"stream"};
+  b.channel("messages", flow::messages());
+  b.node("model", [](const state_view&, context& ctx) -> node_result {
+    for (auto part : {"he", "llo"})
+      ctx.write_message(json::object{{"type", "AIMessageChunk"}, {"id", "m1"}, {"content", part}});
+    return flow::update{
+      {"messages", json::object{{"type", "ai"}, {"id", "m1"}, {"content", "hello"}}}};
+  });
+  b.edge(flow::start, "model");
+  auto flow = b.build().value();
+  kept_checkpoints one, two;
+  run_driver tuple{flow, one};
+  tuple.modes("messages-tuple").input(js("{}")).run();
+  CHECK(tuple.data("messages").size() == 2);
+  run_driver plain{flow, two};
+  plain.modes("messages").input(js("{}")).run();
+  std::vector<std::string> names;
+  for (const auto& e : plain.events)
+    names.push_back(e.name);
+  CHECK(names
+        == std::vector<std::string>{"messages/metadata", "messages/partial", "messages/partial"});
+  CHECK(plain.data("messages/partial").at(1).at(0).at("content") == "hello");
+  CHECK(plain.data("messages/partial").at(1).at(0).at("type") == "ai");
+}
+
+TEST_CASE("input and output channels limit what comes in and shows", "[graph]") {
+  graph_builder b{"narrow"};
+  b.channel("in", flow::last_value()).channel("mid", flow::last_value());
+  b.channel("out", flow::last_value());
+  b.input({"in"}).output({"out"});
+  b.node("n", [](const state_view& s, context&) -> node_result {
+    return flow::update{{"mid", s.has("out")}, {"out", s["in"]}};
+  });
+  b.edge(flow::start, "n");
+  kept_checkpoints thread;
+  run_driver run{b.build().value(), thread};
+  run.input(js(R"({"in": 1, "out": 5})")).run();
+  CHECK(run.values() == js(R"({"out": 1})"));
+  CHECK(run.data("updates").at(0) == js(R"({"n": {"out": 1}})"));
+  CHECK(*thread.load()->values.at("mid") == json::value(false));
+}
+
+TEST_CASE("debug events wrap checkpoints and tasks", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::custom(), thread};
+  run.modes("debug").input(js("{}")).run();
+  std::vector<std::string> types;
+  for (const auto& d : run.data("debug"))
+    types.push_back(std::string(d.at("type").as_string()) + " " + dump(d.at("step")));
+  CHECK(types
+        == std::vector<std::string>{"checkpoint -1", "checkpoint 0", "task 1", "task_result 1",
+                                    "checkpoint 1"});
+  auto last = run.data("debug").back().at("payload");
+  CHECK(last.at("checkpoint").at("checkpoint_id") == thread.docs.rbegin()->first);
+  CHECK(last.at("parent_checkpoint").at("checkpoint_id") == std::next(thread.docs.rbegin())->first);
+}

@@ -1,0 +1,129 @@
+#include "runtime/graph/thread_state.hpp"
+#include "tests/runtime/graph/probe_graphs.hpp"
+#include "tests/runtime/graph/run_driver.hpp"
+
+using namespace behalf;
+
+namespace {
+
+json::array history(const kept_checkpoints& thread, const graph& flow, std::size_t limit = 100,
+                    std::string_view before = {}, const json::object& metadata = {}) {
+  return thread_history(thread.all(), &flow, "t", limit, before, metadata);
+}
+
+std::vector<std::string> keys(const json::object& o) {
+  std::vector<std::string> all;
+  for (const auto& [key, v] : o)
+    all.emplace_back(key);
+  return all;
+}
+
+} // namespace
+
+TEST_CASE("a thread without checkpoints shows the empty state", "[graph]") {
+  CHECK(dump(empty_thread_state())
+        == R"({"values":{},"next":[],"tasks":[],"metadata":null,"created_at":null,)"
+           R"("checkpoint":null,"parent_checkpoint":null,"interrupts":[],"checkpoint_id":null,)"
+           R"("parent_checkpoint_id":null})");
+  auto unknown = empty_thread_state("t", "c");
+  CHECK(unknown.at("checkpoint")
+        == js(R"({"checkpoint_id": "c", "thread_id": "t", "checkpoint_ns": ""})"));
+}
+
+TEST_CASE("a stopped thread shows what waits and why", "[graph]") {
+  auto flow = probes::inter();
+  kept_checkpoints thread;
+  run_driver run{flow, thread};
+  run.input(js("{}")).run();
+  auto shown = thread_state(*thread.load(), flow.get(), "t", true);
+  CHECK(keys(shown)
+        == std::vector<std::string>{"values", "next", "tasks", "metadata", "created_at",
+                                    "checkpoint", "parent_checkpoint", "interrupts",
+                                    "checkpoint_id", "parent_checkpoint_id"});
+  CHECK(shown.at("values") == js(R"({"foo": ["a"]})"));
+  CHECK(shown.at("next") == js(R"(["ask"])"));
+  const auto& asked = run.finish->interrupts.at(0);
+  auto interrupts =
+    json::array{json::object{{"id", asked.id}, {"value", js(R"({"question": "ok?"})")}}};
+  CHECK(shown.at("interrupts") == interrupts);
+  auto task = shown.at("tasks").at(0).as_object();
+  CHECK(keys(task)
+        == std::vector<std::string>{"id", "name", "path", "error", "interrupts", "checkpoint",
+                                    "state", "result"});
+  CHECK((task.at("id") == asked.task_id && task.at("interrupts") == interrupts));
+  CHECK(task.at("path") == js(R"(["__pregel_pull", "ask"])"));
+  CHECK(shown.at("metadata").at("source") == "loop");
+  CHECK(shown.at("metadata").at("step") == 1);
+  CHECK(shown.at("metadata").at("thread_id") == "thread-1");
+  CHECK(shown.at("metadata").at("parents") == js("{}"));
+}
+
+TEST_CASE("a failed task shows its error and stays next", "[graph]") {
+  auto flow = probes::err();
+  kept_checkpoints thread;
+  run_driver{flow, thread}.input(js("{}")).run();
+  auto shown = thread_state(*thread.load(), flow.get(), "t", true);
+  CHECK(shown.at("tasks").at(0).at("error") == "ValueError('boom happened')");
+  CHECK(shown.at("next") == js(R"(["boom"])"));
+}
+
+TEST_CASE("a half-done superstep shows what its finished tasks wrote, when it is the head",
+          "[graph]") {
+  auto flow = probes::inter2();
+  kept_checkpoints thread;
+  run_driver first{flow, thread};
+  first.input(js("{}")).run();
+  run_driver one{flow, thread};
+  one.command(json::object{{"resume", json::object{{first.finish->interrupts[0].id, "A"}}}}).run();
+  auto head = thread_state(*thread.load(), flow.get(), "t", true);
+  CHECK(head.at("values") == js(R"({"foo": ["A"]})"));
+  CHECK(head.at("next") == js(R"(["q2"])"));
+  CHECK(head.at("tasks").at(0).at("result") == js(R"({"foo": ["A"]})"));
+  auto past = history(thread, *flow).at(0);
+  CHECK(past.at("values") == js(R"({"foo": []})"));
+}
+
+TEST_CASE("history lists checkpoints newest first with what their tasks wrote", "[graph]") {
+  auto flow = probes::join();
+  kept_checkpoints thread;
+  run_driver{flow, thread}.input(js("{}")).run();
+  auto all = history(thread, *flow);
+  REQUIRE(all.size() == 5);
+  std::vector<std::string> next, results;
+  for (const auto& one : all) {
+    next.push_back(dump(one.at("next")));
+    std::string wrote;
+    for (const auto& t : one.at("tasks").as_array())
+      wrote += dump(t.at("result"));
+    results.push_back(wrote);
+  }
+  CHECK(next
+        == std::vector<std::string>{"[]", R"(["c"])", R"(["b2"])", R"(["a","b1"])",
+                                    R"(["__start__"])"});
+  CHECK(results
+        == std::vector<std::string>{"", R"({"foo":["c"]})", R"({"foo":["b2"]})",
+                                    R"({"foo":["a"]}{"foo":["b1"]})", "{}"});
+  CHECK(all.at(1).at("checkpoint_id") == all.at(0).at("parent_checkpoint_id"));
+  CHECK(all.at(4).at("parent_checkpoint").is_null());
+  CHECK(all.at(4).at("tasks").at(0).at("name") == "__start__");
+}
+
+TEST_CASE("history is limited, cut and filtered", "[graph]") {
+  auto flow = probes::join();
+  kept_checkpoints thread;
+  run_driver{flow, thread}.input(js("{}")).run();
+  auto all = history(thread, *flow);
+  CHECK(history(thread, *flow, 2).size() == 2);
+  std::string newest(all.at(0).at("checkpoint_id").as_string());
+  auto older = history(thread, *flow, 100, newest);
+  REQUIRE(older.size() == 4);
+  CHECK(older.at(0) == all.at(1));
+  CHECK(history(thread, *flow, 100, {}, {{"source", "input"}}).size() == 1);
+  CHECK(history(thread, *flow, 100, {}, {{"source", "nope"}}).empty());
+}
+
+TEST_CASE("without the graph what is stored still shows", "[graph]") {
+  kept_checkpoints thread;
+  run_driver{probes::custom(), thread}.input(js("{}")).run();
+  CHECK(thread_values(*thread.load(), nullptr) == js(R"({"done": true})"));
+}
