@@ -38,8 +38,8 @@ std::string name(const std::string& text) {
   return clean(text);
 }
 
-json::object to_json(int64_t seq, time_point at, const audit_record& r) {
-  json::object o;
+json::object to_json(int64_t seq, time_point at, const audit_record& r, json::storage_ptr memory) {
+  json::object o{24, std::move(memory)};
   o["seq"] = seq;
   o["time"] = iso8601(at);
   o["tenant"] = name(r.who.tenant);
@@ -67,7 +67,9 @@ std::string to_hex(const audit_hash& hash) {
 
 std::string write_audit_line(int64_t seq, time_point at, const audit_record& what,
                              const audit_hash& prev, audit_hash& hash) {
-  auto o = to_json(seq, at, what);
+  unsigned char room[4096];
+  json::monotonic_resource memory{room, sizeof room};
+  auto o = to_json(seq, at, what, &memory);
   o["prev"] = to_hex(prev);
   auto line = dump(o);
   line.pop_back(); // the closing brace: the hash comes before it
