@@ -62,7 +62,7 @@ public:
                                              std::optional<int64_t> expected,
                                              inbound_token_ptr token) = 0;
 
-  /// Deletes one with all its history. not_found when there is none.
+  /// Deletes one with all its history. not_found when there is none (Vault does not tell).
   virtual std::unique_ptr<secret_task> erase(const credential_key& key,
                                              inbound_token_ptr token) = 0;
 

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 #include <stdlib.h>
+#include <stdexcept>
 #include <string>
 
 namespace behalf {
