@@ -1,0 +1,78 @@
+// The inside of a run's supervisor, shared by the files it is written in: run_supervisor.cpp
+// (executing), run_end.cpp (the end made durable), run_stop.cpp (cancel, roll back, park).
+#pragma once
+
+#include "actors/basics.hpp"
+#include "actors/event_log.hpp"
+#include "actors/spawn.hpp"
+#include "actors/step.hpp"
+#include "actors/thread_updates.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace behalf {
+
+struct viewer {
+  next_events ask;
+  caf::typed_response_promise<event_batch> promise;
+};
+
+struct run_supervisor_state {
+  static inline const char* name = "run";
+  run_supervisor_state() : events(0) {}
+
+  core_ptr with;
+  run_plan_ptr plan;
+  load_ptr load;
+  scheduler_actor scheduler;
+  presented_ptr credentials;
+  sealed_ptr sealed;
+
+  std::shared_ptr<const graph> flow;
+  std::optional<loaded_checkpoint> from; // the state before the run
+  std::optional<run_loop> loop;
+  std::shared_ptr<const handle_list> handles = std::make_shared<handle_list>();
+  std::map<std::string, graph_node_actor> nodes; // by task
+  std::map<int64_t, task_spec> retries;          // by generation
+  std::map<int64_t, std::string> limits;         // by generation: tasks with a time limit
+  int64_t generation = 0;
+  std::vector<commit::put> unsaved; // checkpoints to write with the end
+  bool begun = false, ending = false;
+
+  event_log events;
+  std::vector<viewer> viewers;
+  std::optional<run_result> result;
+  std::vector<caf::typed_response_promise<run_result>> waiting;
+};
+
+using run_pointer = run_supervisor_actor::stateful_pointer<run_supervisor_state>;
+
+/// Answers the viewers who have something to see.
+void show_news(run_pointer self);
+/// Answered when the run is over, or at once when it is.
+caf::result<run_result> when_ended(run_pointer self);
+
+/// Adds checkpoints to what is not yet written.
+void keep(run_pointer self, const std::vector<checkpoint_doc>& docs);
+/// Stops the run's nodes and cuts their calls.
+void stop_nodes(run_pointer self);
+/// Makes the end durable, then tells everyone. Only the first end counts.
+void finish(run_pointer self, run_ending end);
+/// It is durable, or will never be: tells everyone.
+void ended(run_pointer self, const run_ending& end);
+
+run_ending ending_of(const run_finish& f);
+run_ending failure(const error& why);
+/// {"__error__": …}: how `wait` says that a run failed.
+json::value wait_error(const json::value& failure);
+
+caf::result<run_result> cancel(run_pointer self, const cancel_run& m);
+
+} // namespace behalf

@@ -1,0 +1,105 @@
+// How a run is stopped from outside: cancelled, rolled back, parked, deleted, out of time.
+#include "actors/run_state.hpp"
+#include "runtime/graph/thread_state.hpp"
+
+namespace behalf {
+namespace {
+
+json::value interrupt_note() {
+  return json::object{{"error", "UserInterrupt"},
+                      {"message", "interrupt requested via POST "
+                                  "/threads/{thread_id}/runs/{run_id}/cancel"}};
+}
+
+run_ending cancelled(run_pointer self) {
+  auto& s = self->state;
+  run_ending end;
+  end.status = "interrupted";
+  end.body = json::object{};
+  if (!s.loop)
+    return end;
+  auto out = s.loop->cancel();
+  keep(self, out.checkpoints);
+  if (!out.finish)
+    return end;
+  end = ending_of(*out.finish);
+  end.status = "interrupted";
+  if (!out.finish->next.empty()) {
+    end.thread_status = "interrupted";
+    end.error = interrupt_note();
+  }
+  return end;
+}
+
+// As if the run had never been: the state before it counts again.
+void undo(run_pointer self, run_ending& end) {
+  auto& s = self->state;
+  end = run_ending{};
+  end.status = "interrupted";
+  end.rollback = true;
+  end.body = wait_error({{"error", "HTTPException"}, {"message", "404: Run not found"}});
+  if (s.from)
+    end.values = thread_values(*s.from, s.flow.get());
+  else if (s.begun)
+    end.values = json::value(nullptr);
+  s.unsaved.clear();
+}
+
+// The server is stopping: what is done is kept, the run waits for the next start.
+void park(run_pointer self) {
+  auto& s = self->state;
+  s.ending = true;
+  run_ending end;
+  end.status = "pending";
+  end.body = wait_error({{"error", "ServerStopping"}, {"message", "the server is restarting"}});
+  stop_nodes(self);
+  if (!s.begun) {
+    return ended(self, end);
+  }
+  auto next = *s.plan;
+  ++next.attempt;
+  commit what;
+  what.puts = std::exchange(s.unsaved, {});
+  what.puts.push_back({to_record(next, "pending")});
+  ask_core(
+    self, s.with->writer, write_records{std::move(what)},
+    [self, end](written) { ended(self, end); }, [self, end](const error&) { ended(self, end); });
+}
+
+} // namespace
+
+caf::result<run_result> cancel(run_pointer self, const cancel_run& m) {
+  auto& s = self->state;
+  if (s.result)
+    return *s.result;
+  auto promise = when_ended(self);
+  if (s.ending)
+    return promise;
+  if (m.park) {
+    park(self);
+    return promise;
+  }
+  if (m.timed_out) {
+    auto why =
+      error{errc::timeout, "the run took longer than the server allows", {}, "TimeoutError"};
+    auto end = failure(why);
+    end.status = "timeout";
+    s.events.append("error", dump(end.error));
+    finish(self, std::move(end));
+    return promise;
+  }
+  auto end = cancelled(self);
+  if (m.rollback)
+    undo(self, end);
+  if (m.deleting) { // its rows go with the thread
+    s.ending = true;
+    end.body = wait_error({{"error", "HTTPException"}, {"message", "404: Run not found"}});
+    stop_nodes(self);
+    ended(self, end);
+  } else {
+    finish(self, std::move(end));
+  }
+  return promise;
+}
+
+} // namespace behalf
