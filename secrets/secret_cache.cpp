@@ -3,6 +3,17 @@
 #include <algorithm>
 
 namespace behalf {
+namespace {
+
+// Worth remembering: nobody else who asks for the same would hear better. A refusal for want of the
+// user's own token is not: the next one may bring it.
+bool lasting(const error& why) {
+  if (why.code == errc::not_found)
+    return true;
+  return why.code == errc::denied && why.kind != "needs_login" && why.kind != "login_refused";
+}
+
+} // namespace
 
 secret_cache::look secret_cache::begin(const credential_key& key, uint64_t waiter, time_point now) {
   if (auto at = entries_.find(key); at != entries_.end()) {
@@ -47,7 +58,7 @@ void secret_cache::keep(const credential_key& key, const result<ready_credential
     until += options_.ttl;
     if (value->expires_at)
       until = std::min(until, *value->expires_at - options_.skew);
-  } else if (value.error().code == errc::not_found || value.error().code == errc::denied) {
+  } else if (lasting(value.error())) {
     until += options_.negative_ttl;
   }
   if (until <= now || options_.capacity == 0)

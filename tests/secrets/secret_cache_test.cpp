@@ -74,6 +74,12 @@ TEST_CASE("absence and refusal are remembered briefly, trouble is not", "[secret
     CHECK_FALSE(cache.finish(key, fail(code, "trouble"), t0).value);
     CHECK(cache.begin(key, 2, t0).what == outcome::lead);
   }
+  // Somebody else may come with a token of the user's.
+  for (auto kind : {"needs_login", "login_refused"}) {
+    cache.begin(key_of(kind), 1, t0);
+    cache.finish(key_of(kind), error{errc::denied, "no", {}, kind}, t0);
+    CHECK(cache.begin(key_of(kind), 2, t0).what == outcome::lead);
+  }
 }
 
 TEST_CASE("what was invalidated is not served, and not kept when it arrives", "[secrets][cache]") {
