@@ -63,7 +63,7 @@ public:
     std::optional<T> value;
 
     task get_return_object() { return task{handle::from_promise(*this)}; }
-    template <class U>
+    template <class U = T> // the default lets `co_return {};` mean an empty T
     requires std::is_constructible_v<T, U&&>
     void return_value(U&& v) { value.emplace(std::forward<U>(v)); }
   };
