@@ -9,12 +9,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void add_defaults(config& c) {
+void add_users(config& c) {
   for (const auto* name : {"alice", "bob"}) {
     dev_user u;
     u.username = u.password = name;
     c.dev.users.push_back(std::move(u));
   }
+}
+
+void add_hello(config& c) {
   auth_rule owner;
   owner.then = auth_rule::effect::owner;
   c.rules.emplace_back("threads", owner);
@@ -45,8 +48,10 @@ result<void> complete_for_dev(config& c, const std::string& folder, bool from_fi
       return key.error();
     c.secrets.master_key = "file:" + fs::absolute(key_file).string();
   }
+  if (c.identity.providers.empty() && c.dev.users.empty() && c.plugins.empty())
+    add_users(c);
   if (!from_file)
-    add_defaults(c);
+    add_hello(c);
   return {};
 }
 

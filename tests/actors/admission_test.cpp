@@ -3,6 +3,7 @@
 #include "runtime/auth/rules.hpp"
 #include "runtime/auth/signing.hpp"
 #include "runtime/base/id.hpp"
+#include "runtime/http/client.hpp"
 #include "tests/support/actor_fixture.hpp"
 
 #include <caf/typed_event_based_actor.hpp>

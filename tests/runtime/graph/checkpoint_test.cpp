@@ -22,7 +22,7 @@ json::value random_value(rng& r, int depth = 0) {
   case 1:
     return static_cast<int64_t>(pick(r, 1000)) - 500;
   case 2:
-    return std::string(static_cast<std::size_t>(pick(r, 20)), 'x') + "\"\\\n\u00e9";
+    return json::value(std::string(static_cast<std::size_t>(pick(r, 20)), 'x') + "\"\\\n\u00e9");
   case 3:
     return pick(r, 2) == 0;
   case 4: {

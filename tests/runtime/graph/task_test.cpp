@@ -270,7 +270,7 @@ TEST_CASE("a lambda coroutine keeps its captures while it runs", "[graph]") {
   auto now = machine->start({none, ctx});
   REQUIRE(std::holds_alternative<effect>(now));
   now = machine->resume(body(nullptr));
-  CHECK(values(std::get<node_result>(now)).at("x") == captured);
+  CHECK(values(std::get<node_result>(now)).at("x") == json::value(captured));
   CHECK(std::get<node_result>(machine->resume(body(nullptr))).failure());
 }
 
