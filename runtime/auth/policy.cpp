@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 namespace behalf {
 namespace {
@@ -87,14 +88,6 @@ on_answer call(const on_handler& handler, const on_context& ctx, json::object& v
 
 } // namespace
 
-json::object store_item_view(const json::array& name_space, std::string_view key,
-                             const json::object& value) {
-  json::object view = value;
-  view["namespace"] = name_space;
-  view["key"] = key;
-  return view;
-}
-
 result<void> policy::add(std::string_view key, on_handler handler) {
   auto at = key.find_first_of(".:");
   auto resource = key.substr(0, at);
@@ -119,24 +112,14 @@ const on_handler* policy::select(std::string_view resource, std::string_view act
 
 result<decision> policy::decide(const principal& who, std::string_view resource,
                                 std::string_view action, json::object& value) const {
-  decision d;
-  d.of = resource == "store" ? decision::subject::item : decision::subject::metadata;
   const auto* handler = select(resource, action);
   if (!handler)
-    return d;
+    return decision{};
   auto answer = call(*handler, {who, resource, action}, value);
   auto visible = std::visit(reading{}, answer);
   if (!visible)
     return visible.error();
-  d.visible = std::move(*visible);
-  return d;
-}
-
-std::vector<std::string> policy::keys() const {
-  std::vector<std::string> all;
-  for (const auto& [key, handler] : handlers_)
-    all.push_back(key);
-  return all;
+  return decision{std::move(*visible)};
 }
 
 } // namespace behalf

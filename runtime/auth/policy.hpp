@@ -7,25 +7,14 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace behalf {
 
-/// Yes, for what `visible` matches.
+/// Yes, for what `visible` matches: a resource's metadata (of a run: its thread's) or, for the
+/// store, an item's value with its namespace and key.
 struct decision {
-  /// What `visible` is a condition on: a resource's metadata (of a run: its thread's), or, for the
-  /// store, the item as `store_item_view` shows it.
-  enum class subject : uint8_t { metadata, item };
-
   filter visible;
-  subject of = subject::metadata;
 };
-
-/// What a store filter looks at: the item's value with `namespace` and `key` in front, which a
-/// value cannot override. put: an item that would not match is refused (403), one that is there
-/// and does not match is hidden (404); get and delete: 404; search and list_namespaces: narrowed.
-json::object store_item_view(const json::array& name_space, std::string_view key,
-                             const json::object& value);
 
 /// The handlers, by what they are for. Filled while loading, read-only afterwards.
 class policy {
@@ -43,8 +32,6 @@ public:
                           json::object& value) const;
 
   bool empty() const { return handlers_.empty(); }
-  /// The keys that have a handler, as "resource.action".
-  std::vector<std::string> keys() const;
 
 private:
   const on_handler* select(std::string_view resource, std::string_view action) const;

@@ -162,17 +162,3 @@ TEST_CASE("a handler knows who asks for what, and may change the value", "[auth]
   REQUIRE(p.decide(alice(), "threads", "create", value));
   CHECK(value.at("seen") == "alice/threads/create");
 }
-
-TEST_CASE("a store filter looks at items, other filters at metadata", "[auth]") {
-  policy p;
-  REQUIRE(p.add("*", says(json::object{{"team", "red"}})));
-  json::object value;
-  CHECK(p.decide(alice(), "threads", "read", value)->of == decision::subject::metadata);
-  auto d = p.decide(alice(), "store", "get", value);
-  REQUIRE(d);
-  CHECK(d->of == decision::subject::item);
-  auto view = store_item_view({"a", "b"}, "k", {{"team", "red"}, {"key", "forged"}});
-  CHECK(d->visible.matches(view));
-  CHECK(view.at("key") == "k");
-  CHECK(view.at("namespace") == json::value(json::array{"a", "b"}));
-}
