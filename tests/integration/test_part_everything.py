@@ -25,7 +25,7 @@ def test_it_agrees_to_the_protocol_version_asked_for(everything, version):
     parameters = {"protocolVersion": version, "capabilities": {}, "clientInfo": client}
     request = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": parameters}
     accept = {"Accept": "application/json, text/event-stream"}
-    answer = httpx.post(everything.mcp_url, json=request, headers=accept)
+    answer = httpx.post(everything.mcp_url, json=request, headers=accept, timeout=60)
     assert answer.status_code == 200
     assert answer.headers["mcp-session-id"]
     assert f'"protocolVersion":"{version}"' in answer.text.replace(": ", ":")

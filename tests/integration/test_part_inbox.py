@@ -32,7 +32,7 @@ def initialize(inbox: Inbox, user: str) -> httpx.Response:
         "Authorization": f"Bearer {inbox.tokens[user]}",
         "Accept": "application/json, text/event-stream",
     }
-    return httpx.post(inbox.mcp_url, json=INITIALIZE, headers=headers)
+    return httpx.post(inbox.mcp_url, json=INITIALIZE, headers=headers, timeout=60)
 
 
 async def call_tools(inbox: Inbox, user: str, mode: str, calls: list[tuple[str, dict]]) -> list:
@@ -79,7 +79,7 @@ def test_a_stream_comes_in_parts_and_ends_when_the_token_is_revoked(inbox):
     url = f"{inbox.url}/api/stream?count=10000&interval_ms=10"
     headers = {"Authorization": f"Bearer {inbox.tokens['alice']}", "Accept": "text/event-stream"}
     numbers = []
-    with httpx.stream("GET", url, headers=headers) as answer:
+    with httpx.stream("GET", url, headers=headers, timeout=60) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         for line in answer.iter_lines():
             if line.startswith("data: "):
@@ -136,8 +136,8 @@ def test_a_session_belongs_to_the_user_who_opened_it(inbox):
             "MCP-Protocol-Version": "2025-06-18",
         }
         initialized = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-        httpx.post(inbox.mcp_url, json=initialized, headers=headers)
-        return httpx.post(inbox.mcp_url, json=listing, headers=headers).status_code
+        httpx.post(inbox.mcp_url, json=initialized, headers=headers, timeout=60)
+        return httpx.post(inbox.mcp_url, json=listing, headers=headers, timeout=60).status_code
 
     assert list_tools("alice") == 200
     assert list_tools("bob") == 404

@@ -29,11 +29,14 @@ def test_subjects_differ_and_are_safe_in_a_path(keycloak):
     assert all(re.fullmatch(r"[0-9a-f-]{36}", subject) for subject in subjects)
 
 
-@pytest.mark.parametrize("client, algorithm", [("behalf", "RS256"), ("behalf-es256", "ES256")])
-def test_tokens_verify_with_the_published_keys(keycloak, client, algorithm):
+@pytest.mark.parametrize(
+    "client, algorithm, kind", [("behalf", "RS256", "JWT"), ("behalf-es256", "ES256", "at+jwt")]
+)
+def test_tokens_verify_with_the_published_keys(keycloak, client, algorithm, kind):
     token = keycloak.token("alice", client=client)
-    assert jwt.get_unverified_header(token)["alg"] == algorithm
-    key = jwt.PyJWKClient(keycloak.jwks_url).get_signing_key_from_jwt(token)
+    header = jwt.get_unverified_header(token)
+    assert (header["alg"], header["typ"]) == (algorithm, kind)
+    key = jwt.PyJWKClient(keycloak.jwks_url, timeout=60).get_signing_key_from_jwt(token)
     jwt.decode(token, key, algorithms=[algorithm], audience="behalf", issuer=keycloak.issuer)
 
 
@@ -50,12 +53,12 @@ def test_introspection_and_userinfo_know_a_token_until_logout(keycloak):
     seen = keycloak.introspect(token)
     assert seen["active"] is True
     assert (seen["username"], seen["tenant"]) == ("bob", "acme")
-    info = httpx.get(keycloak.discovery["userinfo_endpoint"], headers=bearer)
+    info = httpx.get(keycloak.discovery["userinfo_endpoint"], headers=bearer, timeout=60)
     assert info.json()["tenant"] == "acme"
 
     keycloak.log_out("bob")
     assert keycloak.introspect(token)["active"] is False
-    again = httpx.get(keycloak.discovery["userinfo_endpoint"], headers=bearer)
+    again = httpx.get(keycloak.discovery["userinfo_endpoint"], headers=bearer, timeout=60)
     assert again.status_code == 401
 
 
@@ -65,7 +68,7 @@ def test_new_tokens_use_a_rotated_key_that_is_published(keycloak):
     token = keycloak.token("alice")
     after = jwt.get_unverified_header(token)["kid"]
     assert after != before
-    published = {key["kid"] for key in httpx.get(keycloak.jwks_url).json()["keys"]}
+    published = {key["kid"] for key in httpx.get(keycloak.jwks_url, timeout=60).json()["keys"]}
     assert {before, after} <= published
 
 
@@ -85,7 +88,7 @@ def test_authorization_code_needs_pkce(keycloak):
         "code_challenge_method": "S256",
     }
     endpoint = keycloak.discovery["authorization_endpoint"]
-    with httpx.Client() as browser:
+    with httpx.Client(timeout=60) as browser:
         refused = browser.get(endpoint, params=request)
         assert "error=invalid_request" in refused.headers["location"]
 

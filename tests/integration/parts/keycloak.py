@@ -34,7 +34,7 @@ class Keycloak:
             env={"KC_BOOTSTRAP_ADMIN_USERNAME": ADMIN, "KC_BOOTSTRAP_ADMIN_PASSWORD": ADMIN},
         )
         self.process.wait_for_url(f"{self.url}/realms/master", seconds=180)
-        self._http = httpx.Client(timeout=30, trust_env=False)
+        self._http = httpx.Client(timeout=60, trust_env=False)
         self._import_realm()
         self.discovery: dict = self._get(f"{self.issuer}/.well-known/openid-configuration")
         self.jwks_url: str = self.discovery["jwks_uri"]

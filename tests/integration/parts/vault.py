@@ -38,7 +38,7 @@ class Vault:
         self.root_token: str = started["root_token"]
         self._unseal_key: str = started["unseal_key"]
         self._numbers = count(1)
-        self._http = httpx.Client(base_url=self.address, timeout=30, trust_env=False)
+        self._http = httpx.Client(base_url=self.address, timeout=60, trust_env=False)
 
     def stop(self) -> None:
         self._http.close()
