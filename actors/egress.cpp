@@ -203,7 +203,6 @@ void admit(egress_pointer self, going_ptr call) {
 caf::result<outbound_reply> go(egress_pointer self, egress_call& m) {
   auto& s = self->state;
   auto call = std::make_shared<going_out>();
-  call->promise = self->make_response_promise<outbound_reply>();
   call->ask = std::move(m);
   call->service = s.services->find(call->ask.call.service);
   if (!call->service)
@@ -218,7 +217,8 @@ caf::result<outbound_reply> go(egress_pointer self, egress_call& m) {
     note_refusal(self, *call, why);
     return to_caf(std::move(why));
   }
-  auto promise = call->promise;
+  // Made last: once there is a promise, what is returned instead of it goes nowhere.
+  auto promise = call->promise = self->make_response_promise<outbound_reply>();
   admit(self, std::move(call));
   return promise;
 }

@@ -44,7 +44,8 @@ struct admission {
   presented_ptr credentials;
   std::string resource, action; // empty: any authenticated caller
   json::object value;
-  principal_ptr who; // filled by the authenticator, like `sealed`
+  std::size_t body_bytes = 0; // counted against the caller's limits
+  principal_ptr who;          // filled by the authenticator, like `sealed`
   sealed_ptr sealed;
 };
 

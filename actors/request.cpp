@@ -101,6 +101,7 @@ void admit(request_pointer self) {
   auto value = prepare(self);
   admission a;
   a.credentials = s.credentials;
+  a.body_bytes = s.ex->req().body.size();
   if (value) {
     a.resource = s.where->who.resource;
     a.action = s.where->who.action;

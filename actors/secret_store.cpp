@@ -20,6 +20,12 @@ namespace {
 
 constexpr std::chrono::seconds fetch_patience{15};
 
+// Who waits for a fetch; the handle is looked at again when it ends.
+struct waiting_redeem {
+  redeem ask;
+  caf::typed_response_promise<credential> promise;
+};
+
 struct secret_store_state {
   static inline const char* name = "secret-store";
   secret_store_state() = default;
@@ -32,7 +38,7 @@ struct secret_store_state {
   secret_cache cache;
   secret fingerprint_key{random_hex(32)};
   std::unordered_map<std::string, inbound_token_ptr> tokens; // by run: the user's own
-  std::unordered_map<uint64_t, caf::typed_response_promise<credential>> waiters;
+  std::unordered_map<uint64_t, waiting_redeem> waiters;
   uint64_t last_waiter = 0;
   metric *redeemed = nullptr, *refused = nullptr, *fetched = nullptr;
 };
@@ -55,6 +61,7 @@ std::vector<std::string> hosts_of(const service_options& service) {
 
 run_handles open(store_pointer self, const open_leases& m) {
   auto& s = self->state;
+  s.leases.sweep(now());
   run_handles handles;
   for (const auto& service : s.services->all()) {
     if (!service->takes_credential())
@@ -100,10 +107,13 @@ void conclude(store_pointer self, const credential_key& key, result<ready_creden
     auto waiter = s.waiters.extract(id);
     if (waiter.empty())
       continue;
-    if (ended.value)
-      waiter.mapped().deliver(credential{ended.value->writer, ended.value->fingerprint});
+    auto& [ask, promise] = waiter.mapped();
+    // The run may have ended, or the handle been revoked, while the token was fetched.
+    auto still = s.leases.find(ask.handle, ask.claim, now());
+    if (ended.value && still)
+      promise.deliver(credential{ended.value->writer, ended.value->fingerprint});
     else
-      waiter.mapped().deliver(to_caf(ended.value.error()));
+      promise.deliver(to_caf(still ? ended.value.error() : still.error()));
   }
 }
 
@@ -111,7 +121,7 @@ void drive(store_pointer self, fetching_ptr job, secret_step step);
 
 void send_call(store_pointer self, fetching_ptr job, const secret_call& call) {
   auto& s = self->state;
-  auto wire = to_wire(call, s.source->policy(), "secrets");
+  auto wire = to_wire(call, s.source->policy(), "secrets " + job->key.who.text());
   if (!wire)
     return drive(self, job, job->task->resume(wire.error(), now()));
   wire_call out;
@@ -182,7 +192,7 @@ caf::result<credential> open_handle(store_pointer self, const redeem& m) {
     return credential{look.value->writer, look.value->fingerprint};
   }
   auto promise = self->make_response_promise<credential>();
-  s.waiters.emplace(id, promise);
+  s.waiters.emplace(id, waiting_redeem{m, promise});
   if (look.what == secret_cache::outcome::lead)
     fetch(self, key, m.claim.run_id);
   return promise;

@@ -96,6 +96,9 @@ void read_server(yaml_section in, config& out) {
   in.number("max_connections", o.max_connections, 1, 1'000'000);
   in.number("max_header_bytes", o.max_header_bytes, 1024, 1 << 20);
   in.number("max_body_bytes", o.max_body_bytes, 1024, int64_t{1} << 32);
+  in.number("max_body_memory", o.max_body_memory, 1 << 20, int64_t{1} << 40);
+  in.duration("handshake_timeout", o.handshake_timeout);
+  in.duration("deadline_grace", o.deadline_grace);
   in.duration("header_timeout", o.header_timeout);
   in.duration("body_timeout", o.body_timeout);
   in.duration("write_timeout", o.write_timeout);

@@ -62,10 +62,21 @@ void put(request_pointer self) {
              ttl && ttl->is_number() ? ttl->to_number<double>() : 0);
   if (!self->state.granted.visible.matches(item_fields(row)))
     return refuse(self, fail(errc::denied, "Forbidden"));
-  write_records w;
-  w.what.puts.push_back({std::move(row), std::nullopt});
+  // An item that is there and that this caller may not see is not overwritten either.
+  auto fresh = std::make_shared<record>(std::move(row));
   ask_core(
-    self, self->state.with->writer, std::move(w), [self](written) { answer_empty(self, 204); },
+    self, self->state.with->reader(), get_record{fresh->key()},
+    [self, fresh](found_record& found) {
+      if (found.row && !self->state.granted.visible.matches(item_fields(*found.row)))
+        return refuse(self, fail(errc::not_found, "Not Found"));
+      if (found.row)
+        fresh->created_at = found.row->created_at;
+      write_records w;
+      w.what.puts.push_back({std::move(*fresh), std::nullopt});
+      ask_core(
+        self, self->state.with->writer, std::move(w), [self](written) { answer_empty(self, 204); },
+        or_refuse(self));
+    },
     or_refuse(self));
 }
 

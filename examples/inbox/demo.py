@@ -49,7 +49,8 @@ def free_port() -> int:
 
 def post(url: str, body: dict, bearer: str) -> dict:
     request = urllib.request.Request(
-        url, json.dumps(body).encode(),
+        url,
+        json.dumps(body).encode(),
         {"Content-Type": "application/json", "Authorization": f"Bearer {bearer}"},
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
@@ -81,12 +82,20 @@ class Demo:
             return hashlib.sha256(text.encode()).hexdigest()
 
         accounts = self.folder / "accounts.json"
-        accounts.write_text(json.dumps({
-            "users": {u: {"token_sha256": digest(t)} for u, t in self.mail_tokens.items()},
-            "admin_key_sha256": digest(self.admin),
-        }))
-        process = self.start("mail", [sys.executable, HERE / "server", "--accounts", accounts],
-                             stdout=subprocess.PIPE, text=True)
+        accounts.write_text(
+            json.dumps(
+                {
+                    "users": {u: {"token_sha256": digest(t)} for u, t in self.mail_tokens.items()},
+                    "admin_key_sha256": digest(self.admin),
+                }
+            )
+        )
+        process = self.start(
+            "mail",
+            [sys.executable, HERE / "server", "--accounts", accounts],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         self.mail = json.loads(process.stdout.readline())["url"]
         say(f"mail service   {self.mail}   (MCP at /mcp, HTTP under /api; a token per user)")
 
@@ -96,8 +105,11 @@ class Demo:
         config.write_text(text.replace("${MAIL_URL}", self.mail).replace("${PLUGIN}", str(PLUGIN)))
         out = open(self.folder / "behalf.out", "ab")
         self.data = self.folder / "data"
-        process = self.start("behalf", [BINARY, "dev", "--config", config, "--data", self.data,
-                                        "--port", self.port], stdout=out)
+        process = self.start(
+            "behalf",
+            [BINARY, "dev", "--config", config, "--data", self.data, "--port", self.port],
+            stdout=out,
+        )
         for _ in range(500):
             if process.poll() is not None:
                 raise SystemExit((self.folder / "behalf.log").read_text())
@@ -116,8 +128,19 @@ class Demo:
 
     def store_tokens(self) -> None:
         for user, token in self.mail_tokens.items():
-            self.behalf("secret", "put", "--data", str(self.data), "--issuer", self.issuer,
-                        "--user", user, "--service", "mail", stdin=token)
+            self.behalf(
+                "secret",
+                "put",
+                "--data",
+                str(self.data),
+                "--issuer",
+                self.issuer,
+                "--user",
+                user,
+                "--service",
+                "mail",
+                stdin=token,
+            )
         say("secret store   each user's mail token put by `behalf secret put`, encrypted at rest")
 
     def login(self, user: str) -> str:
@@ -155,18 +178,21 @@ async def journey(demo: Demo, user: str) -> str:
     thread = (await client.threads.create())["thread_id"]
     lines.append(("3-7", f"thread {thread[:8]}… created: token verified, owner stamped"))
     events = await stream(demo, client, thread, input={})
-    asked = next(e.data["__interrupt__"][0] for e in events
-                 if e.event == "updates" and "__interrupt__" in e.data)
+    asked = next(
+        e.data["__interrupt__"][0]
+        for e in events
+        if e.event == "updates" and "__interrupt__" in e.data
+    )
     fetched = next(e.data for e in events if e.event == "custom")
-    lines.append(("8-10", f"mail.list_unread by MCP as {fetched['as']}, "
-                          f"receipt {fetched['receipt']}"))
+    lines.append(
+        ("8-10", f"mail.list_unread by MCP as {fetched['as']}, receipt {fetched['receipt']}")
+    )
     for line in asked["value"]["summary"].splitlines():
         lines.append(("", line))
     lines.append(("", f"the agent asks: {asked['value']['question']}  {user}: yes"))
     events = await stream(demo, client, thread, command={"resume": True})
     marked = next(e.data for e in events if e.event == "custom")
-    lines.append(("8-10", f"mail-api POST …/done as {marked['as']}, "
-                          f"receipts {marked['receipts']}"))
+    lines.append(("8-10", f"mail-api POST …/done as {marked['as']}, receipts {marked['receipts']}"))
     state = await client.threads.get_state(thread)
     demo.streams.append(json.dumps(state))
     history = await client.threads.get_history(thread)
@@ -180,8 +206,10 @@ async def journey(demo: Demo, user: str) -> str:
 
 async def refusals(demo: Demo, alices_thread: str) -> None:
     say("\nrefusals")
-    request = urllib.request.Request(f"{demo.url}/threads/{alices_thread}",
-                                     headers={"Authorization": f"Bearer {demo.logins['bob']}"})
+    request = urllib.request.Request(
+        f"{demo.url}/threads/{alices_thread}",
+        headers={"Authorization": f"Bearer {demo.logins['bob']}"},
+    )
     try:
         urllib.request.urlopen(request)
         raise SystemExit("bob read alice's thread")
@@ -228,8 +256,10 @@ def search(demo: Demo) -> int:
                 if form in content:
                     hits += 1
                     say(f"  FOUND a token in {path}")
-    say(f"\nproof\n         {len(tokens)} tokens, each in 6 forms, searched in {files} files "
-        f"({size:,} bytes: database, log, audit, streams, metrics): {hits} hits")
+    say(
+        f"\nproof\n         {len(tokens)} tokens, each in 6 forms, searched in {files} files "
+        f"({size:,} bytes: database, log, audit, streams, metrics): {hits} hits"
+    )
     return hits
 
 
@@ -237,10 +267,13 @@ def show_receipts(demo: Demo) -> None:
     say("\nreceipts (audit.jsonl, hash-chained)")
     for line in demo.receipts():
         who = line.get("subject") or line.get("who", {}).get("subject", "")
-        say(f"  {line['seq']:>5}  {who:6} {line['service']:9} {line['method']:5} "
-            f"{line['host']}{line['path']}  {line['action']} {line['outcome']}")
-    say("         " + demo.behalf("audit", "verify", str(demo.data / "audit.jsonl"))
-        .splitlines()[0])
+        say(
+            f"  {line['seq']:>5}  {who:6} {line['service']:9} {line['method']:5} "
+            f"{line['host']}{line['path']}  {line['action']} {line['outcome']}"
+        )
+    say(
+        "         " + demo.behalf("audit", "verify", str(demo.data / "audit.jsonl")).splitlines()[0]
+    )
 
 
 async def play(demo: Demo) -> int:

@@ -72,10 +72,13 @@ def start(
         return keycloak.subject(user) if identity == "keycloak" else user
 
     if secret_store == "embedded":
-        return _embedded(behalf, tmp_path, config, command, args, issuer, identity, subject, request)
+        return _embedded(
+            behalf, tmp_path, config, command, args, issuer, identity, subject, request
+        )
     if identity == "dev":  # Vault wants the issuer's keys when it is set up
-        first = behalf(config | {"services": {}}, folder=tmp_path / "stack", command=command,
-                       args=args)
+        first = behalf(
+            config | {"services": {}}, folder=tmp_path / "stack", command=command, args=args
+        )
         jwks = f"{first.url}/dev/jwks"
         store = request.getfixturevalue("vault").user_store(issuer, jwks)
         first.stop()
@@ -105,15 +108,29 @@ def _embedded(behalf, tmp_path, config, command, args, issuer, identity, subject
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "master.key").write_text(secrets.token_hex(32))
         (folder / "master.key").chmod(0o600)
-        config["secrets"] = {"type": "embedded", "path": "secrets.db",
-                             "master_key": "file:master.key"}
+        config["secrets"] = {
+            "type": "embedded",
+            "path": "secrets.db",
+            "master_key": "file:master.key",
+        }
     server = behalf(config, folder=folder, command=command, args=args)
     where = ["--config", str(server.config_file)]
     where += ["--data", "data"] if identity == "dev" else []
 
     def store(user: str, service: str, token: str) -> None:
-        done = run("secret", "put", *where, "--issuer", issuer, "--user", subject(user),
-                   "--service", service, folder=folder, input=token)
+        done = run(
+            "secret",
+            "put",
+            *where,
+            "--issuer",
+            issuer,
+            "--user",
+            subject(user),
+            "--service",
+            service,
+            folder=folder,
+            input=token,
+        )
         assert done.returncode == 0, done.stderr
 
     return Stack(server, _login(server, identity, request), store)
@@ -124,8 +141,9 @@ def _login(server: Behalf, identity: str, request):
         return request.getfixturevalue("keycloak").token
 
     def login(user: str) -> str:
-        done = run("token", "--url", server.url, "--user", user, "--password", user,
-                   folder=server.folder)
+        done = run(
+            "token", "--url", server.url, "--user", user, "--password", user, folder=server.folder
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 

@@ -99,8 +99,9 @@ std::shared_ptr<const graph> random_graph(std::shared_ptr<rng> r, int steps) {
 }
 
 json::object restored(const kept_checkpoints& thread, const std::string& id) {
+  auto loaded = thread.load(id);
   json::object all;
-  for (const auto& [name, v] : thread.load(id)->values)
+  for (const auto& [name, v] : loaded->values)
     all[name] = *v;
   return all;
 }
