@@ -9,7 +9,7 @@
 namespace behalf {
 namespace {
 
-const json::value null_value{nullptr};
+const json::value null_value(nullptr); // braces would make it a list
 
 error invalid_update(std::string message) {
   return {errc::invalid_argument, std::move(message), {}, "InvalidUpdateError"};
