@@ -102,7 +102,7 @@ def test_a_run_that_crashes_the_server_is_given_up(behalf, tmp_path, request):
     stack = start(behalf, tmp_path, "dev", "embedded", base(), ("alice",), request)
     server, token = stack.server, stack.login("alice")
     thread = server.call("POST", "/threads", token, json={}).json()["thread_id"]
-    body = {"assistant_id": "probe", "input": {"do": {"op": "abort"}}}
+    body = {"assistant_id": "probe", "input": {"do": {"op": "abort"}}, "after_seconds": 0.5}
     run = server.call("POST", f"/threads/{thread}/runs", token, json=body).json()["run_id"]
     for _ in range(6):
         until(lambda: server.process.exit_code() is not None or answers(server, thread, run, token))

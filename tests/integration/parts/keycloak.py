@@ -35,6 +35,7 @@ class Keycloak:
         )
         self.process.wait_for_url(f"{self.url}/realms/master", seconds=180)
         self._http = httpx.Client(timeout=60, trust_env=False)
+        self._rotations = 0
         self._import_realm()
         self.discovery: dict = self._get(f"{self.issuer}/.well-known/openid-configuration")
         self.jwks_url: str = self.discovery["jwks_uri"]
@@ -84,12 +85,17 @@ class Keycloak:
         admin = self._admin_headers()
         realm = f"{self.url}/admin/realms/{self.realm}"
         realm_id = self._http.get(realm, headers=admin).raise_for_status().json()["id"]
+        self._rotations += 1  # the newest has the highest priority, and so signs
         component = {
-            "name": "rotated",
+            "name": f"rotated {self._rotations}",
             "providerId": "rsa-generated",
             "providerType": "org.keycloak.keys.KeyProvider",
             "parentId": realm_id,
-            "config": {"priority": ["200"], "algorithm": [algorithm], "keySize": ["2048"]},
+            "config": {
+                "priority": [str(200 + self._rotations)],
+                "algorithm": [algorithm],
+                "keySize": ["2048"],
+            },
         }
         answer = self._http.post(f"{realm}/components", json=component, headers=admin)
         answer.raise_for_status()
