@@ -43,6 +43,8 @@ void undo(run_pointer self, run_ending& end) {
   else if (s.begun)
     end.values = json::value(nullptr);
   s.unsaved.clear();
+  if (s.from) // the run may have written beside it: answers, finished tasks
+    keep(self, {s.from->at});
 }
 
 // The server is stopping: what is done is kept, the run waits for the next start.
