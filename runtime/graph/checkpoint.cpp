@@ -49,6 +49,8 @@ json::object checkpoint_doc::body() const {
     doc["results"] = results;
   if (!sole_task.empty())
     doc["sole_task"] = sole_task;
+  if (stopped)
+    doc["stopped"] = true;
   if (!resumed_by.empty())
     doc["resumed_by"] = resumed_by;
   return doc;
@@ -75,6 +77,7 @@ result<checkpoint_doc> checkpoint_doc::from(std::string id, std::string parent_i
   doc.results = object_or_empty(body, "results");
   doc.sole_task = string_or(body, "sole_task");
   doc.resumed_by = string_or(body, "resumed_by");
+  doc.stopped = bool_or(body, "stopped");
   if (!read_control(doc, body))
     return broken(doc.id, "its document is malformed");
   return doc;

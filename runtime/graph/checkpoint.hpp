@@ -69,6 +69,7 @@ struct checkpoint_doc {
   std::vector<pending_task> pending;
   value_ptr input;        // of source input: what __start__ is about to take
   std::string resumed_by; // the run whose answers `pending` holds
+  bool stopped = false;   // its run ended here, at a breakpoint after a node
 
   /// What the parent's tasks wrote, by task id, where `set` and `append` do not tell.
   json::object results;

@@ -85,12 +85,15 @@ void run_loop::impl::begin() {
   enter(spec.input);
 }
 
+// Restarted after a crash: the head is of this run, or holds answers it was given.
 bool run_loop::impl::left_by_this_run() const {
-  if (!spec.after_crash || !has_head)
-    return false;
+  return spec.after_crash && has_head && (wrote_head() || head.resumed_by == spec.facts->run_id);
+}
+
+bool run_loop::impl::wrote_head() const {
   const auto& run_id = spec.facts->run_id;
-  return head.resumed_by == run_id
-         || (head.base_metadata && string_or(*head.base_metadata, "run_id") == run_id);
+  return head.resumed_by != run_id && head.base_metadata
+         && string_or(*head.base_metadata, "run_id") == run_id;
 }
 
 void run_loop::impl::begin_command(const run_command& c) {
@@ -190,9 +193,14 @@ void run_loop::impl::go_on() {
   }
   if (tasks.empty() && !adopt_tasks())
     return;
-  // A run that wrote this checkpoint itself has not passed its breakpoints yet.
-  skip_breakpoints = !(spec.after_crash && left_by_this_run() && !resumed);
   events.values(out.events, state);
+  // A run that wrote this checkpoint itself has not passed its breakpoints yet.
+  auto at_breakpoint = spec.after_crash && wrote_head();
+  if (at_breakpoint && head.stopped) {
+    events.static_stop(out.events);
+    return finish(run_finish::status::success);
+  }
+  skip_breakpoints = !at_breakpoint;
   tick();
 }
 

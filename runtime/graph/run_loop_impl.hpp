@@ -49,6 +49,7 @@ struct run_loop::impl {
   void go_on();
   void fork();
   bool left_by_this_run() const;
+  bool wrote_head() const;
   bool adopt_tasks();
   result<void> answer(const json::value& resume);
   result<void> apply_command(const run_command& c);

@@ -202,6 +202,7 @@ void run_loop::impl::complete_step() {
   auto sole = in_order.size() == 1 && results.empty() ? in_order.front()->plan.id : std::string{};
   commit("loop", std::move(*changes), moves, sole);
   head.results.insert(results.begin(), results.end());
+  head.stopped = stops;
   keep(head);
   make_tasks();
   ++step;

@@ -286,6 +286,37 @@ TEST_CASE("a crash of a resumed run does not answer twice", "[graph]") {
   CHECK(again.values() == js(R"({"foo": ["one?", "two?", "b"]})"));
 }
 
+TEST_CASE("a crash does not carry a run past its breakpoint", "[graph]") {
+  for (auto [key, left] : {std::pair{"interrupt_after", "boom"}, {"interrupt_before", "boom"}}) {
+    kept_checkpoints thread;
+    run_driver run{probes::err(), thread};
+    run.kwargs[key] = js(std::string_view{key} == "interrupt_after" ? R"(["a"])" : R"(["boom"])");
+    run.input(js("{}")).run();
+    run_driver again{probes::err(), thread}; // it ended, but nobody wrote that down
+    again.kwargs = run.kwargs;
+    again.run_id = run.run_id;
+    again.after_crash = true;
+    again.run();
+    CHECK(again.finish->is == run_finish::status::success);
+    CHECK(again.finish->next == std::vector<std::string>{left});
+    CHECK(again.lines().back() == R"(updates {"__interrupt__":[]})");
+    run_driver on{probes::err(), thread};
+    on.input(nullptr).run();
+    CHECK(on.finish->failure_class == "ValueError");
+  }
+}
+
+TEST_CASE("an answer given at a breakpoint is for the node's first question", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::inter(), thread};
+  run.kwargs["interrupt_before"] = js(R"(["ask"])");
+  run.input(js("{}")).run();
+  CHECK(run.finish->interrupts.empty());
+  run_driver on{probes::inter(), thread};
+  on.command(js(R"({"resume": "yes"})")).run();
+  CHECK(on.values() == js(R"({"foo": ["a", "b"], "ans": "yes"})"));
+}
+
 TEST_CASE("siblings of a failed task are not run again", "[graph]") {
   auto broken = std::make_shared<bool>(true);
   auto ran = std::make_shared<int>(0);
