@@ -95,6 +95,7 @@ public:
 private:
   friend class graph_builder;
   graph() = default;
+  std::vector<std::pair<std::string, bool>> leads(std::string_view from) const;
 
   std::string name_;
   std::shared_ptr<const channel_table> channels_;

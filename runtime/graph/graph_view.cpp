@@ -1,6 +1,8 @@
 // A graph as the API describes it: its drawing and its schemas.
 #include "runtime/graph/graph.hpp"
 
+#include <algorithm>
+
 namespace behalf {
 namespace {
 
@@ -53,44 +55,47 @@ json::object state_schema(const channel_table& channels, const std::string& name
 
 } // namespace
 
+// Where a node may lead: {target, conditional}.
+std::vector<std::pair<std::string, bool>> graph::leads(std::string_view from) const {
+  std::vector<std::pair<std::string, bool>> all;
+  for (const auto& to : successors(from))
+    all.emplace_back(to, false);
+  for (const auto& one : joins_)
+    if (std::find(one.from.begin(), one.from.end(), from) != one.from.end())
+      all.emplace_back(one.to, false);
+  for (const auto& one : branches_) {
+    if (one.from != from)
+      continue;
+    for (const auto& to : one.targets)
+      all.emplace_back(to, true);
+    if (!one.targets.empty())
+      continue;
+    for (const auto& any : nodes_)
+      all.emplace_back(any->name, true);
+    all.emplace_back(flow::end, true);
+  }
+  const auto* n = find(from);
+  if (n)
+    for (const auto& to : n->options.may_go_to)
+      all.emplace_back(to, true);
+  if (n && all.empty())
+    all.emplace_back(flow::end, false);
+  return all;
+}
+
 json::object graph::drawing() const {
   json::array nodes, edges;
   bool ends = false;
-  auto draw = [&](std::string_view from, std::string_view to, bool conditional) {
-    ends = ends || to == flow::end;
-    draw_edge(edges, from, to, conditional);
-  };
-  auto draw_from = [&](std::string_view from, const node_definition* n) {
-    auto before = edges.size();
-    for (const auto& to : successors(from))
-      draw(from, to, false);
-    for (const auto& one : joins_)
-      for (const auto& each : one.from)
-        if (each == from)
-          draw(from, one.to, false);
-    for (const auto& one : branches_) {
-      if (one.from != from)
-        continue;
-      for (const auto& to : one.targets)
-        draw(from, to, true);
-      for (const auto& any : nodes_)
-        if (one.targets.empty())
-          draw(from, any->name, true);
-      if (one.targets.empty())
-        draw(from, flow::end, true);
+  auto draw = [&](std::string_view node) {
+    nodes.push_back(runnable(node));
+    for (const auto& [to, conditional] : leads(node)) {
+      ends = ends || to == flow::end;
+      draw_edge(edges, node, to, conditional);
     }
-    if (n)
-      for (const auto& to : n->options.may_go_to)
-        draw(from, to, true);
-    if (n && edges.size() == before)
-      draw(from, flow::end, false);
   };
-  nodes.push_back(runnable(flow::start));
-  draw_from(flow::start, nullptr);
-  for (const auto& n : nodes_) {
-    nodes.push_back(runnable(n->name));
-    draw_from(n->name, n.get());
-  }
+  draw(flow::start);
+  for (const auto& n : nodes_)
+    draw(n->name);
   if (ends)
     nodes.push_back(json::object{{"id", "__end__"}});
   return {{"nodes", std::move(nodes)}, {"edges", std::move(edges)}};

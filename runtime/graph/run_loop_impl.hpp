@@ -1,5 +1,5 @@
-// The inside of the superstep engine, split over run_loop.cpp (begin and end), run_step.cpp (one
-// superstep) and run_commit.cpp (what follows it).
+// The inside of the superstep engine, split over run_loop.cpp (its ends), run_begin.cpp,
+// run_step.cpp (one superstep) and run_commit.cpp (what follows one).
 #pragma once
 
 #include "runtime/graph/run_events.hpp"
@@ -37,9 +37,16 @@ struct live_task {
 struct run_loop::impl {
   impl(std::shared_ptr<const graph> flow, std::optional<loaded_checkpoint> from, run_spec spec);
 
-  // --- run_loop.cpp: how a run begins and ends
+  // --- run_loop.cpp: the ends
   void bind(loaded_checkpoint from);
   void begin();
+  void finish(run_finish::status is);
+  void fail_run(std::string kind, std::string text);
+  void fail_run(const error& why);
+  bool left_by_this_run() const;
+  bool wrote_head() const;
+
+  // --- run_begin.cpp: how a run begins
   void begin_command(const run_command& c);
   void begin_without_input();
   /// New input: restarts from the start edges, whatever was left to do before.
@@ -48,16 +55,10 @@ struct run_loop::impl {
   /// Continues with the tasks the checkpoint leaves.
   void go_on();
   void fork();
-  bool left_by_this_run() const;
-  bool wrote_head() const;
   bool adopt_tasks();
   result<void> answer(const json::value& resume);
   result<void> apply_command(const run_command& c);
   next_moves command_moves(const json::value& go_to) const;
-
-  void finish(run_finish::status is);
-  void fail_run(std::string kind, std::string text);
-  void fail_run(const error& why);
 
   // --- run_step.cpp: one superstep
   void tick();
@@ -68,6 +69,9 @@ struct run_loop::impl {
   void failed(live_task& t, const error& why);
   void settle();
   void complete_step();
+  /// The outcome of a step whose tasks are all done.
+  void close_step(std::vector<live_task*> in_order);
+  next_moves moves_of(const std::vector<live_task*>& in_order);
   result<std::vector<channel_change>> apply_all(const std::vector<live_task*>& in_order);
   bool hidden_by_changes(const channel_writes& writes) const;
   live_task* running(std::string_view id);

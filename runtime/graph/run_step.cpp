@@ -176,30 +176,27 @@ void run_loop::impl::complete_step() {
   for (auto& t : tasks)
     in_order.push_back(&t);
   std::sort(in_order.begin(), in_order.end(), earlier);
+  close_step(std::move(in_order));
+}
+
+void run_loop::impl::close_step(std::vector<live_task*> in_order) {
   auto changes = apply_all(in_order);
   if (!changes) {
     keep_pending();
     return fail_run(changes.error());
   }
-  next_moves moves;
+  auto moves = moves_of(in_order);
   json::object results; // what histories show as each task's result
-  for (auto* t : in_order) {
-    add_edges(moves, t->plan.name);
-    for (const auto& node : t->so_far.branches)
-      moves.pull(node);
-    for (auto& [node, input] : t->so_far.sends)
-      moves.pushes.emplace_back(node, std::make_shared<const json::value>(std::move(input)));
-  }
+  for (auto* t : in_order)
+    if (in_order.size() > 1 || !t->so_far.writes.empty())
+      results[t->plan.id] = std::move(t->so_far.writes);
+  auto sole = in_order.size() == 1 && results.empty() ? in_order.front()->plan.id : std::string{};
   auto shown = std::any_of(changes->begin(), changes->end(),
                            [this](const channel_change& c) { return flow->shows(c.channel); });
   if (shown)
     events.values(out.events, state);
   auto stops = std::any_of(tasks.begin(), tasks.end(),
                            [this](const live_task& t) { return spec.after.stops(t.plan.name); });
-  for (auto* t : in_order)
-    if (in_order.size() > 1 || !t->so_far.writes.empty())
-      results[t->plan.id] = std::move(t->so_far.writes);
-  auto sole = in_order.size() == 1 && results.empty() ? in_order.front()->plan.id : std::string{};
   commit("loop", std::move(*changes), moves, sole);
   head.results.insert(results.begin(), results.end());
   head.stopped = stops;
@@ -211,6 +208,18 @@ void run_loop::impl::complete_step() {
     return tick();
   events.static_stop(out.events);
   finish(run_finish::status::success);
+}
+
+next_moves run_loop::impl::moves_of(const std::vector<live_task*>& in_order) {
+  next_moves moves;
+  for (auto* t : in_order) {
+    add_edges(moves, t->plan.name);
+    for (const auto& node : t->so_far.branches)
+      moves.pull(node);
+    for (auto& [node, input] : t->so_far.sends)
+      moves.pushes.emplace_back(node, std::make_shared<const json::value>(std::move(input)));
+  }
+  return moves;
 }
 
 result<std::vector<channel_change>>

@@ -1,5 +1,4 @@
-// Stops and goings-on: interrupts in nodes, before and after them, answers, commands, forks,
-// crashes.
+// Stops and goings-on: interrupts in nodes, before and after them, answers, commands.
 #include "runtime/graph/run_loop.hpp"
 #include "runtime/graph/thread_state.hpp"
 #include "tests/runtime/graph/probe_graphs.hpp"
@@ -217,95 +216,6 @@ TEST_CASE("goto sends its own input", "[graph]") {
   CHECK(run.values() == js(R"({"foo": [10, 20, 70]})"));
 }
 
-TEST_CASE("an older checkpoint is forked and replayed", "[graph]") {
-  kept_checkpoints thread;
-  run_driver{probes::join(), thread}.input(js("{}")).run();
-  auto old = std::next(thread.docs.begin(), 2)->second; // after a and b1
-  REQUIRE(old.step == 1);
-  auto before = thread.docs.size();
-  run_driver replay{probes::join(), thread};
-  replay.from = old.id;
-  replay.input(nullptr).run();
-  CHECK(replay.values() == js(R"({"foo": ["a", "b1", "b2", "c"]})"));
-  auto fresh = std::next(thread.docs.begin(), static_cast<std::ptrdiff_t>(before));
-  CHECK((fresh->second.source == "fork" && fresh->second.step == 2));
-  CHECK(fresh->second.parent_id == old.id);
-  CHECK(thread.docs.size() == before + 3);
-}
-
-TEST_CASE("input on an older checkpoint is applied on top of it", "[graph]") {
-  kept_checkpoints thread;
-  run_driver{probes::echo(), thread}.input(js(R"({"messages": "one"})")).run();
-  auto first = thread.docs.rbegin()->first;
-  run_driver{probes::echo(), thread}.input(js(R"({"messages": "two"})")).run();
-  run_driver branch{probes::echo(), thread};
-  branch.from = first;
-  branch.input(js(R"({"messages": "other"})")).run();
-  CHECK(branch.values().at("messages").as_array().size() == 4);
-  CHECK(branch.values().at("messages").at(2).at("content") == "other");
-}
-
-TEST_CASE("after a crash only what had not ended runs again", "[graph]") {
-  kept_checkpoints thread;
-  run_driver run{probes::join(), thread};
-  run.input(js("{}")).begin();
-  run.run_task("b1");
-  run_driver again{probes::join(), thread}; // "a" was lost
-  again.run_id = run.run_id;
-  again.after_crash = true;
-  again.input(js("{}")).begin();
-  REQUIRE(again.waiting.size() == 1);
-  CHECK(again.waiting[0].name == "a");
-  again.run();
-  CHECK(again.values() == js(R"({"foo": ["a", "b1", "b2", "c"]})"));
-}
-
-TEST_CASE("a crash before the first checkpoint starts the run anew", "[graph]") {
-  kept_checkpoints thread;
-  run_driver run{probes::echo(), thread};
-  run.after_crash = true;
-  run.input(js(R"({"messages": "x"})")).run();
-  CHECK(run.values().at("messages").as_array().size() == 2);
-}
-
-TEST_CASE("a crash of a resumed run does not answer twice", "[graph]") {
-  kept_checkpoints thread;
-  run_driver first{probes::inter2(), thread};
-  first.input(js("{}")).run();
-  json::object answers;
-  for (const auto& one : first.finish->interrupts)
-    answers[one.id] = one.value;
-  json::object command{{"resume", answers}};
-  run_driver run{probes::inter2(), thread};
-  run.command(command).begin();
-  run.run_task("q2");
-  run_driver again{probes::inter2(), thread};
-  again.run_id = run.run_id;
-  again.after_crash = true;
-  again.command(command).run();
-  CHECK(again.values() == js(R"({"foo": ["one?", "two?", "b"]})"));
-}
-
-TEST_CASE("a crash does not carry a run past its breakpoint", "[graph]") {
-  for (auto [key, left] : {std::pair{"interrupt_after", "boom"}, {"interrupt_before", "boom"}}) {
-    kept_checkpoints thread;
-    run_driver run{probes::err(), thread};
-    run.kwargs[key] = js(std::string_view{key} == "interrupt_after" ? R"(["a"])" : R"(["boom"])");
-    run.input(js("{}")).run();
-    run_driver again{probes::err(), thread}; // it ended, but nobody wrote that down
-    again.kwargs = run.kwargs;
-    again.run_id = run.run_id;
-    again.after_crash = true;
-    again.run();
-    CHECK(again.finish->is == run_finish::status::success);
-    CHECK(again.finish->next == std::vector<std::string>{left});
-    CHECK(again.lines().back() == R"(updates {"__interrupt__":[]})");
-    run_driver on{probes::err(), thread};
-    on.input(nullptr).run();
-    CHECK(on.finish->failure_class == "ValueError");
-  }
-}
-
 TEST_CASE("an answer given at a breakpoint is for the node's first question", "[graph]") {
   kept_checkpoints thread;
   run_driver run{probes::inter(), thread};
@@ -315,32 +225,4 @@ TEST_CASE("an answer given at a breakpoint is for the node's first question", "[
   run_driver on{probes::inter(), thread};
   on.command(js(R"({"resume": "yes"})")).run();
   CHECK(on.values() == js(R"({"foo": ["a", "b"], "ans": "yes"})"));
-}
-
-TEST_CASE("siblings of a failed task are not run again", "[graph]") {
-  auto broken = std::make_shared<bool>(true);
-  auto ran = std::make_shared<int>(0);
-  graph_builder b{"half"};
-  b.channel("foo", flow::append());
-  b.node("a", [ran](const state_view&, context&) -> node_result {
-    ++*ran;
-    return flow::update{{"foo", "a"}};
-  });
-  b.node("b", [broken](const state_view&, context&) -> node_result {
-    if (*broken)
-      return fail(errc::denied, "no");
-    return flow::update{{"foo", "b"}};
-  });
-  b.edge(flow::start, "a").edge(flow::start, "b");
-  auto flow = b.build().value();
-  kept_checkpoints thread;
-  run_driver run{flow, thread};
-  run.input(js("{}")).run();
-  CHECK(run.finish->failure_class == "PermissionError");
-  CHECK(run.finish->next == std::vector<std::string>{"b"});
-  *broken = false;
-  run_driver again{flow, thread};
-  again.input(nullptr).run();
-  CHECK(again.values() == js(R"({"foo": ["a", "b"]})"));
-  CHECK(*ran == 1);
 }

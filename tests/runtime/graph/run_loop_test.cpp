@@ -47,29 +47,6 @@ TEST_CASE("a second input continues on the thread's state", "[graph]") {
         == std::vector<std::string>{"input -1", "loop 0", "loop 1", "input 2", "loop 3", "loop 4"});
 }
 
-TEST_CASE("tasks and checkpoints events come in the recorded order", "[graph]") {
-  kept_checkpoints thread;
-  run_driver run{probes::err(), thread};
-  run.modes(js(R"(["values", "updates", "tasks", "checkpoints"])")).input(js("{}")).run();
-  std::vector<std::string> order;
-  for (const auto& e : run.events) {
-    auto data = js(*e.data);
-    auto label = e.name;
-    if (e.name == "checkpoints")
-      label += " " + dump(data.at("metadata").at("step"));
-    if (e.name == "tasks")
-      label += (data.as_object().contains("input") ? " start " : " end ")
-               + std::string(data.at("name").as_string());
-    order.push_back(label);
-  }
-  CHECK(order
-        == std::vector<std::string>{"checkpoints -1", "values", "checkpoints 0", "tasks start a",
-                                    "updates", "tasks end a", "values", "checkpoints 1",
-                                    "tasks start boom", "error"});
-  CHECK(run.data("checkpoints").at(0).at("next") == js(R"(["__start__"])"));
-  CHECK(run.data("checkpoints").at(0).at("parent_config").is_null());
-}
-
 TEST_CASE("a failing node ends the run in band and stays next", "[graph]") {
   kept_checkpoints thread;
   run_driver run{probes::err(), thread};
@@ -80,14 +57,6 @@ TEST_CASE("a failing node ends the run in band and stays next", "[graph]") {
   CHECK(run.finish->next == std::vector<std::string>{"boom"});
   CHECK(run.finish->failure_json() == js(R"({"error": "ValueError", "message": "boom happened"})"));
   CHECK(thread.load()->at.pending.at(0).failure == "ValueError('boom happened')");
-}
-
-TEST_CASE("custom events are what the node wrote", "[graph]") {
-  kept_checkpoints thread;
-  run_driver run{probes::custom(), thread};
-  run.modes("custom").input(js("{}")).run();
-  CHECK(run.lines()
-        == std::vector<std::string>{R"(custom {"step":1})", R"(custom "text")", "custom 7"});
 }
 
 TEST_CASE("a run nobody watches makes no events", "[graph]") {
@@ -292,48 +261,6 @@ TEST_CASE("durability exit keeps one whole checkpoint at the end", "[graph]") {
   CHECK(thread.docs.rbegin()->second.parent_id == only.id);
 }
 
-TEST_CASE("messages-tuple sends returned messages once, with where they come from", "[graph]") {
-  kept_checkpoints thread;
-  run_driver run{probes::echo(), thread};
-  run.modes("messages-tuple").input(js(R"({"messages": "hi"})")).run();
-  auto events = run.data("messages");
-  REQUIRE(events.size() == 1);
-  CHECK(events[0].at(0).at("content") == "echo: hi");
-  const auto& about = events[0].at(1).as_object();
-  CHECK(about.at("langgraph_node") == "echo");
-  CHECK(about.at("langgraph_step") == 1);
-  CHECK(about.at("langgraph_triggers") == js(R"(["branch:to:echo"])"));
-  CHECK(about.at("langgraph_path") == js(R"(["__pregel_pull", "echo"])"));
-  CHECK(about.at("langgraph_checkpoint_ns").as_string().starts_with("echo:"));
-  CHECK(about.at("run_id") == json::value(run.run_id));
-}
-
-TEST_CASE("a streamed message is not sent again when the node returns it", "[graph]") {
-  graph_builder b{"stream"};
-  b.channel("messages", flow::messages());
-  b.node("model", [](const state_view&, context& ctx) -> node_result {
-    for (auto part : {"he", "llo"})
-      ctx.write_message(json::object{{"type", "AIMessageChunk"}, {"id", "m1"}, {"content", part}});
-    return flow::update{
-      {"messages", json::object{{"type", "ai"}, {"id", "m1"}, {"content", "hello"}}}};
-  });
-  b.edge(flow::start, "model");
-  auto flow = b.build().value();
-  kept_checkpoints one, two;
-  run_driver tuple{flow, one};
-  tuple.modes("messages-tuple").input(js("{}")).run();
-  CHECK(tuple.data("messages").size() == 2);
-  run_driver plain{flow, two};
-  plain.modes("messages").input(js("{}")).run();
-  std::vector<std::string> names;
-  for (const auto& e : plain.events)
-    names.push_back(e.name);
-  CHECK(names
-        == std::vector<std::string>{"messages/metadata", "messages/partial", "messages/partial"});
-  CHECK(plain.data("messages/partial").at(1).at(0).at("content") == "hello");
-  CHECK(plain.data("messages/partial").at(1).at(0).at("type") == "ai");
-}
-
 TEST_CASE("input and output channels limit what comes in and shows", "[graph]") {
   graph_builder b{"narrow"};
   b.channel("in", flow::last_value()).channel("mid", flow::last_value());
@@ -349,20 +276,4 @@ TEST_CASE("input and output channels limit what comes in and shows", "[graph]") 
   CHECK(run.values() == js(R"({"out": 1})"));
   CHECK(run.data("updates").at(0) == js(R"({"n": {"out": 1}})"));
   CHECK(*thread.load()->values.at("mid") == json::value(false));
-}
-
-TEST_CASE("debug events wrap checkpoints and tasks", "[graph]") {
-  kept_checkpoints thread;
-  run_driver run{probes::custom(), thread};
-  run.modes("debug").input(js("{}")).run();
-  std::vector<std::string> types;
-  for (const auto& d : run.data("debug"))
-    types.push_back(std::string(d.at("type").as_string()) + " " + dump(d.at("step")));
-  CHECK(types
-        == std::vector<std::string>{"checkpoint -1", "checkpoint 0", "task 1", "task_result 1",
-                                    "checkpoint 1"});
-  auto last = run.data("debug").back().at("payload");
-  CHECK(last.at("checkpoint").at("checkpoint_id") == json::value(thread.docs.rbegin()->first));
-  CHECK(last.at("parent_checkpoint").at("checkpoint_id")
-        == json::value(json::value(std::next(thread.docs.rbegin())->first)));
 }

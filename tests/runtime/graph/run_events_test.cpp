@@ -1,0 +1,95 @@
+// What a run's stream says, in which order, in each mode.
+#include "runtime/graph/run_loop.hpp"
+#include "tests/runtime/graph/probe_graphs.hpp"
+#include "tests/runtime/graph/run_driver.hpp"
+
+using namespace behalf;
+
+TEST_CASE("tasks and checkpoints events come in the recorded order", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::err(), thread};
+  run.modes(js(R"(["values", "updates", "tasks", "checkpoints"])")).input(js("{}")).run();
+  std::vector<std::string> order;
+  for (const auto& e : run.events) {
+    auto data = js(*e.data);
+    auto label = e.name;
+    if (e.name == "checkpoints")
+      label += " " + dump(data.at("metadata").at("step"));
+    if (e.name == "tasks")
+      label += (data.as_object().contains("input") ? " start " : " end ")
+               + std::string(data.at("name").as_string());
+    order.push_back(label);
+  }
+  CHECK(order
+        == std::vector<std::string>{"checkpoints -1", "values", "checkpoints 0", "tasks start a",
+                                    "updates", "tasks end a", "values", "checkpoints 1",
+                                    "tasks start boom", "error"});
+  CHECK(run.data("checkpoints").at(0).at("next") == js(R"(["__start__"])"));
+  CHECK(run.data("checkpoints").at(0).at("parent_config").is_null());
+}
+
+TEST_CASE("custom events are what the node wrote", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::custom(), thread};
+  run.modes("custom").input(js("{}")).run();
+  CHECK(run.lines()
+        == std::vector<std::string>{R"(custom {"step":1})", R"(custom "text")", "custom 7"});
+}
+
+TEST_CASE("messages-tuple sends returned messages once, with where they come from", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::echo(), thread};
+  run.modes("messages-tuple").input(js(R"({"messages": "hi"})")).run();
+  auto events = run.data("messages");
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].at(0).at("content") == "echo: hi");
+  const auto& about = events[0].at(1).as_object();
+  CHECK(about.at("langgraph_node") == "echo");
+  CHECK(about.at("langgraph_step") == 1);
+  CHECK(about.at("langgraph_triggers") == js(R"(["branch:to:echo"])"));
+  CHECK(about.at("langgraph_path") == js(R"(["__pregel_pull", "echo"])"));
+  CHECK(about.at("langgraph_checkpoint_ns").as_string().starts_with("echo:"));
+  CHECK(about.at("run_id") == json::value(run.run_id));
+}
+
+TEST_CASE("a streamed message is not sent again when the node returns it", "[graph]") {
+  graph_builder b{"stream"};
+  b.channel("messages", flow::messages());
+  b.node("model", [](const state_view&, context& ctx) -> node_result {
+    for (auto part : {"he", "llo"})
+      ctx.write_message(json::object{{"type", "AIMessageChunk"}, {"id", "m1"}, {"content", part}});
+    return flow::update{
+      {"messages", json::object{{"type", "ai"}, {"id", "m1"}, {"content", "hello"}}}};
+  });
+  b.edge(flow::start, "model");
+  auto flow = b.build().value();
+  kept_checkpoints one, two;
+  run_driver tuple{flow, one};
+  tuple.modes("messages-tuple").input(js("{}")).run();
+  CHECK(tuple.data("messages").size() == 2);
+  run_driver plain{flow, two};
+  plain.modes("messages").input(js("{}")).run();
+  std::vector<std::string> names;
+  for (const auto& e : plain.events)
+    names.push_back(e.name);
+  CHECK(names
+        == std::vector<std::string>{"messages/metadata", "messages/partial", "messages/partial"});
+  CHECK(plain.data("messages/partial").at(1).at(0).at("content") == "hello");
+  CHECK(plain.data("messages/partial").at(1).at(0).at("type") == "ai");
+}
+
+TEST_CASE("debug events wrap checkpoints and tasks", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::custom(), thread};
+  run.modes("debug").input(js("{}")).run();
+  std::vector<std::string> types;
+  for (const auto& d : run.data("debug"))
+    types.push_back(std::string(d.at("type").as_string()) + " " + dump(d.at("step")));
+  CHECK(types
+        == std::vector<std::string>{"checkpoint -1", "checkpoint 0", "task 1", "task_result 1",
+                                    "checkpoint 1"});
+  auto last = run.data("debug").back().at("payload");
+  CHECK(last.at("checkpoint").at("checkpoint_id") == json::value(thread.docs.rbegin()->first));
+  CHECK(last.at("parent_checkpoint").at("checkpoint_id")
+        == json::value(json::value(std::next(thread.docs.rbegin())->first)));
+}
