@@ -103,17 +103,23 @@ void server_core::stop_accepting() {
   });
 }
 
+// On the accept strand, where connections are welcomed: none slips in between the list of those to
+// end and the closing of the door.
 void server_core::drain(std::function<void()> drained) {
-  stop_accepting();
-  {
-    std::lock_guard lock{guard_};
-    draining_ = true;
-    if (!open_.empty())
-      drained_ = std::exchange(drained, nullptr);
-  }
-  late_calls->run(std::move(drained));
-  for (const auto& c : open())
-    c->begin_drain();
+  draining_ = true;
+  asio::post(accept_strand_, [self = shared_from_this(), drained = std::move(drained)]() mutable {
+    error_code ignored;
+    self->acceptor_.close(ignored);
+    {
+      std::lock_guard lock{self->guard_};
+      if (!self->open_.empty())
+        self->drained_ = std::exchange(drained, nullptr);
+    }
+    if (drained)
+      self->late_calls->run(std::move(drained));
+    for (const auto& c : self->open())
+      c->begin_drain();
+  });
 }
 
 void server_core::shut() {
