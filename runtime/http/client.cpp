@@ -62,7 +62,8 @@ void client::read_chunk(uint64_t stream_id, deadline by, chunk_handler done) {
 }
 
 void client::close(uint64_t stream_id) {
-  cancel(stream_id);
+  if (auto call = core_->find(stream_id))
+    call->close();
 }
 
 void client::cancel(uint64_t id) {

@@ -30,6 +30,8 @@ struct client_options {
   std::size_t pool_total = 512;                     // idle connections kept in all
   std::chrono::milliseconds idle_timeout{30'000};   // of a kept connection
   std::chrono::milliseconds stream_idle{60'000};    // a stream nobody pulls is closed
+  std::chrono::milliseconds linger{100};            // for the end of a stream closed early
+  std::size_t linger_bytes = 16u << 10;             // and at most so much of it
   std::string ca_file; // PEM; with ca_path instead of the system's trusted authorities
   std::string ca_path; // directory of hashed PEM files
   std::string user_agent = "behalf/" BEHALF_VERSION;
@@ -85,7 +87,9 @@ public:
   /// gone: not_found.
   void read_chunk(uint64_t stream_id, deadline by, chunk_handler done);
 
-  /// Ends a stream early; its connection is closed. Unknown numbers are ignored.
+  /// Ends a stream early: to its reader it is gone at once. When its end comes within
+  /// options.linger (and no pull is under way), its connection is kept, else closed. Unknown
+  /// numbers are ignored.
   void close(uint64_t stream_id);
 
   /// Ends a call or stream wherever it is, and closes its connection.

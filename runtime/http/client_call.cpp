@@ -34,7 +34,7 @@ void client_call::begin() {
 
 void client_call::pull(deadline by, chunk_handler done) {
   asio::post(strand_, [self = shared_from_this(), by, done = std::move(done)]() mutable {
-    if (self->over_)
+    if (self->over_ || self->leaving_)
       return done(fail(errc::not_found, "the stream is over"));
     if (self->pulled_ || !self->streaming_)
       return done(fail(errc::conflict, "the stream is being read"));
@@ -45,6 +45,10 @@ void client_call::pull(deadline by, chunk_handler done) {
         self->finish_pull(fail(errc::internal, "reading a stream failed"));
     });
   });
+}
+
+void client_call::close() {
+  asio::post(strand_, [self = shared_from_this()] { self->let_go(); });
 }
 
 void client_call::cancel() {
@@ -77,6 +81,32 @@ asio::awaitable<void> client_call::run_pull(std::shared_ptr<client_call> self, d
   }
 }
 
+// Many servers end a stream a moment after its last event: a connection thrown away for that
+// moment costs the next call a handshake.
+void client_call::let_go() {
+  if (over_ || leaving_)
+    return;
+  if (!streaming_ || pulled_ || core_->options.linger.count() <= 0)
+    return interrupt(stop_reason::cancelled);
+  leaving_ = true;
+  auto task = run_out(shared_from_this());
+  asio::co_spawn(strand_, std::move(task), [self = shared_from_this()](std::exception_ptr e) {
+    if (e && !self->over_)
+      self->end(false);
+  });
+}
+
+asio::awaitable<void> client_call::run_out(std::shared_ptr<client_call> self) {
+  self->watch(std::chrono::steady_clock::now() + self->core_->options.linger);
+  auto read = self->parse();
+  auto dropped = self->parser_->take_body().size();
+  while (read && !self->parser_->done() && dropped <= self->core_->options.linger_bytes) {
+    read = co_await self->read_more();
+    dropped += self->parser_->take_body().size();
+  }
+  self->end(read && self->parser_->done());
+}
+
 void client_call::watch(deadline by) {
   watched_until_ = by;
   timer_.expires_at(by);
@@ -96,7 +126,7 @@ void client_call::interrupt(stop_reason why) {
     return;
   if (stopped_ == stop_reason::none)
     stopped_ = why;
-  if (streaming_ && !pulled_)
+  if (streaming_ && !pulled_ && !leaving_)
     return end(false);
   if (lookup_)
     lookup_->signal.cancel();

@@ -12,7 +12,8 @@ namespace behalf {
 
 class client_core;
 
-/// Lives on the strand of its connection. `begin`, `pull` and `cancel` may come from any thread.
+/// Lives on the strand of its connection. `begin`, `pull`, `close` and `cancel` may come from any
+/// thread.
 class client_call : public std::enable_shared_from_this<client_call> {
 public:
   using connection_pointer = std::unique_ptr<client_connection>;
@@ -25,6 +26,7 @@ public:
   uint64_t id() const { return id_; }
   void begin();
   void pull(deadline by, chunk_handler done);
+  void close();
   void cancel();
 
   /// Whose connections this call may use: user and service, host, and what the guard allowed.
@@ -36,6 +38,7 @@ private:
 
   static boost::asio::awaitable<void> run(std::shared_ptr<client_call> self);
   static boost::asio::awaitable<void> run_pull(std::shared_ptr<client_call> self, deadline by);
+  static boost::asio::awaitable<void> run_out(std::shared_ptr<client_call> self);
 
   boost::asio::awaitable<none> exchange();
   boost::asio::awaitable<none> open();
@@ -51,6 +54,7 @@ private:
   void watch(deadline by);
   void on_time();
   void interrupt(stop_reason why);
+  void let_go();
 
   error failure(const boost::system::error_code& ec, const char* what) const;
   error about_host(error e) const;
@@ -72,6 +76,7 @@ private:
   deadline watched_until_;
   stop_reason stopped_ = stop_reason::none;
   bool streaming_ = false;
+  bool leaving_ = false; // closed; only the connection's sake keeps it reading
   bool over_ = false;
   connection_pointer connection_;
   std::shared_ptr<name_lookup> lookup_;

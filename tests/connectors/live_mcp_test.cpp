@@ -1,9 +1,10 @@
 // The MCP connector on a real server, by the real client. Hidden: it needs a server, named by
 // BEHALF_TEST_MCP_URL, such as the official everything server:
 //   BEHALF_TEST_MCP_URL=http://127.0.0.1:3001/mcp unit_tests "[live]"
+// A server that wants a user's token gets BEHALF_TEST_MCP_TOKEN; then "[live][connections]" alone.
 #include "connectors/registry.hpp"
 #include "runtime/http/client.hpp"
-#include "tests/support/catch.hpp"
+#include "tests/support/client_fixture.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -20,10 +21,10 @@ namespace {
 
 class live_upstream {
 public:
-  explicit live_upstream(service_options service)
+  explicit live_upstream(service_options service, client_options options = {})
     : services_(service_registry::create({std::move(service)}).value()),
       work_(boost::asio::make_work_guard(io_)), thread_([this] { io_.run(); }),
-      client_(client::create(io_, {}).value()) {}
+      client_(client::create(io_, std::move(options)).value()) {}
   ~live_upstream() {
     client_.reset();
     work_.reset();
@@ -52,6 +53,8 @@ public:
 
   int calls = 0; // of the last run
 
+  client_figures figures() const { return client_->figures(); }
+
 private:
   static deadline soon() { return std::chrono::steady_clock::now() + 20s; }
 
@@ -62,6 +65,8 @@ private:
     request.pool_key = who.text() + call.service;
     request.policy = services_.policy(call.service);
     request.call = std::move(call);
+    if (const char* token = std::getenv("BEHALF_TEST_MCP_TOKEN"))
+      request.credential = std::make_shared<testing::bearer_writer>(token);
     client_->start(std::move(request), soon(), [&](auto reply) { answer.set_value(reply); });
     return answer.get_future().get();
   }
@@ -119,4 +124,25 @@ TEST_CASE("the everything server lists and runs its tools", "[.][live]") {
   const auto unknown = upstream.run({"everything", call_tool_operation{"nope"}}, alice);
   REQUIRE(unknown); // this server answers with a failed result, not a protocol error
   CHECK(unknown->body.at("isError") == true);
+}
+
+TEST_CASE("calls of one user share connections although streams end late",
+          "[.][live][connections]") {
+  const char* url = std::getenv("BEHALF_TEST_MCP_URL");
+  REQUIRE(url != nullptr);
+  const principal_key alice{"t", "i", "alice"};
+  constexpr int calls = 300;
+  uint64_t opened[2];
+  for (int patient : {0, 1}) {
+    client_options options;
+    if (patient == 0)
+      options.linger = 0ms;
+    live_upstream upstream{live_service(url), options};
+    for (int i = 0; i < calls; ++i)
+      REQUIRE(upstream.run({"everything", list_tools_operation{}}, alice));
+    opened[patient] = upstream.figures().opened;
+  }
+  WARN("connections for " << calls << " calls: " << opened[0] << " without linger, " << opened[1]
+                          << " with");
+  CHECK(opened[1] <= calls / 20);
 }
