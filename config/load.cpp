@@ -1,5 +1,6 @@
 #include "config/config.hpp"
 #include "config/sections.hpp"
+#include "runtime/base/text.hpp"
 
 #include <cstdlib>
 #include <fstream>
@@ -15,21 +16,13 @@ constexpr std::string_view prefix = "BEHALF_";
 // Sections whose keys the environment may set: BEHALF_SERVER_LISTEN is server.listen.
 const std::vector<std::string> overridable{"server", "log", "runs", "egress", "secrets"};
 
-std::string lower(std::string_view text) {
-  std::string out{text};
-  for (auto& c : out)
-    if (c >= 'A' && c <= 'Z')
-      c = static_cast<char>(c | 0x20);
-  return out;
-}
-
 void apply_environment(YAML::Node& root) {
   for (char** at = environ; *at; ++at) {
     std::string_view entry{*at};
     auto equals = entry.find('=');
     if (!entry.starts_with(prefix) || equals == entry.npos)
       continue;
-    auto name = lower(entry.substr(prefix.size(), equals - prefix.size()));
+    auto name = ascii_lower(entry.substr(prefix.size(), equals - prefix.size()));
     std::string value{entry.substr(equals + 1)};
     if (name == "storage")
       root["storage"] = value;

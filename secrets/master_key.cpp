@@ -1,5 +1,6 @@
 #include "secrets/master_key.hpp"
 
+#include "runtime/base/text.hpp"
 #include "secrets/encode.hpp"
 #include "secrets/envelope.hpp"
 #include "secrets/secret_file.hpp"
@@ -17,14 +18,6 @@ std::string_view trimmed(std::string_view text) {
   if (first == text.npos)
     return {};
   return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  if (c >= 'a' && c <= 'f')
-    return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 int base64_digit(char c) {
@@ -63,7 +56,7 @@ result<secret> parse_master_key(std::string_view bytes, std::string_view from) {
     return secret{bytes};
   auto text = trimmed(bytes);
   if (text.size() == 2 * envelope_key_bytes) {
-    if (auto key = decode(text, 4, hex_digit); key.size() == envelope_key_bytes)
+    if (auto key = decode(text, 4, hex_value); key.size() == envelope_key_bytes)
       return secret{std::move(key)};
   }
   if (text.size() == 44 && text.back() == '=')

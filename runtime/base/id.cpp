@@ -1,5 +1,6 @@
 #include "runtime/base/id.hpp"
 
+#include "runtime/base/text.hpp"
 #include "runtime/base/time.hpp"
 
 #include <openssl/evp.h>
@@ -50,16 +51,6 @@ std::string stamp(bytes16 b, unsigned version) {
   b[6] = static_cast<unsigned char>((b[6] & 0x0f) | (version << 4));
   b[8] = static_cast<unsigned char>((b[8] & 0x3f) | 0x80);
   return format(b);
-}
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  if (c >= 'a' && c <= 'f')
-    return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F')
-    return c - 'A' + 10;
-  return -1;
 }
 
 // Strictly increasing within the process, so that two identifiers never tie.

@@ -1,12 +1,12 @@
 #include "runtime/base/outbound.hpp"
 
-#include <boost/beast/core/string.hpp>
+#include "runtime/base/text.hpp"
 
 namespace behalf {
 
 const std::string* find_header(const header_list& headers, std::string_view name) {
   for (const auto& [key, value] : headers)
-    if (boost::beast::iequals({key.data(), key.size()}, {name.data(), name.size()}))
+    if (same_ignoring_case(key, name))
       return &value;
   return nullptr;
 }

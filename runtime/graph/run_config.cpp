@@ -1,5 +1,7 @@
 #include "runtime/graph/run_config.hpp"
 
+#include "runtime/base/text.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -8,13 +10,6 @@ namespace {
 
 constexpr std::array never_shown{"authorization", "proxy-authorization", "cookie",
                                  "x-api-key",     "x-tenant-id",         "x-service-key"};
-
-std::string lower(std::string_view text) {
-  std::string s(text);
-  for (auto& c : s)
-    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return s;
-}
 
 // `*` stands for any characters. Linear in practice: one retry point suffices.
 bool glob(std::string_view pattern, std::string_view name) {
@@ -39,7 +34,7 @@ bool glob(std::string_view pattern, std::string_view name) {
 
 bool any_glob(const std::vector<std::string>& patterns, const std::string& name) {
   return std::any_of(patterns.begin(), patterns.end(),
-                     [&](const std::string& one) { return glob(lower(one), name); });
+                     [&](const std::string& one) { return glob(ascii_lower(one), name); });
 }
 
 bool may_show(const header_rules& rules, const std::string& name) {
@@ -116,7 +111,7 @@ merged_config merge_run_config(const config_layer& assistant, const config_layer
     merge(configurable, context);
   }
   for (const auto& [name, value] : headers)
-    if (auto key = lower(name); may_show(rules, key))
+    if (auto key = ascii_lower(name); may_show(rules, key))
       configurable[key] = value;
   add_server_keys(configurable, who, ids);
   m.config["configurable"] = std::move(configurable);

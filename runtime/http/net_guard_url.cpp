@@ -1,5 +1,6 @@
 // Reads and normalises URLs. By hand: Boost.URL 1.81 takes "http://127.0.0.1.evil.test/" for the
 // host 127.0.0.1 with the path ".evil.test/", and a guard must not depend on such readings.
+#include "runtime/base/text.hpp"
 #include "runtime/http/net_guard.hpp"
 
 #include <boost/asio/ip/address.hpp>
@@ -44,10 +45,7 @@ bool valid_label(std::string_view label) {
 }
 
 result<std::string> normal_name(std::string_view text) {
-  std::string name{text};
-  for (char& c : name)
-    if (c >= 'A' && c <= 'Z')
-      c += 'a' - 'A';
+  auto name = ascii_lower(text);
   if (name.ends_with('.'))
     name.pop_back();
   if (name.empty())
@@ -143,12 +141,6 @@ bool valid_target(std::string_view text) {
   return true;
 }
 
-bool same(std::string_view a, std::string_view lower) {
-  return std::equal(a.begin(), a.end(), lower.begin(), lower.end(), [](char x, char y) {
-    return (x >= 'A' && x <= 'Z' ? x + ('a' - 'A') : x) == y;
-  });
-}
-
 } // namespace
 
 std::string origin::text() const {
@@ -171,9 +163,9 @@ result<checked_url> check_url(std::string_view text) {
     return refuse("the URL holds a space, a control byte or a byte outside ASCII");
   auto colon = text.find("://");
   checked_url out;
-  if (same(text.substr(0, colon), "https"))
+  if (same_ignoring_case(text.substr(0, colon), "https"))
     out.where.scheme = "https";
-  else if (same(text.substr(0, colon), "http"))
+  else if (same_ignoring_case(text.substr(0, colon), "http"))
     out.where.scheme = "http";
   if (colon == npos || out.where.scheme.empty())
     return refuse("the URL does not begin with http:// or https://");

@@ -1,6 +1,6 @@
 #include "runtime/http/request_head.hpp"
 
-#include <boost/beast/core/string.hpp>
+#include "runtime/base/text.hpp"
 
 #include <algorithm>
 
@@ -8,17 +8,14 @@ namespace behalf {
 
 namespace {
 
-bool same(std::string_view a, std::string_view b) {
-  return boost::beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
-}
-
 bool starts_with(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() && same(text.substr(0, prefix.size()), prefix);
+  return text.size() >= prefix.size() && same_ignoring_case(text.substr(0, prefix.size()), prefix);
 }
 
 template <std::size_t N>
 bool is_one_of(std::string_view name, const std::string_view (&names)[N]) {
-  return std::any_of(std::begin(names), std::end(names), [&](auto x) { return same(name, x); });
+  return std::any_of(std::begin(names), std::end(names),
+                     [&](auto one) { return same_ignoring_case(name, one); });
 }
 
 bool carries_credentials(std::string_view name) {

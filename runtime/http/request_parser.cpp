@@ -1,5 +1,6 @@
 #include "runtime/http/request_parser.hpp"
 
+#include "runtime/base/text.hpp"
 #include "runtime/http/url.hpp"
 
 #include <boost/beast/http/error.hpp>
@@ -17,18 +18,6 @@ namespace http = boost::beast::http;
 
 constexpr std::size_t max_fields = 256;
 constexpr std::size_t max_request_id = 128;
-
-std::string lower(std::string_view text) {
-  std::string out{text};
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z')
-      c += 'a' - 'A';
-  return out;
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
-}
 
 bool digits(std::string_view text) {
   return !text.empty()
@@ -117,7 +106,7 @@ void request_parser::check_framing(field_code code, std::string_view value) {
       return refuse(400, "Exactly one Content-Length is accepted");
     std::from_chars(value.data(), value.data() + value.size(), announced_);
   } else if (code == http::field::transfer_encoding) {
-    if (++encodings_ > 1 || !equal_ignoring_case(value, "chunked"))
+    if (++encodings_ > 1 || !same_ignoring_case(value, "chunked"))
       return refuse(501, "The only transfer encoding supported is chunked");
   }
   if (lengths_ > 0 && encodings_ > 0)
@@ -125,7 +114,7 @@ void request_parser::check_framing(field_code code, std::string_view value) {
 }
 
 void request_parser::store(std::string_view name, std::string_view value) {
-  auto key = lower(name);
+  auto key = ascii_lower(name);
   if (secret_header(key)) {
     const bool again = std::any_of(secrets.begin(), secrets.end(),
                                    [&](const auto& field) { return field.first == key; });
@@ -159,7 +148,7 @@ void request_parser::on_header_impl(error_code& ec) {
   if (encodings_ > 0 && version_ < 11)
     refuse(400, "Transfer-Encoding needs HTTP/1.1");
   if (const auto* expect = find_header(request.headers, "expect"); expect && version_ >= 11) {
-    expects_continue_ = equal_ignoring_case(*expect, "100-continue");
+    expects_continue_ = same_ignoring_case(*expect, "100-continue");
     if (!expects_continue_)
       refuse(417, "Expectation not supported");
   }

@@ -1,10 +1,11 @@
 #include "runtime/http/response_head.hpp"
 
 #include "runtime/base/log.hpp"
+#include "runtime/base/text.hpp"
 
-#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/status.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <ctime>
@@ -33,14 +34,12 @@ std::string_view date_line() {
   return {line.data(), size};
 }
 
-bool is(std::string_view name, std::string_view other) {
-  return boost::beast::iequals({name.data(), name.size()}, {other.data(), other.size()});
-}
-
 // Fields the connection decides about; a second one would contradict it.
 bool framing_field(std::string_view name) {
-  return is(name, "content-length") || is(name, "transfer-encoding") || is(name, "connection")
-         || is(name, "keep-alive") || is(name, "date") || is(name, "x-request-id");
+  constexpr std::string_view decided[] = {
+    "content-length", "transfer-encoding", "connection", "keep-alive", "date", "x-request-id"};
+  return std::any_of(std::begin(decided), std::end(decided),
+                     [&](auto one) { return same_ignoring_case(name, one); });
 }
 
 bool breaks_line(std::string_view text) {

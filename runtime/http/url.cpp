@@ -1,17 +1,9 @@
 #include "runtime/http/url.hpp"
 
+#include "runtime/base/text.hpp"
+
 namespace behalf {
 namespace {
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  if (c >= 'a' && c <= 'f')
-    return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F')
-    return c - 'A' + 10;
-  return -1;
-}
 
 // Length of the well-formed sequence at `i` (Unicode 15, table 3-7), 0 if there is none.
 std::size_t utf8_length(std::string_view s, std::size_t i) {
