@@ -102,30 +102,30 @@ result<void> embedded_store::core::create_schema() {
 }
 
 result<stored_credential> embedded_store::core::get(const credential_key& key) {
-  auto s = db_->prepare("SELECT generation, nonce, ciphertext, tag, expires_at, metadata"
-                        " FROM secrets WHERE tenant = ? AND issuer = ? AND subject = ?"
-                        " AND service = ?");
-  if (!s)
-    return s.error();
-  auto row = bind_who(*s, key.who).bind(4, key.service).step();
-  if (!row)
-    return row.error();
-  if (!*row)
+  auto found_row =
+    first_row(prepare_for(*db_, key,
+                          "SELECT generation, nonce, ciphertext, tag, expires_at, metadata"
+                          " FROM secrets WHERE tenant = ? AND issuer = ? AND subject = ?"
+                          " AND service = ?"));
+  if (!found_row)
+    return found_row.error();
+  if (!*found_row)
     return none_stored(key);
+  const auto& row = **found_row;
   auto dek = data_key(key.who);
   if (!dek)
     return dek.error();
   if (!*dek)
     return fail(errc::internal, "the data key of a stored credential is missing");
   stored_credential found;
-  found.generation = s->number(0);
-  found.expires_at = read_time(*s, 4);
-  auto context = row_context(key, found.generation, found.expires_at, s->text(5));
-  auto value = unseal(**dek, context, read_sealed(*s, 1));
+  found.generation = row.number(0);
+  found.expires_at = read_time(row, 4);
+  auto context = row_context(key, found.generation, found.expires_at, row.text(5));
+  auto value = unseal(**dek, context, read_sealed(row, 1));
   if (!value)
     return fail(errc::internal, "the stored credential for " + key.service + " does not decrypt");
   found.value = secret{std::move(*value)};
-  read_metadata(s->text(5), found);
+  read_metadata(row.text(5), found);
   return found;
 }
 
@@ -160,26 +160,25 @@ result<int64_t> embedded_store::core::put_inside(const credential_key& key,
 }
 
 result<int64_t> embedded_store::core::generation_of(const credential_key& key) {
-  auto s = db_->prepare("SELECT generation FROM secrets WHERE tenant = ? AND issuer = ?"
-                        " AND subject = ? AND service = ?");
-  if (!s)
-    return s.error();
-  auto row = bind_who(*s, key.who).bind(4, key.service).step();
+  auto row = first_row(prepare_for(*db_, key,
+                                   "SELECT generation FROM secrets WHERE tenant = ?"
+                                   " AND issuer = ? AND subject = ? AND service = ?"));
   if (!row)
     return row.error();
-  return *row ? s->number(0) : int64_t{0};
+  return *row ? (*row)->number(0) : int64_t{0};
 }
 
 result<void> embedded_store::core::insert(const credential_key& key, const stored_credential& what,
                                           int64_t generation, const sealed_bytes& sealed,
                                           time_point now) {
   auto metadata = write_metadata(what);
-  auto s = db_->prepare("INSERT OR REPLACE INTO secrets (tenant, issuer, subject, service,"
-                        " generation, nonce, ciphertext, tag, expires_at, metadata, updated_at)"
-                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  auto s = prepare_for(*db_, key,
+                       "INSERT OR REPLACE INTO secrets (tenant, issuer, subject, service,"
+                       " generation, nonce, ciphertext, tag, expires_at, metadata, updated_at)"
+                       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   if (!s)
     return s.error();
-  bind_who(*s, key.who).bind(4, key.service).bind(5, generation);
+  s->bind(5, generation);
   bind_sealed(*s, 6, sealed);
   if (what.expires_at)
     s->bind(9, to_micros(*what.expires_at));
@@ -189,11 +188,10 @@ result<void> embedded_store::core::insert(const credential_key& key, const store
 }
 
 result<void> embedded_store::core::remove(const credential_key& key) {
-  auto s = db_->prepare("DELETE FROM secrets WHERE tenant = ? AND issuer = ? AND subject = ?"
-                        " AND service = ?");
-  if (!s)
-    return s.error();
-  if (auto ok = bind_who(*s, key.who).bind(4, key.service).run(); !ok)
+  auto ok = run(prepare_for(*db_, key,
+                            "DELETE FROM secrets WHERE tenant = ? AND issuer = ? AND subject = ?"
+                            " AND service = ?"));
+  if (!ok)
     return ok;
   if (db_->changes() == 0)
     return none_stored(key);
@@ -201,42 +199,24 @@ result<void> embedded_store::core::remove(const credential_key& key) {
 }
 
 result<std::vector<credential_summary>> embedded_store::core::summaries(const principal_key& who) {
-  auto s = db_->prepare("SELECT service, generation, expires_at, metadata, updated_at FROM secrets"
-                        " WHERE tenant = ? AND issuer = ? AND subject = ? ORDER BY service");
-  if (!s)
-    return s.error();
-  bind_who(*s, who);
-  std::vector<credential_summary> all;
-  for (;;) {
-    auto row = s->step();
-    if (!row)
-      return row.error();
-    if (!*row)
-      return all;
+  auto s = prepare_for(*db_, who,
+                       "SELECT service, generation, expires_at, metadata, updated_at FROM secrets"
+                       " WHERE tenant = ? AND issuer = ? AND subject = ? ORDER BY service");
+  return all_rows(std::move(s), [](const sqlite_statement& row) {
     credential_summary one;
-    one.service = s->text(0);
-    one.generation = s->number(1);
-    one.expires_at = read_time(*s, 2);
-    read_metadata(s->text(3), one);
-    one.updated_at = read_time(*s, 4);
-    all.push_back(std::move(one));
-  }
+    one.service = row.text(0);
+    one.generation = row.number(1);
+    one.expires_at = read_time(row, 2);
+    read_metadata(row.text(3), one);
+    one.updated_at = read_time(row, 4);
+    return one;
+  });
 }
 
 result<std::vector<principal_key>> embedded_store::core::owners() {
   auto s = db_->prepare("SELECT DISTINCT tenant, issuer, subject FROM secrets"
                         " ORDER BY tenant, issuer, subject");
-  if (!s)
-    return s.error();
-  std::vector<principal_key> all;
-  for (;;) {
-    auto row = s->step();
-    if (!row)
-      return row.error();
-    if (!*row)
-      return all;
-    all.push_back({std::string(s->text(0)), std::string(s->text(1)), std::string(s->text(2))});
-  }
+  return all_rows(std::move(s), [](const sqlite_statement& row) { return read_who(row, 0); });
 }
 
 bool embedded_store::core::changed_elsewhere() {

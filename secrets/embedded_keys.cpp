@@ -31,29 +31,25 @@ result<void> embedded_store::core::write_check(const secret& master) {
 }
 
 result<void> embedded_store::core::check_master() {
-  auto s = db_->prepare("SELECT nonce, ciphertext, tag FROM master_check WHERE id = 1");
-  if (!s)
-    return s.error();
-  auto row = s->step();
+  auto row =
+    first_row(db_->prepare("SELECT nonce, ciphertext, tag FROM master_check WHERE id = 1"));
   if (!row)
     return row.error();
-  if (!*row || !unseal(master_, check_context, read_sealed(*s, 0)))
+  if (!*row || !unseal(master_, check_context, read_sealed(**row, 0)))
     return fail(errc::denied,
                 db_->path() + ": the master key is not the one this store was made with");
   return {};
 }
 
 result<std::optional<secret>> embedded_store::core::data_key(const principal_key& who) {
-  auto s = db_->prepare("SELECT nonce, ciphertext, tag FROM data_keys"
-                        " WHERE tenant = ? AND issuer = ? AND subject = ?");
-  if (!s)
-    return s.error();
-  auto row = bind_who(*s, who).step();
+  auto row = first_row(prepare_for(*db_, who,
+                                   "SELECT nonce, ciphertext, tag FROM data_keys"
+                                   " WHERE tenant = ? AND issuer = ? AND subject = ?"));
   if (!row)
     return row.error();
   if (!*row)
     return std::optional<secret>{};
-  auto key = unseal(master_, key_context(who), read_sealed(*s, 0));
+  auto key = unseal(master_, key_context(who), read_sealed(**row, 0));
   if (!key)
     return fail(errc::internal,
                 "a data key does not decrypt: was the master key rotated by another "
@@ -71,11 +67,11 @@ result<secret> embedded_store::core::make_data_key(const principal_key& who) {
   auto sealed = seal(master_, key_context(who), key.expose());
   if (!sealed)
     return sealed.error();
-  auto s = db_->prepare("INSERT INTO data_keys (tenant, issuer, subject, nonce, ciphertext, tag)"
-                        " VALUES (?, ?, ?, ?, ?, ?)");
+  auto s = prepare_for(*db_, who,
+                       "INSERT INTO data_keys (tenant, issuer, subject, nonce, ciphertext, tag)"
+                       " VALUES (?, ?, ?, ?, ?, ?)");
   if (!s)
     return s.error();
-  bind_who(*s, who);
   if (auto ok = bind_sealed(*s, 4, *sealed).run(); !ok)
     return ok.error();
   return key;
@@ -86,10 +82,7 @@ result<int64_t> embedded_store::core::shred(const principal_key& who) {
     int64_t count = 0;
     for (auto sql : {"DELETE FROM data_keys WHERE tenant = ? AND issuer = ? AND subject = ?",
                      "DELETE FROM secrets WHERE tenant = ? AND issuer = ? AND subject = ?"}) {
-      auto s = db_->prepare(sql);
-      if (!s)
-        return s.error();
-      if (auto ok = bind_who(*s, who).run(); !ok)
+      if (auto ok = run(prepare_for(*db_, who, sql)); !ok)
         return ok.error();
       count = db_->changes();
     }
@@ -104,13 +97,10 @@ result<int64_t> embedded_store::core::shred(const principal_key& who) {
 
 // The write-ahead log still has the old pages: move it into the file, and empty it.
 result<void> embedded_store::core::scrub_disk() {
-  auto s = db_->prepare("PRAGMA wal_checkpoint(TRUNCATE)");
-  if (!s)
-    return s.error();
-  auto row = s->step();
-  if (!row)
-    return row.error();
-  if (*row && s->number(0) != 0)
+  auto busy = db_->number("PRAGMA wal_checkpoint(TRUNCATE)");
+  if (!busy)
+    return busy.error();
+  if (*busy != 0)
     return fail(errc::overloaded,
                 db_->path()
                   + ": the keys are gone, but old pages stay in the log while "
@@ -125,15 +115,14 @@ embedded_store::core::next_wrapped(int64_t after) {
                         " WHERE id > ? ORDER BY id LIMIT 1");
   if (!s)
     return s.error();
-  auto row = s->bind(1, after).step();
+  s->bind(1, after);
+  auto row = first_row(std::move(s));
   if (!row)
     return row.error();
   if (!*row)
     return std::optional<wrapped_key>{};
-  return std::optional<wrapped_key>{
-    {s->number(0),
-     {std::string(s->text(1)), std::string(s->text(2)), std::string(s->text(3))},
-     read_sealed(*s, 4)}};
+  const auto& r = **row;
+  return std::optional<wrapped_key>{{r.number(0), read_who(r, 1), read_sealed(r, 4)}};
 }
 
 result<void> embedded_store::core::rewrap_all(const secret& new_key) {
