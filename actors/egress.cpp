@@ -1,58 +1,32 @@
 // The way out: a call with a handle becomes a call with a credential, in this order: may it go
 // there, is there room, does the handle open, is the receipt on disk. Only egress can redeem.
-#include "actors/basics.hpp"
+#include "actors/egress_state.hpp"
 #include "actors/spawn.hpp"
-#include "connectors/registry.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/http/client.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
-#include <caf/stateful_actor.hpp>
-#include <caf/typed_event_based_actor.hpp>
-
-#include <deque>
-#include <set>
-#include <unordered_map>
 
 namespace behalf {
+
+audit_record line_of(const going_out& call, std::string action, std::string outcome) {
+  audit_record line;
+  line.who = call.ask.who->key();
+  line.run_id = call.ask.run_id;
+  line.thread_id = call.ask.thread_id;
+  line.service = call.service->name;
+  line.method = call.ask.call.method;
+  line.host = call.to.where.text();
+  line.path = call.to.target.substr(0, call.to.target.find('?'));
+  line.action = std::move(action);
+  line.outcome = std::move(outcome);
+  return line;
+}
+
 namespace {
 
 constexpr std::size_t most_waiting_per_host = 256;
-
-// One call from its question to its reply.
-struct going_out {
-  egress_call ask;
-  caf::typed_response_promise<outbound_reply> promise;
-  std::shared_ptr<const service_options> service;
-  checked_url to;
-  credential opened;
-  int64_t receipt = 0;
-  uint64_t ticket = 0;
-  bool cut = false;
-};
-using going_ptr = std::shared_ptr<going_out>;
-
-struct host_state {
-  std::size_t active = 0;
-  std::deque<going_ptr> waiting;
-};
-
-struct egress_state {
-  static inline const char* name = "egress";
-  egress_state() = default;
-
-  std::shared_ptr<const service_registry> services;
-  redeemer_actor redeemer; // null: no service takes a credential
-  secret_store_actor secrets;
-  audit_actor audit;
-  http_client_actor http;
-  std::unordered_map<std::string, host_state> hosts; // by service and origin
-  std::unordered_map<std::string, std::set<going_ptr>> by_run;
-  metric *sent = nullptr, *injected = nullptr, *refused = nullptr;
-};
-
-using egress_pointer = egress_actor::stateful_pointer<egress_state>;
 
 void admit(egress_pointer self, going_ptr call);
 
@@ -83,20 +57,6 @@ void give_up(egress_pointer self, const going_ptr& call, error why) {
   leave(self, call);
 }
 
-audit_record line_of(const going_out& call, std::string action, std::string outcome) {
-  audit_record line;
-  line.who = call.ask.who->key();
-  line.run_id = call.ask.run_id;
-  line.thread_id = call.ask.thread_id;
-  line.service = call.service->name;
-  line.method = call.ask.call.method;
-  line.host = call.to.where.text();
-  line.path = call.to.target.substr(0, call.to.target.find('?'));
-  line.action = std::move(action);
-  line.outcome = std::move(outcome);
-  return line;
-}
-
 // A refusal is worth a line too, but nobody waits for it.
 void note_refusal(egress_pointer self, const going_out& call, const error& why) {
   self->state.refused->add();
@@ -110,17 +70,25 @@ void note_refusal(egress_pointer self, const going_out& call, const error& why) 
 
 void on_reply(egress_pointer self, const going_ptr& call, outbound_reply& reply) {
   auto& s = self->state;
+  if (call->cut_by) { // too late
+    if (reply.stream_id != 0)
+      end_stream(self, reply.stream_id);
+    return give_up(self, call, *call->cut_by);
+  }
   if (reply.status == 401 && s.secrets && call->opened.writer)
-    self->send(s.secrets, forget_credential{call->ask.who->key(), call->service->name});
+    self->send(s.secrets, forget_credential{call->ask.who->key(), call->service->name,
+                                            call->opened.fingerprint});
   reply.receipt = call->receipt;
+  if (reply.stream_id != 0)
+    watch_stream(self, reply.stream_id, call);
   call->promise.deliver(std::move(reply));
   leave(self, call);
 }
 
 void dispatch(egress_pointer self, const going_ptr& call) {
   auto& s = self->state;
-  if (call->cut)
-    return give_up(self, call, fail(errc::upstream, "the run was stopped"));
+  if (call->cut_by)
+    return give_up(self, call, *call->cut_by);
   wire_call out;
   out.request = std::make_shared<wire_request>();
   out.request->pool_key = call->ask.who->key().text() + call->service->name;
@@ -130,12 +98,14 @@ void dispatch(egress_pointer self, const going_ptr& call) {
   out.request->max_reply_bytes = call->service->max_reply_bytes;
   out.by = std::chrono::steady_clock::now() + call->ask.call.timeout;
   out.request->call = std::move(call->ask.call);
+  call->ask.call.method = out.request->call.method; // for the audit log
   call->ticket = out.ticket;
+  watch(self, call);
   s.sent->add();
   ask_core(
     self, s.http, std::move(out),
     [self, call](outbound_reply& reply) { on_reply(self, call, reply); },
-    [self, call](error why) { give_up(self, call, std::move(why)); });
+    [self, call](error why) { give_up(self, call, call->cut_by.value_or(std::move(why))); });
 }
 
 // The receipt is on disk before the credential leaves.
@@ -170,10 +140,11 @@ void open_credential(egress_pointer self, const going_ptr& call) {
     note_refusal(self, *call, why);
     return give_up(self, call, std::move(why));
   }
-  redeem ask{call->ask.call.handle,
-             {call->ask.who->key(), call->ask.run_id, call->service->name, call->to.where.text()}};
+  call->lent = {
+    call->ask.call.handle,
+    {call->ask.who->key(), call->ask.run_id, call->service->name, call->to.where.text()}};
   ask_core(
-    self, s.redeemer, std::move(ask),
+    self, s.redeemer, call->lent,
     [self, call](credential& c) {
       call->opened = std::move(c);
       record(self, call);
@@ -223,24 +194,6 @@ caf::result<outbound_reply> go(egress_pointer self, egress_call& m) {
   return promise;
 }
 
-void cut(egress_pointer self, const std::string& run_id) {
-  auto run = self->state.by_run.find(run_id);
-  if (run == self->state.by_run.end())
-    return;
-  for (const auto& call : run->second) {
-    call->cut = true;
-    if (call->ticket != 0)
-      self->send(self->state.http, wire_cancel{call->ticket, 0});
-  }
-}
-
-caf::result<outbound_chunk> read(egress_pointer self, uint64_t stream_id) {
-  auto promise = self->make_response_promise<outbound_chunk>();
-  promise.delegate(self->state.http,
-                   wire_read{stream_id, std::chrono::steady_clock::now() + std::chrono::hours(1)});
-  return promise;
-}
-
 egress_actor::behavior_type egress_behavior(egress_pointer self,
                                             std::shared_ptr<const service_registry> services,
                                             secret_store_actor secrets, audit_actor audit,
@@ -255,13 +208,13 @@ egress_actor::behavior_type egress_behavior(egress_pointer self,
   s.sent = &meters->counter("behalf_egress_calls_total", "Calls that left");
   s.injected = &meters->counter("behalf_injections_total", "Calls that left with a credential");
   s.refused = &meters->counter("behalf_egress_refusals_total", "Calls that did not leave");
+  s.cut = &meters->counter("behalf_egress_cuts_total", "Calls cut: their credential was withdrawn");
   return {
     [self](egress_call& m) { return go(self, m); },
-    [self](const egress_read& m) { return read(self, m.stream_id); },
-    [self](const egress_close& m) {
-      self->send(self->state.http, wire_cancel{0, m.stream_id});
-    },
-    [self](const cut_calls& m) { cut(self, m.run_id); },
+    [self](const egress_read& m) { return read_on(self, m.stream_id); },
+    [self](const egress_close& m) { end_stream(self, m.stream_id); },
+    [self](const cut_calls& m) { cut_run(self, m.run_id); },
+    [self](const look_after_calls&) { look_after(self); },
   };
 }
 

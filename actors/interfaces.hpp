@@ -55,6 +55,7 @@ struct egress_read;
 struct outbound_chunk;
 struct egress_close;
 struct cut_calls;
+struct look_after_calls;
 struct wire_call;
 struct wire_read;
 struct wire_cancel;
@@ -107,9 +108,10 @@ using secret_store_actor =
                    caf::reacts_to<forget_credential>, caf::reacts_to<retry_call>>;
 
 /// Redeems a handle and lets the call leave once its receipt is durable.
-using egress_actor = caf::typed_actor<caf::replies_to<egress_call>::with<outbound_reply>,
-                                      caf::replies_to<egress_read>::with<outbound_chunk>,
-                                      caf::reacts_to<egress_close>, caf::reacts_to<cut_calls>>;
+using egress_actor =
+  caf::typed_actor<caf::replies_to<egress_call>::with<outbound_reply>,
+                   caf::replies_to<egress_read>::with<outbound_chunk>, caf::reacts_to<egress_close>,
+                   caf::reacts_to<cut_calls>, caf::reacts_to<look_after_calls>>;
 
 /// The outbound door.
 using http_client_actor = caf::typed_actor<caf::replies_to<wire_call>::with<outbound_reply>,

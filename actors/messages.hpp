@@ -194,6 +194,7 @@ struct close_leases {
 struct forget_credential {
   principal_key who;
   std::string service;
+  std::string fingerprint; // of the one refused: a newer one stays
 };
 /// The secret store's note to itself: time to try a call on its source again.
 struct retry_call {
@@ -203,6 +204,7 @@ struct retry_call {
 struct redeem {
   sealed_handle handle;
   lease_claim claim;
+  bool again = false; // the call is under way: may it still be?
 };
 /// What egress gets: something that writes the credential, not the credential.
 struct credential {
@@ -229,6 +231,8 @@ struct egress_close {
 struct cut_calls {
   std::string run_id;
 };
+/// Egress's note to itself: may what is under way still be?
+struct look_after_calls {};
 
 struct audit_receipt {
   int64_t seq;
@@ -301,6 +305,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::egress_call)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::egress_read)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::egress_close)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::cut_calls)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::look_after_calls)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::outbound_reply)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::outbound_chunk)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::audit_receipt)

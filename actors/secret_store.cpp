@@ -13,6 +13,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <algorithm>
 #include <unordered_map>
 
 namespace behalf {
@@ -24,6 +25,20 @@ constexpr std::chrono::seconds fetch_patience{15};
 struct waiting_redeem {
   redeem ask;
   caf::typed_response_promise<credential> promise;
+};
+
+// One operation of the source under way, and whom its end concerns.
+struct fetching {
+  std::unique_ptr<secret_task> task;
+  credential_key key; // of the cache: by service
+  inbound_token_ptr as;
+};
+using fetching_ptr = std::shared_ptr<fetching>;
+
+// A fetch that waits for what another is getting.
+struct parked_fetch {
+  std::shared_ptr<const secret_turn> turn;
+  fetching_ptr job;
 };
 
 struct secret_store_state {
@@ -39,6 +54,7 @@ struct secret_store_state {
   secret fingerprint_key{random_hex(32)};
   std::unordered_map<std::string, inbound_token_ptr> tokens; // by run: the user's own
   std::unordered_map<uint64_t, waiting_redeem> waiters;
+  std::vector<parked_fetch> parked;
   uint64_t last_waiter = 0;
   metric *redeemed = nullptr, *refused = nullptr, *fetched = nullptr;
 };
@@ -84,13 +100,6 @@ run_handles open(store_pointer self, const open_leases& m) {
 
 // --- fetching ----------------------------------------------------------------------------------
 
-// One operation of the source under way, and whom its end concerns.
-struct fetching {
-  std::unique_ptr<secret_task> task;
-  credential_key key; // of the cache: by service
-};
-using fetching_ptr = std::shared_ptr<fetching>;
-
 result<ready_credential> make_ready(store_pointer self, const service_options& service,
                                     const stored_credential_ptr& found) {
   auto writer = make_writer(rule_of(service), found);
@@ -100,21 +109,46 @@ result<ready_credential> make_ready(store_pointer self, const service_options& s
                           credential_fingerprint(self->state.fingerprint_key, found->value)};
 }
 
-void conclude(store_pointer self, const credential_key& key, result<ready_credential> value) {
+inbound_token_ptr token_of(store_pointer self, const std::string& run_id) {
+  auto& tokens = self->state.tokens;
+  auto at = tokens.find(run_id);
+  return at == tokens.end() ? nullptr : at->second;
+}
+
+void answer(waiting_redeem& w, const result<ready_credential>& value) {
+  if (value)
+    w.promise.deliver(credential{value->writer, value->fingerprint});
+  else
+    w.promise.deliver(to_caf(value.error()));
+}
+
+void look_up(store_pointer self, waiting_redeem w);
+
+// Somebody else's fetch failed for want of a good user token: ours may be better.
+bool try_own(store_pointer self, const fetching& ended, const error& why, const redeem& ask) {
+  return (why.kind == "needs_login" || why.kind == "login_refused")
+         && !inbound_token::same(ended.as, token_of(self, ask.claim.run_id));
+}
+
+void conclude(store_pointer self, const fetching& job, result<ready_credential> value) {
   auto& s = self->state;
-  auto ended = s.cache.finish(key, std::move(value), now());
+  auto ended = s.cache.finish(job.key, std::move(value), now());
+  std::vector<waiting_redeem> rest;
   for (auto id : ended.waiters) {
     auto waiter = s.waiters.extract(id);
     if (waiter.empty())
       continue;
-    auto& [ask, promise] = waiter.mapped();
-    // The run may have ended, or the handle been revoked, while the token was fetched.
-    auto still = s.leases.find(ask.handle, ask.claim, now());
-    if (ended.value && still)
-      promise.deliver(credential{ended.value->writer, ended.value->fingerprint});
+    auto& w = waiter.mapped();
+    // The run may have ended while the token was fetched.
+    if (auto still = s.leases.find(w.ask.handle, w.ask.claim, now()); !still)
+      answer(w, still.error());
+    else if (!ended.value && try_own(self, job, ended.value.error(), w.ask))
+      rest.push_back(std::move(w));
     else
-      promise.deliver(to_caf(still ? ended.value.error() : still.error()));
+      answer(w, ended.value);
   }
+  for (auto& w : rest)
+    look_up(self, std::move(w));
 }
 
 void drive(store_pointer self, fetching_ptr job, secret_step step);
@@ -137,7 +171,11 @@ void send_call(store_pointer self, fetching_ptr job, const secret_call& call) {
     [self, job](error why) { drive(self, job, job->task->resume(std::move(why), now())); });
 }
 
-void drive(store_pointer self, fetching_ptr job, secret_step step) {
+void do_step(store_pointer self, fetching_ptr job, secret_step step) {
+  if (auto* wait = std::get_if<secret_wait>(&step)) {
+    self->state.parked.push_back({std::move(wait->turn), std::move(job)});
+    return;
+  }
   if (auto* call = std::get_if<secret_call>(&step)) {
     if (call->delay.count() == 0)
       return send_call(self, job, *call);
@@ -150,20 +188,45 @@ void drive(store_pointer self, fetching_ptr job, secret_step step) {
   auto& answer = std::get<result<secret_answer>>(step);
   auto service = self->state.services->find(job->key.service);
   if (!answer)
-    conclude(self, job->key, answer.error());
+    conclude(self, *job, answer.error());
   else
-    conclude(self, job->key, make_ready(self, *service, answer->found));
+    conclude(self, *job, make_ready(self, *service, answer->found));
+}
+
+// After each step, those go on whose wait it ended.
+void drive(store_pointer self, fetching_ptr job, secret_step step) {
+  do_step(self, std::move(job), std::move(step));
+  auto& parked = self->state.parked;
+  auto waits = [](const parked_fetch& p) { return !p.turn->over; };
+  auto first = std::stable_partition(parked.begin(), parked.end(), waits);
+  std::vector<parked_fetch> ready(std::make_move_iterator(first),
+                                  std::make_move_iterator(parked.end()));
+  parked.erase(first, parked.end());
+  for (auto& p : ready)
+    drive(self, p.job, p.job->task->start(now()));
 }
 
 void fetch(store_pointer self, const credential_key& key, const std::string& run_id) {
   auto& s = self->state;
   auto service = s.services->find(key.service);
-  auto token = s.tokens.find(run_id);
   auto job = std::make_shared<fetching>();
   job->key = key;
-  job->task = s.source->read({key.who, std::string(service->credential_name())},
-                             token == s.tokens.end() ? nullptr : token->second);
+  job->as = token_of(self, run_id);
+  job->task = s.source->read({key.who, std::string(service->credential_name())}, job->as);
   drive(self, job, job->task->start(now()));
+}
+
+void look_up(store_pointer self, waiting_redeem w) {
+  auto& s = self->state;
+  credential_key key{w.ask.claim.who, w.ask.claim.service};
+  auto id = ++s.last_waiter;
+  auto look = s.cache.begin(key, id, now());
+  if (look.what == secret_cache::outcome::hit)
+    return answer(w, look.value);
+  auto run_id = w.ask.claim.run_id;
+  s.waiters.emplace(id, std::move(w));
+  if (look.what == secret_cache::outcome::lead)
+    fetch(self, key, run_id);
 }
 
 caf::result<credential> open_handle(store_pointer self, const redeem& m) {
@@ -173,28 +236,18 @@ caf::result<credential> open_handle(store_pointer self, const redeem& m) {
     s.refused->add();
     return to_caf(found.error());
   }
-  s.redeemed->add();
-  auto service = s.services->find(m.claim.service);
+  if (!m.again)
+    s.redeemed->add();
   if ((*found)->held) {
-    auto ready = make_ready(self, *service, (*found)->held);
+    auto ready = make_ready(self, *s.services->find(m.claim.service), (*found)->held);
     if (!ready)
       return to_caf(ready.error());
     return credential{ready->writer, ready->fingerprint};
   }
   if (s.source->changed_elsewhere())
     s.cache.clear();
-  credential_key key{m.claim.who, m.claim.service};
-  auto id = ++s.last_waiter;
-  auto look = s.cache.begin(key, id, now());
-  if (look.what == secret_cache::outcome::hit) {
-    if (!look.value)
-      return to_caf(look.value.error());
-    return credential{look.value->writer, look.value->fingerprint};
-  }
   auto promise = self->make_response_promise<credential>();
-  s.waiters.emplace(id, waiting_redeem{m, promise});
-  if (look.what == secret_cache::outcome::lead)
-    fetch(self, key, m.claim.run_id);
+  look_up(self, {m, promise});
   return promise;
 }
 
@@ -219,7 +272,7 @@ store_behavior(store_pointer self, std::shared_ptr<std::unique_ptr<secret_source
       self->state.tokens.erase(m.run_id);
     },
     [self](const forget_credential& m) {
-      self->state.cache.invalidate({m.who, m.service});
+      self->state.cache.refuse({m.who, m.service}, m.fingerprint);
     },
     [](const retry_call& m) { (*m.again)(); },
   };

@@ -3,7 +3,6 @@
 #include "runtime/base/id.hpp"
 
 #include <algorithm>
-#include <set>
 
 namespace behalf {
 namespace {
@@ -43,7 +42,6 @@ result<sealed_handle> lease_book::open(lease what, time_point now) {
     return fail(errc::overloaded, "this run has too many leases open", "Retry-After", "5");
   auto id = "bh-handle-" + random_hex(24);
   of_run.push_back(id);
-  by_principal_[what.who].push_back(id);
   leases_.emplace(id, std::move(what));
   return sealed_handle{std::move(id)};
 }
@@ -52,8 +50,8 @@ result<const lease*> lease_book::find(const sealed_handle& handle, const lease_c
                                       time_point now) const {
   auto at = leases_.find(handle.id);
   if (at == leases_.end())
-    return refuse("handle_unknown", "the handle for " + claim.service
-                                      + " is not valid: its run has ended or it was withdrawn");
+    return refuse("handle_unknown",
+                  "the handle for " + claim.service + " is not valid: its run has ended");
   const auto& l = at->second;
   if (l.who != claim.who)
     return refuse("handle_principal", "the handle belongs to another user");
@@ -73,23 +71,6 @@ std::size_t lease_book::close_run(std::string_view run_id) {
   return at == by_run_.end() ? 0 : drop(handle_ids{at->second});
 }
 
-std::vector<std::string> lease_book::revoke(const principal_key& who, std::string_view service) {
-  auto at = by_principal_.find(who);
-  if (at == by_principal_.end())
-    return {};
-  handle_ids gone;
-  std::set<std::string> runs;
-  for (const auto& id : at->second) {
-    const auto& l = leases_.at(id);
-    if (!service.empty() && l.service != service)
-      continue;
-    gone.push_back(id);
-    runs.insert(l.run_id);
-  }
-  drop(gone);
-  return {runs.begin(), runs.end()};
-}
-
 std::size_t lease_book::sweep(time_point now) {
   handle_ids expired;
   for (const auto& [id, l] : leases_) {
@@ -106,10 +87,6 @@ std::size_t lease_book::drop(const handle_ids& ids) {
     forget_id(run->second, id);
     if (run->second.empty())
       by_run_.erase(run);
-    auto owner = by_principal_.find(entry.mapped().who);
-    forget_id(owner->second, id);
-    if (owner->second.empty())
-      by_principal_.erase(owner);
   }
   return ids.size();
 }

@@ -50,17 +50,13 @@ public:
 
   /// The lease behind a handle, if every word of the claim is true. The pointer is good until the
   /// next call that is not const. Error: denied; `kind` says why: "handle_unknown" (also after the
-  /// run's end or a revocation), "handle_expired", "handle_principal", "handle_run",
+  /// run's end), "handle_expired", "handle_principal", "handle_run",
   /// "handle_service", "host_denied". The message never holds the handle.
   result<const lease*> find(const sealed_handle& handle, const lease_claim& claim,
                             time_point now) const;
 
   /// The run has ended: none of its handles opens anything any more. Returns how many it had.
   std::size_t close_run(std::string_view run_id);
-
-  /// Withdraws what this user (for one service, or all when it is empty) lent to runs. Returns the
-  /// runs that had such a lease, each once: their calls under way must be cut.
-  std::vector<std::string> revoke(const principal_key& who, std::string_view service = {});
 
   /// Drops leases past their expiry. Returns how many.
   std::size_t sweep(time_point now);
@@ -75,7 +71,6 @@ private:
   lease_book_options options_;
   std::unordered_map<std::string, lease> leases_;
   std::map<std::string, handle_ids, std::less<>> by_run_;
-  std::map<principal_key, handle_ids> by_principal_;
 };
 
 } // namespace behalf

@@ -4,6 +4,8 @@
 
 #include "runtime/base/wiped.hpp"
 
+#include <openssl/crypto.h>
+
 #include <memory>
 #include <string_view>
 
@@ -49,6 +51,15 @@ public:
   ~inbound_token() = default;
 
   bool empty() const noexcept { return bytes_.empty(); }
+
+  /// Whether both are the same token; two that are absent (null) are.
+  static bool same(const std::shared_ptr<const inbound_token>& a,
+                   const std::shared_ptr<const inbound_token>& b) noexcept {
+    if (!a || !b)
+      return a == b;
+    auto x = a->bytes_.view(), y = b->bytes_.view();
+    return x.size() == y.size() && CRYPTO_memcmp(x.data(), y.data(), x.size()) == 0;
+  }
 
 private:
   friend class vault_login; // puts it into the body of Vault's JWT login (secrets/vault_login.hpp)

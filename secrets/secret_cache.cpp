@@ -74,20 +74,10 @@ void secret_cache::drop(std::map<credential_key, entry>::iterator at) {
   entries_.erase(at);
 }
 
-void secret_cache::invalidate(const credential_key& key) {
-  if (auto at = entries_.find(key); at != entries_.end())
+void secret_cache::refuse(const credential_key& key, const std::string& fingerprint) {
+  auto at = entries_.find(key);
+  if (at != entries_.end() && at->second.value && at->second.value->fingerprint == fingerprint)
     drop(at);
-  if (auto at = flights_.find(key); at != flights_.end())
-    at->second.stale = true;
-}
-
-void secret_cache::invalidate(const principal_key& who) {
-  // Keys order by user first, so all of a user's are neighbours.
-  const credential_key first{who, {}};
-  for (auto at = entries_.lower_bound(first); at != entries_.end() && at->first.who == who;)
-    drop(at++);
-  for (auto at = flights_.lower_bound(first); at != flights_.end() && at->first.who == who; ++at)
-    at->second.stale = true;
 }
 
 void secret_cache::clear() {

@@ -55,14 +55,17 @@ public:
   /// error `overloaded`.
   look begin(const credential_key& key, uint64_t waiter, time_point now);
 
-  /// The leader's fetch has ended. What was invalidated meanwhile is neither kept nor handed out:
+  /// The leader's fetch has ended. What was cleared meanwhile is neither kept nor handed out:
   /// the value is then the error `overloaded`, kind "credential_changed". Without a flight under
   /// way there are no waiters.
   finished finish(const credential_key& key, result<ready_credential> value, time_point now);
 
-  /// Forgets one service of a user, or all of them, also what is under way.
-  void invalidate(const credential_key& key);
-  void invalidate(const principal_key& who);
+  /// The service refused the credential with this fingerprint: the next one who asks fetches it
+  /// anew. One that was fetched since, or is being fetched, stays: many calls may have failed by
+  /// the old one.
+  void refuse(const credential_key& key, const std::string& fingerprint);
+
+  /// Forgets everything, also what is under way.
   void clear();
 
   std::size_t size() const { return entries_.size(); }

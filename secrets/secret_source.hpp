@@ -21,10 +21,22 @@ struct secret_answer {
   int64_t generation = 0;
 };
 
-/// Make this call and resume with its reply, or: it is done.
-using secret_step = std::variant<secret_call, result<secret_answer>>;
+/// Something that several tasks need and one of them is getting: a login.
+struct secret_turn {
+  bool over = false;
+};
 
-/// One operation under way. Not thread-safe: all tasks of one source run on the same thread.
+/// Start the task again once that turn is over. Look whenever another task of the same source has
+/// made a step or was dropped.
+struct secret_wait {
+  std::shared_ptr<const secret_turn> turn;
+};
+
+/// Make this call and resume with its reply, or wait, or: it is done.
+using secret_step = std::variant<secret_call, secret_wait, result<secret_answer>>;
+
+/// One operation under way. Not thread-safe: all tasks of one source run on the same thread. Where
+/// there is only one task at a time there is nothing to wait for:
 ///
 ///     auto step = task->start(now());
 ///     while (auto* call = std::get_if<secret_call>(&step))
@@ -33,6 +45,7 @@ class secret_task {
 public:
   virtual ~secret_task() = default;
 
+  /// Also after a secret_wait.
   virtual secret_step start(time_point now) = 0;
   /// An error means that no reply came (connection refused, timeout).
   virtual secret_step resume(result<secret_reply> reply, time_point now) = 0;
@@ -69,9 +82,6 @@ public:
   /// True when something else than this object may have changed entries since the last question:
   /// drop what was cached. Cheap enough to ask before every use (microseconds).
   virtual bool changed_elsewhere() { return false; }
-
-  /// Forgets what it keeps for a user (Vault tokens): the user was signed out.
-  virtual void forget(const principal_key& who) { (void)who; }
 
   /// Where its calls go. Empty for a store that makes none.
   virtual endpoint_policy policy() const { return {}; }

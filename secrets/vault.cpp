@@ -147,10 +147,6 @@ std::unique_ptr<secret_task> vault_store::read_reference(std::string path, std::
                     }});
 }
 
-void vault_store::forget(const principal_key& who) {
-  core_->shared->sessions.drop(who);
-}
-
 endpoint_policy vault_store::policy() const {
   // The operator declared this address: it may well be on a private network.
   return {{core_->where}, true, !core_->where.tls()};

@@ -54,7 +54,6 @@ public:
                                      std::optional<int64_t> expected,
                                      inbound_token_ptr token) override;
   std::unique_ptr<secret_task> erase(const credential_key& key, inbound_token_ptr token) override;
-  void forget(const principal_key& who) override;
   endpoint_policy policy() const override;
 
   /// Reads one field for the configuration (`vault:secret/data/app/keys#field`), as the AppRole.

@@ -145,6 +145,26 @@ void vault_sessions::keep(const principal_key& who, vault_session session, time_
   sessions_.insert_or_assign(who, std::move(session));
 }
 
+std::shared_ptr<vault_turn> vault_sessions::turn_of(const principal_key& who) const {
+  auto at = turns_.find(who);
+  return at == turns_.end() ? nullptr : at->second;
+}
+
+void vault_sessions::begin_turn(const principal_key& who, inbound_token_ptr with) {
+  auto& turn = turns_[who];
+  if (!turn)
+    turn = std::make_shared<vault_turn>();
+  turn->with = std::move(with);
+}
+
+void vault_sessions::end_turn(const principal_key& who, std::optional<error> failure) {
+  auto turn = turns_.extract(who);
+  if (turn.empty())
+    return;
+  turn.mapped()->failure = std::move(failure);
+  turn.mapped()->over = true;
+}
+
 error vault_status(const secret_reply& reply, const std::string& doing) {
   auto number = std::to_string(reply.status);
   switch (reply.status) {

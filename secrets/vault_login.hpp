@@ -2,6 +2,7 @@
 #pragma once
 
 #include "secrets/secret_call.hpp"
+#include "secrets/secret_source.hpp"
 #include "secrets/vault.hpp"
 
 #include <map>
@@ -40,6 +41,12 @@ private:
   const vault_options& options_;
 };
 
+/// A login or renewal under way: everybody else who needs that token waits for it.
+struct vault_turn : secret_turn {
+  inbound_token_ptr with;       // the user's own token; null with AppRole, or to renew
+  std::optional<error> failure; // once it is over
+};
+
 /// The tokens kept: with JWT login one per user, with AppRole one for all (the empty key).
 class vault_sessions {
 public:
@@ -53,14 +60,21 @@ public:
   /// Counts a use of the token.
   void used(const principal_key& who);
   void keep(const principal_key& who, vault_session session, time_point now);
-  /// After a renewal that gave hardly any time: the token's maximum is reached.
+  /// The token was refused: it has been revoked, or its maximum is reached.
   void drop(const principal_key& who) { sessions_.erase(who); }
+
+  /// Who is getting a token for them now; null: nobody.
+  std::shared_ptr<vault_turn> turn_of(const principal_key& who) const;
+  /// A renewal that turns into a login stays the same turn.
+  void begin_turn(const principal_key& who, inbound_token_ptr with);
+  void end_turn(const principal_key& who, std::optional<error> failure);
 
   std::size_t size() const { return sessions_.size(); }
 
 private:
   std::size_t capacity_;
   std::map<principal_key, vault_session> sessions_;
+  std::map<principal_key, std::shared_ptr<vault_turn>> turns_;
 };
 
 /// What a status means that ends the matter: 403, 429, 472, 473, 5xx, and those nobody expects.

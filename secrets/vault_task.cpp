@@ -1,5 +1,7 @@
 #include "secrets/vault_task.hpp"
 
+#include <utility>
+
 namespace behalf {
 namespace {
 
@@ -21,9 +23,18 @@ vault_task::vault_task(std::shared_ptr<vault_shared> shared, principal_key who,
     session_ = std::move(who);
 }
 
+vault_task::~vault_task() {
+  end_turn(std::nullopt);
+}
+
 secret_step vault_task::start(time_point now) {
   if (!operation_.path)
     return done(operation_.path.error());
+  auto awaited = std::exchange(awaited_, nullptr);
+  // What befell the other befalls us, unless it was that user token and ours is another.
+  if (awaited && awaited->failure
+      && (awaited->failure->code != errc::denied || inbound_token::same(awaited->with, token_)))
+    return done(*awaited->failure);
   return proceed(now);
 }
 
@@ -32,25 +43,49 @@ secret_step vault_task::proceed(time_point now) {
   case vault_sessions::advice::use:
     return operate(0ms);
   case vault_sessions::advice::renew:
-    phase_ = phase::renew;
-    shared_->sessions.used(session_);
-    return login_.renew(*shared_->sessions.find(session_));
+    // While another renews it, the token is good.
+    return shared_->sessions.turn_of(session_) ? operate(0ms) : renew();
   case vault_sessions::advice::login:
     break;
   }
   return log_in();
 }
 
+secret_step vault_task::renew() {
+  phase_ = phase::renew;
+  leads_ = true;
+  shared_->sessions.begin_turn(session_, nullptr);
+  shared_->sessions.used(session_);
+  return login_.renew(*shared_->sessions.find(session_));
+}
+
 secret_step vault_task::log_in() {
   phase_ = phase::login;
-  if (shared_->options.login == vault_login_kind::approle)
-    return login_.by_approle();
-  if (token_ && !token_->empty())
-    return login_.by_jwt(token_);
-  return done({errc::denied,
-               "the secret store opens only with the user's own token: sign in again",
-               {},
-               "needs_login"});
+  if (auto other = leads_ ? nullptr : shared_->sessions.turn_of(session_)) {
+    awaited_ = other;
+    fresh_ = true;
+    return secret_wait{std::move(other)};
+  }
+  const bool as_user = shared_->options.login == vault_login_kind::jwt;
+  if (as_user && (!token_ || token_->empty()))
+    return end({errc::denied,
+                "the secret store opens only with the user's own token: sign in again",
+                {},
+                "needs_login"});
+  leads_ = true;
+  shared_->sessions.begin_turn(session_, as_user ? token_ : nullptr);
+  return as_user ? login_.by_jwt(token_) : login_.by_approle();
+}
+
+// The end of a task that may be leading.
+secret_step vault_task::end(error why) {
+  end_turn(why);
+  return done(std::move(why));
+}
+
+void vault_task::end_turn(std::optional<error> failure) {
+  if (std::exchange(leads_, false))
+    shared_->sessions.end_turn(session_, std::move(failure));
 }
 
 secret_step vault_task::operate(std::chrono::milliseconds delay) {
@@ -58,7 +93,8 @@ secret_step vault_task::operate(std::chrono::milliseconds delay) {
   const auto* session = shared_->sessions.find(session_);
   if (!session) // signed out while this task waited
     return done({errc::denied, "the session with the secret store has ended", {}, "needs_login"});
-  auto call = login_.call(operation_.method, *operation_.path, session->token);
+  used_ = session->token;
+  auto call = login_.call(operation_.method, *operation_.path, used_);
   shared_->sessions.used(session_);
   if (operation_.body)
     call.headers.emplace_back("Content-Type", "application/json");
@@ -81,12 +117,13 @@ secret_step vault_task::resume(result<secret_reply> reply, time_point now) {
 
 secret_step vault_task::after_login(const result<secret_reply>& reply, time_point now) {
   if (!reply)
-    return done(vault_unreachable(reply.error()));
+    return end(vault_unreachable(reply.error()));
   auto session = login_.session(*reply, now);
   if (!session)
-    return done(session.error());
+    return end(session.error());
   shared_->sessions.keep(session_, std::move(*session), now);
   fresh_ = true;
+  end_turn(std::nullopt);
   return operate(0ms);
 }
 
@@ -99,11 +136,14 @@ secret_step vault_task::after_renewal(const result<secret_reply>& reply, time_po
       renewed->renewable = false;
     renewed->uses_left = old->uses_left;
     shared_->sessions.keep(session_, std::move(*renewed), now);
+    end_turn(std::nullopt);
     return operate(0ms);
   }
   // Still good until it ends, if only the renewal failed.
-  if (old && renewed.error().code != errc::denied)
+  if (old && renewed.error().code != errc::denied) {
+    end_turn(std::nullopt);
     return operate(0ms);
+  }
   shared_->sessions.drop(session_);
   return log_in();
 }
@@ -113,11 +153,7 @@ secret_step vault_task::after_call(const result<secret_reply>& reply, time_point
     return done(vault_unreachable(reply.error()));
   switch (reply->status) {
   case 403:
-    // A kept token may have been revoked or have come to its end: once with a new one.
-    if (fresh_)
-      return done(vault_status(*reply, operation_.doing));
-    shared_->sessions.drop(session_);
-    return log_in();
+    return after_refusal(*reply);
   case 412:
     if (retries_ == most_retries)
       return done(vault_status(*reply, operation_.doing));
@@ -131,6 +167,19 @@ secret_step vault_task::after_call(const result<secret_reply>& reply, time_point
       return done(vault_status(*reply, operation_.doing));
     return operation_.read(*reply, now);
   }
+}
+
+// A kept token may have been revoked or have come to its end: once with a new one.
+secret_step vault_task::after_refusal(const secret_reply& reply) {
+  if (fresh_)
+    return done(vault_status(reply, operation_.doing));
+  const auto* kept = shared_->sessions.find(session_);
+  if (kept && kept->token != used_) { // others were refused as well, and one has logged in since
+    fresh_ = true;
+    return operate(0ms);
+  }
+  shared_->sessions.drop(session_);
+  return log_in();
 }
 
 } // namespace behalf

@@ -1,4 +1,5 @@
-// One operation on Vault under way: log in if need be, then call, and once more if Vault says so.
+// One operation on Vault under way: log in if need be, or wait for who does, then call, and once
+// more if Vault says so.
 #pragma once
 
 #include "secrets/vault_login.hpp"
@@ -35,6 +36,9 @@ public:
   /// `who` is empty where the server acts for itself. `token`: the user's own; may be null.
   vault_task(std::shared_ptr<vault_shared> shared, principal_key who, inbound_token_ptr token,
              vault_operation operation);
+  ~vault_task() override;
+  vault_task(const vault_task&) = delete;
+  vault_task& operator=(const vault_task&) = delete;
 
   secret_step start(time_point now) override;
   secret_step resume(result<secret_reply> reply, time_point now) override;
@@ -43,11 +47,15 @@ private:
   enum class phase : uint8_t { login, renew, operate };
 
   secret_step proceed(time_point now);
+  secret_step renew();
   secret_step log_in();
+  secret_step end(error why);
+  void end_turn(std::optional<error> failure);
   secret_step operate(std::chrono::milliseconds delay);
   secret_step after_login(const result<secret_reply>& reply, time_point now);
   secret_step after_renewal(const result<secret_reply>& reply, time_point now);
   secret_step after_call(const result<secret_reply>& reply, time_point now);
+  secret_step after_refusal(const secret_reply& reply);
 
   std::shared_ptr<vault_shared> shared_;
   principal_key session_; // whose Vault token is used
@@ -55,7 +63,10 @@ private:
   vault_operation operation_;
   vault_login login_;
   phase phase_ = phase::operate;
-  bool fresh_ = false; // this task has logged in itself
+  bool fresh_ = false; // the login was this task's, or one it waited for
+  bool leads_ = false; // others wait for the login or renewal of this task
+  std::shared_ptr<vault_turn> awaited_;
+  secret_ptr used_; // the Vault token of the call under way
   int retries_ = 0;
 };
 

@@ -88,22 +88,6 @@ TEST_CASE("handles of a run open nothing after its end; those of others do", "[s
   CHECK(book.size() == 1);
 }
 
-TEST_CASE("revoking names the runs to cut and spares everybody else", "[secrets][lease]") {
-  lease_book book;
-  auto github = book.open(for_alice("run-1", "github"), t0).value();
-  auto jira = book.open(for_alice("run-2", "jira"), t0).value();
-  auto bobs = for_alice("run-3");
-  bobs.who = bob;
-  auto his = book.open(bobs, t0).value();
-
-  CHECK(book.revoke(alice, "github") == std::vector<std::string>{"run-1"});
-  CHECK_FALSE(book.find(github, by_alice(), t0));
-  CHECK(book.find(jira, {alice, "run-2", "jira", host}, t0));
-  CHECK(book.revoke(alice) == std::vector<std::string>{"run-2"});
-  CHECK(book.revoke(alice).empty());
-  CHECK(book.find(his, {bob, "run-3", "github", host}, t0));
-}
-
 TEST_CASE("the book is bounded, and room comes back when leases expire", "[secrets][lease]") {
   lease_book book{{.capacity = 3, .per_run = 2}};
   CHECK(book.open(for_alice("run-1"), t0));

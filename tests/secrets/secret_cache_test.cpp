@@ -82,31 +82,44 @@ TEST_CASE("absence and refusal are remembered briefly, trouble is not", "[secret
   }
 }
 
-TEST_CASE("what was invalidated is not served, and not kept when it arrives", "[secrets][cache]") {
+TEST_CASE("a refused credential is fetched anew, once", "[secrets][cache]") {
   secret_cache cache;
-  auto fetch = [&](const credential_key& key) {
+  auto fetch = [&](const credential_key& key, const char* what) {
     REQUIRE(cache.begin(key, 1, t0).what == outcome::lead);
-    cache.finish(key, ready("old"), t0);
+    cache.finish(key, ready(what), t0);
   };
-  fetch(key_of("alice"));
-  fetch(key_of("alice", "jira"));
-  fetch(key_of("alicf"));
-  cache.invalidate(key_of("alice"));
-  CHECK(cache.begin(key_of("alice"), 7, t0).what == outcome::lead);
+  fetch(key_of("alice"), "old");
+  fetch(key_of("alice", "jira"), "old");
+  fetch(key_of("bob"), "old");
+  cache.refuse(key_of("alice"), "old");
   CHECK(cache.begin(key_of("alice", "jira"), 8, t0).what == outcome::hit);
+  CHECK(cache.begin(key_of("bob"), 8, t0).what == outcome::hit);
+  fetch(key_of("alice"), "new");
+  cache.refuse(key_of("alice"), "old"); // of a call that left before
+  CHECK(cache.begin(key_of("alice"), 9, t0).value->fingerprint == "new");
+}
 
-  cache.invalidate(key_of("alice").who); // under way, and cached
+TEST_CASE("a late refusal does not spoil the fetch under way", "[secrets][cache]") {
+  secret_cache cache;
+  cache.begin(key_of("alice"), 1, t0);
+  cache.refuse(key_of("alice"), "old");
+  CHECK(cache.finish(key_of("alice"), ready("new"), t0).value->fingerprint == "new");
+  CHECK(cache.begin(key_of("alice"), 2, t0).what == outcome::hit);
+}
+
+TEST_CASE("what was cleared is not served, and not kept when it arrives", "[secrets][cache]") {
+  secret_cache cache;
+  cache.begin(key_of("bob"), 1, t0);
+  cache.finish(key_of("bob"), ready("old"), t0);
+  cache.begin(key_of("alice"), 7, t0);
+  cache.clear();
+  CHECK(cache.size() == 0);
   auto late = cache.finish(key_of("alice"), ready("old"), t0);
   CHECK(late.waiters == std::vector<uint64_t>{7});
   REQUIRE_FALSE(late.value);
   CHECK(late.value.error().kind == "credential_changed");
   CHECK(cache.begin(key_of("alice"), 9, t0).what == outcome::lead);
-  CHECK(cache.begin(key_of("alice", "jira"), 9, t0).what == outcome::lead);
-  CHECK(cache.begin(key_of("alicf"), 9, t0).what == outcome::hit);
-
-  cache.clear();
-  CHECK(cache.size() == 0);
-  CHECK_FALSE(cache.finish(key_of("alice"), ready("old"), t0).value);
+  CHECK(cache.begin(key_of("bob"), 9, t0).what == outcome::lead);
 }
 
 TEST_CASE("the cache is bounded and forgets who was longest unused", "[secrets][cache]") {
@@ -141,7 +154,7 @@ TEST_CASE("64 users in random order never get a foreign credential", "[secrets][
     now += std::chrono::milliseconds{random() % 50};
     switch (random() % 8) {
     case 0:
-      cache.invalidate(key.who);
+      cache.refuse(key, mark(key));
       break;
     case 1:
     case 2:

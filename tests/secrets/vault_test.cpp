@@ -53,8 +53,6 @@ TEST_CASE_METHOD(vault_fixture, "a Vault token is kept per user until it ends, n
   CHECK(calls.back().vault_token == "hvs.bob");
   REQUIRE(read({token_reply("hvs.alice2", 600), entry_reply(github_entry)}, t0 + 597s));
   CHECK(calls.back().vault_token == "hvs.alice2");
-  vault().forget(alice);
-  REQUIRE(read({token_reply("hvs.alice3", 600), entry_reply(github_entry)}, t0 + 598s));
 }
 
 TEST_CASE_METHOD(vault_fixture, "AppRole's token is one for all users", "[secrets][vault]") {

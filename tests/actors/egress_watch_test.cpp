@@ -1,0 +1,267 @@
+// What happens to calls and streams that are out when their run stops or their credential is
+// withdrawn.
+#include "actors/spawn.hpp"
+#include "connectors/registry.hpp"
+#include "runtime/http/client.hpp"
+#include "tests/support/actor_fixture.hpp"
+
+#include <caf/typed_event_based_actor.hpp>
+
+#include <map>
+
+namespace behalf {
+namespace {
+
+using namespace std::chrono_literals;
+
+// The outside, where nothing ends by itself.
+struct outside {
+  std::map<uint64_t, caf::typed_response_promise<outbound_reply>> calls; // by ticket
+  std::map<uint64_t, caf::typed_response_promise<outbound_chunk>> reads; // by stream
+  std::vector<uint64_t> cut_streams;
+  std::vector<std::string> audited;
+  int redeemed = 0, asked_again = 0;
+  std::optional<error> no_more; // what who asks again hears
+};
+
+class no_writer : public credential_writer {
+public:
+  void write_head(wiped_string&) const override {}
+  std::unique_ptr<reply_scrubber> scrubber() const override { return nullptr; }
+};
+
+secret_store_actor::behavior_type lender(outside* w) {
+  return {
+    [w](const redeem& m) -> caf::result<credential> {
+      (m.again ? w->asked_again : w->redeemed) += 1;
+      if (m.again && w->no_more)
+        return to_caf(*w->no_more);
+      return credential{std::make_shared<no_writer>(), "fp"};
+    },
+    [](const open_leases&) -> caf::result<run_handles> { return run_handles{}; },
+    [](const close_leases&) {},
+    [](const forget_credential&) {},
+    [](const retry_call&) {},
+  };
+}
+
+http_client_actor::behavior_type wire(http_client_actor::pointer me, outside* w) {
+  return {
+    [me, w](const wire_call& m) -> caf::result<outbound_reply> {
+      auto promise = me->make_response_promise<outbound_reply>();
+      w->calls[m.ticket] = promise;
+      return promise;
+    },
+    [me, w](const wire_read& m) -> caf::result<outbound_chunk> {
+      auto promise = me->make_response_promise<outbound_chunk>();
+      w->reads[m.stream_id] = promise;
+      return promise;
+    },
+    [w](const wire_cancel& m) {
+      const error cancelled{errc::upstream, "cancelled", {}, "cancelled"};
+      if (auto call = w->calls.extract(m.ticket); !call.empty())
+        call.mapped().deliver(to_caf(cancelled));
+      if (m.stream_id == 0)
+        return;
+      w->cut_streams.push_back(m.stream_id);
+      if (auto read = w->reads.extract(m.stream_id); !read.empty())
+        read.mapped().deliver(to_caf(cancelled));
+    },
+    [w](wire_ended& m) { // a promise is kept by the actor that gave it
+      if (m.reply)
+        deliver(w->calls.extract(m.ticket).mapped(), std::move(*m.reply));
+      else
+        deliver(w->reads.extract(m.ticket).mapped(), std::move(*m.chunk));
+    },
+  };
+}
+
+struct watch_fixture : actor_fixture {
+  outside w;
+  metrics meters;
+  egress_actor out;
+  http_client_actor door;
+
+  watch_fixture() {
+    service_options api;
+    api.name = "api";
+    api.url = "https://api.example.com/v1";
+    api.credential.from = credential_source::secrets;
+    api.max_concurrent = 2;
+    auto open = api;
+    open.name = "open";
+    open.credential.from = credential_source::none;
+    auto services = std::make_shared<const service_registry>(
+      std::move(service_registry::create({api, open})).value());
+    auto* world = &w;
+    auto secrets = own(sys.spawn([world](secret_store_actor::pointer) { return lender(world); }));
+    door = own(sys.spawn([world](http_client_actor::pointer me) { return wire(me, world); }));
+    auto audit = own(sys.spawn([world](audit_actor::pointer) -> audit_actor::behavior_type {
+      return {
+        [world](const audit_event& m) -> caf::result<audit_receipt> {
+          world->audited.push_back(m.what.action + " " + m.what.method + " " + m.what.outcome);
+          return audit_receipt{7};
+        },
+        [](flush_group) {},
+      };
+    }));
+    out = own(spawn_egress(sys, services, secrets, audit, door, meters));
+  }
+
+  auto call(const std::string& run_id, const std::string& service = "api") {
+    egress_call m;
+    m.call.service = service;
+    m.call.url = "https://api.example.com/v1/x";
+    m.call.handle.id = "handle of " + run_id;
+    auto who = std::make_shared<principal>();
+    who->tenant = "t";
+    who->subject = "alice";
+    m.who = who;
+    m.run_id = run_id;
+    auto pending = self->request(out, caf::infinite, std::move(m));
+    sched.run();
+    return pending;
+  }
+
+  // A stream that is open, and its number.
+  uint64_t stream(const std::string& run_id, uint64_t id, const std::string& service = "api") {
+    auto pending = call(run_id, service);
+    outbound_reply reply;
+    reply.status = 200;
+    reply.stream_id = id;
+    auto ticket = w.calls.rbegin()->first;
+    self->send(door, wire_ended{ticket, std::make_shared<result<outbound_reply>>(reply), nullptr});
+    CHECK(hear<outbound_reply>(pending));
+    return id;
+  }
+
+  auto read(uint64_t id) {
+    auto pending = self->request(out, caf::infinite, egress_read{id});
+    sched.run();
+    return pending;
+  }
+
+  template <class T, class Pending>
+  result<T> hear(Pending& pending) {
+    sched.run();
+    if (!self->has_next_message())
+      return fail(errc::timeout, "no reply yet");
+    std::optional<result<T>> answer;
+    pending.receive([&](T& value) { answer.emplace(std::move(value)); },
+                    [&](caf::error& e) { answer.emplace(from_caf(e)); });
+    return std::move(*answer);
+  }
+
+  void after(std::chrono::milliseconds time) {
+    sched.advance_time(time);
+    sched.run();
+  }
+  void tell(const std::string& run_id) {
+    self->send(out, cut_calls{run_id});
+    sched.run();
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(watch_fixture, "a withdrawn credential cuts the call under way", "[egress]") {
+  auto pending = call("r");
+  after(1s);
+  CHECK(w.asked_again == 1);
+  CHECK(w.calls.size() == 1); // still lent
+  w.no_more = fail(errc::not_found, "no api token stored");
+  after(1s);
+  CHECK(w.calls.empty());
+  auto why = hear<outbound_reply>(pending);
+  REQUIRE_FALSE(why);
+  CHECK(why.error().code == errc::denied);
+  CHECK(why.error().kind == "revoked");
+  CHECK(w.audited == std::vector<std::string>{"call GET sent", "cut GET revoked"});
+  after(5s);
+  CHECK(w.asked_again == 2); // nothing is out: nobody asks
+}
+
+TEST_CASE_METHOD(watch_fixture, "a withdrawn credential cuts the stream that is read, once",
+                 "[egress]") {
+  auto id = stream("r", 41);
+  auto pending = read(id);
+  w.no_more = error{errc::denied, "no", {}, "handle_unknown"};
+  after(1s);
+  CHECK(w.cut_streams == std::vector<uint64_t>{41});
+  CHECK(hear<outbound_chunk>(pending).error().kind == "revoked");
+}
+
+TEST_CASE_METHOD(watch_fixture, "a stream cut between two reads says so at the next", "[egress]") {
+  auto id = stream("r", 42);
+  w.no_more = fail(errc::not_found, "gone");
+  after(1s);
+  auto pending = read(id);
+  CHECK(hear<outbound_chunk>(pending).error().kind == "revoked");
+  CHECK(w.reads.empty());
+}
+
+TEST_CASE_METHOD(watch_fixture, "a store that cannot be asked cuts nothing", "[egress]") {
+  call("r");
+  const error troubles[] = {fail(errc::overloaded, "sealed"),
+                            {errc::denied, "sign in again", {}, "needs_login"},
+                            {errc::denied, "no", {}, "login_refused"},
+                            {errc::denied, "expired", {}, "expired"},
+                            fail(errc::timeout, "slow")};
+  for (const auto& trouble : troubles) {
+    w.no_more = trouble;
+    after(1s);
+  }
+  CHECK(w.asked_again == 5);
+  CHECK(w.calls.size() == 1);
+}
+
+TEST_CASE_METHOD(watch_fixture, "calls of one run on one service are one question", "[egress]") {
+  stream("q", 43);
+  call("r");
+  call("r");
+  after(1s);
+  CHECK(w.redeemed == 3);
+  CHECK(w.asked_again == 2);
+  CHECK(w.calls.size() == 2);
+}
+
+TEST_CASE_METHOD(watch_fixture, "a call without a credential is not cut with one that had it",
+                 "[egress]") {
+  call("r");
+  call("r", "open"); // takes no credential
+  w.no_more = fail(errc::not_found, "gone");
+  after(1s);
+  CHECK(w.calls.size() == 1);
+}
+
+TEST_CASE_METHOD(watch_fixture, "a stopped run's calls end: out, waiting and streaming",
+                 "[egress]") {
+  stream("r", 44);
+  stream("other", 45);
+  auto first = call("r"), second = call("r"), waiting = call("r");
+  call("other");
+  CHECK(w.calls.size() == 2);
+  CHECK(w.redeemed == 4);
+  tell("r");
+  CHECK(hear<outbound_reply>(waiting).error().message == "the run was stopped");
+  CHECK(hear<outbound_reply>(first).error().message == "the run was stopped");
+  CHECK(hear<outbound_reply>(second).error().message == "the run was stopped");
+  CHECK(w.cut_streams == std::vector<uint64_t>{44});
+  CHECK(w.redeemed == 5); // the other run's call has its turn
+  CHECK(w.calls.size() == 1);
+}
+
+TEST_CASE_METHOD(watch_fixture, "a stream read to its end is no longer looked after", "[egress]") {
+  auto id = stream("r", 46);
+  auto pending = read(id);
+  auto end = std::make_shared<result<outbound_chunk>>(outbound_chunk{});
+  (*end)->last = true;
+  self->send(door, wire_ended{id, nullptr, end});
+  CHECK(hear<outbound_chunk>(pending)->last);
+  after(5s);
+  CHECK(w.asked_again == 0);
+  tell("r");
+  CHECK(w.cut_streams.empty());
+}
+
+} // namespace behalf
