@@ -3,9 +3,9 @@
 It runs in this process, so a test can compare what arrived with the token it planted.
 """
 
+import contextlib
 import json
 import threading
-import time
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -33,16 +33,24 @@ class Mirror:
                              again in the header X-Reflected
     /redirect/307?to=URL     that status with Location
     /status/503              that status, {"status": 503}
-    /slow?ms=500             200 after that time
+    /held                    200 once `go` is set
+    /endless                 200, a line every 50 ms until the client goes; then `cut` is set
     anything else            200 {"ok": true}
+
+    A request whose Authorization is in `refused` is answered 401.
     """
 
     def __init__(self) -> None:
         self.seen: list[Arrival] = []
+        self.refused: set[str] = set()
+        self.go = threading.Event()
+        self.cut = threading.Event()
         mirror = self
 
         class Handler(_Handler):
             arrivals = mirror.seen
+            refused = mirror.refused
+            go, cut = mirror.go, mirror.cut
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -58,6 +66,9 @@ class Mirror:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     arrivals: list[Arrival]
+    refused: set[str]
+    go: threading.Event
+    cut: threading.Event
 
     def do_GET(self) -> None:
         length = int(self.headers.get("content-length", 0))
@@ -67,7 +78,11 @@ class _Handler(BaseHTTPRequestHandler):
         target = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(target.query).items()}
         kind, _, argument = target.path.lstrip("/").partition("/")
-        if kind == "reflect":
+        if headers.get("authorization") in self.refused:
+            self._answer(401, {})
+        elif kind == "endless":
+            self._talk_on()
+        elif kind == "reflect":
             reflected = {"X-Reflected": headers.get("authorization", "")}
             text = body.decode(errors="replace")
             self._answer(200, {"headers": headers, "body": text, "target": self.path}, reflected)
@@ -76,10 +91,23 @@ class _Handler(BaseHTTPRequestHandler):
         elif kind == "status":
             self._answer(int(argument), {"status": int(argument)})
         else:
-            time.sleep(int(query.get("ms", 0)) / 1000 if kind == "slow" else 0)
+            if kind == "held":
+                self.go.wait(30)
             self._answer(200, {"ok": True})
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_GET
+
+    def _talk_on(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(b"5\r\nline\n\r\n")
+                self.go.wait(0.05)
+        self.cut.set()
+        self.close_connection = True
 
     def _answer(self, status: int, body: dict, headers: dict[str, str] | None = None) -> None:
         data = json.dumps(body).encode()

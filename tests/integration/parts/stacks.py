@@ -44,9 +44,17 @@ class Stack:
 
 
 def start(
-    behalf, tmp_path, identity: str, secret_store: str, config: dict, users, request
+    behalf,
+    tmp_path,
+    identity: str,
+    secret_store: str,
+    config: dict,
+    users,
+    request,
+    vault_address: str | None = None,
 ) -> Stack:
-    """`identity`: dev or keycloak; `secret_store`: embedded or vault."""
+    """`identity`: dev or keycloak; `secret_store`: embedded or vault, which the server may reach
+    at another address than the tests (a proxy's)."""
     config = {**config, "server": {"listen": f"127.0.0.1:{free_port()}"}}
     issuer = f"http://{config['server']['listen']}/dev"
     if identity == "keycloak":
@@ -85,6 +93,8 @@ def start(
     else:
         store = request.getfixturevalue("vault").user_store(issuer, jwks)
     config["secrets"] = _vault_section(request.getfixturevalue("vault"), store)
+    if vault_address:
+        config["secrets"]["address"] = vault_address
     server = behalf(config, folder=tmp_path / "stack", command=command, args=args)
     return Stack(
         server,
