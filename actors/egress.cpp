@@ -57,13 +57,16 @@ void give_up(egress_pointer self, const going_ptr& call, error why) {
   leave(self, call);
 }
 
-// A refusal is worth a line too, but nobody waits for it.
-void note_refusal(egress_pointer self, const going_out& call, const error& why) {
+// A refusal is worth a line too, but nobody waits for it. The reason may tell the operator more
+// than the user hears.
+void note_refusal(egress_pointer self, const going_out& call, const error& why,
+                  const std::string& reason) {
   self->state.refused->add();
   auto outcome = why.kind.empty() ? std::string("refused") : why.kind;
   log::info("egress_refused", {{"service", call.service->name},
                                {"host", call.to.where.text()},
                                {"outcome", outcome},
+                               {"reason", reason},
                                {"run_id", call.ask.run_id}});
   caf::anon_send(self->state.audit, audit_event{line_of(call, "refuse", std::move(outcome))});
 }
@@ -137,7 +140,7 @@ void open_credential(egress_pointer self, const going_ptr& call) {
     return dispatch(self, call);
   if (!s.redeemer || call->ask.call.handle.empty()) {
     auto why = needs_credential(*call->service);
-    note_refusal(self, *call, why);
+    note_refusal(self, *call, why, why.message);
     return give_up(self, call, std::move(why));
   }
   call->lent = {
@@ -150,9 +153,10 @@ void open_credential(egress_pointer self, const going_ptr& call) {
       record(self, call);
     },
     [self, call](error why) {
+      auto reason = why.message;
       if (why.code == errc::not_found)
         why = needs_credential(*call->service);
-      note_refusal(self, *call, why);
+      note_refusal(self, *call, why, reason);
       give_up(self, call, std::move(why));
     });
 }
@@ -185,7 +189,7 @@ caf::result<outbound_reply> go(egress_pointer self, egress_call& m) {
   if (auto ok = admit_url(call->to, s.services->policy(call->service->name)); !ok) {
     auto why = ok.error();
     why.kind = "host_denied";
-    note_refusal(self, *call, why);
+    note_refusal(self, *call, why, why.message);
     return to_caf(std::move(why));
   }
   // Made last: once there is a promise, what is returned instead of it goes nowhere.
