@@ -7,7 +7,9 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <cerrno>
 #include <memory>
+#include <system_error>
 
 namespace behalf::log {
 namespace {
@@ -78,12 +80,18 @@ void write(spdlog::level::level_enum level, std::string_view name, std::string_v
 
 } // namespace
 
-void configure(std::string_view level, format as, const std::string& file) {
+result<void> configure(std::string_view level, format as, const std::string& file) {
   auto& s = the_sink();
-  if (!file.empty())
-    s.logger = sink::make(std::make_shared<spdlog::sinks::basic_file_sink_mt>(file));
+  try {
+    if (!file.empty())
+      s.logger = sink::make(std::make_shared<spdlog::sinks::basic_file_sink_mt>(file));
+  } catch (const spdlog::spdlog_ex&) { // it begins with spdlog's own words
+    return fail(errc::invalid_argument, "log.file: " + file + " cannot be written: "
+                                          + std::generic_category().message(errno));
+  }
   s.as = as;
   s.logger->set_level(spdlog::level::from_str(std::string(level)));
+  return {};
 }
 
 bool debug_on() {

@@ -1,6 +1,8 @@
 // The log: one line per event, a name and fields. Only log.cpp knows spdlog.
 #pragma once
 
+#include "runtime/base/error.hpp"
+
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -30,7 +32,9 @@ enum class format : uint8_t { text, json };
 
 /// Call once, before the first thread starts. `level`: debug, info, warning, error, off.
 /// Lines go to standard error, or are appended to `file`.
-void configure(std::string_view level, format as = format::text, const std::string& file = {});
+/// Error: invalid_argument `log.file: …` when that cannot be written.
+result<void> configure(std::string_view level, format as = format::text,
+                       const std::string& file = {});
 
 /// True when debug lines are written: guards work that only a debug line needs.
 bool debug_on();
