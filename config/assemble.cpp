@@ -33,6 +33,20 @@ result<std::unique_ptr<secret_source>> open_embedded(const secrets_config& s,
   return std::unique_ptr<secret_source>{std::move(*store)};
 }
 
+result<std::unique_ptr<secret_source>> make_vault(const config& c, vault_options options) {
+  std::set<std::string> issuers;
+  for (const auto& any : c.identity.providers) {
+    if (const auto* p = std::get_if<oidc_provider>(&any))
+      issuers.insert(p->rules.issuer);
+    else
+      issuers.insert("other " + std::to_string(any.index()));
+  }
+  auto store = vault_store::create(std::move(options), issuers.size() > 1);
+  if (!store)
+    return at("secrets", store.error());
+  return std::unique_ptr<secret_source>{std::move(*store)};
+}
+
 result<std::unique_ptr<secret_source>> open_vault(const config& c, reference_resolver& references) {
   auto options = c.secrets.vault.options;
   if (options.login == vault_login_kind::approle) {
@@ -45,17 +59,7 @@ result<std::unique_ptr<secret_source>> open_vault(const config& c, reference_res
     options.role_id = *role;
     options.secret_id = *secret;
   }
-  std::set<std::string> issuers;
-  for (const auto& any : c.identity.providers) {
-    if (const auto* p = std::get_if<oidc_provider>(&any))
-      issuers.insert(p->rules.issuer);
-    else
-      issuers.insert("other " + std::to_string(any.index()));
-  }
-  auto store = vault_store::create(std::move(options), issuers.size() > 1);
-  if (!store)
-    return at("secrets", store.error());
-  return std::unique_ptr<secret_source>{std::move(*store)};
+  return make_vault(c, std::move(options));
 }
 
 result<std::unique_ptr<secret_source>> open_store(const config& c, reference_resolver& references) {
@@ -112,6 +116,16 @@ result<void> resolve_clients(config& c, reference_resolver& references) {
 }
 
 } // namespace
+
+result<void> check_vault(const config& c) {
+  auto options = c.secrets.vault.options;
+  auto unknown = std::make_shared<const secret>(std::string_view{"not resolved here"});
+  if (options.login == vault_login_kind::approle)
+    options.role_id = options.secret_id = unknown;
+  if (auto made = make_vault(c, std::move(options)); !made)
+    return made.error();
+  return {};
+}
 
 result<std::unique_ptr<secret_source>> open_secrets(const config& given, const std::string& base) {
   reference_resolver references{base};

@@ -14,6 +14,10 @@ namespace behalf {
 /// says), naming the key.
 result<system_setup> assemble(config given, const std::string& base);
 
+/// Whether Vault's settings are sound, without resolving a reference or asking Vault.
+/// Error: invalid_argument, naming the key.
+result<void> check_vault(const config& c);
+
 /// The secret store alone, for `behalf secret`. Error: invalid_argument when there is no embedded
 /// one.
 result<std::unique_ptr<secret_source>> open_secrets(const config& given, const std::string& base);

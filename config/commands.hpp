@@ -17,6 +17,9 @@ enum exit_code : int {
 
 int run_validate(const std::string& file);
 
+/// Prints the JSON Schema of the configuration file.
+int run_schema();
+
 struct secret_command {
   std::string verb;         // put, list, delete, rotate-master-key
   std::string config, data; // a file, or the folder of `behalf dev`

@@ -11,7 +11,9 @@
 #include "runtime/store/sqlite.hpp"
 #include "secrets/vault.hpp"
 
+#include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -58,17 +60,33 @@ struct config {
   std::size_t worker_threads = 0; // 0: one per core
 };
 
+/// Where the keys of a configuration stand.
+struct config_places {
+  std::string file;                         // empty: there is none
+  std::map<std::string, std::string> lines; // dotted path, "file:line"
+
+  /// "file:line" of the key, or of the nearest one around it; the file when there is none.
+  std::string of(std::string_view key) const;
+};
+
 /// Reads one YAML file, then BEHALF_<SECTION>_<KEY> from the environment. All faults at once:
 /// unknown keys, wrong types, contradictions, each with file, line and key.
 struct loaded_config {
   config value;
+  config_places places;
   std::vector<config_problem> problems;
 };
 loaded_config load_config(const std::string& file);
 
 /// What only the whole configuration tells: rules without users, credentials without a store. A
 /// `dev` section with users counts as both, for `behalf dev` adds them.
-std::vector<config_problem> contradictions(const config& c, const std::string& file);
+std::vector<config_problem> contradictions(const config& c, const config_places& places);
+
+/// Files of this machine that serving needs: certificates, keys, authorities.
+std::vector<config_problem> unreadable_files(const config& c, const config_places& places);
+
+/// By line, so that people can go through the file once.
+void in_order_of_lines(std::vector<config_problem>& problems);
 
 loaded_config parse_config(const std::string& text, const std::string& name);
 

@@ -2,9 +2,13 @@
 #include "config/sections.hpp"
 #include "runtime/base/text.hpp"
 
+#include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
+#include <system_error>
 
 extern char** environ;
 
@@ -16,21 +20,77 @@ constexpr std::string_view prefix = "BEHALF_";
 // Sections whose keys the environment may set: BEHALF_SERVER_LISTEN is server.listen.
 const std::vector<std::string> overridable{"server", "log", "runs", "egress", "secrets"};
 
-void apply_environment(YAML::Node& root) {
+// Sets what the environment overrides; answers which variable each key came from.
+std::map<std::string, std::string> apply_environment(YAML::Node& root) {
+  std::map<std::string, std::string> from;
   for (char** at = environ; *at; ++at) {
     std::string_view entry{*at};
     auto equals = entry.find('=');
     if (!entry.starts_with(prefix) || equals == entry.npos)
       continue;
     auto name = ascii_lower(entry.substr(prefix.size(), equals - prefix.size()));
-    std::string value{entry.substr(equals + 1)};
-    if (name == "storage")
+    std::string variable{entry.substr(0, equals)}, value{entry.substr(equals + 1)};
+    if (name == "storage") {
       root["storage"] = value;
-    for (const auto& section : overridable)
-      if (name.starts_with(section + "_"))
-        root[section][name.substr(section.size() + 1)] = value;
+      from["storage"] = variable;
+    }
+    for (const auto& section : overridable) {
+      if (!name.starts_with(section + "_"))
+        continue;
+      auto there = root[section];
+      if (there.IsDefined() && !there.IsNull() && !there.IsMap())
+        continue; // the file's own fault, reported as such
+      auto key = name.substr(section.size() + 1);
+      there[key] = value;
+      from[section + "." + key] = variable;
+    }
+  }
+  return from;
+}
+
+// Notes where each key stands; a key that stands twice is a fault, for one of the two would be
+// lost without a word.
+void survey(const YAML::Node& node, const std::string& path, loaded_config& out, int depth) {
+  auto line = [&](const YAML::Node& n) {
+    return out.places.file + ":" + std::to_string(n.Mark().line + 1);
+  };
+  if (depth > 32) // an alias may name what it is part of
+    return out.problems.push_back({line(node), path, "is nested too deeply"});
+  for (std::size_t i = 0; node.IsSequence() && i < node.size(); ++i)
+    survey(node[i], path + "[" + std::to_string(i) + "]", out, depth + 1);
+  if (!node.IsMap())
+    return;
+  std::map<std::string, std::string> seen;
+  for (const auto& entry : node) {
+    const auto& name = entry.first.Scalar();
+    auto full = path.empty() ? name : path + "." + name;
+    auto [first, fresh] = seen.emplace(name, line(entry.first));
+    if (!entry.first.IsScalar())
+      out.problems.push_back({line(entry.first), path, "a key must be a plain text"});
+    else if (!fresh)
+      out.problems.push_back(
+        {line(entry.first), full, "stands here twice, first at " + first->second});
+    out.places.lines.emplace(full, line(entry.first));
+    survey(entry.second, full, out, depth + 1);
   }
 }
+
+// yaml-cpp's sentence, and what it mostly means.
+std::string explained(const YAML::Exception& e, const std::string& text) {
+  std::istringstream lines{text};
+  std::string line;
+  for (int i = 0; i <= e.mark.line && std::getline(lines, line); ++i)
+    ;
+  auto indent = line.substr(0, line.find_first_not_of(" \t"));
+  if (indent.find('\t') != indent.npos)
+    return "is not YAML: a tab indents this line; indent with spaces";
+  if (e.msg == "illegal map value")
+    return "is not YAML: a ':' where no key can be; a text with ': ' in it, or ':' at its end, "
+           "needs quotes";
+  return "is not YAML: " + e.msg;
+}
+
+} // namespace
 
 void read_all(yaml_section& root, config& out) {
   auto section = [&](std::string_view key, void (*read)(yaml_section, config&)) {
@@ -55,58 +115,50 @@ void read_all(yaml_section& root, config& out) {
   root.finish();
 }
 
-loaded_config read(YAML::Node node, const std::string& name) {
+loaded_config parse_config(const std::string& text, const std::string& name) {
   loaded_config out;
-  apply_environment(node);
-  yaml_section root{node, "", name, out.problems};
-  read_all(root, out.value);
+  out.places.file = name;
+  try {
+    auto documents = YAML::LoadAll(text);
+    if (documents.size() > 1)
+      out.problems.push_back({name, "", "holds several YAML documents ('---'); one is read"});
+    YAML::Node node{YAML::NodeType::Map};
+    if (!documents.empty() && !documents.front().IsNull())
+      node = documents.front();
+    survey(node, "", out, 0);
+    std::map<std::string, std::string> variables;
+    if (node.IsMap())
+      variables = apply_environment(node);
+    yaml_section root{node, "", name, out.problems};
+    read_all(root, out.value);
+    for (auto& p : out.problems)
+      if (auto found = variables.find(p.key); found != variables.end())
+        p.where = found->second;
+  } catch (const YAML::Exception& e) {
+    auto line = e.mark.is_null() ? "" : ":" + std::to_string(e.mark.line + 1);
+    out.problems.push_back({name + line, "", explained(e, text)});
+  }
+  in_order_of_lines(out.problems);
   return out;
 }
 
-} // namespace
-
-loaded_config parse_config(const std::string& text, const std::string& name) {
-  try {
-    auto node = YAML::Load(text);
-    return read(node.IsNull() ? YAML::Node{YAML::NodeType::Map} : node, name);
-  } catch (const YAML::Exception& e) {
-    loaded_config out;
-    auto line = e.mark.is_null() ? "" : ":" + std::to_string(e.mark.line + 1);
-    out.problems.push_back({name + line, "", "is not YAML: " + e.msg});
-    return out;
-  }
-}
-
 loaded_config load_config(const std::string& file) {
-  std::ifstream in{file};
-  if (!in) {
-    loaded_config out;
-    out.problems.push_back({file, "", "cannot be read: no such file, or no permission"});
+  loaded_config out;
+  out.places.file = file;
+  auto unreadable = [&](const std::string& why) {
+    out.problems.push_back({file, "", "cannot be read: " + why});
     return out;
-  }
+  };
+  std::error_code ec;
+  if (std::filesystem::is_directory(file, ec))
+    return unreadable("it is a folder, not a file");
+  errno = 0;
+  std::ifstream in{file};
+  if (!in)
+    return unreadable(std::generic_category().message(errno ? errno : EIO));
   std::ostringstream text;
   text << in.rdbuf();
   return parse_config(text.str(), file);
-}
-
-std::vector<config_problem> contradictions(const config& c, const std::string& file) {
-  std::vector<config_problem> found;
-  const auto& address = c.system.http.address;
-  auto loopback = address == "127.0.0.1" || address == "::1" || address == "localhost";
-  auto nobody = c.identity.providers.empty() && c.dev.users.empty() && c.plugins.empty();
-  if (nobody && !loopback)
-    found.push_back({file, "server",
-                     "without an identity section the server serves this machine "
-                     "only: listen on 127.0.0.1, or configure who may come in"});
-  if (nobody && !c.rules.empty())
-    found.push_back({file, "authorization",
-                     "has rules, but there is no identity section: nobody they could be about"});
-  for (const auto& s : c.services)
-    if (s.credential.from == credential_source::secrets
-        && c.secrets.type == secrets_config::kind::none && c.dev.users.empty())
-      found.push_back({file, "services." + s.name,
-                       "takes its credential from secrets, but there is no secrets section"});
-  return found;
 }
 
 } // namespace behalf

@@ -62,13 +62,6 @@ oidc_provider read_oidc(yaml_section& in) {
   return p;
 }
 
-// Secrets are references; a value written here is refused before anyone commits it.
-void read_reference(yaml_section& in, std::string_view key, std::string& out) {
-  in.text(key, out);
-  if (!out.empty() && !out.starts_with("file:") && !out.starts_with("env:"))
-    in.fault(key, "must be a reference, file:<path> or env:<name>, never the secret itself");
-}
-
 introspection_provider read_introspection(yaml_section& in) {
   introspection_provider p;
   in.require("client_id");
@@ -78,7 +71,7 @@ introspection_provider read_introspection(yaml_section& in) {
   in.texts("clients", p.rules.clients);
   in.text("endpoint", p.endpoint);
   in.text("client_id", p.client_id);
-  read_reference(in, "client_secret", p.client_secret);
+  in.reference("client_secret", p.client_secret);
   in.flag("allow_http", p.allow_http);
   read_mapping(in, p.mapping);
   if (p.endpoint.empty() && p.rules.issuer.empty())
@@ -110,8 +103,7 @@ api_key_provider read_api_keys(yaml_section& in) {
       else
         key.fault("expires", "must be a time such as 2027-01-31T00:00:00Z");
     }
-    if (auto custom = key.any("custom"); custom && custom->is_object())
-      e.custom = custom->get_object();
+    key.object("custom", e.custom);
     key.finish();
     p.keys.push_back(std::move(e));
   }
@@ -155,10 +147,10 @@ auth_rule read_rule(yaml_section& in, const std::string& key) {
 void read_limit(std::optional<yaml_section> in, limit_options& o) {
   if (!in)
     return;
-  in->decimal("requests_per_second", o.requests_per_second, 0, 1e9);
-  in->decimal("burst", o.burst, 0, 1e9);
+  in->decimal("requests_per_second", o.requests_per_second, 1e9);
+  in->decimal("burst", o.burst, 1e9);
   in->integer("concurrent_runs", o.concurrent_runs, 0, 1'000'000);
-  in->decimal("body_bytes_per_minute", o.body_bytes_per_minute, 0, 1e15);
+  in->decimal("body_bytes_per_minute", o.body_bytes_per_minute, 1e15);
   in->finish();
 }
 
@@ -207,8 +199,7 @@ void read_dev(yaml_section in, config& out) {
     user.text("display_name", u.name);
     user.text("email", u.email);
     user.texts("permissions", u.permissions);
-    if (auto claims = user.any("claims"); claims && claims->is_object())
-      u.claims = claims->get_object();
+    user.object("claims", u.claims);
     user.finish();
     out.dev.users.push_back(std::move(u));
   }

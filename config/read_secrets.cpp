@@ -4,15 +4,9 @@
 namespace behalf {
 namespace {
 
-void read_reference(yaml_section& in, std::string_view key, std::string& out) {
-  in.text(key, out);
-  if (!out.empty() && !out.starts_with("file:") && !out.starts_with("env:"))
-    in.fault(key, "must be a reference, file:<path> or env:<name>, never the secret itself");
-}
-
 void read_embedded(yaml_section& in, secrets_config& o) {
   in.text("path", o.path);
-  read_reference(in, "master_key", o.master_key);
+  in.reference("master_key", o.master_key);
 }
 
 void read_vault(yaml_section& in, vault_settings& v) {
@@ -39,8 +33,8 @@ void read_vault(yaml_section& in, vault_settings& v) {
   } else {
     auth->require("role_id");
     auth->require("secret_id");
-    read_reference(*auth, "role_id", v.role_id);
-    read_reference(*auth, "secret_id", v.secret_id);
+    auth->reference("role_id", v.role_id);
+    auth->reference("secret_id", v.secret_id);
   }
   auth->finish();
 }

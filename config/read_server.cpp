@@ -50,6 +50,14 @@ void read_credential(yaml_section in, service_options& o) {
   in.finish();
 }
 
+// "url: the URL …", said where that key stands.
+void fault_of_service(yaml_section& in, std::string_view url_key, std::string_view why) {
+  auto key = why.substr(0, why.find(": "));
+  if (key == "name" || key.size() == why.size())
+    return in.fault("", std::string(why));
+  in.fault(key == "url" ? url_key : key, std::string(why.substr(key.size() + 2)));
+}
+
 service_options read_service(const std::string& name, yaml_section in) {
   service_options o;
   o.name = name;
@@ -71,7 +79,7 @@ service_options read_service(const std::string& name, yaml_section in) {
   in.number("max_concurrent", o.max_concurrent, 1, 10'000);
   in.texts("tools", o.tools);
   if (auto ok = o.validate(); !ok)
-    in.fault("", ok.error().message);
+    fault_of_service(in, url, ok.error().message);
   in.finish();
   return o;
 }
@@ -152,7 +160,9 @@ void read_egress(yaml_section in, config& out) {
 
 void read_services(yaml_section in, config& out) {
   for (const auto& name : in.keys())
-    if (auto one = in.section(name))
+    if (!in.has(name) && name != "*")
+      in.fault(name, "is empty; a service needs at least a base_url or url");
+    else if (auto one = in.section(name))
       out.services.push_back(read_service(name, std::move(*one)));
 }
 

@@ -2,6 +2,7 @@
 #include "config/assemble.hpp"
 #include "config/commands.hpp"
 #include "config/dev_mode.hpp"
+#include "config/schema.hpp"
 #include "runtime/base/log.hpp"
 #include "secrets/process.hpp"
 
@@ -26,6 +27,22 @@ int say(const error& why, int code) {
   return code;
 }
 
+// A fault of the configuration begins with its key: "graphs.inbox: …".
+int say_where(const error& why, const config_places& places) {
+  auto key = std::string_view{why.message}.substr(0, why.message.find(": "));
+  auto where = places.of(key);
+  return say({why.code, (where.empty() ? "" : where + ": ") + why.message}, exit_config);
+}
+
+// Somebody else has what this server needs.
+int say_unavailable(const error& why, const serve_command& given) {
+  auto taken = why.message.find("another process") != why.message.npos;
+  auto hint = given.dev && taken ? "; is another `behalf dev` running here? --data gives this one "
+                                   "a folder of its own"
+                                 : "";
+  return say({why.code, why.message + hint}, exit_unavailable);
+}
+
 std::string base_url(const server_options& o) {
   if (!o.public_url.empty())
     return o.public_url;
@@ -39,7 +56,7 @@ result<uint16_t> free_port(const std::string& address) {
   boost::asio::io_context io;
   auto ip = boost::asio::ip::make_address(address == "localhost" ? "127.0.0.1" : address, ec);
   if (ec)
-    return fail(errc::invalid_argument, "--host: '" + address + "' is no address");
+    return fail(errc::invalid_argument, "'" + address + "' is no IP address");
   boost::asio::ip::tcp::acceptor probe{io};
   boost::asio::ip::tcp::endpoint any{ip, 0};
   probe.open(any.protocol(), ec);
@@ -78,64 +95,79 @@ sigset_t block_signals() {
   return set;
 }
 
-result<config> read(const serve_command& given, std::vector<config_problem>& problems) {
-  config c;
-  if (!given.config.empty()) {
-    auto loaded = load_config(given.config);
-    problems = std::move(loaded.problems);
-    c = std::move(loaded.value);
-  }
-  if (!given.host.empty())
+// Without a file everything is as `behalf dev` has it, and faults are the command line's.
+result<loaded_config> read(const serve_command& given) {
+  loaded_config loaded;
+  if (!given.config.empty())
+    loaded = load_config(given.config);
+  if (!loaded.problems.empty())
+    return loaded;
+  auto& c = loaded.value;
+  if (!given.host.empty()) {
     c.system.http.address = given.host;
+    loaded.places.lines["server.listen"] = "--host";
+  }
   if (given.port >= 0)
     c.system.http.port = static_cast<uint16_t>(given.port);
   if (given.dev)
     if (auto ok = complete_for_dev(c, given.data, !given.config.empty()); !ok)
       return ok.error();
-  return c;
+  loaded.problems = contradictions(c, loaded.places);
+  auto missing = unreadable_files(c, loaded.places);
+  loaded.problems.insert(loaded.problems.end(), missing.begin(), missing.end());
+  return loaded;
+}
+
+// The second signal ends the process at once; what was acknowledged is on disk already.
+void wait_for_signal(const sigset_t& signals) {
+  int signal = 0;
+  sigwait(&signals, &signal);
+  log::info("stopping", {{"signal", signal}, {"hint", "once more stops at once"}});
+  std::signal(SIGINT, SIG_DFL); // a shell may have had it ignored
+  std::signal(SIGTERM, SIG_DFL);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
 }
 
 } // namespace
 
 int run_serve(const serve_command& given) {
-  std::vector<config_problem> problems;
-  auto c = read(given, problems);
-  if (!problems.empty())
-    return say_problems(problems);
-  if (!c)
-    return say(c.error(), exit_failed);
-  problems = contradictions(*c, given.config.empty() ? "command line" : given.config);
-  if (!problems.empty())
-    return say_problems(problems);
-  harden_process({c->allow_core_dumps});
-  log::configure(c->log_level, c->log_json ? log::format::json : log::format::text, c->log_file);
-  if (c->system.http.port == 0) {
-    auto port = free_port(c->system.http.address);
+  auto loaded = read(given);
+  if (!loaded)
+    return say(loaded.error(), exit_failed);
+  if (!loaded->problems.empty())
+    return say_problems(loaded->problems);
+  auto& c = loaded->value;
+  harden_process({c.allow_core_dumps});
+  auto format = c.log_json ? log::format::json : log::format::text;
+  if (auto ok = log::configure(c.log_level, format, c.log_file); !ok)
+    return say_where(ok.error(), loaded->places);
+  if (c.system.http.port == 0) {
+    auto port = free_port(c.system.http.address);
     if (!port)
       return say(port.error(), exit_unavailable);
-    c->system.http.port = *port;
+    c.system.http.port = *port;
   }
   std::shared_ptr<shared_issuer> issuer;
   if (given.dev) {
-    auto made = add_dev_issuer(*c, given.data, base_url(c->system.http));
+    auto made = add_dev_issuer(c, given.data, base_url(c.system.http));
     if (!made)
       return say(made.error(), exit_failed);
     issuer = *made;
   }
   auto folder = std::filesystem::path(given.config).parent_path().string();
-  auto setup = assemble(*c, folder.empty() ? "." : folder);
+  auto setup = assemble(c, folder.empty() ? "." : folder);
   if (!setup)
-    return say(setup.error(), exit_config);
+    return say_where(setup.error(), loaded->places);
   setup->issuer = issuer;
   auto signals = block_signals();
   auto system = running_system::start(std::move(*setup));
+  if (!system && system.error().code == errc::invalid_argument)
+    return say_where(system.error(), loaded->places);
   if (!system)
-    return say(system.error(), exit_unavailable);
-  banner(*c, given.dev);
+    return say_unavailable(system.error(), given);
+  banner(c, given.dev);
   log::info("started", {{"port", (*system)->port()}, {"version", BEHALF_VERSION}});
-  int signal = 0;
-  sigwait(&signals, &signal);
-  log::info("stopping", {{"signal", signal}});
+  wait_for_signal(signals);
   (*system)->stop();
   log::info("stopped");
   return exit_ok;
@@ -145,11 +177,26 @@ int run_validate(const std::string& file) {
   auto loaded = load_config(file);
   if (!loaded.problems.empty())
     return say_problems(loaded.problems);
-  if (auto found = contradictions(loaded.value, file); !found.empty())
+  if (auto found = contradictions(loaded.value, loaded.places); !found.empty())
     return say_problems(found);
-  std::printf("%s is valid: %zu graphs, %zu services, %zu identity providers, %zu rules\n",
-              file.c_str(), loaded.value.graphs.size(), loaded.value.services.size(),
-              loaded.value.identity.providers.size(), loaded.value.rules.size());
+  const auto& c = loaded.value;
+  if (c.secrets.type == secrets_config::kind::vault)
+    if (auto ok = check_vault(c); !ok)
+      return say_where(ok.error(), loaded.places);
+  auto counted = [](std::size_t n, const char* one, const char* many) {
+    return std::to_string(n) + " " + (n == 1 ? one : many);
+  };
+  std::printf(
+    "%s is valid: %s, %s, %s, %s\n", file.c_str(),
+    counted(c.graphs.size(), "graph", "graphs").c_str(),
+    counted(c.services.size(), "service", "services").c_str(),
+    counted(c.identity.providers.size(), "identity provider", "identity providers").c_str(),
+    counted(c.rules.size(), "rule", "rules").c_str());
+  return exit_ok;
+}
+
+int run_schema() {
+  std::printf("%s\n", dump(config_schema()).c_str());
   return exit_ok;
 }
 

@@ -6,6 +6,9 @@
 
 namespace behalf {
 
+/// The whole file, section by section.
+void read_all(yaml_section& root, config& out);
+
 void read_server(yaml_section in, config& out);
 void read_storage(yaml_section& root, config& out);
 void read_log(yaml_section in, config& out);

@@ -36,45 +36,19 @@ bool parse(std::string_view text, Number& out) {
   return ec == std::errc{} && end == text.data() + text.size();
 }
 
-json::value scalar_to_json(const YAML::Node& node) {
-  const auto& text = node.Scalar();
-  if (node.Tag() == "!") // quoted: a string, whatever it looks like
-    return json::value(text);
-  if (text == "true" || text == "false")
-    return text == "true";
-  if (text.empty() || text == "null" || text == "~")
-    return nullptr;
-  int64_t n = 0;
-  if (parse(text, n))
-    return n;
-  double d = 0;
-  if (parse(text, d))
-    return d;
-  return json::value(text);
-}
-
 } // namespace
 
-json::value yaml_to_json(const YAML::Node& node) {
-  if (node.IsSequence()) {
-    json::array list;
-    for (const auto& one : node)
-      list.push_back(yaml_to_json(one));
-    return list;
+yaml_section::yaml_section(YAML::Node node, std::string path, std::string file, problems& faults,
+                           schema_node* dry, unsigned variant)
+  : node_(std::move(node)), path_(std::move(path)), file_(std::move(file)), faults_(&faults),
+    dry_(dry), variant_(variant), line_(where(node_)) {
+  if (dry_) {
+    dry_->mapping = true;
+    ++dry_->visits;
   }
-  if (node.IsMap()) {
-    json::object object;
-    for (const auto& entry : node)
-      object[entry.first.Scalar()] = yaml_to_json(entry.second);
-    return object;
-  }
-  return node.IsScalar() ? scalar_to_json(node) : json::value(nullptr);
-}
-
-yaml_section::yaml_section(YAML::Node node, std::string path, std::string file, problems& faults)
-  : node_(std::move(node)), path_(std::move(path)), file_(std::move(file)), faults_(&faults) {
-  if (node_.IsDefined() && !node_.IsNull() && !node_.IsMap()) {
-    faults_->push_back({where(node_), path_, "must be a mapping of keys to values"});
+  broken_ = node_.IsDefined() && !node_.IsNull() && !node_.IsMap();
+  if (broken_) {
+    faults_->push_back({line_, path_, "must be a mapping of keys to values"});
     node_ = YAML::Node{};
   }
 }
@@ -99,13 +73,31 @@ YAML::Node yaml_section::take(std::string_view key) {
 }
 
 void yaml_section::fault(std::string_view key, std::string message) {
+  if (broken_)
+    return;
   const auto& constant = node_;
   auto at = key.empty() || !node_.IsMap() ? node_ : constant[std::string(key)];
-  faults_->push_back({at.IsDefined() ? where(at) : where(node_), full(key), std::move(message)});
+  config_problem found{at.IsDefined() ? where(at) : line_, full(key), std::move(message)};
+  // One sentence a key: what follows from the first only confuses.
+  auto same = [&](const config_problem& p) {
+    return key.empty() ? p.text() == found.text() : p.key == found.key;
+  };
+  if (std::none_of(faults_->begin(), faults_->end(), same))
+    faults_->push_back(std::move(found));
 }
 
 bool yaml_section::has(std::string_view key) {
   auto n = take(key);
+  return n.IsDefined() && !n.IsNull();
+}
+
+// Whether there is a value to read. A key without one is no way to say "the default".
+bool yaml_section::given(std::string_view key, json::object type) {
+  if (dry_)
+    dry_->keys[std::string(key)].own.insert(type.begin(), type.end());
+  auto n = take(key);
+  if (n.IsDefined() && n.IsNull())
+    fault(key, "has no value");
   return n.IsDefined() && !n.IsNull();
 }
 
@@ -117,12 +109,19 @@ char yaml_section::kind(std::string_view key) {
 }
 
 void yaml_section::require(std::string_view key) {
-  if (!has(key))
+  if (dry_)
+    ++dry_->required[std::string(key)];
+  if (auto n = take(key); !n.IsDefined())
     fault("", "lacks the key '" + std::string(key) + "'");
+  else if (n.IsNull())
+    fault(key, "has no value");
 }
 
 void yaml_section::text(std::string_view key, std::string& out) {
-  if (!has(key))
+  json::object type{{"type", json::array{"string", "number", "boolean"}}};
+  if (!out.empty())
+    type["default"] = out;
+  if (!given(key, std::move(type)))
     return;
   auto n = take(key);
   if (n.IsScalar())
@@ -131,18 +130,38 @@ void yaml_section::text(std::string_view key, std::string& out) {
     fault(key, "must be text");
 }
 
+void yaml_section::reference(std::string_view key, std::string& out) {
+  given(key, {{"type", "string"}, {"pattern", "^(file|env):"}});
+  std::string text;
+  this->text(key, text);
+  if (text.empty() || text.starts_with("file:") || text.starts_with("env:"))
+    out = std::move(text);
+  else
+    fault(key, "must be a reference, file:<path> or env:<name>, never the secret itself");
+}
+
 void yaml_section::one_of(std::string_view key, std::string& out,
                           const std::vector<std::string>& choices) {
-  auto given = out;
-  text(key, given);
-  if (given == out || std::find(choices.begin(), choices.end(), given) != choices.end())
-    out = given;
+  json::object type{{"enum", json::array(choices.begin(), choices.end())}};
+  if (!out.empty())
+    type["default"] = out;
+  auto there = given(key, std::move(type));
+  if (dry_)
+    out = dry_choice(path_, choices, variant_);
+  if (!there)
+    return;
+  auto n = take(key);
+  auto word = n.IsScalar() ? n.Scalar() : std::string{};
+  if (std::find(choices.begin(), choices.end(), word) != choices.end())
+    out = word;
+  else if (n.IsScalar())
+    fault(key, "'" + word + "' is none of: " + joined(choices));
   else
-    fault(key, "'" + given + "' is none of: " + joined(choices));
+    fault(key, "must be one of: " + joined(choices));
 }
 
 void yaml_section::flag(std::string_view key, bool& out) {
-  if (!has(key))
+  if (!given(key, {{"type", "boolean"}, {"default", out}}))
     return;
   auto n = take(key);
   if (n.IsScalar() && (n.Scalar() == "true" || n.Scalar() == "false"))
@@ -152,7 +171,10 @@ void yaml_section::flag(std::string_view key, bool& out) {
 }
 
 void yaml_section::integer(std::string_view key, int64_t& out, int64_t low, int64_t high) {
-  if (!has(key))
+  json::object type{{"type", "integer"}, {"minimum", low}, {"maximum", high}};
+  if (out >= low)
+    type["default"] = out;
+  if (!given(key, std::move(type)))
     return;
   auto n = take(key);
   int64_t given = 0;
@@ -163,24 +185,28 @@ void yaml_section::integer(std::string_view key, int64_t& out, int64_t low, int6
     out = given;
 }
 
-void yaml_section::decimal(std::string_view key, double& out, double low, double high) {
-  if (!has(key))
+void yaml_section::decimal(std::string_view key, double& out, double high) {
+  if (!given(key, {{"type", "number"}, {"minimum", 0}, {"maximum", high}, {"default", out}}))
     return;
   auto n = take(key);
   double given = 0;
-  if (!n.IsScalar() || !parse(n.Scalar(), given) || given < low || given > high)
-    fault(key, "must be a number from " + std::to_string(low) + " to " + std::to_string(high));
+  if (!n.IsScalar() || !parse(n.Scalar(), given) || !(given >= 0 && given <= high))
+    fault(key, "must be a number, 0 or more");
   else
     out = given;
 }
 
 void yaml_section::duration(std::string_view key, std::chrono::milliseconds& out) {
-  if (!has(key))
+  auto whole = out.count() % 1000 == 0;
+  auto standard = std::to_string(whole ? out.count() / 1000 : out.count()) + (whole ? "s" : "ms");
+  if (!given(key, {{"type", json::array{"string", "integer"}},
+                   {"pattern", "^[0-9]+(ms|s|m|h|d)?$"},
+                   {"default", standard}}))
     return;
   auto n = take(key);
-  std::string_view given = n.IsScalar() ? std::string_view{n.Scalar()} : std::string_view{};
-  auto unit_at = given.find_first_not_of("0123456789");
-  auto unit = unit_at == given.npos ? "s" : given.substr(unit_at);
+  std::string_view text = n.IsScalar() ? std::string_view{n.Scalar()} : std::string_view{};
+  auto unit_at = text.find_first_not_of("0123456789");
+  auto unit = unit_at == text.npos ? "s" : text.substr(unit_at);
   int64_t count = 0;
   int64_t scale = unit == "ms"  ? 1
                   : unit == "s" ? 1000
@@ -188,14 +214,18 @@ void yaml_section::duration(std::string_view key, std::chrono::milliseconds& out
                   : unit == "h" ? 3'600'000
                   : unit == "d" ? 86'400'000
                                 : 0;
-  if (!parse(given.substr(0, unit_at), count) || scale == 0 || count > 1'000'000'000)
+  if (!parse(text.substr(0, unit_at), count) || scale == 0 || count > 1'000'000'000)
     fault(key, "must be a duration such as 250ms, 30s, 15m or 2h");
   else
     out = std::chrono::milliseconds{count * scale};
 }
 
 void yaml_section::texts(std::string_view key, std::vector<std::string>& out) {
-  if (!has(key))
+  json::object type{{"type", json::array{"string", "array"}},
+                    {"items", {{"type", json::array{"string", "number", "boolean"}}}}};
+  if (!out.empty())
+    type["default"] = json::array(out.begin(), out.end());
+  if (!given(key, std::move(type)))
     return;
   auto n = take(key);
   if (n.IsScalar()) {
@@ -203,30 +233,52 @@ void yaml_section::texts(std::string_view key, std::vector<std::string>& out) {
     return;
   }
   std::vector<std::string> given;
-  for (const auto& one : n)
-    if (one.IsScalar())
-      given.push_back(one.Scalar());
+  for (std::size_t i = 0; n.IsSequence() && i < n.size(); ++i)
+    if (n[i].IsScalar())
+      given.push_back(n[i].Scalar());
   if (n.IsSequence() && given.size() == n.size())
     out = std::move(given);
   else
-    fault(key, "must be a list of texts");
+    fault(key, "must be a text or a list of texts");
+}
+
+void yaml_section::object(std::string_view key, json::object& out) {
+  if (!given(key, {{"type", "object"}}))
+    return;
+  auto n = take(key);
+  if (n.IsMap())
+    out = yaml_to_json(n).get_object();
+  else
+    fault(key, "must be a mapping of names to values");
 }
 
 std::optional<json::value> yaml_section::any(std::string_view key) {
+  if (dry_)
+    dry_->keys[std::string(key)];
   auto n = take(key);
   if (!n.IsDefined())
     return std::nullopt;
   return yaml_to_json(n);
 }
 
+yaml_section yaml_section::inside(YAML::Node node, std::string path, std::string_view key,
+                                  bool list) {
+  auto* dry = dry_ ? &dry_->keys[std::string(key)] : nullptr;
+  if (dry)
+    dry->list = list;
+  return {std::move(node), std::move(path), file_, *faults_, dry, variant_};
+}
+
 std::optional<yaml_section> yaml_section::section(std::string_view key) {
-  if (!has(key))
+  if (!has(key) && !dry_)
     return std::nullopt;
-  return yaml_section{take(key), full(key), file_, *faults_};
+  return inside(take(key), full(key), key, false);
 }
 
 std::vector<yaml_section> yaml_section::sections(std::string_view key) {
   std::vector<yaml_section> all;
+  if (dry_)
+    all.push_back(inside(take(key), full(key), key, true));
   if (!has(key))
     return all;
   auto n = take(key);
@@ -235,12 +287,14 @@ std::vector<yaml_section> yaml_section::sections(std::string_view key) {
     return all;
   }
   for (std::size_t i = 0; i < n.size(); ++i)
-    all.emplace_back(n[i], full(key) + "[" + std::to_string(i) + "]", file_, *faults_);
+    all.push_back(inside(n[i], full(key) + "[" + std::to_string(i) + "]", key, true));
   return all;
 }
 
 std::vector<std::string> yaml_section::keys() {
   std::vector<std::string> names;
+  if (dry_)
+    names.emplace_back("*");
   if (node_.IsMap())
     for (const auto& entry : node_)
       names.push_back(entry.first.Scalar());

@@ -1,6 +1,7 @@
 // A strict reader over yaml-cpp: every key must be asked for, every fault names file, line and key.
 #pragma once
 
+#include "config/schema.hpp"
 #include "runtime/base/json.hpp"
 
 #include <yaml-cpp/yaml.h>
@@ -24,12 +25,14 @@ struct config_problem {
 };
 
 /// A mapping of the file. Take fields out by name; what is left over when `finish` is called is
-/// an unknown key. Faults are collected, not thrown, so that one run shows all of them.
+/// an unknown key. Faults are collected, not thrown, so that one run shows all of them. With a
+/// `schema_node` it is a dry run: whatever is asked for is noted there.
 class yaml_section {
 public:
   using problems = std::vector<config_problem>;
 
-  yaml_section(YAML::Node node, std::string path, std::string file, problems& faults);
+  yaml_section(YAML::Node node, std::string path, std::string file, problems& faults,
+               schema_node* dry = nullptr, unsigned variant = 0);
 
   bool has(std::string_view key);
   void text(std::string_view key, std::string& out);
@@ -42,11 +45,17 @@ public:
     integer(key, n, low, high);
     out = static_cast<Int>(n);
   }
-  void decimal(std::string_view key, double& out, double low, double high);
+  void decimal(std::string_view key, double& out, double high); // from 0
 
   /// `30s`, `250ms`, `15m`, `2h`, or a bare number of seconds.
   void duration(std::string_view key, std::chrono::milliseconds& out);
   void texts(std::string_view key, std::vector<std::string>& out);
+
+  /// `file:…` or `env:…`: a secret itself is refused, and not repeated.
+  void reference(std::string_view key, std::string& out);
+
+  /// A mapping as JSON, names and values as they please.
+  void object(std::string_view key, json::object& out);
 
   /// Any YAML as JSON: scalars become numbers and booleans where they look like them.
   std::optional<json::value> any(std::string_view key);
@@ -67,12 +76,18 @@ public:
 
 private:
   YAML::Node take(std::string_view key);
+  bool given(std::string_view key, json::object type);
+  yaml_section inside(YAML::Node node, std::string path, std::string_view key, bool list);
   std::string where(const YAML::Node& node) const;
   std::string full(std::string_view key) const;
 
   YAML::Node node_;
   std::string path_, file_;
   problems* faults_;
+  schema_node* dry_;
+  unsigned variant_;
+  std::string line_;    // where the mapping begins
+  bool broken_ = false; // not a mapping, and said so
   std::vector<std::string> asked_;
 };
 

@@ -68,13 +68,51 @@ TEST_CASE("providers that share a tenant must tell their users apart", "[config]
 
 TEST_CASE("rules and credentials without their counterparts contradict", "[config]") {
   auto rules = parse_config("authorization: { threads: owner }", "f");
-  CHECK(contradictions(rules.value, "f").size() == 1);
+  CHECK(contradictions(rules.value, rules.places).size() == 1);
   auto orphan = parse_config("services: { a: { base_url: https://a.example, credential: { from: "
                              "secrets } } }",
                              "f");
-  CHECK(contradictions(orphan.value, "f").size() == 1);
+  CHECK(contradictions(orphan.value, orphan.places).size() == 1);
   auto open = parse_config("server: { listen: '0.0.0.0:1' }", "f");
-  CHECK(contradictions(open.value, "f").size() == 1);
+  CHECK(contradictions(open.value, open.places).size() == 1);
+}
+
+TEST_CASE("a key that stands twice is a fault, at any depth", "[config]") {
+  CHECK(faults_of("audit: a\naudit: b\n")
+        == "f.yaml:2: audit: stands here twice, first at f.yaml:1\n");
+  CHECK(faults_of("authorization:\n  threads: { filter: { a: 1, a: 2 } }\n")
+          .starts_with("f.yaml:2: authorization.threads.filter.a: stands here twice"));
+  CHECK(faults_of("runs: &r { slots: 1 }\nlog: {}\n").empty());
+}
+
+TEST_CASE("an alias to what it is part of ends", "[config]") {
+  CHECK_FALSE(faults_of("authorization: &a { threads: *a }\n").empty());
+}
+
+TEST_CASE("contradictions name the nearest line there is", "[config]") {
+  auto c = parse_config("server:\n  listen: 0.0.0.0:1\ngraphs:\n  a: builtin:b\n", "f");
+  auto found = contradictions(c.value, c.places);
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].text().starts_with("f:2: server.listen: "));
+  CHECK(found[1].text().starts_with("f:4: graphs.a: "));
+  CHECK(c.places.of("server.listen.x") == "f:2");
+  CHECK(c.places.of("nothing.there") == "f");
+}
+
+TEST_CASE("the schema knows the keys of every type, and what a type requires", "[config]") {
+  auto schema = config_schema();
+  auto of = [&](std::string_view section) {
+    return schema.at("properties").at(section).as_object();
+  };
+  auto identity = of("identity").at("items").as_object();
+  for (const auto* key : {"audience", "client_secret", "keys"}) // oidc, introspection, api_key
+    CHECK(identity.at("properties").as_object().contains(key));
+  CHECK(identity.at("required") == json::value{json::array{"type"}});
+  auto auth = of("secrets").at("properties").at("auth").at("properties").as_object();
+  CHECK(auth.contains("role"));
+  CHECK(auth.contains("secret_id"));
+  CHECK(of("services").at("additionalProperties").at("properties").as_object().contains("url"));
+  CHECK(of("server").at("additionalProperties") == json::value{false});
 }
 
 } // namespace behalf

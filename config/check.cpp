@@ -1,0 +1,85 @@
+// What only the whole configuration tells, and what only this machine does.
+#include "config/config.hpp"
+
+#include <boost/asio/ip/address.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <system_error>
+
+namespace behalf {
+
+void in_order_of_lines(std::vector<config_problem>& problems) {
+  auto line = [](const config_problem& p) {
+    auto colon = p.where.rfind(':');
+    return colon == p.where.npos ? 0 : std::atoi(p.where.c_str() + colon + 1);
+  };
+  std::stable_sort(problems.begin(), problems.end(),
+                   [&](const auto& a, const auto& b) { return line(a) < line(b); });
+}
+
+std::string config_places::of(std::string_view key) const {
+  while (!key.empty()) {
+    if (auto found = lines.find(std::string(key)); found != lines.end())
+      return found->second;
+    auto end = key.find_last_of(".[");
+    key = key.substr(0, end == key.npos ? 0 : end);
+  }
+  return file;
+}
+
+std::vector<config_problem> contradictions(const config& c, const config_places& places) {
+  std::vector<config_problem> found;
+  auto fault = [&](const std::string& key, std::string message) {
+    found.push_back({places.of(key), key, std::move(message)});
+  };
+  const auto& address = c.system.http.address;
+  boost::system::error_code ec;
+  auto ip = boost::asio::ip::make_address(address == "localhost" ? "127.0.0.1" : address, ec);
+  auto nobody = c.identity.providers.empty() && c.dev.users.empty() && c.plugins.empty();
+  if (ec)
+    fault("server.listen", "'" + address + "' is no IP address; host names are not looked up");
+  else if (nobody && !ip.is_loopback())
+    fault("server.listen", "without an identity section the server serves this machine "
+                           "only: listen on 127.0.0.1, or configure who may come in");
+  if (nobody && !c.rules.empty())
+    fault("authorization",
+          "has rules, but there is no identity section: nobody they could be about");
+  for (const auto& s : c.services)
+    if (s.credential.from == credential_source::secrets
+        && c.secrets.type == secrets_config::kind::none && c.dev.users.empty())
+      fault("services." + s.name,
+            "takes its credential from secrets, but there is no secrets section");
+  for (const auto& [name, path] : c.graphs)
+    if (path.starts_with("builtin:") && path != "builtin:hello")
+      fault("graphs." + name, "there is no '" + path + "'; the only one built in is builtin:hello");
+  std::set<std::string> users;
+  for (const auto& u : c.dev.users)
+    if (!users.insert(u.username).second)
+      fault("dev.users", "two users are named '" + u.username + "'");
+  in_order_of_lines(found);
+  return found;
+}
+
+std::vector<config_problem> unreadable_files(const config& c, const config_places& places) {
+  std::vector<config_problem> found;
+  auto check = [&](const std::string& key, const std::string& file) {
+    std::error_code ec;
+    errno = 0;
+    if (file.empty() || (!std::filesystem::is_directory(file, ec) && std::ifstream{file}))
+      return;
+    auto why = errno ? std::generic_category().message(errno) : "it is a folder, not a file";
+    found.push_back({places.of(key), key, file + " cannot be read: " + why});
+  };
+  check("server.tls.cert", c.system.http.tls_certificate);
+  check("server.tls.key", c.system.http.tls_key);
+  check("egress.ca_file", c.egress.ca_file);
+  in_order_of_lines(found);
+  return found;
+}
+
+} // namespace behalf

@@ -1,0 +1,55 @@
+#include "config/schema.hpp"
+
+#include "config/sections.hpp"
+
+#include <algorithm>
+
+namespace behalf {
+
+json::value schema_node::to_json() const {
+  if (!mapping)
+    return own;
+  json::object out{{"type", json::array{"object", "null"}}};
+  json::object properties;
+  json::array needed;
+  json::value others = false;
+  for (const auto& [name, node] : keys) {
+    if (name == "*")
+      others = node.to_json();
+    else
+      properties[name] = node.to_json();
+    if (auto found = required.find(name); found != required.end() && found->second == visits)
+      needed.emplace_back(name);
+  }
+  if (!properties.empty())
+    out["properties"] = std::move(properties);
+  if (!needed.empty())
+    out["required"] = std::move(needed);
+  out["additionalProperties"] = std::move(others);
+  if (list)
+    return json::object{{"type", "array"}, {"items", std::move(out)}};
+  return out;
+}
+
+std::string dry_choice(std::string_view path, const std::vector<std::string>& choices,
+                       unsigned variant) {
+  auto inner = path.find('.') != path.npos;
+  auto wanted = (inner ? variant >> 2 : variant) & 3;
+  return choices[std::min<std::size_t>(wanted, choices.size() - 1)];
+}
+
+json::object config_schema() {
+  schema_node root;
+  for (unsigned variant = 0; variant < dry_variants; ++variant) {
+    config nowhere;
+    std::vector<config_problem> ignored; // a dry run lacks everything
+    yaml_section dry{YAML::Node{YAML::NodeType::Undefined}, "", "", ignored, &root, variant};
+    read_all(dry, nowhere);
+  }
+  auto out = root.to_json().get_object();
+  out["$schema"] = "https://json-schema.org/draft/2020-12/schema";
+  out["title"] = "Configuration of Behalf";
+  return out;
+}
+
+} // namespace behalf
