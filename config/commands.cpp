@@ -25,20 +25,41 @@ int say(const error& why, int code = exit_failed) {
   return code;
 }
 
-// One line, or everything up to the end of a pipe, without its last line break.
-secret read_secret_input() {
+// One line, without its end. A token goes into a header, where nothing else can stand.
+result<secret> read_secret_input() {
+  constexpr std::size_t most = 64 << 10;
   if (isatty(STDIN_FILENO))
     std::fprintf(stderr, "value: ");
   wiped_string bytes;
   char c = 0;
-  while (read(STDIN_FILENO, &c, 1) == 1 && bytes.size() < (64 << 10)) {
+  while (bytes.size() <= most && read(STDIN_FILENO, &c, 1) == 1) {
     if (c == '\n' && isatty(STDIN_FILENO))
       break;
     bytes.push_back(c);
   }
-  if (!bytes.empty() && bytes.view().back() == '\n')
-    bytes.resize(bytes.size() - 1);
+  for (char end : {'\n', '\r'})
+    if (!bytes.empty() && bytes.view().back() == end)
+      bytes.resize(bytes.size() - 1);
+  if (bytes.empty())
+    return fail(errc::invalid_argument, "no value on standard input");
+  if (bytes.size() > most)
+    return fail(errc::invalid_argument, "the value is longer than 64 KiB");
+  for (unsigned char one : bytes.view())
+    if (one < ' ' || one == 127)
+      return fail(errc::invalid_argument,
+                  "the value has a line break or control character in it; a token is one line");
   return secret{std::move(bytes)};
+}
+
+// `dev` makes its folder; here a folder that is not there is a mistyped one.
+result<config> store_of_dev(config c, const secret_command& given) {
+  if (!given.data.empty()) {
+    if (given.verb != "put" && !std::filesystem::exists(given.data + "/secrets.db"))
+      return fail(errc::invalid_argument, "--data: no secrets are stored in " + given.data);
+    if (auto ok = complete_for_dev(c, given.data, true); !ok)
+      return ok.error();
+  }
+  return c;
 }
 
 result<secrets_config> settings_of(const secret_command& given) {
@@ -49,13 +70,22 @@ result<secrets_config> settings_of(const secret_command& given) {
       return fail(errc::invalid_argument, loaded.problems.front().text());
     c = std::move(loaded.value);
   }
-  if (!given.data.empty())
-    if (auto ok = complete_for_dev(c, given.data, true); !ok)
-      return ok.error();
-  if (c.secrets.type != secrets_config::kind::embedded)
+  auto complete = store_of_dev(std::move(c), given);
+  if (!complete)
+    return complete.error();
+  const auto& found = complete->secrets;
+  if (found.type == secrets_config::kind::vault)
     return fail(errc::invalid_argument,
-                "the configuration has no embedded secret store; Vault has commands of its own");
-  return c.secrets;
+                given.config + ": secrets are in Vault; use `vault kv put` (docs/how-to/vault.md)");
+  if (found.type == secrets_config::kind::none)
+    return fail(errc::invalid_argument, given.config
+                                          + ": has no secrets section; of a `behalf "
+                                            "dev`, give the folder: --data ./.behalf");
+  if (found.master_key.empty())
+    return fail(errc::invalid_argument, given.config
+                                          + ": secrets.master_key: is needed: file:<path> or "
+                                            "env:<name> of a 32-byte key");
+  return found;
 }
 
 result<secret> master_key_of(const std::string& reference, const std::string& base) {
@@ -73,15 +103,18 @@ std::string folder_of(const secret_command& given) {
 
 int put(embedded_store& store, const secret_command& given) {
   stored_credential what;
-  what.value = read_secret_input();
-  if (what.value.empty())
-    return say(fail(errc::invalid_argument, "no value on standard input"), exit_usage);
+  auto value = read_secret_input();
+  if (!value)
+    return say(value.error(), exit_usage);
+  what.value = std::move(*value);
   what.username = given.username;
   if (!given.expires_at.empty()) {
     auto at = parse_iso8601(given.expires_at);
     if (!at)
       return say(fail(errc::invalid_argument, "--expires-at must be like 2027-01-31T00:00:00Z"),
                  exit_usage);
+    if (*at <= now())
+      return say(fail(errc::invalid_argument, "--expires-at is in the past"), exit_usage);
     what.expires_at = *at;
   }
   credential_key key{{given.tenant, given.issuer, given.subject}, given.service};
@@ -125,12 +158,17 @@ int rotate(embedded_store& store, const secret& old_key, const secret_command& g
 
 int run_secret(const secret_command& given) {
   harden_process();
+  if (given.config.empty() && given.data.empty())
+    return say(fail(errc::invalid_argument, "which store? --config FILE, or --data ./.behalf for "
+                                            "the one of `behalf dev`"),
+               exit_usage);
   auto settings = settings_of(given);
   if (!settings)
     return say(settings.error(), exit_config);
   auto key = master_key_of(settings->master_key, folder_of(given));
   if (!key)
-    return say(key.error(), exit_config);
+    return say(fail(errc::invalid_argument, "secrets.master_key: " + key.error().message),
+               exit_config);
   auto old_key = secret{key->expose()};
   auto store = embedded_store::open(settings->path, std::move(*key));
   if (!store)
@@ -152,23 +190,46 @@ int run_audit_verify(const std::string& file, const std::string& anchor) {
   std::optional<audit_anchor> at;
   if (!anchor.empty()) {
     auto colon = anchor.find(':');
-    if (colon == anchor.npos)
+    auto digits = anchor.substr(0, colon);
+    if (colon == anchor.npos || digits.empty() || digits.size() > 18
+        || digits.find_first_not_of("0123456789") != digits.npos)
       return say(fail(errc::invalid_argument, "--anchor must be <line number>:<hash>"), exit_usage);
-    at = audit_anchor{std::atoll(anchor.c_str()), anchor.substr(colon + 1)};
+    at = audit_anchor{std::atoll(digits.c_str()), anchor.substr(colon + 1)};
   }
   auto summary = verify_audit_log(file, at);
-  if (!summary)
-    return say(summary.error());
+  if (!summary) {
+    auto why = summary.error().message;
+    return say(fail(errc::invalid_argument, why.starts_with("line ") ? file + ": " + why : why));
+  }
+  if (summary->lines == 0) {
+    std::printf("no lines yet\n");
+    return exit_ok;
+  }
   std::printf("%lld lines, all in order and unchanged\nlast: %lld:%s\n",
               static_cast<long long>(summary->lines), static_cast<long long>(summary->last.seq),
               summary->last.hash.c_str());
   return exit_ok;
 }
 
+namespace {
+
+// An issuer refuses as OAuth does, with `error`; anything else answers as a server without one.
+std::string refusal(const std::string& url, unsigned status, const json::object& answer) {
+  if (answer.contains("error"))
+    return std::string(string_or(answer, "error_description", string_or(answer, "error")));
+  return "there is no development issuer at " + url + "/dev (it answered " + std::to_string(status)
+         + "); only `behalf dev` has one";
+}
+
+} // namespace
+
 int run_token(const token_command& given) {
-  auto where = parse_origin(given.url);
+  auto url = given.url;
+  while (url.ends_with('/'))
+    url.pop_back();
+  auto where = parse_origin(url);
   if (!where)
-    return say(where.error(), exit_usage);
+    return say(fail(errc::invalid_argument, "--url: " + where.error().message), exit_usage);
   boost::asio::io_context io;
   auto door = client::create(io, {});
   if (!door)
@@ -176,7 +237,7 @@ int run_token(const token_command& given) {
   wire_request request;
   request.call.service = "token";
   request.call.method = "POST";
-  request.call.url = given.url + "/dev/token";
+  request.call.url = url + "/dev/token";
   request.call.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
   wiped_string form{"grant_type=password&client_id=behalf-cli&username="};
   form.append(percent_encode(given.user));
@@ -198,10 +259,7 @@ int run_token(const token_command& given) {
                      return;
                    }
                    code = exit_failed;
-                   auto why = string_or(answer, "error_description",
-                                        string_or(answer, "detail", "no development issuer there"));
-                   say(fail(errc::upstream, "the issuer answered " + std::to_string(reply->status)
-                                              + ": " + std::string(why)));
+                   say(fail(errc::upstream, refusal(url, reply->status, answer)));
                  });
   io.run();
   return code;
