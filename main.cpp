@@ -4,21 +4,57 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <string>
+#include <string_view>
 
 using namespace behalf;
 
 namespace {
 
+// CLI11 says of a mistyped command only that one is missing.
+std::string mistyped(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* at = &app;
+  for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
+    std::string names;
+    const CLI::App* next = nullptr;
+    for (const auto* sub : at->get_subcommands([](const CLI::App*) { return true; })) {
+      names += (names.empty() ? "" : ", ") + sub->get_name();
+      next = sub->get_name() == argv[i] ? sub : next;
+    }
+    if (names.empty())
+      return {};
+    if (!next)
+      return "there is no command '" + std::string(argv[i]) + "'; there are: " + names;
+    at = next;
+  }
+  return {};
+}
+
+int say_usage(const CLI::App& app, const std::string& why) {
+  std::string command = "behalf";
+  for (const auto* at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    command += " " + at->get_name();
+  }
+  std::fprintf(stderr, "behalf: %s\nSee: %s --help\n", why.c_str(), command.c_str());
+  return exit_usage;
+}
+
 void add_serving(CLI::App& app, serve_command& serve) {
   auto* dev = app.add_subcommand("dev", "Serve for development: embedded everything, test users");
-  dev->add_option("--data", serve.data, "Folder for the data (default ./.behalf)");
+  dev->add_option("--data", serve.data, "Folder for the data (default ./.behalf)")
+    ->type_name("FOLDER");
   auto* real = app.add_subcommand("serve", "Serve as configured");
-  dev->add_option("--config", serve.config, "Configuration file (YAML)");
-  real->add_option("--config", serve.config, "Configuration file (YAML)")->required();
+  dev->add_option("--config", serve.config, "Configuration file (YAML)")->type_name("FILE");
+  real->add_option("--config", serve.config, "Configuration file (YAML)")
+    ->type_name("FILE")
+    ->required();
   for (auto* sub : {dev, real}) {
-    sub->add_option("--host", serve.host, "Address to listen on, instead of the configured one");
+    sub->add_option("--host", serve.host, "Address to listen on, instead of the configured one")
+      ->type_name("ADDRESS");
     sub->add_option("--port", serve.port, "Port to listen on; 0 is any free one")
-      ->check(CLI::Range(0, 65535));
+      ->check(CLI::Range(0, 65535))
+      ->type_name("PORT");
   }
 }
 
@@ -27,16 +63,18 @@ void add_secret(CLI::App& app, secret_command& secret) {
   all->require_subcommand(1);
   auto common = [&](const char* name, const char* help, bool about_one) {
     auto* sub = all->add_subcommand(name, help);
-    sub->add_option("--config", secret.config, "Configuration file");
-    sub->add_option("--data", secret.data, "Data folder of `behalf dev`");
-    sub->add_option("--tenant", secret.tenant, "Tenant (default: default)");
+    sub->callback([&secret, name] { secret.verb = name; });
+    sub->add_option("--config", secret.config, "Configuration file")->type_name("FILE");
+    sub->add_option("--data", secret.data, "Data folder of `behalf dev`")->type_name("FOLDER");
+    if (std::string_view{name} == "rotate-master-key")
+      return sub;
     auto* user = sub->add_option("--user", secret.subject, "Subject (`sub`) of the user");
     if (about_one) {
+      sub->add_option("--tenant", secret.tenant, "Tenant (default: default)");
       user->required();
       sub->add_option("--issuer", secret.issuer, "Who vouches for the user (`iss`)")->required();
       sub->add_option("--service", secret.service, "Service, as configured")->required();
     }
-    sub->callback([&secret, name] { secret.verb = name; });
     return sub;
   };
   auto* put = common("put", "Store a token; its value is read from standard input", true);
@@ -53,7 +91,10 @@ void add_secret(CLI::App& app, secret_command& secret) {
 
 int main(int argc, char** argv) {
   CLI::App app{"Behalf: agents that act on behalf of the user who called them"};
+  app.name("behalf");
   app.require_subcommand(1);
+  app.set_version_flag("--version", "behalf " BEHALF_VERSION, "Print the version");
+  app.get_formatter()->column_width(34);
   serve_command serve;
   secret_command secret;
   token_command token;
@@ -63,11 +104,15 @@ int main(int argc, char** argv) {
   add_secret(app, secret);
   app.add_subcommand("validate", "Check a configuration file")
     ->add_option("--config,config", file, "Configuration file")
+    ->type_name("FILE")
     ->required();
+  app.add_subcommand("schema", "Print the configuration's JSON Schema, for editors");
   auto* audit = app.add_subcommand("audit", "The audit log");
   audit->require_subcommand(1);
   auto* verify = audit->add_subcommand("verify", "Check that no line was changed or removed");
-  verify->add_option("--file,file", audit_file, "The log (audit.jsonl)")->required();
+  verify->add_option("--file,file", audit_file, "The log (audit.jsonl)")
+    ->type_name("FILE")
+    ->required();
   verify->add_option("--anchor", anchor, "<line>:<hash> noted earlier; must still be there");
   auto* log_in = app.add_subcommand("token", "Log in at a development issuer; prints the token");
   log_in->add_option("--url", token.url, "The server")->required();
@@ -75,13 +120,14 @@ int main(int argc, char** argv) {
   log_in->add_option("--password", token.password, "Password")->required();
   app.add_subcommand("version", "Print the version");
 
+  if (auto why = mistyped(app, argc, argv); !why.empty())
+    return say_usage(app, why);
   try {
     app.parse(argc, argv);
-  } catch (const CLI::CallForHelp& e) {
+  } catch (const CLI::Success& e) { // help and version
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
-    app.exit(e);
-    return exit_usage;
+    return say_usage(app, e.what());
   }
   if (app.got_subcommand("version")) {
     std::printf("behalf %s\n", BEHALF_VERSION);
@@ -89,6 +135,8 @@ int main(int argc, char** argv) {
   }
   if (app.got_subcommand("validate"))
     return run_validate(file);
+  if (app.got_subcommand("schema"))
+    return run_schema();
   if (app.got_subcommand("secret"))
     return run_secret(secret);
   if (app.got_subcommand("audit"))
