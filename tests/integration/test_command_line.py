@@ -1,9 +1,16 @@
 """The command line as a new user meets it: wrong flags, wrong files, taken ports."""
 
+import json
+import os
+import re
 import secrets
+import signal
+import socket
 import subprocess
+import sys
 
 import pytest
+import yaml
 
 from parts.behalf import Behalf, run
 from parts.tools import ROOT, free_port
@@ -15,10 +22,26 @@ def test_version_and_help(tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [["fly"], ["serve"], ["dev", "--prot", "1"],
-                                       ["dev", "--port", "70000"], ["secret", "put"]])
+                                       ["dev", "--port", "70000"], ["secret", "put"],
+                                       ["secret", "list"], ["secret", "pt"], []])
 def test_a_wrong_command_line_is_exit_code_2(arguments, tmp_path):
     done = run(*arguments, folder=tmp_path)
-    assert done.returncode == 2 and done.stderr
+    assert done.returncode == 2 and done.stderr.startswith("behalf: ")
+    assert not done.stdout and not list(tmp_path.iterdir())
+
+
+def test_a_mistyped_command_is_told_the_real_ones(tmp_path):
+    assert "no command 'sreve'; there are: dev, serve" in run("sreve", folder=tmp_path).stderr
+    assert "no command 'pt'; there are: put, list" in run("secret", "pt", folder=tmp_path).stderr
+
+
+def test_every_command_explains_itself(tmp_path):
+    for command in ("dev", "serve", "validate", "schema", "secret put", "secret list",
+                    "secret delete", "secret rotate-master-key", "audit verify", "token"):
+        done = run(*command.split(), "--help", folder=tmp_path)
+        assert done.returncode == 0 and f"Usage: behalf {command} " in done.stdout, done.stdout
+        assert "TEXT REQUIRED      Conf" not in done.stdout
+    assert run("--version", folder=tmp_path).stdout == run("version", folder=tmp_path).stdout
 
 
 FAULTS = [
@@ -31,7 +54,25 @@ FAULTS = [
     ("services: { x: { base_url: https://a.b, credential: { inject: cookie } } }", "inject", ""),
     ("secrets: { type: embedded, master_key: 0123 }", "master_key", "never the secret itself"),
     ("a: [1", "is not YAML", ""),
-    ("server: { listen: 0.0.0.0:2024 }", "server", "this machine only"),
+    ("server: { listen: 0.0.0.0:2024 }", "behalf.yaml:1: server.listen", "this machine only"),
+    ("server:\n  listen: example.com:80", "behalf.yaml:2: server.listen", "no IP address"),
+    ("storage: sqlite:a\nstorage: sqlite:b", "behalf.yaml:2: storage", "twice, first at"),
+    ("server:\n  listen: '1'\n  listen: '2'", "behalf.yaml:3: server.listen", "twice"),
+    ("server:\n\tlisten: '1'", "behalf.yaml:2: ", "tab"),
+    ("storage: sqlite:", "behalf.yaml:1: ", "quotes"),
+    ("audit: a\n---\naudit: b", "behalf.yaml", "several YAML documents"),
+    ("log: { level: [a] }", "behalf.yaml:1: log.level", "debug, info"),
+    ("plugins: { a: b }", "behalf.yaml:1: plugins", "list of texts"),
+    ("identity: [oidc]", "behalf.yaml:1: identity[0]", "must be a mapping"),
+    ("services:\n  x:", "behalf.yaml:2: services.x", "is empty"),
+    ("services: { x: { base_url: 'ftp://a' } }", "services.x.base_url", "http"),
+    ("runs:\n  timeout:", "behalf.yaml:2: runs.timeout", "has no value"),
+    ("dev: { users: [{ name: a, claims: 4 }] }", "dev.users[0].claims", "mapping"),
+    ("dev: { users: [{ name: a }, { name: a }] }", "dev.users", "two users"),
+    ("graphs:\n  a: builtin:b", "behalf.yaml:2: graphs.a", "builtin:hello"),
+    ("limits: { user: { burst: -1 } }", "limits.user.burst", "a number, 0 or more"),
+    ("secrets: { type: vault, address: nowhere, auth: { type: jwt, role: r } }", "secrets", "URL"),
+    ("\nauthorization: { threads: owner }", "behalf.yaml:2: authorization", "identity"),
 ]
 
 
@@ -41,7 +82,49 @@ def test_a_wrong_configuration_names_file_line_and_key(text, place, hint, tmp_pa
     done = run("validate", "behalf.yaml", folder=tmp_path)
     assert done.returncode == 3, done.stdout
     assert place in done.stderr and hint in done.stderr, done.stderr
+    assert done.stderr.startswith("behalf: ") and done.stderr.count("\n") == 1
     assert run("serve", "--config", "behalf.yaml", folder=tmp_path).returncode == 3
+
+
+SERVE_FAULTS = [
+    ("graphs:\n  a: ./none.so", "behalf.yaml:2: graphs.a", "No such file"),
+    ("plugins: [./behalf.yaml]", "behalf.yaml:1: plugins", "cannot be used"),
+    ("log: { file: . }", "behalf.yaml:1: log.file", "Is a directory"),
+    ("server: { tls: { cert: none.pem, key: none.pem } }", "server.tls.cert", "No such file"),
+    ("egress:\n  ca_file: .", "behalf.yaml:2: egress.ca_file", "folder"),
+    ("secrets: { type: embedded }", "behalf.yaml:1: secrets.master_key", "32-byte key"),
+    ("secrets: { type: embedded, master_key: file:none }", "secrets.master_key", "No such file"),
+    ("secrets: { type: embedded, master_key: 'env:NOT_SET' }", "secrets.master_key", "not set"),
+]
+
+
+@pytest.mark.parametrize("text, place, hint", SERVE_FAULTS)
+def test_what_this_machine_lacks_is_said_with_its_key(text, place, hint, tmp_path):
+    (tmp_path / "behalf.yaml").write_text(text)
+    done = run("serve", "--config", "behalf.yaml", "--port", "0", folder=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert place in done.stderr and hint in done.stderr, done.stderr
+    assert "terminate" not in done.stderr and not done.stdout
+
+
+def test_all_faults_come_in_the_order_of_the_file(tmp_path):
+    (tmp_path / "f.yaml").write_text("runs: { slots: no }\nlog: { level: x }\nsever: {}\n")
+    said = run("validate", "f.yaml", folder=tmp_path).stderr.splitlines()
+    assert [line.split(":")[2] for line in said] == ["1", "2", "3"]
+
+
+def test_a_wrong_variable_is_named(tmp_path):
+    (tmp_path / "f.yaml").write_text("server: { listen: '1' }")
+    env = {**os.environ, "BEHALF_SERVER_LISTEN": "here"}
+    done = run("validate", "f.yaml", folder=tmp_path, env=env)
+    assert done.returncode == 3 and "behalf: BEHALF_SERVER_LISTEN: server.listen" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["validate"], ["serve", "--config"], ["dev", "--config"]])
+def test_what_is_no_readable_file_is_refused(command, tmp_path):
+    for name, why in ((".", "folder"), ("none.yaml", "No such file")):
+        done = run(*command, name, folder=tmp_path)
+        assert done.returncode == 3 and why in done.stderr, done.stderr
 
 
 def test_examples_are_valid(tmp_path):
@@ -80,6 +163,159 @@ def test_the_master_key_rotates(tmp_path):
     assert old.returncode != 0 and "master key" in old.stderr
     config.write_text(config.read_text().replace("file:one", "file:two"))
     assert "\ts\t" in run("secret", "list", *where, folder=tmp_path).stdout
+
+
+def test_a_token_that_no_header_can_hold_is_refused(tmp_path):
+    about = ["--issuer", "i", "--user", "u", "--service", "s", "--data", "d"]
+    for value in ("", "\n", "two\nlines", "tab\there", "a" * 65537):
+        put = run("secret", "put", *about, folder=tmp_path, input=value)
+        assert put.returncode == 2 and "value" in put.stderr and "two" not in put.stderr
+    past = run("secret", "put", *about, "--expires-at", "2020-01-01T00:00:00Z", folder=tmp_path,
+               input="a")
+    assert past.returncode == 2 and "past" in past.stderr
+    assert run("secret", "put", *about, folder=tmp_path, input="windows\r\n").returncode == 0
+
+
+def test_a_mistyped_data_folder_is_not_made(tmp_path):
+    done = run("secret", "list", "--data", "typo", folder=tmp_path)
+    assert done.returncode == 3 and "typo" in done.stderr and not (tmp_path / "typo").exists()
+
+
+def test_audit_verify_names_file_and_line(tmp_path):
+    (tmp_path / "a.jsonl").write_text("not a line\n")
+    done = run("audit", "verify", "a.jsonl", folder=tmp_path)
+    assert done.returncode == 1 and "a.jsonl: line 1" in done.stderr
+    assert "none.jsonl" in run("audit", "verify", "none.jsonl", folder=tmp_path).stderr
+    wrong = run("audit", "verify", "a.jsonl", "--anchor", "x:y", folder=tmp_path)
+    assert wrong.returncode == 2
+
+
+def test_logging_in_says_what_is_wrong(tmp_path):
+    server = Behalf(None, tmp_path / "dev", command="dev", args=("--data", "data"))
+    who = ["--user", "alice", "--password"]
+    assert run("token", "--url", server.url + "/", *who, "alice", folder=tmp_path).returncode == 0
+    wrong = run("token", "--url", server.url, *who, "no-such-word", folder=tmp_path)
+    assert wrong.returncode == 1 and "user or password" in wrong.stderr
+    assert "no-such-word" not in wrong.stderr
+    other = run("token", "--url", server.url + "/x", *who, "alice", folder=tmp_path)
+    assert other.returncode == 1 and "no development issuer" in other.stderr
+    server.close()
+    gone = run("token", "--url", server.url, *who, "alice", folder=tmp_path)
+    assert gone.returncode == 4 and "could not be reached" in gone.stderr
+    assert run("token", "--url", "here", *who, "a", folder=tmp_path).returncode == 2
+
+
+def test_the_second_signal_ends_the_process_at_once(tmp_path):
+    server = Behalf(None, tmp_path / "dev", command="dev", args=("--data", "data"))
+    with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1]))) as slow:
+        slow.sendall(b"POST /threads HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        os.kill(server.process.pid, signal.SIGINT)
+        server.process.wait_until(lambda: "stopping" in server.process.output())
+        os.kill(server.process.pid, signal.SIGINT)
+        assert server.process.wait(5) == -signal.SIGINT
+    server.start()
+    server.close()
+
+
+def test_the_second_dev_in_a_folder_is_told_why(tmp_path):
+    server = Behalf(None, tmp_path / "one", command="dev", args=("--data", "data"))
+    done = run("dev", "--port", "0", "--data", server.folder / "data", folder=tmp_path)
+    assert done.returncode == 4 and "another" in done.stderr and "--data" in done.stderr
+    server.close()
+
+
+# Documentation and loader are kept together by the schema, which the loader itself tells.
+
+
+def read_keys(node: dict, at: str = "") -> dict[str, dict]:
+    """Dotted path of every key in a schema with its own node; a name of the user's own is `*`."""
+    found = {}
+    for name, child in node.get("properties", {}).items():
+        found[f"{at}{name}"] = child
+        found |= read_keys(child.get("items", child), f"{at}{name}.")
+    if isinstance(node.get("additionalProperties"), dict):
+        found |= read_keys(node["additionalProperties"], f"{at}*.")
+    return found
+
+
+def documented_keys() -> dict[str, str]:
+    """Every key in the tables and headings of docs/config.md, with its default there."""
+    found, prefix = {}, ""
+    for line in (ROOT / "docs/config.md").read_text().splitlines():
+        if line.startswith("## "):
+            sections = line[3:].split(", ")
+            found |= dict.fromkeys(sections, "")
+            prefix = {"services": "services.*."}.get(sections[0], f"{sections[0]}.")
+            prefix = prefix if len(sections) == 1 else ""
+        if not line.startswith("| `") or prefix == "authorization.":  # rules are no keys
+            continue
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        names = [one for text in re.findall("`(.*?)`", cells[0]) for one in expanded(text)]
+        defaults = cells[1].split(", ")
+        for i, name in enumerate(names):
+            found[prefix + name] = defaults[i] if len(defaults) == len(names) else ""
+    return found
+
+
+def expanded(text: str) -> list[str]:
+    """`tls: {cert, key}` is tls, tls.cert and tls.key."""
+    outer, _, inner = text.partition(": {")
+    return [outer] + [f"{outer}.{name}" for name in inner.strip("}").split(", ") if name]
+
+
+def plain(default: str) -> str:
+    """`20 MiB` and `1h` as the schema has them: a number, seconds."""
+    size = re.fullmatch(r"(\d+) ([KM])iB", default)
+    time = re.fullmatch(r"(\d+)([smh])", default)
+    if size:
+        return str(int(size[1]) * {"K": 1 << 10, "M": 1 << 20}[size[2]])
+    if time:
+        return f"{int(time[1]) * {'s': 1, 'm': 60, 'h': 3600}[time[2]]}s"
+    return default.strip("`")
+
+
+def test_every_key_the_loader_reads_is_documented_and_no_other(tmp_path):
+    schema = json.loads(run("schema", folder=tmp_path).stdout)
+    read, written = read_keys(schema), documented_keys()
+    assert sorted(written) == sorted(read)
+    for key, default in written.items():
+        known = read[key].get("default")
+        if isinstance(known, (str, int, float)) and default and key != "secrets.path":
+            as_text = str(known).lower() if isinstance(known, bool) else str(known)
+            assert plain(default) in (as_text, as_text.removesuffix(".0")), key
+
+
+def test_the_schema_takes_the_examples_and_refuses_what_the_loader_refuses(tmp_path):
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads(run("schema", folder=tmp_path).stdout)
+    check = jsonschema.Draft202012Validator(schema)
+    for file in ("behalf.yaml", "inbox/behalf.yaml"):
+        text = (ROOT / "examples" / file).read_text()
+        assert not list(check.iter_errors(yaml.safe_load(text))), file
+    for text in ("sever: {}", "server: { max_connections: 0 }", "log: { level: loud }",
+                 "services: { x: { typ: mcp } }", "identity: [{ issuer: 'https://a.example' }]"):
+        (tmp_path / "f.yaml").write_text(text)
+        assert list(check.iter_errors(yaml.safe_load(text))), text
+        assert run("validate", "f.yaml", folder=tmp_path).returncode == 3
+
+
+def test_the_readme_tour_tells_what_happens(tmp_path):
+    text = (ROOT / "README.md").read_text()
+    server = Behalf(None, tmp_path / "dev", command="dev", args=("--data", "data"))
+    text = text.replace("http://127.0.0.1:2024", server.url)
+    who = ["--user", "alice", "--password", "alice"]
+    token = run("token", "--url", server.url, *who, folder=tmp_path).stdout.strip()
+    told_to = {"text": True, "capture_output": True, "env": {**os.environ, "TOKEN": token}}
+    calls = re.findall(r"\$ (curl .*?[^\\])\n(\{.*?\})\n", text, re.DOTALL)
+    assert len(calls) == 2
+    for command, promised in calls:
+        told = subprocess.run(["bash", "-c", command], **told_to).stdout
+        pattern = ".*".join(re.escape(part) for part in promised.split("…"))
+        assert re.fullmatch(pattern, told), f"{command}\n{told}"
+    (tmp_path / "tour.py").write_text(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1])
+    said = subprocess.run([sys.executable, tmp_path / "tour.py"], **told_to)
+    assert "hello alice" in said.stdout and not said.stderr, said.stderr
+    server.close()
 
 
 def test_an_installed_behalf_builds_and_serves_a_plugin(tmp_path):
