@@ -46,11 +46,13 @@ std::string rule_of(const route& r) {
 
 void docs(request_pointer self) {
   std::string page =
-    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Behalf API</title>"
+    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
+    "content=\"width=device-width\"><title>Behalf API</title>"
     "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 "
     "1rem}td,th{text-align:left;padding:.2rem 1rem .2rem 0}code{white-space:nowrap}</style>"
     "<h1>Behalf " BEHALF_VERSION "</h1><p>The LangGraph Agent Server API. Machine-readable: <a "
-    "href=\"openapi.json\">openapi.json</a>.</p><table><tr><th>Method<th>Path<th>Needs<th>";
+    "href=\"openapi.json\">openapi.json</a>.</p><table><tr><th>Method<th>Path<th>Needs<th>What it "
+    "does";
   for (const auto& r : all_routes().payloads())
     page += "<tr><td>" + std::string(to_string(r.method)) + "<td><code>" + std::string(r.pattern)
             + "</code><td>" + rule_of(r) + "<td>" + std::string(r.summary);
