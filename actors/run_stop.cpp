@@ -1,6 +1,5 @@
 // How a run is stopped from outside: cancelled, rolled back, parked, deleted, out of time.
 #include "actors/run_state.hpp"
-#include "runtime/graph/thread_state.hpp"
 
 namespace behalf {
 namespace {
@@ -16,6 +15,7 @@ run_ending cancelled(run_pointer self) {
   run_ending end;
   end.status = "interrupted";
   end.body = json::object{};
+  end.as_before = !s.loop;
   if (!s.loop)
     return end;
   auto out = s.loop->cancel();
@@ -31,19 +31,20 @@ run_ending cancelled(run_pointer self) {
   return end;
 }
 
+// After a restart a run goes on from what it left itself: those rows go with it.
+bool left_by(const run_plan& plan, const checkpoint_doc& at) {
+  return at.base_metadata && string_or(*at.base_metadata, "run_id") == plan.run_id;
+}
+
 // As if the run had never been: the state before it counts again.
 void undo(run_pointer self, run_ending& end) {
   auto& s = self->state;
   end = run_ending{};
   end.status = "interrupted";
-  end.rollback = true;
+  end.rollback = end.as_before = true;
   end.body = wait_error({{"error", "HTTPException"}, {"message", "404: Run not found"}});
-  if (s.from)
-    end.values = thread_values(*s.from, s.flow.get());
-  else if (s.begun)
-    end.values = json::value(nullptr);
   s.unsaved.clear();
-  if (s.from) // the run may have written beside it: answers, finished tasks
+  if (s.from && !left_by(*s.plan, s.from->at)) // it may have written beside it: answers, tasks done
     keep(self, {s.from->at});
 }
 

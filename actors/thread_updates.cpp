@@ -44,6 +44,7 @@ record new_thread(const run_plan& plan, const json::object& run_metadata) {
   row.type = kind::thread;
   row.tenant = plan.who->tenant;
   row.id = plan.thread_id;
+  row.status = "idle";
   row.metadata = {{"graph_id", plan.graph_id}, {"assistant_id", plan.assistant_id}};
   merge(row.metadata, run_metadata);
   row.created_at = row.state_updated_at = now();
@@ -66,6 +67,8 @@ commit creation(const core& with, run_plan& plan, const record* thread, bool bus
   }
   sent_config.erase("configurable");
   row.doc["config"] = std::move(sent_config);
+  if (row.status != "busy")
+    row.doc["settled"] = row.status;
   row.status = "busy";
   row.updated_at = now();
   commit what;
@@ -76,11 +79,14 @@ commit creation(const core& with, run_plan& plan, const record* thread, bool bus
 }
 
 commit ending_on(const run_plan& plan, const run_ending& end, record thread, bool more_runs) {
-  thread.status = more_runs ? "busy" : end.thread_status;
-  if (end.values)
-    thread.doc["values"] = *end.values;
-  thread.doc["error"] = end.error;
-  thread.doc["interrupts"] = end.interrupts;
+  if (!end.as_before) {
+    if (end.values)
+      thread.doc["values"] = *end.values;
+    thread.doc["error"] = end.error;
+    thread.doc["interrupts"] = end.interrupts;
+    thread.doc["settled"] = end.thread_status;
+  }
+  thread.status = more_runs ? "busy" : string_or(thread.doc, "settled", "idle");
   thread.doc["ran"] = true;
   thread.updated_at = thread.state_updated_at = now();
   commit what;

@@ -38,6 +38,7 @@ struct run_ending {
   std::string checkpoint_id;
   json::value body; // what `wait` answers
   bool rollback = false;
+  bool as_before = false; // of the thread nothing changes: the run never began, or never was
 };
 
 /// The run's end on a thread that stays. `thread` as just read.

@@ -12,10 +12,16 @@
 #include <caf/scheduler/test_coordinator.hpp>
 #include <caf/scoped_actor.hpp>
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
 namespace behalf {
+
+/// A question whose answer may be long in coming: nullopt until it is there, then always the same.
+template <class T>
+using pending_answer = std::function<std::optional<result<T>>()>;
 
 struct actor_fixture {
   caf::actor_system_config cfg;
@@ -42,6 +48,23 @@ struct actor_fixture {
     pending.receive([&](T& value) { answer.emplace(std::move(value)); },
                     [&](caf::error& e) { answer.emplace(from_caf(e)); });
     return std::move(*answer);
+  }
+
+  /// Asks with a mailbox of its own, so that a late answer disturbs no other question.
+  template <class T, class Handle, class Message>
+  pending_answer<T> ask_later(const Handle& to, Message m) {
+    auto asker = std::make_shared<caf::scoped_actor>(sys, true);
+    auto reply = (*asker)->request(to, caf::infinite, std::move(m));
+    auto pending = std::make_shared<decltype(reply)>(std::move(reply));
+    auto answer = std::make_shared<std::optional<result<T>>>();
+    sched.run();
+    return [this, asker, pending, answer] {
+      sched.run();
+      if (!*answer && (*asker)->has_next_message())
+        pending->receive([&](T& value) { answer->emplace(std::move(value)); },
+                         [&](caf::error& e) { answer->emplace(from_caf(e)); });
+      return *answer;
+    };
   }
 
   ~actor_fixture() {

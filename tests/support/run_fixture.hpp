@@ -1,0 +1,326 @@
+// Runs on the test's own thread: a real database behind a writer that waits or refuses when told
+// to, a scripted way out, and the real scheduler with its supervisors and nodes.
+#pragma once
+
+#include "actors/messages.hpp"
+#include "actors/run_plan.hpp"
+#include "actors/spawn.hpp"
+#include "connectors/registry.hpp"
+#include "runtime/base/id.hpp"
+#include "runtime/graph/graph.hpp"
+#include "runtime/http/client.hpp"
+#include "runtime/store/sqlite.hpp"
+#include "tests/support/actor_fixture.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <utility>
+
+namespace behalf {
+
+/// To a scripted neighbour: answer whatever you hold.
+struct let_go {};
+
+} // namespace behalf
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::let_go)
+
+namespace behalf {
+
+/// What the writer in front of the database does with commits.
+struct disk_script {
+  bool hold = false; // keep them until let_go
+  std::function<std::optional<error>(const commit&)> refuse;
+};
+
+/// What is outside: the calls that arrived there and the answers to them.
+struct outside_script {
+  bool hold = false; // keep callers waiting until let_go
+  std::function<result<outbound_reply>(const outbound_call&)> answer;
+  std::vector<outbound_call> calls;
+  int cancelled = 0;                      // of the calls held
+  std::vector<std::string> chunks = {""}; // of a stream; the last one ends it
+  std::vector<uint64_t> closed;           // streams
+  std::vector<lease_claim> redeemed;      // what egress said when it opened a handle
+};
+
+using scripted_writer = store_writer_actor::extend<caf::reacts_to<let_go>>;
+using scripted_door = http_client_actor::extend<caf::reacts_to<let_go>>;
+
+struct scripted_writer_state {
+  static inline const char* name = "scripted-writer";
+  scripted_writer_state() = default;
+  std::vector<std::pair<write_records, caf::typed_response_promise<written>>> held;
+};
+
+inline scripted_writer::behavior_type
+scripted_writer_behavior(scripted_writer::stateful_pointer<scripted_writer_state> self,
+                         store_writer_actor real, disk_script* script) {
+  return {
+    [self, real, script](write_records& m) -> caf::result<written> {
+      if (script->refuse)
+        if (auto why = script->refuse(m.what))
+          return to_caf(*why);
+      auto promise = self->make_response_promise<written>();
+      if (script->hold)
+        self->state.held.emplace_back(std::move(m), promise);
+      else
+        promise.delegate(real, std::move(m));
+      return promise;
+    },
+    [](flush_group) {},
+    [](sweep_expired) {},
+    [self, real](let_go) {
+      for (auto& [m, promise] : std::exchange(self->state.held, {}))
+        promise.delegate(real, std::move(m));
+    },
+  };
+}
+
+struct scripted_door_state {
+  static inline const char* name = "scripted-door";
+  scripted_door_state() = default;
+  std::vector<std::pair<wire_call, caf::typed_response_promise<outbound_reply>>> held;
+  std::size_t chunk = 0;
+};
+
+inline result<outbound_reply> answer_of(const outside_script& script, const outbound_call& call) {
+  if (script.answer)
+    return script.answer(call);
+  outbound_reply reply;
+  reply.status = 200;
+  reply.body = R"("hello")";
+  reply.headers = {{"Content-Type", "application/json"}};
+  return reply;
+}
+
+inline scripted_door::behavior_type
+scripted_door_behavior(scripted_door::stateful_pointer<scripted_door_state> self,
+                       outside_script* script) {
+  return {
+    [self, script](wire_call& m) -> caf::result<outbound_reply> {
+      script->calls.push_back(m.request->call);
+      if (!script->hold)
+        return reply(answer_of(*script, m.request->call));
+      self->state.held.emplace_back(std::move(m), self->make_response_promise<outbound_reply>());
+      return self->state.held.back().second;
+    },
+    [self, script](const wire_read&) -> caf::result<outbound_chunk> {
+      auto n = self->state.chunk++;
+      return outbound_chunk{script->chunks.at(n), n + 1 == script->chunks.size()};
+    },
+    [self, script](const wire_cancel& m) {
+      if (m.stream_id != 0)
+        script->closed.push_back(m.stream_id);
+      std::erase_if(self->state.held, [&](auto& call) {
+        if (call.first.ticket != m.ticket)
+          return false;
+        ++script->cancelled;
+        call.second.deliver(to_caf(error{errc::upstream, "cancelled", {}, "cancelled"}));
+        return true;
+      });
+    },
+    [](const wire_ended&) {},
+    [self, script](let_go) {
+      for (auto& [m, promise] : std::exchange(self->state.held, {}))
+        deliver(promise, answer_of(*script, m.request->call));
+    },
+  };
+}
+
+class no_credential : public credential_writer {
+public:
+  void write_head(wiped_string&) const override {}
+  std::unique_ptr<reply_scrubber> scrubber() const override { return nullptr; }
+};
+
+// One handle per run, for `mail`.
+inline secret_store_actor::behavior_type scripted_secrets(secret_store_actor::pointer,
+                                                          outside_script* script) {
+  return {
+    [script](const redeem& m) -> caf::result<credential> {
+      script->redeemed.push_back(m.claim);
+      if (m.handle.id != "handle of " + m.claim.run_id)
+        return to_caf(error{errc::denied, "no such handle", {}, "handle_unknown"});
+      credential c;
+      c.writer = std::make_shared<no_credential>();
+      return c;
+    },
+    [](const open_leases& m) -> caf::result<run_handles> {
+      return run_handles{{{"mail", sealed_handle{"handle of " + m.run_id}}}};
+    },
+    [](const close_leases&) {},
+    [](const forget_credential&) {},
+    [](const retry_call&) {},
+  };
+}
+
+inline audit_actor::behavior_type scripted_audit(audit_actor::pointer) {
+  return {
+    [](const audit_event&) -> caf::result<audit_receipt> { return audit_receipt{7}; },
+    [](flush_group) {},
+  };
+}
+
+struct run_fixture : actor_fixture {
+  std::filesystem::path folder =
+    std::filesystem::temp_directory_path() / ("behalf-runs-" + uuid4());
+  disk_script disk;
+  outside_script outside;
+  std::shared_ptr<core> with = std::make_shared<core>();
+  scripted_writer writer;
+  scripted_door door;
+  secret_store_actor secrets; // nodes get handles when a test gives it to the core
+  scheduler_actor scheduler;
+  principal_ptr alice = user("alice");
+
+  run_fixture() {
+    std::filesystem::create_directories(folder);
+    sqlite_options options;
+    options.path = folder / "t.db";
+    auto db = open_sqlite(options).value();
+    with->readers = {own(spawn_store_reader(sys, db->open_reader().value(), false))};
+    auto real = own(spawn_store_writer(sys, std::move(db), false));
+    writer = own(sys.spawn(scripted_writer_behavior, real, &disk));
+    with->writer = writer;
+    auto services = std::make_shared<const service_registry>(
+      service_registry::create({service("api"), service("mail", true)}).value());
+    with->services = services;
+    door = own(sys.spawn(scripted_door_behavior, &outside));
+    secrets = own(sys.spawn(scripted_secrets, &outside));
+    with->egress =
+      own(spawn_egress(sys, services, secrets, own(sys.spawn(scripted_audit)), door, with->meters));
+    with->options.runs.slots = 8;
+  }
+  ~run_fixture() {
+    disk = {};
+    std::filesystem::remove_all(folder);
+  }
+
+  static service_options service(const std::string& name, bool with_credential = false) {
+    service_options s;
+    s.name = name;
+    s.url = "https://" + name + ".example.com";
+    if (with_credential)
+      s.credential.from = credential_source::secrets;
+    return s;
+  }
+
+  static principal_ptr user(const std::string& name) {
+    auto who = std::make_shared<principal>();
+    who->tenant = "acme";
+    who->issuer = "https://id.example";
+    who->subject = who->identity = name;
+    return who;
+  }
+
+  void serve(std::shared_ptr<const graph> flow) { with->graphs.add(flow->name(), flow); }
+
+  /// Call when everything is served. `recovered`: as after a restart.
+  void open(std::vector<run_plan_ptr> recovered = {}) {
+    scheduler = own(spawn_scheduler(sys, with, std::move(recovered)));
+    sched.run();
+  }
+
+  // --- runs --------------------------------------------------------------------------------------
+
+  start_run order(const std::string& thread, const std::string& graph_id,
+                  json::object kwargs) const {
+    start_run m;
+    m.plan = std::make_shared<run_plan>();
+    m.plan->run_id = uuid7();
+    m.plan->thread_id = thread;
+    m.plan->graph_id = m.plan->assistant_id = graph_id;
+    m.plan->who = alice;
+    m.plan->created_at = now();
+    m.plan->sent = std::move(kwargs);
+    m.create_thread = true;
+    return m;
+  }
+
+  result<run_ref> start(start_run m) {
+    auto run = ask<run_ref>(scheduler, std::move(m));
+    if (run)
+      own(run->run);
+    return run;
+  }
+  run_ref start(const std::string& thread, const std::string& graph_id, json::object kwargs) {
+    return start(order(thread, graph_id, std::move(kwargs))).value();
+  }
+  run_ref resume(const std::string& thread, const std::string& graph_id, json::value answer) {
+    return start(thread, graph_id, {{"command", json::object{{"resume", std::move(answer)}}}});
+  }
+
+  pending_answer<run_result> result_of(const run_ref& run) {
+    return ask_later<run_result>(run.run, await_result{});
+  }
+  /// The result of a run that is over.
+  run_result ended(const run_ref& run) {
+    auto answer = result_of(run)();
+    REQUIRE(answer);
+    return answer->value();
+  }
+  bool over(const run_ref& run) { return result_of(run)().has_value(); }
+  run_result cancel(const run_ref& run, cancel_run how = {}) {
+    return ask<run_result>(run.run, how).value();
+  }
+
+  event_batch events(const run_ref& run) {
+    return ask<event_batch>(run.run, next_events{}).value();
+  }
+  /// `values {…}`, one line each, without the first, which is `metadata`.
+  std::vector<std::string> lines(const run_ref& run) {
+    std::vector<std::string> all;
+    auto batch = events(run);
+    REQUIRE_FALSE(batch.events.empty());
+    CHECK(batch.events.front().name == "metadata");
+    for (std::size_t i = 1; i < batch.events.size(); ++i)
+      all.push_back(batch.events[i].name + ' ' + *batch.events[i].data);
+    return all;
+  }
+
+  void let_outside_go() {
+    outside.hold = false;
+    self->send(door, let_go{});
+    sched.run();
+  }
+  void let_disk_go() {
+    disk.hold = false;
+    self->send(writer, let_go{});
+    sched.run();
+  }
+  void pass(std::chrono::milliseconds time) {
+    sched.advance_time(time);
+    sched.run();
+  }
+
+  // --- what is stored ----------------------------------------------------------------------------
+
+  std::shared_ptr<const record> stored(kind type, const std::string& id) {
+    return ask<found_record>(with->reader(), get_record{{type, "acme", id}}).value().row;
+  }
+  std::string thread_status(const std::string& id) { return stored(kind::thread, id)->status; }
+  /// "" when there is no such run.
+  std::string run_status(const run_ref& run) {
+    auto row = stored(kind::run, run.plan->run_id);
+    return row ? row->status : "";
+  }
+  std::vector<record> checkpoints(const std::string& thread) {
+    query q;
+    q.type = kind::checkpoint;
+    q.tenant = "acme";
+    q.parent = thread;
+    q.sort = sort_key::id;
+    q.descending = false;
+    return ask<page>(with->reader(), search_records{q}).value().rows;
+  }
+};
+
+inline json::value js(std::string_view text) {
+  return parse_json(text).value();
+}
+
+} // namespace behalf
