@@ -1,0 +1,218 @@
+// One node of a run and what it asks of the outside: services, streams, the store.
+#include "tests/support/run_fixture.hpp"
+#include "tests/support/run_graphs.hpp"
+
+namespace behalf {
+namespace {
+
+using flow::update;
+
+struct node_fixture : run_fixture {
+  std::string thread = uuid7();
+
+  /// A run of one node, under way.
+  template <class Body>
+  run_ref run_node(Body body, node_options options = {}, json::value modes = "updates") {
+    serve(runs::one(std::move(body), std::move(options)));
+    open();
+    return start(thread, "one", {{"input", json::object{}}, {"stream_mode", std::move(modes)}});
+  }
+  /// What the node found, of a run that is over.
+  json::value got(const run_ref& run) { return ended(run).body->at("got"); }
+  std::string failure(const run_ref& run) {
+    return std::string(ended(run).body->at("__error__").at("error").as_string());
+  }
+};
+
+task<node_result> read_mail(state_view, context ctx) {
+  auto mail = ctx.service("mail");
+  auto reply = co_await mail.get("/inbox");
+  if (!reply)
+    co_return reply.error();
+  json::object found{{"status", reply->status}, {"receipt", reply->receipt}, {"body", reply->body}};
+  update out;
+  out.set("got", found);
+  co_return out;
+}
+
+task<node_result> carry_on(state_view, context ctx) {
+  auto api = ctx.service("api");
+  auto reply = co_await api.get("/x");
+  update out;
+  out.set("got", json::value(reply ? "fine" : reply.error().kind));
+  co_return out;
+}
+
+task<node_result> call_stranger(state_view, context ctx) {
+  auto stranger = ctx.service("stranger");
+  auto reply = co_await stranger.get("/x");
+  co_return reply.error();
+}
+
+task<node_result> read_all(state_view, context ctx) {
+  auto api = ctx.service("api");
+  auto body = co_await api.open("/stream");
+  std::string all;
+  for (bool last = false; !last;) {
+    auto part = co_await body->next();
+    all += part->bytes;
+    last = part->last;
+  }
+  update out;
+  out.set("got", json::value(all));
+  co_return out;
+}
+
+task<node_result> read_a_little(state_view, context ctx) {
+  auto api = ctx.service("api");
+  auto body = co_await api.open("/stream");
+  auto part = co_await body->next();
+  update out;
+  out.set("got", json::value(part->bytes));
+  co_return out;
+}
+
+task<node_result> remember(state_view, context ctx) {
+  auto store = ctx.store();
+  store_client::labels notes;
+  notes.emplace_back("notes");
+  json::object value{{"text", "milk"}};
+  auto kept = co_await store.put(notes, "list", value);
+  if (!kept)
+    co_return kept.error();
+  auto found = co_await store.get(notes, "list");
+  if (!found)
+    co_return found.error();
+  auto gone = co_await store.del(notes, "list");
+  if (!gone)
+    co_return gone.error();
+  auto again = co_await store.get(notes, "list");
+  update out;
+  out.set("got", json::array{found->value, again.has_value()});
+  co_return out;
+}
+
+task<node_result> remember_nowhere(state_view, context ctx) {
+  auto store = ctx.store();
+  store_client::labels nowhere;
+  nowhere.emplace_back("");
+  json::object value;
+  auto kept = co_await store.put(nowhere, "x", value);
+  co_return kept.error();
+}
+
+outbound_reply stream_of(uint64_t id) {
+  outbound_reply reply;
+  reply.status = 200;
+  reply.stream_id = id;
+  return reply;
+}
+
+} // namespace
+
+TEST_CASE_METHOD(node_fixture, "a node waits for its service and goes on with the reply",
+                 "[nodes]") {
+  outside.hold = true;
+  auto run = run_node(runs::call_api);
+  REQUIRE(outside.calls.size() == 1);
+  CHECK(outside.calls[0].url == "https://api.example.com/runs/" + run.plan->run_id);
+  CHECK_FALSE(over(run));
+  let_outside_go();
+  CHECK(got(run) == "hello");
+}
+
+TEST_CASE_METHOD(node_fixture, "a call goes out with its run's handle, as its user", "[nodes]") {
+  with->secrets = secrets;
+  auto run = run_node(read_mail);
+  REQUIRE(outside.redeemed.size() == 1);
+  const auto& claim = outside.redeemed[0];
+  CHECK(claim.who == alice->key());
+  CHECK(claim.run_id == run.plan->run_id);
+  CHECK(claim.service == "mail");
+  CHECK(claim.host == "https://mail.example.com:443");
+  CHECK(got(run) == js(R"({"status":200,"receipt":7,"body":"hello"})"));
+}
+
+TEST_CASE_METHOD(node_fixture, "without a handle a call that needs one never leaves", "[nodes]") {
+  auto run = run_node(read_mail);
+  CHECK(failure(run) == "needs_auth");
+  CHECK(outside.redeemed.empty());
+  CHECK(outside.calls.empty());
+}
+
+TEST_CASE_METHOD(node_fixture, "a node may live with a call that failed", "[nodes]") {
+  outside.answer = [](const outbound_call&) {
+    return error{errc::upstream, "reset by peer", {}, "reset"};
+  };
+  CHECK(got(run_node(carry_on)) == "reset");
+}
+
+TEST_CASE_METHOD(node_fixture, "a service's refusal is a reply, not a failure", "[nodes]") {
+  outside.answer = [](const outbound_call&) {
+    outbound_reply reply;
+    reply.status = 403;
+    return reply;
+  };
+  CHECK(got(run_node(carry_on)) == "fine");
+}
+
+TEST_CASE_METHOD(node_fixture, "a service nobody configured is not found", "[nodes]") {
+  CHECK(failure(run_node(call_stranger)) == "LookupError");
+  CHECK(outside.calls.empty());
+}
+
+TEST_CASE_METHOD(node_fixture, "a streamed body is pulled part by part", "[nodes]") {
+  outside.answer = [](const outbound_call&) { return stream_of(5); };
+  outside.chunks = {"one ", "two ", "three"};
+  CHECK(got(run_node(read_all)) == "one two three");
+}
+
+TEST_CASE_METHOD(node_fixture, "a stream a node leaves open is closed behind it", "[nodes]") {
+  outside.answer = [](const outbound_call&) { return stream_of(5); };
+  outside.chunks = {"one ", "two "};
+  CHECK(got(run_node(read_a_little)) == "one ");
+  CHECK(outside.closed == std::vector<uint64_t>{5});
+}
+
+TEST_CASE_METHOD(node_fixture, "a node keeps, finds and deletes items", "[nodes]") {
+  CHECK(got(run_node(remember)) == js(R"([{"text":"milk"},false])"));
+}
+
+TEST_CASE_METHOD(node_fixture, "an item that cannot be kept is the node's failure", "[nodes]") {
+  disk.refuse = [](const commit& what) -> std::optional<error> {
+    if (!what.puts.empty() && what.puts[0].row.type == kind::item)
+      return fail(errc::overloaded, "disk full");
+    return std::nullopt;
+  };
+  CHECK(failure(run_node(remember)) == "OverloadedError");
+}
+
+TEST_CASE_METHOD(node_fixture, "an item without a place is refused", "[nodes]") {
+  CHECK(failure(run_node(remember_nowhere)) == "ValueError");
+}
+
+TEST_CASE_METHOD(node_fixture, "what a node writes arrives before what it returns", "[nodes]") {
+  auto run = run_node(
+    [](const state_view&, context& ctx) -> node_result {
+      ctx.write(1);
+      ctx.write(json::object{{"n", 2}});
+      return update{{"got", "done"}};
+    },
+    {}, {"custom", "updates"});
+  CHECK(lines(run)
+        == std::vector<std::string>{"custom 1", R"(custom {"n":2})",
+                                    R"(updates {"only":{"got":"done"}})"});
+}
+
+TEST_CASE_METHOD(node_fixture, "a machine that throws half-way is a failure of its run",
+                 "[nodes]") {
+  struct stumbling : node {
+    turn start(const step_input&) override { return effect{store_get{{"notes"}, "x"}}; }
+    turn resume(effect_reply) override { throw std::runtime_error("stumbled"); }
+  };
+  auto run = run_node([]() -> std::unique_ptr<node> { return std::make_unique<stumbling>(); });
+  CHECK(failure(run) == "RuntimeError");
+  CHECK(ended(run).body->at("__error__").at("message") == "stumbled");
+}
+
+} // namespace behalf

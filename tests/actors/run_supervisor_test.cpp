@@ -1,0 +1,229 @@
+// One run as its viewers, its waiters and the storage see it.
+#include "tests/support/run_fixture.hpp"
+#include "tests/support/run_graphs.hpp"
+
+#include <stdexcept>
+
+namespace behalf {
+namespace {
+
+using steps = std::vector<std::string>;
+const json::object nothing{{"input", json::object{}}, {"stream_mode", "updates"}};
+
+struct supervisor_fixture : run_fixture {
+  std::string thread = uuid7();
+
+  run_ref run_of(std::shared_ptr<const graph> flow, json::object kwargs = nothing) {
+    auto name = flow->name();
+    serve(std::move(flow));
+    open();
+    return start(thread, name, std::move(kwargs));
+  }
+};
+
+bool ends_a_run(const commit& what) {
+  return std::any_of(what.puts.begin(), what.puts.end(), [](const commit::put& p) {
+    return p.row.type == kind::thread && p.row.doc.contains("ran");
+  });
+}
+
+bool keeps_checkpoints(const commit& what) {
+  return std::any_of(what.puts.begin(), what.puts.end(),
+                     [](const commit::put& p) { return p.row.type == kind::checkpoint; });
+}
+
+// A node that throws what no standard class describes.
+struct mail_with_token {
+  std::string token = "tok-1234";
+};
+
+} // namespace
+
+TEST_CASE_METHOD(supervisor_fixture, "a run shows each step, keeps each checkpoint, then ends",
+                 "[runs]") {
+  auto run =
+    run_of(runs::pair(), {{"input", {{"foo", {"in"}}}}, {"stream_mode", {"values", "updates"}}});
+  CHECK(lines(run)
+        == steps{R"(values {"foo":["in"]})", R"(updates {"a":{"foo":["a"]}})",
+                 R"(values {"foo":["in","a"]})", R"(updates {"b":{"foo":["b"]}})",
+                 R"(values {"foo":["in","a","b"]})"});
+  CHECK(events(run).last);
+  auto end = ended(run);
+  CHECK(end.status == "success");
+  CHECK(*end.body == js(R"({"foo":["in","a","b"]})"));
+  CHECK(run_status(run) == "success");
+  CHECK(thread_status(thread) == "idle");
+  std::vector<int64_t> kept;
+  for (const auto& row : checkpoints(thread))
+    kept.push_back(int_or(row.metadata, "step", 99));
+  CHECK(kept == std::vector<int64_t>{-1, 0, 1, 2});
+}
+
+TEST_CASE_METHOD(supervisor_fixture, "a viewer waits for the next event and gets no other",
+                 "[runs]") {
+  outside.hold = true;
+  auto run = run_of(runs::call());
+  auto seen = events(run);
+  CHECK_FALSE(seen.last);
+  auto next = ask_later<event_batch>(run.run, next_events{seen.last_seq});
+  CHECK_FALSE(next());
+  let_outside_go();
+  REQUIRE(next());
+  auto news = next()->value();
+  REQUIRE(news.events.size() == 1);
+  CHECK(news.events[0].seq == seen.last_seq + 1);
+  CHECK(*news.events[0].data == R"({"call":{"got":"hello"}})");
+}
+
+TEST_CASE_METHOD(supervisor_fixture, "nobody hears of an end that is not durable", "[runs]") {
+  outside.hold = true;
+  auto run = run_of(runs::call());
+  disk.hold = true;
+  let_outside_go();
+  auto result = result_of(run);
+  CHECK_FALSE(result());
+  CHECK_FALSE(events(run).last);
+  CHECK(thread_status(thread) == "busy");
+  let_disk_go();
+  REQUIRE(result());
+  CHECK(result()->value().status == "success");
+  CHECK(events(run).last);
+  CHECK(thread_status(thread) == "idle");
+}
+
+TEST_CASE_METHOD(supervisor_fixture, "an end that cannot be stored is an error for who waits",
+                 "[runs]") {
+  disk.refuse = [](const commit& what) -> std::optional<error> {
+    if (ends_a_run(what))
+      return fail(errc::internal, "disk full");
+    return std::nullopt;
+  };
+  auto run = run_of(runs::pair());
+  auto end = ended(run);
+  CHECK(end.status == "error");
+  CHECK(dump(*end.body).find("StorageError") != std::string::npos);
+  CHECK(run_status(run) != "success");
+  CHECK(thread_status(thread) == "busy"); // a restart finds it unfinished
+}
+
+TEST_CASE_METHOD(supervisor_fixture, "a lost checkpoint fails the run", "[runs]") {
+  disk.refuse = [](const commit& what) -> std::optional<error> {
+    if (keeps_checkpoints(what) && !ends_a_run(what))
+      return fail(errc::internal, "disk full");
+    return std::nullopt;
+  };
+  outside.hold = true;
+  auto run = run_of(runs::call());
+  CHECK(ended(run).status == "error");
+  CHECK(run_status(run) == "error");
+  CHECK(thread_status(thread) == "error");
+  let_outside_go(); // what the node makes of it counts no more
+  CHECK(ended(run).status == "error");
+}
+
+TEST_CASE_METHOD(supervisor_fixture,
+                 "an end that met another change of its thread is written again", "[runs]") {
+  int refused = 0;
+  disk.refuse = [&](const commit& what) -> std::optional<error> {
+    if (ends_a_run(what) && ++refused <= 3)
+      return fail(errc::conflict, "not the revision expected");
+    return std::nullopt;
+  };
+  auto run = run_of(runs::pair());
+  CHECK(ended(run).status == "success");
+  CHECK(refused == 4);
+  CHECK(run_status(run) == "success");
+}
+
+TEST_CASE_METHOD(supervisor_fixture, "durability sync waits for the disk before the next node",
+                 "[runs]") {
+  serve(runs::call());
+  open();
+  auto order = this->order(thread, "call", {{"input", json::object{}}, {"durability", "sync"}});
+  disk.refuse = [&](const commit& what) -> std::optional<error> {
+    disk.hold = keeps_checkpoints(what);
+    return std::nullopt;
+  };
+  auto run = start(std::move(order)).value();
+  CHECK(outside.calls.empty());
+  int writes = 0;
+  for (; outside.calls.empty() && writes < 5; ++writes)
+    let_disk_go();
+  CHECK(outside.calls.size() == 1);
+  CHECK(writes == 2); // what came in, and what `a` wrote
+  disk.refuse = nullptr;
+  let_disk_go();
+  CHECK(ended(run).status == "success");
+}
+
+TEST_CASE_METHOD(supervisor_fixture,
+                 "a run stops at an interrupt and another goes on with the answer", "[runs]") {
+  auto first = run_of(runs::ask_then_call());
+  auto stopped = ended(first);
+  CHECK(stopped.status == "success");
+  CHECK(stopped.body->at("__interrupt__").at(0).at("value") == "ok?");
+  CHECK(thread_status(thread) == "interrupted");
+  CHECK(stored(kind::thread, thread)->doc.at("interrupts").as_object().size() == 1);
+  CHECK(outside.calls.empty());
+
+  auto second = resume(thread, "ask", "yes");
+  auto done = ended(second);
+  CHECK(done.status == "success");
+  CHECK(*done.body == js(R"({"foo":["a"],"got":"hello","ans":"yes"})"));
+  CHECK(thread_status(thread) == "idle");
+  CHECK(stored(kind::thread, thread)->doc.at("interrupts").as_object().empty());
+}
+
+TEST_CASE_METHOD(supervisor_fixture, "there is nothing to resume on a new thread", "[runs]") {
+  auto run = run_of(runs::ask_then_call(), {{"command", json::object{{"resume", "yes"}}}});
+  auto end = ended(run);
+  CHECK(end.status == "error");
+  CHECK(end.body->at("__error__").at("error") == "RuntimeError");
+  CHECK(thread_status(thread) == "error");
+}
+
+TEST_CASE_METHOD(supervisor_fixture, "a node that fails ends the run with its message", "[runs]") {
+  auto run = run_of(runs::one([](const state_view&, context&) -> node_result {
+    throw std::invalid_argument("no such folder");
+  }));
+  CHECK(lines(run) == steps{R"(error {"error":"ValueError","message":"no such folder"})"});
+  auto end = ended(run);
+  CHECK(end.status == "error");
+  CHECK(*end.body == js(R"({"__error__":{"error":"ValueError","message":"no such folder"}})"));
+  CHECK(run_status(run) == "error");
+  CHECK(stored(kind::thread, thread)->doc.at("error").at("message") == "no such folder");
+}
+
+TEST_CASE_METHOD(supervisor_fixture, "what a node throws that is no message is shown to nobody",
+                 "[runs]") {
+  auto run =
+    run_of(runs::one([](const state_view&, context&) -> node_result { throw mail_with_token{}; }));
+  auto end = ended(run);
+  CHECK(end.body->at("__error__").at("error") == "mail_with_token");
+  auto everything = dump(*end.body) + dump(stored(kind::thread, thread)->doc)
+                    + dump(stored(kind::run, run.plan->run_id)->doc);
+  for (const auto& line : lines(run))
+    everything += line;
+  for (const auto& row : checkpoints(thread))
+    everything += dump(row.doc);
+  CHECK(everything.find("tok-1234") == std::string::npos);
+}
+
+TEST_CASE_METHOD(supervisor_fixture, "a graph nobody serves any more is an error of the run",
+                 "[runs]") {
+  open();
+  auto run = start(thread, "gone", nothing);
+  CHECK(ended(run).body->at("__error__").at("message") == "Graph 'gone' is not served");
+}
+
+TEST_CASE_METHOD(supervisor_fixture, "the recursion limit ends what would go on for ever",
+                 "[runs]") {
+  auto run = run_of(runs::endless(),
+                    {{"input", json::object{}}, {"config", json::object{{"recursion_limit", 3}}}});
+  auto end = ended(run);
+  CHECK(end.status == "error");
+  CHECK(end.body->at("__error__").at("error") == "GraphRecursionError");
+  CHECK(stored(kind::thread, thread)->doc.at("values") == js(R"({"foo":["s","s","s"]})"));
+}
+
+} // namespace behalf
