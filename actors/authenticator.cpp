@@ -1,73 +1,14 @@
 // Step 1 of admission: from what a client presented to a principal. Known tokens are answered
 // from a cache; unknown ones wait for keys, introspection or userinfo without holding up anyone.
-#include "actors/basics.hpp"
-#include "actors/identity.hpp"
-#include "actors/identity_calls.hpp"
+#include "actors/authenticator_state.hpp"
 #include "actors/spawn.hpp"
 #include "runtime/auth/challenge.hpp"
-#include "runtime/auth/discovery.hpp"
-#include "runtime/auth/token_cache.hpp"
 #include "runtime/base/log.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/stateful_actor.hpp>
-#include <caf/typed_event_based_actor.hpp>
-
-#include <optional>
 
 namespace behalf {
 namespace {
-
-constexpr std::chrono::seconds provider_patience{5};
-
-// One admission that could not be answered at once.
-struct attempt {
-  admission ask;
-  caf::typed_response_promise<grant> promise;
-  token_digest digest{};
-  bool retried = false; // the issuer's keys were fetched again for it
-};
-using attempt_ptr = std::shared_ptr<attempt>;
-
-struct oidc_state {
-  const oidc_provider* provider;
-  jwks_cache keys;
-  std::optional<provider_metadata> metadata;
-  bool own = false; // the keys are ours
-  std::vector<attempt_ptr> waiting;
-};
-
-struct introspection_state {
-  const introspection_provider* provider;
-  std::string endpoint;
-};
-
-struct authenticator_state {
-  static inline const char* name = "authenticator";
-  authenticator_state() = default;
-
-  std::shared_ptr<const identity_setup> setup;
-  http_client_actor http;
-  authorizer_actor authorizer;
-  plugin_auth_actor plugin; // null: the configured providers decide
-  token_cache cache;
-  limiter limits;
-  std::vector<std::unique_ptr<oidc_state>> issuers;
-  std::vector<std::unique_ptr<introspection_state>> introspectors;
-  std::vector<api_keys> keys;
-  metric *accepted = nullptr, *refused = nullptr, *hits = nullptr;
-};
-
-using authenticator_pointer = authenticator_actor::stateful_pointer<authenticator_state>;
-
-std::string_view token_of(const attempt_ptr& a) {
-  return a->ask.credentials->bearer();
-}
-
-void refuse(authenticator_pointer self, const attempt_ptr& a, error why) {
-  self->state.refused->add();
-  a->promise.deliver(to_caf(std::move(why)));
-}
 
 void admit(authenticator_pointer self, const attempt_ptr& a) {
   auto& s = self->state;
@@ -77,7 +18,13 @@ void admit(authenticator_pointer self, const attempt_ptr& a) {
   a->promise.delegate(s.authorizer, std::move(a->ask));
 }
 
-// The last step of every way in that has claims.
+} // namespace
+
+void refuse(authenticator_pointer self, const attempt_ptr& a, error why) {
+  self->state.refused->add();
+  a->promise.deliver(to_caf(std::move(why)));
+}
+
 void conclude(authenticator_pointer self, const attempt_ptr& a, const claims& proven,
               const claim_mapping& mapping) {
   auto who = to_principal(proven, mapping);
@@ -88,10 +35,12 @@ void conclude(authenticator_pointer self, const attempt_ptr& a, const claims& pr
   admit(self, a);
 }
 
-error unreachable(const std::string& issuer) {
-  return fail(errc::overloaded, "the identity provider " + issuer + " cannot be reached",
+error unreachable(const std::string& whom) {
+  return fail(errc::overloaded, "the identity provider " + whom + " cannot be reached",
               "Retry-After", "5");
 }
+
+namespace {
 
 // --- OpenID Connect ----------------------------------------------------------------------------
 
@@ -107,28 +56,6 @@ void fetch_failed(authenticator_pointer self, oidc_state& at, const error& why) 
                {{"issuer", at.provider->rules.issuer}, {"reason", why.message}});
   at.keys.failed(now());
   wake(self, at);
-}
-
-// Fetches a JSON document and goes on with it.
-template <class Then, class Failed>
-void fetch(authenticator_pointer self, std::shared_ptr<wire_request> request, Then then,
-           Failed failed) {
-  if (!request)
-    return failed(fail(errc::upstream, "the provider's address is malformed"));
-  wire_call call;
-  call.request = std::move(request);
-  call.by = std::chrono::steady_clock::now() + provider_patience;
-  ask_core(
-    self, self->state.http, std::move(call),
-    [then, failed](outbound_reply& reply) mutable {
-      auto document = parse_json(reply.body);
-      if (reply.status != 200)
-        return failed(fail(errc::upstream, "answered " + std::to_string(reply.status)));
-      if (!document)
-        return failed(fail(errc::upstream, "answered something other than JSON"));
-      then(*document, reply.headers);
-    },
-    failed);
 }
 
 void fetch_keys(authenticator_pointer self, oidc_state& at) {
@@ -219,40 +146,7 @@ void verify_token(authenticator_pointer self, oidc_state& at, attempt_ptr a) {
   conclude(self, a, *proven, at.provider->mapping);
 }
 
-// --- introspection -------------------------------------------------------------------------------
-
-void introspect(authenticator_pointer self, introspection_state& at, attempt_ptr a) {
-  const auto& p = *at.provider;
-  auto failed = [self, a, &p](const error& why) {
-    log::warning("identity_introspection_failed",
-                 {{"endpoint", p.endpoint}, {"reason", why.message}});
-    refuse(self, a, unreachable(p.rules.issuer));
-  };
-  if (at.endpoint.empty())
-    return fetch(
-      self, document_call(discovery_url(p.rules.issuer)),
-      [self, &at, a, failed](const json::value& document, const header_list&) {
-        auto found = parse_discovery(document, at.provider->rules.issuer, at.provider->allow_http);
-        if (!found || found->introspection_endpoint.empty())
-          return failed(fail(errc::upstream, "its discovery document names no endpoint"));
-        at.endpoint = found->introspection_endpoint;
-        introspect(self, at, a);
-      },
-      failed);
-  const auto& secret = self->state.setup->client_secrets.at(p.client_secret);
-  fetch(
-    self, introspection_call(at.endpoint, p.client_id, secret->view(), token_of(a)),
-    [self, a, &p](const json::value& answer, const header_list&) {
-      auto proven = read_introspection(answer, p.rules, now());
-      if (!proven)
-        return refuse(self, a, proven.error());
-      conclude(self, a, *proven, p.mapping);
-    },
-    failed);
-}
-
-// --- choosing the way in
-// ---------------------------------------------------------------------------
+// --- choosing the way in -----------------------------------------------------------------------
 
 void by_key(authenticator_pointer self, const attempt_ptr& a, std::string_view key) {
   for (const auto& keys : self->state.keys)
@@ -271,13 +165,12 @@ void by_token(authenticator_pointer self, const attempt_ptr& a) {
     a->ask.who = std::move(who);
     return admit(self, a);
   }
-  if (auto origin = peek_origin(token_of(a)))
-    for (auto& at : s.issuers)
-      if (at->provider->rules.issuer == origin->issuer)
-        return verify_token(self, *at, a);
-  if (!s.introspectors.empty())
-    return introspect(self, *s.introspectors.front(), a);
-  refuse(self, a, invalid_token("no configured identity provider issued this token"));
+  auto origin = peek_origin(token_of(a));
+  auto issuer = origin ? origin->issuer : std::string{};
+  for (auto& at : s.issuers)
+    if (at->provider->rules.issuer == issuer)
+      return verify_token(self, *at, a);
+  introspect(self, a, issuer);
 }
 
 // Someone has to be there even where nobody is authenticated.

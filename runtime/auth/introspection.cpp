@@ -10,6 +10,14 @@
 namespace behalf {
 namespace {
 
+constexpr std::string_view not_responsible_kind = "NotResponsible";
+
+error not_responsible(std::string why) {
+  auto e = invalid_token(std::move(why));
+  e.kind = not_responsible_kind;
+  return e;
+}
+
 // application/x-www-form-urlencoded, without leaving a copy behind.
 void append_form(wiped_string& to, std::string_view text) {
   constexpr char hex[] = "0123456789ABCDEF";
@@ -64,11 +72,11 @@ result<claims> read_introspection(const json::value& answer, const introspection
   if (!active || !active->is_bool())
     return malformed("without 'active'");
   if (!active->get_bool())
-    return invalid_token("the token is not active: it has expired, was revoked, or is unknown");
+    return inactive_token();
   const auto& all = answer.get_object();
   const auto* iss = member(all, "iss");
   if (iss && !rules.issuer.empty() && *iss != json::string(rules.issuer))
-    return invalid_token("the token is from another issuer");
+    return not_responsible("the token is from another issuer");
   if (!rules.audiences.empty())
     if (auto ok = check_audience(all, rules.audiences); !ok)
       return ok.error();
@@ -85,6 +93,14 @@ result<claims> read_introspection(const json::value& answer, const introspection
   auto issuer = rules.issuer.empty() ? std::string("introspection") : rules.issuer;
   return claims{std::move(issuer), std::move(*subject), std::min(dates->value_or(until), until),
                 all};
+}
+
+bool is_not_responsible(const error& e) {
+  return e.code == errc::unauthenticated && e.kind == not_responsible_kind;
+}
+
+error inactive_token() {
+  return not_responsible("the token is not active: it has expired, was revoked, or is unknown");
 }
 
 } // namespace behalf

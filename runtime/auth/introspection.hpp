@@ -28,7 +28,14 @@ wiped_string basic_authorization(std::string_view client_id, std::string_view cl
 /// An active token: claims, of which `expires` is when the answer may no longer be used:
 /// the sooner of `exp` and `cache_for`.
 /// Error: unauthenticated unless `active` is true; upstream when the answer is malformed.
+/// `is_not_responsible` when the issuer does not know the token as its own: another one may.
 result<claims> read_introspection(const json::value& answer, const introspection_rules& rules,
                                   time_point now);
+
+/// Is this the error of a token that is not active at this issuer, or is another issuer's?
+bool is_not_responsible(const error& e);
+
+/// What is said of a token that nobody who was asked calls active.
+error inactive_token();
 
 } // namespace behalf

@@ -90,6 +90,21 @@ TEST_CASE("only active true counts, and what it says must fit", "[auth]") {
   }
 }
 
+TEST_CASE("what another issuer may still know is told apart from a refusal", "[auth]") {
+  auto why = [](const json::object& a, introspection_rules r = rules()) {
+    return read_introspection(a, r, now_).error();
+  };
+  CHECK(is_not_responsible(why(with("active", false))));
+  CHECK(is_not_responsible(why(with("iss", "https://other.example"))));
+  CHECK(is_not_responsible(inactive_token()));
+  CHECK_FALSE(is_not_responsible(why(with("exp", noon))));
+  CHECK_FALSE(is_not_responsible(why(without("sub"))));
+  CHECK_FALSE(is_not_responsible(why(without("active"))));
+  auto strict = rules();
+  strict.audiences = {"another"};
+  CHECK_FALSE(is_not_responsible(why(answer(), strict)));
+}
+
 TEST_CASE("audience and client are checked where they are configured", "[auth]") {
   auto strict = rules();
   strict.audiences = {"behalf"};

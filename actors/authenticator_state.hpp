@@ -1,0 +1,104 @@
+// What the authenticator knows between messages, and the few things its .cpp files share.
+#pragma once
+
+#include "actors/basics.hpp"
+#include "actors/identity.hpp"
+#include "actors/identity_calls.hpp"
+#include "runtime/auth/discovery.hpp"
+#include "runtime/auth/token_cache.hpp"
+#include "runtime/base/metrics.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace behalf {
+
+/// How long one question to an identity provider may take.
+inline constexpr std::chrono::seconds provider_patience{5};
+
+/// One admission that could not be answered at once.
+struct attempt {
+  admission ask;
+  caf::typed_response_promise<grant> promise;
+  token_digest digest{};
+  bool retried = false; // the issuer's keys were fetched again for it
+};
+using attempt_ptr = std::shared_ptr<attempt>;
+
+struct oidc_state {
+  const oidc_provider* provider;
+  jwks_cache keys;
+  std::optional<provider_metadata> metadata;
+  bool own = false; // the keys are ours
+  std::vector<attempt_ptr> waiting;
+};
+
+struct introspection_state {
+  const introspection_provider* provider;
+  std::string endpoint;
+};
+
+struct authenticator_state {
+  static inline const char* name = "authenticator";
+  authenticator_state() = default;
+
+  std::shared_ptr<const identity_setup> setup;
+  http_client_actor http;
+  authorizer_actor authorizer;
+  plugin_auth_actor plugin; // null: the configured providers decide
+  token_cache cache;
+  limiter limits;
+  std::vector<std::unique_ptr<oidc_state>> issuers;
+  std::vector<std::unique_ptr<introspection_state>> introspectors; // in the order configured
+  std::vector<api_keys> keys;
+  metric *accepted = nullptr, *refused = nullptr, *hits = nullptr;
+};
+
+using authenticator_pointer = authenticator_actor::stateful_pointer<authenticator_state>;
+
+inline std::string_view token_of(const attempt_ptr& a) {
+  return a->ask.credentials->bearer();
+}
+
+/// The ends of every way in: a refusal, or claims that a provider vouches for.
+void refuse(authenticator_pointer self, const attempt_ptr& a, error why);
+void conclude(authenticator_pointer self, const attempt_ptr& a, const claims& proven,
+              const claim_mapping& mapping);
+
+/// 503 with Retry-After. `whom`: an issuer, or words for who has no name.
+error unreachable(const std::string& whom);
+
+/// Asks the introspection providers that may know a token, one after the other. `issuer`: whom the
+/// token itself names, empty when it is opaque; providers of another issuer do not get to see it.
+void introspect(authenticator_pointer self, attempt_ptr a, std::string_view issuer);
+
+/// Fetches a JSON document and goes on with it.
+template <class Then, class Failed>
+void fetch(authenticator_pointer self, std::shared_ptr<wire_request> request, Then then,
+           Failed failed) {
+  if (!request)
+    return failed(fail(errc::upstream, "the provider's address is malformed"));
+  wire_call call;
+  call.request = std::move(request);
+  call.by = std::chrono::steady_clock::now() + provider_patience;
+  ask_core(
+    self, self->state.http, std::move(call),
+    [then, failed](outbound_reply& reply) mutable {
+      auto document = parse_json(reply.body);
+      if (reply.status != 200)
+        return failed(fail(errc::upstream, "answered " + std::to_string(reply.status)));
+      if (!document)
+        return failed(fail(errc::upstream, "answered something other than JSON"));
+      then(*document, reply.headers);
+    },
+    failed);
+}
+
+} // namespace behalf

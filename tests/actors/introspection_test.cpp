@@ -1,0 +1,245 @@
+// Opaque tokens: which introspection providers are asked, in which order, and what their answers
+// and their silence come to.
+#include "actors/identity.hpp"
+#include "actors/spawn.hpp"
+#include "runtime/auth/signing.hpp"
+#include "runtime/base/id.hpp"
+#include "runtime/http/client.hpp"
+#include "tests/support/actor_fixture.hpp"
+
+#include <caf/typed_event_based_actor.hpp>
+
+#include <map>
+
+namespace behalf {
+namespace {
+
+// The outbound door of a test: an answer per URL; one without is a provider that is down.
+struct fake_endpoints {
+  std::map<std::string, json::object> answers;
+  std::vector<std::string> asked;
+  std::vector<std::string> bodies;
+};
+
+http_client_actor::behavior_type endpoints_behavior(http_client_actor::pointer,
+                                                    fake_endpoints* known) {
+  return {
+    [known](wire_call& m) -> caf::result<outbound_reply> {
+      const auto& url = m.request->call.url;
+      known->asked.push_back(url);
+      const auto& body = m.request->secret_body;
+      known->bodies.push_back(body ? std::string(body->view()) : std::string());
+      auto at = known->answers.find(url);
+      if (at == known->answers.end())
+        return to_caf(fail(errc::upstream, "connection refused"));
+      outbound_reply reply;
+      reply.status = 200;
+      reply.body = dump(at->second);
+      return reply;
+    },
+    [](const wire_read&) -> caf::result<outbound_chunk> {
+      return to_caf(fail(errc::not_found, "no stream"));
+    },
+    [](const wire_cancel&) {},
+    [](wire_ended&) {},
+  };
+}
+
+const std::string ask_a = "https://a.example/introspect", ask_b = "https://b.example/introspect",
+                  ask_c = "https://c.example/introspect";
+
+struct introspection_fixture : actor_fixture {
+  fake_endpoints net;
+  metrics meters;
+  std::shared_ptr<identity_setup> setup = std::make_shared<identity_setup>();
+  authenticator_actor door;
+
+  introspection_provider& use(std::string issuer, std::string endpoint, std::string prefix = "") {
+    introspection_provider p;
+    p.rules.issuer = std::move(issuer);
+    p.endpoint = std::move(endpoint);
+    p.client_id = "behalf";
+    p.client_secret = "env:SECRET";
+    p.mapping.identity_prefix = std::move(prefix);
+    setup->providers.emplace_back(std::move(p));
+    return std::get<introspection_provider>(setup->providers.back());
+  }
+  void use_three() {
+    use("https://a.example", ask_a);
+    use("https://b.example", ask_b, "b:");
+    use("https://c.example", ask_c, "c:");
+  }
+  void open() {
+    setup->client_secrets["env:SECRET"] = std::make_shared<const wiped_string>("s3cret");
+    auto http = own(sys.spawn(endpoints_behavior, &net));
+    auto judge = own(spawn_authorizer(sys, std::make_shared<policy>()));
+    door = own(spawn_authenticator(sys, setup, http, judge, plugin_auth_actor{}, meters));
+  }
+  void says_active(const std::string& endpoint, std::string subject, json::object more = {}) {
+    json::object answer{{"active", true}, {"sub", std::move(subject)}};
+    merge(answer, more);
+    net.answers[endpoint] = answer;
+  }
+  void says_inactive(const std::string& endpoint) { net.answers[endpoint] = {{"active", false}}; }
+
+  result<grant> knock(const std::string& bearer) {
+    auto request = std::make_shared<auth_request>();
+    request->authorization = wiped_string{"Bearer " + bearer};
+    admission a;
+    a.credentials = request;
+    a.resource = "threads";
+    a.action = "create";
+    return ask<grant>(door, std::move(a));
+  }
+  std::vector<std::string> asked() { return std::exchange(net.asked, {}); }
+};
+
+using urls = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE_METHOD(introspection_fixture, "providers are asked in order until one knows the token",
+                 "[admission]") {
+  use_three();
+  says_inactive(ask_a);
+  says_active(ask_b, "bob");
+  says_active(ask_c, "carol");
+  open();
+  auto g = knock("opaque-1");
+  REQUIRE(g);
+  CHECK(g->who->issuer == "https://b.example");
+  CHECK(g->who->identity == "b:bob");
+  CHECK(asked() == urls{ask_a, ask_b});
+  CHECK(net.bodies.back().starts_with("token=opaque-1&"));
+}
+
+TEST_CASE_METHOD(introspection_fixture, "the first that knows the token decides alone",
+                 "[admission]") {
+  use_three();
+  says_active(ask_a, "alice");
+  open();
+  CHECK(knock("opaque-1")->who->identity == "alice");
+  CHECK(asked() == urls{ask_a});
+}
+
+TEST_CASE_METHOD(introspection_fixture, "a token nobody knows is refused after all were asked",
+                 "[admission]") {
+  use_three();
+  for (const auto& endpoint : {ask_a, ask_b, ask_c})
+    says_inactive(endpoint);
+  open();
+  auto refused = knock("opaque-1");
+  CHECK(refused.error().code == errc::unauthenticated);
+  CHECK(refused.error().headers.front().first == "WWW-Authenticate");
+  CHECK(asked() == urls{ask_a, ask_b, ask_c});
+}
+
+TEST_CASE_METHOD(introspection_fixture, "a provider that is down keeps nobody else's users out",
+                 "[admission]") {
+  use_three();
+  says_inactive(ask_b);
+  says_active(ask_c, "carol");
+  open();
+  CHECK(knock("opaque-1")->who->identity == "c:carol");
+  CHECK(asked() == urls{ask_a, ask_b, ask_c});
+}
+
+TEST_CASE_METHOD(introspection_fixture, "silence of one and no from the others is 503, by name",
+                 "[admission]") {
+  use_three();
+  says_inactive(ask_a);
+  says_inactive(ask_c);
+  open();
+  auto refused = knock("opaque-1");
+  CHECK(refused.error().code == errc::overloaded);
+  CHECK(refused.error().message.find("https://b.example") != std::string::npos);
+  CHECK(refused.error().message.find("https://a.example") == std::string::npos);
+  CHECK(refused.error().headers.front().first == "Retry-After");
+}
+
+TEST_CASE_METHOD(introspection_fixture, "an answer that is none counts as silence", "[admission]") {
+  use_three();
+  net.answers[ask_a] = {{"active", "yes"}};
+  says_inactive(ask_b);
+  says_inactive(ask_c);
+  open();
+  CHECK(knock("opaque-1").error().code == errc::overloaded);
+  CHECK(asked().size() == 3);
+}
+
+TEST_CASE_METHOD(introspection_fixture, "an active token that breaks a rule ends the search",
+                 "[admission]") {
+  use("https://a.example", ask_a).rules.audiences = {"behalf"};
+  use("https://b.example", ask_b, "b:");
+  says_active(ask_a, "alice", {{"aud", "another"}});
+  says_active(ask_b, "alice");
+  open();
+  CHECK(knock("opaque-1").error().code == errc::unauthenticated);
+  CHECK(asked() == urls{ask_a});
+}
+
+TEST_CASE_METHOD(introspection_fixture, "a provider that knows another's token passes it on",
+                 "[admission]") {
+  use_three();
+  says_active(ask_a, "bob", {{"iss", "https://b.example"}});
+  says_active(ask_b, "bob", {{"iss", "https://b.example"}});
+  open();
+  CHECK(knock("opaque-1")->who->identity == "b:bob");
+}
+
+TEST_CASE_METHOD(introspection_fixture, "an answer is used again for its token and no other",
+                 "[admission]") {
+  use_three();
+  says_inactive(ask_a);
+  says_active(ask_b, "bob");
+  open();
+  REQUIRE(knock("opaque-1"));
+  asked();
+  CHECK(knock("opaque-1")->who->identity == "b:bob");
+  CHECK(asked().empty());
+  REQUIRE(knock("opaque-2"));
+  CHECK(asked() == urls{ask_a, ask_b});
+}
+
+TEST_CASE_METHOD(introspection_fixture, "a refusal is not remembered", "[admission]") {
+  use_three();
+  says_inactive(ask_a);
+  says_inactive(ask_b);
+  says_inactive(ask_c);
+  open();
+  REQUIRE_FALSE(knock("opaque-1"));
+  says_active(ask_c, "carol");
+  CHECK(knock("opaque-1"));
+}
+
+TEST_CASE_METHOD(introspection_fixture, "a JWT is shown to its issuer and to no other",
+                 "[admission]") {
+  use_three();
+  says_active(ask_b, "bob");
+  open();
+  auto token = signing_key::generate().value().sign({{"typ", "at+jwt"}},
+                                                    {{"iss", "https://b.example"}, {"sub", "x"}});
+  CHECK(knock(token)->who->identity == "b:bob");
+  CHECK(asked() == urls{ask_b});
+  auto stranger = signing_key::generate().value().sign({}, {{"iss", "https://d.example"}});
+  CHECK(knock(stranger).error().code == errc::unauthenticated);
+  CHECK(asked().empty());
+}
+
+TEST_CASE_METHOD(introspection_fixture, "an endpoint is found once; one not found is passed over",
+                 "[admission]") {
+  use("https://a.example", "");
+  use("https://b.example", "", "b:");
+  net.answers["https://b.example/.well-known/openid-configuration"] = {
+    {"issuer", "https://b.example"},
+    {"jwks_uri", "https://b.example/jwks"},
+    {"introspection_endpoint", ask_b}};
+  says_active(ask_b, "bob");
+  open();
+  CHECK(knock("opaque-1")->who->identity == "b:bob");
+  asked();
+  CHECK(knock("opaque-2"));
+  CHECK(asked() == urls{"https://a.example/.well-known/openid-configuration", ask_b});
+}
+
+} // namespace behalf
