@@ -53,7 +53,7 @@ void add_serving(CLI::App& app, serve_command& serve) {
     sub->add_option("--host", serve.host, "Address to listen on, instead of the configured one")
       ->type_name("ADDRESS");
     sub->add_option("--port", serve.port, "Port to listen on; 0 is any free one")
-      ->check(CLI::Range(0, 65535))
+      ->check(CLI::Range(0, 65535, "0-65535"))
       ->type_name("PORT");
   }
 }
@@ -126,6 +126,11 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) { // help and version
     return app.exit(e);
+  } catch (const CLI::ExtrasError&) {
+    std::string extras;
+    for (const auto& one : app.remaining(true))
+      extras += " " + one;
+    return say_usage(app, "not expected:" + extras);
   } catch (const CLI::ParseError& e) {
     return say_usage(app, e.what());
   }

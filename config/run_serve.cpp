@@ -78,6 +78,11 @@ void banner(const config& c, bool dev) {
                 "--password …\n",
                 url.c_str(), c.dev.users.front().username.c_str());
   }
+  const auto& address = c.system.http.address;
+  if (dev && !c.dev.users.empty() && address != "127.0.0.1" && address != "::1"
+      && address != "localhost")
+    std::printf("\n  Not only this machine can reach it: whoever knows a test user's password may "
+                "come in.\n");
   if (!dev && c.identity.open())
     std::printf("\n  No identity section: everyone on this machine may do everything.\n");
   std::printf("\n");

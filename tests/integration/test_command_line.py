@@ -33,6 +33,7 @@ def test_a_wrong_command_line_is_exit_code_2(arguments, tmp_path):
 def test_a_mistyped_command_is_told_the_real_ones(tmp_path):
     assert "no command 'sreve'; there are: dev, serve" in run("sreve", folder=tmp_path).stderr
     assert "no command 'pt'; there are: put, list" in run("secret", "pt", folder=tmp_path).stderr
+    assert "not expected: --prot 1" in run("dev", "--prot", "1", folder=tmp_path).stderr
 
 
 def test_every_command_explains_itself(tmp_path):
@@ -181,40 +182,12 @@ def test_a_mistyped_data_folder_is_not_made(tmp_path):
     assert done.returncode == 3 and "typo" in done.stderr and not (tmp_path / "typo").exists()
 
 
-def test_audit_verify_names_file_and_line(tmp_path):
-    (tmp_path / "a.jsonl").write_text("not a line\n")
-    done = run("audit", "verify", "a.jsonl", folder=tmp_path)
-    assert done.returncode == 1 and "a.jsonl: line 1" in done.stderr
-    assert "none.jsonl" in run("audit", "verify", "none.jsonl", folder=tmp_path).stderr
-    wrong = run("audit", "verify", "a.jsonl", "--anchor", "x:y", folder=tmp_path)
-    assert wrong.returncode == 2
-
-
-def test_logging_in_says_what_is_wrong(tmp_path):
-    server = Behalf(None, tmp_path / "dev", command="dev", args=("--data", "data"))
-    who = ["--user", "alice", "--password"]
-    assert run("token", "--url", server.url + "/", *who, "alice", folder=tmp_path).returncode == 0
-    wrong = run("token", "--url", server.url, *who, "no-such-word", folder=tmp_path)
-    assert wrong.returncode == 1 and "user or password" in wrong.stderr
-    assert "no-such-word" not in wrong.stderr
-    other = run("token", "--url", server.url + "/x", *who, "alice", folder=tmp_path)
-    assert other.returncode == 1 and "no development issuer" in other.stderr
-    server.close()
-    gone = run("token", "--url", server.url, *who, "alice", folder=tmp_path)
-    assert gone.returncode == 4 and "could not be reached" in gone.stderr
-    assert run("token", "--url", "here", *who, "a", folder=tmp_path).returncode == 2
-
-
-def test_the_second_signal_ends_the_process_at_once(tmp_path):
-    server = Behalf(None, tmp_path / "dev", command="dev", args=("--data", "data"))
-    with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1]))) as slow:
-        slow.sendall(b"POST /threads HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
-        os.kill(server.process.pid, signal.SIGINT)
-        server.process.wait_until(lambda: "stopping" in server.process.output())
-        os.kill(server.process.pid, signal.SIGINT)
-        assert server.process.wait(5) == -signal.SIGINT
-    server.start()
-    server.close()
+def test_test_users_open_to_the_network_are_warned_of(tmp_path):
+    for host, warned in (("0.0.0.0", True), ("127.0.0.1", False)):
+        server = Behalf(None, tmp_path / host, command="dev",
+                        args=("--data", "data", "--host", host))
+        assert ("Not only this machine" in server.process.stdout.read_text()) == warned
+        server.close()
 
 
 def test_the_second_dev_in_a_folder_is_told_why(tmp_path):
@@ -312,28 +285,50 @@ def test_the_readme_tour_tells_what_happens(tmp_path):
         told = subprocess.run(["bash", "-c", command], **told_to).stdout
         pattern = ".*".join(re.escape(part) for part in promised.split("…"))
         assert re.fullmatch(pattern, told), f"{command}\n{told}"
-    (tmp_path / "tour.py").write_text(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1])
+    (tour,) = snippets("README.md", "python")
+    (tmp_path / "tour.py").write_text(tour.replace("http://127.0.0.1:2024", server.url))
     said = subprocess.run([sys.executable, tmp_path / "tour.py"], **told_to)
     assert "hello alice" in said.stdout and not said.stderr, said.stderr
     server.close()
+
+
+def snippets(page: str, language: str) -> list[str]:
+    text = (ROOT / page).read_text()
+    return re.findall(f"```{language}\\n(.*?)```", text, re.DOTALL)
+
+
+def write_manual_project(folder):
+    """The graph of docs/how-to/write-a-graph.md, as its reader would have it."""
+    folder.mkdir()
+    page = "docs/how-to/write-a-graph.md"
+    (folder / "mine.cpp").write_text(snippets(page, "cpp")[0])
+    (folder / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.24)\n"
+                                           "project(mine CXX)\n" + snippets(page, "cmake")[0])
+    return folder
 
 
 def test_an_installed_behalf_builds_and_serves_a_plugin(tmp_path):
     build = ROOT / "build" / "release"
     if not (build / "cmake_install.cmake").exists():
         pytest.skip("no build/release to install from")
-    prefix, made = tmp_path / "prefix", tmp_path / "made"
+    prefix, made, mine = tmp_path / "prefix", tmp_path / "made", tmp_path / "mine-built"
     for command in (
         ["cmake", "--install", build, "--prefix", prefix],
         ["cmake", "-S", ROOT / "examples/inbox", "-B", made, f"-DCMAKE_PREFIX_PATH={prefix}",
          "-DCMAKE_BUILD_TYPE=Debug"],
         ["cmake", "--build", made],
+        ["cmake", "-S", write_manual_project(tmp_path / "mine"), "-B", mine,
+         f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_BUILD_TYPE=Debug"],
+        ["cmake", "--build", mine],
     ):
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
-    (tmp_path / "behalf.yaml").write_text(f"graphs: {{ inbox: {made}/libinbox.so }}\n")
+    (tmp_path / "behalf.yaml").write_text(
+        f"graphs: {{ inbox: {made}/libinbox.so, mine: {mine}/libmine.so }}\n")
     server = Behalf(None, tmp_path / "run", command="serve",
                     args=("--config", str(tmp_path / "behalf.yaml")))
     found = server.call("POST", "/assistants/search", json={}).json()
-    assert [a["graph_id"] for a in found] == ["inbox"]
+    assert sorted(a["graph_id"] for a in found) == ["inbox", "mine"]
+    run_it = server.call("POST", "/runs/wait", json={"assistant_id": "mine", "input": {}})
+    assert run_it.json()["__error__"]["message"] == "there is no service 'mail'"
     server.close()
