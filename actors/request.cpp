@@ -13,32 +13,11 @@
 namespace behalf {
 namespace {
 
-// Parts of the metrics' names are known when the program starts: looked up once per route.
-struct route_meters {
-  explicit route_meters(metrics& all) {
-    for (const auto& r : all_routes().payloads()) {
-      auto labels = "method=\"" + std::string(to_string(r.method)) + "\",path=\""
-                    + std::string(r.pattern) + "\"";
-      latency.push_back(&all.latency("lg_api_http_requests_latency_seconds",
-                                     "Time from request to answer", labels));
-      for (int family = 2; family <= 5; ++family)
-        total.push_back(&all.counter("lg_api_http_requests_total", "Requests answered",
-                                     labels + ",status=\"" + std::to_string(family) + "xx\""));
-    }
-  }
-  std::vector<histogram*> latency;
-  std::vector<metric*> total; // four per route: 2xx to 5xx
-};
-
 void count(const request_state& s, unsigned status) {
   if (!s.where)
     return;
-  static route_meters meters{s.with->meters};
-  auto index = static_cast<std::size_t>(s.where - all_routes().payloads().data());
-  auto family = std::clamp(status / 100, 2u, 5u) - 2;
-  meters.total[index * 4 + family]->add();
   auto took = std::chrono::steady_clock::now() - s.began;
-  meters.latency[index]->observe(std::chrono::duration<double>(took).count());
+  s.with->requests.count(*s.where, status, std::chrono::duration<double>(took).count());
   if (log::debug_on())
     log::debug("request", {{"method", s.ex->req().method_name},
                            {"route", s.where->pattern},
