@@ -1,6 +1,7 @@
 // Assistants: one per graph, made when the server starts; search and read.
 #include "actors/endpoints/body.hpp"
 #include "actors/endpoints/routes.hpp"
+#include "actors/endpoints/rows.hpp"
 #include "actors/endpoints/views.hpp"
 
 namespace behalf {
@@ -46,71 +47,34 @@ void with_seeded(request_pointer self, Then then) {
 }
 
 result<json::object> prepare_search(request_pointer self) {
-  auto& s = self->state;
-  if (s.body.is_null())
-    s.body = json::object{};
-  body_reader in{s.body};
+  auto in = optional_body(self);
   auto graph_id = in.text("graph_id", true);
   in.text("name", true);
-  in.one_of("sort_by", {"assistant_id", "created_at", "updated_at", "name", "graph_id"});
-  in.one_of("sort_order", {"asc", "desc"});
-  in.texts("select");
-  json::object value{{"graph_id", graph_id ? json::value(*graph_id) : json::value(nullptr)},
-                     {"metadata", in.object("metadata", true).value_or(json::object{})},
-                     {"limit", in.integer("limit", 1, 1000).value_or(10)},
-                     {"offset", in.integer("offset", 0, 1'000'000'000).value_or(0)}};
+  auto value = read_paging(in, {"assistant_id", "created_at", "updated_at", "name", "graph_id"});
+  value["graph_id"] = graph_id ? json::value(*graph_id) : json::value(nullptr);
   if (in.fault())
     return *in.fault();
-  if (graph_id && !s.with->graphs.by_graph(*graph_id))
-    return fail(errc::not_found, "Graph '" + *graph_id + "' not found. Expected one of: ["
-                                   + s.with->graphs.names() + "]");
+  const auto& graphs = self->state.with->graphs;
+  if (graph_id && !graphs.by_graph(*graph_id))
+    return fail(errc::not_found,
+                "Graph '" + *graph_id + "' not found. Expected one of: [" + graphs.names() + "]");
   return value;
 }
 
 query assistant_query(request_pointer self) {
-  auto& s = self->state;
-  body_reader in{s.body};
-  query q;
-  q.type = kind::assistant;
-  q.tenant = tenant_of(self);
+  body_reader in{self->state.body};
+  auto q = paged_query(self, kind::assistant, "created_at");
   q.graph_id = in.text("graph_id", true).value_or("");
   q.name_part = in.text("name", true).value_or("");
-  q.metadata = object_or_empty(s.granted.value, "metadata");
-  q.visible = s.granted.visible;
-  q.sort = sort_of(in.text("sort_by").value_or("created_at"));
-  q.descending = in.text("sort_order").value_or("desc") == "desc";
-  q.limit = int_or(s.granted.value, "limit", 10);
-  q.offset = int_or(s.granted.value, "offset", 0);
   return q;
 }
 
-void find(request_pointer self) {
-  auto q = assistant_query(self);
-  auto limit = q.limit, offset = q.offset;
-  ask_core(
-    self, self->state.with->reader(), search_records{std::move(q)},
-    [self, limit, offset](page& found) {
-      body_reader in{self->state.body};
-      auto fields = in.texts("select").value_or(std::vector<std::string>{});
-      json::array all;
-      for (const auto& row : found.rows)
-        all.push_back(selected(assistant_view(row), fields));
-      auto headers = pagination(offset, limit, all.size(), found.more);
-      answer(self, 200, all, std::move(headers));
-    },
-    or_refuse(self));
-}
-
 void search(request_pointer self) {
-  with_seeded(self, [self] { find(self); });
+  with_seeded(self, [self] { answer_page(self, assistant_query(self), assistant_view); });
 }
 
 void count(request_pointer self) {
-  with_seeded(self, [self] {
-    ask_core(
-      self, self->state.with->reader(), count_records{assistant_query(self)},
-      [self](found_count n) { answer(self, 200, n.count); }, or_refuse(self));
-  });
+  with_seeded(self, [self] { answer_count(self, assistant_query(self)); });
 }
 
 result<json::object> prepare_id(request_pointer self) {
@@ -120,22 +84,14 @@ result<json::object> prepare_id(request_pointer self) {
   return json::object{{"assistant_id", *id}};
 }
 
-template <class Then>
-void with_assistant(request_pointer self, Then then) {
-  auto id = uuid_param(self, "assistant_id", "assistant").value();
-  ask_core(
-    self, self->state.with->reader(), get_record{{kind::assistant, tenant_of(self), id}},
-    [self, then](found_record& found) mutable {
-      if (!found.row || !self->state.granted.visible.matches(found.row->metadata))
-        return refuse(self, fail(errc::not_found, "Not Found"));
-      then(*found.row);
-    },
-    or_refuse(self));
-}
-
 void get(request_pointer self) {
   with_seeded(self, [self] {
-    with_assistant(self, [self](const record& row) { answer(self, 200, assistant_view(row)); });
+    auto id = uuid_param(self, "assistant_id", "assistant").value();
+    look_up(self, {kind::assistant, tenant_of(self), id}, [self](const row_ptr& row) {
+      if (!row)
+        return refuse(self, fail(errc::not_found, "Not Found"));
+      answer(self, 200, assistant_view(*row));
+    });
   });
 }
 

@@ -1,6 +1,7 @@
 // The store: JSON items under namespaces, put, get, delete and search.
 #include "actors/endpoints/body.hpp"
 #include "actors/endpoints/routes.hpp"
+#include "actors/endpoints/rows.hpp"
 #include "actors/endpoints/views.hpp"
 #include "actors/store_items.hpp"
 
@@ -18,9 +19,14 @@ result<std::string> granted_namespace(request_pointer self, std::string_view key
   return checked_namespace(labels, key == "namespace_prefix");
 }
 
-record_key item_key(request_pointer self, const std::string& ns) {
-  return {kind::item, tenant_of(self), std::string(string_or(self->state.granted.value, "key")),
-          ns};
+// Goes on with the item of that namespace and key; with null where there is none to be seen.
+template <class Then>
+void with_item(request_pointer self, Then then) {
+  auto ns = granted_namespace(self, "namespace");
+  if (!ns)
+    return refuse(self, ns.error());
+  auto key = string_or(self->state.granted.value, "key");
+  look_up(self, {kind::item, tenant_of(self), std::string(key), *ns}, std::move(then));
 }
 
 result<json::object> value_of(body_reader& in, json::object value) {
@@ -60,22 +66,20 @@ void put(request_pointer self) {
   auto row =
     new_item(tenant_of(self), *ns, std::string(string_or(v, "key")), object_or_empty(v, "value"),
              ttl && ttl->is_number() ? ttl->to_number<double>() : 0);
-  if (!self->state.granted.visible.matches(item_fields(row)))
+  if (!may_see(self, row))
     return refuse(self, fail(errc::denied, "Forbidden"));
   // An item that is there and that this caller may not see is not overwritten either.
   auto fresh = std::make_shared<record>(std::move(row));
   ask_core(
     self, self->state.with->reader(), get_record{fresh->key()},
     [self, fresh](found_record& found) {
-      if (found.row && !self->state.granted.visible.matches(item_fields(*found.row)))
+      if (found.row && !may_see(self, *found.row))
         return refuse(self, fail(errc::not_found, "Not Found"));
       if (found.row)
         fresh->created_at = found.row->created_at;
       write_records w;
       w.what.puts.push_back({std::move(*fresh), std::nullopt});
-      ask_core(
-        self, self->state.with->writer, std::move(w), [self](written) { answer_empty(self, 204); },
-        or_refuse(self));
+      write_and_end(self, std::move(w));
     },
     or_refuse(self));
 }
@@ -98,18 +102,9 @@ result<json::object> prepare_get(request_pointer self) {
 }
 
 void get(request_pointer self) {
-  auto ns = granted_namespace(self, "namespace");
-  if (!ns)
-    return refuse(self, ns.error());
-  auto which = item_key(self, *ns);
-  ask_core(
-    self, self->state.with->reader(), get_record{which},
-    [self](found_record& found) {
-      if (!found.row || !self->state.granted.visible.matches(item_fields(*found.row)))
-        return answer(self, 200, nullptr);
-      answer(self, 200, item_view(*found.row));
-    },
-    or_refuse(self));
+  with_item(self, [self](const row_ptr& item) {
+    answer(self, 200, item ? json::value(item_view(*item)) : json::value(nullptr));
+  });
 }
 
 result<json::object> prepare_delete(request_pointer self) {
@@ -122,29 +117,17 @@ result<json::object> prepare_delete(request_pointer self) {
 }
 
 void remove(request_pointer self) {
-  auto ns = granted_namespace(self, "namespace");
-  if (!ns)
-    return refuse(self, ns.error());
-  auto which = item_key(self, *ns);
-  ask_core(
-    self, self->state.with->reader(), get_record{which},
-    [self, which](found_record& found) {
-      if (!found.row || !self->state.granted.visible.matches(item_fields(*found.row)))
-        return answer_empty(self, 204);
-      write_records w;
-      w.what.erases.push_back({which});
-      ask_core(
-        self, self->state.with->writer, std::move(w), [self](written) { answer_empty(self, 204); },
-        or_refuse(self));
-    },
-    or_refuse(self));
+  with_item(self, [self](const row_ptr& item) {
+    if (!item)
+      return answer_empty(self, 204);
+    write_records w;
+    w.what.erases.push_back({item->key()});
+    write_and_end(self, std::move(w));
+  });
 }
 
 result<json::object> prepare_search(request_pointer self) {
-  auto& s = self->state;
-  if (s.body.is_null())
-    s.body = json::object{};
-  body_reader in{s.body};
+  auto in = optional_body(self);
   auto limit = in.integer("limit", 0, 1000).value_or(10);
   json::object value{{"namespace", labels_of(in, "namespace_prefix")},
                      {"filter", in.object("filter", true).value_or(json::object{})},

@@ -1,6 +1,7 @@
 // Runs: create and watch them, on a thread or without one; read, list, join and cancel.
 #include "actors/endpoints/body.hpp"
 #include "actors/endpoints/routes.hpp"
+#include "actors/endpoints/rows.hpp"
 #include "actors/endpoints/views.hpp"
 #include "actors/endpoints/watch.hpp"
 #include "actors/thread_states.hpp"
@@ -16,12 +17,9 @@ namespace {
 result<json::object> prepare_create(request_pointer self) {
   auto& s = self->state;
   auto stateless = s.params["thread_id"].empty();
-  if (!stateless) {
-    auto id = uuid_param(self, "thread_id", "thread");
-    if (!id)
-      return id.error();
-    s.thread_id = *id;
-  }
+  if (!stateless)
+    if (auto on = prepare_thread(self); !on)
+      return on;
   auto parsed = run_request::parse(s.body, stateless);
   if (!parsed)
     return parsed.error();
@@ -135,14 +133,6 @@ void create_wait(request_pointer self) {
 
 // --- one run ---------------------------------------------------------------------------------
 
-result<json::object> prepare_thread(request_pointer self) {
-  auto id = uuid_param(self, "thread_id", "thread");
-  if (!id)
-    return id.error();
-  self->state.thread_id = *id;
-  return json::object{{"thread_id", *id}};
-}
-
 result<json::object> prepare_run(request_pointer self) {
   auto run = uuid_param(self, "run_id", "run");
   if (!run)
@@ -153,8 +143,6 @@ result<json::object> prepare_run(request_pointer self) {
   return prepare_thread(self);
 }
 
-using row_ptr = std::shared_ptr<const record>;
-
 // Goes on with the run's row if the caller may see its thread; otherwise says what is missing.
 template <class Then, class Missing>
 void with_run(request_pointer self, Then then, Missing missing) {
@@ -164,16 +152,14 @@ void with_run(request_pointer self, Then then, Missing missing) {
     [self, then, missing](found_record& run) mutable {
       auto& s = self->state;
       auto thread_id = !s.thread_id.empty() ? s.thread_id : run.row ? run.row->parent : "";
-      ask_core(
-        self, s.with->reader(), get_record{{kind::thread, tenant_of(self), thread_id}},
-        [self, then, missing, row = run.row, thread_id](found_record& thread) mutable {
-          if (!thread.row || !self->state.granted.visible.matches(thread.row->metadata))
-            return missing("Thread with ID " + thread_id + " not found", "Thread not found");
-          if (!row || row->parent != thread_id)
-            return missing("Not Found", "Run not found");
-          then(row);
-        },
-        or_refuse(self));
+      auto check = [then, missing, row = run.row, thread_id](const row_ptr& thread) mutable {
+        if (!thread)
+          return missing(no_thread(thread_id).message, "Thread not found");
+        if (!row || row->parent != thread_id)
+          return missing("Not Found", "Run not found");
+        then(row);
+      };
+      look_up(self, thread_key(self, thread_id), std::move(check));
     },
     or_refuse(self));
 }
@@ -184,40 +170,41 @@ void get(request_pointer self) {
     [self](std::string what, std::string) { refuse(self, fail(errc::not_found, what)); });
 }
 
-void list(request_pointer self) {
+void list_runs_of(request_pointer self) {
   auto& s = self->state;
+  auto limit = int_query(self, "limit", 10, 1, 1000);
+  auto offset = int_query(self, "offset", 0, 0, 1'000'000'000);
+  if (!limit || !offset)
+    return refuse(self, limit ? offset.error() : limit.error());
+  query q;
+  q.type = kind::run;
+  q.tenant = tenant_of(self);
+  q.parent = s.thread_id;
+  if (const auto* status = s.ex->req().query.find("status"))
+    q.status = {*status};
+  q.sort = sort_key::created_at;
+  q.descending = true;
+  q.limit = *limit;
+  q.offset = *offset;
   ask_core(
-    self, s.with->reader(), get_record{{kind::thread, tenant_of(self), s.thread_id}},
-    [self](found_record& thread) {
-      auto& s = self->state;
-      if (!thread.row || !s.granted.visible.matches(thread.row->metadata))
-        return refuse(self, fail(errc::not_found, "Thread with ID " + s.thread_id + " not found"));
-      auto limit = int_query(self, "limit", 10, 1, 1000);
-      auto offset = int_query(self, "offset", 0, 0, 1'000'000'000);
-      if (!limit || !offset)
-        return refuse(self, limit ? offset.error() : limit.error());
-      query q;
-      q.type = kind::run;
-      q.tenant = tenant_of(self);
-      q.parent = s.thread_id;
-      if (const auto* status = s.ex->req().query.find("status"))
-        q.status = {*status};
-      q.sort = sort_key::created_at;
-      q.descending = true;
-      q.limit = *limit;
-      q.offset = *offset;
-      ask_core(
-        self, s.with->reader(), search_records{std::move(q)},
-        [self](page& found) {
-          auto fields = list_query(self, "select");
-          json::array all;
-          for (const auto& row : found.rows)
-            all.push_back(selected(run_view(row), fields));
-          answer(self, 200, all);
-        },
-        or_refuse(self));
+    self, s.with->reader(), search_records{std::move(q)},
+    [self](page& found) {
+      auto fields = list_query(self, "select");
+      json::array all;
+      for (const auto& row : found.rows)
+        all.push_back(selected(run_view(row), fields));
+      answer(self, 200, all);
     },
     or_refuse(self));
+}
+
+void list(request_pointer self) {
+  const auto& id = self->state.thread_id;
+  look_up(self, thread_key(self, id), [self](const row_ptr& thread) {
+    if (!thread)
+      return refuse(self, no_thread(self->state.thread_id));
+    list_runs_of(self);
+  });
 }
 
 // --- join ------------------------------------------------------------------------------------

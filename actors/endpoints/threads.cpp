@@ -1,6 +1,7 @@
 // Threads: create, search, read, change, delete; their state and history.
 #include "actors/endpoints/body.hpp"
 #include "actors/endpoints/routes.hpp"
+#include "actors/endpoints/rows.hpp"
 #include "actors/endpoints/views.hpp"
 #include "actors/thread_states.hpp"
 #include "runtime/base/id.hpp"
@@ -8,36 +9,19 @@
 namespace behalf {
 namespace {
 
-error no_thread(std::string_view id) {
-  return fail(errc::not_found, "Thread with ID " + std::string(id) + " not found");
-}
-
 record_key thread_key(request_pointer self) {
-  return {kind::thread, tenant_of(self), self->state.thread_id};
+  return thread_key(self, self->state.thread_id);
 }
 
 // Loads the thread of the path and goes on if the caller may see it.
 template <class Then>
 void with_thread(request_pointer self, Then then, std::string missing = {}) {
-  auto& s = self->state;
-  ask_core(
-    self, s.with->reader(), get_record{thread_key(self)},
-    [self, then, missing](found_record& found) mutable {
-      auto& s = self->state;
-      if (!found.row || !s.granted.visible.matches(found.row->metadata))
-        return refuse(self,
-                      missing.empty() ? no_thread(s.thread_id) : fail(errc::not_found, missing));
-      then(found.row);
-    },
-    or_refuse(self));
-}
-
-result<json::object> prepare_id(request_pointer self) {
-  auto id = uuid_param(self, "thread_id", "thread");
-  if (!id)
-    return id.error();
-  self->state.thread_id = *id;
-  return json::object{{"thread_id", *id}};
+  look_up(self, thread_key(self), [self, then, missing](row_ptr row) mutable {
+    if (!row)
+      return refuse(self, missing.empty() ? no_thread(self->state.thread_id)
+                                          : fail(errc::not_found, missing));
+    then(row);
+  });
 }
 
 // --- create ----------------------------------------------------------------------------------
@@ -97,14 +81,11 @@ void existing_thread(request_pointer self, const error& why) {
     return refuse(self, why);
   if (string_or(s.granted.value, "if_exists") != "do_nothing")
     return refuse(self, taken);
-  ask_core(
-    self, s.with->reader(), get_record{thread_key(self)},
-    [self, taken](found_record& found) {
-      if (!found.row || !self->state.granted.visible.matches(found.row->metadata))
-        return refuse(self, taken);
-      answer(self, 200, thread_view(*found.row));
-    },
-    or_refuse(self));
+  look_up(self, thread_key(self), [self, taken](const row_ptr& row) {
+    if (!row)
+      return refuse(self, taken);
+    answer(self, 200, thread_view(*row));
+  });
 }
 
 void create(request_pointer self) {
@@ -121,76 +102,43 @@ void create(request_pointer self) {
 // --- search ----------------------------------------------------------------------------------
 
 result<json::object> prepare_search(request_pointer self) {
-  auto& s = self->state;
-  if (s.body.is_null())
-    s.body = json::object{};
-  body_reader in{s.body};
-  auto limit = in.integer("limit", 1, 1000).value_or(10);
-  auto offset = in.integer("offset", 0, 1'000'000'000).value_or(0);
+  auto in = optional_body(self);
   auto status = in.one_of("status", {"idle", "busy", "interrupted", "error"});
-  in.one_of("sort_by", {"thread_id", "status", "created_at", "updated_at", "state_updated_at"});
-  in.one_of("sort_order", {"asc", "desc"});
   for (const auto& id : in.texts("ids").value_or(std::vector<std::string>{}))
     if (!parse_uuid(id, "thread"))
       in.refuse(fail(errc::bad_request, "Invalid thread ID " + id));
-  in.texts("select");
-  json::object value{{"metadata", in.object("metadata", true).value_or(json::object{})},
-                     {"values", in.object("values", true).value_or(json::object{})},
-                     {"status", status ? json::value(*status) : json::value(nullptr)},
-                     {"limit", limit},
-                     {"offset", offset}};
+  auto value =
+    read_paging(in, {"thread_id", "status", "created_at", "updated_at", "state_updated_at"});
+  value["values"] = in.object("values", true).value_or(json::object{});
+  value["status"] = status ? json::value(*status) : json::value(nullptr);
   if (in.fault())
     return *in.fault();
   return value;
 }
 
 query thread_query(request_pointer self) {
-  auto& s = self->state;
-  body_reader in{s.body};
-  query q;
-  q.type = kind::thread;
-  q.tenant = tenant_of(self);
+  body_reader in{self->state.body};
+  auto q = paged_query(self, kind::thread, "updated_at");
   for (const auto& id : in.texts("ids").value_or(std::vector<std::string>{}))
     q.ids.push_back(parse_uuid(id, "thread").value());
   if (auto status = in.text("status"))
     q.status = {*status};
-  q.metadata = object_or_empty(s.granted.value, "metadata"); // handlers may have narrowed it
-  q.values = object_or_empty(s.granted.value, "values");
-  q.visible = s.granted.visible;
-  q.sort = sort_of(in.text("sort_by").value_or("updated_at"));
-  q.descending = in.text("sort_order").value_or("desc") == "desc";
-  q.limit = int_or(s.granted.value, "limit", 10);
-  q.offset = int_or(s.granted.value, "offset", 0);
+  q.values = object_or_empty(self->state.granted.value, "values");
   return q;
 }
 
 void search(request_pointer self) {
-  auto q = thread_query(self);
-  auto limit = q.limit, offset = q.offset;
-  ask_core(
-    self, self->state.with->reader(), search_records{std::move(q)},
-    [self, limit, offset](page& found) {
-      body_reader in{self->state.body};
-      auto fields = in.texts("select").value_or(std::vector<std::string>{});
-      json::array all;
-      for (const auto& row : found.rows)
-        all.push_back(selected(thread_view(row), fields));
-      auto headers = pagination(offset, limit, all.size(), found.more);
-      answer(self, 200, all, std::move(headers));
-    },
-    or_refuse(self));
+  answer_page(self, thread_query(self), thread_view);
 }
 
 void count(request_pointer self) {
-  ask_core(
-    self, self->state.with->reader(), count_records{thread_query(self)},
-    [self](found_count n) { answer(self, 200, n.count); }, or_refuse(self));
+  answer_count(self, thread_query(self));
 }
 
 // --- one thread ------------------------------------------------------------------------------
 
 void get(request_pointer self) {
-  with_thread(self, [self](const std::shared_ptr<const record>& row) {
+  with_thread(self, [self](const row_ptr& row) {
     auto shown = thread_view(*row);
     auto include = list_query(self, "include");
     if (std::find(include.begin(), include.end(), "ttl") != include.end())
@@ -200,7 +148,7 @@ void get(request_pointer self) {
 }
 
 result<json::object> prepare_update(request_pointer self) {
-  auto value = prepare_id(self);
+  auto value = prepare_thread(self);
   if (!value)
     return value;
   body_reader in{self->state.body};
@@ -214,7 +162,7 @@ result<json::object> prepare_update(request_pointer self) {
 void update(request_pointer self) {
   with_thread(
     self,
-    [self](const std::shared_ptr<const record>& old) {
+    [self](const row_ptr& old) {
       auto row = *old;
       merge(row.metadata, object_or_empty(self->state.granted.value, "metadata"));
       row.updated_at = now();
@@ -240,7 +188,7 @@ void update(request_pointer self) {
 
 // The runs are ended first, so that nothing writes to a thread that is gone.
 void remove(request_pointer self) {
-  with_thread(self, [self](const std::shared_ptr<const record>&) {
+  with_thread(self, [self](const row_ptr&) {
     stop_runs stop;
     stop.tenant = tenant_of(self);
     stop.thread_id = self->state.thread_id;
@@ -250,9 +198,7 @@ void remove(request_pointer self) {
       [self](runs_stopped) {
         write_records w;
         w.what.erases.push_back({thread_key(self)});
-        ask_core(
-          self, self->state.with->writer, std::move(w),
-          [self](written) { answer_empty(self, 204); }, or_refuse(self));
+        write_and_end(self, std::move(w));
       },
       or_refuse(self));
   });
@@ -266,7 +212,7 @@ const catalog_entry* graph_of(request_pointer self, const record& thread) {
 }
 
 void show_state(request_pointer self, std::string checkpoint_id) {
-  with_thread(self, [self, checkpoint_id](const std::shared_ptr<const record>& thread) {
+  with_thread(self, [self, checkpoint_id](const row_ptr& thread) {
     ask_core(
       self, self->state.with->reader(),
       read_checkpoints{tenant_of(self), self->state.thread_id, "", checkpoint_id},
@@ -287,7 +233,7 @@ void state(request_pointer self) {
 }
 
 result<json::object> prepare_state_at(request_pointer self) {
-  auto value = prepare_id(self);
+  auto value = prepare_thread(self);
   if (!value)
     return value;
   body_reader in{self->state.body};
@@ -314,7 +260,7 @@ std::string before_id(const json::value& v) {
 }
 
 result<json::object> prepare_history(request_pointer self) {
-  auto value = prepare_id(self);
+  auto value = prepare_thread(self);
   if (!value)
     return value;
   auto& s = self->state;
@@ -327,9 +273,7 @@ result<json::object> prepare_history(request_pointer self) {
                           {"before", before ? json::value(*before) : json::value(nullptr)}};
     return value;
   }
-  if (s.body.is_null())
-    s.body = json::object{};
-  body_reader in{s.body};
+  auto in = optional_body(self);
   in.integer("limit", 1, 1000);
   in.object("metadata", true);
   in.object("checkpoint", true);
@@ -339,7 +283,7 @@ result<json::object> prepare_history(request_pointer self) {
 }
 
 void history(request_pointer self) {
-  with_thread(self, [self](const std::shared_ptr<const record>& thread) {
+  with_thread(self, [self](const row_ptr& thread) {
     auto& body = self->state.body.get_object();
     const auto* before = member(body, "before");
     query q;
@@ -372,15 +316,15 @@ std::vector<route> thread_routes() {
     {verb::post, "/threads", threads("create"), prepare_create, create, "Create a thread"},
     {verb::post, "/threads/search", threads("search"), prepare_search, search, "Search threads"},
     {verb::post, "/threads/count", threads("search"), prepare_search, count, "Count threads"},
-    {verb::get, "/threads/{thread_id}", threads("read"), prepare_id, get, "Get a thread"},
+    {verb::get, "/threads/{thread_id}", threads("read"), prepare_thread, get, "Get a thread"},
     {verb::patch, "/threads/{thread_id}", threads("update"), prepare_update, update,
      "Merge into a thread's metadata"},
-    {verb::del, "/threads/{thread_id}", threads("delete"), prepare_id, remove,
+    {verb::del, "/threads/{thread_id}", threads("delete"), prepare_thread, remove,
      "Delete a thread, its runs and its checkpoints"},
-    {verb::get, "/threads/{thread_id}/state", threads("read"), prepare_id, state,
+    {verb::get, "/threads/{thread_id}/state", threads("read"), prepare_thread, state,
      "Get a thread's state"},
-    {verb::get, "/threads/{thread_id}/state/{checkpoint_id}", threads("read"), prepare_id, state,
-     "Get a thread's state at a checkpoint"},
+    {verb::get, "/threads/{thread_id}/state/{checkpoint_id}", threads("read"), prepare_thread,
+     state, "Get a thread's state at a checkpoint"},
     {verb::post, "/threads/{thread_id}/state/checkpoint", threads("read"), prepare_state_at,
      state_at, "Get a thread's state at a checkpoint"},
     {verb::get, "/threads/{thread_id}/history", threads("read"), prepare_history, history,

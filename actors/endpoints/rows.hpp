@@ -1,0 +1,55 @@
+// Rows between the storage and an answer: one the caller may see, or a page of them.
+#pragma once
+
+#include "actors/endpoints/body.hpp"
+#include "actors/request.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace behalf {
+
+using row_ptr = std::shared_ptr<const record>;
+
+/// What the authorization handlers left visible: metadata decides, of an item its fields.
+bool may_see(request_pointer self, const record& row);
+
+/// Calls `then` with the row, or with null where there is none or the caller may not see it.
+template <class Then>
+void look_up(request_pointer self, record_key which, Then then) {
+  ask_core(
+    self, self->state.with->reader(), get_record{std::move(which)},
+    [self, then = std::move(then)](found_record& found) mutable {
+      then(found.row && may_see(self, *found.row) ? found.row : row_ptr{});
+    },
+    or_refuse(self));
+}
+
+/// Writes; then, with 204, nothing more to say.
+void write_and_end(request_pointer self, write_records what);
+
+/// For routes below /threads/{thread_id}: takes the id; handlers see {"thread_id"}.
+result<json::object> prepare_thread(request_pointer self);
+record_key thread_key(request_pointer self, std::string_view id);
+error no_thread(std::string_view id);
+
+/// A reader of a body that may be missing: then it is an empty object.
+body_reader optional_body(request_pointer self);
+
+/// Takes what every search understands: `sort_by` (one of `sorts`), `sort_order`, `select`,
+/// `metadata`, `limit` and `offset`. Returns the last three: what handlers see and may narrow.
+json::object read_paging(body_reader& in, const std::vector<std::string_view>& sorts);
+
+/// A search as asked for by such a body and narrowed by the handlers.
+query paged_query(request_pointer self, kind type, std::string_view sort_by);
+
+/// Answers the rows found, as `view` shows them, with the fields selected and the headers that
+/// lead to the next page.
+void answer_page(request_pointer self, query q, json::object (*view)(const record&));
+
+/// Answers how many there are on all pages.
+void answer_count(request_pointer self, query q);
+
+} // namespace behalf
