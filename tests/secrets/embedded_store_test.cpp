@@ -1,6 +1,7 @@
 #include "runtime/base/id.hpp"
 #include "secrets/embedded_store.hpp"
 #include "secrets/envelope.hpp"
+#include "tests/secrets/people.hpp"
 #include "tests/secrets/scratch_folder.hpp"
 #include "tests/support/catch.hpp"
 
@@ -11,13 +12,10 @@
 #include <thread>
 
 using namespace behalf;
+using namespace behalf::testing;
 using namespace std::chrono_literals;
 
 namespace {
-
-const principal_key alice{"acme", "https://id.example.com", "alice"};
-const principal_key bob{"acme", "https://id.example.com", "bob"};
-const auto t0 = from_micros(1'700'000'000'000'000);
 
 secret key_of(char c) {
   return secret{std::string(32, c)};

@@ -1,17 +1,16 @@
 #include "secrets/lease_book.hpp"
+#include "tests/secrets/people.hpp"
 #include "tests/support/catch.hpp"
 
 #include <functional>
 #include <set>
 
 using namespace behalf;
+using namespace behalf::testing;
 using namespace std::chrono_literals;
 
 namespace {
 
-const principal_key alice{"acme", "https://id.example.com", "alice"};
-const principal_key bob{"acme", "https://id.example.com", "bob"};
-const auto t0 = from_micros(1'700'000'000'000'000);
 const std::string host = "https://api.example.com:443";
 
 lease for_alice(std::string run = "run-1", std::string service = "github") {

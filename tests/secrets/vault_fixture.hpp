@@ -3,6 +3,7 @@
 
 #include "runtime/base/json.hpp"
 #include "secrets/vault.hpp"
+#include "tests/secrets/people.hpp"
 #include "tests/support/catch.hpp"
 
 #include <deque>
@@ -10,10 +11,8 @@
 namespace behalf::vault_script {
 
 using namespace std::chrono_literals;
+using namespace testing;
 
-inline const principal_key alice{"acme", "https://id.example.com", "alice"};
-inline const principal_key bob{"acme", "https://id.example.com", "bob"};
-inline const auto t0 = from_micros(1'700'000'000'000'000);
 inline const std::string jwt = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl";
 
 // A call as Vault would see it.
