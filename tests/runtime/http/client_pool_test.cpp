@@ -153,17 +153,24 @@ struct dying_server {
   std::atomic<int> requests{0};
 };
 
+// What comes of a call on the connection that dies under it.
+result<outbound_reply> second_call(const dying_server& dying, const char* method,
+                                   std::string body = {}) {
+  client_fixture f;
+  CHECK(f.get(dying.server.url()));
+  auto request = f.to(dying.server.url());
+  request.call.method = method;
+  request.call.body = std::move(body);
+  return f.send(std::move(request));
+}
+
 } // namespace
 
 TEST_CASE("an idempotent call is sent again when a kept connection dies under it", "[client]") {
   for (auto* method : {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"}) {
     CAPTURE(method);
     dying_server dying;
-    client_fixture f;
-    CHECK(f.get(dying.server.url()));
-    auto request = f.to(dying.server.url());
-    request.call.method = method;
-    auto reply = f.send(std::move(request));
+    auto reply = second_call(dying, method);
     REQUIRE(reply);
     CHECK(reply->status == 200);
     CHECK(dying.server.connections() == 2);
@@ -174,12 +181,7 @@ TEST_CASE("a call that may have had an effect is never sent twice", "[client]") 
   for (auto* method : {"POST", "PATCH"}) {
     CAPTURE(method);
     dying_server dying;
-    client_fixture f;
-    CHECK(f.get(dying.server.url()));
-    auto request = f.to(dying.server.url());
-    request.call.method = method;
-    request.call.body = "x";
-    auto reply = f.send(std::move(request));
+    auto reply = second_call(dying, method, "x");
     REQUIRE(!reply);
     CHECK(reply.error().code == errc::upstream);
     CHECK(dying.requests == 2);

@@ -14,6 +14,13 @@ std::string chunk(const std::string& text) {
   return size + text + "\r\n";
 }
 
+// Begins a stream without an event.
+void say_nothing(peer& p) {
+  p.request();
+  p.say(chunked_head);
+  p.wait_for_end();
+}
+
 struct stream_fixture : client_fixture {
   using client_fixture::client_fixture;
 
@@ -158,11 +165,7 @@ TEST_CASE("a stream that breaks off says so", "[client]") {
 }
 
 TEST_CASE("a pull has a deadline of its own, and the call's timeout", "[client]") {
-  raw_server server{[](peer& p) {
-    p.request();
-    p.say(chunked_head);
-    p.wait_for_end();
-  }};
+  raw_server server{say_nothing};
   stream_fixture f;
   auto reply = f.open(server.url());
   REQUIRE(reply);
@@ -200,11 +203,7 @@ TEST_CASE("a stream may last longer than the timeout of its call", "[client]") {
 }
 
 TEST_CASE("a stream is pulled by one at a time", "[client]") {
-  raw_server server{[](peer& p) {
-    p.request();
-    p.say(chunked_head);
-    p.wait_for_end();
-  }};
+  raw_server server{say_nothing};
   stream_fixture f;
   auto reply = f.open(server.url());
   REQUIRE(reply);
