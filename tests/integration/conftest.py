@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -17,6 +18,8 @@ from parts.keycloak import Keycloak  # noqa: E402
 from parts.mirror import Mirror  # noqa: E402
 from parts.tools import ROOT  # noqa: E402
 from parts.vault import Vault  # noqa: E402
+
+Part = TypeVar("Part", Vault, Keycloak, Inbox, Everything, Mirror)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,6 +34,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.basetemp = runs / str(os.getpid())
 
 
+def running(part: Part) -> Iterator[Part]:
+    """A started part, stopped when the tests it is for have ended."""
+    yield part
+    part.stop()
+
+
 @pytest.fixture(scope="session")
 def parts_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("parts", numbered=False)
@@ -39,57 +48,43 @@ def parts_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def vault(parts_folder: Path) -> Iterator[Vault]:
     """One Vault for all tests; `user_store` and `app_role` give each test mounts of its own."""
-    server = Vault(parts_folder / "vault")
-    yield server
-    server.stop()
+    yield from running(Vault(parts_folder / "vault"))
 
 
 @pytest.fixture
 def own_vault(tmp_path: Path) -> Iterator[Vault]:
     """A Vault of this test's own, to seal or stop."""
-    server = Vault(tmp_path / "vault")
-    yield server
-    server.stop()
+    yield from running(Vault(tmp_path / "vault"))
 
 
 @pytest.fixture(scope="session")
 def keycloak(parts_folder: Path) -> Iterator[Keycloak]:
     """One Keycloak for all tests, realm `acme` imported."""
-    server = Keycloak(parts_folder / "keycloak")
-    yield server
-    server.stop()
+    yield from running(Keycloak(parts_folder / "keycloak"))
 
 
 @pytest.fixture
 def inbox(tmp_path: Path) -> Iterator[Inbox]:
     """A mail service of this test's own; MCP answers are SSE streams."""
-    server = Inbox(tmp_path / "inbox")
-    yield server
-    server.stop()
+    yield from running(Inbox(tmp_path / "inbox"))
 
 
 @pytest.fixture
 def inbox_json(tmp_path: Path) -> Iterator[Inbox]:
     """As `inbox`, with MCP answers in JSON."""
-    server = Inbox(tmp_path / "inbox-json", json_response=True)
-    yield server
-    server.stop()
+    yield from running(Inbox(tmp_path / "inbox-json", json_response=True))
 
 
 @pytest.fixture(scope="session")
 def everything(parts_folder: Path) -> Iterator[Everything]:
     """The MCP reference server; it has no users."""
-    server = Everything(parts_folder / "everything")
-    yield server
-    server.stop()
+    yield from running(Everything(parts_folder / "everything"))
 
 
 @pytest.fixture
 def mirror() -> Iterator[Mirror]:
     """An upstream in this process that reflects, redirects and fails, and keeps what arrived."""
-    server = Mirror()
-    yield server
-    server.stop()
+    yield from running(Mirror())
 
 
 @pytest.fixture
