@@ -182,6 +182,45 @@ def test_a_mistyped_data_folder_is_not_made(tmp_path):
     assert done.returncode == 3 and "typo" in done.stderr and not (tmp_path / "typo").exists()
 
 
+@pytest.mark.parametrize("wrong", [[], ["--subject", ""], ["--subject", "x", "--tenant", ""],
+                                   ["--subject", "x", "--expires-at", "2020-01-01T00:00:00Z"],
+                                   ["--subject", "x", "--expires-at", "soon"]])
+def test_audit_verify_names_file_and_line(tmp_path):
+    (tmp_path / "a.jsonl").write_text("not a line\n")
+    done = run("audit", "verify", "a.jsonl", folder=tmp_path)
+    assert done.returncode == 1 and "a.jsonl: line 1" in done.stderr
+    assert "none.jsonl" in run("audit", "verify", "none.jsonl", folder=tmp_path).stderr
+    wrong = run("audit", "verify", "a.jsonl", "--anchor", "x:y", folder=tmp_path)
+    assert wrong.returncode == 2
+
+
+def test_logging_in_says_what_is_wrong(tmp_path):
+    server = Behalf(None, tmp_path / "dev", command="dev", args=("--data", "data"))
+    who = ["--user", "alice", "--password"]
+    assert run("token", "--url", server.url + "/", *who, "alice", folder=tmp_path).returncode == 0
+    wrong = run("token", "--url", server.url, *who, "no-such-word", folder=tmp_path)
+    assert wrong.returncode == 1 and "user or password" in wrong.stderr
+    assert "no-such-word" not in wrong.stderr
+    other = run("token", "--url", server.url + "/x", *who, "alice", folder=tmp_path)
+    assert other.returncode == 1 and "no development issuer" in other.stderr
+    server.close()
+    gone = run("token", "--url", server.url, *who, "alice", folder=tmp_path)
+    assert gone.returncode == 4 and "could not be reached" in gone.stderr
+    assert run("token", "--url", "here", *who, "a", folder=tmp_path).returncode == 2
+
+
+def test_the_second_signal_ends_the_process_at_once(tmp_path):
+    server = Behalf(None, tmp_path / "dev", command="dev", args=("--data", "data"))
+    with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1]))) as slow:
+        slow.sendall(b"POST /threads HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        os.kill(server.process.pid, signal.SIGINT)
+        server.process.wait_until(lambda: "stopping" in server.process.output())
+        os.kill(server.process.pid, signal.SIGINT)
+        assert server.process.wait(5) == -signal.SIGINT
+    server.start()
+    server.close()
+
+
 def test_test_users_open_to_the_network_are_warned_of(tmp_path):
     for host, warned in (("0.0.0.0", True), ("127.0.0.1", False)):
         server = Behalf(None, tmp_path / host, command="dev",
