@@ -72,6 +72,36 @@ def test_background_runs_join_and_cancel(stack, token):
     assert gone.status_code == 404
 
 
+def test_a_resumed_run_rolled_back_leaves_its_question(stack, token):
+    client = stack.server.sdk(token)
+    thread = client.threads.create()["thread_id"]
+
+    def resume(answer):
+        """A run that has taken the answer and is counting."""
+        run = client.runs.create(thread, "survey", command={"resume": answer}, stream_mode="custom")
+        watched = client.runs.join_stream(thread, run["run_id"])
+        assert any(part.event == "custom" for part in watched)
+        return run["run_id"]
+
+    client.runs.wait(thread, "survey", input={"pause_ms": 5})
+    before, state = client.threads.get(thread), client.threads.get_state(thread)
+    assert before["status"] == "interrupted" and len(before["interrupts"]) == 1
+    resumed = resume("no")
+    client.runs.cancel(thread, resumed, wait=True, action="rollback")
+    assert stack.server.call("GET", f"/threads/{thread}/runs/{resumed}", token).status_code == 404
+    after = client.threads.get(thread)
+    shown = ("status", "values", "interrupts", "error")
+    assert [after[key] for key in shown] == [before[key] for key in shown]
+    assert client.threads.get_state(thread) == state
+
+    never_began = client.runs.create(thread, "survey", command={"resume": "no"}, after_seconds=600)
+    client.runs.cancel(thread, never_began["run_id"], wait=True)
+    after = client.threads.get(thread)
+    assert [after[key] for key in shown] == [before[key] for key in shown]
+    client.runs.cancel(thread, resume("yes"), wait=True)
+    assert client.threads.get_state(thread)["values"]["ans"] == "yes"
+
+
 def test_a_resumable_stream_has_no_holes_and_no_duplicates(stack, token):
     thread = stack.server.call("POST", "/threads", token, json={}).json()["thread_id"]
     body = {"assistant_id": "steps", "input": {"upto": 40, "pause_ms": 5},

@@ -1,5 +1,5 @@
 // Graphs for the integration tests: `probe` does what its input says, `steps` counts slowly enough
-// to be interrupted at any point, `ask` stops for an answer.
+// to be interrupted at any point, `ask` stops for an answer, `survey` does both.
 #include "runtime/graph/plugin.hpp"
 
 #include <cstdlib>
@@ -95,6 +95,7 @@ node_result count(const state_view& state, context& ctx) {
   auto n = state.number("n");
   auto note = json::object{{"n", n + 1}};
   ctx.write(std::move(note));
+  // Blocks its thread for a time, as a slow library does: nothing can tell it to stop earlier.
   std::this_thread::sleep_for(std::chrono::milliseconds(state.number("pause_ms", 5)));
   flow::update out;
   out.set("n", n + 1);
@@ -145,10 +146,21 @@ result<std::shared_ptr<const graph>> inter() {
   return b.build();
 }
 
+// Asks, then counts slowly: a run that was resumed and is not over yet.
+result<std::shared_ptr<const graph>> survey() {
+  graph_builder b{"survey"};
+  b.channel("n", flow::last_value()).channel("seen", flow::append());
+  b.channel("ans", flow::last_value()).channel("pause_ms", flow::last_value());
+  b.node("ask", ask).node("count", count, {.blocking = true});
+  b.edge(flow::start, "ask").edge("ask", "count").edge("count", "count");
+  return b.build();
+}
+
 } // namespace
 
 BEHALF_PLUGIN(registry) {
   registry.graph(probe());
   registry.graph(steps());
   registry.graph(inter());
+  registry.graph(survey());
 }

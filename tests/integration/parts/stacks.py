@@ -23,7 +23,7 @@ def services(inbox: Inbox) -> dict:
 
 def base(inbox: Inbox | None = None) -> dict:
     """Graphs and rules that every stack has, and the mail service's two faces."""
-    graphs = {name: f"{plugin('probe')}:{name}" for name in ("probe", "steps", "ask")}
+    graphs = {name: f"{plugin('probe')}:{name}" for name in ("probe", "steps", "ask", "survey")}
     config = {
         "log": {"level": "debug"},
         "authorization": dict(OWNER),
