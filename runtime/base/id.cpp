@@ -63,6 +63,17 @@ uint64_t next_tick(std::atomic<uint64_t>& last, uint64_t tick) {
   }
 }
 
+// 60 bits of time, the version between the first 48 and the last 12; the rest is random.
+std::string of_tick(uint64_t tick, unsigned version) {
+  bytes16 b;
+  random_bytes(b.data() + 8, 8);
+  for (int i = 0; i < 6; ++i)
+    b[static_cast<std::size_t>(i)] = static_cast<unsigned char>(tick >> (52 - 8 * i));
+  b[6] = static_cast<unsigned char>((tick >> 8) & 0x0f);
+  b[7] = static_cast<unsigned char>(tick);
+  return stamp(b, version);
+}
+
 std::string encode(std::string_view bytes, const char* alphabet, bool pad) {
   std::string text;
   text.reserve((bytes.size() + 2) / 3 * 4);
@@ -132,26 +143,14 @@ std::string uuid6() {
   static std::atomic<uint64_t> last{0};
   // 100 ns ticks since 1582-10-15 (RFC 9562 5.6).
   auto tick = next_tick(last, static_cast<uint64_t>(to_micros(now())) * 10 + 0x01B21DD213814000ull);
-  bytes16 b;
-  random_bytes(b.data() + 8, 8);
-  for (int i = 0; i < 6; ++i)
-    b[static_cast<std::size_t>(i)] = static_cast<unsigned char>(tick >> (52 - 8 * i));
-  b[6] = static_cast<unsigned char>((tick >> 8) & 0x0f);
-  b[7] = static_cast<unsigned char>(tick);
-  return stamp(b, 6);
+  return of_tick(tick, 6);
 }
 
 std::string uuid7() {
   static std::atomic<uint64_t> last{0};
   // 48 bits of milliseconds, then 12 bits that count up within one (RFC 9562 6.2, method 1).
   auto tick = next_tick(last, static_cast<uint64_t>(to_micros(now())) / 1000 << 12);
-  bytes16 b;
-  random_bytes(b.data() + 8, 8);
-  for (int i = 0; i < 6; ++i)
-    b[static_cast<std::size_t>(i)] = static_cast<unsigned char>(tick >> (52 - 8 * i));
-  b[6] = static_cast<unsigned char>((tick >> 8) & 0x0f);
-  b[7] = static_cast<unsigned char>(tick);
-  return stamp(b, 7);
+  return of_tick(tick, 7);
 }
 
 std::string uuid5(std::string_view space, std::string_view name) {

@@ -1,0 +1,41 @@
+#include "runtime/base/id.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace behalf;
+
+TEST_CASE("time-ordered identifiers sort as text in the order they were made", "[id]") {
+  for (auto make : {uuid6, uuid7}) {
+    auto before = make();
+    for (int i = 0; i < 10'000; ++i) {
+      auto next = make();
+      REQUIRE(before < next);
+      before = std::move(next);
+    }
+  }
+}
+
+TEST_CASE("an identifier says its version and variant", "[id]") {
+  auto versions = {std::pair{uuid4(), '4'}, std::pair{uuid6(), '6'}, std::pair{uuid7(), '7'},
+                   std::pair{uuid5(uuid4(), "name"), '5'}};
+  for (const auto& [id, version] : versions) {
+    CAPTURE(id);
+    CHECK(parse_uuid(id, "run").value() == id);
+    CHECK(id[14] == version);
+    CHECK(std::string_view{"89ab"}.find(id[19]) != std::string_view::npos);
+  }
+}
+
+TEST_CASE("a name has one identifier in a space", "[id]") {
+  // RFC 9562 A.4: www.example.com in the DNS space.
+  constexpr auto dns = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+  CHECK(uuid5(dns, "www.example.com") == "2ed6657d-e927-568b-95e1-2665a8aea6a2");
+  CHECK(uuid5(dns, "www.example.org") != uuid5(dns, "www.example.com"));
+}
+
+TEST_CASE("a UUID is read with or without dashes, in any case", "[id]") {
+  constexpr auto id = "2ed6657d-e927-568b-95e1-2665a8aea6a2";
+  CHECK(parse_uuid("2ED6657DE927568B95E12665A8AEA6A2", "run").value() == id);
+  for (auto bad : {"", "2ed6657d-e927-568b-95e1-2665a8aea6a",
+                   "2ed6657d-e927-568b-95e1-2665a8aea6ag", "2ed6657de-927-568b-95e1-2665a8aea6a2"})
+    CHECK(parse_uuid(bad, "run").error().message == "Invalid run ID: must be a UUID");
+}
