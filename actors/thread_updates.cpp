@@ -67,7 +67,7 @@ commit creation(const core& with, run_plan& plan, const record* thread, bool bus
   }
   sent_config.erase("configurable");
   row.doc["config"] = std::move(sent_config);
-  if (row.status != "busy")
+  if (row.status != "busy") // what a run that leaves no trace goes back to
     row.doc["settled"] = row.status;
   row.status = "busy";
   row.updated_at = now();

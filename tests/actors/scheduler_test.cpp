@@ -279,4 +279,17 @@ TEST_CASE_METHOD(scheduler_fixture, "a run that crashed the server too often is 
   CHECK(outside.calls.empty());
 }
 
+TEST_CASE_METHOD(scheduler_fixture, "a supervisor with a bug in it frees its slot", "[runs]") {
+  with->options.runs.slots = 1;
+  node_options fatal;
+  fatal.retry.max_attempts = 2;
+  fatal.retry.retry_on = [](const error&) -> bool { throw std::logic_error("a bug"); };
+  serve(runs::one([](const state_view&, context&) -> node_result { return error{}; }, fatal));
+  open();
+  auto broken = start(thread, "one", nothing);
+  CHECK(find(broken).error().code == errc::not_found);
+  CHECK(run_status(broken) != "success");
+  CHECK(executing(start_on(thread)));
+}
+
 } // namespace behalf
