@@ -49,17 +49,20 @@ std::map<std::string, std::string> apply_environment(YAML::Node& root) {
 }
 
 // Notes where each key stands; a key that stands twice is a fault, for one of the two would be
-// lost without a word.
-void survey(const YAML::Node& node, const std::string& path, loaded_config& out, int depth) {
+// lost without a word. False at a node that is no tree: an alias may name what it is part of.
+bool survey(const YAML::Node& node, const std::string& path, loaded_config& out, int depth) {
   auto line = [&](const YAML::Node& n) {
     return out.places.file + ":" + std::to_string(n.Mark().line + 1);
   };
-  if (depth > 32) // an alias may name what it is part of
-    return out.problems.push_back({line(node), path, "is nested too deeply"});
+  if (depth > 32) {
+    out.problems.push_back({line(node), path, "is nested too deeply"});
+    return false;
+  }
   for (std::size_t i = 0; node.IsSequence() && i < node.size(); ++i)
-    survey(node[i], path + "[" + std::to_string(i) + "]", out, depth + 1);
+    if (!survey(node[i], path + "[" + std::to_string(i) + "]", out, depth + 1))
+      return false;
   if (!node.IsMap())
-    return;
+    return true;
   std::map<std::string, std::string> seen;
   for (const auto& entry : node) {
     const auto& name = entry.first.Scalar();
@@ -71,8 +74,10 @@ void survey(const YAML::Node& node, const std::string& path, loaded_config& out,
       out.problems.push_back(
         {line(entry.first), full, "stands here twice, first at " + first->second});
     out.places.lines.emplace(full, line(entry.first));
-    survey(entry.second, full, out, depth + 1);
+    if (!survey(entry.second, full, out, depth + 1))
+      return false;
   }
+  return true;
 }
 
 // yaml-cpp's sentence, and what it mostly means.
@@ -125,7 +130,8 @@ loaded_config parse_config(const std::string& text, const std::string& name) {
     YAML::Node node{YAML::NodeType::Map};
     if (!documents.empty() && !documents.front().IsNull())
       node = documents.front();
-    survey(node, "", out, 0);
+    if (!survey(node, "", out, 0))
+      return out;
     std::map<std::string, std::string> variables;
     if (node.IsMap())
       variables = apply_environment(node);
