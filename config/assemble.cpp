@@ -1,5 +1,6 @@
 #include "config/assemble.hpp"
 
+#include "runtime/auth/identities.hpp"
 #include "runtime/graph/hello.hpp"
 #include "secrets/embedded_store.hpp"
 #include "secrets/master_key.hpp"
@@ -35,12 +36,8 @@ result<std::unique_ptr<secret_source>> open_embedded(const secrets_config& s,
 
 result<std::unique_ptr<secret_source>> make_vault(const config& c, vault_options options) {
   std::set<std::string> issuers;
-  for (const auto& any : c.identity.providers) {
-    if (const auto* p = std::get_if<oidc_provider>(&any))
-      issuers.insert(p->rules.issuer);
-    else
-      issuers.insert("other " + std::to_string(any.index()));
-  }
+  for (const auto& any : c.identity.providers)
+    issuers.insert(issuer_of(any));
   auto store = vault_store::create(std::move(options), issuers.size() > 1);
   if (!store)
     return at("secrets", store.error());

@@ -1,5 +1,6 @@
 #include "config/dev_mode.hpp"
 
+#include "runtime/auth/identities.hpp"
 #include "secrets/master_key.hpp"
 
 #include <filesystem>
@@ -76,6 +77,7 @@ result<std::shared_ptr<shared_issuer>> add_dev_issuer(config& c, const std::stri
   provider.mapping.tenant_claim = c.dev.tenant_claim;
   c.identity.own_keys.emplace(options.issuer, std::move(*own));
   c.identity.providers.insert(c.identity.providers.begin(), std::move(provider));
+  reserve_prefixes(c.identity.providers);
   return std::shared_ptr<shared_issuer>{new shared_issuer{{}, std::move(issuer)}};
 }
 

@@ -1,8 +1,7 @@
 // identity, authorization, limits, dev: who may come in, and what they may do.
 #include "config/sections.hpp"
 #include "runtime/auth/discovery.hpp"
-
-#include <set>
+#include "runtime/auth/identities.hpp"
 
 namespace behalf {
 namespace {
@@ -92,6 +91,7 @@ api_key_provider read_api_keys(yaml_section& in) {
     key.text("sha256", e.sha256);
     key.text("subject", e.subject);
     key.text("tenant", e.tenant);
+    key.text("identity_prefix", e.identity_prefix);
     key.text("display_name", e.display_name);
     key.texts("permissions", e.permissions);
     std::string expires;
@@ -110,26 +110,6 @@ api_key_provider read_api_keys(yaml_section& in) {
   if (auto ok = api_keys::make(p.keys); !ok)
     in.fault("keys", ok.error().message);
   return p;
-}
-
-// Two issuers in one tenant may both know an "alice": policies compare identities, so all but one
-// must set them apart.
-void check_identities(yaml_section& root, const config& out) {
-  std::set<std::pair<std::string, std::string>> seen;
-  auto clash = [&](const claim_mapping& m) {
-    auto tenant = m.tenant_claim.empty() ? m.tenant : "claim " + m.tenant_claim;
-    return !seen.emplace(tenant, m.identity_prefix).second;
-  };
-  for (const auto& any : out.identity.providers) {
-    const claim_mapping* m = nullptr;
-    if (const auto* p = std::get_if<oidc_provider>(&any))
-      m = &p->mapping;
-    else if (const auto* i = std::get_if<introspection_provider>(&any))
-      m = &i->mapping;
-    if (m && clash(*m))
-      root.fault("identity", "two providers share a tenant: give all but one an identity_prefix, "
-                             "or equal subjects would be taken for one user");
-  }
 }
 
 auth_rule read_rule(yaml_section& in, const std::string& key) {
@@ -171,7 +151,9 @@ void read_identity(yaml_section& root, config& out) {
       continue;
     in.finish();
   }
-  check_identities(root, out);
+  for (const auto& clash : find_clashes(out.identity.providers))
+    root.fault("identity", clash);
+  reserve_prefixes(out.identity.providers);
 }
 
 void read_authorization(yaml_section in, config& out) {

@@ -42,7 +42,8 @@ std::shared_ptr<const principal> principal_of(const api_key_entry& e) {
   auto who = std::make_shared<principal>();
   who->tenant = e.tenant;
   who->issuer = "api_key";
-  who->subject = who->identity = e.subject;
+  who->subject = e.subject;
+  who->identity = e.identity_prefix + e.subject;
   who->display_name = e.display_name.empty() ? e.subject : e.display_name;
   who->permissions = e.permissions;
   who->custom = e.custom;

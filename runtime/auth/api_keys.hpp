@@ -20,6 +20,7 @@ struct api_key_entry {
   std::string sha256; // of the whole key text, 64 hexadecimal digits
   std::string subject;
   std::string tenant = "default";
+  std::string identity_prefix; // "key:", to tell programs from users of the same tenant
   std::string display_name; // empty: the subject
   std::vector<std::string> permissions;
   json::object custom;

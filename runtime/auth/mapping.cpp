@@ -94,6 +94,9 @@ result<principal> to_principal(const claims& from, const claim_mapping& mapping)
   if (identity.empty())
     return lacks(mapping.identity_claim);
   who.identity = mapping.identity_prefix + identity;
+  for (const auto& reserved : mapping.reserved_prefixes)
+    if (who.identity.starts_with(reserved))
+      return invalid_token("the token's identity begins as those of another provider do");
   for (const auto& name : mapping.display_name_claims)
     if (who.display_name.empty())
       who.display_name = text_claim(from.all, name);

@@ -16,6 +16,7 @@ struct claim_mapping {
   std::string tenant_claim;           // a token without it is refused
   std::string identity_claim = "sub"; // what policies call {identity}; users must not choose it
   std::string identity_prefix; // "acme:", to tell apart equal subjects of two issuers in a tenant
+  std::vector<std::string> reserved_prefixes; // other providers': no identity here begins so
   std::vector<std::string> display_name_claims{"name", "preferred_username", "email"};
   std::string permissions_claim = "scope";                 // text separated by spaces, or a list
   std::vector<std::pair<std::string, std::string>> custom; // our field's name, its claim
@@ -24,7 +25,8 @@ struct claim_mapping {
 /// Error: invalid_argument for a custom field that would hide one of ours.
 result<void> check_mapping(const claim_mapping& mapping);
 
-/// Error: unauthenticated when the tenant or identity claim is absent or no text.
+/// Error: unauthenticated when the tenant or identity claim is absent or no text, or the identity
+/// begins with another provider's prefix.
 result<principal> to_principal(const claims& from, const claim_mapping& mapping);
 
 /// Adds what the userinfo endpoint said; claims of the token win. Its `sub` must equal the

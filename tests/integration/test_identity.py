@@ -1,4 +1,4 @@
-"""Who may come in: bad tokens of every kind, several providers at once, custom handlers, tenants."""
+"""Who may come in: bad tokens of every kind, several providers at once, handlers, tenants."""
 
 import base64
 import concurrent.futures
@@ -10,6 +10,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from parts.introspector import Introspector
 from parts.plugins import plugin
 from parts.stacks import OWNER, base, start
 
@@ -107,6 +108,61 @@ def test_introspection_refuses_who_logged_out(behalf, keycloak, tmp_path):
     fresh = keycloak.token("bob")
     keycloak.log_out("bob")
     assert server.call("POST", "/threads", fresh, json={}).status_code == 401
+
+
+@pytest.fixture
+def introspectors():
+    """Two, and a way to take one down."""
+    both = Introspector(), Introspector()
+    yield both
+    for one in both:
+        one.stop()
+
+
+def test_opaque_tokens_are_asked_after_until_one_provider_knows_them(
+        behalf, introspectors, tmp_path):
+    first, second = introspectors
+    (tmp_path / "client").write_text(Introspector.SECRET)
+    (tmp_path / "client").chmod(0o600)
+    server = behalf({
+        "identity": [first.provider(tmp_path / "client"),
+                     second.provider(tmp_path / "client", identity_prefix="second:"),
+                     {"type": "api_key",
+                      "keys": [{"sha256": "0" * 64, "subject": "x", "tenant": "programs"}]}],
+        "authorization": OWNER, "graphs": {"hello": "builtin:hello"}})
+    first.tokens["of-first"], second.tokens["of-second"] = {"sub": "alice"}, {"sub": "alice"}
+    second.tokens["evil"] = {"sub": "alice", "iss": first.url}
+
+    def owner(token: str) -> str:
+        made = server.call("POST", "/threads", token, json={})
+        assert made.status_code == 200, made.text
+        return made.json()["metadata"]["owner"]
+
+    assert (owner("of-first"), owner("of-second")) == ("alice", "second:alice")
+    assert first.asked == ["of-first", "of-second"] and second.asked == ["of-second"]
+    assert owner("of-second") == "second:alice"
+    assert second.asked == ["of-second"]  # cached
+    for bad in ("nobody's", "evil"):
+        assert server.call("POST", "/threads", bad, json={}).status_code == 401
+        assert bad in first.asked and bad in second.asked
+    first.stop()
+    second.tokens["new"] = {"sub": "bob"}
+    assert owner("new") == "second:bob"
+    unknown = server.call("POST", "/threads", "nobody knows", json={})
+    assert unknown.status_code == 503 and "Retry-After" in unknown.headers
+    assert first.url in unknown.text and second.url not in unknown.text
+
+
+def test_no_user_can_take_another_providers_prefix(behalf, introspectors, tmp_path):
+    first, second = introspectors
+    (tmp_path / "client").write_text(Introspector.SECRET)
+    (tmp_path / "client").chmod(0o600)
+    server = behalf({
+        "identity": [first.provider(tmp_path / "client"),
+                     second.provider(tmp_path / "client", identity_prefix="second:")],
+        "authorization": OWNER, "graphs": {"hello": "builtin:hello"}})
+    first.tokens["t"] = {"sub": "second:alice"}
+    assert server.call("POST", "/threads", "t", json={}).status_code == 401
 
 
 def test_permissions_and_tenants_come_from_claims(behalf, keycloak):

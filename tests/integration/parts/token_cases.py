@@ -225,10 +225,11 @@ def odd_shapes(i: Issuer) -> Iterator[Case]:
     token = i.token("RS256")
     head, payload, signed = token.split(".")
     for bad in ("x", ".", "..", "...", f"{head}.{payload}", f"{head}.{payload}.", f".{payload}.",
-                "." + token, f"{head}..{signed}", f".{payload}.{signed}", f"..{signed}",
+                f"{head}..{signed}", f".{payload}.{signed}", f"..{signed}", "." + token,
                 f"{token}.", f"{token}.{signed}", f"{token}..", f"{payload}.{head}.{signed}",
-                token * 2, f"{head}.{payload}.{signed}.{signed}.{signed}", f'"{token}"', f"Bearer {token}",
-                f"{token},{token}", f"{token} {token}", json.dumps({"payload": payload})):
+                f"{head}.{payload}.{signed}.{signed}.{signed}", token * 2, f'"{token}"',
+                f"Bearer {token}", f"{token},{token}", f"{token} {token}",
+                json.dumps({"payload": payload})):
         yield Case(f"shape {bad[:12]}…{bad[-5:]} ({len(bad)})", bad)
     other = i.token("RS256", claims={"sub": "mallory"})
     yield Case("another's signature", f"{head}.{payload}.{other.split('.')[2]}")

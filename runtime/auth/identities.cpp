@@ -1,0 +1,169 @@
+#include "runtime/auth/identities.hpp"
+
+#include <boost/algorithm/string/case_conv.hpp>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+namespace behalf {
+namespace {
+
+constexpr std::string_view api_key_issuer = "api_key";
+
+// What a provider may say of a caller. API keys are one voice per tenant and prefix.
+struct voice {
+  std::size_t number; // of the provider, from 1
+  const identity_provider* from;
+  std::string issuer;
+  std::optional<std::string> tenant; // nullopt: a claim decides
+  std::string prefix, identity_claim;
+
+  bool is_oidc() const { return std::holds_alternative<oidc_provider>(*from); }
+  bool is_keys() const { return std::holds_alternative<api_key_provider>(*from); }
+  bool is_nameless() const {
+    const auto* p = std::get_if<introspection_provider>(from);
+    return p && p->rules.issuer.empty();
+  }
+};
+
+// Null for API keys. `Provider` may be const.
+template <class Provider>
+auto* mapping_of(Provider& provider) {
+  auto* oidc = std::get_if<oidc_provider>(&provider);
+  auto* introspection = std::get_if<introspection_provider>(&provider);
+  return oidc ? &oidc->mapping : introspection ? &introspection->mapping : nullptr;
+}
+
+std::vector<voice> voices_of(const std::vector<identity_provider>& providers) {
+  std::vector<voice> all;
+  for (std::size_t i = 0; i < providers.size(); ++i) {
+    const auto* from = &providers[i];
+    voice v{i + 1, from, issuer_of(*from), {}, {}, {}};
+    if (const auto* m = mapping_of(*from)) {
+      if (m->tenant_claim.empty())
+        v.tenant = m->tenant;
+      v.prefix = m->identity_prefix;
+      v.identity_claim = m->identity_claim;
+      all.push_back(std::move(v));
+      continue;
+    }
+    std::set<std::pair<std::string, std::string>> seen;
+    for (const auto& key : std::get<api_key_provider>(*from).keys)
+      if (seen.emplace(key.tenant, key.identity_prefix).second) {
+        v.tenant = key.tenant;
+        v.prefix = key.identity_prefix;
+        all.push_back(v);
+      }
+  }
+  return all;
+}
+
+bool may_meet(const voice& a, const voice& b) {
+  return !a.tenant || !b.tenant || *a.tenant == *b.tenant;
+}
+
+std::string pair_text(const voice& a, const voice& b) {
+  return a.number == b.number
+           ? "provider " + std::to_string(a.number)
+           : "providers " + std::to_string(a.number) + " and " + std::to_string(b.number);
+}
+
+// One issuer, twice: then a subject must be one person, with one identity.
+std::optional<std::string> same_issuer_fault(const voice& a, const voice& b) {
+  auto both = pair_text(a, b);
+  if (a.is_oidc() && b.is_oidc())
+    return both + " have the same issuer: the second would never be asked";
+  if (!may_meet(a, b))
+    return {};
+  if (a.is_nameless() || b.is_nameless())
+    return both
+           + " share a tenant: give each introspection provider its issuer, or equal "
+             "subjects would be taken for one user";
+  if (a.is_keys() != b.is_keys())
+    return both + ": the issuer 'api_key' is that of API keys; name another";
+  if (a.prefix != b.prefix || a.identity_claim != b.identity_claim)
+    return both + ": the same users need the same identity_prefix and identity_claim";
+  return {};
+}
+
+std::optional<std::string> fault_between(const voice& a, const voice& b) {
+  if (a.issuer == b.issuer)
+    return same_issuer_fault(a, b);
+  if (!may_meet(a, b) || a.prefix != b.prefix)
+    return {};
+  return pair_text(a, b)
+         + " share a tenant: give all but one an identity_prefix (on API keys: each key of that "
+           "tenant), or equal subjects would be taken for one user";
+}
+
+// A key's identity is known, so it must not begin with what another provider's identities do.
+void find_prefixed_keys(const std::vector<voice>& voices, std::vector<std::string>& found) {
+  for (const auto& keys : voices)
+    for (const auto& other : voices) {
+      if (!keys.is_keys() || other.is_keys() || !may_meet(keys, other) || other.prefix.empty()
+          || other.prefix == keys.prefix)
+        continue;
+      for (const auto& key : std::get<api_key_provider>(*keys.from).keys)
+        if (key.tenant == *keys.tenant && key.identity_prefix == keys.prefix
+            && (key.identity_prefix + key.subject).starts_with(other.prefix))
+          found.push_back("the API key of '" + key.subject
+                          + "' has an identity that begins with the identity_prefix of provider "
+                          + std::to_string(other.number));
+    }
+}
+
+void find_repeated_keys(const std::vector<identity_provider>& providers,
+                        std::vector<std::string>& found) {
+  std::map<std::string, std::size_t> seen; // by hash: which provider has it
+  for (std::size_t i = 0; i < providers.size(); ++i)
+    if (const auto* p = std::get_if<api_key_provider>(&providers[i]))
+      for (const auto& key : p->keys) {
+        auto [at, fresh] = seen.emplace(boost::algorithm::to_lower_copy(key.sha256), i + 1);
+        if (!fresh && at->second != i + 1) // within one, api_keys::make says so
+          found.push_back("the API key of '" + key.subject + "' is configured twice, at providers "
+                          + std::to_string(at->second) + " and " + std::to_string(i + 1));
+      }
+}
+
+} // namespace
+
+std::string issuer_of(const identity_provider& provider) {
+  if (const auto* p = std::get_if<oidc_provider>(&provider))
+    return p->rules.issuer;
+  if (const auto* p = std::get_if<introspection_provider>(&provider))
+    return p->rules.issuer.empty() ? "introspection" : p->rules.issuer;
+  return std::string(api_key_issuer);
+}
+
+std::vector<std::string> find_clashes(const std::vector<identity_provider>& providers) {
+  std::vector<std::string> found;
+  auto voices = voices_of(providers);
+  for (auto a = voices.begin(); a != voices.end(); ++a)
+    for (auto b = a + 1; b != voices.end(); ++b)
+      if (auto fault = fault_between(*a, *b))
+        if (std::find(found.begin(), found.end(), *fault) == found.end())
+          found.push_back(std::move(*fault));
+  find_prefixed_keys(voices, found);
+  find_repeated_keys(providers, found);
+  return found;
+}
+
+void reserve_prefixes(std::vector<identity_provider>& providers) {
+  auto voices = voices_of(providers);
+  for (std::size_t i = 0; i < providers.size(); ++i) {
+    auto* mapping = mapping_of(providers[i]);
+    if (!mapping)
+      continue;
+    std::set<std::string> reserved;
+    for (const auto& mine : voices)
+      for (const auto& other : voices)
+        if (mine.number == i + 1 && mine.prefix != other.prefix && may_meet(mine, other)
+            && other.prefix.starts_with(mine.prefix))
+          reserved.insert(other.prefix);
+    mapping->reserved_prefixes.assign(reserved.begin(), reserved.end());
+  }
+}
+
+} // namespace behalf
