@@ -87,6 +87,17 @@ void add_secret(CLI::App& app, secret_command& secret) {
     ->required();
 }
 
+void add_api_key(CLI::App& app, api_key_command& key) {
+  auto* sub = app.add_subcommand("api-key", "Make an API key; prints it and its configuration");
+  sub->add_option("--subject", key.subject, "Which program or user it stands for")->required();
+  sub->add_option("--tenant", key.tenant, "Tenant (default: default)");
+  sub->add_option("--identity-prefix", key.identity_prefix, "Sets it apart from users, as key:");
+  sub->add_option("--display-name", key.display_name, "For people");
+  sub->add_option("--permission", key.permissions, "One it has; may be given again")
+    ->allow_extra_args(false);
+  sub->add_option("--expires-at", key.expires_at, "When it ends, as 2027-01-31T00:00:00Z");
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -97,11 +108,13 @@ int main(int argc, char** argv) {
   app.get_formatter()->column_width(34);
   serve_command serve;
   secret_command secret;
+  api_key_command key;
   token_command token;
   std::string file, audit_file, anchor;
 
   add_serving(app, serve);
   add_secret(app, secret);
+  add_api_key(app, key);
   app.add_subcommand("validate", "Check a configuration file")
     ->add_option("--config,config", file, "Configuration file")
     ->type_name("FILE")
@@ -144,6 +157,8 @@ int main(int argc, char** argv) {
     return run_schema();
   if (app.got_subcommand("secret"))
     return run_secret(secret);
+  if (app.got_subcommand("api-key"))
+    return run_api_key(key);
   if (app.got_subcommand("audit"))
     return run_audit_verify(audit_file, anchor);
   if (app.got_subcommand("token"))

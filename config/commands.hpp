@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace behalf {
 
@@ -30,6 +31,14 @@ struct secret_command {
 int run_secret(const secret_command& given);
 
 int run_audit_verify(const std::string& file, const std::string& anchor);
+
+struct api_key_command {
+  std::string subject, tenant = "default", identity_prefix, display_name;
+  std::vector<std::string> permissions;
+  std::string expires_at;
+};
+/// Prints a new API key, alone on the first line, then the entry of `keys` that makes it valid.
+int run_api_key(const api_key_command& given);
 
 struct token_command {
   std::string url, user, password;

@@ -1,5 +1,6 @@
 """The command line as a new user meets it: wrong flags, wrong files, taken ports."""
 
+import hashlib
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import sys
 import pytest
 import yaml
 
-from parts.behalf import Behalf, run
+from parts.behalf import Behalf, binary, run
 from parts.tools import ROOT, free_port
 
 
@@ -182,9 +183,57 @@ def test_a_mistyped_data_folder_is_not_made(tmp_path):
     assert done.returncode == 3 and "typo" in done.stderr and not (tmp_path / "typo").exists()
 
 
+def test_an_api_key_is_printed_once_and_its_hash_lets_it_in(tmp_path):
+    made = run("api-key", "--subject", 'nightly "report"', "--identity-prefix", "key:",
+               "--permission", "threads:write", "--permission", "a, b", "--expires-at",
+               "2999-01-31T00:00:00Z", folder=tmp_path)
+    assert made.returncode == 0 and not made.stderr, made.stderr
+    key, entries = made.stdout.split("\n", 1)
+    assert re.fullmatch(r"bh_[A-Za-z0-9_-]{43}", key) and key not in entries
+    (entry,) = yaml.safe_load(entries)
+    assert entry["sha256"] == hashlib.sha256(key.encode()).hexdigest()
+    assert entry["permissions"] == ["threads:write", "a, b"]
+    line = entries.splitlines()[-1]  # as a person would paste it
+    (tmp_path / "behalf.yaml").write_text(
+        f"identity:\n  - type: api_key\n    keys:\n      {line}\n"
+        "authorization: { threads: { require: ['a, b'], then: owner } }\n")
+    server = Behalf(None, tmp_path / "run", command="serve",
+                    args=("--config", str(tmp_path / "behalf.yaml")))
+    for headers in ({"X-Api-Key": key}, {"Authorization": f"Bearer {key}"}):
+        thread = server.call("POST", "/threads", json={}, headers=headers)
+        assert thread.json()["metadata"]["owner"] == 'key:nightly "report"', thread.text
+    other = run("api-key", "--subject", "x", folder=tmp_path).stdout.split("\n", 1)[0]
+    assert other != key
+    assert server.call("POST", "/threads", json={}, headers={"X-Api-Key": other}).status_code == 401
+    server.close()
+    for file in tmp_path.rglob("*"):
+        assert file.is_dir() or key.encode() not in file.read_bytes(), file
+
+
 @pytest.mark.parametrize("wrong", [[], ["--subject", ""], ["--subject", "x", "--tenant", ""],
                                    ["--subject", "x", "--expires-at", "2020-01-01T00:00:00Z"],
                                    ["--subject", "x", "--expires-at", "soon"]])
+def test_a_wrong_api_key_command_makes_none(wrong, tmp_path):
+    done = run("api-key", *wrong, folder=tmp_path)
+    assert done.returncode == 2 and done.stderr.startswith("behalf: ") and not done.stdout
+
+
+def test_a_key_nobody_could_read_is_a_failure(tmp_path):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([binary(), "api-key", "--subject", "x"], stdout=full,
+                              stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1 and "standard output" in done.stderr
+
+
+def test_an_api_key_cannot_be_taken_for_a_user(tmp_path):
+    entry = run("api-key", "--subject", "alice", folder=tmp_path).stdout.splitlines()[-1]
+    (tmp_path / "f.yaml").write_text(
+        "identity:\n  - { type: oidc, issuer: https://id.example.com, audience: a }\n"
+        f"  - type: api_key\n    keys:\n      {entry}\n")
+    done = run("validate", "f.yaml", folder=tmp_path)
+    assert done.returncode == 3 and "providers 1 and 2 share a tenant" in done.stderr
+
+
 def test_audit_verify_names_file_and_line(tmp_path):
     (tmp_path / "a.jsonl").write_text("not a line\n")
     done = run("audit", "verify", "a.jsonl", folder=tmp_path)
