@@ -1,0 +1,38 @@
+#include "runtime/base/json.hpp"
+#include "runtime/base/log.hpp"
+#include "tests/secrets/scratch_folder.hpp"
+#include "tests/support/catch.hpp"
+
+#include <set>
+#include <thread>
+
+using namespace behalf;
+
+TEST_CASE("lines of several threads come whole and all of them", "[log]") {
+  scratch_folder folder;
+  auto file = folder / "log";
+  log::configure("info", log::format::json, file);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([t] {
+      for (int i = 0; i < 200; ++i) {
+        log::info("counted", {{"thread", t}, {"number", i}});
+        log::debug("never_written");
+      }
+    });
+  for (auto& t : threads)
+    t.join();
+  log::configure("info");
+
+  std::istringstream lines{read_file(file)};
+  std::set<std::pair<int64_t, int64_t>> seen;
+  for (std::string line; std::getline(lines, line);) {
+    INFO(line);
+    auto parsed = parse_json(line);
+    REQUIRE(parsed);
+    const auto& fields = parsed->get_object();
+    CHECK(string_or(fields, "event") == "counted");
+    seen.emplace(int_or(fields, "thread", -1), int_or(fields, "number", -1));
+  }
+  CHECK(seen.size() == 800);
+}

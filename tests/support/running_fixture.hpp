@@ -1,0 +1,157 @@
+// A whole server in the test's process, on its own threads and a loopback port: users of a
+// development issuer, the graph `hello`, and `mail`, which asks a service as the run's user.
+#pragma once
+
+#include "actors/system.hpp"
+#include "runtime/graph/hello.hpp"
+#include "secrets/embedded_store.hpp"
+#include "tests/secrets/scratch_folder.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/raw_server.hpp"
+
+namespace behalf::testing {
+
+inline const std::vector<std::string> user_names{"alice", "bob", "carol", "dave"};
+inline const std::string issuer_name = "http://issuer.test/dev";
+
+/// What user's mail token is; upstream, what it is known by.
+inline std::string mail_token_of(const std::string& user) {
+  return "mail-token-of-" + user;
+}
+
+/// A mail service that answers whose token it was called with, and counts connections that carried
+/// the tokens of two users.
+class mail_service {
+public:
+  std::string url() const { return server_.url(""); }
+  int mixed() const { return mixed_; }
+
+private:
+  void serve(peer& client) {
+    std::string owner;
+    while (auto request = client.request()) {
+      auto user = user_of(*request);
+      mixed_ += !owner.empty() && owner != user;
+      owner = user;
+      if (!client.reply(dump(json::object{{"mail_of", user}}),
+                        "Content-Type: application/json\r\n"))
+        return;
+    }
+  }
+  static std::string user_of(const std::string& request) {
+    for (const auto& user : user_names)
+      if (request.find("Authorization: Bearer " + mail_token_of(user) + "\r\n") != request.npos)
+        return user;
+    return "nobody";
+  }
+
+  std::atomic<int> mixed_{0};
+  raw_server server_{[this](peer& client) { serve(client); }};
+};
+
+inline task<node_result> ask_mail(state_view, context ctx) {
+  auto mail = ctx.service("mail");
+  auto reply = co_await mail.get("/inbox");
+  if (!reply)
+    co_return reply.error();
+  flow::update out;
+  out.set("mail", reply->body);
+  co_return out;
+}
+
+inline result<std::shared_ptr<const graph>> mail_graph() {
+  graph_builder b{"mail"};
+  b.channel("mail", flow::last_value());
+  b.node("ask", ask_mail);
+  b.edge(flow::start, "ask").edge("ask", flow::end);
+  return b.build();
+}
+
+/// Starts; a second start() after system->stop() finds what the first one left on disk.
+class running_fixture {
+  scratch_folder folder_; // before what keeps its files there
+  std::chrono::milliseconds grace_;
+
+public:
+  /// `grace`: how long a stop waits for exchanges.
+  explicit running_fixture(std::chrono::milliseconds grace = std::chrono::seconds{60})
+    : grace_(grace) {
+    start();
+  }
+
+  void start() {
+    system.reset();
+    auto started = running_system::start(setup());
+    REQUIRE(started);
+    system = std::move(*started);
+  }
+
+  mail_service mail;
+  std::unique_ptr<running_system> system;
+
+private:
+  system_setup setup() {
+    system_setup s;
+    s.options.http.port = 0;
+    s.options.runs.shutdown_grace = grace_;
+    s.options.authenticated = true;
+    run_on_several(s);
+    s.storage.path = folder_ / "behalf.db";
+    s.audit_path = folder_ / "audit.jsonl";
+    s.plugins.graph(hello_graph());
+    s.plugins.graph(mail_graph());
+    s.graphs = {{"hello", "hello"}, {"mail", "mail"}};
+    auth_rule owner;
+    owner.then = auth_rule::effect::owner;
+    s.rules.emplace_back("threads", owner);
+    add_mail(s);
+    add_users(s);
+    return s;
+  }
+
+  // However the server divides them among sockets and actors.
+  template <class Setup>
+  static void run_on_several(Setup& s) {
+    if constexpr (requires { s.threads; }) {
+      s.threads = 4;
+    } else {
+      s.io_threads = 2;
+      s.worker_threads = 4;
+    }
+  }
+
+  void add_mail(system_setup& s) {
+    service_options o;
+    o.name = "mail";
+    o.url = mail.url();
+    o.credential.from = credential_source::secrets;
+    o.allow_private = o.allow_http = true;
+    s.services.push_back(std::move(o));
+    auto store = embedded_store::open(folder_ / "secrets.db", secret{std::string(32, 'k')}).value();
+    for (const auto& user : user_names) {
+      stored_credential token;
+      token.value = secret{mail_token_of(user)};
+      REQUIRE(store->put({{"default", issuer_name, user}, "mail"}, token, std::nullopt, now()));
+    }
+    s.secrets = std::move(store);
+  }
+
+  void add_users(system_setup& s) {
+    dev_issuer_options o;
+    o.issuer = issuer_name;
+    for (const auto& user : user_names) {
+      dev_user u;
+      u.username = u.password = user;
+      o.users.push_back(std::move(u));
+    }
+    auto key = signing_key::load_or_create(folder_ / "issuer.pem").value();
+    s.identity.own_keys.emplace(o.issuer, key_set::parse(key.jwks()).value());
+    dev_issuer issuer{o, std::move(key)};
+    oidc_provider provider;
+    provider.rules = issuer.rules();
+    s.identity.providers.push_back(std::move(provider));
+    s.issuer.reset(new shared_issuer{{}, std::move(issuer)});
+  }
+};
+
+} // namespace behalf::testing
