@@ -16,7 +16,7 @@ def python(folder: Path, code: str) -> Process:
 
 
 def test_a_program_is_ended_by_its_pid(tmp_path):
-    script = python(tmp_path, "import time; print('up', flush=True); time.sleep(60)")
+    script = python(tmp_path, "import signal; print('up', flush=True); signal.pause()")
     assert script.first_line() == "up"
     assert script.exit_code() is None
     assert script.stop() == -15
@@ -24,8 +24,8 @@ def test_a_program_is_ended_by_its_pid(tmp_path):
 
 
 def test_a_program_that_ignores_sigterm_is_killed(tmp_path):
-    code = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True)"
-    script = python(tmp_path, f"{code}; time.sleep(60)")
+    code = "import signal; signal.signal(15, signal.SIG_IGN); print(1, flush=True)"
+    script = python(tmp_path, f"{code}; signal.pause()")
     script.first_line()
     assert script.stop(seconds=0.2) == -9
 

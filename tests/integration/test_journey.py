@@ -115,6 +115,12 @@ def test_the_official_mcp_server_answers_through_behalf(behalf, everything, tmp_
     listed = client.runs.wait(None, "probe",
                               input={"do": {"op": "mcp", "service": "everything"}})
     assert "echo" in {t["name"] for t in listed["result"]["body"]["tools"]}
-    do = {"op": "mcp", "service": "everything", "tool": "echo", "arguments": {"message": "hey"}}
-    echoed = client.runs.wait(None, "probe", input={"do": do})
-    assert "hey" in echoed["result"]["body"]["content"][0]["text"]
+
+    def call(tool: str, **arguments) -> dict:
+        do = {"op": "mcp", "service": "everything", "tool": tool, "arguments": arguments}
+        return client.runs.wait(None, "probe", input={"do": do})["result"]["body"]
+
+    assert "hey" in call("echo", message="hey")["content"][0]["text"]
+    slow = call("trigger-long-running-operation", duration=1, steps=3)
+    assert not slow.get("isError") and "completed" in slow["content"][0]["text"]
+    assert call("no-such-tool")["isError"], "it answers with a failed result, no protocol error"
