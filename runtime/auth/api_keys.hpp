@@ -21,7 +21,7 @@ struct api_key_entry {
   std::string subject;
   std::string tenant = "default";
   std::string identity_prefix; // "key:", to tell programs from users of the same tenant
-  std::string display_name; // empty: the subject
+  std::string display_name;    // empty: the subject
   std::vector<std::string> permissions;
   json::object custom;
   std::optional<time_point> expires;
