@@ -1,5 +1,6 @@
 #include "actors/system.hpp"
 
+#include "actors/io_scheduler.hpp"
 #include "actors/request.hpp"
 #include "actors/run_plan.hpp"
 #include "actors/spawn.hpp"
@@ -24,14 +25,6 @@ namespace {
 
 // LangGraph's namespace for the assistants it makes of graphs (contract/http-api.md 0).
 constexpr std::string_view assistant_space = "6ba7b821-9dad-11d1-80b4-00c04fd430c8";
-
-caf::actor_system_config& configure(caf::actor_system_config& cfg, std::size_t workers) {
-  cfg.set("scheduler.policy", caf::atom("sharing")); // the default polls when idle
-  cfg.set("scheduler.max-threads",
-          workers ? workers : std::max<std::size_t>(1, std::thread::hardware_concurrency()));
-  cfg.set("scheduler.max-throughput", std::size_t{50});
-  return cfg;
-}
 
 result<std::shared_ptr<const policy>> make_policy(const system_setup& setup) {
   auto rules = std::make_shared<policy>();
@@ -119,15 +112,19 @@ std::string catalog::names() const {
 }
 
 struct running_system::parts {
-  explicit parts(system_setup given)
-    : setup(std::move(given)), sys(configure(cfg, setup.worker_threads)) {}
+  explicit parts(system_setup given) : setup(std::move(given)) {
+    run_actors_on(cfg, io);
+    sys.emplace(cfg);
+    auto cores = std::max<std::size_t>(2, std::thread::hardware_concurrency());
+    start_threads(setup.threads ? setup.threads : cores);
+  }
 
   system_setup setup;
   boost::asio::io_context io;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> busy{io.get_executor()};
   std::vector<std::thread> threads;
   caf::actor_system_config cfg;
-  caf::actor_system sys;
+  std::optional<caf::actor_system> sys;
 
   std::shared_ptr<client> door_out;
   std::unique_ptr<server> door_in;
@@ -143,7 +140,22 @@ struct running_system::parts {
   result<void> listen();
   void park_runs();
   void end_actors();
+  void start_threads(std::size_t count);
+  void stop_threads();
 };
+
+void running_system::parts::start_threads(std::size_t count) {
+  io.restart();
+  for (std::size_t i = 0; i < count; ++i)
+    threads.emplace_back([this] { io.run(); });
+}
+
+void running_system::parts::stop_threads() {
+  io.stop();
+  for (auto& thread : threads)
+    thread.join();
+  threads.clear();
+}
 
 // The way out: audit, client, secret store, egress.
 result<void> running_system::parts::spawn_outside() {
@@ -155,20 +167,20 @@ result<void> running_system::parts::spawn_outside() {
   if (!door)
     return door.error();
   door_out = std::move(*door);
-  http = spawn_http_client(sys, door_out);
+  http = spawn_http_client(*sys, door_out);
   auto line = audit_log::open(setup.audit_path);
   if (!line)
     return line.error();
   if (line->recovered_bytes() > 0)
     log::warning("audit_tail_removed", {{"bytes", line->recovered_bytes()}});
-  audit = spawn_audit(sys, std::move(*line));
+  audit = spawn_audit(*sys, std::move(*line));
   bool credentials = false;
   for (const auto& s : setup.services)
     credentials = credentials || s.takes_credential();
   if (credentials)
-    with->secrets = spawn_secret_store(sys, std::move(setup.secrets), with->services, http,
+    with->secrets = spawn_secret_store(*sys, std::move(setup.secrets), with->services, http,
                                        setup.options.runs.timeout, with->meters);
-  with->egress = spawn_egress(sys, with->services, with->secrets, audit, http, with->meters);
+  with->egress = spawn_egress(*sys, with->services, with->secrets, audit, http, with->meters);
   return {};
 }
 
@@ -191,33 +203,31 @@ result<void> running_system::parts::spawn_inside() {
     auto reader = (*db)->open_reader();
     if (!reader)
       return reader.error();
-    with->readers.push_back(spawn_store_reader(sys, std::move(*reader)));
+    with->readers.push_back(spawn_store_reader(*sys, std::move(*reader)));
   }
-  with->writer = spawn_store_writer(sys, std::move(*db));
-  authorizer = spawn_authorizer(sys, *rules);
+  with->writer = spawn_store_writer(*sys, std::move(*db));
+  authorizer = spawn_authorizer(*sys, *rules);
   setup.identity.handler = setup.plugins.authenticate();
   plugin_auth_actor plugin;
   if (setup.identity.handler)
-    plugin = spawn_plugin_auth(sys, setup.identity.handler, with->services, http);
+    plugin = spawn_plugin_auth(*sys, setup.identity.handler, with->services, http);
   with->authenticator =
-    spawn_authenticator(sys, std::make_shared<const identity_setup>(setup.identity), http,
+    spawn_authenticator(*sys, std::make_shared<const identity_setup>(setup.identity), http,
                         authorizer, plugin, with->meters);
   if (!recovered->empty())
     log::info("runs_recovered", {{"count", recovered->size()}});
   // The scheduler and everything it starts see the core as it is now: complete but for itself.
-  with->scheduler = spawn_scheduler(sys, with, std::move(*recovered));
+  with->scheduler = spawn_scheduler(*sys, with, std::move(*recovered));
   return {};
 }
 
 result<void> running_system::parts::listen() {
   door_in = std::make_unique<server>();
-  auto bound = door_in->start(io, setup.options.http,
-                              [this](exchange_ptr ex) { spawn_request(sys, with, std::move(ex)); });
+  auto bound = door_in->start(
+    io, setup.options.http, [this](exchange_ptr ex) { spawn_request(*sys, with, std::move(ex)); });
   if (!bound)
     return bound.error();
   port = *bound;
-  for (std::size_t i = 0; i < std::max<std::size_t>(1, setup.io_threads); ++i)
-    threads.emplace_back([this] { io.run(); });
   return {};
 }
 
@@ -225,7 +235,7 @@ result<void> running_system::parts::listen() {
 void running_system::parts::park_runs() {
   if (!with->scheduler)
     return;
-  caf::scoped_actor self{sys};
+  caf::scoped_actor self{*sys};
   stop_runs all;
   all.park = true;
   self->request(with->scheduler, setup.options.runs.shutdown_grace, std::move(all))
@@ -238,7 +248,7 @@ void running_system::parts::park_runs() {
 
 // In the order of their dependency: who asks ends before who answers.
 void running_system::parts::end_actors() {
-  caf::scoped_actor self{sys};
+  caf::scoped_actor self{*sys};
   auto end = [&](const auto& actor) {
     if (!actor)
       return;
@@ -295,11 +305,9 @@ void running_system::stop() {
   }
   p.park_runs();
   p.end_actors();
-  p.busy.reset();
-  p.io.stop();
-  for (auto& thread : p.threads)
-    thread.join();
-  // Handles of the core keep actors alive, and the actor system waits for all of them.
+  p.stop_threads();
+  // Handles, in the core and in what the doors still hold, keep actors alive, and the actor system
+  // waits for all of them; they end on a thread of the pool.
   auto& with = *p.with;
   with.scheduler = nullptr;
   with.authenticator = nullptr;
@@ -307,8 +315,14 @@ void running_system::stop() {
   with.secrets = nullptr;
   with.writer = nullptr;
   with.readers.clear();
+  p.http = nullptr;
+  p.authorizer = nullptr;
+  p.audit = nullptr;
   p.door_out.reset();
   p.door_in.reset();
+  p.start_threads(1);
+  p.sys.reset();
+  p.stop_threads();
 }
 
 } // namespace behalf

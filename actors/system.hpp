@@ -30,8 +30,7 @@ struct system_setup {
   std::string audit_path;
   plugin_registry plugins;
   std::vector<std::pair<std::string, std::string>> graphs; // public name, registered name
-  std::size_t io_threads = 2;
-  std::size_t worker_threads = 0; // 0: one per core
+  std::size_t threads = 0; // for sockets and actors; 0: one per core, at least 2
 };
 
 class running_system {

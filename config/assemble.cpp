@@ -149,8 +149,7 @@ result<system_setup> assemble(config given, const std::string& base) {
   to.identity = std::move(given.identity);
   to.rules = std::move(given.rules);
   to.audit_path = given.audit_path;
-  to.io_threads = given.io_threads;
-  to.worker_threads = given.worker_threads;
+  to.threads = given.threads;
   return to;
 }
 

@@ -56,8 +56,7 @@ struct config {
   std::string log_level = "info", log_file;
   bool log_json = false;
   bool allow_core_dumps = false;
-  std::size_t io_threads = 2;
-  std::size_t worker_threads = 0; // 0: one per core
+  std::size_t threads = 0; // for sockets and actors; 0: one per core, at least 2
 };
 
 /// Where the keys of a configuration stand.

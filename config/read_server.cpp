@@ -112,8 +112,7 @@ void read_server(yaml_section in, config& out) {
   in.duration("write_timeout", o.write_timeout);
   in.duration("keep_alive_timeout", o.keep_alive_timeout);
   in.duration("request_deadline", o.request_deadline);
-  in.number("io_threads", out.io_threads, 1, 256);
-  in.number("worker_threads", out.worker_threads, 1, 256);
+  in.number("threads", out.threads, 1, 256);
   in.finish();
 }
 

@@ -1,0 +1,152 @@
+#include "actors/io_scheduler.hpp"
+
+#include <boost/asio/defer.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/detail/simple_actor_clock.hpp>
+#include <caf/execution_unit.hpp>
+#include <caf/resumable.hpp>
+#include <caf/scheduler/abstract_coordinator.hpp>
+
+#include <mutex>
+
+namespace behalf {
+namespace {
+
+namespace asio = boost::asio;
+
+// Delayed messages and timeouts, on one Asio timer. CAF's own clock hears of the end of every
+// actor and wakes a thread for it; here that is a look into a map.
+class io_clock final : public caf::detail::simple_actor_clock {
+public:
+  using super = caf::detail::simple_actor_clock;
+
+  explicit io_clock(asio::io_context& io) : timer_(io) {}
+
+  void set_ordinary_timeout(time_point t, caf::abstract_actor* self, caf::atom_value type,
+                            uint64_t id) override {
+    std::lock_guard lock{guard_};
+    super::set_ordinary_timeout(t, self, type, id);
+    arm();
+  }
+  void set_multi_timeout(time_point t, caf::abstract_actor* self, caf::atom_value type,
+                         uint64_t id) override {
+    std::lock_guard lock{guard_};
+    super::set_multi_timeout(t, self, type, id);
+    arm();
+  }
+  void set_request_timeout(time_point t, caf::abstract_actor* self, caf::message_id id) override {
+    std::lock_guard lock{guard_};
+    super::set_request_timeout(t, self, id);
+    arm();
+  }
+  void cancel_ordinary_timeout(caf::abstract_actor* self, caf::atom_value type) override {
+    std::lock_guard lock{guard_};
+    super::cancel_ordinary_timeout(self, type);
+  }
+  void cancel_request_timeout(caf::abstract_actor* self, caf::message_id id) override {
+    std::lock_guard lock{guard_};
+    super::cancel_request_timeout(self, id);
+  }
+  void cancel_timeouts(caf::abstract_actor* self) override {
+    std::lock_guard lock{guard_};
+    super::cancel_timeouts(self);
+  }
+  void schedule_message(time_point t, caf::strong_actor_ptr receiver,
+                        caf::mailbox_element_ptr content) override {
+    std::lock_guard lock{guard_};
+    super::schedule_message(t, std::move(receiver), std::move(content));
+    arm();
+  }
+  void schedule_message(time_point t, caf::group target, caf::strong_actor_ptr sender,
+                        caf::message content) override {
+    std::lock_guard lock{guard_};
+    super::schedule_message(t, std::move(target), std::move(sender), std::move(content));
+    arm();
+  }
+  void cancel_all() override {
+    std::lock_guard lock{guard_};
+    super::cancel_all();
+    timer_.cancel();
+  }
+
+private:
+  // Only an entry earlier than the one armed moves the timer.
+  void arm() {
+    if (schedule_.empty() || schedule_.begin()->first >= armed_)
+      return;
+    armed_ = schedule_.begin()->first;
+    timer_.expires_at(armed_);
+    timer_.async_wait([this](boost::system::error_code ec) {
+      if (!ec)
+        fire();
+    });
+  }
+
+  void fire() {
+    std::lock_guard lock{guard_};
+    armed_ = time_point::max();
+    trigger_expired_timeouts();
+    arm();
+  }
+
+  // Recursive: an entry may hold the last reference to an actor, whose end cancels its timeouts.
+  std::recursive_mutex guard_;
+  time_point armed_ = time_point::max();
+  asio::steady_timer timer_;
+};
+
+class io_coordinator final : public caf::scheduler::abstract_coordinator {
+public:
+  using super = caf::scheduler::abstract_coordinator;
+
+  io_coordinator(caf::actor_system& sys, asio::io_context& io)
+    : super(sys), io_(io), clock_(io), unit_(*this) {}
+
+  // As a continuation: on an I/O thread the job waits for the one under way to end, and wakes
+  // another thread only when there is more than one to do.
+  void enqueue(caf::resumable* job) override {
+    asio::defer(io_, [this, job] { run(job); });
+  }
+
+  caf::actor_clock& clock() noexcept override { return clock_; }
+
+protected:
+  void stop() override {
+    stop_actors();
+    clock_.cancel_all();
+  }
+
+private:
+  // Holds nothing that belongs to one thread, so all share it.
+  class unit final : public caf::execution_unit {
+  public:
+    explicit unit(io_coordinator& owner) : execution_unit(&owner.system()), owner_(owner) {}
+    void exec_later(caf::resumable* job) override { owner_.enqueue(job); }
+
+  private:
+    io_coordinator& owner_;
+  };
+
+  void run(caf::resumable* job) {
+    if (job->resume(&unit_, max_throughput_) == caf::resumable::resume_later)
+      return enqueue(job);
+    intrusive_ptr_release(job);
+  }
+
+  asio::io_context& io_;
+  io_clock clock_;
+  unit unit_;
+};
+
+} // namespace
+
+void run_actors_on(caf::actor_system_config& cfg, asio::io_context& io) {
+  cfg.set("scheduler.max-throughput", std::size_t{50});
+  cfg.module_factories.emplace_back([&io](caf::actor_system& sys) -> caf::actor_system::module* {
+    return new io_coordinator{sys, io};
+  });
+}
+
+} // namespace behalf

@@ -1,0 +1,17 @@
+// Runs actors on the threads that also serve the sockets: a request that arrives on one of them is
+// answered there, and no thread is woken for each message of its way (docs/decisions/0010).
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+
+namespace caf {
+class actor_system_config;
+} // namespace caf
+
+namespace behalf {
+
+/// Makes actor systems of this configuration run their actors, and keep their timers, on `io`.
+/// Actors run while a thread runs `io`, which must outlive the actor system.
+void run_actors_on(caf::actor_system_config& cfg, boost::asio::io_context& io);
+
+} // namespace behalf
