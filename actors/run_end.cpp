@@ -112,13 +112,14 @@ json::value wait_error(const json::value& failure) {
   return json::object{{"__error__", failure}};
 }
 
-run_ending ending_of(const run_finish& f) {
+run_ending ending_of(const run_plan& plan, const run_finish& f) {
   run_ending end;
   end.status = f.is == run_finish::status::success ? "success"
                : f.is == run_finish::status::error ? "error"
                                                    : "interrupted";
   end.thread_status = f.thread_status();
-  end.values = f.values.to_json();
+  if (!plan.drop_thread)
+    end.values = f.values.to_json();
   end.error = f.failure_json();
   end.interrupts = f.interrupts_by_task();
   end.checkpoint_id = f.checkpoint_id;

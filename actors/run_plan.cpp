@@ -2,7 +2,28 @@
 
 namespace behalf {
 
-record to_record(const run_plan& plan, std::string_view status) {
+namespace {
+
+// One JSON object as text, member by member.
+class object_text {
+public:
+  template <class T>
+  void add(std::string_view name, const T& v) {
+    member(name) += dump(json::value_from(v));
+  }
+  void add(std::string_view name, const json::value& v) { member(name) += dump(v); }
+  void add(std::string_view name, const json::object& v) { member(name) += dump(v); }
+  std::string take() { return std::move(text_) + '}'; }
+
+private:
+  std::string& member(std::string_view name) {
+    text_ += text_.size() > 1 ? ",\"" : "\"";
+    return text_.append(name).append("\":");
+  }
+  std::string text_ = "{";
+};
+
+record row_of(const run_plan& plan, std::string_view status) {
   record row;
   row.type = kind::run;
   row.tenant = plan.who->tenant;
@@ -12,16 +33,41 @@ record to_record(const run_plan& plan, std::string_view status) {
   row.metadata = plan.metadata;
   row.created_at = plan.created_at;
   row.updated_at = now();
+  return row;
+}
+
+std::string document(const run_plan& plan, const run_outcome* end) {
+  object_text doc;
+  doc.add("assistant_id", plan.assistant_id);
+  doc.add("graph_id", plan.graph_id);
+  doc.add("kwargs", plan.kwargs);
+  doc.add("multitask_strategy", plan.multitask_strategy);
+  doc.add("principal", plan.who->to_json());
+  doc.add("from_checkpoint", plan.checkpoint_id);
+  doc.add("request_id", plan.request_id);
+  doc.add("attempt", plan.attempt);
+  doc.add("crashes", plan.crashes);
+  doc.add("drop_thread", plan.drop_thread);
+  if (end) {
+    doc.add("error", end->error);
+    doc.add("checkpoint_id", end->checkpoint_id);
+  }
+  return doc.take();
+}
+
+} // namespace
+
+record to_record(const run_plan& plan, std::string_view status, const run_outcome* end) {
+  auto row = row_of(plan, status);
+  row.doc_text = document(plan, end);
+  return row;
+}
+
+record shown_record(const run_plan& plan, std::string_view status) {
+  auto row = row_of(plan, status);
   row.doc = {{"assistant_id", plan.assistant_id},
-             {"graph_id", plan.graph_id},
              {"kwargs", plan.kwargs},
-             {"multitask_strategy", plan.multitask_strategy},
-             {"principal", plan.who->to_json()},
-             {"from_checkpoint", plan.checkpoint_id},
-             {"request_id", plan.request_id},
-             {"attempt", plan.attempt},
-             {"crashes", plan.crashes},
-             {"drop_thread", plan.drop_thread}};
+             {"multitask_strategy", plan.multitask_strategy}};
   return row;
 }
 

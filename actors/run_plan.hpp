@@ -14,9 +14,10 @@ namespace behalf {
 struct run_plan {
   std::string run_id, thread_id, assistant_id, graph_id;
   std::shared_ptr<const principal> who;
-  json::object sent;          // kwargs as the client worded them
-  json::object sent_metadata; // as the handlers left it
-  json::object kwargs;        // as GET run shows them: `sent` with its config fully merged
+  json::object sent_config;   // these three as the client worded them and the handlers left them
+  json::value sent_context;   //
+  json::object sent_metadata; //
+  json::object kwargs;        // as GET run shows them: with config and context fully merged
   json::object metadata;      // fully merged
   std::string multitask_strategy = "enqueue";
   std::string checkpoint_id; // where to start from; empty: the thread's head
@@ -31,10 +32,26 @@ struct run_plan {
   bool given_up = false;     // crashed the server too often: ends as an error
   bool waited = false;       // was stored as pending: others went first
 
+  /// Once it is stored: what only its creation needed.
+  void forget_the_request() {
+    sent_config = {};
+    sent_context = nullptr;
+    sent_metadata = {};
+    headers = {};
+  }
   bool resumable() const { return bool_or(kwargs, "resumable"); }
 };
 
-record to_record(const run_plan& plan, std::string_view status);
+/// How a run that is over ended, in its row.
+struct run_outcome {
+  const json::value& error; // {"error", "message"} or null
+  const std::string& checkpoint_id;
+};
+
+/// The run's row, to be written: its document is text already, so that nothing of a plan is copied.
+record to_record(const run_plan& plan, std::string_view status, const run_outcome* end = nullptr);
+/// The same row as it reads back.
+record shown_record(const run_plan& plan, std::string_view status);
 result<run_plan> plan_from(const record& row);
 
 } // namespace behalf

@@ -68,7 +68,8 @@ void finish(run_pointer self, run_ending end);
 /// It is durable, or will never be: tells everyone.
 void ended(run_pointer self, const run_ending& end);
 
-run_ending ending_of(const run_finish& f);
+/// `plan.drop_thread`: nobody will ask for the values again.
+run_ending ending_of(const run_plan& plan, const run_finish& f);
 run_ending failure(const error& why);
 /// {"__error__": …}: how `wait` says that a run failed.
 json::value wait_error(const json::value& failure);

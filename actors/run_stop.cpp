@@ -22,7 +22,7 @@ run_ending cancelled(run_pointer self) {
   keep(self, out.checkpoints);
   if (!out.finish)
     return end;
-  end = ending_of(*out.finish);
+  end = ending_of(*s.plan, *out.finish);
   end.status = "interrupted";
   if (!out.finish->next.empty()) {
     end.thread_status = "interrupted";

@@ -72,7 +72,7 @@ void apply(run_pointer self, loop_output out) {
     s.events.append(e.name, *e.data);
   keep(self, out.checkpoints);
   if (out.finish) {
-    finish(self, ending_of(*out.finish));
+    finish(self, ending_of(*s.plan, *out.finish));
     return show_news(self);
   }
   auto lasting = string_or(s.plan->kwargs, "durability");
@@ -101,15 +101,16 @@ void apply(run_pointer self, loop_output out) {
   show_news(self);
 }
 
-std::shared_ptr<const run_facts> facts_of(const run_plan& plan) {
+std::shared_ptr<const run_facts> facts_of(const run_plan_ptr& shared) {
+  const auto& plan = *shared;
   auto facts = std::make_shared<run_facts>();
   facts->run_id = plan.run_id;
   facts->thread_id = plan.thread_id;
   facts->graph_id = plan.graph_id;
   facts->assistant_id = plan.assistant_id;
-  facts->config = object_or_empty(plan.kwargs, "config");
+  facts->config = {shared, &object_or_empty(plan.kwargs, "config")};
   if (const auto* context = member(plan.kwargs, "context"))
-    facts->run_context = *context;
+    facts->run_context = {shared, context};
   facts->metadata = plan.metadata;
   facts->metadata["run_id"] = plan.run_id;
   facts->metadata["thread_id"] = plan.thread_id;
@@ -122,7 +123,7 @@ void run(run_pointer self) {
   auto& s = self->state;
   if (s.ending)
     return;
-  auto spec = run_spec::from_kwargs(s.plan->kwargs, facts_of(*s.plan));
+  auto spec = run_spec::from_kwargs({s.plan, &s.plan->kwargs}, facts_of(s.plan));
   spec.checkpointing = !s.plan->temporary;
   spec.from_checkpoint = !s.plan->checkpoint_id.empty();
   spec.after_crash = s.plan->attempt > 1;

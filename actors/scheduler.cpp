@@ -116,6 +116,7 @@ void write(scheduler_pointer self, starting_ptr job, commit what) {
   ask_core(
     self, self->state.with->writer, write_records{std::move(what)},
     [self, job](written) {
+      job->ask.plan->forget_the_request();
       job->promise.deliver(
         launch(self, job->ask.plan, std::move(job->ask.credentials), std::move(job->ask.sealed)));
     },

@@ -23,17 +23,13 @@ run_ids ids_of(const run_plan& plan, bool thread_existed) {
 
 void merge_config(const core& with, run_plan& plan, const record* thread) {
   const auto& thread_config = thread ? object_or_empty(thread->doc, "config") : nothing;
-  auto run_config = object_or_empty(plan.kwargs, "config");
-  auto run_metadata = plan.metadata;
-  const auto* run_context = member(plan.kwargs, "context");
-  auto context = run_context ? *run_context : json::value(nullptr);
   const auto* entry = with.graphs.by_graph(plan.graph_id);
   const auto* who = plan.who->identity.empty() ? nullptr : plan.who.get();
-  auto merged =
-    merge_run_config({nothing, nothing, no_context},
-                     {thread_config, thread ? thread->metadata : nothing, no_context},
-                     {run_config, run_metadata, context}, who, ids_of(plan, thread != nullptr),
-                     plan.headers, {}, entry ? entry->flow->context_schema() : no_context);
+  auto merged = merge_run_config({nothing, nothing, no_context},
+                                 {thread_config, thread ? thread->metadata : nothing, no_context},
+                                 {plan.sent_config, plan.sent_metadata, plan.sent_context}, who,
+                                 ids_of(plan, thread != nullptr), plan.headers, {},
+                                 entry ? entry->flow->context_schema() : no_context);
   plan.kwargs["config"] = std::move(merged.config);
   plan.kwargs["context"] = std::move(merged.context);
   plan.metadata = std::move(merged.metadata);
@@ -55,9 +51,6 @@ record new_thread(const run_plan& plan, const json::object& run_metadata) {
 } // namespace
 
 commit creation(const core& with, run_plan& plan, const record* thread, bool busy, bool starts) {
-  auto sent_config = object_or_empty(plan.sent, "config");
-  plan.kwargs = plan.sent;
-  plan.metadata = plan.sent_metadata;
   plan.new_thread = thread == nullptr;
   merge_config(with, plan, thread);
   auto row = thread ? *thread : new_thread(plan, plan.sent_metadata);
@@ -65,8 +58,9 @@ commit creation(const core& with, run_plan& plan, const record* thread, bool bus
     row.metadata["graph_id"] = plan.graph_id;
     row.metadata["assistant_id"] = plan.assistant_id;
   }
-  sent_config.erase("configurable");
-  row.doc["config"] = std::move(sent_config);
+  auto config = plan.sent_config;
+  config.erase("configurable");
+  row.doc["config"] = std::move(config);
   if (row.status != "busy") // what a run that leaves no trace goes back to
     row.doc["settled"] = row.status;
   row.status = "busy";
@@ -94,10 +88,8 @@ commit ending_on(const run_plan& plan, const run_ending& end, record thread, boo
     what.erases.push_back({{kind::run, plan.who->tenant, plan.run_id}});
     what.checkpoint_erases.push_back({plan.who->tenant, plan.thread_id, plan.run_id});
   } else {
-    auto run = to_record(plan, end.status);
-    run.doc["error"] = end.error;
-    run.doc["checkpoint_id"] = end.checkpoint_id;
-    what.puts.push_back({std::move(run)});
+    run_outcome outcome{end.error, end.checkpoint_id};
+    what.puts.push_back({to_record(plan, end.status, &outcome)});
   }
   auto revision = thread.revision;
   what.puts.push_back({std::move(thread), revision});

@@ -22,8 +22,10 @@ std::optional<loaded_checkpoint> run_once(const std::shared_ptr<const graph>& fl
   facts->run_id = "01a1fc8f-3d6d-7337-b205-c56534bd8c40";
   facts->thread_id = "01a1fc8f-3d6d-7337-b205-c56534bd8c41";
   facts->graph_id = "hello";
-  facts->config = {{"configurable", json::object{{"langgraph_auth_user_id", "alice"}}}};
-  run_loop loop{flow, std::move(from), run_spec::from_kwargs(kwargs, facts)};
+  facts->config = std::make_shared<const json::object>(
+    json::object{{"configurable", json::object{{"langgraph_auth_user_id", "alice"}}}});
+  auto asked = std::make_shared<const json::object>(kwargs);
+  run_loop loop{flow, std::move(from), run_spec::from_kwargs(std::move(asked), facts)};
   auto out = loop.begin();
   std::optional<checkpoint_doc> last;
   for (;;) {

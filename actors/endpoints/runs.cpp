@@ -25,17 +25,17 @@ result<json::object> prepare_create(request_pointer self) {
     return parsed.error();
   s.run = std::move(*parsed);
   s.run_id = uuid7();
-  const auto& r = *s.run;
+  auto& r = *s.run;
   return json::object{{"thread_id", stateless ? json::value(nullptr) : json::value(s.thread_id)},
                       {"assistant_id", r.assistant},
                       {"run_id", s.run_id},
                       {"status", "pending"},
-                      {"metadata", r.metadata},
+                      {"metadata", std::move(r.metadata)},
                       {"prevent_insert_if_inflight", r.multitask_strategy == "reject"},
                       {"multitask_strategy", r.multitask_strategy},
                       {"if_not_exists", r.create_thread ? "create" : "reject"},
                       {"after_seconds", r.after_seconds},
-                      {"kwargs", r.kwargs}};
+                      {"kwargs", std::move(r.kwargs)}};
 }
 
 result<const catalog_entry*> assistant_of(request_pointer self) {
@@ -55,6 +55,16 @@ result<const catalog_entry*> assistant_of(request_pointer self) {
   return fail(errc::not_found, "Thread or assistant not found.");
 }
 
+json::value taken(json::object& from, std::string_view key) {
+  auto* v = from.if_contains(key);
+  return v ? std::move(*v) : json::value(nullptr);
+}
+
+json::object taken_object(json::object& from, std::string_view key) {
+  auto v = taken(from, key);
+  return v.is_object() ? std::move(v.get_object()) : json::object{};
+}
+
 std::shared_ptr<run_plan> plan_of(request_pointer self, const catalog_entry& entry) {
   auto& s = self->state;
   auto plan = std::make_shared<run_plan>();
@@ -63,8 +73,10 @@ std::shared_ptr<run_plan> plan_of(request_pointer self, const catalog_entry& ent
   plan->assistant_id = entry.assistant_id;
   plan->graph_id = entry.graph_id;
   plan->who = s.granted.who;
-  plan->sent = std::move(s.run->kwargs);
-  plan->sent_metadata = object_or_empty(s.granted.value, "metadata");
+  plan->kwargs = taken_object(s.granted.value, "kwargs"); // as the handlers left it
+  plan->sent_config = taken_object(plan->kwargs, "config");
+  plan->sent_context = taken(plan->kwargs, "context");
+  plan->sent_metadata = taken_object(s.granted.value, "metadata");
   plan->headers = s.ex->req().headers;
   plan->request_id = s.ex->req().request_id;
   plan->multitask_strategy = s.run->multitask_strategy;
@@ -72,7 +84,7 @@ std::shared_ptr<run_plan> plan_of(request_pointer self, const catalog_entry& ent
   auto delay = std::chrono::microseconds(
     static_cast<int64_t>(std::clamp(s.run->after_seconds, 0.0, 1e9) * 1e6));
   plan->created_at = now() + delay;
-  plan->temporary = bool_or(plan->sent, "temporary");
+  plan->temporary = bool_or(plan->kwargs, "temporary");
   plan->drop_thread = plan->temporary;
   plan->new_thread = s.thread_id.empty();
   return plan;
@@ -112,7 +124,8 @@ void start(request_pointer self, Then then) {
 void create(request_pointer self) {
   start(self, [self](run_ref& ref) {
     auto where = locations_of(self, *ref.plan, "stream");
-    answer(self, 200, run_view(to_record(*ref.plan, "pending")), {{"Content-Location", where.run}});
+    answer(self, 200, run_view(shown_record(*ref.plan, "pending")),
+           {{"Content-Location", where.run}});
   });
 }
 

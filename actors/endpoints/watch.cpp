@@ -60,10 +60,21 @@ void pull(request_pointer self) {
     [self](const error&) { finish(self); });
 }
 
+// What made the run is not needed to watch it, and there may be ten thousand of us.
+void forget_the_question(request_state& s) {
+  s.body = nullptr;
+  s.params = {};
+  s.credentials = nullptr;
+  s.granted.value = {};
+  s.granted.sealed = nullptr;
+  s.run.reset();
+}
+
 // A run that dies in the middle answers nothing any more: its viewer must not wait for ever.
 void attend(request_pointer self, const run_supervisor_actor& run) {
   auto& s = self->state;
   auto me = request_actor{self};
+  forget_the_question(s);
   s.ex->clear_deadline();
   s.ex->on_gone([me] { caf::anon_send(me, client_gone{}); });
   s.ex->every(keep_alive_period, [me] { caf::anon_send(me, keep_alive_tick{}); });

@@ -17,12 +17,14 @@ namespace behalf {
 /// What is the same for every task of a run. Made once, shared.
 struct run_facts {
   std::string run_id, thread_id, graph_id, assistant_id;
-  json::object config;               // merged (run_config.hpp), with `configurable`
-  json::value run_context;           // the API's `context`; null when there is none
+  std::shared_ptr<const json::object> config =
+    std::make_shared<json::object>(); // merged (run_config.hpp), with `configurable`
+  std::shared_ptr<const json::value> run_context =
+    std::make_shared<json::value>(); // the API's `context`; null when there is none
   json::object metadata;             // as events and checkpoints show it
   std::vector<std::string> services; // names a node may use; empty: any (the driver decides)
 
-  const json::object& configurable() const { return object_or_empty(config, "configurable"); }
+  const json::object& configurable() const { return object_or_empty(*config, "configurable"); }
 };
 
 /// Something a node writes to the run's stream while it runs.
@@ -107,10 +109,10 @@ public:
 
   /// `config.configurable` exactly as the Agent Server API gives it.
   const json::object& configurable() const { return facts_->run->configurable(); }
-  const json::object& config() const { return facts_->run->config; }
+  const json::object& config() const { return *facts_->run->config; }
   const json::object& metadata() const { return facts_->run->metadata; }
   /// The API's `context` of the run.
-  const json::value& run_context() const { return facts_->run->run_context; }
+  const json::value& run_context() const { return *facts_->run->run_context; }
 
   /// `langgraph_auth_user`; empty without authentication.
   const json::object& user() const;

@@ -50,7 +50,8 @@ void run_loop::impl::begin_command(const run_command& c) {
     if (c.empty())
       return begin_without_input();
     auto update = update_object(c.update.value_or(json::object{}));
-    return update ? enter(*update, std::move(moves)) : fail_run(update.error());
+    return update ? enter(std::make_shared<const json::value>(std::move(*update)), std::move(moves))
+                  : fail_run(update.error());
   }
   if (!adopt_tasks())
     return;
@@ -87,15 +88,15 @@ void run_loop::impl::fork() {
   ++step;
 }
 
-void run_loop::impl::enter(const json::value& input, next_moves extra) {
+void run_loop::impl::enter(value_ptr input, next_moves extra) {
   head.joins.clear(); // joins start anew with new input
   commit("input", {}, {});
   head.next = {planned_task{hash_uuid(head.id + "__start__"), "__start__", {"__start__"}}};
-  head.input = std::make_shared<const json::value>(input);
+  head.input = input;
   keep(head);
   events.checkpoint(out.events, head, state);
   ++step;
-  enter_from(input, std::move(extra));
+  enter_from(*input, std::move(extra));
 }
 
 void run_loop::impl::enter_from(const json::value& input, next_moves extra) {

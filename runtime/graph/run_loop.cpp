@@ -41,7 +41,7 @@ void run_loop::impl::begin() {
     return go_on();
   if (spec.command)
     return begin_command(*spec.command);
-  if (spec.input.is_null())
+  if (!spec.input || spec.input->is_null())
     return begin_without_input();
   enter(spec.input);
 }

@@ -50,7 +50,7 @@ struct run_loop::impl {
   void begin_command(const run_command& c);
   void begin_without_input();
   /// New input: restarts from the start edges, whatever was left to do before.
-  void enter(const json::value& input, next_moves extra = {});
+  void enter(value_ptr input, next_moves extra = {});
   void enter_from(const json::value& input, next_moves extra);
   /// Continues with the tasks the checkpoint leaves.
   void go_on();

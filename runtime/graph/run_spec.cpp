@@ -73,23 +73,26 @@ bool breakpoint_set::stops(std::string_view node) const {
   return all || std::find(nodes.begin(), nodes.end(), node) != nodes.end();
 }
 
-run_spec run_spec::from_kwargs(const json::object& kwargs, std::shared_ptr<const run_facts> facts) {
-  auto value = [&](std::string_view key) {
-    const auto* v = member(kwargs, key);
-    return v ? *v : json::value(nullptr);
+run_spec run_spec::from_kwargs(std::shared_ptr<const json::object> kwargs,
+                               std::shared_ptr<const run_facts> facts) {
+  static const json::value none;
+  auto value = [&](std::string_view key) -> const json::value& {
+    const auto* v = member(*kwargs, key);
+    return v ? *v : none;
   };
   run_spec s;
-  s.checkpoint_metadata = metadata_for_checkpoints(*facts);
-  s.recursion_limit = int_or(facts->config, "recursion_limit", s.recursion_limit);
+  s.checkpointing = !bool_or(*kwargs, "temporary");
+  if (s.checkpointing)
+    s.checkpoint_metadata = metadata_for_checkpoints(*facts);
+  s.recursion_limit = int_or(*facts->config, "recursion_limit", s.recursion_limit);
   s.facts = std::move(facts);
-  s.input = value("input");
-  if (const auto* c = member(kwargs, "command"); c && c->is_object())
-    s.command = read_command(c->get_object());
+  s.input = value_ptr{kwargs, &value("input")};
+  if (const auto* c = value("command").if_object())
+    s.command = read_command(*c);
   s.before = breakpoint_set::parse(value("interrupt_before"));
   s.after = breakpoint_set::parse(value("interrupt_after"));
   s.modes = stream_modes::parse(value("stream_mode"));
-  s.checkpointing = !bool_or(kwargs, "temporary");
-  auto lasting = string_or(kwargs, "durability", "async");
+  auto lasting = string_or(*kwargs, "durability", "async");
   s.lasting = lasting == "exit"   ? durability_mode::exit
               : lasting == "sync" ? durability_mode::sync
                                   : durability_mode::async;

@@ -43,7 +43,7 @@ enum class durability_mode : uint8_t {
 
 struct run_spec {
   std::shared_ptr<const run_facts> facts;
-  json::value input;                  // null: none
+  value_ptr input;                    // null, or the JSON null: none
   std::optional<run_command> command; // present: input is ignored
   breakpoint_set before, after;
   int64_t recursion_limit = 10'000;
@@ -55,8 +55,10 @@ struct run_spec {
   json::object checkpoint_metadata; // beside source, step and parents; default: run metadata and
                                     // the scalars of configurable
 
-  /// From `kwargs` as GET run shows them (merged config included) and the run's facts.
-  static run_spec from_kwargs(const json::object& kwargs, std::shared_ptr<const run_facts> facts);
+  /// From `kwargs` as GET run shows them (merged config included) and the run's facts. The input
+  /// is not copied: it keeps `kwargs` alive.
+  static run_spec from_kwargs(std::shared_ptr<const json::object> kwargs,
+                              std::shared_ptr<const run_facts> facts);
 };
 
 } // namespace behalf

@@ -122,7 +122,7 @@ result<void> sqlite_writes::put(const commit::put& p) {
 // False when something has that key already.
 result<bool> sqlite_writes::insert(const record& r, const std::vector<term>& terms) {
   const auto& t = table_of(r.type);
-  auto metadata = dump(r.metadata), doc = dump(r.doc);
+  auto metadata = dump(r.metadata), doc = r.doc_text.empty() ? dump(r.doc) : r.doc_text;
   auto use = db_->prepare(t.insert);
   if (!use)
     return use.error();
@@ -142,7 +142,7 @@ result<bool> sqlite_writes::insert(const record& r, const std::vector<term>& ter
 result<void> sqlite_writes::update(const record& r, const std::vector<term>& terms,
                                    const present& old) {
   const auto& t = table_of(r.type);
-  auto metadata = dump(r.metadata), doc = dump(r.doc);
+  auto metadata = dump(r.metadata), doc = r.doc_text.empty() ? dump(r.doc) : r.doc_text;
   auto use = db_->prepare(t.update);
   if (!use)
     return use.error();

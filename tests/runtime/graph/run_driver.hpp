@@ -92,12 +92,13 @@ public:
     facts->run_id = run_id;
     facts->thread_id = "thread-1";
     facts->graph_id = flow_->name();
-    facts->config = object_or_empty(kwargs, "config");
-    facts->config["configurable"] = configurable;
+    auto config = object_or_empty(kwargs, "config");
+    config["configurable"] = configurable;
+    facts->config = std::make_shared<const json::object>(std::move(config));
     facts->metadata = {{"run_id", run_id}};
     if (const auto* c = member(kwargs, "context"))
-      facts->run_context = *c;
-    auto spec = run_spec::from_kwargs(kwargs, facts);
+      facts->run_context = std::make_shared<const json::value>(*c);
+    auto spec = run_spec::from_kwargs(std::make_shared<const json::object>(kwargs), facts);
     spec.from_checkpoint = !from.empty();
     spec.after_crash = after_crash;
     loop.emplace(flow_, thread_.load(from), std::move(spec));
