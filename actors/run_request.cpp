@@ -72,6 +72,9 @@ json::object read_kwargs(body_reader& in, bool temporary) {
   const auto* limit = member(config, "recursion_limit");
   if (limit && !limit->is_int64())
     in.refuse(fail(errc::invalid_argument, "config.recursion_limit must be an integer"));
+  const auto* configurable = member(config, "configurable");
+  if (configurable && !configurable->is_object() && !configurable->is_null())
+    in.refuse(fail(errc::invalid_argument, "config.configurable must be an object"));
   if (context && !context->empty() && !object_or_empty(config, "configurable").empty())
     in.refuse(
       fail(errc::bad_request, "Cannot specify both configurable and context. Use context."));

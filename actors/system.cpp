@@ -241,7 +241,8 @@ void running_system::parts::park_runs() {
   self->request(with->scheduler, setup.options.runs.shutdown_grace, std::move(all))
     .receive(
       [](runs_stopped n) {
-        log::info("runs_parked", {{"count", n.count}});
+        if (n.count > 0)
+          log::info("runs_parked", {{"count", n.count}});
       },
       [](caf::error&) { log::warning("runs_not_parked"); });
 }

@@ -194,6 +194,7 @@ BAD = [
     ("POST", "/runs/wait", '{"assistant_id": "hello", "stream_mode": "loud"}', 422),
     ("POST", "/runs/wait", '{"assistant_id": "hello", "multitask_strategy": "win"}', 422),
     ("POST", "/runs/wait", '{"assistant_id": "hello", "config": {"recursion_limit": "x"}}', 422),
+    ("POST", "/runs/wait", '{"assistant_id": "hello", "config": {"configurable": 4}}', 422),
     ("POST", "/assistants/search", '{"graph_id": "none"}', 404),
     ("GET", f"/assistants/{UUID}", None, 404),
     ("PUT", "/store/items", '{"namespace": [], "key": "k", "value": {}}', 400),
