@@ -137,6 +137,7 @@ struct runs_stopped {
 };
 struct run_ended {
   std::string run_id;
+  bool lost = false; // its supervisor met a bug: how it ended is not stored yet
 };
 struct wake_up {
   int64_t generation = 0;

@@ -9,6 +9,14 @@ namespace {
 
 void save_end(run_pointer self, std::shared_ptr<run_ending> end, int attempts = 0);
 
+// Whoever waits must not take for done what nobody will find.
+void not_saved(run_pointer self, run_ending& end, const error& why) {
+  log::error("run_end_not_saved", {{"run_id", self->state.plan->run_id}, {"reason", why.message}});
+  end.status = "error";
+  end.body = wait_error({{"error", "StorageError"}, {"message", "the run's end was not saved"}});
+  ended(self, end);
+}
+
 void write_end(run_pointer self, std::shared_ptr<run_ending> end, commit what, int attempts) {
   auto& s = self->state;
   what.puts.insert(what.puts.begin(), s.unsaved.begin(), s.unsaved.end());
@@ -18,12 +26,7 @@ void write_end(run_pointer self, std::shared_ptr<run_ending> end, commit what, i
     [self, end, attempts](const error& why) {
       if (why.code == errc::conflict && attempts < 16)
         return save_end(self, end, attempts + 1);
-      log::error("run_end_not_saved",
-                 {{"run_id", self->state.plan->run_id}, {"reason", why.message}});
-      end->status = "error";
-      end->body = json::object{
-        {"__error__", {{"error", "StorageError"}, {"message", "the run's end was not saved"}}}};
-      ended(self, *end);
+      not_saved(self, *end, why);
     });
 }
 
@@ -44,7 +47,7 @@ void save_end(run_pointer self, std::shared_ptr<run_ending> end, int attempts) {
         return ended(self, *end);
       write_end(self, end, ending_on(*s.plan, *end, *found.row, s.load->count() > 1), attempts);
     },
-    [self, end](const error&) { ended(self, *end); });
+    [self, end](const error& why) { not_saved(self, *end, why); });
 }
 
 } // namespace

@@ -29,7 +29,7 @@ struct run_plan {
   bool temporary = false;    // no checkpoints are kept
   bool drop_thread = false;  // the thread goes when the run ends
   bool new_thread = false;   // has no earlier state to load
-  bool given_up = false;     // crashed the server too often: ends as an error
+  std::string given_up;      // why it is not executed but ends as an error; empty: it is executed
   bool waited = false;       // was stored as pending: others went first
 
   /// Once it is stored: what only its creation needed.

@@ -152,13 +152,33 @@ void load(run_pointer self) {
     [self](const error& why) { fail_run(self, why); });
 }
 
-// A run that waited is stored as running now; one that did not was stored so when created.
+// The user's credentials for the run, then what it starts from.
+void open_and_load(run_pointer self) {
+  auto& s = self->state;
+  if (s.ending)
+    return;
+  if (!s.with->secrets)
+    return load(self);
+  ask_core(
+    self, s.with->secrets,
+    open_leases{s.plan->who, s.plan->run_id, std::exchange(s.credentials, nullptr),
+                std::exchange(s.sealed, nullptr)},
+    [self](run_handles& m) {
+      self->state.handles = std::make_shared<handle_list>(std::move(m.by_service));
+      load(self);
+    },
+    [self](const error& why) { fail_run(self, why); });
+}
+
+// A run that waited is stored as running before it does anything: a crash it causes is counted at
+// the next start. One that did not wait was stored so when created.
 void note_running(run_pointer self) {
   auto& s = self->state;
   commit what;
   what.puts.push_back({to_record(*s.plan, "running")});
   ask_core(
-    self, s.with->writer, write_records{std::move(what)}, [](written) {}, [](const error&) {});
+    self, s.with->writer, write_records{std::move(what)}, [self](written) { open_and_load(self); },
+    [self](const error&) { open_and_load(self); });
 }
 
 void execute(run_pointer self) {
@@ -174,22 +194,11 @@ void execute(run_pointer self) {
     return fail_run(
       self, {errc::not_found, "Graph '" + s.plan->graph_id + "' is not served", {}, "ValueError"});
   s.flow = entry->flow;
-  if (s.plan->given_up)
-    return fail_run(
-      self, {errc::internal, "the run was interrupted by crashes too often", {}, "RuntimeError"});
+  if (!s.plan->given_up.empty())
+    return fail_run(self, {errc::internal, s.plan->given_up, {}, "RuntimeError"});
   if (s.plan->waited || s.plan->attempt > 1)
-    note_running(self);
-  if (!s.with->secrets)
-    return load(self);
-  ask_core(
-    self, s.with->secrets,
-    open_leases{s.plan->who, s.plan->run_id, std::exchange(s.credentials, nullptr),
-                std::exchange(s.sealed, nullptr)},
-    [self](run_handles& m) {
-      self->state.handles = std::make_shared<handle_list>(std::move(m.by_service));
-      load(self);
-    },
-    [self](const error& why) { fail_run(self, why); });
+    return note_running(self);
+  open_and_load(self);
 }
 
 void on_wake(run_pointer self, int64_t generation) {
@@ -202,20 +211,22 @@ void on_wake(run_pointer self, int64_t generation) {
   auto node = s.nodes.find(limit.mapped());
   if (node == s.nodes.end())
     return;
-  self->send_exit(node->second, caf::exit_reason::kill);
-  s.nodes.erase(node);
+  auto late = node->second;
+  self->send_exit(late, caf::exit_reason::kill);
   error why{errc::timeout, "the node took longer than its limit", {}, "NodeTimeoutError"};
-  apply(self, s.loop->task_done(limit.mapped(), why));
+  apply(self, s.loop->task_done(limit.mapped(), why)); // if this ends the run, its calls are cut
+  if (auto same = s.nodes.find(limit.mapped()); same != s.nodes.end() && same->second == late)
+    s.nodes.erase(same);
 }
 
 run_supervisor_actor::behavior_type
 supervisor_behavior(run_pointer self, core_ptr with, run_plan_ptr plan, load_ptr load,
                     scheduler_actor scheduler, presented_ptr credentials, sealed_ptr sealed) {
   contain(self);
-  // A bug in here ends this run, and frees its slot; not the server.
+  // A bug in here ends this run, not the server.
   self->set_exception_handler([scheduler, id = plan->run_id](std::exception_ptr&) {
     log::error("run_supervisor_failed", {{"run_id", id}});
-    caf::anon_send(scheduler, run_ended{id});
+    caf::anon_send(scheduler, run_ended{id, true});
     return to_caf(fail(errc::internal, "the run's supervisor failed"));
   });
   auto& s = self->state;
@@ -237,6 +248,7 @@ supervisor_behavior(run_pointer self, core_ptr with, run_plan_ptr plan, load_ptr
     },
     [self](task_finished& m) {
       self->state.nodes.erase(m.task_id);
+      std::erase_if(self->state.limits, [&](const auto& one) { return one.second == m.task_id; });
       if (self->state.loop && !self->state.ending)
         apply(self, self->state.loop->task_done(m.task_id, std::move(*m.outcome)));
     },

@@ -236,11 +236,28 @@ caf::result<runs_stopped> stop(scheduler_pointer self, const stop_runs& m) {
 
 // --- ends and time ---------------------------------------------------------------------------
 
-void on_ended(scheduler_pointer self, const std::string& id) {
+// Somebody must end the run in the storage, close its handles and cut its calls: a new supervisor,
+// which has nothing else to do.
+void bury(scheduler_pointer self, live_run& run) {
   auto& s = self->state;
+  auto plan = std::make_shared<run_plan>(*run.plan);
+  plan->given_up = "the server met a fault of its own in this run";
+  run.plan = std::move(plan);
+  run.supervisor = spawn_run_supervisor(self->system(), s.with, run.plan, run.load,
+                                        scheduler_actor{self}, nullptr, nullptr);
+  if (s.with->egress)
+    self->send(s.with->egress, cut_calls{run.plan->run_id});
+  self->send(run.supervisor, execute_run{});
+}
+
+void on_ended(scheduler_pointer self, const run_ended& m) {
+  auto& s = self->state;
+  const auto& id = m.run_id;
   auto run = s.runs.find(id);
   if (run == s.runs.end())
     return;
+  if (m.lost && run->second.plan->given_up.empty())
+    return bury(self, run->second);
   auto thread = run->second.plan->thread_id;
   s.limits.end_run(run->second.plan->who->key());
   run->second.load->remove();
@@ -304,7 +321,7 @@ scheduler_actor::behavior_type scheduler_behavior(scheduler_pointer self, core_p
       return run_ref{run->second.plan, run->second.supervisor};
     },
     [self](const stop_runs& m) { return stop(self, m); },
-    [self](const run_ended& m) { on_ended(self, m.run_id); },
+    [self](const run_ended& m) { on_ended(self, m); },
     [self](const wake_up&) { on_tick(self); },
   };
 }

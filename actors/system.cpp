@@ -71,7 +71,8 @@ result<std::vector<run_plan_ptr>> unfinished(storage& db, int max_attempts) {
       }
       if (row.status == "running") {
         ++plan->attempt;
-        plan->given_up = ++plan->crashes >= max_attempts;
+        if (++plan->crashes >= max_attempts)
+          plan->given_up = "the run was interrupted by crashes too often";
       }
       plan->waited = true;
       plans.push_back(std::make_shared<const run_plan>(std::move(*plan)));

@@ -273,13 +273,14 @@ TEST_CASE_METHOD(scheduler_fixture, "a run that crashed the server too often is 
   stop(all);
   outside.calls.clear();
   auto plan = plan_from(*stored(kind::run, before.plan->run_id)).value();
-  plan.given_up = true;
+  plan.given_up = "the run was interrupted by crashes too often";
   open({std::make_shared<const run_plan>(plan)});
   CHECK(run_status(before) == "error");
   CHECK(outside.calls.empty());
 }
 
-TEST_CASE_METHOD(scheduler_fixture, "a supervisor with a bug in it frees its slot", "[runs]") {
+TEST_CASE_METHOD(scheduler_fixture, "a supervisor with a bug fails its run and frees its slot",
+                 "[runs]") {
   with->options.runs.slots = 1;
   node_options fatal;
   fatal.retry.max_attempts = 2;
@@ -288,7 +289,8 @@ TEST_CASE_METHOD(scheduler_fixture, "a supervisor with a bug in it frees its slo
   open();
   auto broken = start(thread, "one", nothing);
   CHECK(find(broken).error().code == errc::not_found);
-  CHECK(run_status(broken) != "success");
+  CHECK(run_status(broken) == "error");
+  CHECK(stored(kind::thread, thread)->status == "error");
   CHECK(executing(start_on(thread)));
 }
 
