@@ -9,7 +9,9 @@
 #include <caf/resumable.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>
 
+#include <atomic>
 #include <mutex>
+#include <thread>
 
 namespace behalf {
 namespace {
@@ -107,15 +109,20 @@ public:
   // As a continuation: on an I/O thread the job waits for the one under way to end, and wakes
   // another thread only when there is more than one to do.
   void enqueue(caf::resumable* job) override {
+    jobs_.fetch_add(1, std::memory_order_relaxed);
     asio::defer(io_, [this, job] { run(job); });
   }
 
   caf::actor_clock& clock() noexcept override { return clock_; }
 
 protected:
+  // The last actor has ended, but maybe not the job that ended it, and CAF's own few are to end
+  // yet; the actor system, and this with it, go when this returns.
   void stop() override {
     stop_actors();
     clock_.cancel_all();
+    while (jobs_.load(std::memory_order_acquire) != 0)
+      std::this_thread::yield();
   }
 
 private:
@@ -131,13 +138,16 @@ private:
 
   void run(caf::resumable* job) {
     if (job->resume(&unit_, max_throughput_) == caf::resumable::resume_later)
-      return enqueue(job);
-    intrusive_ptr_release(job);
+      enqueue(job);
+    else
+      intrusive_ptr_release(job);
+    jobs_.fetch_sub(1, std::memory_order_release); // nothing of this may be used after it
   }
 
   asio::io_context& io_;
   io_clock clock_;
   unit unit_;
+  std::atomic<std::size_t> jobs_{0}; // waiting or under way
 };
 
 } // namespace

@@ -95,7 +95,7 @@ private:
     s.options.http.port = 0;
     s.options.runs.shutdown_grace = grace_;
     s.options.authenticated = true;
-    run_on_several(s);
+    s.threads = 4;
     s.storage.path = folder_ / "behalf.db";
     s.audit_path = folder_ / "audit.jsonl";
     s.plugins.graph(hello_graph());
@@ -107,17 +107,6 @@ private:
     add_mail(s);
     add_users(s);
     return s;
-  }
-
-  // However the server divides them among sockets and actors.
-  template <class Setup>
-  static void run_on_several(Setup& s) {
-    if constexpr (requires { s.threads; }) {
-      s.threads = 4;
-    } else {
-      s.io_threads = 2;
-      s.worker_threads = 4;
-    }
   }
 
   void add_mail(system_setup& s) {
