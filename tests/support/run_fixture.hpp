@@ -236,7 +236,9 @@ struct run_fixture : actor_fixture {
     m.plan->graph_id = m.plan->assistant_id = graph_id;
     m.plan->who = alice;
     m.plan->created_at = now();
-    m.plan->sent = std::move(kwargs);
+    m.plan->kwargs = std::move(kwargs);
+    if (auto* config = m.plan->kwargs.if_contains("config"))
+      m.plan->sent_config = std::move(config->as_object());
     m.create_thread = true;
     return m;
   }
