@@ -76,7 +76,9 @@ void attend(request_pointer self, const run_supervisor_actor& run) {
   auto me = request_actor{self};
   forget_the_question(s);
   s.ex->clear_deadline();
-  s.ex->on_gone([me] { caf::anon_send(me, client_gone{}); });
+  // Who waits for one answer to a run that goes on anyway is missed early enough by the next tick.
+  if (s.as == delivery::events || s.cancel_on_disconnect)
+    s.ex->on_gone([me] { caf::anon_send(me, client_gone{}); });
   s.ex->every(keep_alive_period, [me] { caf::anon_send(me, keep_alive_tick{}); });
   self->monitor(run);
   self->set_down_handler([self](caf::down_msg&) {
@@ -159,6 +161,8 @@ void on_client_gone(request_pointer self) {
 
 void on_keep_alive(request_pointer self) {
   auto& s = self->state;
+  if (s.ex->gone())
+    return on_client_gone(self);
   if (s.as == delivery::events) {
     if (!s.writing)
       s.ex->write(std::string(sse_heartbeat), {});
