@@ -109,7 +109,6 @@ def test_a_run_that_crashes_the_server_is_given_up(behalf, tmp_path, request):
         if server.process.exit_code() is None:
             break
         server.start(wait=False)
-        time.sleep(0.3)
     ended = server.call("GET", f"/threads/{thread}/runs/{run}", token).json()
     assert ended["status"] == "error"
     joined = server.call("GET", f"/threads/{thread}/runs/{run}/join", token).json()
