@@ -7,6 +7,7 @@
 #include <caf/actor_clock.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/error.hpp>
+#include <caf/exit_reason.hpp>
 #include <caf/make_message.hpp>
 #include <caf/message_view.hpp>
 #include <caf/result.hpp>
@@ -74,6 +75,15 @@ void ask_core(Self* self, const Handle& to, Message m, OnValue on_value, OnError
   self->request(to, caf::infinite, std::move(m))
     .then(std::move(on_value),
           [on_error = std::move(on_error)](caf::error& e) mutable { on_error(from_caf(e)); });
+}
+
+/// Calls `lost` when the actor ends by anything but a shutdown, or for want of anyone who needs it.
+template <class Handle, class F>
+void when_lost(const Handle& actor, F lost) {
+  actor->attach_functor([lost = std::move(lost)](const caf::error& why) {
+    if (why != caf::exit_reason::user_shutdown && why != caf::exit_reason::unreachable)
+      lost();
+  });
 }
 
 /// First line of every behavior. Without it CAF prints exception texts and stray messages,

@@ -17,6 +17,7 @@
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 
+#include <cstdlib>
 #include <future>
 #include <thread>
 
@@ -139,6 +140,7 @@ struct running_system::parts {
   result<void> spawn_outside();
   result<void> spawn_inside();
   result<void> listen();
+  void guard_core() const;
   void park_runs();
   void end_actors();
   void start_threads(std::size_t count);
@@ -222,7 +224,28 @@ result<void> running_system::parts::spawn_inside() {
   return {};
 }
 
+void running_system::parts::guard_core() const {
+  auto vital = [](const auto& actor, std::string_view name) {
+    if (actor)
+      when_lost(actor, [name] {
+        log::error("core_actor_lost", {{"actor", name}});
+        std::_Exit(exit_core_lost);
+      });
+  };
+  vital(http, "http_client");
+  vital(audit, "audit");
+  vital(with->secrets, "secret_store");
+  vital(with->egress, "egress");
+  for (const auto& reader : with->readers)
+    vital(reader, "store_reader");
+  vital(with->writer, "store");
+  vital(authorizer, "authorizer");
+  vital(with->authenticator, "authenticator");
+  vital(with->scheduler, "scheduler");
+}
+
 result<void> running_system::parts::listen() {
+  guard_core();
   door_in = std::make_unique<server>();
   auto bound = door_in->start(
     io, setup.options.http, [this](exchange_ptr ex) { spawn_request(*sys, with, std::move(ex)); });

@@ -33,6 +33,10 @@ struct system_setup {
   std::size_t threads = 0; // for sockets and actors; 0: one per core, at least 2
 };
 
+/// The process ends with this when a core actor dies: its neighbours wait for its answers without
+/// a timer, and whoever keeps the process alive starts it anew.
+inline constexpr int exit_core_lost = 5;
+
 class running_system {
 public:
   /// Opens the data, goes on with unfinished runs, and listens. Errors say what to change: the
