@@ -5,13 +5,13 @@ Signs with `cryptography` directly, for no JWT library would write most of these
 
 import base64
 import json
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from parts.local_server import JsonHandler, LocalServer
 
 HASHES = {"256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}
 WIDTHS = {"secp256r1": 32, "secp384r1": 48, "secp521r1": 66, "secp256k1": 32}
@@ -63,7 +63,7 @@ def new_rsa(bits: int = 2048) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=bits)
 
 
-class Issuer:
+class Issuer(LocalServer):
     """Issuers `<url>/at` and `<url>/plain` with one key set; `keys` are the private ones by kid."""
 
     AUDIENCE = "behalf"
@@ -80,19 +80,7 @@ class Issuer:
         about = {"rs256-only": {"alg": "RS256"}, "encryption": {"use": "enc"},
                  "wrapping": {"key_ops": ["deriveKey"]}, "p256": {"use": "sig"}}
         self.jwks = {"keys": [jwk(k, kid, **about.get(kid, {})) for kid, k in self.keys.items()]}
-        issuer = self
-
-        class Handler(_Handler):
-            owner = issuer
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self.serve(_Handler, owner=self)
 
     def key_of(self, alg: str) -> str:
         """The kid of the key that algorithm is meant for."""
@@ -125,7 +113,7 @@ class Issuer:
         return f"{text}.{b64(signature(by, key or self.keys[self.key_of(by)], text.encode()))}"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(JsonHandler):
     owner: Issuer
 
     def do_GET(self) -> None:
@@ -135,12 +123,4 @@ class _Handler(BaseHTTPRequestHandler):
             found = self.owner.jwks
         elif document == "openid-configuration":
             found = {"issuer": self.owner.url + path, "jwks_uri": f"{self.owner.url}/jwks"}
-        body = json.dumps(found).encode()
-        self.send_response(200 if found else 404)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_) -> None:
-        pass
+        self.answer(200 if found else 404, found)

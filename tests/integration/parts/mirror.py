@@ -7,8 +7,9 @@ import contextlib
 import json
 import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+
+from parts.local_server import JsonHandler, LocalServer
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Arrival:
         return text.encode() in whole
 
 
-class Mirror:
+class Mirror(LocalServer):
     """GET or POST, by path:
 
     /reflect                 200, headers and body of the request as JSON, and Authorization
@@ -45,25 +46,10 @@ class Mirror:
         self.refused: set[str] = set()
         self.go = threading.Event()
         self.cut = threading.Event()
-        mirror = self
-
-        class Handler(_Handler):
-            arrivals = mirror.seen
-            refused = mirror.refused
-            go, cut = mirror.go, mirror.cut
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.host = f"127.0.0.1:{self._server.server_address[1]}"
-        self.url = f"http://{self.host}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self.serve(_Handler, arrivals=self.seen, refused=self.refused, go=self.go, cut=self.cut)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(JsonHandler):
     protocol_version = "HTTP/1.1"
     arrivals: list[Arrival]
     refused: set[str]
@@ -79,21 +65,21 @@ class _Handler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(target.query).items()}
         kind, _, argument = target.path.lstrip("/").partition("/")
         if headers.get("authorization") in self.refused:
-            self._answer(401, {})
+            self.answer(401, {})
         elif kind == "endless":
             self._talk_on()
         elif kind == "reflect":
             reflected = {"X-Reflected": headers.get("authorization", "")}
             text = body.decode(errors="replace")
-            self._answer(200, {"headers": headers, "body": text, "target": self.path}, reflected)
+            self.answer(200, {"headers": headers, "body": text, "target": self.path}, reflected)
         elif kind == "redirect":
-            self._answer(int(argument), {}, {"Location": query["to"]})
+            self.answer(int(argument), {}, {"Location": query["to"]})
         elif kind == "status":
-            self._answer(int(argument), {"status": int(argument)})
+            self.answer(int(argument), {"status": int(argument)})
         else:
             if kind == "held":
                 self.go.wait(30)
-            self._answer(200, {"ok": True})
+            self.answer(200, {"ok": True})
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_GET
 
@@ -108,16 +94,3 @@ class _Handler(BaseHTTPRequestHandler):
                 self.go.wait(0.05)
         self.cut.set()
         self.close_connection = True
-
-    def _answer(self, status: int, body: dict, headers: dict[str, str] | None = None) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        """Says nothing: `seen` is the record."""
