@@ -14,11 +14,12 @@ namespace behalf {
 struct run_plan {
   std::string run_id, thread_id, assistant_id, graph_id;
   std::shared_ptr<const principal> who;
-  json::object sent_config;   // these three as the client worded them and the handlers left them
-  json::value sent_context;   //
-  json::object sent_metadata; //
-  json::object kwargs;        // as GET run shows them: with config and context fully merged
-  json::object metadata;      // fully merged
+  // As the client worded them and the handlers left them.
+  json::object sent_config;
+  json::value sent_context;
+  json::object sent_metadata;
+  json::object kwargs;   // as GET run shows them: with config and context fully merged
+  json::object metadata; // fully merged
   std::string multitask_strategy = "enqueue";
   std::string checkpoint_id; // where to start from; empty: the thread's head
   time_point created_at;     // when it falls due
