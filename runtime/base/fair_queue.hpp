@@ -1,0 +1,175 @@
+// What waits for something scarce, handed out by turns: tenants take turns, and within a tenant its
+// users do (deficit round robin). However much one of them has waiting, the others' turns come.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+namespace behalf {
+
+/// One owner: no lock. A turn is worth `quantum`: whoever has waiting may take items of that cost
+/// together; what a turn leaves over counts at the next one. Who has nothing waiting is forgotten,
+/// and so is what they had left over. Push, pop and remove take constant time as long as an item
+/// costs no more than a quantum; a dearer one costs its owner as many rounds as it is worth.
+template <class Item>
+class fair_queue {
+public:
+  using ticket = uint64_t;
+
+  explicit fair_queue(int64_t quantum = 1) : quantum_(std::max<int64_t>(quantum, 1)) {}
+  fair_queue(fair_queue&&) = default;
+  fair_queue& operator=(fair_queue&&) = default;
+
+  /// `user` needs to be unique within its tenant only. A cost below 1 counts as 1. The ticket names
+  /// the item for `remove`.
+  ticket push(const std::string& tenant, const std::string& user, int64_t cost, Item item) {
+    auto in = open(tenants_, tenants_by_name_, tenant);
+    auto of = open(in->users, in->by_name, user);
+    of->waiting.push_back({++last_, std::max<int64_t>(cost, 1), std::move(item)});
+    places_.emplace(last_, place{in, of, std::prev(of->waiting.end())});
+    return last_;
+  }
+
+  /// The next item; nullopt when nothing waits.
+  std::optional<Item> pop() {
+    return pop([](const std::string&) { return true; },
+               [](const std::string&, const std::string&) { return true; });
+  }
+
+  /// The next item of those who may have one now: `tenant_may(tenant)` and `user_may(tenant, user)`
+  /// are asked about whose turn it is, and who may not is passed over. nullopt when nobody may.
+  template <class TenantMay, class UserMay>
+  std::optional<Item> pop(TenantMay tenant_may, UserMay user_may) {
+    for (std::size_t passed = 0; passed < tenants_.size();) {
+      auto in = tenants_.begin();
+      auto* of = tenant_may(in->name) ? next_user(*in, user_may) : nullptr;
+      if (!of) {
+        to_back(tenants_);
+        ++passed;
+        continue;
+      }
+      auto cost = of->waiting.front().cost;
+      if (in->credit >= cost) {
+        in->credit -= cost;
+        of->credit -= cost;
+        return take(of->waiting.front().id);
+      }
+      in->credit += quantum_;
+      to_back(tenants_);
+      passed = 0;
+    }
+    return std::nullopt;
+  }
+
+  /// Takes one out of its order; nullopt when it is not waiting any more.
+  std::optional<Item> remove(ticket id) {
+    if (!places_.contains(id))
+      return std::nullopt;
+    return take(id);
+  }
+
+  std::size_t size() const { return places_.size(); }
+  bool empty() const { return places_.empty(); }
+
+  /// How many items of a tenant's user, or of all the tenant's users, wait.
+  std::size_t size_of(const std::string& tenant, const std::string& user) const {
+    auto in = tenants_by_name_.find(tenant);
+    if (in == tenants_by_name_.end())
+      return 0;
+    auto of = in->second->by_name.find(user);
+    return of == in->second->by_name.end() ? 0 : of->second->waiting.size();
+  }
+
+  /// Who is remembered: those with something waiting.
+  std::size_t tenants() const { return tenants_.size(); }
+  std::size_t users() const {
+    std::size_t n = 0;
+    for (const auto& t : tenants_)
+      n += t.users.size();
+    return n;
+  }
+
+private:
+  struct entry {
+    ticket id;
+    int64_t cost;
+    Item item;
+  };
+  struct user_line {
+    std::string name;
+    int64_t credit;
+    std::list<entry> waiting = {};
+  };
+  using user_lines = std::list<user_line>; // whose turn it is first
+  struct tenant_line {
+    std::string name;
+    int64_t credit;
+    user_lines users = {};
+    std::unordered_map<std::string, typename user_lines::iterator> by_name = {};
+  };
+  using tenant_lines = std::list<tenant_line>;
+  struct place {
+    typename tenant_lines::iterator in;
+    typename user_lines::iterator of;
+    typename std::list<entry>::iterator at;
+  };
+
+  // A newcomer has its first turn's worth at once.
+  template <class Lines, class Names>
+  typename Lines::iterator open(Lines& lines, Names& by_name, const std::string& name) {
+    auto [known, added] = by_name.try_emplace(name, lines.end());
+    if (added)
+      known->second = lines.insert(lines.end(), {name, quantum_});
+    return known->second;
+  }
+
+  template <class Lines>
+  static void to_back(Lines& lines) {
+    lines.splice(lines.end(), lines, lines.begin());
+  }
+
+  // Whose turn it is in a tenant, at its front then; null when none of its users may.
+  template <class UserMay>
+  user_line* next_user(tenant_line& in, UserMay& user_may) {
+    for (std::size_t passed = 0; passed < in.users.size();) {
+      auto& of = in.users.front();
+      auto may = user_may(std::as_const(in.name), std::as_const(of.name));
+      if (may && of.credit >= of.waiting.front().cost)
+        return &of;
+      if (may)
+        of.credit += quantum_;
+      passed = may ? 0 : passed + 1;
+      to_back(in.users);
+    }
+    return nullptr;
+  }
+
+  Item take(ticket id) {
+    auto at = places_.extract(id).mapped();
+    auto item = std::move(at.at->item);
+    at.of->waiting.erase(at.at);
+    if (at.of->waiting.empty()) {
+      at.in->by_name.erase(at.of->name);
+      at.in->users.erase(at.of);
+    }
+    if (at.in->users.empty()) {
+      tenants_by_name_.erase(at.in->name);
+      tenants_.erase(at.in);
+    }
+    return item;
+  }
+
+  int64_t quantum_;
+  ticket last_ = 0;
+  tenant_lines tenants_;
+  std::unordered_map<std::string, typename tenant_lines::iterator> tenants_by_name_;
+  std::unordered_map<ticket, place> places_;
+};
+
+} // namespace behalf
