@@ -254,10 +254,10 @@ authenticator_behavior(authenticator_pointer self, std::shared_ptr<const identit
   s.plugin = std::move(plugin);
   s.cache = token_cache{s.setup->cached_tokens};
   s.limits = limiter{s.setup->limits};
-  s.accepted =
-    &meters->counter("behalf_authentications_total", "Requests by outcome", "outcome=\"accepted\"");
-  s.refused =
-    &meters->counter("behalf_authentications_total", "Requests by outcome", "outcome=\"refused\"");
+  s.accepted = &meters->counter("behalf_authentications_total", "Requests by outcome",
+                                {{"outcome", "accepted"}});
+  s.refused = &meters->counter("behalf_authentications_total", "Requests by outcome",
+                               {{"outcome", "refused"}});
   s.hits = &meters->counter("behalf_token_cache_hits_total", "Tokens known already");
   set_up(s);
   return {[self](admission& m) { return authenticate(self, m); }};

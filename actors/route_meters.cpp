@@ -8,13 +8,14 @@ namespace behalf {
 
 route_meters::route_meters(metrics& all) {
   for (const auto& r : all_routes().payloads()) {
-    auto labels =
-      "method=\"" + std::string(to_string(r.method)) + "\",path=\"" + std::string(r.pattern) + "\"";
+    metrics::labels labels{{"method", std::string(to_string(r.method))},
+                           {"path", std::string(r.pattern)}};
     latency_.push_back(
       &all.latency("lg_api_http_requests_latency_seconds", "Time from request to answer", labels));
-    for (int family = 2; family <= 5; ++family)
-      total_.push_back(&all.counter("lg_api_http_requests_total", "Requests answered",
-                                    labels + ",status=\"" + std::to_string(family) + "xx\""));
+    for (int family = 2; family <= 5; ++family) {
+      labels["status"] = std::to_string(family) + "xx";
+      total_.push_back(&all.counter("lg_api_http_requests_total", "Requests answered", labels));
+    }
   }
 }
 

@@ -9,6 +9,7 @@
 #include "runtime/auth/policy.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/process_metrics.hpp"
 #include "runtime/http/server.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -189,6 +190,7 @@ result<void> running_system::parts::spawn_outside() {
 
 // Storage, admission, runs.
 result<void> running_system::parts::spawn_inside() {
+  add_process_metrics(with->meters);
   with->options = setup.options;
   with->issuer = setup.issuer;
   if (auto ok = fill_catalog(with->graphs, setup); !ok)

@@ -1,104 +1,130 @@
 #include "runtime/base/metrics.hpp"
 
-#include <algorithm>
-#include <cstdio>
-#include <set>
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+#include <unordered_map>
 
 namespace behalf {
 namespace {
 
-std::string number(double v) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%g", v);
-  return text;
+const std::vector<double> seconds{0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10};
+const std::vector<double> pieces{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000};
+
+std::string series_name(const std::string& name, const prometheus::ClientMetric& m) {
+  std::string all;
+  for (const auto& label : m.label)
+    all += (all.empty() ? "" : ",") + label.name + "=\"" + label.value + '"';
+  return all.empty() ? name : name + "{" + all + "}";
 }
 
-std::string braces(const std::string& labels, const std::string& extra = {}) {
-  auto all = labels.empty() || extra.empty() ? labels + extra : labels + "," + extra;
-  return all.empty() ? all : "{" + all + "}";
+json::value reading(const prometheus::ClientMetric& m, prometheus::MetricType type) {
+  switch (type) {
+  case prometheus::MetricType::Counter:
+    return m.counter.value;
+  case prometheus::MetricType::Histogram:
+    return json::object{{"count", m.histogram.sample_count}, {"sum", m.histogram.sample_sum}};
+  default:
+    return m.gauge.value;
+  }
 }
 
 } // namespace
 
-void histogram::observe(double seconds) {
-  auto at = std::lower_bound(bounds.begin(), bounds.end(), seconds);
-  if (at != bounds.end())
-    buckets_[static_cast<std::size_t>(at - bounds.begin())].add();
-  count_.add();
-  micros_.add(static_cast<int64_t>(seconds * 1e6));
+void metric::add(double n) {
+  if (counter_)
+    counter_->Increment(n);
+  else
+    gauge_->Increment(n);
 }
 
-int64_t histogram::below(std::size_t bound) const {
-  int64_t n = 0;
-  for (std::size_t i = 0; i <= bound; ++i)
-    n += buckets_[i].value();
-  return n;
+void metric::set(double n) {
+  if (gauge_)
+    gauge_->Set(n);
 }
 
-metrics::series& metrics::find(std::string_view name, std::string_view help, std::string_view type,
-                               std::string_view labels) {
+double metric::value() const {
+  return counter_ ? counter_->Value() : gauge_->Value();
+}
+
+void histogram::observe(double value) {
+  in_->Observe(value);
+}
+
+int64_t histogram::count() const {
+  return static_cast<int64_t>(in_->Collect().histogram.sample_count);
+}
+
+double histogram::sum() const {
+  return in_->Collect().histogram.sample_sum;
+}
+
+// The library hands out the same object for the same name and labels; so do these two maps.
+struct metrics::registry {
+  prometheus::Registry all;
+  std::unordered_map<const void*, metric> numbers;
+  std::unordered_map<const void*, histogram> observed;
+};
+
+metrics::metrics() : in_(std::make_unique<registry>()) {}
+
+metrics::~metrics() = default;
+
+metric& metrics::counter(const std::string& name, const std::string& help, const labels& with) {
   std::lock_guard lock{guard_};
-  for (auto& s : all_)
-    if (s.name == name && s.labels == labels)
-      return s;
-  auto& s = all_.emplace_back();
-  s.name = name;
-  s.help = help;
-  s.type = type;
-  s.labels = labels;
-  return s;
+  auto& one = prometheus::BuildCounter().Name(name).Help(help).Register(in_->all).Add(with);
+  return in_->numbers.try_emplace(&one, one).first->second;
 }
 
-metric& metrics::counter(std::string_view name, std::string_view help, std::string_view labels) {
-  return find(name, help, "counter", labels).number;
+metric& metrics::gauge(const std::string& name, const std::string& help, const labels& with) {
+  std::lock_guard lock{guard_};
+  auto& one = prometheus::BuildGauge().Name(name).Help(help).Register(in_->all).Add(with);
+  return in_->numbers.try_emplace(&one, one).first->second;
 }
 
-metric& metrics::gauge(std::string_view name, std::string_view help, std::string_view labels) {
-  return find(name, help, "gauge", labels).number;
+histogram& metrics::observed(const std::string& name, const std::string& help, const labels& with,
+                             const std::vector<double>& bounds) {
+  std::lock_guard lock{guard_};
+  auto& one =
+    prometheus::BuildHistogram().Name(name).Help(help).Register(in_->all).Add(with, bounds);
+  return in_->observed.try_emplace(&one, one).first->second;
 }
 
-histogram& metrics::latency(std::string_view name, std::string_view help, std::string_view labels) {
-  return find(name, help, "histogram", labels).times;
+histogram& metrics::latency(const std::string& name, const std::string& help, const labels& with) {
+  return observed(name, help, with, seconds);
+}
+
+histogram& metrics::sizes(const std::string& name, const std::string& help, const labels& with) {
+  return observed(name, help, with, pieces);
+}
+
+void metrics::before_reading(std::function<void()> refresh) {
+  std::lock_guard lock{guard_};
+  refreshed_.push_back(std::move(refresh));
+}
+
+void metrics::refresh() const {
+  std::lock_guard one_at_a_time{reading_};
+  std::unique_lock lock{guard_};
+  auto all = refreshed_;
+  lock.unlock(); // they may look metrics up
+  for (const auto& one : all)
+    one();
 }
 
 std::string metrics::prometheus() const {
-  std::lock_guard lock{guard_};
-  std::string text;
-  std::set<std::string> done;
-  for (const auto& first : all_) {
-    if (!done.insert(first.name).second)
-      continue;
-    text += "# HELP " + first.name + " " + first.help + "\n# TYPE " + first.name + " " + first.type
-            + "\n";
-    for (const auto& s : all_) {
-      if (s.name != first.name)
-        continue;
-      if (s.type != "histogram") {
-        text += s.name + braces(s.labels) + " " + std::to_string(s.number.value()) + "\n";
-        continue;
-      }
-      for (std::size_t i = 0; i < histogram::bounds.size(); ++i)
-        text += s.name + "_bucket" + braces(s.labels, "le=\"" + number(histogram::bounds[i]) + "\"")
-                + " " + std::to_string(s.times.below(i)) + "\n";
-      auto count = std::to_string(s.times.count());
-      text += s.name + "_bucket" + braces(s.labels, "le=\"+Inf\"") + " " + count + "\n";
-      text += s.name + "_sum" + braces(s.labels) + " " + number(s.times.sum()) + "\n";
-      text += s.name + "_count" + braces(s.labels) + " " + count + "\n";
-    }
-  }
-  return text;
+  refresh();
+  return prometheus::TextSerializer{}.Serialize(in_->all.Collect());
 }
 
 json::object metrics::as_json() const {
-  std::lock_guard lock{guard_};
+  refresh();
   json::object all;
-  for (const auto& s : all_) {
-    auto key = s.name + braces(s.labels);
-    if (s.type == "histogram")
-      all[key] = {{"count", s.times.count()}, {"sum", s.times.sum()}};
-    else
-      all[key] = s.number.value();
-  }
+  for (const auto& family : in_->all.Collect())
+    for (const auto& one : family.metric)
+      all[series_name(family.name, one)] = reading(one, family.type);
   return all;
 }
 

@@ -1,68 +1,86 @@
-// Counters, gauges and histograms, written as Prometheus text or JSON. Debian 12 packages no C++
-// client library, and this is all the server needs of one.
+// Counters, gauges and histograms, written as Prometheus text or JSON. Only metrics.cpp knows
+// prometheus-cpp.
 #pragma once
 
 #include "runtime/base/json.hpp"
 
-#include <array>
-#include <atomic>
 #include <cstdint>
-#include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
+
+namespace prometheus {
+class Counter;
+class Gauge;
+class Histogram;
+} // namespace prometheus
 
 namespace behalf {
 
-/// A number that only grows, or (as a gauge) moves both ways. Lock-free.
+/// A number that only grows (a counter), or moves both ways (a gauge). For any thread.
 class metric {
 public:
-  void add(int64_t n = 1) { value_.fetch_add(n, std::memory_order_relaxed); }
-  void set(int64_t n) { value_.store(n, std::memory_order_relaxed); }
-  int64_t value() const { return value_.load(std::memory_order_relaxed); }
+  explicit metric(prometheus::Counter& counter) : counter_(&counter) {}
+  explicit metric(prometheus::Gauge& gauge) : gauge_(&gauge) {}
+
+  void add(double n = 1);
+  void set(double n); // gauges only
+  double value() const;
 
 private:
-  std::atomic<int64_t> value_{0};
+  prometheus::Counter* counter_ = nullptr;
+  prometheus::Gauge* gauge_ = nullptr; // one of the two
 };
 
-/// Durations in fixed buckets from 100 µs to 10 s.
+/// How often something took how long, or was how big. For any thread.
 class histogram {
 public:
-  static constexpr std::array<double, 11> bounds{0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05,
-                                                 0.1,    0.5,    1,     5,     10};
-  void observe(double seconds);
-  int64_t count() const { return count_.value(); }
-  double sum() const { return static_cast<double>(micros_.value()) / 1e6; }
-  int64_t below(std::size_t bound) const; // cumulative, as Prometheus wants it
+  explicit histogram(prometheus::Histogram& in) : in_(&in) {}
+
+  void observe(double value);
+  int64_t count() const;
+  double sum() const;
 
 private:
-  std::array<metric, bounds.size()> buckets_;
-  metric count_, micros_;
+  prometheus::Histogram* in_;
 };
 
-/// All metrics of a process. Looking one up takes a lock: keep the reference.
+/// All metrics of a process. Looking one up takes a lock: keep the reference, it stays valid as
+/// long as this. Label values must come from a bounded set: a series is never forgotten.
 class metrics {
 public:
-  /// `labels` is the text between the braces, `method="GET",status="200"`; may be empty.
-  metric& counter(std::string_view name, std::string_view help, std::string_view labels = {});
-  metric& gauge(std::string_view name, std::string_view help, std::string_view labels = {});
-  histogram& latency(std::string_view name, std::string_view help, std::string_view labels = {});
+  using labels = std::map<std::string, std::string>;
+
+  metrics();
+  ~metrics();
+
+  metric& counter(const std::string& name, const std::string& help, const labels& with = {});
+  metric& gauge(const std::string& name, const std::string& help, const labels& with = {});
+  /// In seconds: buckets from 100 µs to 10 s.
+  histogram& latency(const std::string& name, const std::string& help, const labels& with = {});
+  /// In pieces: buckets from 1 to 1,000.
+  histogram& sizes(const std::string& name, const std::string& help, const labels& with = {});
+
+  /// `refresh` runs before every reading, one at a time, for what nobody else keeps up to date.
+  void before_reading(std::function<void()> refresh);
 
   std::string prometheus() const;
   json::object as_json() const;
 
 private:
-  struct series {
-    std::string name, help, type, labels;
-    metric number;
-    histogram times;
-  };
-  series& find(std::string_view name, std::string_view help, std::string_view type,
-               std::string_view labels);
+  struct registry;
+  void refresh() const;
+  histogram& observed(const std::string& name, const std::string& help, const labels& with,
+                      const std::vector<double>& bounds);
 
   mutable std::mutex guard_;
-  std::deque<series> all_; // never moves its elements
+  mutable std::mutex reading_; // one refresh at a time
+  std::unique_ptr<registry> in_;
+  std::vector<std::function<void()>> refreshed_;
 };
 
 } // namespace behalf
