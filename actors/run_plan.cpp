@@ -49,8 +49,8 @@ std::string document(const run_plan& plan, const run_outcome* end) {
   doc.add("crashes", plan.crashes);
   doc.add("drop_thread", plan.drop_thread);
   if (end) {
-    doc.add("error", end->error);
-    doc.add("checkpoint_id", end->checkpoint_id);
+    doc.add("error", *end->error);
+    doc.add("checkpoint_id", *end->checkpoint_id);
   }
   return doc.take();
 }

@@ -1,6 +1,7 @@
 // One run as it is stored, and as its supervisor executes it.
 #pragma once
 
+#include "runtime/base/borrowed.hpp"
 #include "runtime/base/outbound.hpp"
 #include "runtime/base/principal.hpp"
 #include "runtime/base/time.hpp"
@@ -45,8 +46,8 @@ struct run_plan {
 
 /// How a run that is over ended, in its row.
 struct run_outcome {
-  const json::value& error; // {"error", "message"} or null
-  const std::string& checkpoint_id;
+  borrowed<json::value> error; // {"error", "message"} or null
+  borrowed<std::string> checkpoint_id;
 };
 
 /// The run's row, to be written: its document is text already, so that nothing of a plan is copied.

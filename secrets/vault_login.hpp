@@ -23,6 +23,7 @@ struct vault_session {
 class vault_login {
 public:
   explicit vault_login(const vault_options& options) : options_(options) {}
+  explicit vault_login(const vault_options&&) = delete;
 
   /// A call to `path` below /v1 with what every call has; `token` may be null.
   secret_call call(std::string method, const std::string& path, const secret_ptr& token) const;

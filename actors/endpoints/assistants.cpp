@@ -98,7 +98,9 @@ void get(request_pointer self) {
 } // namespace
 
 std::vector<route> assistant_routes() {
-  auto assistants = [](std::string_view action) { return access::to("assistants", action); };
+  auto assistants = [](std::string_view action) consteval {
+    return access::to("assistants", action);
+  };
   return {
     {verb::post, "/assistants/search", assistants("search"), prepare_search, search,
      "Search assistants"},

@@ -15,7 +15,11 @@ namespace behalf {
 /// nulls before they send). The first fault is kept: ask `fault()` once at the end.
 class body_reader {
 public:
+  /// The body must outlive the reader.
   explicit body_reader(const json::value& body);
+  explicit body_reader(const json::object& body) : body_(&body) {}
+  explicit body_reader(const json::value&&) = delete;
+  explicit body_reader(const json::object&&) = delete;
 
   std::optional<std::string> text(std::string_view key, bool nullable = false);
   std::optional<std::string> one_of(std::string_view key, const std::vector<std::string_view>& all);

@@ -17,7 +17,7 @@ struct access {
   /// Anyone: health, description, login.
   static constexpr access open() { return {level::open, {}, {}}; }
   /// The authorization handlers decide on (resource, action).
-  static constexpr access to(std::string_view resource, std::string_view action) {
+  static consteval access to(std::string_view resource, std::string_view action) {
     return {level::checked, resource, action};
   }
 };

@@ -311,7 +311,9 @@ void history(request_pointer self) {
 } // namespace
 
 std::vector<route> thread_routes() {
-  auto threads = [](std::string_view action) { return access::to("threads", action); };
+  auto threads = [](std::string_view action) consteval {
+    return access::to("threads", action);
+  };
   return {
     {verb::post, "/threads", threads("create"), prepare_create, create, "Create a thread"},
     {verb::post, "/threads/search", threads("search"), prepare_search, search, "Search threads"},

@@ -16,6 +16,10 @@ struct on_context {
   const principal& who;      // its `permissions` are the scopes of the request
   std::string_view resource; // "threads", "assistants", "crons", "store"
   std::string_view action;   // "create", "read", "create_run", "put", …
+
+  on_context(const principal& p, std::string_view r, std::string_view a)
+    : who(p), resource(r), action(a) {}
+  on_context(const principal&&, std::string_view, std::string_view) = delete;
 };
 
 /// nothing or true: allowed; false: 403 `Forbidden`; an object: allowed, on what this filter

@@ -25,18 +25,24 @@ result<json::value> parse_json_strict(std::string_view text);
 std::string dump(const json::value& v);
 std::string dump(const json::object& o);
 
-/// The member, or null when `v` is no object or has no such member.
+/// The member, or null when `v` is no object or has no such member. This and the others that
+/// answer a part of what they are given refuse temporaries, which the part would not outlive.
 const json::value* member(const json::value& v, std::string_view key);
 const json::value* member(const json::object& o, std::string_view key);
+const json::value* member(const json::value&& v, std::string_view key) = delete;
+const json::value* member(const json::object&& o, std::string_view key) = delete;
 
 /// The member's text, or `otherwise` when it is absent or no string.
 std::string_view string_or(const json::object& o, std::string_view key,
                            std::string_view otherwise = {});
+std::string_view string_or(const json::object&& o, std::string_view key,
+                           std::string_view otherwise = {}) = delete;
 int64_t int_or(const json::object& o, std::string_view key, int64_t otherwise = 0);
 bool bool_or(const json::object& o, std::string_view key, bool otherwise = false);
 
 /// The member as an object; an empty one when absent or of another type.
 const json::object& object_or_empty(const json::object& o, std::string_view key);
+const json::object& object_or_empty(const json::object&& o, std::string_view key) = delete;
 
 /// JSON containment: objects recurse, everything else compares by equality.
 bool contains(const json::value& whole, const json::value& part);

@@ -20,6 +20,7 @@ using header_list = std::vector<std::pair<std::string, std::string>>;
 
 /// The first field of that name, or nullptr.
 const std::string* find_header(const header_list& headers, std::string_view name);
+const std::string* find_header(const header_list&& headers, std::string_view name) = delete;
 
 /// A reference to a credential: random, meaningless outside this process, bound to a principal,
 /// a run, a service, its hosts and an expiry.

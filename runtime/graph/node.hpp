@@ -160,6 +160,9 @@ using turn = std::variant<effect, node_result>;
 struct step_input {
   const state_view& state;
   context& ctx;
+
+  step_input(const state_view& s, context& c) : state(s), ctx(c) {}
+  step_input(const state_view&&, context&) = delete;
 };
 
 /// One execution of a node. Driven from one thread at a time: `start` once, then `resume` with the

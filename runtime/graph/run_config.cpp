@@ -67,24 +67,24 @@ void add_server_keys(json::object& c, const principal* who, const run_ids& ids) 
 
 json::object merged_context(const config_layer& assistant, const config_layer& run) {
   json::object context;
-  if (assistant.context.is_object())
-    context = assistant.context.get_object();
-  if (run.context.is_object() && !run.context.get_object().empty())
-    merge(context, run.context.get_object());
+  if (assistant.context->is_object())
+    context = assistant.context->get_object();
+  if (run.context->is_object() && !run.context->get_object().empty())
+    merge(context, run.context->get_object());
   else
-    merge(context, object_or_empty(run.config, "configurable"));
+    merge(context, object_or_empty(*run.config, "configurable"));
   return context;
 }
 
 json::object merged_metadata(const config_layer& assistant, const config_layer& thread,
                              const config_layer& run, const run_ids& ids) {
-  auto all = assistant.metadata;
-  merge(all, thread.metadata);
+  auto all = *assistant.metadata;
+  merge(all, *thread.metadata);
   if (ids.thread_existed)
     all["graph_id"] = ids.graph_id;
   all["assistant_id"] = ids.assistant_id;
-  merge(all, object_or_empty(run.config, "metadata"));
-  merge(all, run.metadata);
+  merge(all, object_or_empty(*run.config, "metadata"));
+  merge(all, *run.metadata);
   return all;
 }
 
@@ -95,11 +95,11 @@ merged_config merge_run_config(const config_layer& assistant, const config_layer
                                const header_list& headers, const header_rules& rules,
                                const json::value& context_schema) {
   merged_config m;
-  m.config = assistant.config;
-  merge(m.config, run.config);
-  auto configurable = object_or_empty(assistant.config, "configurable");
-  merge(configurable, object_or_empty(thread.config, "configurable"));
-  merge(configurable, object_or_empty(run.config, "configurable"));
+  m.config = *assistant.config;
+  merge(m.config, *run.config);
+  auto configurable = object_or_empty(*assistant.config, "configurable");
+  merge(configurable, object_or_empty(*thread.config, "configurable"));
+  merge(configurable, object_or_empty(*run.config, "configurable"));
   auto context = merged_context(assistant, run);
   if (const auto* schema = context_schema.if_object()) {
     const auto& known = object_or_empty(*schema, "properties");

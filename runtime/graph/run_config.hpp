@@ -1,6 +1,7 @@
 // How a run's configuration comes together from assistant, thread, run, user and server.
 #pragma once
 
+#include "runtime/base/borrowed.hpp"
 #include "runtime/base/outbound.hpp"
 #include "runtime/base/principal.hpp"
 
@@ -18,9 +19,9 @@ struct run_ids {
 
 /// `config` and `metadata` of an assistant or thread; `context` of an assistant or run.
 struct config_layer {
-  const json::object& config;
-  const json::object& metadata;
-  const json::value& context;
+  borrowed<json::object> config;
+  borrowed<json::object> metadata;
+  borrowed<json::value> context;
 };
 
 /// Which request headers a graph may see, by name with `*` wildcards; excludes win. Authorization,

@@ -74,10 +74,10 @@ void event_maker::task_started(std::vector<loop_event>& out, const event_task& t
   if (!spec_.modes.tasks && !spec_.modes.debug)
     return;
   std::string text;
-  append_json_text(field(text, "id", '{'), t.plan.id);
-  append_json_text(field(text, "name"), t.plan.name);
+  append_json_text(field(text, "id", '{'), t.plan->id);
+  append_json_text(field(text, "name"), t.plan->name);
   in.append_text(field(text, "input"));
-  append_list(field(text, "triggers"), t.plan.triggers,
+  append_list(field(text, "triggers"), t.plan->triggers,
               [&](const std::string& one) { append_json_text(text, one); });
   append_json(field(text, "metadata"), spec_.facts->metadata);
   text += '}';
@@ -113,7 +113,7 @@ void event_maker::task_done(std::vector<loop_event>& out, const event_task& t,
   append_writes(written, writes);
   if (modes.updates) {
     std::string text = "{";
-    append_json_text(text, t.plan.name);
+    append_json_text(text, t.plan->name);
     text += ':' + written + (cached ? ",\"__metadata__\":{\"cached\":true}}" : "}");
     push(out, "updates", std::move(text));
   }
@@ -126,8 +126,8 @@ void event_maker::task_result(std::vector<loop_event>& out, const event_task& t,
   if (!spec_.modes.tasks && !spec_.modes.debug)
     return;
   std::string text;
-  append_json_text(field(text, "id", '{'), t.plan.id);
-  append_json_text(field(text, "name"), t.plan.name);
+  append_json_text(field(text, "id", '{'), t.plan->id);
+  append_json_text(field(text, "name"), t.plan->name);
   field(text, "error") += "null";
   field(text, "result") += writes;
   append_interrupts(field(text, "interrupts"), stop, true);
@@ -218,13 +218,13 @@ void event_maker::checkpoint(std::vector<loop_event>& out, const checkpoint_doc&
 
 std::string event_maker::message_metadata(const event_task& t) const {
   auto all = spec_.facts->metadata;
-  json::array triggers(t.plan.triggers.begin(), t.plan.triggers.end());
+  json::array triggers(t.plan->triggers.begin(), t.plan->triggers.end());
   all["langgraph_step"] = t.step;
-  all["langgraph_node"] = t.plan.name;
+  all["langgraph_node"] = t.plan->name;
   all["langgraph_triggers"] = std::move(triggers);
-  all["langgraph_path"] = t.plan.path();
-  all["langgraph_checkpoint_ns"] = namespace_of(t.plan);
-  all["checkpoint_ns"] = namespace_of(t.plan);
+  all["langgraph_path"] = t.plan->path();
+  all["langgraph_checkpoint_ns"] = namespace_of(*t.plan);
+  all["checkpoint_ns"] = namespace_of(*t.plan);
   return dump(all);
 }
 

@@ -2,6 +2,7 @@
 // Only what the run's stream modes ask for is made, and each text only once.
 #pragma once
 
+#include "runtime/base/borrowed.hpp"
 #include "runtime/graph/checkpoint.hpp"
 #include "runtime/graph/run_loop.hpp"
 
@@ -13,13 +14,16 @@ namespace behalf {
 
 /// A task as its events name it.
 struct event_task {
-  const planned_task& plan;
+  borrowed<planned_task> plan;
   int64_t step;
 };
 
 class event_maker {
 public:
   event_maker(const run_spec& spec, const graph& flow) : spec_(spec), flow_(flow) {}
+  event_maker(const run_spec&&, const graph&) = delete;
+  event_maker(const run_spec&, const graph&&) = delete;
+  event_maker(const run_spec&&, const graph&&) = delete;
 
   void values(std::vector<loop_event>& out, const graph_state& state,
               const pending_interrupt* stop = nullptr) const;

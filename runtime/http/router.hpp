@@ -24,7 +24,7 @@ private:
   std::vector<std::pair<std::string_view, std::string_view>> pairs_;
 };
 
-/// What became of a request's method and path.
+/// What became of a request's method and path; valid as long as both live.
 struct route_match {
   enum class outcome : uint8_t {
     found,      // `index` and `params`
@@ -53,6 +53,7 @@ public:
 
   /// `path`: decoded segments as in http_request.
   route_match find(verb method, const std::vector<std::string>& path) const;
+  route_match find(verb method, const std::vector<std::string>&& path) const = delete;
 
 private:
   struct node;
@@ -69,6 +70,7 @@ public:
     payloads_.push_back(std::move(payload));
   }
   route_match find(const http_request& req) const { return table_.find(req.method, req.path); }
+  route_match find(const http_request&& req) const = delete;
   const Payload& operator[](std::size_t index) const { return payloads_[index]; }
   const std::vector<Payload>& payloads() const { return payloads_; }
 

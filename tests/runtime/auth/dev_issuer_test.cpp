@@ -88,7 +88,8 @@ json::object body(const issuer_reply& r) {
 std::string oauth_error(const issuer_reply& r) {
   CHECK(r.status == 400);
   CHECK(header(r, "Cache-Control") == "no-store");
-  return std::string(string_or(body(r), "error"));
+  const auto said = body(r);
+  return std::string(string_or(said, "error"));
 }
 
 } // namespace
@@ -275,7 +276,8 @@ TEST_CASE("the password grant serves the command line", "[auth]") {
   auto reply = i.token(form, noon);
   REQUIRE(reply.status == 200);
   auto keys = key_set::parse(i.jwks()).value();
-  auto proven = verify(string_or(body(reply), "access_token"), i.rules(), keys, noon);
+  const auto given = body(reply);
+  auto proven = verify(string_or(given, "access_token"), i.rules(), keys, noon);
   REQUIRE(proven);
   CHECK(proven->subject == "bob");
   CHECK_FALSE(body(reply).contains("id_token"));

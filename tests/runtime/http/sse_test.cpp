@@ -25,5 +25,6 @@ TEST_CASE("events are appended", "[http][sse]") {
   append_sse(out, "a", "1");
   append_sse(out, "b", "2");
   CHECK(out == ": heartbeat\r\n\r\nevent: a\r\ndata: 1\r\n\r\nevent: b\r\ndata: 2\r\n\r\n");
-  CHECK(*find_header(sse_headers(), "content-type") == "text/event-stream; charset=utf-8");
+  const auto headers = sse_headers();
+  CHECK(*find_header(headers, "content-type") == "text/event-stream; charset=utf-8");
 }
