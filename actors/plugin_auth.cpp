@@ -4,6 +4,7 @@
 #include "actors/identity_calls.hpp"
 #include "actors/spawn.hpp"
 #include "connectors/registry.hpp"
+#include "runtime/base/id.hpp"
 #include "runtime/base/log.hpp"
 
 #include <caf/actor_system.hpp>
@@ -79,7 +80,7 @@ void call_out(plugin_pointer self, const judging_ptr& job, outbound_call call) {
                   effect_reply{fail(errc::not_found, "no service '" + call.service + "'")});
   wire_call out;
   out.request = std::make_shared<wire_request>();
-  out.request->pool_key = "authenticate";
+  out.request->pool_key = "authenticate " + sha256_hex(job->request->authorization.view());
   out.request->policy = s.services->policy(call.service);
   out.request->max_reply_bytes = service->max_reply_bytes;
   if (call.handle.id == auth_context::caller_handle)

@@ -22,7 +22,7 @@ result<std::unique_ptr<secret_source>> open_embedded(const secrets_config& s,
   if (s.master_key.empty())
     return fail(errc::invalid_argument,
                 "secrets.master_key: is needed: file:<path> or env:<name> of a 32-byte key");
-  auto bytes = references.resolve(s.master_key);
+  auto bytes = references.resolve(s.master_key, readers::owner_only);
   if (!bytes)
     return at("secrets.master_key", bytes.error());
   auto key = parse_master_key((*bytes)->expose(), s.master_key);

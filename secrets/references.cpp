@@ -44,13 +44,13 @@ result<secret_reference> parse_reference(std::string_view text) {
                                       "vault:<path>#<field>, never as its value");
 }
 
-result<secret_ptr> reference_resolver::resolve(std::string_view text) {
+result<secret_ptr> reference_resolver::resolve(std::string_view text, readers allowed) {
   auto reference = parse_reference(text);
   if (!reference)
     return reference.error();
   switch (reference->kind) {
   case reference_kind::file:
-    return from_file(reference->name);
+    return from_file(reference->name, allowed);
   case reference_kind::env:
     return from_environment(reference->name);
   case reference_kind::vault:
@@ -60,9 +60,9 @@ result<secret_ptr> reference_resolver::resolve(std::string_view text) {
               std::string(text) + ": only read where the secret store is Vault");
 }
 
-result<secret_ptr> reference_resolver::from_file(const std::string& path) const {
+result<secret_ptr> reference_resolver::from_file(const std::string& path, readers allowed) const {
   auto whole = std::filesystem::path(base_) / path; // an absolute path stays as it is
-  auto content = read_secret_file(whole.string(), longest_secret);
+  auto content = read_secret_file(whole.string(), longest_secret, allowed);
   if (!content) {
     auto e = content.error();
     e.message = "file:" + path + ": " + e.message;

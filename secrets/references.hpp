@@ -3,6 +3,7 @@
 
 #include "runtime/base/error.hpp"
 #include "secrets/secret.hpp"
+#include "secrets/secret_file.hpp"
 
 #include <cstdint>
 #include <map>
@@ -34,10 +35,11 @@ public:
   /// Files: at most 64 KiB, one line break at the end is not part of the secret. Environment: the
   /// value is overwritten where it lay and unset, so that /proc and children do not have it; this
   /// resolver remembers it. Error: not_found or invalid_argument, naming the reference.
-  result<secret_ptr> resolve(std::string_view reference);
+  /// `allowed`: who else than its owner may read a file.
+  result<secret_ptr> resolve(std::string_view reference, readers allowed = readers::anyone);
 
 private:
-  result<secret_ptr> from_file(const std::string& path) const;
+  result<secret_ptr> from_file(const std::string& path, readers allowed) const;
   result<secret_ptr> from_environment(const std::string& name);
 
   std::string base_;

@@ -2,11 +2,13 @@
 // dumps. `grep -rn 'expose('` finds every place that looks inside.
 #pragma once
 
+#include "runtime/base/id.hpp"
 #include "runtime/base/wiped.hpp"
 
 #include <openssl/crypto.h>
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace behalf {
@@ -51,6 +53,9 @@ public:
   ~inbound_token() = default;
 
   bool empty() const noexcept { return bytes_.empty(); }
+
+  /// SHA-256 in hexadecimal: tells tokens apart without keeping them.
+  std::string digest() const { return sha256_hex(bytes_.view()); }
 
   /// Whether both are the same token; two that are absent (null) are.
   static bool same(const std::shared_ptr<const inbound_token>& a,

@@ -80,6 +80,18 @@ void secret_cache::refuse(const credential_key& key, const std::string& fingerpr
     drop(at);
 }
 
+std::optional<time_point> secret_cache::sweep(time_point now) {
+  std::optional<time_point> next;
+  for (auto at = entries_.begin(); at != entries_.end();) {
+    auto here = at++;
+    if (now >= here->second.until)
+      drop(here);
+    else
+      next = std::min(next.value_or(here->second.until), here->second.until);
+  }
+  return next;
+}
+
 void secret_cache::clear() {
   entries_.clear();
   ages_.clear();

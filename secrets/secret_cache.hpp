@@ -65,6 +65,9 @@ public:
   /// the old one.
   void refuse(const credential_key& key, const std::string& fingerprint);
 
+  /// Wipes what has come to its end. Answers when the next one does; nullopt when nothing is kept.
+  std::optional<time_point> sweep(time_point now);
+
   /// Forgets everything, also what is under way.
   void clear();
 

@@ -83,6 +83,9 @@ public:
   /// drop what was cached. Cheap enough to ask before every use (microseconds).
   virtual bool changed_elsewhere() { return false; }
 
+  /// Wipes what it keeps for later and is of no more use.
+  virtual void sweep(time_point) {}
+
   /// Where its calls go. Empty for a store that makes none.
   virtual endpoint_policy policy() const { return {}; }
 };

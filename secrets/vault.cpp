@@ -147,6 +147,10 @@ std::unique_ptr<secret_task> vault_store::read_reference(std::string path, std::
                     }});
 }
 
+void vault_store::sweep(time_point now) {
+  core_->shared->sessions.sweep(now);
+}
+
 endpoint_policy vault_store::policy() const {
   // The operator declared this address: it may well be on a private network.
   return {{core_->where}, true, !core_->where.tls()};

@@ -36,7 +36,7 @@ struct vault_options {
   std::string scopes_field = "scopes";      // list, or text with spaces
 
   std::chrono::milliseconds timeout{10'000}; // of one call
-  std::size_t sessions = 10'000;             // Vault tokens kept, one per user
+  std::size_t sessions = 10'000;             // Vault tokens kept, one per user and token
 };
 
 class vault_store final : public secret_source {
@@ -55,6 +55,7 @@ public:
                                      inbound_token_ptr token) override;
   std::unique_ptr<secret_task> erase(const credential_key& key, inbound_token_ptr token) override;
   endpoint_policy policy() const override;
+  void sweep(time_point now) override;
 
   /// Reads one field for the configuration (`vault:secret/data/app/keys#field`), as the AppRole.
   std::unique_ptr<secret_task> read_reference(std::string path, std::string field);

@@ -116,49 +116,51 @@ result<vault_session> vault_login::session(const secret_reply& reply, time_point
   return made;
 }
 
-vault_sessions::advice vault_sessions::look(const principal_key& who, time_point now) const {
-  const auto* s = find(who);
+vault_sessions::advice vault_sessions::look(const vault_session_key& whose, time_point now) const {
+  const auto* s = find(whose);
   if (!s || s->uses_left == 0 || now >= usable_until(*s))
     return advice::login;
   return s->renewable && s->expires_at - now < s->ttl / 3 ? advice::renew : advice::use;
 }
 
-const vault_session* vault_sessions::find(const principal_key& who) const {
-  auto at = sessions_.find(who);
+const vault_session* vault_sessions::find(const vault_session_key& whose) const {
+  auto at = sessions_.find(whose);
   return at == sessions_.end() ? nullptr : &at->second;
 }
 
-void vault_sessions::used(const principal_key& who) {
-  if (auto at = sessions_.find(who); at != sessions_.end() && at->second.uses_left > 0)
+void vault_sessions::used(const vault_session_key& whose) {
+  if (auto at = sessions_.find(whose); at != sessions_.end() && at->second.uses_left > 0)
     --at->second.uses_left;
 }
 
-void vault_sessions::keep(const principal_key& who, vault_session session, time_point now) {
-  if (sessions_.size() >= capacity_ && !sessions_.count(who)) {
-    std::erase_if(sessions_, [&](const auto& s) { return now >= s.second.expires_at; });
+void vault_sessions::keep(const vault_session_key& whose, vault_session session, time_point now) {
+  if (sessions_.size() >= capacity_ && !sessions_.count(whose)) {
+    sweep(now);
     auto sooner = [](const auto& a, const auto& b) {
       return a.second.expires_at < b.second.expires_at;
     };
     if (sessions_.size() >= capacity_ && !sessions_.empty())
       sessions_.erase(std::min_element(sessions_.begin(), sessions_.end(), sooner));
   }
-  sessions_.insert_or_assign(who, std::move(session));
+  sessions_.insert_or_assign(whose, std::move(session));
 }
 
-std::shared_ptr<vault_turn> vault_sessions::turn_of(const principal_key& who) const {
-  auto at = turns_.find(who);
+void vault_sessions::sweep(time_point now) {
+  std::erase_if(sessions_, [&](const auto& s) { return now >= s.second.expires_at; });
+}
+
+std::shared_ptr<vault_turn> vault_sessions::turn_of(const vault_session_key& whose) const {
+  auto at = turns_.find(whose);
   return at == turns_.end() ? nullptr : at->second;
 }
 
-void vault_sessions::begin_turn(const principal_key& who, inbound_token_ptr with) {
-  auto& turn = turns_[who];
-  if (!turn)
+void vault_sessions::begin_turn(const vault_session_key& whose) {
+  if (auto& turn = turns_[whose]; !turn)
     turn = std::make_shared<vault_turn>();
-  turn->with = std::move(with);
 }
 
-void vault_sessions::end_turn(const principal_key& who, std::optional<error> failure) {
-  auto turn = turns_.extract(who);
+void vault_sessions::end_turn(const vault_session_key& whose, std::optional<error> failure) {
+  auto turn = turns_.extract(whose);
   if (turn.empty())
     return;
   turn.mapped()->failure = std::move(failure);

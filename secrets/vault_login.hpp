@@ -11,6 +11,15 @@
 
 namespace behalf {
 
+/// Whose Vault token it is, and which of their own tokens got it: who comes with another one has
+/// not shown Vault that it is good. Both are empty where the server acts for itself.
+struct vault_session_key {
+  principal_key who;
+  std::string token; // its digest
+
+  auto operator<=>(const vault_session_key&) const = default;
+};
+
 struct vault_session {
   secret_ptr token;
   time_point expires_at;
@@ -44,38 +53,41 @@ private:
 
 /// A login or renewal under way: everybody else who needs that token waits for it.
 struct vault_turn : secret_turn {
-  inbound_token_ptr with;       // the user's own token; null with AppRole, or to renew
   std::optional<error> failure; // once it is over
 };
 
-/// The tokens kept: with JWT login one per user, with AppRole one for all (the empty key).
+/// The tokens kept: with JWT login one per user and token, with AppRole one for all (the
+/// empty key).
 class vault_sessions {
 public:
   enum class advice : uint8_t { use, renew, login };
 
   explicit vault_sessions(std::size_t capacity) : capacity_(capacity) {}
 
-  advice look(const principal_key& who, time_point now) const;
+  advice look(const vault_session_key& whose, time_point now) const;
   /// Valid until the next change; null when there is none.
-  const vault_session* find(const principal_key& who) const;
+  const vault_session* find(const vault_session_key& whose) const;
   /// Counts a use of the token.
-  void used(const principal_key& who);
-  void keep(const principal_key& who, vault_session session, time_point now);
+  void used(const vault_session_key& whose);
+  void keep(const vault_session_key& whose, vault_session session, time_point now);
   /// The token was refused: it has been revoked, or its maximum is reached.
-  void drop(const principal_key& who) { sessions_.erase(who); }
+  void drop(const vault_session_key& whose) { sessions_.erase(whose); }
 
   /// Who is getting a token for them now; null: nobody.
-  std::shared_ptr<vault_turn> turn_of(const principal_key& who) const;
+  std::shared_ptr<vault_turn> turn_of(const vault_session_key& whose) const;
   /// A renewal that turns into a login stays the same turn.
-  void begin_turn(const principal_key& who, inbound_token_ptr with);
-  void end_turn(const principal_key& who, std::optional<error> failure);
+  void begin_turn(const vault_session_key& whose);
+  void end_turn(const vault_session_key& whose, std::optional<error> failure);
+
+  /// Wipes the tokens that have come to their end.
+  void sweep(time_point now);
 
   std::size_t size() const { return sessions_.size(); }
 
 private:
   std::size_t capacity_;
-  std::map<principal_key, vault_session> sessions_;
-  std::map<principal_key, std::shared_ptr<vault_turn>> turns_;
+  std::map<vault_session_key, vault_session> sessions_;
+  std::map<vault_session_key, std::shared_ptr<vault_turn>> turns_;
 };
 
 /// What a status means that ends the matter: 403, 429, 472, 473, 5xx, and those nobody expects.

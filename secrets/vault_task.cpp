@@ -20,7 +20,7 @@ vault_task::vault_task(std::shared_ptr<vault_shared> shared, principal_key who,
   : shared_(std::move(shared)), token_(std::move(token)), operation_(std::move(operation)),
     login_(shared_->options) {
   if (shared_->options.login == vault_login_kind::jwt)
-    session_ = std::move(who);
+    session_ = {std::move(who), token_ ? token_->digest() : std::string{}};
 }
 
 vault_task::~vault_task() {
@@ -31,9 +31,7 @@ secret_step vault_task::start(time_point now) {
   if (!operation_.path)
     return done(operation_.path.error());
   auto awaited = std::exchange(awaited_, nullptr);
-  // What befell the other befalls us, unless it was that user token and ours is another.
-  if (awaited && awaited->failure
-      && (awaited->failure->code != errc::denied || inbound_token::same(awaited->with, token_)))
+  if (awaited && awaited->failure) // what befell the other befalls us
     return done(*awaited->failure);
   return proceed(now);
 }
@@ -54,7 +52,7 @@ secret_step vault_task::proceed(time_point now) {
 secret_step vault_task::renew() {
   phase_ = phase::renew;
   leads_ = true;
-  shared_->sessions.begin_turn(session_, nullptr);
+  shared_->sessions.begin_turn(session_);
   shared_->sessions.used(session_);
   return login_.renew(*shared_->sessions.find(session_));
 }
@@ -73,7 +71,7 @@ secret_step vault_task::log_in() {
                 {},
                 "needs_login"});
   leads_ = true;
-  shared_->sessions.begin_turn(session_, as_user ? token_ : nullptr);
+  shared_->sessions.begin_turn(session_);
   return as_user ? login_.by_jwt(token_) : login_.by_approle();
 }
 

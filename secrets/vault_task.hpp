@@ -58,7 +58,7 @@ private:
   secret_step after_refusal(const secret_reply& reply);
 
   std::shared_ptr<vault_shared> shared_;
-  principal_key session_; // whose Vault token is used
+  vault_session_key session_; // whose Vault token is used
   inbound_token_ptr token_;
   vault_operation operation_;
   vault_login login_;

@@ -18,7 +18,9 @@ bool same_name(std::string_view a, std::string_view b) {
 exchange::exchange(http_request req, secret_headers secrets)
   : req_(std::move(req)), secrets_(std::move(secrets)) {}
 
-exchange::~exchange() = default;
+exchange::~exchange() {
+  wipe(req_);
+}
 
 bool exchange::has_header(std::string_view name) const {
   std::lock_guard lock{guard_};

@@ -1,5 +1,7 @@
 #include "runtime/http/request.hpp"
 
+#include "runtime/base/wiped.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -40,6 +42,18 @@ std::vector<std::string> query_params::all(std::string_view name) const {
     if (key == name)
       values.push_back(value);
   return values;
+}
+
+void query_params::wipe() noexcept {
+  for (auto& [name, value] : pairs_)
+    behalf::wipe(value.data(), value.size());
+}
+
+void wipe(http_request& req) noexcept {
+  wipe(req.target.data(), req.target.size());
+  req.query.wipe();
+  for (auto& [name, value] : req.headers)
+    wipe(value.data(), value.size());
 }
 
 bool secret_header(std::string_view name) {

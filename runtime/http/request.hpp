@@ -33,6 +33,7 @@ public:
   std::vector<std::string> all(std::string_view name) const;
 
   const list& pairs() const { return pairs_; }
+  void wipe() noexcept;
   bool empty() const { return pairs_.empty(); }
 
 private:
@@ -54,6 +55,9 @@ struct http_request {
   bool secure = false;        // arrived over TLS
   deadline by{};              // when the answer is due
 };
+
+/// Overwrites target, query and header values: people put tokens there too.
+void wipe(http_request& req) noexcept;
 
 /// True for fields that carry credentials: Authorization, Proxy-Authorization, Cookie and
 /// X-Api-Key. `name` in lower case.

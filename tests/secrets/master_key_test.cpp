@@ -113,6 +113,23 @@ TEST_CASE("a file reference gives the file without its last line break", "[secre
   CHECK_FALSE(resolver.resolve("vault:secret/data/x#y"));
 }
 
+TEST_CASE("a file for its owner only is refused when others may read it", "[secrets][references]") {
+  scratch_folder folder;
+  reference_resolver resolver{folder / "."};
+  const auto path = folder / "key";
+  write_file(path, "s3cret\n");
+  for (auto mode : {0644, 0640, 0604, 0620}) {
+    REQUIRE(chmod(path.c_str(), mode) == 0);
+    CHECK(resolver.resolve("file:key"));
+    const auto refused = resolver.resolve("file:key", readers::owner_only);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == errc::denied);
+    CHECK(refused.error().message.find("chmod 600") != std::string::npos);
+  }
+  REQUIRE(chmod(path.c_str(), 0600) == 0);
+  CHECK(resolver.resolve("file:key", readers::owner_only));
+}
+
 TEST_CASE("a variable is taken once and is gone from the environment", "[secrets][references]") {
   reference_resolver resolver;
   REQUIRE(setenv("BEHALF_TEST_SECRET", "from-the-environment", 1) == 0);

@@ -1,3 +1,4 @@
+#include "secrets/inject.hpp"
 #include "secrets/secret_cache.hpp"
 #include "tests/support/catch.hpp"
 
@@ -54,6 +55,28 @@ TEST_CASE("what is cached ends with its time or shortly before the token's", "[s
   CHECK(cache.begin(key_of("b"), 1, t0 + 70s).what == outcome::lead);
   fetch(key_of("c"), ready("nearly gone", t0 + 20s));
   CHECK(cache.begin(key_of("c"), 1, t0).what == outcome::lead);
+}
+
+TEST_CASE("what has ended goes without anyone asking", "[secrets][cache]") {
+  secret_cache cache{{.ttl = 300s, .skew = 30s}};
+  CHECK_FALSE(cache.sweep(t0));
+  std::weak_ptr<const credential_writer> short_lived, other;
+  for (auto [user, seconds, seen] :
+       {std::tuple{"alice", 100s, &short_lived}, std::tuple{"bob", 200s, &other}}) {
+    auto c = std::make_shared<stored_credential>();
+    c->value = secret{"a-token-of-some-length"};
+    auto made = make_writer({}, std::move(c)).value();
+    *seen = made;
+    REQUIRE(cache.begin(key_of(user), 1, t0).what == outcome::lead);
+    cache.finish(key_of(user), ready_credential{std::move(made), t0 + seconds}, t0);
+  }
+  CHECK(cache.sweep(t0 + 69s) == t0 + 70s);
+  CHECK_FALSE(short_lived.expired());
+  CHECK(cache.sweep(t0 + 70s) == t0 + 170s);
+  CHECK(short_lived.expired());
+  CHECK_FALSE(other.expired());
+  CHECK_FALSE(cache.sweep(t0 + 170s));
+  CHECK(other.expired());
 }
 
 TEST_CASE("absence and refusal are remembered briefly, trouble is not", "[secrets][cache]") {

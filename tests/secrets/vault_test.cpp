@@ -95,7 +95,8 @@ TEST_CASE_METHOD(vault_fixture, "a token with counted uses is not used once more
   REQUIRE(read({token_reply("hvs.new", 600), entry_reply(github_entry)}));
 }
 
-TEST_CASE_METHOD(vault_fixture, "without the user's token nothing is read, but a kept one serves",
+TEST_CASE_METHOD(vault_fixture,
+                 "nothing is read without the user's token, or with another's session",
                  "[secrets][vault]") {
   auto absent = run(vault().read({alice, "github"}, nullptr), {});
   REQUIRE_FALSE(absent);
@@ -103,7 +104,11 @@ TEST_CASE_METHOD(vault_fixture, "without the user's token nothing is read, but a
   CHECK(absent.error().kind == "needs_login");
   CHECK(calls.empty());
   REQUIRE(read({token_reply("hvs.a", 600), entry_reply(github_entry)}));
-  CHECK(run(vault().read({alice, "github"}, nullptr), {entry_reply(github_entry)}));
+  CHECK_FALSE(run(vault().read({alice, "github"}, nullptr), {}));
+  auto other = std::make_shared<const inbound_token>("another-token-of-alice");
+  CHECK(run(vault().read({alice, "github"}, other),
+            {token_reply("hvs.b", 600), entry_reply(github_entry)}));
+  CHECK(calls.back().vault_token == "hvs.b");
   CHECK_FALSE(run(vault().read({bob, "github"}, nullptr), {}));
 }
 
