@@ -10,6 +10,18 @@
 
 namespace behalf {
 
+std::string lane_of(const going_out& call) {
+  return call.service->name + " " + call.to.where.text();
+}
+
+void stop_waiting(egress_pointer self, const going_ptr& call) {
+  auto& lanes = self->state.lanes;
+  auto lane = lanes.find(lane_of(*call));
+  lane->second.waiting.remove(std::exchange(call->place, 0));
+  if (lane->second.active == 0 && lane->second.waiting.empty() && !lane->second.moving)
+    lanes.erase(lane);
+}
+
 audit_record line_of(const going_out& call, std::string action, std::string outcome) {
   audit_record line;
   line.who = call.ask.who->key();
@@ -26,30 +38,53 @@ audit_record line_of(const going_out& call, std::string action, std::string outc
 
 namespace {
 
-constexpr std::size_t most_waiting_per_host = 256;
+void open_credential(egress_pointer self, const going_ptr& call);
 
-void admit(egress_pointer self, going_ptr call);
+std::string user_of(const going_out& call) {
+  return call.ask.who->key().text();
+}
 
-std::string lane(const going_out& call) {
-  return call.service->name + " " + call.to.where.text();
+void forget_run_of(egress_pointer self, const going_ptr& call) {
+  auto& runs = self->state.by_run;
+  auto run = runs.find(call->ask.run_id);
+  if (run != runs.end() && run->second.erase(call) && run->second.empty())
+    runs.erase(run);
+}
+
+// Lets out whoever's turn it is. A call that ends at once comes back here: then the loop goes on.
+void move_on(egress_pointer self, const std::string& name) {
+  auto found = self->state.lanes.find(name);
+  if (found == self->state.lanes.end() || std::exchange(found->second.moving, true))
+    return;
+  auto& lane = found->second;
+  while (!lane.waiting.empty()) {
+    auto may = [&](const std::string&, const std::string& user) {
+      auto has = lane.active_of.find(user);
+      return call_lane::within_share(has == lane.active_of.end() ? 0 : has->second,
+                                     lane.most_active - lane.active);
+    };
+    auto next = lane.waiting.pop([](const std::string&) { return true; }, may);
+    if (!next)
+      break;
+    (*next)->place = 0;
+    ++lane.active;
+    ++lane.active_of[user_of(**next)];
+    open_credential(self, *next);
+  }
+  lane.moving = false;
+  if (lane.active == 0 && lane.waiting.empty())
+    self->state.lanes.erase(name);
 }
 
 void leave(egress_pointer self, const going_ptr& call) {
-  auto& s = self->state;
-  auto run = s.by_run.find(call->ask.run_id);
-  if (run != s.by_run.end() && run->second.erase(call) && run->second.empty())
-    s.by_run.erase(run);
-  auto host = s.hosts.find(lane(*call));
-  if (host == s.hosts.end())
-    return;
-  --host->second.active;
-  if (!host->second.waiting.empty()) {
-    auto next = std::move(host->second.waiting.front());
-    host->second.waiting.pop_front();
-    return admit(self, std::move(next));
-  }
-  if (host->second.active == 0)
-    s.hosts.erase(host);
+  forget_run_of(self, call);
+  auto name = lane_of(*call);
+  auto& lane = self->state.lanes.at(name);
+  --lane.active;
+  auto user = lane.active_of.find(user_of(*call));
+  if (--user->second == 0)
+    lane.active_of.erase(user);
+  move_on(self, name);
 }
 
 void give_up(egress_pointer self, const going_ptr& call, error why) {
@@ -161,18 +196,22 @@ void open_credential(egress_pointer self, const going_ptr& call) {
     });
 }
 
-void admit(egress_pointer self, going_ptr call) {
-  auto& host = self->state.hosts[lane(*call)];
-  if (host.active >= call->service->max_concurrent) {
-    if (host.waiting.size() >= most_waiting_per_host)
-      return static_cast<void>(call->promise.deliver(to_caf(
-        fail(errc::overloaded, "too many calls to " + call->to.where.text() + " are waiting"))));
-    host.waiting.push_back(std::move(call));
+void admit(egress_pointer self, const going_ptr& call) {
+  auto name = lane_of(*call);
+  auto& lane = self->state.lanes[name];
+  lane.most_active = call->service->max_concurrent;
+  const auto& tenant = call->ask.who->key().tenant;
+  auto user = user_of(*call);
+  if (!call_lane::within_share(lane.waiting.size_of(tenant, user),
+                               call_lane::most_waiting - lane.waiting.size())) {
+    call->promise.deliver(
+      to_caf(fail(errc::overloaded, "too many calls to " + call->to.where.text() + " are waiting",
+                  "Retry-After", "1")));
     return;
   }
-  ++host.active;
+  call->place = lane.waiting.push(tenant, user, 1, call);
   self->state.by_run[call->ask.run_id].insert(call);
-  open_credential(self, call);
+  move_on(self, name);
 }
 
 caf::result<outbound_reply> go(egress_pointer self, egress_call& m) {
@@ -194,7 +233,7 @@ caf::result<outbound_reply> go(egress_pointer self, egress_call& m) {
   }
   // Made last: once there is a promise, what is returned instead of it goes nowhere.
   auto promise = call->promise = self->make_response_promise<outbound_reply>();
-  admit(self, std::move(call));
+  admit(self, call);
   return promise;
 }
 

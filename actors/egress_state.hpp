@@ -5,12 +5,12 @@
 #include "actors/basics.hpp"
 #include "actors/messages.hpp"
 #include "connectors/registry.hpp"
+#include "runtime/base/fair_queue.hpp"
 #include "runtime/base/metrics.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
-#include <deque>
 #include <map>
 #include <set>
 #include <unordered_map>
@@ -27,6 +27,7 @@ struct going_out {
   redeem lent; // how the credential was opened; no handle: the call takes none
   int64_t receipt = 0;
   uint64_t ticket = 0;
+  uint64_t place = 0;          // in its lane's queue; 0: it waits no more
   std::optional<error> cut_by; // it must not go on
 };
 using going_ptr = std::shared_ptr<going_out>;
@@ -38,9 +39,19 @@ struct open_stream {
   bool reading = false;
 };
 
-struct host_state {
-  std::size_t active = 0;
-  std::deque<going_ptr> waiting;
+/// What goes to one origin of a service: as many calls at once as the service allows. Those that
+/// wait take turns, tenants first, then users. A user alone may have all of the lane but an
+/// eighth, running and waiting; the more of it is in use, the smaller is the share of each, so
+/// that the next one finds a place.
+struct call_lane {
+  static constexpr std::size_t most_waiting = 256;
+
+  std::size_t active = 0, most_active = 1;
+  std::unordered_map<std::string, std::size_t> active_of; // by user
+  fair_queue<going_ptr> waiting;
+  bool moving = false;
+
+  static bool within_share(std::size_t has, std::size_t free) { return has < 7 * free; }
 };
 
 struct egress_state {
@@ -52,7 +63,7 @@ struct egress_state {
   secret_store_actor secrets;
   audit_actor audit;
   http_client_actor http;
-  std::unordered_map<std::string, host_state> hosts; // by service and origin
+  std::unordered_map<std::string, call_lane> lanes; // by service and origin
   std::unordered_map<std::string, std::set<going_ptr>> by_run;
   std::map<uint64_t, open_stream> streams;
   std::set<std::string> in_question; // handles
@@ -68,6 +79,11 @@ audit_record line_of(const going_out& call, std::string action, std::string outc
 /// From now on the call is looked after, until its reply has come or its stream is over.
 void watch(egress_pointer self, const going_ptr& call);
 void watch_stream(egress_pointer self, uint64_t stream_id, const going_ptr& call);
+
+/// The lane a call goes by, if it still is in use.
+std::string lane_of(const going_out& call);
+/// Takes a call out of its lane's queue.
+void stop_waiting(egress_pointer self, const going_ptr& call);
 
 /// Time to ask whether what is out may still be.
 void look_after(egress_pointer self);

@@ -123,20 +123,21 @@ void look_after(egress_pointer self) {
 void cut_run(egress_pointer self, const std::string& run_id) {
   auto& s = self->state;
   const auto stopped = fail(errc::upstream, "the run was stopped");
-  for (auto& [lane, host] : s.hosts) {
-    std::erase_if(host.waiting, [&](going_ptr& call) {
-      if (call->ask.run_id != run_id)
-        return false;
-      call->promise.deliver(to_caf(stopped));
-      return true;
-    });
-  }
   if (auto run = s.by_run.find(run_id); run != s.by_run.end()) {
-    for (const auto& call : run->second) {
+    for (auto at = run->second.begin(); at != run->second.end();) {
+      auto call = *at++;
+      if (call->place != 0) {
+        stop_waiting(self, call);
+        call->promise.deliver(to_caf(stopped));
+        run->second.erase(call);
+        continue;
+      }
       call->cut_by = stopped;
       if (call->ticket != 0)
         self->send(s.http, wire_cancel{call->ticket, 0});
     }
+    if (run->second.empty())
+      s.by_run.erase(run);
   }
   for (auto at = s.streams.begin(); at != s.streams.end();) {
     auto here = at++;

@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 
 // The outside, where nothing ends by itself.
 struct outside {
+  std::vector<std::string> whose;                                        // by call that went out
   std::map<uint64_t, caf::typed_response_promise<outbound_reply>> calls; // by ticket
   std::map<uint64_t, caf::typed_response_promise<outbound_chunk>> reads; // by stream
   std::vector<uint64_t> cut_streams;
@@ -50,6 +51,7 @@ http_client_actor::behavior_type wire(http_client_actor::pointer me, outside* w)
     [me, w](const wire_call& m) -> caf::result<outbound_reply> {
       auto promise = me->make_response_promise<outbound_reply>();
       w->calls[m.ticket] = promise;
+      w->whose.push_back(m.request->pool_key);
       return promise;
     },
     [me, w](const wire_read& m) -> caf::result<outbound_chunk> {
@@ -108,17 +110,22 @@ struct watch_fixture : actor_fixture {
     out = own(spawn_egress(sys, services, secrets, audit, door, meters));
   }
 
-  auto call(const std::string& run_id, const std::string& service = "api") {
+  egress_call call_of(const std::string& user, const std::string& run_id,
+                      const std::string& service = "api") {
     egress_call m;
     m.call.service = service;
     m.call.url = "https://api.example.com/v1/x";
     m.call.handle.id = "handle of " + run_id;
     auto who = std::make_shared<principal>();
     who->tenant = "t";
-    who->subject = "alice";
+    who->subject = user;
     m.who = who;
     m.run_id = run_id;
-    auto pending = self->request(out, caf::infinite, std::move(m));
+    return m;
+  }
+
+  auto call(const std::string& run_id, const std::string& service = "api") {
+    auto pending = self->request(out, caf::infinite, call_of("alice", run_id, service));
     sched.run();
     return pending;
   }
@@ -163,6 +170,36 @@ struct watch_fixture : actor_fixture {
 };
 
 } // namespace
+
+TEST_CASE_METHOD(watch_fixture, "who floods a service waits for the others' turns", "[egress]") {
+  std::vector<pending_answer<outbound_reply>> alice;
+  for (int i = 0; i < 240; ++i)
+    alice.push_back(ask_later<outbound_reply>(out, call_of("alice", "r" + std::to_string(i))));
+  CHECK(w.calls.size() == 2); // alone, she may have all of it
+  REQUIRE(alice.back()());
+  const auto why = alice.back()()->error(); // but the queue keeps an eighth for others
+  CHECK(why.code == errc::overloaded);
+  CHECK(find_header(why.headers, "Retry-After"));
+  CHECK_FALSE(alice[225]());
+  auto bob = ask_later<outbound_reply>(out, call_of("bob", "b"));
+  CHECK_FALSE(bob());
+  outbound_reply fine;
+  fine.status = 200;
+  for (int i = 0; i < 2; ++i) {
+    self->send(door, wire_ended{w.calls.begin()->first,
+                                std::make_shared<result<outbound_reply>>(fine), nullptr});
+    sched.run();
+  }
+  REQUIRE(w.whose.size() == 4);
+  CHECK(std::count_if(w.whose.begin(), w.whose.end(),
+                      [](const std::string& key) { return key.find("bob") != key.npos; })
+        == 1);
+  for (int i = 0; i < 240; ++i)
+    tell("r" + std::to_string(i)); // also those that wait
+  for (auto& one : alice)
+    CHECK(one());
+  CHECK_FALSE(bob());
+}
 
 TEST_CASE_METHOD(watch_fixture, "a withdrawn credential cuts the call under way", "[egress]") {
   auto pending = call("r");
