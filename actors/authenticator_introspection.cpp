@@ -3,6 +3,7 @@
 #include "runtime/auth/challenge.hpp"
 #include "runtime/base/log.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace behalf {
@@ -24,12 +25,34 @@ std::string name_of(const introspection_provider& p) {
   return p.rules.issuer.empty() ? "for opaque tokens" : p.rules.issuer;
 }
 
+void pass_over(authenticator_pointer self, const inquiry_ptr& i, const introspection_provider& p) {
+  i->silent += (i->silent.empty() ? "" : ", ") + name_of(p);
+  ask_next(self, i);
+}
+
+// Whether it may be asked now.
+bool ask_now(introspection_state& at) {
+  auto t = std::chrono::steady_clock::now();
+  if (t < at.silent_until)
+    return false;
+  if (at.pause.count() > 0)
+    at.silent_until = t + provider_patience; // one question at a time until it answers
+  return true;
+}
+
+// Only a deadline counts: what fails fast holds nobody up, and a token can be made to fail.
+void note_silence(introspection_state& at, const error& why) {
+  at.pause = why.code == errc::timeout
+               ? std::clamp(2 * at.pause, at.shortest_pause, at.longest_pause)
+               : std::chrono::seconds{0};
+  at.silent_until = std::chrono::steady_clock::now() + at.pause;
+}
+
 void no_answer(authenticator_pointer self, const inquiry_ptr& i, const introspection_provider& p,
                const error& why) {
   log::warning("identity_introspection_failed",
                {{"issuer", p.rules.issuer}, {"endpoint", p.endpoint}, {"reason", why.message}});
-  i->silent += (i->silent.empty() ? "" : ", ") + name_of(p);
-  ask_next(self, i);
+  pass_over(self, i, p);
 }
 
 void weigh(authenticator_pointer self, const inquiry_ptr& i, const introspection_provider& p,
@@ -44,9 +67,21 @@ void weigh(authenticator_pointer self, const inquiry_ptr& i, const introspection
   refuse(self, i->a, proven.error());
 }
 
+void put(authenticator_pointer self, introspection_state& at, const inquiry_ptr& i);
+
 void ask_one(authenticator_pointer self, introspection_state& at, const inquiry_ptr& i) {
   const auto& p = *at.provider;
-  auto failed = [self, i, &p](const error& why) { no_answer(self, i, p, why); };
+  if (!ask_now(at))
+    return pass_over(self, i, p);
+  put(self, at, i);
+}
+
+void put(authenticator_pointer self, introspection_state& at, const inquiry_ptr& i) {
+  const auto& p = *at.provider;
+  auto failed = [self, i, &at](const error& why) {
+    note_silence(at, why);
+    no_answer(self, i, *at.provider, why);
+  };
   if (at.endpoint.empty())
     return fetch(
       self, document_call(discovery_url(p.rules.issuer)),
@@ -55,13 +90,16 @@ void ask_one(authenticator_pointer self, introspection_state& at, const inquiry_
         if (!found || found->introspection_endpoint.empty())
           return failed(fail(errc::upstream, "its discovery document names no endpoint"));
         at.endpoint = found->introspection_endpoint;
-        ask_one(self, at, i);
+        put(self, at, i);
       },
       failed);
   const auto& secret = self->state.setup->client_secrets.at(p.client_secret);
   fetch(
     self, introspection_call(at.endpoint, p.client_id, secret->view(), token_of(i->a)),
-    [self, i, &p](const json::value& answer, const header_list&) { weigh(self, i, p, answer); },
+    [self, i, &at](const json::value& answer, const header_list&) {
+      note_silence(at, {});
+      weigh(self, i, *at.provider, answer);
+    },
     failed);
 }
 

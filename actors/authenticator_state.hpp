@@ -40,9 +40,15 @@ struct oidc_state {
   std::vector<attempt_ptr> waiting;
 };
 
+/// A provider that lets questions run into their deadline is left alone for a while, or everybody
+/// with an unknown token would wait for it; then one question finds out whether it is back.
 struct introspection_state {
+  static constexpr std::chrono::seconds shortest_pause{1}, longest_pause{30};
+
   const introspection_provider* provider;
   std::string endpoint;
+  std::chrono::seconds pause{0}; // after the last question that got no answer
+  std::chrono::steady_clock::time_point silent_until{};
 };
 
 struct authenticator_state {

@@ -19,6 +19,7 @@ struct fake_endpoints {
   std::map<std::string, json::object> answers;
   std::vector<std::string> asked;
   std::vector<std::string> bodies;
+  std::string silent; // the URL of one that lets questions run into their deadline
 };
 
 http_client_actor::behavior_type endpoints_behavior(http_client_actor::pointer,
@@ -29,6 +30,8 @@ http_client_actor::behavior_type endpoints_behavior(http_client_actor::pointer,
       known->asked.push_back(url);
       const auto& body = m.request->secret_body;
       known->bodies.push_back(body ? std::string(body->view()) : std::string());
+      if (url == known->silent)
+        return to_caf(fail(errc::timeout, "did not answer in time"));
       auto at = known->answers.find(url);
       if (at == known->answers.end())
         return to_caf(fail(errc::upstream, "connection refused"));
@@ -97,6 +100,23 @@ struct introspection_fixture : actor_fixture {
 using urls = std::vector<std::string>;
 
 } // namespace
+
+TEST_CASE_METHOD(introspection_fixture, "a provider that keeps everybody waiting is left alone",
+                 "[admission]") {
+  use_three();
+  net.silent = ask_a;
+  says_active(ask_b, "bob");
+  open();
+  REQUIRE(knock("opaque-1"));
+  CHECK(asked() == urls{ask_a, ask_b});
+  REQUIRE(knock("opaque-2"));
+  CHECK(asked() == urls{ask_b}); // nobody waits for it twice
+  net.answers.clear();
+  CHECK(knock("opaque-3").error().code == errc::overloaded);
+  CHECK(asked() == urls{ask_b, ask_c}); // those that fail fast are asked each time
+  CHECK(knock("opaque-4").error().code == errc::overloaded);
+  CHECK(asked() == urls{ask_b, ask_c});
+}
 
 TEST_CASE_METHOD(introspection_fixture, "providers are asked in order until one knows the token",
                  "[admission]") {
