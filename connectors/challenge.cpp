@@ -1,5 +1,7 @@
 #include "connectors/challenge.hpp"
 
+#include "connectors/media_type.hpp"
+
 #include <boost/beast/core/string.hpp>
 
 #include <algorithm>
@@ -36,8 +38,10 @@ void skip(std::string_view& text, std::string_view what) {
 }
 
 std::string printable(std::string value) {
-  std::erase_if(value, [](char c) { return c < ' ' || c >= '\x7f'; });
-  value.resize(std::min(value.size(), longest));
+  const bool text = is_utf8(value);
+  std::erase_if(value,
+                [&](unsigned char c) { return c < ' ' || c == 0x7f || (!text && c > 0x7f); });
+  value.resize(cut_utf8(value, longest).size());
   return value;
 }
 
@@ -80,10 +84,13 @@ challenge read_challenge(const header_list& headers) {
   return found;
 }
 
-error needs_auth(std::string_view service, unsigned status, const header_list& headers) {
+error needs_auth(const service_options& service, unsigned status, const header_list& headers) {
   const auto why = read_challenge(headers);
-  std::string text = "service '" + std::string{service} + "' refused the user's credential ("
-                     + std::to_string(status) + ")";
+  std::string text =
+    "service '" + service.name + "' "
+    + (service.takes_credential() ? "refused the user's credential ("
+                                  : "refused a call without a credential, as it is configured (")
+    + std::to_string(status) + ")";
   if (!why.error.empty())
     text += ": " + why.error;
   if (!why.description.empty())

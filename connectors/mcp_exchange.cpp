@@ -83,11 +83,13 @@ outbound_call mcp_exchange::call(std::string body) const {
 
 mcp_exchange::step mcp_exchange::read_head(outbound_reply& reply) {
   status_ = reply.status;
+  if (const auto* later = find_header(reply.headers, "retry-after"); later && later->size() <= 64)
+    retry_after_ = *later;
   receipt_ = reply.receipt;
   stream_ = reply.stream_id;
   state_ = waiting::for_bytes;
   if (status_ == 401 || status_ == 403)
-    return finish(needs_auth(service_->name, status_, reply.headers));
+    return finish(needs_auth(*service_, status_, reply.headers));
   const auto* session = find_header(reply.headers, "mcp-session-id");
   if (session && session_.id.empty()) {
     if (!is_session_id(*session))
@@ -111,7 +113,7 @@ mcp_exchange::step mcp_exchange::read_resumed(outbound_reply& reply) {
   stream_ = reply.stream_id;
   state_ = waiting::for_bytes;
   if (reply.status == 401 || reply.status == 403)
-    return finish(needs_auth(service_->name, reply.status, reply.headers));
+    return finish(needs_auth(*service_, reply.status, reply.headers));
   const auto* type = find_header(reply.headers, "content-type");
   if (reply.status != 200 || !type || media_type(*type) != "text/event-stream")
     return give_up("broke its stream off and did not take it up again (status "
@@ -214,12 +216,19 @@ mcp_exchange::step mcp_exchange::report_problem() {
   auto text = "answered with status " + std::to_string(status_);
   if (auto why = mcp_error_text(body_); !why.empty())
     text += ", " + why;
-  return give_up(text);
+  auto end = problem(text);
+  if (!retry_after_.empty())
+    end.headers.emplace_back("Retry-After", retry_after_);
+  return finish(std::move(end));
 }
 
 mcp_exchange::step mcp_exchange::give_up(std::string_view why) {
-  return finish(fail(errc::upstream, "service '" + service_->name + "' " + std::string{why} + " ("
-                                       + method_ + ")"));
+  return finish(problem(why));
+}
+
+error mcp_exchange::problem(std::string_view why) const {
+  return fail(errc::upstream,
+              "service '" + service_->name + "' " + std::string{why} + " (" + method_ + ")");
 }
 
 mcp_exchange::step mcp_exchange::finish(result<mcp_answer> answer) {

@@ -63,6 +63,7 @@ private:
   step finish(result<mcp_answer> answer);
   step give_up(std::string_view why);
   step report_problem();
+  error problem(std::string_view why) const;
 
   const std::shared_ptr<const service_options> service_;
   const sealed_handle handle_;
@@ -78,6 +79,7 @@ private:
   uint64_t stream_ = 0; // open now
   bool ended_ = false;  // the body is complete
   std::string body_;
+  std::string retry_after_; // of the reply, as it says
   event_stream events_;
   std::deque<std::string> messages_; // read, not yet looked at
   std::size_t received_ = 0;

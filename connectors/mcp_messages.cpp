@@ -1,5 +1,7 @@
 #include "connectors/mcp_messages.hpp"
 
+#include "connectors/media_type.hpp"
+
 #include <algorithm>
 
 namespace behalf {
@@ -9,13 +11,10 @@ constexpr std::size_t longest_message = 500;
 
 // An error object's code and message as one text for people.
 std::string error_text(const json::object& failure) {
-  const auto text = string_or(failure, "message").substr(0, longest_message);
+  const auto text = cut_utf8(string_or(failure, "message"), longest_message);
   auto line = "error " + std::to_string(int_or(failure, "code"));
   if (!text.empty())
     line += ": " + std::string{text};
-  // Cut in the middle of a character, the text would be no UTF-8 any more.
-  while (text.size() == longest_message && !line.empty() && (line.back() & 0x80))
-    line.pop_back();
   return line;
 }
 
@@ -32,8 +31,15 @@ std::string mcp_notification(std::string_view method) {
 
 std::string mcp_answer_to(const json::object& request) {
   json::object answer{{"jsonrpc", "2.0"}, {"id", request.at("id")}};
-  if (string_or(request, "method") == "ping")
+  const auto method = string_or(request, "method");
+  if (method == "ping")
     answer["result"] = json::object{};
+  else if (method == "roots/list")
+    answer["result"] = json::object{{"roots", json::array{}}};
+  else if (method == "elicitation/create")
+    answer["result"] = json::object{{"action", "decline"}};
+  else if (method == "sampling/createMessage")
+    answer["error"] = json::object{{"code", -1}, {"message", "User rejected sampling request"}};
   else
     answer["error"] = json::object{{"code", -32601}, {"message", "Method not found"}};
   return dump(answer);
@@ -52,6 +58,12 @@ header_list mcp_post_headers(const mcp_session& session) {
     headers.emplace_back("MCP-Protocol-Version", session.protocol_version);
   if (!session.id.empty())
     headers.emplace_back("Mcp-Session-Id", session.id);
+  return headers;
+}
+
+header_list mcp_end_headers(const mcp_session& session) {
+  auto headers = mcp_post_headers(session);
+  headers.erase(headers.begin());
   return headers;
 }
 

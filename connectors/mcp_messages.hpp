@@ -17,8 +17,8 @@ constexpr std::array<std::string_view, 3> mcp_versions{"2025-11-25", "2025-06-18
 std::string mcp_request(int64_t id, std::string_view method, json::object params);
 std::string mcp_notification(std::string_view method);
 
-/// The answer to a request of the server: `ping` is answered, anything else is refused with -32601,
-/// since no capability was offered.
+/// The answer to a request of the server: `ping` is answered, there are no roots, sampling and
+/// elicitation are declined in their own words, anything else is refused with -32601.
 std::string mcp_answer_to(const json::object& request);
 
 /// `initialize`: no capabilities of ours, and who we are.
@@ -26,6 +26,9 @@ json::object mcp_initialize_params();
 
 /// The fields of a POST. A version and a session id are there once a session has them.
 header_list mcp_post_headers(const mcp_session& session);
+
+/// The fields of the DELETE that ends a session.
+header_list mcp_end_headers(const mcp_session& session);
 
 /// The fields of the GET that takes up a broken stream after `last_id`.
 header_list mcp_resume_headers(const mcp_session& session, std::string_view last_id);

@@ -5,13 +5,16 @@
 #include "connectors/mcp_messages.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <functional>
 #include <optional>
+#include <set>
 
 namespace behalf {
 namespace {
 
-constexpr std::size_t most_pages = 100;
-constexpr std::size_t most_tools = 10'000;
+constexpr std::size_t most_tools = 10'000;       // an empty page counts as one
+constexpr std::chrono::minutes longest_idle{10}; // a session is used again; after that it is ended
 
 class mcp_service final : public connector {
 public:
@@ -24,6 +27,10 @@ public:
     auto known = sessions_->find(by_.who, service_->name);
     if (!known)
       return initialize();
+    if (known->idle > longest_idle) {
+      sessions_->forget(by_.who, service_->name, known->id);
+      return leave(*known, [this] { return initialize(); });
+    }
     kept_ = true;
     session_ = std::move(*known);
     return operate();
@@ -32,6 +39,8 @@ public:
   step resume(result<outbound_reply> reply) override {
     if (phase_ == phase::confirming)
       return confirmed(reply);
+    if (phase_ == phase::leaving) // whatever it said
+      return std::exchange(next_, nullptr)();
     return exchange_ ? follow(exchange_->resume(std::move(reply))) : out_of_turn();
   }
   step resume_chunk(result<outbound_chunk> chunk) override {
@@ -40,7 +49,7 @@ public:
   step proceed() override { return exchange_ ? follow(exchange_->proceed()) : out_of_turn(); }
 
 private:
-  enum class phase : uint8_t { initializing, confirming, operating };
+  enum class phase : uint8_t { initializing, confirming, operating, leaving };
 
   static step out_of_turn() {
     return done{fail(errc::internal, "an MCP call was resumed out of turn")};
@@ -79,7 +88,7 @@ private:
       if (lost || end.status == 401 || end.status == 403)
         sessions_->forget(by_.who, service_->name, session_.id);
       if (lost && !std::exchange(replaced_, true))
-        return initialize();
+        return end.status == 404 ? initialize() : leave(session_, [this] { return initialize(); });
     }
     return done{end.answer.error()};
   }
@@ -90,17 +99,21 @@ private:
     session_ = {};
     tools_.clear();
     cursors_.clear();
+    cursor_.clear();
+    seen_ = 0;
     return send("initialize", mcp_initialize_params());
   }
 
   step initialized(mcp_answer& answer) {
     const auto version = string_or(answer.value, "protocolVersion");
-    if (std::find(mcp_versions.begin(), mcp_versions.end(), version) == mcp_versions.end())
-      return give_up("speaks MCP '" + std::string{version.substr(0, 32)}
-                     + "', which is not supported (2025-11-25, 2025-06-18, 2025-03-26 are)");
-    if (!member(object_or_empty(answer.value, "capabilities"), "tools"))
-      return give_up("is an MCP server without tools");
     session_ = {std::move(answer.session_id), std::string{version}};
+    if (std::find(mcp_versions.begin(), mcp_versions.end(), version) == mcp_versions.end()) {
+      session_.protocol_version.clear(); // none that could be said back
+      return leave_for("speaks MCP '" + std::string{version.substr(0, 32)}
+                       + "', which is not supported (2025-11-25, 2025-06-18, 2025-03-26 are)");
+    }
+    if (!member(object_or_empty(answer.value, "capabilities"), "tools"))
+      return leave_for("is an MCP server without tools");
     phase_ = phase::confirming;
     outbound_call call;
     call.service = service_->name;
@@ -117,21 +130,44 @@ private:
     if (!reply)
       return done{reply.error()};
     if (reply->status == 401 || reply->status == 403)
-      return done{needs_auth(service_->name, reply->status, reply->headers)};
+      return done{needs_auth(*service_, reply->status, reply->headers)};
     if (reply->status / 100 != 2)
-      return give_up("refused notifications/initialized with status "
-                     + std::to_string(reply->status));
-    sessions_->keep(by_.who, service_->name, session_);
-    return operate();
+      return leave_for("refused notifications/initialized with status "
+                       + std::to_string(reply->status));
+    auto kept = sessions_->keep(by_.who, service_->name, session_);
+    if (kept.id == session_.id)
+      return operate();
+    // Another call of this user was faster: one session is enough.
+    auto ours = std::exchange(session_, std::move(kept));
+    return leave(ours, [this] { return operate(); });
+  }
+
+  // Ends a session that the server may still hold, and goes on.
+  step leave(const mcp_session& session, std::function<step()> next) {
+    if (session.id.empty())
+      return next();
+    phase_ = phase::leaving;
+    next_ = std::move(next);
+    outbound_call call;
+    call.service = service_->name;
+    call.method = "DELETE";
+    call.url = service_->url;
+    call.headers = mcp_end_headers(session);
+    call.handle = by_.handle;
+    call.timeout = service_->timeout;
+    return call;
+  }
+  step leave_for(std::string why) {
+    return leave(session_, [this, why = std::move(why)] { return give_up(why); });
   }
 
   step operate() {
     phase_ = phase::operating;
     if (const auto* tool = std::get_if<call_tool_operation>(&operation_))
       return send("tools/call", {{"name", tool->name}, {"arguments", tool->arguments}});
-    if (cursors_.empty())
+    if (cursor_.empty())
       return send("tools/list", {});
-    return send("tools/list", {{"cursor", cursors_.back()}});
+    return send("tools/list", {{"cursor", cursor_}});
   }
 
   step answered(mcp_answer& answer) {
@@ -140,6 +176,7 @@ private:
     auto* page = answer.value.if_contains("tools");
     if (!page || !page->is_array())
       return give_up("answered tools/list without a list of tools");
+    seen_ += std::max<std::size_t>(page->get_array().size(), 1);
     for (auto& tool : page->get_array())
       if (tool.is_object() && service_->admits_tool(string_or(tool.get_object(), "name")))
         tools_.push_back(std::move(tool));
@@ -147,10 +184,9 @@ private:
     if (next.empty())
       return done{reply({{"tools", std::move(tools_)}}, answer.receipt)};
     // A server that hands out cursors for ever must not keep us for ever.
-    if (std::find(cursors_.begin(), cursors_.end(), next) != cursors_.end()
-        || cursors_.size() + 1 >= most_pages || tools_.size() > most_tools)
+    if (!cursors_.emplace(next).second || seen_ > most_tools)
       return give_up("does not come to the end of its list of tools");
-    cursors_.emplace_back(next);
+    cursor_ = next;
     return operate();
   }
 
@@ -172,7 +208,10 @@ private:
   mcp_session session_;
   std::optional<mcp_exchange> exchange_;
   json::array tools_;
-  std::vector<std::string> cursors_;
+  std::size_t seen_ = 0; // tools, before those are left out that are not admitted
+  std::string cursor_;   // of the next page
+  std::set<std::string, std::less<>> cursors_;
+  std::function<step()> next_; // once a session is left
 };
 
 } // namespace

@@ -8,19 +8,26 @@ std::optional<mcp_session> mcp_sessions::find(const principal_key& who, std::str
   if (found == entries_.end())
     return std::nullopt;
   ages_.splice(ages_.end(), ages_, found->second.age);
-  return found->second.session;
+  const auto now = std::chrono::steady_clock::now();
+  auto session = found->second.session;
+  session.idle = now - std::exchange(found->second.used, now);
+  return session;
 }
 
-void mcp_sessions::keep(const principal_key& who, std::string_view service, mcp_session session) {
+mcp_session mcp_sessions::keep(const principal_key& who, std::string_view service,
+                               mcp_session session) {
   std::lock_guard lock{guard_};
   const auto [at, fresh] = entries_.try_emplace(key{who, service});
-  if (fresh)
-    at->second.age = ages_.insert(ages_.end(), &at->first);
-  else
+  at->second.used = std::chrono::steady_clock::now();
+  if (!fresh) {
     ages_.splice(ages_.end(), ages_, at->second.age);
-  at->second.session = std::move(session);
+    return at->second.session;
+  }
+  at->second.age = ages_.insert(ages_.end(), &at->first);
+  at->second.session = session;
   if (entries_.size() > capacity_)
     erase(entries_.find(*ages_.front()));
+  return session;
 }
 
 void mcp_sessions::forget(const principal_key& who, std::string_view service, std::string_view id) {

@@ -4,6 +4,7 @@
 #include "runtime/base/principal.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <list>
 #include <map>
@@ -19,6 +20,7 @@ namespace behalf {
 struct mcp_session {
   std::string id; // Mcp-Session-Id; empty: the server keeps no sessions
   std::string protocol_version;
+  std::chrono::steady_clock::duration idle{}; // since it was used last; told by find
 };
 
 /// Thread-safe and bounded: the least recently used goes first. The key is the whole principal
@@ -28,7 +30,8 @@ public:
   explicit mcp_sessions(std::size_t capacity = 10'000) : capacity_(capacity) {}
 
   std::optional<mcp_session> find(const principal_key& who, std::string_view service);
-  void keep(const principal_key& who, std::string_view service, mcp_session session);
+  /// Keeps it unless there is one already. Answers the one kept.
+  mcp_session keep(const principal_key& who, std::string_view service, mcp_session session);
 
   /// Forgets the session if it still is the one with that id: another call may have replaced it.
   void forget(const principal_key& who, std::string_view service, std::string_view id);
@@ -45,6 +48,7 @@ private:
   using key = std::pair<principal_key, std::string>;
   struct entry {
     mcp_session session;
+    std::chrono::steady_clock::time_point used;
     std::list<const key*>::iterator age;
   };
   using entries = std::map<key, entry>;

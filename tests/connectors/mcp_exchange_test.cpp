@@ -103,21 +103,26 @@ TEST_CASE("a stream that goes on after the response is closed", "[connectors][mc
   CHECK(upstream.closed == 1);
 }
 
-TEST_CASE("the server's ping is answered, its other requests are refused", "[connectors][mcp]") {
+TEST_CASE("the server's ping is answered, its other requests are declined", "[connectors][mcp]") {
   const std::size_t piece = GENERATE(1u, 50u, 100'000u);
   const auto body = sse_message(asks("p-1", "ping")) + sse_message(progress())
                     + sse_message(asks(5, "elicitation/create"))
-                    + sse_message(asks(7, "sampling/createMessage"))
+                    + sse_message(asks(6, "sampling/createMessage"))
+                    + sse_message(asks(8, "roots/list")) + sse_message(asks(7, "tasks/list"))
                     + sse_message(rpc_result(7, fine));
-  scripted_upstream upstream{{{200, events, body}, {202}, {202}, {500}}, piece};
+  scripted_upstream upstream{{{200, events, body}, {202}, {202}, {202}, {202}, {500}}, piece};
   const auto reply = played(upstream);
   REQUIRE(reply);
   CHECK(reply->receipt == 1); // of the request, not of the answers
-  REQUIRE(upstream.calls.size() == 4);
-  CHECK(upstream.calls[1].body == R"({"jsonrpc":"2.0","id":"p-1","result":{}})");
-  const std::string refused = R"(,"error":{"code":-32601,"message":"Method not found"}})";
-  CHECK(upstream.calls[2].body == R"({"jsonrpc":"2.0","id":5)" + refused);
-  CHECK(upstream.calls[3].body == R"({"jsonrpc":"2.0","id":7)" + refused);
+  const char* answers[] = {
+    R"({"jsonrpc":"2.0","id":"p-1","result":{}})",
+    R"({"jsonrpc":"2.0","id":5,"result":{"action":"decline"}})",
+    R"({"jsonrpc":"2.0","id":6,"error":{"code":-1,"message":"User rejected sampling request"}})",
+    R"({"jsonrpc":"2.0","id":8,"result":{"roots":[]}})",
+    R"({"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"Method not found"}})"};
+  REQUIRE(upstream.calls.size() == 6);
+  for (int i = 0; i < 5; ++i)
+    CHECK(upstream.calls[i + 1].body == answers[i]);
   for (const auto& call : upstream.calls) {
     CHECK(call.method == "POST");
     CHECK(call.handle.id == "h");

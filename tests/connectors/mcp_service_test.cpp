@@ -226,12 +226,14 @@ TEST_CASE("a list of tools that never ends is given up", "[connectors][mcp]") {
   const auto reply = bench.list();
   REQUIRE_FALSE(reply);
   CHECK(reply.error().code == errc::upstream);
-  CHECK(page == (same ? 2 : 100));
+  CHECK(page == (same ? 2 : 10'001));
 }
 
 TEST_CASE("a refused user is told so, with what the server asks for", "[connectors][mcp]") {
   const auto status = GENERATE(401u, 403u);
-  mcp_bench bench;
+  auto service = scripted_service(service_type::mcp);
+  service.credential.from = credential_source::secrets;
+  mcp_bench bench{service};
   REQUIRE(bench.call("echo"));
   bench.server.on_tools = [&](auto&, auto&) {
     return scripted_reply{
@@ -284,5 +286,77 @@ TEST_CASE("what a call fails with is passed on, and nothing is kept", "[connecto
     REQUIRE_FALSE(reply);
     CHECK(reply.error().code == errc::timeout);
     CHECK(bench.services.sessions().size() == (at == 2 ? 1 : 0));
+  }
+}
+
+TEST_CASE("a list of more than a hundred pages is read to its end", "[connectors][mcp]") {
+  mcp_bench bench;
+  int page = 0;
+  bench.server.on_tools = [&](auto&, const json::object& m) {
+    json::object listed{{"tools", json::array{json::object{{"name", std::to_string(++page)}}}}};
+    if (page < 150)
+      listed["nextCursor"] = std::to_string(page);
+    return bench.server.say(rpc_result(m.at("id"), std::move(listed)));
+  };
+  CHECK(bench.list()->body.at("tools").as_array().size() == 150);
+}
+
+TEST_CASE("an overloaded server's wish to be left alone is kept", "[connectors][mcp]") {
+  mcp_bench bench;
+  bench.server.on_tools = [&](auto&, auto&) {
+    return scripted_reply{429, {{"Retry-After", "17"}}, "later"};
+  };
+  const auto reply = bench.call("echo");
+  REQUIRE_FALSE(reply);
+  const auto why = reply.error();
+  CHECK(why.code == errc::upstream);
+  REQUIRE(find_header(why.headers, "Retry-After"));
+  CHECK(*find_header(why.headers, "Retry-After") == "17");
+}
+
+TEST_CASE("an error keeps its text in every script, cut between characters", "[connectors][mcp]") {
+  mcp_bench bench;
+  std::string said = "x";
+  for (int i = 0; i < 300; ++i)
+    said += "\u9664";
+  bench.server.on_tools = [&](auto&, const json::object& m) {
+    return bench.server.say(rpc_error(m.at("id"), -32000, said));
+  };
+  const auto message = bench.call("echo").error().message;
+  const auto text = message.substr(message.find("x\u9664"));
+  CHECK(text == said.substr(0, 499));
+}
+
+TEST_CASE("a service without a credential is not said to have refused one", "[connectors][mcp]") {
+  mcp_bench bench;
+  bench.server.on_tools = [&](auto&, auto&) { return scripted_reply{401}; };
+  CHECK(bench.call("echo").error().message
+        == "service 'up' refused a call without a credential, as it is configured (401)");
+}
+
+TEST_CASE("a session that nobody will use is ended", "[connectors][mcp]") {
+  SECTION("the server cannot be used") {
+    mcp_bench bench;
+    bench.server.capabilities = {};
+    CHECK_FALSE(bench.list());
+    CHECK(bench.calls.back().method == "DELETE");
+    CHECK(*find_header(bench.calls.back().headers, "mcp-session-id") == "session-1");
+    CHECK(bench.calls.back().handle.id == "handle-of-alice");
+  }
+  SECTION("another call of the same user was faster") {
+    mcp_bench bench;
+    scripted_upstream upstream{[&](const outbound_call& call) {
+      if (call.body.find("notifications/initialized") != std::string::npos)
+        bench.services.sessions().keep(scripted_caller().who, "up", {"theirs", "2025-11-25"});
+      bench.server.live.insert("theirs");
+      bench.server.opener["theirs"] = call.handle.id;
+      return bench.server(call);
+    }};
+    auto machine = bench.services.open({"up", call_tool_operation{"echo"}}, scripted_caller());
+    CHECK(upstream.run(**machine));
+    REQUIRE(upstream.calls.size() == 4);
+    CHECK(upstream.calls[2].method == "DELETE");
+    CHECK(*find_header(upstream.calls[2].headers, "mcp-session-id") == "session-2");
+    CHECK(*find_header(upstream.calls[3].headers, "mcp-session-id") == "theirs");
   }
 }
