@@ -1,6 +1,7 @@
 #include "actors/identity_calls.hpp"
 
-#include "runtime/http/scrubber.hpp"
+#include "runtime/base/id.hpp"
+#include "secrets/scrubber.hpp"
 
 namespace behalf {
 namespace {
@@ -8,24 +9,19 @@ namespace {
 // One Authorization field, and nothing of it left in the reply.
 class authorization_writer : public credential_writer {
 public:
-  explicit authorization_writer(wiped_string value) : value_(std::move(value)) {
-    auto forms = std::make_shared<needle_list>();
-    auto space = value_.view().find(' ');
-    forms->emplace_back(value_.view().substr(space == std::string_view::npos ? 0 : space + 1));
-    forms_ = std::move(forms);
-  }
+  explicit authorization_writer(wiped_string value) : value_(std::move(value)) {}
   void write_head(wiped_string& head) const override {
     head.append("Authorization: ");
     head.append(value_.view());
     head.append("\r\n");
   }
   std::unique_ptr<reply_scrubber> scrubber() const override {
-    return std::make_unique<needle_scrubber>(forms_);
+    auto value = value_.view(); // behind the scheme
+    return make_scrubber(value.substr(value.find(' ') + 1));
   }
 
 private:
   wiped_string value_;
-  std::shared_ptr<const needle_list> forms_;
 };
 
 // The operator wrote these addresses: they may be private, and plain http was checked at load.
@@ -59,6 +55,7 @@ std::shared_ptr<wire_request> userinfo_call(const std::string& url, std::string_
   auto request = call("GET", url);
   if (!request)
     return nullptr;
+  request->pool_key += " " + sha256_hex(token); // nobody shares a connection with a caller
   wiped_string value{"Bearer "};
   value.append(token);
   request->credential = std::make_shared<authorization_writer>(std::move(value));
@@ -72,6 +69,7 @@ std::shared_ptr<wire_request> introspection_call(const std::string& url,
   auto request = call("POST", url);
   if (!request)
     return nullptr;
+  request->pool_key += " " + sha256_hex(token);
   request->call.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
   request->secret_body = std::make_shared<const wiped_string>(introspection_body(token));
   request->credential =

@@ -197,7 +197,7 @@ struct forget_credential {
   std::string service;
   std::string fingerprint; // of the one refused: a newer one stays
 };
-/// The secret store's note to itself: time to try a call on its source again.
+/// The secret store's note to itself: time to try a call on its source again, or to sweep.
 struct retry_call {
   std::shared_ptr<std::function<void()>> again;
 };

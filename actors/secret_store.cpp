@@ -20,6 +20,7 @@ namespace behalf {
 namespace {
 
 constexpr std::chrono::seconds fetch_patience{15};
+constexpr std::chrono::seconds soonest_sweep{1}, latest_sweep{10};
 
 // Who waits for a fetch; the handle is looked at again when it ends.
 struct waiting_redeem {
@@ -56,16 +57,11 @@ struct secret_store_state {
   std::unordered_map<uint64_t, waiting_redeem> waiters;
   std::vector<parked_fetch> parked;
   uint64_t last_waiter = 0;
+  bool sweeping = false; // it is time to look at what has ended, some time from now
   metric *redeemed = nullptr, *refused = nullptr, *fetched = nullptr;
 };
 
 using store_pointer = secret_store_actor::stateful_pointer<secret_store_state>;
-
-credential_rule rule_of(const service_options& service) {
-  constexpr credential_form forms[] = {credential_form::bearer, credential_form::basic,
-                                       credential_form::header, credential_form::query};
-  return {forms[static_cast<std::size_t>(service.credential.inject)], service.credential.field};
-}
 
 std::vector<std::string> hosts_of(const service_options& service) {
   std::vector<std::string> hosts;
@@ -75,9 +71,27 @@ std::vector<std::string> hosts_of(const service_options& service) {
   return hosts;
 }
 
+// Nobody may ask for a credential again: at its end it goes all the same.
+void sweep(store_pointer self) {
+  auto& s = self->state;
+  auto t = now();
+  auto next = s.cache.sweep(t);
+  s.leases.sweep(t);
+  s.source->sweep(t);
+  if ((!next && s.leases.size() == 0) || std::exchange(s.sweeping, true))
+    return;
+  auto wait = next ? std::clamp<time_point::duration>(*next - t, soonest_sweep, latest_sweep)
+                   : time_point::duration{latest_sweep};
+  self->delayed_send(self, wait, retry_call{std::make_shared<std::function<void()>>([self] {
+                       self->state.sweeping = false;
+                       sweep(self);
+                     })});
+}
+
 run_handles open(store_pointer self, const open_leases& m) {
   auto& s = self->state;
-  s.leases.sweep(now());
+  if (!s.sweeping)
+    sweep(self);
   run_handles handles;
   for (const auto& service : s.services->all()) {
     if (!service->takes_credential())
@@ -102,7 +116,7 @@ run_handles open(store_pointer self, const open_leases& m) {
 
 result<ready_credential> make_ready(store_pointer self, const service_options& service,
                                     const stored_credential_ptr& found) {
-  auto writer = make_writer(rule_of(service), found);
+  auto writer = make_writer(service.credential.inject, found);
   if (!writer)
     return writer.error();
   return ready_credential{std::move(*writer), found->expires_at,
@@ -133,6 +147,8 @@ bool try_own(store_pointer self, const fetching& ended, const error& why, const 
 void conclude(store_pointer self, const fetching& job, result<ready_credential> value) {
   auto& s = self->state;
   auto ended = s.cache.finish(job.key, std::move(value), now());
+  if (!s.sweeping)
+    sweep(self);
   std::vector<waiting_redeem> rest;
   for (auto id : ended.waiters) {
     auto waiter = s.waiters.extract(id);

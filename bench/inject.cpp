@@ -45,6 +45,30 @@ stored_credential_ptr token_of(std::size_t size) {
   return c;
 }
 
+std::string repeated(std::string_view text) {
+  std::string out;
+  while (out.size() < 16 * 1024)
+    out += text;
+  out.resize(16 * 1024);
+  return out;
+}
+
+// What services answer, of 16 KiB each.
+std::vector<std::pair<std::string, std::string>> replies() {
+  return {
+    {"JSON",
+     repeated(R"({"id":1296269,"node_id":"MDEwOlJlcG9zaXRvcnkxMjk2MjY5","name":"Hello-World",)"
+              R"("owner":{"login":"octocat","site_admin":false,"avatar_url":)"
+              R"("https://github.com/images/error/octocat_happy.gif"},"private":false,)"
+              R"("description":"This your first repo!","created_at":"2011-01-26T19:01:12Z",)"
+              R"("sha":"6dcb09b5b57875f334f61aebed695e2e4193db5e"},)")},
+    {"prose", repeated("The quick brown fox jumps over the lazy dog, and then it goes home. ")},
+    {"escaped JSON",
+     repeated(R"({"subject":"Re: numbers","body":"Hello Bob,\n\nsee \"the report\" at )"
+              R"(https://mail.example.com/m?id=1\u0026y=2. It is fine &amp; good.\nRegards\n"},)")},
+  };
+}
+
 void injection() {
   for (auto size : {40u, 1024u}) {
     auto token = token_of(size);
@@ -66,13 +90,19 @@ void injection() {
       head.clear();
     });
     measure("  build a writer (once per fetch)", 20'000, [&] { (void)make_writer({}, token); });
-    std::string reply(16 * 1024, 'r'), out;
-    measure("  scrub a reply of 16 KiB", 2'000, [&] {
-      out.clear();
-      auto s = bearer->scrubber();
-      s->feed(reply, out);
-      s->finish(out);
-    });
+    measure("  build a scrubber (once per call)", 20'000, [&] { (void)bearer->scrubber(); });
+    std::string out;
+    for (const auto& [kind, reply] : replies()) {
+      measure(("  scrub 16 KiB of " + kind).c_str(), 2'000, [&] {
+        out.clear();
+        auto s = bearer->scrubber();
+        s->feed(reply, out);
+        s->finish(out);
+      });
+      auto texts = bearer->scrubber()->for_texts();
+      measure(("  the same as one decoded text, " + kind).c_str(), 2'000,
+              [&] { (void)texts->scrubbed(reply); });
+    }
   }
 }
 

@@ -34,19 +34,10 @@ void read_credential(yaml_section in, service_options& o) {
   o.credential.from = from == "none"        ? credential_source::none
                       : from == "principal" ? credential_source::principal
                                             : credential_source::secrets;
-  auto colon = inject.find(':');
-  auto place = inject.substr(0, colon);
-  o.credential.field = colon == inject.npos ? "" : inject.substr(colon + 1);
-  if (place == "bearer")
-    o.credential.inject = credential_place::bearer;
-  else if (place == "basic")
-    o.credential.inject = credential_place::basic;
-  else if (place == "header" && !o.credential.field.empty())
-    o.credential.inject = credential_place::header;
-  else if (place == "query" && !o.credential.field.empty())
-    o.credential.inject = credential_place::query;
+  if (auto rule = parse_credential_rule(inject))
+    o.credential.inject = std::move(*rule);
   else
-    in.fault("inject", "must be bearer, basic, header:Name or query:name");
+    in.fault("inject", rule.error().message);
   in.finish();
 }
 

@@ -23,11 +23,11 @@ result<void> check_credential_place(const credential_options& credential,
                                     const http_operation& operation) {
   if (credential.from == credential_source::none)
     return {};
-  if (credential.inject == credential_place::header
-      && find_header(operation.headers, credential.field))
+  if (credential.inject.form == credential_form::header
+      && find_header(operation.headers, credential.inject.name))
     return fail(errc::invalid_argument,
-                "header '" + credential.field + "' is the credential's and may not be set");
-  if (credential.inject != credential_place::query)
+                "header '" + credential.inject.name + "' is the credential's and may not be set");
+  if (credential.inject.form != credential_form::query)
     return {};
   const auto query_at = operation.path.find('?');
   if (query_at == std::string::npos)
@@ -36,9 +36,9 @@ result<void> check_credential_place(const credential_options& credential,
   if (!query)
     return fail(errc::invalid_argument, "the path's query is malformed");
   for (const auto& [name, value] : query->pairs())
-    if (name == credential.field)
-      return fail(errc::invalid_argument,
-                  "parameter '" + credential.field + "' is the credential's and may not be set");
+    if (name == credential.inject.name)
+      return fail(errc::invalid_argument, "parameter '" + credential.inject.name
+                                            + "' is the credential's and may not be set");
   return {};
 }
 

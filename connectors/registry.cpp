@@ -2,6 +2,7 @@
 
 #include "connectors/http_service.hpp"
 #include "connectors/mcp_service.hpp"
+#include "connectors/scrubbed.hpp"
 
 namespace behalf {
 namespace {
@@ -67,13 +68,15 @@ result<std::unique_ptr<connector>> service_registry::open(service_call call, cal
   if ((http != nullptr) != (service->type == service_type::http))
     return wrong_type(*service);
   if (http)
-    return open_http_service(std::move(service), std::move(*http), std::move(by));
+    return scrub_replies_of(open_http_service(std::move(service), std::move(*http), std::move(by)));
   auto* tool = std::get_if<call_tool_operation>(&call.operation);
   if (!tool)
-    return open_mcp_service(std::move(service), list_tools_operation{}, std::move(by), sessions_);
+    return scrub_replies_of(
+      open_mcp_service(std::move(service), list_tools_operation{}, std::move(by), sessions_));
   if (auto checked = check_tool(*service, *tool); !checked)
     return checked.error();
-  return open_mcp_service(std::move(service), std::move(*tool), std::move(by), sessions_);
+  return scrub_replies_of(
+    open_mcp_service(std::move(service), std::move(*tool), std::move(by), sessions_));
 }
 
 } // namespace behalf

@@ -31,8 +31,9 @@ public:
   /// In the order of their names.
   std::vector<std::shared_ptr<const service_options>> all() const;
 
-  /// A machine for this call. Error: not_found (no such service), invalid_argument (the service is
-  /// of the other type, or the operation is malformed), denied (a tool that is not listed).
+  /// A machine for this call; what it answers has lost the call's credential (scrubbed.hpp). Error:
+  /// not_found (no such service), invalid_argument (the service is of the other type, or the
+  /// operation is malformed), denied (a tool that is not listed).
   result<std::unique_ptr<connector>> open(service_call call, caller by) const;
 
   mcp_sessions& sessions() const { return *sessions_; }

@@ -1,13 +1,10 @@
 #include "connectors/service_options.hpp"
 
-#include <boost/beast/core/string.hpp>
-
 #include <algorithm>
 
 namespace behalf {
 namespace {
 
-using boost::beast::iequals;
 using namespace std::chrono_literals;
 
 constexpr auto longest_timeout = 600'000ms;
@@ -26,38 +23,17 @@ error wrong(std::string_view key, std::string_view why) {
   return fail(errc::invalid_argument, std::string{key} + ": " + std::string{why});
 }
 
-// Fields that steer the connection itself: a credential there would break the framing.
-bool reserved(std::string_view header) {
-  constexpr std::string_view names[]{"Host",   "Content-Length", "Transfer-Encoding", "Connection",
-                                     "Expect", "Upgrade",        "Trailer",           "TE"};
-  return std::any_of(std::begin(names), std::end(names), [&](std::string_view name) {
-    return iequals({name.data(), name.size()}, {header.data(), header.size()});
-  });
-}
-
 result<void> check_credential(const credential_options& c) {
   if (c.from == credential_source::none) {
-    if (!c.name.empty() || !c.field.empty())
-      return wrong("credential.from", "is none, so no name or field may be given");
+    if (!c.name.empty() || c.inject != credential_rule{})
+      return wrong("credential.from", "is none, so no name and no place may be given");
     return {};
   }
-  switch (c.inject) {
-  case credential_place::bearer:
-  case credential_place::basic:
-    if (!c.field.empty())
-      return wrong("credential.field", "bearer and basic always go to Authorization");
-    return {};
-  case credential_place::header:
-    if (!made_of(c.field, "!#$%&'*+-.^_`|~"))
-      return wrong("credential.field", "must be a header name");
-    if (reserved(c.field))
-      return wrong("credential.field", "this header belongs to the connection");
-    return {};
-  case credential_place::query:
-    if (!made_of(c.field, "-._~"))
-      return wrong("credential.field", "must be letters, digits, '-', '.', '_' or '~'");
-    return {};
-  }
+  auto again = parse_credential_rule(to_string(c.inject));
+  if (!again)
+    return wrong("credential.inject", again.error().message);
+  if (*again != c.inject)
+    return wrong("credential.inject", "bearer and basic always go to Authorization");
   return {};
 }
 

@@ -2,6 +2,7 @@
 // user's, and what a call may cost.
 #pragma once
 
+#include "runtime/http/credential_rule.hpp"
 #include "runtime/http/net_guard.hpp"
 
 #include <chrono>
@@ -24,19 +25,10 @@ enum class credential_source : uint8_t {
   principal, // a field of the principal that the authentication handler marked secret
 };
 
-/// Where in the call it is written.
-enum class credential_place : uint8_t {
-  bearer, // Authorization: Bearer …
-  basic,  // Authorization: Basic …, of a user name and a password
-  header, // the header named by `field`
-  query,  // the query parameter named by `field`: ends up in logs of others, so only on request
-};
-
 struct credential_options {
   credential_source from = credential_source::none;
   std::string name; // of the entry or field; empty: the service's name
-  credential_place inject = credential_place::bearer;
-  std::string field; // header or parameter name
+  credential_rule inject;
 };
 
 struct service_options {

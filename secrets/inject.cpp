@@ -1,37 +1,15 @@
 #include "secrets/inject.hpp"
 
 #include "secrets/encode.hpp"
-#include "secrets/needles.hpp"
+#include "secrets/scrubber.hpp"
 
 #include <algorithm>
+#include <mutex>
 
 namespace behalf {
 namespace {
 
 constexpr std::size_t longest_value = 16 * 1024; // what servers accept as a header, and some
-
-bool token_byte(unsigned char c) {
-  constexpr std::string_view others = "!#$%&'*+-.^_`|~";
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-         || others.find(static_cast<char>(c)) != others.npos;
-}
-
-bool header_name(std::string_view name) {
-  return !name.empty() && name.size() <= 128 && std::all_of(name.begin(), name.end(), token_byte);
-}
-
-// A credential in one of these would change what the message is, or where it goes.
-bool reserved_header(std::string_view name) {
-  std::string lower;
-  for (char c : name)
-    lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  constexpr std::string_view names[] = {"host",         "content-length", "transfer-encoding",
-                                        "connection",   "keep-alive",     "te",
-                                        "trailer",      "upgrade",        "expect",
-                                        "content-type", "http2-settings", "accept-encoding"};
-  return std::find(std::begin(names), std::end(names), lower) != std::end(names)
-         || lower.starts_with("proxy-");
-}
 
 bool visible(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
@@ -75,8 +53,7 @@ result<void> fits(const credential_rule& rule, const stored_credential& c) {
 class injector final : public credential_writer {
 public:
   injector(credential_rule rule, stored_credential_ptr credential)
-    : rule_(std::move(rule)), credential_(std::move(credential)),
-      needles_(make_needles(credential_->value)) {}
+    : rule_(std::move(rule)), credential_(std::move(credential)) {}
 
   void write_head(wiped_string& head) const override {
     auto value = credential_->value.expose();
@@ -110,53 +87,22 @@ public:
   }
 
   std::unique_ptr<reply_scrubber> scrubber() const override {
-    return std::make_unique<needle_scrubber>(needles_);
+    std::lock_guard lock{mutex_};
+    auto texts = texts_.lock();
+    if (!texts)
+      texts_ = texts = std::make_shared<const credential_texts>(credential_->value.expose());
+    return std::make_unique<credential_scrubber>(std::move(texts));
   }
 
 private:
   credential_rule rule_;
   stored_credential_ptr credential_;
-  std::shared_ptr<const needle_list> needles_;
+  // Made for a call and gone with the last one: a cached credential has no further copies.
+  mutable std::mutex mutex_;
+  mutable std::weak_ptr<const credential_texts> texts_;
 };
 
 } // namespace
-
-result<credential_rule> parse_credential_rule(std::string_view text) {
-  if (text == "bearer")
-    return credential_rule{};
-  if (text == "basic")
-    return credential_rule{credential_form::basic};
-  auto colon = text.find(':');
-  auto kind = text.substr(0, colon);
-  auto name = colon == text.npos ? std::string_view{} : text.substr(colon + 1);
-  if (kind == "header") {
-    if (!header_name(name) || reserved_header(name))
-      return fail(errc::invalid_argument,
-                  "header:<name> needs the name of a header that can carry a credential");
-    return credential_rule{credential_form::header, std::string(name)};
-  }
-  if (kind == "query") {
-    if (name.empty() || !visible(name))
-      return fail(errc::invalid_argument, "query:<name> needs the name of a query parameter");
-    return credential_rule{credential_form::query, std::string(name)};
-  }
-  return fail(errc::invalid_argument,
-              "a credential is injected as bearer, basic, header:<name> or query:<name>");
-}
-
-std::string to_string(const credential_rule& rule) {
-  switch (rule.form) {
-  case credential_form::bearer:
-    return "bearer";
-  case credential_form::basic:
-    return "basic";
-  case credential_form::header:
-    return "header:" + rule.name;
-  case credential_form::query:
-    return "query:" + rule.name;
-  }
-  return "bearer";
-}
 
 result<std::shared_ptr<const credential_writer>> make_writer(const credential_rule& rule,
                                                              stored_credential_ptr credential) {

@@ -2,10 +2,11 @@
 // hold a credential: the place for one is a sealed handle.
 #pragma once
 
-#include "runtime/base/json.hpp"
+#include "runtime/base/scrub.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,13 +42,15 @@ struct outbound_call {
   std::chrono::milliseconds timeout{30'000}; // to the reply's head, and between chunks
 };
 
-/// What came back, with every trace of the credential scrubbed.
+/// What came back, its bytes scrubbed of the credential. What is decoded from them is to be
+/// scrubbed again: the registry sees to it for every connector.
 struct outbound_reply {
   unsigned status = 0;
   header_list headers;
   std::string body;
   uint64_t stream_id = 0; // not 0: the body follows, to be pulled
   int64_t receipt = 0;    // number of the audit line that was durable before the bytes left
+  std::shared_ptr<const text_scrubber> scrub = {}; // null: the call took no credential
 };
 
 struct outbound_chunk {

@@ -13,7 +13,7 @@ namespace asio = boost::asio;
 namespace {
 
 result<checked_url> guard(const wire_request& request) {
-  if (auto ok = check_call(request.call); !ok)
+  if (auto ok = check_call(request.call, request.credential != nullptr); !ok)
     return ok.error();
   auto url = check_url(request.call.url);
   if (url)

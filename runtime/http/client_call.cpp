@@ -140,6 +140,7 @@ void client_call::head_arrived() {
   outbound_reply reply;
   reply.status = parser_->status();
   reply.headers = parser_->take_headers();
+  reply.scrub = scrub_ ? scrub_->for_texts() : nullptr;
   if (!request_.call.stream) {
     reply.body = parser_->take_body();
     return finish(std::move(reply));

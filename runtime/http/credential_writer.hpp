@@ -2,6 +2,7 @@
 // reply. The implementation lives where secrets live; the client never sees the bytes as text.
 #pragma once
 
+#include "runtime/base/scrub.hpp"
 #include "runtime/base/wiped.hpp"
 
 #include <memory>
@@ -21,6 +22,10 @@ public:
 
   /// The stream has ended: appends what was held back. The next feed() begins another stream.
   virtual void finish(std::string& out) = 0;
+
+  /// The same for header fields and for what is decoded later. Null where nothing of a reply is
+  /// shown to anybody.
+  virtual std::shared_ptr<const text_scrubber> for_texts() const { return nullptr; }
 };
 
 /// One redeemed credential. Must be safe to use from any thread; the client drops it as soon as
@@ -36,7 +41,7 @@ public:
   /// Appends to the request target ("?key=…" or "&key=…"); `target` holds it, query included.
   virtual void write_target(wiped_string& target) const { (void)target; }
 
-  /// A scrubber for the header values of a reply, one after the other, and then its body.
+  /// For one reply.
   virtual std::unique_ptr<reply_scrubber> scrubber() const = 0;
 };
 

@@ -9,7 +9,7 @@ namespace http = boost::beast::http;
 
 reply_parser::reply_parser(reply_limits limits, reply_scrubber* scrub, wiped_string* sink,
                            bool head_only)
-  : limits_(limits), scrub_(scrub), sink_(sink) {
+  : limits_(limits), scrub_(scrub), texts_(scrub ? scrub->for_texts() : nullptr), sink_(sink) {
   header_limit(limits.header_bytes);
   if (limits.body_bytes > 0)
     body_limit(limits.body_bytes);
@@ -70,22 +70,37 @@ std::size_t reply_parser::take(view bytes) {
   return bytes.size();
 }
 
-std::string reply_parser::scrubbed(view text) {
-  std::string out;
-  if (!scrub_)
-    return out.assign(text.data(), text.size());
-  scrub_->feed({text.data(), text.size()}, out);
-  scrub_->finish(out);
-  return out;
+std::string reply_parser::scrubbed(view text) const {
+  std::string_view whole{text.data(), text.size()};
+  if (texts_)
+    if (auto clean = texts_->scrubbed(whole))
+      return std::move(*clean);
+  return std::string{whole};
 }
 
 result<void> reply_parser::check_head() const {
   if (status_ == 101)
     return fail(errc::upstream, "switched protocols unasked");
-  auto coding = find_header(headers_, "content-encoding");
-  if (coding && !coding->empty() && !boost::beast::iequals(*coding, "identity"))
+  if (coded())
     return fail(errc::upstream, "compressed its reply unasked");
+  // Nobody asked for a part: two of them may hold one half of the credential each.
+  if (scrub_ && (status_ == 206 || find_header(headers_, "content-range")))
+    return fail(errc::upstream, "answered with a part of its reply unasked");
   return {};
+}
+
+// In every field of these names, since a server may send several.
+bool reply_parser::coded() const {
+  auto is = [](std::string_view text, std::string_view what) {
+    return boost::beast::iequals({text.data(), text.size()}, {what.data(), what.size()});
+  };
+  for (const auto& [name, value] : headers_) {
+    if (is(name, "content-encoding") && !value.empty() && !is(value, "identity"))
+      return true;
+    if (is(name, "transfer-encoding") && !is(value, "chunked") && !is(value, "identity"))
+      return true;
+  }
+  return false;
 }
 
 error reply_parser::describe(const code& ec) const {

@@ -54,12 +54,14 @@ private:
   void on_finish_impl(code&) override;
 
   std::size_t take(view bytes);
-  std::string scrubbed(view text);
+  std::string scrubbed(view text) const;
   result<void> check_head() const;
+  bool coded() const;
   error describe(const code& ec) const;
 
   reply_limits limits_;
   reply_scrubber* scrub_;
+  std::shared_ptr<const text_scrubber> texts_; // for header fields
   wiped_string* sink_;
   unsigned status_ = 0;
   bool head_done_ = false;

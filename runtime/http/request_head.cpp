@@ -39,6 +39,11 @@ bool frames_message(std::string_view name) {
   return is_one_of(name, names);
 }
 
+// The credential could be fetched in pieces.
+bool asks_for_part(std::string_view name) {
+  return same_ignoring_case(name, "range") || same_ignoring_case(name, "if-range");
+}
+
 bool token_byte(unsigned char c) {
   constexpr std::string_view others = "!#$%&'*+-.^_`|~";
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
@@ -103,7 +108,7 @@ result<void> put_target(wiped_string& head, const std::string& target,
 
 } // namespace
 
-result<void> check_call(const outbound_call& call) {
+result<void> check_call(const outbound_call& call, bool credentialed) {
   if (!is_method(call.method))
     return fail(errc::invalid_argument, "the call's method is not one that may be sent");
   for (const auto& [name, value] : call.headers) {
@@ -115,6 +120,9 @@ result<void> check_call(const outbound_call& call) {
     if (carries_credentials(name))
       return fail(errc::denied, "a call may not set the header " + name
                                   + ": credentials are injected for the service it names");
+    if (credentialed && asks_for_part(name))
+      return fail(errc::denied, "a call with a credential may not set the header " + name
+                                  + ": in parts, a reply cannot be scrubbed");
     if (frames_message(name))
       return fail(errc::invalid_argument,
                   "a call may not set the header " + name + ": it is set on sending");

@@ -11,7 +11,7 @@ namespace behalf {
 /// Refuses what a call may not say: a method that is no upper-case word, CONNECT and TRACE;
 /// header names or values that could end a line; headers that carry credentials (denied) or
 /// frame the message (invalid_argument).
-result<void> check_call(const outbound_call& call);
+result<void> check_call(const outbound_call& call, bool credentialed = false);
 
 /// Writes request line and headers up to the blank line. `call` has passed check_call. Error:
 /// internal, when the credential writes what could break the head; denied, when the call sets a

@@ -107,13 +107,13 @@ TEST_CASE("a bad method or path sends nothing", "[connectors]") {
 
 TEST_CASE("a node cannot write where the credential goes", "[connectors]") {
   auto service = scripted_service(service_type::http);
-  service.credential = {credential_source::secrets, "", credential_place::header, "X-Api-Key"};
+  service.credential = {credential_source::secrets, "", {credential_form::header, "X-Api-Key"}};
   scripted_upstream upstream{std::deque<scripted_reply>{{200}}};
   http_operation forged{"GET", "/x", {{"x-api-key", "mine"}}};
   CHECK(upstream.run(*opened(forged, service)).error().code == errc::invalid_argument);
   CHECK(upstream.run(*opened({"GET", "/x", {{"X-Other", "v"}}}, service)).has_value());
 
-  service.credential = {credential_source::secrets, "", credential_place::query, "key"};
+  service.credential = {credential_source::secrets, "", {credential_form::query, "key"}};
   for (const char* path : {"/x?key=mine", "/x?a=1&key", "/x?%6bey=mine", "/x?%zz"})
     CHECK(upstream.run(*opened({"GET", path}, service)).error().code == errc::invalid_argument);
   CHECK(upstream.calls.size() == 1);

@@ -25,26 +25,26 @@ TEST_CASE("each wrong key of a service is named", "[connectors]") {
      }},
     {"hosts", [](auto& s) { s.hosts = {"http://plain.example"}; }},
     {"credential.from", [](auto& s) { s.credential.name = "x"; }},
-    {"credential.field",
+    {"credential.inject",
      [](auto& s) {
        s.credential.from = credential_source::secrets;
-       s.credential.field = "X";
+       s.credential.inject.name = "X";
      }},
-    {"credential.field",
+    {"credential.inject",
      [](auto& s) {
-       s.credential = {credential_source::secrets, "", credential_place::header, ""};
+       s.credential = {credential_source::secrets, "", {credential_form::header, ""}};
      }},
-    {"credential.field",
+    {"credential.inject",
      [](auto& s) {
-       s.credential = {credential_source::secrets, "", credential_place::header, "A: b\r\nC"};
+       s.credential = {credential_source::secrets, "", {credential_form::header, "A: b\r\nC"}};
      }},
-    {"credential.field",
+    {"credential.inject",
      [](auto& s) {
-       s.credential = {credential_source::secrets, "", credential_place::header, "hOST"};
+       s.credential = {credential_source::secrets, "", {credential_form::header, "hOST"}};
      }},
-    {"credential.field",
+    {"credential.inject",
      [](auto& s) {
-       s.credential = {credential_source::secrets, "", credential_place::query, "a&b"};
+       s.credential = {credential_source::secrets, "", {credential_form::query, "a&b"}};
      }},
     {"timeout", [](auto& s) { s.timeout = {}; }},
     {"timeout", [](auto& s) { s.timeout = std::chrono::hours{1}; }},

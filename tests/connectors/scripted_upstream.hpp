@@ -22,6 +22,7 @@ struct scripted_reply {
   std::string body = {};
   std::optional<error> failure = {};   // instead of a reply
   std::optional<error> break_off = {}; // instead of the stream's end
+  std::shared_ptr<const text_scrubber> scrub = {};
 };
 
 class scripted_upstream {
@@ -83,6 +84,7 @@ private:
     outbound_reply reply;
     reply.status = said.status;
     reply.headers = std::move(said.headers);
+    reply.scrub = std::move(said.scrub);
     reply.receipt = static_cast<int64_t>(calls.size());
     if (calls.back().stream) {
       reply.stream_id = ++last_stream_;

@@ -1,14 +1,15 @@
 """Distinct tokens are planted wherever a token can live; afterwards every sink is searched for them
-in plain, base64, URL and hexadecimal form."""
+in every encoding that upstreams use."""
 
-import base64
+import json
 import os
 import shutil
 import subprocess
-import urllib.parse
 
 import pytest
 
+from parts.encodings import encodings
+from parts.reflector import Reflector
 from parts.stacks import base, start
 
 CALLS = {
@@ -18,19 +19,30 @@ CALLS = {
     "reflected": {"op": "http", "service": "mirror", "path": "/reflect?x=1"},
     "redirected": {"op": "http", "service": "mirror", "path": "/redirect/307?to=http://x.test/"},
     "down": {"op": "http", "service": "dead", "path": "/"},
+    "said json": {"op": "http", "service": "reflector", "path": "/json"},
+    "said text": {"op": "http", "service": "reflector", "path": "/text"},
+    "said headers": {"op": "http", "service": "reflector", "path": "/headers"},
+    "said problem": {"op": "http", "service": "reflector", "path": "/problem"},
+    "said events": {"op": "stream", "service": "reflector", "path": "/events"},
+    "said stream": {"op": "stream", "service": "reflector", "path": "/json"},
+    "said tools": {"op": "mcp", "service": "reflector-mcp"},
+    "said content": {"op": "mcp", "service": "reflector-mcp", "tool": "whoami"},
+    "said error": {"op": "mcp", "service": "reflector-mcp", "tool": "fail"},
+    "said error, escaped": {"op": "mcp", "service": "reflector-mcp", "tool": "fail",
+                            "arguments": {"which": 3}},
+    "said refusal": {"op": "mcp", "service": "reflector-mcp", "tool": "refuse",
+                     "arguments": {"which": 1}},
     "config": {"op": "config"},
     "throw": {"op": "throw"},
 }
 
 
 def forms(token: str) -> set[bytes]:
-    raw = token.encode()
-    found = {raw, raw.hex().encode(), raw.hex().upper().encode(),
-             urllib.parse.quote(token, safe="").encode()}
-    for shift in range(3):  # wherever in a longer text it began
-        text = base64.b64encode(b"x" * shift + raw)
-        found.add(text[4 if shift else 0 : -4])
-        found.add(text[4 if shift else 0 : -4].replace(b"+", b"-").replace(b"/", b"_"))
+    """The encodings as they are, and as JSON text spells them."""
+    found = set()
+    for text in encodings(token).values():
+        found |= {text.encode("latin-1"), json.dumps(text)[1:-1].encode(),
+                  json.dumps(text, ensure_ascii=False)[1:-1].encode()}
     return found
 
 
@@ -49,8 +61,8 @@ class Sinks:
                 self.answers.append((str(path), path.read_bytes()))
 
     def hits(self, tokens: dict[str, str]) -> list[str]:
-        return [f"{what} in {name}" for what, token in tokens.items() for form in forms(token)
-                for name, content in self.answers if form in content]
+        return [f"{what} in {name}: {form[:40]!r}" for what, token in tokens.items()
+                for form in forms(token) for name, content in self.answers if form in content]
 
 
 def play(stack, tokens, sinks: Sinks) -> None:
@@ -79,31 +91,45 @@ def play(stack, tokens, sinks: Sinks) -> None:
         sinks.keep(path, server.call("GET", path).text)
 
 
-def plant(behalf, tmp_path, request, inbox, mirror, identity, store, **more):
+@pytest.fixture
+def reflector():
+    server = Reflector()
+    yield server
+    server.stop()
+
+
+def plant(behalf, tmp_path, request, inbox, mirror, reflector, identity, store, **more):
     config = base(inbox) | more
     local = {"allow_private": True, "allow_http": True}
     for name, url in (("mirror", mirror.url), ("dead", "http://127.0.0.1:9")):
         config["services"][name] = {"type": "http", "base_url": url, **local,
                                     "credential": {"from": "secrets", "inject": "header:X-Key"}}
+    config["services"]["reflector"] = {"type": "http", "base_url": reflector.url, **local,
+                                       "credential": {"from": "secrets", "inject": "header:X-Key"}}
+    config["services"]["reflector-mcp"] = {
+        "type": "mcp", "url": f"{reflector.url}/mcp", **local,
+        "credential": {"from": "secrets", "name": "reflector", "inject": "bearer"}}
     stack = start(behalf, tmp_path, identity, store, config, ("alice", "bob"), request)
     tokens = {}
     for user in ("alice", "bob"):
         tokens[f"mail {user}"] = inbox.tokens[user]
         stack.store(user, "mail", inbox.tokens[user])
-        for service in ("mirror", "dead"):
-            tokens[f"{service} {user}"] = f"canary-{service}-{user}-{os.urandom(16).hex()}"
+        for service in ("mirror", "dead", "reflector"):
+            tokens[f"{service} {user}"] = f"canary+{service}/{user}~{os.urandom(16).hex()}=="
             stack.store(user, service, tokens[f"{service} {user}"])
         tokens[f"login {user}"] = stack.login(user)
     return stack, tokens
 
 
 @pytest.mark.parametrize("identity, store", [("dev", "embedded"), ("keycloak", "vault")])
-def test_no_planted_token_is_in_any_sink(identity, store, behalf, inbox, mirror, tmp_path, request):
-    stack, tokens = plant(behalf, tmp_path, request, inbox, mirror, identity, store)
+def test_no_planted_token_is_in_any_sink(identity, store, behalf, inbox, mirror, reflector, tmp_path,
+        request):
+    stack, tokens = plant(behalf, tmp_path, request, inbox, mirror, reflector, identity, store)
     sinks = Sinks()
     play(stack, tokens, sinks)
     reflected = [a for a in mirror.seen if a.holds(tokens["mirror alice"])]
     assert reflected, "the scenario must reach the mirror with the token, or it proves nothing"
+    assert len(reflector.told) > 1000, "every encoding must have been sent"
     sinks.folder(stack.server.folder)
     stack.server.stop()
     sinks.folder(stack.server.folder)
@@ -111,12 +137,13 @@ def test_no_planted_token_is_in_any_sink(identity, store, behalf, inbox, mirror,
     assert sinks.hits(tokens) == []
 
 
-def test_no_planted_token_is_in_a_core_dump(behalf, inbox, mirror, tmp_path, request):
+def test_no_planted_token_is_in_a_core_dump(behalf, inbox, mirror, reflector, tmp_path,
+        request):
     if shutil.which("gcore") is None:
         if os.environ.get("CI") == "true":
             pytest.fail("gdb (gcore) is missing")
         pytest.skip("gdb (gcore) is missing: no core dump can be taken")
-    stack, tokens = plant(behalf, tmp_path, request, inbox, mirror, "dev", "embedded",
+    stack, tokens = plant(behalf, tmp_path, request, inbox, mirror, reflector, "dev", "embedded",
                           allow_core_dumps=True)
     sinks = Sinks()
     play(stack, tokens, sinks)
@@ -131,8 +158,9 @@ def test_no_planted_token_is_in_a_core_dump(behalf, inbox, mirror, tmp_path, req
     assert sinks.hits(outbound) == []
 
 
-def test_a_crash_leaves_no_token_behind(behalf, inbox, mirror, tmp_path, request):
-    stack, tokens = plant(behalf, tmp_path, request, inbox, mirror, "dev", "embedded")
+def test_a_crash_leaves_no_token_behind(behalf, inbox, mirror, reflector, tmp_path,
+        request):
+    stack, tokens = plant(behalf, tmp_path, request, inbox, mirror, reflector, "dev", "embedded")
     sinks = Sinks()
     body = {"assistant_id": "probe", "input": {"do": CALLS["http"]}}
     for user in ("alice", "bob"):

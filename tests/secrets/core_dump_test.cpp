@@ -2,6 +2,7 @@
 // another folder) there is nothing to search and the test says so.
 #include "runtime/base/id.hpp"
 #include "runtime/base/wiped.hpp"
+#include "secrets/encode.hpp"
 #include "secrets/inject.hpp"
 #include "secrets/process.hpp"
 #include "tests/support/catch.hpp"
@@ -68,6 +69,16 @@ int pieces_found(const std::string& in, const std::string& text) {
   wiped_string head;
   bearer->write_head(head);
   basic->write_head(head);
+  // And what is read out of a reply: escapes, base64, a form cut in two.
+  wiped_string reply, said;
+  append_percent(reply, credential->value.expose());
+  append_base64(said, reply.view());
+  reply.push_back(' ');
+  append_base64(reply, said.view());
+  std::string out;
+  scrubber->feed(reply.view().substr(0, 100), out);
+  scrubber->feed(reply.view().substr(100), out);
+  scrubber->feed(credential->value.expose().substr(0, 60), out);
   // A control: this must be in the dump, or the search proves nothing.
   static std::string control;
   control = canary('A');

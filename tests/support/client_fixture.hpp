@@ -2,7 +2,7 @@
 #pragma once
 
 #include "runtime/http/client.hpp"
-#include "runtime/http/scrubber.hpp"
+#include "secrets/scrubber.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/raw_server.hpp"
 
@@ -20,18 +20,14 @@ inline deadline in(milliseconds time) {
   return std::chrono::steady_clock::now() + time;
 }
 
-/// A bearer token, scrubbed in its plain form only.
+/// A bearer token.
 class bearer_writer : public credential_writer {
 public:
   explicit bearer_writer(std::string token) : token_(std::move(token)) {}
   void write_head(wiped_string& head) const override {
     head.append("Authorization: Bearer ").append(token_).append("\r\n");
   }
-  std::unique_ptr<reply_scrubber> scrubber() const override {
-    auto needles = std::make_shared<needle_list>();
-    needles->emplace_back(token_);
-    return std::make_unique<needle_scrubber>(std::move(needles));
-  }
+  std::unique_ptr<reply_scrubber> scrubber() const override { return make_scrubber(token_); }
 
 private:
   std::string token_;

@@ -149,6 +149,38 @@ TEST_CASE("a whole event is not held back for what might follow", "[client]") {
   CHECK(f.pull(reply->stream_id).value().bytes == "data: 1\n\n");
 }
 
+TEST_CASE("a stream that comes compressed or in parts is refused at its head", "[client]") {
+  for (auto* head :
+       {"200 OK\r\nTransfer-Encoding: gzip, chunked", "200 OK\r\nContent-Encoding: gzip",
+        "200 OK\r\nContent-Encoding: identity\r\nContent-Encoding: zstd", "206 Partial Content",
+        "206 Partial Content\r\nContent-Range: bytes 0-3/9",
+        "200 OK\r\nContent-Range: bytes 0-3/9"}) {
+    CAPTURE(head);
+    raw_server server{[&](peer& p) {
+      p.request();
+      p.say("HTTP/1.1 " + std::string{head} + "\r\n\r\ntok-");
+    }};
+    stream_fixture f;
+    auto reply = f.open(server.url("/"), "tok-12345");
+    REQUIRE(!reply);
+    CHECK(reply.error().code == errc::upstream);
+  }
+}
+
+TEST_CASE("a part may come where there is no credential", "[client]") {
+  raw_server server{[](peer& p) {
+    p.request();
+    p.say(
+      "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-1/9\r\nContent-Length: 2\r\n\r\nab");
+  }};
+  client_fixture f;
+  auto request = f.to(server.url("/"));
+  request.call.headers.emplace_back("Range", "bytes=0-1");
+  auto reply = f.send(std::move(request));
+  REQUIRE(reply);
+  CHECK(reply->body == "ab");
+}
+
 TEST_CASE("a stream that breaks off says so", "[client]") {
   raw_server server{[](peer& p) {
     p.request();

@@ -87,9 +87,9 @@ public:
     head.append("\r\n");
   }
   std::unique_ptr<reply_scrubber> scrubber() const override {
-    auto needles = std::make_shared<needle_list>(1);
-    token_.write(needles->front());
-    return std::make_unique<needle_scrubber>(std::move(needles));
+    wiped_string value;
+    token_.write(value);
+    return make_scrubber(value.view());
   }
 
 private:

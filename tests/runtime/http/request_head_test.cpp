@@ -78,6 +78,13 @@ TEST_CASE("a call may not carry a credential of its own", "[request_head]") {
   }
 }
 
+TEST_CASE("a call with a credential may not ask for a part of its reply", "[request_head]") {
+  for (auto* name : {"Range", "range", "If-Range", "IF-RANGE"}) {
+    CHECK(check_call(call("GET", {{name, "bytes=0-9"}}), true).error().code == errc::denied);
+    CHECK(check_call(call("GET", {{name, "bytes=0-9"}}), false));
+  }
+}
+
 TEST_CASE("a call may not set what frames the message", "[request_head]") {
   for (auto* name :
        {"Host", "host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "TE",

@@ -1,0 +1,31 @@
+// Takes a credential out of what has been decoded: texts, JSON, header fields, errors.
+#pragma once
+
+#include "runtime/base/json.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace behalf {
+
+/// Knows one credential. Thread-safe.
+class text_scrubber {
+public:
+  virtual ~text_scrubber() = default;
+
+  /// The text with "[redacted]" in place of every form of the credential; nullopt when it has none.
+  virtual std::optional<std::string> scrubbed(std::string_view text) const = 0;
+};
+
+void scrub(std::string& text, const text_scrubber& of);
+/// Every string and every key. Of keys that become equal the last one's value stays.
+void scrub(json::value& value, const text_scrubber& of);
+/// Names and values.
+void scrub(std::vector<std::pair<std::string, std::string>>& headers, const text_scrubber& of);
+/// Its sentence and its headers.
+void scrub(error& why, const text_scrubber& of);
+
+} // namespace behalf
