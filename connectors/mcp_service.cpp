@@ -88,7 +88,7 @@ private:
       if (lost || end.status == 401 || end.status == 403)
         sessions_->forget(by_.who, service_->name, session_.id);
       if (lost && !std::exchange(replaced_, true))
-        return end.status == 404 ? initialize() : leave(session_, [this] { return initialize(); });
+        return initialize();
     }
     return done{end.answer.error()};
   }

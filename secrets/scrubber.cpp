@@ -27,6 +27,7 @@ void scrub_window::finish(const credential_finder& finder, std::string& out) {
   pass(finder, true, out);
   window_.clear();
   told_ = phase_ = 0;
+  replaced_last_ = false;
 }
 
 // Tells what is decided.
@@ -38,11 +39,15 @@ void scrub_window::pass(const credential_finder& finder, bool last, std::string&
     if (hit.end <= done)
       continue; // of it, all that could be was replaced before
     auto first = std::max(hit.first, done);
-    out.append(text.substr(done, first - done)).append(redacted);
+    out.append(text.substr(done, first - done));
+    if (hit.first >= done || !replaced_last_) // else it only turned out to be longer
+      out.append(redacted);
     done = hit.end;
+    replaced_last_ = true;
   }
   auto end = last ? text.size() : std::max(done, found.open);
   out.append(text.substr(done, end - done));
+  replaced_last_ = replaced_last_ && end == done;
   auto drop = end - std::min(end, remembered);
   phase_ = base64_phase(text.substr(0, drop), phase_);
   told_ = end - drop;

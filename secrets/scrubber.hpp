@@ -33,9 +33,10 @@ public:
 private:
   void pass(const credential_finder& finder, bool last, std::string& out);
 
-  wiped_string window_;   // what was told last, then what is held back
-  std::size_t told_ = 0;  // bytes of the window that are out already
-  std::size_t phase_ = 0; // of base64 at the window's beginning
+  wiped_string window_;        // what was told last, then what is held back
+  std::size_t told_ = 0;       // bytes of the window that are out already
+  std::size_t phase_ = 0;      // of base64 at the window's beginning
+  bool replaced_last_ = false; // what was told last was "[redacted]"
 };
 
 /// Finds a credential across the borders of the pieces it comes in. Holds back only what begins
