@@ -16,6 +16,7 @@
 
 #include <chrono>
 #include <exception>
+#include <string_view>
 
 CAF_ERROR_CODE_ENUM(behalf::errc, "behalf")
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::error)
@@ -86,11 +87,16 @@ void when_lost(const Handle& actor, F lost) {
   });
 }
 
+/// Logs the class of what left a handler, which ends its actor. Not its text, which may hold
+/// anything.
+void log_thrown(std::string_view actor, const std::exception_ptr& what);
+
 /// First line of every behavior. Without it CAF prints exception texts and stray messages,
-/// secrets included, to stderr.
+/// secrets included, to stderr. A handler that throws still ends its actor.
 template <class Self>
 void contain(Self* self) {
-  self->set_exception_handler([](std::exception_ptr&) -> caf::error {
+  self->set_exception_handler([name = self->name()](std::exception_ptr& what) -> caf::error {
+    log_thrown(name, what);
     return to_caf(fail(errc::internal, "a handler threw"));
   });
   self->set_default_handler(

@@ -17,6 +17,8 @@
 namespace behalf {
 namespace {
 
+constexpr int answers_in_a_row = 32;
+
 struct graph_node_state {
   static inline const char* name = "graph-node";
   graph_node_state() = default;
@@ -25,8 +27,10 @@ struct graph_node_state {
   step what;
   std::optional<context> ctx;
   std::unique_ptr<node> machine;
-  std::unique_ptr<connector> call; // the service call under way
-  std::set<uint64_t> streams;      // open, to be closed with the node
+  std::optional<effect_reply> answer; // for the machine's next turn
+  bool going_on = false;              // somebody further up the stack takes the answer
+  std::unique_ptr<connector> call;    // the service call under way
+  std::set<uint64_t> streams;         // open, to be closed with the node
 };
 
 using node_pointer = graph_node_actor::stateful_pointer<graph_node_state>;
@@ -42,15 +46,30 @@ void finish(node_pointer self, node_result outcome) {
   self->quit();
 }
 
+turn next_turn(node_pointer self, effect_reply reply) {
+  try {
+    return self->state.machine->resume(std::move(reply));
+  } catch (...) {
+    return node_result{current_exception_error()};
+  }
+}
+
+// Answers that are there at once, refusals above all, go round in here and not deeper and deeper;
+// after some of them others get their turn, and whoever wants to stop the node.
+void go_on(node_pointer self) {
+  auto& s = self->state;
+  s.going_on = true;
+  for (int n = 0; s.answer && n < answers_in_a_row; ++n)
+    take_turn(self, next_turn(self, *std::exchange(s.answer, std::nullopt)));
+  s.going_on = false;
+  if (s.answer)
+    self->send(self, wake_up{});
+}
+
 void resume(node_pointer self, effect_reply reply) {
-  auto next = [&]() -> turn {
-    try {
-      return self->state.machine->resume(std::move(reply));
-    } catch (...) {
-      return node_result{current_exception_error()};
-    }
-  }();
-  take_turn(self, std::move(next));
+  self->state.answer.emplace(std::move(reply));
+  if (!self->state.going_on)
+    go_on(self);
 }
 
 auto or_resume(node_pointer self) {
@@ -78,15 +97,16 @@ void pull(node_pointer self, uint64_t stream_id) {
 }
 
 void drive(node_pointer self, connector::step next) {
+  while (auto* close = std::get_if<connector::close_stream>(&next)) {
+    self->state.streams.erase(close->stream_id);
+    self->send(self->state.with->egress, egress_close{close->stream_id});
+    next = self->state.call->proceed();
+  }
   if (auto* call = std::get_if<outbound_call>(&next)) {
     send_out(self, std::move(*call));
   } else if (auto* read = std::get_if<connector::pull_chunk>(&next)) {
     self->state.streams.insert(read->stream_id);
     pull(self, read->stream_id);
-  } else if (auto* close = std::get_if<connector::close_stream>(&next)) {
-    self->state.streams.erase(close->stream_id);
-    self->send(self->state.with->egress, egress_close{close->stream_id});
-    drive(self, self->state.call->proceed());
   } else if (auto* wait = std::get_if<connector::pause>(&next)) {
     self->delayed_send(self, wait->time, wake_up{});
   } else {
@@ -248,13 +268,18 @@ graph_node_actor::behavior_type node_behavior(node_pointer self, core_ptr with, 
   self->state.what = std::move(what);
   // A bug in here must not leave its run waiting for ever.
   self->set_exception_handler(
-    [to = self->state.what.supervisor, id = self->state.what.task.id](std::exception_ptr&) {
+    [to = self->state.what.supervisor, id = self->state.what.task.id](std::exception_ptr& thrown) {
+      log_thrown("graph-node", thrown);
       auto why = fail(errc::internal, "a node's driver failed");
       caf::anon_send(to, task_finished{id, std::make_shared<node_result>(why)});
       return to_caf(why);
     });
   begin(self);
-  return {[self](wake_up&) { drive(self, self->state.call->proceed()); }};
+  return {[self](wake_up&) {
+    if (self->state.answer)
+      return go_on(self);
+    drive(self, self->state.call->proceed());
+  }};
 }
 
 } // namespace

@@ -12,6 +12,7 @@ struct admission;
 struct grant;
 struct judge;
 struct judged;
+struct judge_on;
 struct get_record;
 struct found_record;
 struct search_records;
@@ -68,7 +69,8 @@ using authenticator_actor = caf::typed_actor<caf::replies_to<admission>::with<gr
 using authorizer_actor = caf::typed_actor<caf::replies_to<admission>::with<grant>>;
 
 /// Runs a plugin's `authenticate` handler, which may call out.
-using plugin_auth_actor = caf::typed_actor<caf::replies_to<judge>::with<judged>>;
+using plugin_auth_actor =
+  caf::typed_actor<caf::replies_to<judge>::with<judged>, caf::reacts_to<judge_on>>;
 
 /// The only owner of a writing connection: commits that arrive together become durable together.
 using store_writer_actor =

@@ -27,6 +27,7 @@ namespace behalf {
 struct wire_request; // runtime/http/client.hpp
 struct auth_request; // runtime/graph/plugin.hpp: what a client presented
 struct run_plan;     // actors/run_plan.hpp
+struct judging;      // actors/plugin_auth.cpp
 
 using principal_ptr = std::shared_ptr<const principal>;
 using presented_ptr = std::shared_ptr<const auth_request>;
@@ -64,6 +65,11 @@ struct judge {
 struct judged {
   principal_ptr who;
   sealed_ptr sealed;
+};
+
+/// The handler's note to itself: others had their turn, go on.
+struct judge_on {
+  std::shared_ptr<judging> job;
 };
 
 // --- storage -----------------------------------------------------------------------------------
@@ -265,6 +271,7 @@ struct wire_ended {
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::judge)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::judged)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::judge_on)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::admission)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::grant)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::get_record)

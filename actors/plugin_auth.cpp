@@ -12,7 +12,21 @@
 #include <caf/typed_event_based_actor.hpp>
 
 namespace behalf {
+
+/// One request being judged.
+struct judging {
+  presented_ptr request;
+  task<result<auth_answer>> body;
+  caf::typed_response_promise<judged> promise;
+  std::optional<effect_reply> answer = {}; // for the handler's next turn
+  bool going_on = false;                   // somebody further up the stack takes the answer
+};
+
 namespace {
+
+using judging_ptr = std::shared_ptr<judging>;
+
+constexpr int answers_in_a_row = 32;
 
 struct plugin_auth_state {
   static inline const char* name = "plugin-auth";
@@ -23,13 +37,6 @@ struct plugin_auth_state {
 };
 
 using plugin_pointer = plugin_auth_actor::stateful_pointer<plugin_auth_state>;
-
-struct judging {
-  presented_ptr request;
-  task<result<auth_answer>> body;
-  caf::typed_response_promise<judged> promise;
-};
-using judging_ptr = std::shared_ptr<judging>;
 
 void advance(plugin_pointer self, const judging_ptr& job);
 
@@ -57,19 +64,37 @@ result<judged> seal(auth_answer answer) {
   return judged{std::move(who), std::move(sealed)};
 }
 
+// Call in a catch block. What the exception says may hold what the handler had in hand.
+error thrown() {
+  log::error("authenticate_handler_threw", {{"error", current_exception_error().kind}});
+  return fail(errc::internal, "the authenticate handler failed");
+}
+
 void conclude(const judging_ptr& job) {
   try {
     auto answer = job->body.take();
     deliver(job->promise, answer ? seal(std::move(*answer)) : result<judged>{answer.error()});
   } catch (...) {
-    log::error("authenticate_handler_threw", {{"error", current_exception_error().kind}});
-    job->promise.deliver(to_caf(fail(errc::internal, "the authenticate handler failed")));
+    job->promise.deliver(to_caf(thrown()));
   }
 }
 
+// As a graph's node does it: refusals go round in here, and after some of them others get a turn.
+void go_on(plugin_pointer self, const judging_ptr& job) {
+  job->going_on = true;
+  for (int n = 0; job->answer && n < answers_in_a_row; ++n) {
+    job->body.resume(*std::exchange(job->answer, std::nullopt));
+    advance(self, job);
+  }
+  job->going_on = false;
+  if (job->answer)
+    self->send(self, judge_on{job});
+}
+
 void resume(plugin_pointer self, const judging_ptr& job, effect_reply reply) {
-  job->body.resume(std::move(reply));
-  advance(self, job);
+  job->answer.emplace(std::move(reply));
+  if (!job->going_on)
+    go_on(self, job);
 }
 
 void call_out(plugin_pointer self, const judging_ptr& job, outbound_call call) {
@@ -108,11 +133,14 @@ void advance(plugin_pointer self, const judging_ptr& job) {
 
 caf::result<judged> begin(plugin_pointer self, judge& m) {
   auto promise = self->make_response_promise<judged>();
-  auto request = m.credentials;
-  auto job = std::make_shared<judging>(
-    judging{request, self->state.handler(auth_context{request}), promise});
-  job->body.start();
-  advance(self, job);
+  try { // a handler may throw before its coroutine begins, or be no coroutine
+    auto body = self->state.handler(auth_context{m.credentials});
+    auto job = std::make_shared<judging>(judging{m.credentials, std::move(body), promise});
+    job->body.start();
+    advance(self, job);
+  } catch (...) {
+    promise.deliver(to_caf(thrown()));
+  }
   return promise;
 }
 
@@ -124,7 +152,10 @@ plugin_auth_actor::behavior_type plugin_behavior(plugin_pointer self, authentica
   s.handler = std::move(handler);
   s.services = std::move(services);
   s.http = std::move(http);
-  return {[self](judge& m) { return begin(self, m); }};
+  return {
+    [self](judge& m) { return begin(self, m); },
+    [self](judge_on& m) { go_on(self, m.job); },
+  };
 }
 
 } // namespace

@@ -224,7 +224,8 @@ supervisor_behavior(run_pointer self, core_ptr with, run_plan_ptr plan, load_ptr
                     scheduler_actor scheduler, presented_ptr credentials, sealed_ptr sealed) {
   contain(self);
   // A bug in here ends this run, not the server.
-  self->set_exception_handler([scheduler, id = plan->run_id](std::exception_ptr&) {
+  self->set_exception_handler([scheduler, id = plan->run_id](std::exception_ptr& thrown) {
+    log_thrown("run", thrown);
     log::error("run_supervisor_failed", {{"run_id", id}});
     caf::anon_send(scheduler, run_ended{id, true});
     return to_caf(fail(errc::internal, "the run's supervisor failed"));

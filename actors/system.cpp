@@ -14,11 +14,13 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <caf/actor_registry.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 
 #include <cstdlib>
+#include <functional>
 #include <future>
 #include <thread>
 
@@ -85,6 +87,12 @@ result<std::vector<run_plan_ptr>> unfinished(storage& db, int max_attempts) {
   }
 }
 
+// Others wait for its answers without a timer.
+struct core_actor {
+  const char* name;
+  std::function<void(caf::scoped_actor&)> end; // asks it to
+};
+
 } // namespace
 
 void catalog::add(std::string graph_id, std::shared_ptr<const graph> flow,
@@ -133,15 +141,17 @@ struct running_system::parts {
   std::unique_ptr<server> door_in;
   std::shared_ptr<core> with = std::make_shared<core>();
   http_client_actor http;
-  authorizer_actor authorizer;
   audit_actor audit;
+  std::vector<core_actor> vital; // in the order they were made: who answers before who asks
   uint16_t port = 0;
   bool stopped = false;
 
+  template <class Handle>
+  Handle guarded(const char* name, Handle made);
+  result<void> all_guarded() const;
   result<void> spawn_outside();
   result<void> spawn_inside();
   result<void> listen();
-  void guard_core() const;
   void park_runs();
   void end_actors();
   void start_threads(std::size_t count);
@@ -161,6 +171,28 @@ void running_system::parts::stop_threads() {
   threads.clear();
 }
 
+// What every actor of the core is made through: its death ends the process, and it ends with the
+// system.
+template <class Handle>
+Handle running_system::parts::guarded(const char* name, Handle made) {
+  when_lost(made, [name] {
+    log::error("core_actor_lost", {{"actor", name}});
+    std::_Exit(exit_core_lost);
+  });
+  vital.push_back({name, [made](caf::scoped_actor& self) {
+                     self->monitor(made);
+                     self->send_exit(made, caf::exit_reason::user_shutdown);
+                   }});
+  return made;
+}
+
+// Before the first run and the first request, nobody but the core is there.
+result<void> running_system::parts::all_guarded() const {
+  if (sys->registry().running() == vital.size())
+    return {};
+  return fail(errc::internal, "an actor of the core has ended, or is not guarded");
+}
+
 // The way out: audit, client, secret store, egress.
 result<void> running_system::parts::spawn_outside() {
   auto services = service_registry::create(setup.services);
@@ -171,20 +203,22 @@ result<void> running_system::parts::spawn_outside() {
   if (!door)
     return door.error();
   door_out = std::move(*door);
-  http = spawn_http_client(*sys, door_out);
+  http = guarded("http_client", spawn_http_client(*sys, door_out));
   auto line = audit_log::open(setup.audit_path);
   if (!line)
     return line.error();
   if (line->recovered_bytes() > 0)
     log::warning("audit_tail_removed", {{"bytes", line->recovered_bytes()}});
-  audit = spawn_audit(*sys, std::move(*line));
+  audit = guarded("audit", spawn_audit(*sys, std::move(*line)));
   bool credentials = false;
   for (const auto& s : setup.services)
     credentials = credentials || s.takes_credential();
   if (credentials)
-    with->secrets = spawn_secret_store(*sys, std::move(setup.secrets), with->services, http,
-                                       setup.options.runs.timeout, with->meters);
-  with->egress = spawn_egress(*sys, with->services, with->secrets, audit, http, with->meters);
+    with->secrets =
+      guarded("secret_store", spawn_secret_store(*sys, std::move(setup.secrets), with->services,
+                                                 http, setup.options.runs.timeout, with->meters));
+  with->egress =
+    guarded("egress", spawn_egress(*sys, with->services, with->secrets, audit, http, with->meters));
   return {};
 }
 
@@ -208,46 +242,29 @@ result<void> running_system::parts::spawn_inside() {
     auto reader = (*db)->open_reader();
     if (!reader)
       return reader.error();
-    with->readers.push_back(spawn_store_reader(*sys, std::move(*reader)));
+    with->readers.push_back(guarded("store_reader", spawn_store_reader(*sys, std::move(*reader))));
   }
-  with->writer = spawn_store_writer(*sys, std::move(*db));
-  authorizer = spawn_authorizer(*sys, *rules);
+  with->writer = guarded("store", spawn_store_writer(*sys, std::move(*db)));
+  auto authorizer = guarded("authorizer", spawn_authorizer(*sys, *rules));
   setup.identity.handler = setup.plugins.authenticate();
   plugin_auth_actor plugin;
   if (setup.identity.handler)
-    plugin = spawn_plugin_auth(*sys, setup.identity.handler, with->services, http);
+    plugin =
+      guarded("plugin_auth", spawn_plugin_auth(*sys, setup.identity.handler, with->services, http));
   with->authenticator =
-    spawn_authenticator(*sys, std::make_shared<const identity_setup>(setup.identity), http,
-                        authorizer, plugin, with->meters);
+    guarded("authenticator",
+            spawn_authenticator(*sys, std::make_shared<const identity_setup>(setup.identity), http,
+                                authorizer, plugin, with->meters));
+  if (auto ok = all_guarded(); !ok)
+    return ok;
   if (!recovered->empty())
     log::info("runs_recovered", {{"count", recovered->size()}});
   // The scheduler and everything it starts see the core as it is now: complete but for itself.
-  with->scheduler = spawn_scheduler(*sys, with, std::move(*recovered));
+  with->scheduler = guarded("scheduler", spawn_scheduler(*sys, with, std::move(*recovered)));
   return {};
 }
 
-void running_system::parts::guard_core() const {
-  auto vital = [](const auto& actor, std::string_view name) {
-    if (actor)
-      when_lost(actor, [name] {
-        log::error("core_actor_lost", {{"actor", name}});
-        std::_Exit(exit_core_lost);
-      });
-  };
-  vital(http, "http_client");
-  vital(audit, "audit");
-  vital(with->secrets, "secret_store");
-  vital(with->egress, "egress");
-  for (const auto& reader : with->readers)
-    vital(reader, "store_reader");
-  vital(with->writer, "store");
-  vital(authorizer, "authorizer");
-  vital(with->authenticator, "authenticator");
-  vital(with->scheduler, "scheduler");
-}
-
 result<void> running_system::parts::listen() {
-  guard_core();
   door_in = std::make_unique<server>();
   auto bound = door_in->start(
     io, setup.options.http, [this](exchange_ptr ex) { spawn_request(*sys, with, std::move(ex)); });
@@ -273,27 +290,17 @@ void running_system::parts::park_runs() {
       [](caf::error&) { log::warning("runs_not_parked"); });
 }
 
-// In the order of their dependency: who asks ends before who answers.
+// Who asks ends before who answers.
 void running_system::parts::end_actors() {
   caf::scoped_actor self{*sys};
-  auto end = [&](const auto& actor) {
-    if (!actor)
-      return;
-    self->monitor(actor);
-    self->send_exit(actor, caf::exit_reason::user_shutdown);
+  for (; !vital.empty(); vital.pop_back()) {
+    vital.back().end(self);
     self->receive([](caf::down_msg&) {},
-                  caf::after(std::chrono::seconds(5)) >> [] { log::error("actor_did_not_end"); });
-  };
-  end(with->scheduler);
-  end(with->authenticator);
-  end(authorizer);
-  end(with->egress);
-  end(with->secrets);
-  end(http);
-  for (const auto& reader : with->readers)
-    end(reader);
-  end(with->writer);
-  end(audit);
+                  caf::after(std::chrono::seconds(5)) >>
+                    [&] {
+                      log::error("actor_did_not_end", {{"actor", vital.back().name}});
+                    });
+  }
 }
 
 running_system::running_system() = default;
@@ -343,7 +350,6 @@ void running_system::stop() {
   with.writer = nullptr;
   with.readers.clear();
   p.http = nullptr;
-  p.authorizer = nullptr;
   p.audit = nullptr;
   p.door_out.reset();
   p.door_in.reset();

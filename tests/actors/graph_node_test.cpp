@@ -101,6 +101,29 @@ task<node_result> remember_nowhere(state_view, context ctx) {
   co_return kept.error();
 }
 
+// Asks in a plain loop for what is refused at once.
+task<node_result> ask_in_vain(state_view, context ctx) {
+  auto store = ctx.store();
+  auto stranger = ctx.service("stranger");
+  store_client::labels nowhere;
+  nowhere.emplace_back("");
+  int64_t refused = 0;
+  for (int i = 0; i < 5'000; ++i) {
+    auto kept = co_await store.get(nowhere, "x");
+    auto called = co_await stranger.get("/x");
+    refused += !kept + !called;
+  }
+  update out;
+  out.set("got", json::value(refused));
+  co_return out;
+}
+
+task<node_result> ask_for_ever(state_view, context ctx) {
+  auto stranger = ctx.service("stranger");
+  for (;;)
+    static_cast<void>(co_await stranger.get("/x"));
+}
+
 outbound_reply stream_of(uint64_t id) {
   outbound_reply reply;
   reply.status = 200;
@@ -189,6 +212,26 @@ TEST_CASE_METHOD(node_fixture, "an item that cannot be kept is the node's failur
 
 TEST_CASE_METHOD(node_fixture, "an item without a place is refused", "[nodes]") {
   CHECK(failure(run_node(remember_nowhere)) == "ValueError");
+}
+
+TEST_CASE_METHOD(node_fixture, "a node may be refused as often as it likes", "[nodes]") {
+  CHECK(got(run_node(ask_in_vain)) == 10'000);
+}
+
+TEST_CASE_METHOD(node_fixture, "a node that asks for ever lets others in, and can be stopped",
+                 "[nodes]") {
+  serve(runs::one(ask_for_ever));
+  open();
+  auto begun = self->request(scheduler, caf::infinite, order(thread, "one", {}));
+  sched.run(200);
+  run_ref run;
+  begun.receive([&](run_ref& r) { run = r; }, [](caf::error&) {});
+  REQUIRE(run.run);
+  auto stopped = self->request(own(run.run), caf::infinite, cancel_run{});
+  sched.run();
+  std::string status;
+  stopped.receive([&](run_result& r) { status = r.status; }, [](caf::error&) {});
+  CHECK(status == "interrupted");
 }
 
 TEST_CASE_METHOD(node_fixture, "what a node writes arrives before what it returns", "[nodes]") {

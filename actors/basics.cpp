@@ -1,0 +1,16 @@
+#include "actors/basics.hpp"
+
+#include "runtime/base/log.hpp"
+#include "runtime/graph/node.hpp"
+
+namespace behalf {
+
+void log_thrown(std::string_view actor, const std::exception_ptr& what) {
+  try {
+    std::rethrow_exception(what);
+  } catch (...) {
+    log::error("actor_threw", {{"actor", actor}, {"error", current_exception_error().kind}});
+  }
+}
+
+} // namespace behalf
