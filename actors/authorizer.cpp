@@ -1,6 +1,7 @@
 // Step 2 of admission: the most specific `on` handler decides.
 #include "actors/basics.hpp"
 #include "actors/spawn.hpp"
+#include "actors/thread_pool.hpp"
 #include "runtime/auth/policy.hpp"
 
 #include <caf/actor_system.hpp>
@@ -9,6 +10,8 @@
 
 namespace behalf {
 namespace {
+
+const activity on_handlers{"an `on` handler"};
 
 struct authorizer_state {
   static inline const char* name = "authorizer";
@@ -36,7 +39,10 @@ authorizer_actor::behavior_type authorizer_behavior(authorizer_pointer self,
                                                     std::shared_ptr<const policy> rules) {
   contain(self);
   self->state.rules = std::move(rules);
-  return {[self](admission& m) { return reply(decide(*self->state.rules, m)); }};
+  return {[self](admission& m) {
+    doing(on_handlers);
+    return reply(decide(*self->state.rules, m));
+  }};
 }
 
 } // namespace

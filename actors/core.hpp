@@ -2,6 +2,7 @@
 // share. Made once by system.cpp, never changed while it is in use.
 #pragma once
 
+#include "actors/activity.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/options.hpp"
 #include "actors/route_meters.hpp"
@@ -29,10 +30,19 @@ struct shared_issuer {
   dev_issuer issuer;
 };
 
+/// What threads do for a graph's runs.
+struct graph_work {
+  graph_work(const std::string& graph_id, const graph& flow);
+
+  activity between; // nodes: routers, reducers
+  std::map<std::string, activity, std::less<>> nodes;
+};
+
 /// A graph and the assistant made for it at start (UUIDv5 of the graph's name).
 struct catalog_entry {
   std::string graph_id, assistant_id, description;
   std::shared_ptr<const graph> flow;
+  std::shared_ptr<const graph_work> work;
 };
 
 class catalog {
@@ -83,6 +93,8 @@ struct core {
   secret_store_actor secrets; // null when no service takes a credential
   egress_actor egress;
   std::shared_ptr<shared_issuer> issuer; // null outside `behalf dev`
+  /// Runs a turn of a node on a thread that may block; null: on the node's own, for tests.
+  std::function<void(const principal_key&, const activity&, std::function<void()>)> run_blocking;
 
   const store_reader_actor& reader() const {
     return readers[turn_.fetch_add(1, std::memory_order_relaxed) % readers.size()];

@@ -4,6 +4,7 @@
 #include "actors/spawn.hpp"
 #include "actors/step.hpp"
 #include "actors/store_items.hpp"
+#include "actors/thread_pool.hpp"
 #include "connectors/registry.hpp"
 
 #include <caf/actor_system.hpp>
@@ -19,14 +20,36 @@ namespace {
 
 constexpr int answers_in_a_row = 32;
 
+// The machine and what its turns need. A turn on a thread that may block goes on when its actor was
+// told to end, and keeps its run's slot until it returns.
+struct machine_room {
+  std::shared_ptr<const node_definition> what;
+  state_view input;
+  context ctx;
+  stop_flag stopped;
+  slot_lease_ptr lease;
+  std::unique_ptr<node> machine = nullptr;
+
+  /// The first one starts from the input, the others from a reply.
+  turn give_turn(std::optional<effect_reply> reply) {
+    try {
+      if (reply)
+        return machine->resume(std::move(*reply));
+      machine = what->make();
+      return machine->start({input, ctx});
+    } catch (...) {
+      return node_result{current_exception_error()};
+    }
+  }
+};
+
 struct graph_node_state {
   static inline const char* name = "graph-node";
   graph_node_state() = default;
 
   core_ptr with;
   step what;
-  std::optional<context> ctx;
-  std::unique_ptr<node> machine;
+  std::shared_ptr<machine_room> room;
   std::optional<effect_reply> answer; // for the machine's next turn
   bool going_on = false;              // somebody further up the stack takes the answer
   std::unique_ptr<connector> call;    // the service call under way
@@ -41,17 +64,33 @@ void finish(node_pointer self, node_result outcome) {
   auto& s = self->state;
   for (auto id : s.streams)
     self->send(s.with->egress, egress_close{id});
+  s.room->lease.reset(); // before the run hears of it: this may be its end
   self->send(s.what.supervisor,
              task_finished{s.what.task.id, std::make_shared<node_result>(std::move(outcome))});
   self->quit();
 }
 
-turn next_turn(node_pointer self, effect_reply reply) {
-  try {
-    return self->state.machine->resume(std::move(reply));
-  } catch (...) {
-    return node_result{current_exception_error()};
+void give_turn_apart(node_pointer self, std::optional<effect_reply> reply) {
+  auto& s = self->state;
+  auto given = std::make_shared<std::optional<effect_reply>>(std::move(reply));
+  auto work = [room = s.room, given, me = graph_node_actor{self}] {
+    if (room->stopped->load(std::memory_order_relaxed))
+      return;
+    caf::anon_send(me, turn_taken{std::make_shared<turn>(room->give_turn(std::move(*given)))});
+  };
+  s.with->run_blocking(s.what.who->key(), *s.what.work, std::move(work));
+}
+
+// nullopt: it takes place on another thread.
+std::optional<turn> next_turn(node_pointer self, std::optional<effect_reply> reply) {
+  auto& s = self->state;
+  auto may_hold = s.room->what->options.blocking || s.what.work->may_hold_a_thread();
+  if (may_hold && s.with->run_blocking) {
+    give_turn_apart(self, std::move(reply));
+    return std::nullopt;
   }
+  doing(*s.what.work);
+  return s.room->give_turn(std::move(reply));
 }
 
 // Answers that are there at once, refusals above all, go round in here and not deeper and deeper;
@@ -60,7 +99,8 @@ void go_on(node_pointer self) {
   auto& s = self->state;
   s.going_on = true;
   for (int n = 0; s.answer && n < answers_in_a_row; ++n)
-    take_turn(self, next_turn(self, *std::exchange(s.answer, std::nullopt)));
+    if (auto taken = next_turn(self, std::exchange(s.answer, std::nullopt)))
+      take_turn(self, std::move(*taken));
   s.going_on = false;
   if (s.answer)
     self->send(self, wake_up{});
@@ -250,16 +290,12 @@ void begin(node_pointer self) {
   auto emit = [to = s.what.supervisor, id = s.what.task.id](stream_item item) {
     caf::anon_send(to, task_event{id, std::make_shared<stream_item>(std::move(item))});
   };
-  auto first = [&]() -> turn {
-    try {
-      s.machine = s.what.task.what->make();
-      s.ctx.emplace(s.what.task.make_context(s.what.run, std::move(emit)));
-      return s.machine->start({s.what.task.input, *s.ctx});
-    } catch (...) {
-      return node_result{current_exception_error()};
-    }
-  }();
-  take_turn(self, std::move(first));
+  auto cancelled = [stopped = s.what.stopped] { return stopped->load(std::memory_order_relaxed); };
+  auto ctx = s.what.task.make_context(s.what.run, std::move(emit), s.what.until, cancelled);
+  s.room = std::make_shared<machine_room>(machine_room{
+    s.what.task.what, s.what.task.input, std::move(ctx), s.what.stopped, std::move(s.what.lease)});
+  if (auto first = next_turn(self, std::nullopt))
+    take_turn(self, std::move(*first));
 }
 
 graph_node_actor::behavior_type node_behavior(node_pointer self, core_ptr with, step what) {
@@ -275,19 +311,20 @@ graph_node_actor::behavior_type node_behavior(node_pointer self, core_ptr with, 
       return to_caf(why);
     });
   begin(self);
-  return {[self](wake_up&) {
-    if (self->state.answer)
-      return go_on(self);
-    drive(self, self->state.call->proceed());
-  }};
+  return {
+    [self](wake_up&) {
+      if (self->state.answer)
+        return go_on(self);
+      drive(self, self->state.call->proceed());
+    },
+    [self](turn_taken& m) { take_turn(self, std::move(*m.what)); },
+  };
 }
 
 } // namespace
 
 graph_node_actor spawn_graph_node(caf::actor_system& sys, core_ptr with, step what) {
-  return what.task.what->options.blocking
-           ? sys.spawn<caf::detached>(node_behavior, std::move(with), std::move(what))
-           : sys.spawn(node_behavior, std::move(with), std::move(what));
+  return sys.spawn(node_behavior, std::move(with), std::move(what));
 }
 
 } // namespace behalf

@@ -42,6 +42,7 @@ struct cancel_run;
 struct execute_run;
 struct task_event;
 struct task_finished;
+struct turn_taken;
 struct step;
 struct open_leases;
 struct run_handles;
@@ -100,7 +101,7 @@ using run_supervisor_actor =
                    caf::reacts_to<task_finished>, caf::reacts_to<wake_up>>;
 
 /// One execution of one node.
-using graph_node_actor = caf::typed_actor<caf::reacts_to<wake_up>>;
+using graph_node_actor = caf::typed_actor<caf::reacts_to<wake_up>, caf::reacts_to<turn_taken>>;
 
 /// Where a user's tokens come from; bytes stay behind it. `redeemer_actor` is for egress alone.
 using redeemer_actor = caf::typed_actor<caf::replies_to<redeem>::with<credential>>;

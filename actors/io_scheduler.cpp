@@ -1,6 +1,9 @@
 #include "actors/io_scheduler.hpp"
 
+#include "actors/thread_pool.hpp"
+
 #include <boost/asio/defer.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -110,7 +113,15 @@ public:
   // another thread only when there is more than one to do.
   void enqueue(caf::resumable* job) override {
     jobs_.fetch_add(1, std::memory_order_relaxed);
-    asio::defer(io_, [this, job] { run(job); });
+    if (auto* seat = pool_seat::mine(); seat && seat->in_turn())
+      seat->defer(job); // where the watch finds it if the turn takes long
+    else
+      asio::defer(io_, [this, job] { run(job); });
+  }
+
+  void adopt(const std::vector<caf::resumable*>& jobs) {
+    for (auto* job : jobs)
+      asio::post(io_, [this, job] { run(job); });
   }
 
   caf::actor_clock& clock() noexcept override { return clock_; }
@@ -137,10 +148,18 @@ private:
   };
 
   void run(caf::resumable* job) {
+    auto* seat = pool_seat::mine();
+    if (seat)
+      seat->begin_turn();
     if (job->resume(&unit_, max_throughput_) == caf::resumable::resume_later)
       enqueue(job);
     else
       intrusive_ptr_release(job);
+    if (seat) {
+      seat->end_turn();
+      seat->each_deferred(
+        [this](caf::resumable* next) { asio::defer(io_, [this, next] { run(next); }); });
+    }
     jobs_.fetch_sub(1, std::memory_order_release); // nothing of this may be used after it
   }
 
@@ -151,6 +170,10 @@ private:
 };
 
 } // namespace
+
+void adopt_jobs(caf::actor_system& sys, std::vector<caf::resumable*> jobs) {
+  dynamic_cast<io_coordinator&>(sys.scheduler()).adopt(jobs);
+}
 
 void run_actors_on(caf::actor_system_config& cfg, asio::io_context& io) {
   cfg.set("scheduler.max-throughput", std::size_t{50});

@@ -4,8 +4,12 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include <vector>
+
 namespace caf {
+class actor_system;
 class actor_system_config;
+class resumable;
 } // namespace caf
 
 namespace behalf {
@@ -13,5 +17,8 @@ namespace behalf {
 /// Makes actor systems of this configuration run their actors, and keep their timers, on `io`.
 /// Actors run while a thread runs `io`, which must outlive the actor system.
 void run_actors_on(caf::actor_system_config& cfg, boost::asio::io_context& io);
+
+/// Lets other threads run what one that is held has deferred.
+void adopt_jobs(caf::actor_system& sys, std::vector<caf::resumable*> jobs);
 
 } // namespace behalf

@@ -142,8 +142,14 @@ struct runs_stopped {
   int64_t count;
 };
 struct run_ended {
+  enum class how : uint8_t {
+    done,
+    lost,    // its supervisor met a bug: how it ended is not stored yet
+    holding, // it is over, but a node has not returned: its slot stays taken
+    returned // after `holding`: the last one has
+  };
   std::string run_id;
-  bool lost = false; // its supervisor met a bug: how it ended is not stored yet
+  how is = how::done;
 };
 struct wake_up {
   int64_t generation = 0;

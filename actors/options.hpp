@@ -14,8 +14,9 @@ struct run_options {
   std::size_t capacity = 10'000; // runs waiting or executing; one more is answered 503
   std::chrono::milliseconds timeout{3'600'000};     // one run; then its status is `timeout`
   std::chrono::milliseconds resumable_ttl{120'000}; // events kept for viewers after the end
+  std::size_t blocking_threads = 64;                // for nodes that may block; one more turn waits
   std::size_t event_bytes = 16 * 1024 * 1024;       // one run's events; older ones are dropped
-  std::chrono::milliseconds shutdown_grace{10'000}; // for runs, when the server stops
+  std::chrono::milliseconds shutdown_grace{10'000}; // from the signal to the end of the process
   int max_attempts = 3; // a run that three crashes interrupted is given up
 };
 

@@ -3,6 +3,7 @@
 #include "actors/basics.hpp"
 #include "actors/identity_calls.hpp"
 #include "actors/spawn.hpp"
+#include "actors/thread_pool.hpp"
 #include "connectors/registry.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/base/log.hpp"
@@ -27,6 +28,7 @@ namespace {
 using judging_ptr = std::shared_ptr<judging>;
 
 constexpr int answers_in_a_row = 32;
+const activity authenticating{"the authenticate handler"};
 
 struct plugin_auth_state {
   static inline const char* name = "plugin-auth";
@@ -82,6 +84,7 @@ void conclude(const judging_ptr& job) {
 // As a graph's node does it: refusals go round in here, and after some of them others get a turn.
 void go_on(plugin_pointer self, const judging_ptr& job) {
   job->going_on = true;
+  doing(authenticating);
   for (int n = 0; job->answer && n < answers_in_a_row; ++n) {
     job->body.resume(*std::exchange(job->answer, std::nullopt));
     advance(self, job);
@@ -133,6 +136,7 @@ void advance(plugin_pointer self, const judging_ptr& job) {
 
 caf::result<judged> begin(plugin_pointer self, judge& m) {
   auto promise = self->make_response_promise<judged>();
+  doing(authenticating);
   try { // a handler may throw before its coroutine begins, or be no coroutine
     auto body = self->state.handler(auth_context{m.credentials});
     auto job = std::make_shared<judging>(judging{m.credentials, std::move(body), promise});

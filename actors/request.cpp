@@ -1,6 +1,7 @@
 #include "actors/request.hpp"
 
 #include "actors/endpoints/routes.hpp"
+#include "actors/thread_pool.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/graph/plugin.hpp"
@@ -93,6 +94,7 @@ void admit(request_pointer self) {
     [self, fault = std::move(fault)](grant& g) {
       if (fault)
         return refuse(self, *fault);
+      doing(self->state.with->requests.work_of(*self->state.where));
       self->state.granted = std::move(g);
       self->state.where->run(self);
     },
@@ -124,6 +126,7 @@ void begin(request_pointer self) {
     return no_route(self, match);
   s.where = &all_routes()[match.index];
   s.params = std::move(match.params);
+  doing(s.with->requests.work_of(*s.where));
   if (s.where->who.is == access::level::open)
     return s.where->run(self);
   admit(self);
@@ -155,6 +158,8 @@ void spawn_request(caf::actor_system& sys, core_ptr with, exchange_ptr ex) {
 }
 
 void answer(request_pointer self, unsigned status, const json::value& body, header_list headers) {
+  if (const auto& s = self->state; s.where)
+    doing(s.with->requests.work_of(*s.where));
   respond(self, status, std::move(headers), dump(body), "application/json");
 }
 

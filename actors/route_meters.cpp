@@ -8,6 +8,7 @@ namespace behalf {
 
 route_meters::route_meters(metrics& all) {
   for (const auto& r : all_routes().payloads()) {
+    work_.emplace_back(std::string(to_string(r.method)) + " " + std::string(r.pattern));
     metrics::labels labels{{"method", std::string(to_string(r.method))},
                            {"path", std::string(r.pattern)}};
     latency_.push_back(
@@ -24,6 +25,10 @@ void route_meters::count(const route& where, unsigned status, double seconds) co
   auto family = std::clamp(status / 100, 2u, 5u) - 2;
   total_[index * 4 + family]->add();
   latency_[index]->observe(seconds);
+}
+
+const activity& route_meters::work_of(const route& where) const {
+  return work_[static_cast<std::size_t>(&where - all_routes().payloads().data())];
 }
 
 } // namespace behalf

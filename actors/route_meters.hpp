@@ -1,8 +1,10 @@
 // How many requests each route answered, with which kind of status, and how long they took.
 #pragma once
 
+#include "actors/activity.hpp"
 #include "runtime/base/metrics.hpp"
 
+#include <deque>
 #include <vector>
 
 namespace behalf {
@@ -19,9 +21,12 @@ public:
   /// One answer of `where`, an entry of `all_routes()`. Statuses count by their first digit, 2
   /// to 5.
   void count(const route& where, unsigned status, double seconds) const;
+  /// Serving `where`, as something a thread does.
+  const activity& work_of(const route& where) const;
 
 private:
   std::vector<histogram*> latency_;
+  std::deque<activity> work_;
   std::vector<metric*> total_; // four per route: 2xx to 5xx
 };
 

@@ -78,12 +78,24 @@ void keep(run_pointer self, const std::vector<checkpoint_doc>& docs) {
 
 void stop_nodes(run_pointer self) {
   auto& s = self->state;
-  for (auto& [id, node] : s.nodes)
-    self->send_exit(node, caf::exit_reason::kill);
+  for (auto& [id, node] : s.nodes) {
+    node.stopped->store(true, std::memory_order_relaxed);
+    self->send_exit(node.actor, caf::exit_reason::kill);
+  }
   if (!s.nodes.empty() && s.with->egress)
     self->send(s.with->egress, cut_calls{s.plan->run_id});
   s.nodes.clear();
   s.retries.clear();
+}
+
+// Nobody else can take hold of the slot any more: what is left are turns that have not returned.
+run_ended::how let_go_of_slot(run_supervisor_state& s) {
+  auto lease = std::exchange(s.lease, nullptr);
+  if (lease.use_count() > 1)
+    return run_ended::how::holding;
+  if (lease)
+    lease->settled();
+  return run_ended::how::done;
 }
 
 // It is durable: tell everyone.
@@ -96,7 +108,7 @@ void ended(run_pointer self, const run_ending& end) {
     promise.deliver(*s.result);
   if (s.with->secrets)
     self->send(s.with->secrets, close_leases{s.plan->run_id});
-  self->send(s.scheduler, run_ended{s.plan->run_id});
+  self->send(s.scheduler, run_ended{s.plan->run_id, let_go_of_slot(s)});
   s.loop.reset();
   s.from.reset();
   s.unsaved.clear();

@@ -32,13 +32,34 @@ run_queue::run_ids run_queue::end(const std::string& run, time_point now) {
     lanes_.erase(thread);
   else
     try_start(thread, now, started);
+  fill_slots(now, started);
+  return started;
+}
+
+run_queue::run_ids run_queue::end_holding(const std::string& run, time_point now) {
+  if (is_running(run)) {
+    holding_.insert(run);
+    ++running_; // against the one that `end` takes off
+  }
+  return end(run, now);
+}
+
+run_queue::run_ids run_queue::returned(const std::string& run, time_point now) {
+  run_ids started;
+  if (holding_.erase(run) > 0) {
+    --running_;
+    fill_slots(now, started);
+  }
+  return started;
+}
+
+void run_queue::fill_slots(time_point now, run_ids& started) {
   while (running_ < slots_ && !parked_.empty()) {
     auto next = std::move(parked_.front());
     parked_.pop_front();
     lanes_[next].parked = false;
     try_start(next, now, started);
   }
-  return started;
 }
 
 run_queue::run_ids run_queue::wake(time_point now) {

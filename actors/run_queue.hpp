@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -23,11 +24,14 @@ public:
 
   bool full() const { return threads_by_run_.size() >= capacity_; }
   std::size_t running() const { return running_; }
-  std::size_t pending() const { return threads_by_run_.size() - running_; }
+  std::size_t pending() const { return threads_by_run_.size() + holding_.size() - running_; }
 
   /// Each of these answers the runs to start now; they count as running from here on.
   run_ids add(const std::string& thread, const std::string& run, time_point due, time_point now);
   run_ids end(const std::string& run, time_point now);
+  /// It is over, but something of it has not returned: its slot stays taken until `returned`.
+  run_ids end_holding(const std::string& run, time_point now);
+  run_ids returned(const std::string& run, time_point now);
   run_ids wake(time_point now);
 
   bool known(const std::string& run) const { return threads_by_run_.contains(run); }
@@ -47,10 +51,12 @@ private:
   };
 
   void try_start(const std::string& thread, time_point now, run_ids& started);
+  void fill_slots(time_point now, run_ids& started);
 
   std::size_t slots_, capacity_, running_ = 0;
   std::unordered_map<std::string, lane> lanes_;
   std::unordered_map<std::string, std::string> threads_by_run_;
+  std::set<std::string> holding_; // runs that are over and have their slot
   std::deque<std::string> parked_;
   std::multimap<time_point, std::string> timers_; // due time → thread
 };

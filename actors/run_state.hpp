@@ -24,12 +24,20 @@ struct viewer {
   caf::typed_response_promise<event_batch> promise;
 };
 
+struct live_node {
+  graph_node_actor actor;
+  stop_flag stopped;
+};
+
 struct run_supervisor_state {
   static inline const char* name = "run";
   run_supervisor_state() : events(0) {}
 
   core_ptr with;
   run_plan_ptr plan;
+  std::shared_ptr<const graph_work> work;
+  slot_lease_ptr lease;
+  deadline until{}; // of the run
   load_ptr load;
   scheduler_actor scheduler;
   presented_ptr credentials;
@@ -39,9 +47,9 @@ struct run_supervisor_state {
   std::optional<loaded_checkpoint> from; // the state before the run
   std::optional<run_loop> loop;
   std::shared_ptr<const handle_list> handles = std::make_shared<handle_list>();
-  std::map<std::string, graph_node_actor> nodes; // by task
-  std::map<int64_t, task_spec> retries;          // by generation
-  std::map<int64_t, std::string> limits;         // by generation: tasks with a time limit
+  std::map<std::string, live_node> nodes; // by task
+  std::map<int64_t, task_spec> retries;   // by generation
+  std::map<int64_t, std::string> limits;  // by generation: tasks with a time limit
   int64_t generation = 0;
   std::vector<commit::put> unsaved; // checkpoints to write with the end
   bool begun = false, ending = false;

@@ -1,6 +1,7 @@
 // One run: asks the engine what to do, starts nodes, keeps checkpoints, hands out events, and
 // makes the end durable before anyone hears of it.
 #include "actors/run_state.hpp"
+#include "actors/thread_pool.hpp"
 #include "actors/thread_states.hpp"
 #include "runtime/base/log.hpp"
 
@@ -41,8 +42,13 @@ void start_task(run_pointer self, task_spec task) {
     s.limits[++s.generation] = id;
     self->delayed_send(self, limit, wake_up{s.generation});
   }
-  step what{std::move(task), s.loop->facts(), s.plan->who, s.handles, run_supervisor_actor{self}};
-  s.nodes[id] = spawn_graph_node(self->system(), s.with, std::move(what));
+  auto stopped = std::make_shared<std::atomic<bool>>(false);
+  auto until = limit.count() > 0 ? std::min(s.until, self->clock().now() + limit) : s.until;
+  const auto* work = &s.work->nodes.find(task.what->name)->second;
+  step what{
+    std::move(task), s.loop->facts(), s.plan->who, s.handles, run_supervisor_actor{self}, work,
+    s.lease,         stopped,         until};
+  s.nodes[id] = {spawn_graph_node(self->system(), s.with, std::move(what)), stopped};
 }
 
 void start_tasks(run_pointer self, std::vector<task_spec> tasks) {
@@ -119,10 +125,17 @@ std::shared_ptr<const run_facts> facts_of(const run_plan_ptr& shared) {
   return facts;
 }
 
+// Routers, reducers and what retries are for are the graph's own code.
+void note_work(run_pointer self) {
+  if (self->state.work)
+    doing(self->state.work->between);
+}
+
 void run(run_pointer self) {
   auto& s = self->state;
   if (s.ending)
     return;
+  note_work(self);
   auto spec = run_spec::from_kwargs({s.plan, &s.plan->kwargs}, facts_of(s.plan));
   spec.checkpointing = !s.plan->temporary;
   spec.from_checkpoint = !s.plan->checkpoint_id.empty();
@@ -186,6 +199,7 @@ void execute(run_pointer self) {
   if (s.ending)
     return;
   s.begun = true;
+  s.until = self->clock().now() + s.with->options.runs.timeout;
   const auto* entry = s.with->graphs.by_graph(s.plan->graph_id);
   s.events.append("metadata",
                   dump(json::object{{"run_id", s.plan->run_id}, {"attempt", s.plan->attempt}}));
@@ -194,6 +208,7 @@ void execute(run_pointer self) {
     return fail_run(
       self, {errc::not_found, "Graph '" + s.plan->graph_id + "' is not served", {}, "ValueError"});
   s.flow = entry->flow;
+  s.work = entry->work;
   if (!s.plan->given_up.empty())
     return fail_run(self, {errc::internal, s.plan->given_up, {}, "RuntimeError"});
   if (s.plan->waited || s.plan->attempt > 1)
@@ -211,11 +226,12 @@ void on_wake(run_pointer self, int64_t generation) {
   auto node = s.nodes.find(limit.mapped());
   if (node == s.nodes.end())
     return;
-  auto late = node->second;
+  auto late = node->second.actor;
+  node->second.stopped->store(true, std::memory_order_relaxed);
   self->send_exit(late, caf::exit_reason::kill);
   error why{errc::timeout, "the node took longer than its limit", {}, "NodeTimeoutError"};
   apply(self, s.loop->task_done(limit.mapped(), why)); // if this ends the run, its calls are cut
-  if (auto same = s.nodes.find(limit.mapped()); same != s.nodes.end() && same->second == late)
+  if (auto same = s.nodes.find(limit.mapped()); same != s.nodes.end() && same->second.actor == late)
     s.nodes.erase(same);
 }
 
@@ -227,7 +243,7 @@ supervisor_behavior(run_pointer self, core_ptr with, run_plan_ptr plan, load_ptr
   self->set_exception_handler([scheduler, id = plan->run_id](std::exception_ptr& thrown) {
     log_thrown("run", thrown);
     log::error("run_supervisor_failed", {{"run_id", id}});
-    caf::anon_send(scheduler, run_ended{id, true});
+    caf::anon_send(scheduler, run_ended{id, run_ended::how::lost});
     return to_caf(fail(errc::internal, "the run's supervisor failed"));
   });
   auto& s = self->state;
@@ -236,6 +252,7 @@ supervisor_behavior(run_pointer self, core_ptr with, run_plan_ptr plan, load_ptr
   s.plan = std::move(plan);
   s.load = std::move(load);
   s.scheduler = std::move(scheduler);
+  s.lease = std::make_shared<slot_lease>(s.scheduler, s.plan->run_id);
   s.credentials = std::move(credentials);
   s.sealed = std::move(sealed);
   return {
@@ -244,10 +261,12 @@ supervisor_behavior(run_pointer self, core_ptr with, run_plan_ptr plan, load_ptr
     [self](await_result) { return when_ended(self); },
     [self](const cancel_run& m) { return cancel(self, m); },
     [self](task_event& m) {
+      note_work(self);
       if (self->state.loop && !self->state.ending)
         apply(self, self->state.loop->written(m.task_id, std::move(*m.item)));
     },
     [self](task_finished& m) {
+      note_work(self);
       self->state.nodes.erase(m.task_id);
       std::erase_if(self->state.limits, [&](const auto& one) { return one.second == m.task_id; });
       if (self->state.loop && !self->state.ending)

@@ -38,6 +38,7 @@ struct scheduler_state {
   run_queue queue;
   limiter limits;
   std::unordered_map<std::string, live_run> runs;
+  std::unordered_map<std::string, principal_key> holding; // whose runs are over and keep a slot
   std::unordered_map<std::string, std::weak_ptr<thread_load>> loads; // by thread
   bool parking = false; // the server is stopping: nothing starts any more
   metric *pending = nullptr, *running = nullptr, *created = nullptr;
@@ -250,16 +251,32 @@ void bury(scheduler_pointer self, live_run& run) {
   self->send(run.supervisor, execute_run{});
 }
 
+// Its slot, and its place among its user's runs.
+void on_returned(scheduler_pointer self, const std::string& run_id) {
+  auto& s = self->state;
+  auto held = s.holding.extract(run_id);
+  if (held.empty())
+    return;
+  s.limits.end_run(held.mapped());
+  execute(self, s.queue.returned(run_id, now()));
+}
+
 void on_ended(scheduler_pointer self, const run_ended& m) {
   auto& s = self->state;
+  if (m.is == run_ended::how::returned)
+    return on_returned(self, m.run_id);
   const auto& id = m.run_id;
   auto run = s.runs.find(id);
   if (run == s.runs.end())
     return;
-  if (m.lost && run->second.plan->given_up.empty())
+  if (m.is == run_ended::how::lost && run->second.plan->given_up.empty())
     return bury(self, run->second);
   auto thread = run->second.plan->thread_id;
-  s.limits.end_run(run->second.plan->who->key());
+  auto holding = m.is == run_ended::how::holding;
+  if (holding)
+    s.holding.emplace(id, run->second.plan->who->key());
+  else
+    s.limits.end_run(run->second.plan->who->key());
   run->second.load->remove();
   run->second.load.reset();
   if (auto load = s.loads.find(thread); load != s.loads.end() && load->second.expired())
@@ -268,7 +285,7 @@ void on_ended(scheduler_pointer self, const run_ended& m) {
     run->second.ended = now();
   else
     s.runs.erase(run);
-  execute(self, s.queue.end(id, now()));
+  execute(self, holding ? s.queue.end_holding(id, now()) : s.queue.end(id, now()));
 }
 
 void on_tick(scheduler_pointer self) {

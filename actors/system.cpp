@@ -1,9 +1,11 @@
 #include "actors/system.hpp"
 
+#include "actors/blocking_threads.hpp"
 #include "actors/io_scheduler.hpp"
 #include "actors/request.hpp"
 #include "actors/run_plan.hpp"
 #include "actors/spawn.hpp"
+#include "actors/thread_pool.hpp"
 #include "actors/thread_updates.hpp"
 #include "connectors/registry.hpp"
 #include "runtime/auth/policy.hpp"
@@ -87,6 +89,15 @@ result<std::vector<run_plan_ptr>> unfinished(storage& db, int max_attempts) {
   }
 }
 
+constexpr std::chrono::milliseconds most_for_parking{2'000}; // of the grace, after the exchanges
+constexpr std::chrono::milliseconds most_for_cutting{500};
+constexpr std::chrono::milliseconds least{250}; // for each thing that must still be done
+
+// What is left, but never nothing: what was acknowledged is to be closed in order.
+std::chrono::nanoseconds time_to(deadline by) {
+  return std::max<std::chrono::nanoseconds>(by - std::chrono::steady_clock::now(), least);
+}
+
 // Others wait for its answers without a timer.
 struct core_actor {
   const char* name;
@@ -95,10 +106,18 @@ struct core_actor {
 
 } // namespace
 
+graph_work::graph_work(const std::string& graph_id, const graph& flow)
+  : between("routing and reducing of graph '" + graph_id + "'") {
+  for (const auto& one : flow.nodes())
+    nodes.try_emplace(one->name, "node '" + one->name + "' of graph '" + graph_id + "'");
+}
+
 void catalog::add(std::string graph_id, std::shared_ptr<const graph> flow,
                   std::string description) {
   auto id = uuid5(assistant_space, graph_id);
-  entries_.push_back({std::move(graph_id), std::move(id), std::move(description), std::move(flow)});
+  auto work = std::make_shared<const graph_work>(graph_id, *flow);
+  entries_.push_back(
+    {std::move(graph_id), std::move(id), std::move(description), std::move(flow), std::move(work)});
 }
 
 const catalog_entry* catalog::by_graph(std::string_view graph_id) const {
@@ -127,19 +146,26 @@ struct running_system::parts {
     run_actors_on(cfg, io);
     sys.emplace(cfg);
     auto cores = std::max<std::size_t>(2, std::thread::hardware_concurrency());
-    start_threads(setup.threads ? setup.threads : cores);
+    pool.start({setup.threads ? setup.threads : cores, setup.spare_threads});
+    with->run_blocking = [this](const principal_key& who, const activity& what,
+                                std::function<void()> work) {
+      blocking.run(who, what, std::move(work));
+    };
   }
 
   system_setup setup;
   boost::asio::io_context io;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> busy{io.get_executor()};
-  std::vector<std::thread> threads;
+  std::shared_ptr<core> with = std::make_shared<core>();
+  thread_pool pool{io, with->meters, [this](std::vector<caf::resumable*> jobs) {
+                     adopt_jobs(*sys, std::move(jobs));
+                   }};
+  blocking_threads blocking{setup.options.runs.blocking_threads, with->meters};
   caf::actor_system_config cfg;
   std::optional<caf::actor_system> sys;
 
   std::shared_ptr<client> door_out;
   std::unique_ptr<server> door_in;
-  std::shared_ptr<core> with = std::make_shared<core>();
   http_client_actor http;
   audit_actor audit;
   std::vector<core_actor> vital; // in the order they were made: who answers before who asks
@@ -148,28 +174,14 @@ struct running_system::parts {
 
   template <class Handle>
   Handle guarded(const char* name, Handle made);
-  result<void> all_guarded() const;
+  result<void> all_guarded();
   result<void> spawn_outside();
   result<void> spawn_inside();
   result<void> listen();
-  void park_runs();
-  void end_actors();
-  void start_threads(std::size_t count);
-  void stop_threads();
+  void drain(deadline by);
+  void park_runs(deadline by);
+  void end_actors(deadline by);
 };
-
-void running_system::parts::start_threads(std::size_t count) {
-  io.restart();
-  for (std::size_t i = 0; i < count; ++i)
-    threads.emplace_back([this] { io.run(); });
-}
-
-void running_system::parts::stop_threads() {
-  io.stop();
-  for (auto& thread : threads)
-    thread.join();
-  threads.clear();
-}
 
 // What every actor of the core is made through: its death ends the process, and it ends with the
 // system.
@@ -187,7 +199,7 @@ Handle running_system::parts::guarded(const char* name, Handle made) {
 }
 
 // Before the first run and the first request, nobody but the core is there.
-result<void> running_system::parts::all_guarded() const {
+result<void> running_system::parts::all_guarded() {
   if (sys->registry().running() == vital.size())
     return {};
   return fail(errc::internal, "an actor of the core has ended, or is not guarded");
@@ -274,14 +286,28 @@ result<void> running_system::parts::listen() {
   return {};
 }
 
+// Exchanges end with their answer, and by the deadline in any case.
+void running_system::parts::drain(deadline by) {
+  if (!door_in || port == 0)
+    return;
+  auto drained = std::make_shared<std::promise<void>>();
+  door_in->drain([drained] { drained->set_value(); });
+  auto end = drained->get_future();
+  if (end.wait_until(by) == std::future_status::ready)
+    return;
+  log::warning("shutdown_cuts_connections", {{"open", door_in->connections()}});
+  door_in->close_all();
+  end.wait_for(most_for_cutting);
+}
+
 // Runs stop at their last checkpoint and go on after the next start.
-void running_system::parts::park_runs() {
+void running_system::parts::park_runs(deadline by) {
   if (!with->scheduler)
     return;
   caf::scoped_actor self{*sys};
   stop_runs all;
   all.park = true;
-  self->request(with->scheduler, setup.options.runs.shutdown_grace, std::move(all))
+  self->request(with->scheduler, time_to(by), std::move(all))
     .receive(
       [](runs_stopped n) {
         if (n.count > 0)
@@ -291,12 +317,12 @@ void running_system::parts::park_runs() {
 }
 
 // Who asks ends before who answers.
-void running_system::parts::end_actors() {
+void running_system::parts::end_actors(deadline by) {
   caf::scoped_actor self{*sys};
   for (; !vital.empty(); vital.pop_back()) {
     vital.back().end(self);
     self->receive([](caf::down_msg&) {},
-                  caf::after(std::chrono::seconds(5)) >>
+                  caf::after(time_to(by)) >>
                     [&] {
                       log::error("actor_did_not_end", {{"actor", vital.back().name}});
                     });
@@ -323,23 +349,23 @@ result<std::unique_ptr<running_system>> running_system::start(system_setup setup
   return made;
 }
 
-void running_system::stop() {
+bool running_system::stop() {
   if (!parts_ || std::exchange(parts_->stopped, true))
-    return;
+    return true;
   auto& p = *parts_;
-  if (p.door_in && p.port != 0) {
-    auto drained = std::make_shared<std::promise<void>>();
-    p.door_in->drain([drained] { drained->set_value(); });
-    auto end = drained->get_future();
-    if (end.wait_for(p.setup.options.runs.shutdown_grace) != std::future_status::ready) {
-      log::warning("shutdown_cuts_connections", {{"open", p.door_in->connections()}});
-      p.door_in->close_all();
-      end.wait_for(std::chrono::seconds(2));
-    }
+  const auto grace = p.setup.options.runs.shutdown_grace;
+  const auto by = std::chrono::steady_clock::now() + grace;
+  p.pool.reserve_for_the_end();
+  p.drain(by - std::min<std::chrono::milliseconds>(grace / 5, most_for_parking));
+  p.park_runs(by);
+  p.end_actors(by);
+  // Everything is on disk. What has not returned by now may never.
+  auto returned = p.blocking.stop(std::chrono::steady_clock::now() + time_to(by));
+  returned = p.pool.stop(std::chrono::steady_clock::now() + time_to(by)) && returned;
+  if (!returned) {
+    static_cast<void>(parts_.release());
+    return false;
   }
-  p.park_runs();
-  p.end_actors();
-  p.stop_threads();
   // Handles, in the core and in what the doors still hold, keep actors alive, and the actor system
   // waits for all of them; they end on a thread of the pool.
   auto& with = *p.with;
@@ -353,9 +379,9 @@ void running_system::stop() {
   p.audit = nullptr;
   p.door_out.reset();
   p.door_in.reset();
-  p.start_threads(1);
+  p.pool.start({1, 0});
   p.sys.reset();
-  p.stop_threads();
+  return p.pool.stop(deadline::max());
 }
 
 } // namespace behalf

@@ -30,7 +30,8 @@ struct system_setup {
   std::string audit_path;
   plugin_registry plugins;
   std::vector<std::pair<std::string, std::string>> graphs; // public name, registered name
-  std::size_t threads = 0; // for sockets and actors; 0: one per core, at least 2
+  std::size_t threads = 0;        // for sockets and actors; 0: one per core, at least 2
+  std::size_t spare_threads = 16; // lent while one of those is held
 };
 
 /// The process ends with this when a core actor dies: its neighbours wait for its answers without
@@ -46,9 +47,10 @@ public:
 
   uint16_t port() const;
 
-  /// Stops accepting, lets exchanges and runs end within the grace, then stops everything. Runs
-  /// that did not end go on after the next start.
-  void stop();
+  /// Stops accepting, lets exchanges and runs end, then stops everything, all within the grace.
+  /// Runs that did not end go on after the next start. False when a node did not return: what is
+  /// durable is safe, and the process must end by _Exit, for its thread can use anything.
+  bool stop();
 
 private:
   running_system();

@@ -150,6 +150,7 @@ result<system_setup> assemble(config given, const std::string& base) {
   to.rules = std::move(given.rules);
   to.audit_path = given.audit_path;
   to.threads = given.threads;
+  to.spare_threads = given.spare_threads;
   return to;
 }
 

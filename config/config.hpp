@@ -56,7 +56,8 @@ struct config {
   std::string log_level = "info", log_file;
   bool log_json = false;
   bool allow_core_dumps = false;
-  std::size_t threads = 0; // for sockets and actors; 0: one per core, at least 2
+  std::size_t threads = 0;        // for sockets and actors; 0: one per core, at least 2
+  std::size_t spare_threads = 16; // lent while one of those is held
 };
 
 /// Where the keys of a configuration stand.

@@ -104,6 +104,7 @@ void read_server(yaml_section in, config& out) {
   in.duration("keep_alive_timeout", o.keep_alive_timeout);
   in.duration("request_deadline", o.request_deadline);
   in.number("threads", out.threads, 1, 256);
+  in.number("spare_threads", out.spare_threads, 0, 256);
   in.finish();
 }
 
@@ -131,6 +132,7 @@ void read_runs(yaml_section in, config& out) {
   auto& o = out.system.runs;
   in.number("slots", o.slots, 1, 100'000);
   in.number("capacity", o.capacity, 1, 10'000'000);
+  in.number("blocking_threads", o.blocking_threads, 1, 10'000);
   in.duration("timeout", o.timeout);
   in.duration("resumable_ttl", o.resumable_ttl);
   in.number("event_bytes", o.event_bytes, 1024, int64_t{1} << 32);

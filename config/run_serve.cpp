@@ -11,6 +11,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 namespace behalf {
@@ -173,8 +174,10 @@ int run_serve(const serve_command& given) {
   banner(c, given.dev);
   log::info("started", {{"port", (*system)->port()}, {"version", BEHALF_VERSION}});
   wait_for_signal(signals);
-  (*system)->stop();
+  auto returned = (*system)->stop();
   log::info("stopped");
+  if (!returned)
+    std::_Exit(exit_ok);
   return exit_ok;
 }
 

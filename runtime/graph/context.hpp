@@ -43,7 +43,7 @@ struct task_facts {
   std::vector<json::value> answers;      // to its interrupts so far, in order
   std::function<void(stream_item)> emit; // callable from the thread the node runs on
   deadline until = deadline::max();
-  std::function<bool()> cancelled; // true: the result will not be used
+  std::function<bool()> cancelled; // from any thread; true: the result will not be used
   std::size_t next_answer = 0;
 };
 
@@ -126,7 +126,10 @@ public:
   std::string_view task_id() const { return facts_->task_id; }
   int64_t step() const { return facts_->step; }
   int attempt() const { return facts_->attempt; }
+  /// When the time of the node or its run is up.
   deadline until() const { return facts_->until; }
+  /// What the node returns will not be used: its run was cancelled or failed, its time is up, or
+  /// the server stops. A node that takes long looks now and then.
   bool cancelled() const { return facts_->cancelled && facts_->cancelled(); }
 
   /// A `custom` event of the run's stream.

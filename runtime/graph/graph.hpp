@@ -36,12 +36,12 @@ struct retry_policy {
 
 struct node_options {
   retry_policy retry = {};
-  std::chrono::milliseconds timeout{0};    // per execution; 0: the run's deadline only
-  bool blocking = false;                   // may block: runs on a thread of its own
+  std::chrono::milliseconds timeout{0}; // per execution; 0: the run's deadline only
+  bool blocking = false; // may wait or compute for long: has its turns on threads for that
   std::vector<std::string> may_go_to = {}; // by command: for drawings and the reachability check
 };
 
-/// A plain function; must not block unless declared so.
+/// A plain function; one that takes long is declared `blocking`.
 using node_fn = std::function<node_result(const state_view&, context&)>;
 /// A coroutine. Takes its arguments by value, so that they live as long as it does.
 using node_task_fn = std::function<task<node_result>(state_view, context)>;

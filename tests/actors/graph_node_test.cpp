@@ -101,6 +101,32 @@ task<node_result> remember_nowhere(state_view, context ctx) {
   co_return kept.error();
 }
 
+// Threads that may block, as a script: what they are to do waits until told.
+struct apart_fixture : node_fixture {
+  std::vector<std::function<void()>> waiting;
+  std::optional<run_ref> shown; // to a node, which is a function of its own
+
+  apart_fixture() {
+    with->run_blocking = [this](const principal_key&, const activity&, std::function<void()> work) {
+      waiting.push_back(std::move(work));
+    };
+  }
+  void let_threads_go() {
+    for (auto& work : std::exchange(waiting, {}))
+      work();
+    sched.run();
+  }
+  const activity& work_of(const std::string& node) {
+    return with->graphs.by_graph("one")->work->nodes.find(node)->second;
+  }
+};
+
+node_options blocking() {
+  node_options o;
+  o.blocking = true;
+  return o;
+}
+
 // Asks in a plain loop for what is refused at once.
 task<node_result> ask_in_vain(state_view, context ctx) {
   auto store = ctx.store();
@@ -222,7 +248,8 @@ TEST_CASE_METHOD(node_fixture, "a node that asks for ever lets others in, and ca
                  "[nodes]") {
   serve(runs::one(ask_for_ever));
   open();
-  auto begun = self->request(scheduler, caf::infinite, order(thread, "one", {}));
+  auto begun =
+    self->request(scheduler, caf::infinite, order(thread, "one", {{"input", json::object{}}}));
   sched.run(200);
   run_ref run;
   begun.receive([&](run_ref& r) { run = r; }, [](caf::error&) {});
@@ -256,6 +283,112 @@ TEST_CASE_METHOD(node_fixture, "a machine that throws half-way is a failure of i
   auto run = run_node([]() -> std::unique_ptr<node> { return std::make_unique<stumbling>(); });
   CHECK(failure(run) == "RuntimeError");
   CHECK(ended(run).body->at("__error__").at("message") == "stumbled");
+}
+
+TEST_CASE_METHOD(apart_fixture, "a node that may block has its turns apart, and no other node",
+                 "[nodes]") {
+  auto run = run_node(runs::call_api, blocking());
+  REQUIRE(waiting.size() == 1);
+  CHECK(outside.calls.empty());
+  let_threads_go();
+  REQUIRE(outside.calls.size() == 1); // what it asks, its actor asks
+  CHECK_FALSE(over(run));
+  let_threads_go();
+  CHECK(got(run) == "hello");
+  CHECK(waiting.empty());
+}
+
+TEST_CASE_METHOD(apart_fixture, "a node that throws apart is a failure of its run", "[nodes]") {
+  auto run = run_node(
+    [](const state_view&, context&) -> node_result { throw std::runtime_error("stumbled"); },
+    blocking());
+  let_threads_go();
+  CHECK(failure(run) == "RuntimeError");
+}
+
+TEST_CASE_METHOD(apart_fixture, "a node that held a thread of the pool has its turns apart",
+                 "[nodes]") {
+  CHECK(got(run_node(runs::call_api)) == "hello");
+  work_of("only").held_a_thread();
+  auto run = start(uuid7(), "one", {{"input", json::object{}}});
+  REQUIRE(waiting.size() == 1);
+  let_threads_go();
+  let_threads_go();
+  CHECK(got(run) == "hello");
+}
+
+TEST_CASE_METHOD(apart_fixture, "a node learns that its run was cancelled", "[nodes]") {
+  std::vector<bool> told;
+  auto run = run_node(
+    [&](const state_view&, context& ctx) -> node_result {
+      told.push_back(ctx.cancelled());
+      cancel(*shown);
+      told.push_back(ctx.cancelled());
+      return node_result{};
+    },
+    blocking());
+  shown = run;
+  let_threads_go();
+  CHECK(told == std::vector<bool>{false, true});
+  CHECK(ended(run).status == "interrupted");
+}
+
+TEST_CASE_METHOD(apart_fixture, "a cancelled run's slot is taken until its node returns",
+                 "[nodes]") {
+  with->options.runs.slots = 1;
+  auto first = run_node([](const state_view&, context&) { return node_result{}; }, blocking());
+  auto turn = std::exchange(waiting, {});
+  REQUIRE(turn.size() == 1);
+  CHECK(cancel(first).status == "interrupted");
+  CHECK(run_status(first) == "interrupted");
+  auto second = start(uuid7(), "one", {{"input", json::object{}}});
+  CHECK(run_status(second) == "pending");
+  turn.clear(); // it returns
+  sched.run();
+  REQUIRE(waiting.size() == 1);
+  let_threads_go();
+  CHECK(ended(second).status == "success");
+}
+
+TEST_CASE_METHOD(apart_fixture, "a node knows when its time, or its run's, is up", "[nodes]") {
+  with->options.runs.timeout = std::chrono::minutes{10};
+  std::vector<deadline> until;
+  auto note = [&](const state_view&, context& ctx) -> node_result {
+    until.push_back(ctx.until());
+    return node_result{};
+  };
+  auto begun = sched.clock().now();
+  auto limited = blocking();
+  limited.timeout = std::chrono::seconds{5};
+  auto b = runs::with_channels("two");
+  b.node("short", note, limited).node("long", note, blocking());
+  b.edge(flow::start, "short").edge("short", "long");
+  serve(b.build().value());
+  open();
+  start(thread, "two", {{"input", json::object{}}});
+  let_threads_go();
+  let_threads_go();
+  REQUIRE(until.size() == 2);
+  CHECK(until[0] == begun + std::chrono::seconds{5});
+  CHECK(until[1] == begun + std::chrono::minutes{10});
+}
+
+TEST_CASE_METHOD(apart_fixture, "a node whose time is up learns so, and its run goes on",
+                 "[nodes]") {
+  auto limited = blocking();
+  limited.timeout = std::chrono::milliseconds{200};
+  std::optional<context> seen;
+  auto run = run_node(
+    [&](const state_view&, context& ctx) -> node_result {
+      seen = ctx;
+      pass(std::chrono::milliseconds{300});
+      return node_result{};
+    },
+    limited);
+  let_threads_go();
+  REQUIRE(seen);
+  CHECK(seen->cancelled());
+  CHECK(failure(run) == "NodeTimeoutError");
 }
 
 } // namespace behalf

@@ -67,4 +67,19 @@ TEST_CASE("a parked thread whose run ended does not take the slot", "[runs]") {
   CHECK(q.end("a", noon) == ids{"c"});
 }
 
+TEST_CASE("a run that is over and holding keeps its slot, not its thread", "[runs]") {
+  run_queue q{1, 10};
+  REQUIRE(q.add("t1", "r1", noon, noon) == ids{"r1"});
+  CHECK(q.add("t1", "r2", noon, noon).empty());
+  CHECK(q.end_holding("r1", noon).empty());
+  CHECK(q.inflight("t1") == ids{"r2"});
+  CHECK(q.running() == 1);
+  CHECK(q.pending() == 1);
+  CHECK(q.returned("r1", noon) == ids{"r2"});
+  CHECK(q.returned("r1", noon).empty());
+  CHECK(q.end("r2", noon).empty());
+  CHECK(q.running() == 0);
+  CHECK(q.pending() == 0);
+}
+
 } // namespace behalf

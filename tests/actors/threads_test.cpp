@@ -279,3 +279,40 @@ TEST_CASE("a stop ends streams and waits that outlast the grace", "[threads]") {
   clients.join();
   wrong.report();
 }
+
+namespace {
+
+// More nodes that do not return than there are threads, and everything else goes on.
+void toil_beside(std::size_t threads) {
+  running_fixture server{60s, threads};
+  const auto port = server.system->port();
+  findings wrong;
+  crew toilers;
+  for (int i = 0; i < 8; ++i)
+    toilers.start([&, i] {
+      api_client api{port};
+      wrong.check(api.log_in(user_names[i % 4]), "logs in", {});
+      auto ended = api.post("/runs/wait", {{"assistant_id", "toil"}, {"input", json::object{}}});
+      wrong.check(ended.status == 200 && ended.body.find("\"toiled\":true") != std::string::npos,
+                  "toils", ended);
+    });
+  thread_book book;
+  visitor alice{port, "alice", wrong, book};
+  if (alice.log_in())
+    for (int i = 0; i < 3 || server.toil->begun < 8; ++i)
+      alice.round(i);
+  CHECK(server.toil->begun == 8);
+  server.toil->end.set_value();
+  toilers.join();
+  wrong.report();
+}
+
+} // namespace
+
+TEST_CASE("nodes that hold their threads hold up nobody else", "[threads]") {
+  toil_beside(2);
+}
+
+TEST_CASE("one thread is enough", "[threads]") {
+  toil_beside(1);
+}

@@ -2,11 +2,13 @@
 // is and takes a secret for calls on `mail` from a header.
 #include "runtime/graph/plugin.hpp"
 
+#include <stdexcept>
+
 using namespace behalf;
 
 namespace {
 
-task<result<auth_answer>> authenticate(auth_context ctx) {
+task<result<auth_answer>> ask_directory(auth_context ctx) {
   const auto& request = ctx.request();
   auto bearer = request.bearer();
   if (bearer.empty())
@@ -29,6 +31,13 @@ task<result<auth_answer>> authenticate(auth_context ctx) {
   answer.custom = {{"via", "gate"}};
   answer.secret_fields["mail"] = wiped_string{bearer};
   co_return answer;
+}
+
+// No coroutine itself: what it does comes before the one it returns.
+task<result<auth_answer>> authenticate(auth_context ctx) {
+  if (ctx.request().bearer() == "faulty")
+    throw std::runtime_error("the handler failed as asked");
+  return ask_directory(std::move(ctx));
 }
 
 } // namespace

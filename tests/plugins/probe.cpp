@@ -1,5 +1,6 @@
 // Graphs for the integration tests: `probe` does what its input says, `steps` counts slowly enough
-// to be interrupted at any point, `ask` stops for an answer, `survey` does both.
+// to be interrupted at any point, `ask` stops for an answer, `survey` does both, `toil` and
+// `toil_apart` do not let anyone in for a time.
 #include "runtime/graph/plugin.hpp"
 
 #include <cstdlib>
@@ -103,6 +104,19 @@ node_result count(const state_view& state, context& ctx) {
   return out;
 }
 
+// For `ms`: computes, or with `waits` does nothing, and with `polite` looks whether it is still
+// wanted.
+node_result toil(const state_view& state, context& ctx) {
+  auto polite = state.number("polite") != 0, waits = state.number("waits") != 0;
+  auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(state.number("ms"));
+  while (std::chrono::steady_clock::now() < end && !(polite && ctx.cancelled()))
+    if (waits)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  flow::update out;
+  out.set("toiled", json::value(true));
+  return out;
+}
+
 node_result ask(const state_view&, context& ctx) {
   const auto* answer = ctx.answer();
   if (!answer)
@@ -146,6 +160,15 @@ result<std::shared_ptr<const graph>> inter() {
   return b.build();
 }
 
+result<std::shared_ptr<const graph>> toiling(const char* name, bool blocking) {
+  graph_builder b{name};
+  for (const auto* one : {"ms", "waits", "polite", "toiled"})
+    b.channel(one, flow::last_value());
+  b.node("toil", toil, {.blocking = blocking});
+  b.edge(flow::start, "toil").edge("toil", flow::end);
+  return b.build();
+}
+
 // Asks, then counts slowly: a run that was resumed and is not over yet.
 result<std::shared_ptr<const graph>> survey() {
   graph_builder b{"survey"};
@@ -163,4 +186,6 @@ BEHALF_PLUGIN(registry) {
   registry.graph(steps());
   registry.graph(inter());
   registry.graph(survey());
+  registry.graph(toiling("toil", false));
+  registry.graph(toiling("toil_apart", true));
 }

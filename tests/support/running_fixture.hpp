@@ -9,6 +9,9 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/raw_server.hpp"
 
+#include <atomic>
+#include <future>
+
 namespace behalf::testing {
 
 inline const std::vector<std::string> user_names{"alice", "bob", "carol", "dave"};
@@ -59,6 +62,25 @@ inline task<node_result> ask_mail(state_view, context ctx) {
   co_return out;
 }
 
+/// Nodes of `toil` do not return before `done`, and let nobody in meanwhile.
+struct toil_script {
+  std::atomic<int> begun{0};
+  std::promise<void> end;
+  std::shared_future<void> done = end.get_future().share();
+};
+
+inline result<std::shared_ptr<const graph>> toil_graph(std::shared_ptr<toil_script> script) {
+  graph_builder b{"toil"};
+  b.channel("toiled", flow::last_value());
+  b.node("toil", [script](const state_view&, context&) -> node_result {
+    ++script->begun;
+    script->done.wait();
+    return flow::update{{"toiled", true}};
+  });
+  b.edge(flow::start, "toil").edge("toil", flow::end);
+  return b.build();
+}
+
 inline result<std::shared_ptr<const graph>> mail_graph() {
   graph_builder b{"mail"};
   b.channel("mail", flow::last_value());
@@ -71,11 +93,13 @@ inline result<std::shared_ptr<const graph>> mail_graph() {
 class running_fixture {
   scratch_folder folder_; // before what keeps its files there
   std::chrono::milliseconds grace_;
+  std::size_t threads_;
 
 public:
   /// `grace`: how long a stop waits for exchanges.
-  explicit running_fixture(std::chrono::milliseconds grace = std::chrono::seconds{60})
-    : grace_(grace) {
+  explicit running_fixture(std::chrono::milliseconds grace = std::chrono::seconds{60},
+                           std::size_t threads = 4)
+    : grace_(grace), threads_(threads) {
     start();
   }
 
@@ -87,6 +111,7 @@ public:
   }
 
   mail_service mail;
+  std::shared_ptr<toil_script> toil = std::make_shared<toil_script>();
   std::unique_ptr<running_system> system;
 
 private:
@@ -95,12 +120,13 @@ private:
     s.options.http.port = 0;
     s.options.runs.shutdown_grace = grace_;
     s.options.authenticated = true;
-    s.threads = 4;
+    s.threads = threads_;
     s.storage.path = folder_ / "behalf.db";
     s.audit_path = folder_ / "audit.jsonl";
     s.plugins.graph(hello_graph());
     s.plugins.graph(mail_graph());
-    s.graphs = {{"hello", "hello"}, {"mail", "mail"}};
+    s.plugins.graph(toil_graph(toil));
+    s.graphs = {{"hello", "hello"}, {"mail", "mail"}, {"toil", "toil"}};
     auth_rule owner;
     owner.then = auth_rule::effect::owner;
     s.rules.emplace_back("threads", owner);

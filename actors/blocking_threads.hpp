@@ -1,0 +1,60 @@
+// Threads for what may block: nodes that say so, and nodes that were seen to hold a thread of the
+// pool. So many at once; what comes beyond waits, and tenants and users take turns.
+#pragma once
+
+#include "actors/activity.hpp"
+#include "runtime/base/fair_queue.hpp"
+#include "runtime/base/metrics.hpp"
+#include "runtime/base/principal.hpp"
+#include "runtime/base/time.hpp"
+
+#include <condition_variable>
+#include <functional>
+#include <list>
+#include <mutex>
+#include <thread>
+
+namespace behalf {
+
+class blocking_threads {
+public:
+  using work = std::function<void()>;
+
+  /// `meters` must outlive it.
+  blocking_threads(std::size_t most, metrics& meters);
+  blocking_threads(const blocking_threads&) = delete;
+  ~blocking_threads(); // waits for what is under way
+
+  /// From any thread. `what` must live until the work is done; the work must not throw.
+  void run(const principal_key& who, const activity& what, work job);
+
+  /// Nothing begins any more. False when something has not returned by then, which the log names;
+  /// it and this live on.
+  bool stop(deadline by);
+
+private:
+  struct waiting {
+    const activity* what;
+    work job;
+  };
+  struct worker {
+    std::thread thread;
+    const activity* at = nullptr; // null: idle
+  };
+  using workers = std::list<worker>;
+
+  void serve(workers::iterator me);
+  void start_one();
+  void join_ended();
+
+  const std::size_t most_;
+  metric &running_, &queued_;
+  std::mutex guard_;
+  std::condition_variable changed_;
+  fair_queue<waiting> queue_;
+  workers threads_, ended_;
+  std::size_t idle_ = 0;
+  bool stopping_ = false;
+};
+
+} // namespace behalf

@@ -1,0 +1,133 @@
+"""Nodes that hold their threads, and what everyone else notices of it: nothing."""
+
+import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from parts.plugins import plugin
+from parts.stacks import start
+
+
+def config(**sections: dict) -> dict:
+    graphs = {name: f"{plugin('probe')}:{name}" for name in ("toil", "toil_apart")}
+    return {"graphs": {"hello": "builtin:hello", **graphs}, **sections}
+
+
+def metric(server, name: str) -> float:
+    text = server.call("GET", "/metrics").text
+    return float(re.search(rf"^{name} (\S+)$", text, re.MULTILINE).group(1))
+
+
+def wait_for(what, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def toil(server, graph: str, **state):
+    body = {"assistant_id": graph, "input": state}
+    return server.call("POST", "/runs/wait", json=body)
+
+
+def begin(server, graph: str, token: str | None = None, **state) -> tuple[str, str]:
+    thread = server.call("POST", "/threads", token, json={}).json()["thread_id"]
+    body = {"assistant_id": graph, "input": state}
+    run = server.call("POST", f"/threads/{thread}/runs", token, json=body).json()
+    return thread, run["run_id"]
+
+
+def threads_of(server) -> int:
+    return len(list(Path(f"/proc/{server.process.pid}/task").iterdir()))
+
+
+def p99_of_ok(server, over: threading.Event) -> float:
+    """Seconds; as long as the others toil."""
+    times = []
+    while not over.is_set():
+        begun = time.monotonic()
+        assert server.call("GET", "/ok").status_code == 200
+        times.append(time.monotonic() - begun)
+    return sorted(times)[len(times) * 99 // 100]
+
+
+@pytest.mark.parametrize("threads", [2, 1])
+def test_nodes_that_compute_for_long_hold_up_nobody(behalf, threads):
+    server = behalf(config(server={"threads": threads}))
+    over = threading.Event()
+    with ThreadPoolExecutor(9) as crew:
+        p99 = crew.submit(p99_of_ok, server, over)
+        toilers = [crew.submit(toil, server, "toil", ms=3000) for _ in range(8)]
+        assert all(one.result().json()["toiled"] for one in toilers)
+        over.set()
+        assert p99.result() <= 0.1
+    held = [line for line in server.process.output().splitlines() if "thread_held" in line]
+    assert sum("node 'toil' of graph 'toil'" in line for line in held) == 1, held
+    assert 1 <= metric(server, "behalf_spare_threads_lent_total") < 8
+    assert metric(server, "behalf_longest_turn_seconds") >= 2.9
+    wait_for(lambda: metric(server, "behalf_spare_threads") == 0)
+    # It is known now: its turns are elsewhere from the beginning.
+    lent = metric(server, "behalf_spare_threads_lent_total")
+    assert toil(server, "toil", ms=300).json()["toiled"]
+    assert metric(server, "behalf_spare_threads_lent_total") == lent
+
+
+def test_nodes_that_do_not_return_keep_their_slots_and_no_more_threads(behalf):
+    runs = {"slots": 8, "blocking_threads": 4, "shutdown_grace": "1s"}
+    server = behalf(config(runs=runs))
+    before = threads_of(server)
+    for _ in range(60):
+        thread, run = begin(server, "toil_apart", ms=3000, waits=1)
+        assert server.call("POST", f"/threads/{thread}/runs/{run}/cancel?wait=1").is_success
+    assert threads_of(server) <= before + 4
+    assert metric(server, "lg_api_num_running_runs") >= 4
+    wait_for(lambda: metric(server, "lg_api_num_running_runs") == 0)
+    assert toil(server, "toil_apart", ms=1).json()["toiled"]
+
+
+def test_a_node_that_looks_is_told_that_its_run_was_cancelled(behalf):
+    server = behalf(config())
+    thread, run = begin(server, "toil_apart", ms=600_000, waits=1, polite=1)
+    wait_for(lambda: metric(server, "behalf_blocking_turns") == 1)
+    assert server.call("POST", f"/threads/{thread}/runs/{run}/cancel?wait=1").is_success
+    wait_for(lambda: metric(server, "behalf_blocking_turns") == 0)
+
+
+@pytest.mark.parametrize("graph", ["toil", "toil_apart"])
+def test_a_stop_does_not_wait_for_a_node_beyond_the_grace(behalf, tmp_path, request, graph):
+    settings = config(runs={"shutdown_grace": "2s"})
+    stack = start(behalf, tmp_path, "dev", "embedded", settings, ("alice",), request)
+    server, token = stack.server, stack.login("alice")
+    thread, run = begin(server, graph, token, ms=8000)
+    wait_for(lambda: metric(server, "lg_api_num_running_runs") == 1)
+    begun = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - begun < 4
+    log = server.process.output()
+    assert "did_not_return" in log
+    assert f"node 'toil' of graph '{graph}'" in log
+    server.start()
+    found = f"/threads/{thread}/runs/{run}"
+    wait_for(lambda: server.call("GET", found, token).json()["status"] == "success")
+
+
+def test_a_stop_that_is_heard_ends_at_once(behalf):
+    server = behalf(config(runs={"shutdown_grace": "10s"}))
+    begin(server, "toil_apart", ms=600_000, waits=1, polite=1)
+    wait_for(lambda: metric(server, "behalf_blocking_turns") == 1)
+    begun = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - begun < 3
+    assert "did_not_return" not in server.process.output()
+
+
+def test_an_authenticate_handler_that_throws_fails_its_own_request_only(behalf):
+    server = behalf(config(plugins=[plugin("gate")]))
+    for _ in range(2):
+        assert server.call("POST", "/threads/search", "faulty", json={}).status_code == 500
+        assert server.call("POST", "/threads/search", "banned", json={}).status_code == 403
+    assert server.process.exit_code() is None
