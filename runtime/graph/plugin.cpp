@@ -45,6 +45,12 @@ result<const plugin_card*> read_card(void* library, const std::string& path) {
 
 } // namespace
 
+auth_request::~auth_request() {
+  wipe(query.data(), query.size());
+  for (auto& [name, value] : headers)
+    wipe(value.data(), value.size());
+}
+
 std::string_view auth_request::bearer() const {
   auto all = authorization.view();
   constexpr std::string_view scheme = "bearer ";

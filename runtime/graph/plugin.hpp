@@ -23,6 +23,12 @@ struct auth_request {
   header_list headers; // lower-case names
   wiped_string authorization, api_key, cookie;
 
+  auth_request() = default;
+  auth_request(const auth_request&) = delete;
+  auth_request& operator=(const auth_request&) = delete;
+  /// People put tokens into queries and fields of their own too: these are overwritten.
+  ~auth_request();
+
   /// The token behind "Bearer "; empty when there is none.
   std::string_view bearer() const;
 };
