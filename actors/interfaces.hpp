@@ -27,6 +27,7 @@ struct write_records;
 struct written;
 struct flush_group;
 struct sweep_expired;
+struct check_storage;
 struct start_run;
 struct find_run;
 struct run_ref;
@@ -75,7 +76,8 @@ using plugin_auth_actor =
 
 /// The only owner of a writing connection: commits that arrive together become durable together.
 using store_writer_actor =
-  caf::typed_actor<caf::replies_to<write_records>::with<written>, caf::reacts_to<flush_group>,
+  caf::typed_actor<caf::replies_to<write_records>::with<written>,
+                   caf::replies_to<check_storage>::with<written>, caf::reacts_to<flush_group>,
                    caf::reacts_to<sweep_expired>>;
 
 /// Owns a reading connection.

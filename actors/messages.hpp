@@ -95,6 +95,7 @@ struct read_checkpoints {
 };
 struct found_checkpoints {
   std::vector<record> rows;
+  std::string newest; // the greatest id on the thread, asked for when one was named
 };
 /// Checkpoints as `what` selects them, newest first, each with what it takes to restore it.
 struct read_history {
@@ -110,6 +111,9 @@ struct written {};
 struct flush_group {};
 /// Deletes what has outlived its time to live, a bounded batch at a time.
 struct sweep_expired {};
+/// Can anything be written? Tried with a write of its own, at most once a second. Errors as of
+/// write_records.
+struct check_storage {};
 
 // --- runs ------------------------------------------------------------------------------------
 
@@ -294,6 +298,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::write_records)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::written)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::flush_group)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::sweep_expired)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::check_storage)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::start_run)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::find_run)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::run_ref)

@@ -17,6 +17,8 @@ struct run_options {
   std::size_t blocking_threads = 64;                // for nodes that may block; one more turn waits
   std::size_t event_bytes = 16 * 1024 * 1024;       // one run's events; older ones are dropped
   std::chrono::milliseconds shutdown_grace{10'000}; // from the signal to the end of the process
+  /// Of the threads that stateless runs leave; 0: for ever.
+  std::chrono::milliseconds stateless_ttl{30LL * 86'400'000};
   int max_attempts = 3; // a run that three crashes interrupted is given up
 };
 

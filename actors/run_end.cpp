@@ -7,50 +7,73 @@
 namespace behalf {
 namespace {
 
-void save_end(run_pointer self, std::shared_ptr<run_ending> end, int attempts = 0);
+constexpr std::chrono::milliseconds first_pause{100}, longest_pause{5'000};
+
+metric& ends_waiting(run_pointer self) {
+  return self->state.with->meters.gauge("behalf_run_ends_waiting",
+                                        "Runs that are over and not stored yet");
+}
 
 // Whoever waits must not take for done what nobody will find.
-void not_saved(run_pointer self, run_ending& end, const error& why) {
+void not_saved(run_pointer self, run_ending end, const error& why) {
   log::error("run_end_not_saved", {{"run_id", self->state.plan->run_id}, {"reason", why.message}});
   end.status = "error";
   end.body = wait_error({{"error", "StorageError"}, {"message", "the run's end was not saved"}});
   ended(self, end);
 }
 
-void write_end(run_pointer self, std::shared_ptr<run_ending> end, commit what, int attempts) {
+commit end_of_run(run_pointer self) {
   auto& s = self->state;
-  what.puts.insert(what.puts.begin(), s.unsaved.begin(), s.unsaved.end());
-  ask_core(
-    self, s.with->writer, write_records{std::move(what)},
-    [self, end](written) { ended(self, *end); },
-    [self, end, attempts](const error& why) {
-      if (why.code == errc::conflict && attempts < 16)
-        return save_end(self, end, attempts + 1);
-      not_saved(self, *end, why);
-    });
+  if (s.plan->drop_thread) {
+    commit what;
+    what.erases.push_back({{kind::thread, s.plan->who->tenant, s.plan->thread_id}});
+    return what;
+  }
+  auto what = ending_on(*s.plan, s.last->end);
+  auto rows = unsaved(self);
+  what.puts.insert(what.puts.begin(), std::make_move_iterator(rows.begin()),
+                   std::make_move_iterator(rows.end()));
+  // Should a checkpoint that was sent before turn out not to be stored, neither is this.
+  for (auto& id : s.checkpoints.on_the_way())
+    what.needs.push_back({kind::checkpoint, s.plan->who->tenant, id, s.plan->thread_id});
+  return what;
 }
 
-void save_end(run_pointer self, std::shared_ptr<run_ending> end, int attempts) {
+// A full disk, a damaged file, a checkpoint before it that failed: none of them is the run's fault,
+// and each may pass.
+bool may_pass(errc why) {
+  return why == errc::internal || why == errc::overloaded || why == errc::timeout
+         || why == errc::conflict;
+}
+
+void save_later(run_pointer self, const error& why) {
   auto& s = self->state;
-  record_key thread{kind::thread, s.plan->who->tenant, s.plan->thread_id};
-  if (s.plan->drop_thread) {
-    s.unsaved.clear();
-    commit what;
-    what.erases.push_back({thread});
-    return write_end(self, end, std::move(what), attempts);
-  }
-  ask_core(
-    self, s.with->reader(), get_record{std::move(thread)},
-    [self, end, attempts](found_record& found) {
-      auto& s = self->state;
-      if (!found.row) // the thread was deleted under the run
-        return ended(self, *end);
-      write_end(self, end, ending_on(*s.plan, *end, *found.row, s.load->count() > 1), attempts);
-    },
-    [self, end](const error& why) { not_saved(self, *end, why); });
+  auto& last = *s.last;
+  if (last.tries++ == 0)
+    ends_waiting(self).add();
+  if ((last.tries & (last.tries - 1)) == 0) // less and less often
+    log::warning("run_end_waits",
+                 {{"run_id", s.plan->run_id}, {"tries", last.tries}, {"reason", why.message}});
+  last.again = ++s.generation;
+  auto pause = std::min(longest_pause, first_pause * (1 << std::min(last.tries - 1, 6)));
+  self->delayed_send(self, pause, wake_up{last.again});
 }
 
 } // namespace
+
+void save_end(run_pointer self) {
+  ask_core(
+    self, self->state.with->writer, write_records{end_of_run(self)},
+    [self](written) { ended(self, self->state.last->end); },
+    [self](const error& why) {
+      const auto& end = self->state.last->end;
+      if (why.code == errc::not_found) // the thread was deleted under the run
+        return ended(self, end);
+      if (!may_pass(why.code))
+        return not_saved(self, end, why);
+      save_later(self, why);
+    });
+}
 
 void show_news(run_pointer self) {
   auto& s = self->state;
@@ -70,10 +93,12 @@ caf::result<run_result> when_ended(run_pointer self) {
   return s.waiting.back();
 }
 
-void keep(run_pointer self, const std::vector<checkpoint_doc>& docs) {
+std::vector<commit::put> unsaved(run_pointer self) {
   auto& s = self->state;
-  for (const auto& doc : docs)
-    s.unsaved.push_back({to_record(doc, s.plan->who->tenant, s.plan->thread_id, s.plan->run_id)});
+  std::vector<commit::put> rows;
+  for (const auto& doc : s.checkpoints.waiting())
+    rows.push_back({to_record(doc, s.plan->who->tenant, s.plan->thread_id, s.plan->run_id)});
+  return rows;
 }
 
 void stop_nodes(run_pointer self) {
@@ -111,7 +136,11 @@ void ended(run_pointer self, const run_ending& end) {
   self->send(s.scheduler, run_ended{s.plan->run_id, let_go_of_slot(s)});
   s.loop.reset();
   s.from.reset();
-  s.unsaved.clear();
+  s.checkpoints.forget();
+  if (s.last && s.last->tries > 0) {
+    ends_waiting(self).add(-1);
+    log::info("run_end_saved", {{"run_id", s.plan->run_id}, {"tries", s.last->tries}});
+  }
 }
 
 void finish(run_pointer self, run_ending end) {
@@ -120,7 +149,8 @@ void finish(run_pointer self, run_ending end) {
     return;
   s.ending = true;
   stop_nodes(self);
-  save_end(self, std::make_shared<run_ending>(std::move(end)));
+  s.last = end_to_store{std::move(end)};
+  save_end(self);
 }
 
 json::value wait_error(const json::value& failure) {

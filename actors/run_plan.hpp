@@ -30,6 +30,7 @@ struct run_plan {
   int crashes = 0;           // restarts the server did not announce
   bool temporary = false;    // no checkpoints are kept
   bool drop_thread = false;  // the thread goes when the run ends
+  bool stateless = false;    // nobody named the thread: kept after the run, it goes after a time
   bool new_thread = false;   // has no earlier state to load
   std::string given_up;      // why it is not executed but ends as an error; empty: it is executed
   bool waited = false;       // was stored as pending: others went first

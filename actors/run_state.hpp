@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/basics.hpp"
+#include "actors/checkpoint_backlog.hpp"
 #include "actors/event_log.hpp"
 #include "actors/spawn.hpp"
 #include "actors/step.hpp"
@@ -29,6 +30,13 @@ struct live_node {
   stop_flag stopped;
 };
 
+/// How the run ended, until that is stored.
+struct end_to_store {
+  run_ending end;
+  int tries = 0;
+  int64_t again = 0; // the generation that wakes it
+};
+
 struct run_supervisor_state {
   static inline const char* name = "run";
   run_supervisor_state() : events(0) {}
@@ -45,13 +53,15 @@ struct run_supervisor_state {
 
   std::shared_ptr<const graph> flow;
   std::optional<loaded_checkpoint> from; // the state before the run
+  std::string newest; // the thread's newest checkpoint, where the run begins at another
   std::optional<run_loop> loop;
   std::shared_ptr<const handle_list> handles = std::make_shared<handle_list>();
   std::map<std::string, live_node> nodes; // by task
   std::map<int64_t, task_spec> retries;   // by generation
   std::map<int64_t, std::string> limits;  // by generation: tasks with a time limit
   int64_t generation = 0;
-  std::vector<commit::put> unsaved; // checkpoints to write with the end
+  checkpoint_backlog checkpoints;
+  std::optional<end_to_store> last;
   bool begun = false, ending = false;
 
   event_log events;
@@ -67,12 +77,14 @@ void show_news(run_pointer self);
 /// Answered when the run is over, or at once when it is.
 caf::result<run_result> when_ended(run_pointer self);
 
-/// Adds checkpoints to what is not yet written.
-void keep(run_pointer self, const std::vector<checkpoint_doc>& docs);
+/// The checkpoints that are not on their way to the storage yet, as rows to put.
+std::vector<commit::put> unsaved(run_pointer self);
 /// Stops the run's nodes and cuts their calls.
 void stop_nodes(run_pointer self);
-/// Makes the end durable, then tells everyone. Only the first end counts.
+/// Makes the end durable, however long that takes, then tells everyone. Only the first end counts.
 void finish(run_pointer self, run_ending end);
+/// Tries again to store the end.
+void save_end(run_pointer self);
 /// It is durable, or will never be: tells everyone.
 void ended(run_pointer self, const run_ending& end);
 

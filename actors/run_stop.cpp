@@ -19,7 +19,7 @@ run_ending cancelled(run_pointer self) {
   if (!s.loop)
     return end;
   auto out = s.loop->cancel();
-  keep(self, out.checkpoints);
+  s.checkpoints.add(std::move(out.checkpoints));
   if (!out.finish)
     return end;
   end = ending_of(*s.plan, *out.finish);
@@ -43,9 +43,9 @@ void undo(run_pointer self, run_ending& end) {
   end.status = "interrupted";
   end.rollback = end.as_before = true;
   end.body = wait_error({{"error", "HTTPException"}, {"message", "404: Run not found"}});
-  s.unsaved.clear();
+  s.checkpoints.forget();
   if (s.from && !left_by(*s.plan, s.from->at)) // it may have written beside it: answers, tasks done
-    keep(self, {s.from->at});
+    s.checkpoints.add({s.from->at});
 }
 
 // The server is stopping: what is done is kept, the run waits for the next start.
@@ -62,7 +62,7 @@ void park(run_pointer self) {
   auto next = *s.plan;
   ++next.attempt;
   commit what;
-  what.puts = std::exchange(s.unsaved, {});
+  what.puts = unsaved(self);
   what.puts.push_back({to_record(next, "pending")});
   ask_core(
     self, s.with->writer, write_records{std::move(what)},

@@ -65,43 +65,46 @@ void start_tasks(run_pointer self, std::vector<task_spec> tasks) {
 }
 
 // The writer keeps the order of what it is sent, so the end, which is waited for, comes after all
-// checkpoints.
-commit take_unsaved(run_pointer self) {
+// checkpoints. Those that could not be stored go with the end.
+template <class Then>
+void save_checkpoints(run_pointer self, Then then) {
+  auto& s = self->state;
   commit what;
-  what.puts = std::exchange(self->state.unsaved, {});
-  return what;
+  what.puts = unsaved(self);
+  auto number = s.checkpoints.send();
+  ask_core(
+    self, s.with->writer, write_records{std::move(what)},
+    [self, number, then = std::move(then)](written) mutable {
+      self->state.checkpoints.stored(number);
+      then();
+    },
+    [self, number](const error& why) {
+      self->state.checkpoints.failed(number);
+      if (!self->state.ending)
+        fail_run(self, why);
+    });
 }
 
 void apply(run_pointer self, loop_output out) {
   auto& s = self->state;
   for (const auto& e : out.events)
     s.events.append(e.name, *e.data);
-  keep(self, out.checkpoints);
+  s.checkpoints.add(std::move(out.checkpoints));
   if (out.finish) {
     finish(self, ending_of(*s.plan, *out.finish));
     return show_news(self);
   }
   auto lasting = string_or(s.plan->kwargs, "durability");
-  if (s.unsaved.empty() || lasting == "exit") {
+  if (s.checkpoints.empty() || lasting == "exit") {
     start_tasks(self, std::move(out.start));
-    return show_news(self);
-  }
-  auto lost = [self](const error& why) {
-    if (!self->state.ending)
-      fail_run(self, why);
-  };
-  if (lasting == "sync") {
+  } else if (lasting == "sync") {
     auto tasks = std::make_shared<std::vector<task_spec>>(std::move(out.start));
-    ask_core(
-      self, s.with->writer, write_records{take_unsaved(self)},
-      [self, tasks](written) {
-        if (!self->state.ending)
-          start_tasks(self, std::move(*tasks));
-      },
-      lost);
+    save_checkpoints(self, [self, tasks] {
+      if (!self->state.ending)
+        start_tasks(self, std::move(*tasks));
+    });
   } else {
-    ask_core(
-      self, s.with->writer, write_records{take_unsaved(self)}, [](written) {}, lost);
+    save_checkpoints(self, [] {});
     start_tasks(self, std::move(out.start));
   }
   show_news(self);
@@ -140,6 +143,7 @@ void run(run_pointer self) {
   spec.checkpointing = !s.plan->temporary;
   spec.from_checkpoint = !s.plan->checkpoint_id.empty();
   spec.after_crash = s.plan->attempt > 1;
+  spec.newest_checkpoint = std::move(s.newest);
   s.loop.emplace(s.flow, s.from, std::move(spec));
   apply(self, s.loop->begin());
 }
@@ -160,6 +164,7 @@ void load(run_pointer self) {
         return fail_run(
           self, {errc::not_found, "No checkpoint " + at + " on this thread", {}, "ValueError"});
       self->state.from = std::move(*loaded);
+      self->state.newest = std::move(found.newest);
       run(self);
     },
     [self](const error& why) { fail_run(self, why); });
@@ -218,6 +223,8 @@ void execute(run_pointer self) {
 
 void on_wake(run_pointer self, int64_t generation) {
   auto& s = self->state;
+  if (s.last && s.last->again == generation)
+    return save_end(self);
   if (auto retry = s.retries.extract(generation); !retry.empty() && !s.ending)
     return start_task(self, std::move(retry.mapped()));
   auto limit = s.limits.extract(generation);

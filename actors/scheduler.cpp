@@ -166,7 +166,8 @@ void on_thread(scheduler_pointer self, starting_ptr job, const found_record& fou
     return;
   }
   write(self, job,
-        creation(*self->state.with, plan, found.row.get(), busy, !busy && starts_now(self, plan)));
+        creation(*self->state.with, plan, found.row.get(), job->ask.visible, busy,
+                 !busy && starts_now(self, plan)));
 }
 
 void start(scheduler_pointer self, starting_ptr job) {
@@ -184,7 +185,7 @@ void start(scheduler_pointer self, starting_ptr job) {
   if (job->ask.stateless)
     return write(
       self, job,
-      creation(*s.with, *job->ask.plan, nullptr, false, starts_now(self, *job->ask.plan)));
+      creation(*s.with, *job->ask.plan, nullptr, {}, false, starts_now(self, *job->ask.plan)));
   const auto& plan = *job->ask.plan;
   ask_core(
     self, s.with->reader(), get_record{{kind::thread, plan.who->tenant, plan.thread_id}},

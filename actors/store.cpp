@@ -12,7 +12,8 @@ namespace behalf {
 namespace {
 
 constexpr std::chrono::seconds sweep_pause{30};
-constexpr int64_t sweep_batch = 500;
+constexpr int64_t sweep_batch = 100; // a millisecond or two: commits wait behind it
+constexpr std::chrono::seconds check_pause{1};
 
 struct store_writer_state {
   static inline const char* name = "store";
@@ -20,33 +21,60 @@ struct store_writer_state {
   std::unique_ptr<storage> db;
   std::vector<caf::typed_response_promise<written>> group; // applied, not yet durable
   bool open = false;
+  std::optional<error> fault; // of the last flush
+  deadline checked{};         // when that is old news
 };
 
 using writer_pointer = store_writer_actor::stateful_pointer<store_writer_state>;
 
-caf::result<written> write(writer_pointer self, const commit& what) {
+// What arrives while a group is open joins it; the first one opens it.
+result<void> open_group(writer_pointer self) {
   auto& s = self->state;
-  if (!s.open) {
-    if (auto ok = s.db->begin(); !ok)
-      return to_caf(ok.error());
-    s.open = true;
-    self->send(self, flush_group{}); // lands behind every commit that is waiting already
-  }
-  if (auto ok = s.db->apply(what); !ok)
-    return to_caf(ok.error());
+  if (s.open)
+    return {};
+  if (auto ok = s.db->begin(); !ok)
+    return ok;
+  s.open = true;
+  self->send(self, flush_group{}); // lands behind every commit that is waiting already
+  return {};
+}
+
+caf::result<written> when_durable(writer_pointer self, result<void> applied) {
+  if (!applied)
+    return to_caf(applied.error());
   auto promise = self->make_response_promise<written>();
-  s.group.push_back(promise);
+  self->state.group.push_back(promise);
   return promise;
+}
+
+caf::result<written> write(writer_pointer self, const commit& what) {
+  if (auto ok = open_group(self); !ok)
+    return to_caf(ok.error());
+  return when_durable(self, self->state.db->apply(what));
+}
+
+caf::result<written> check(writer_pointer self) {
+  auto& s = self->state;
+  if (std::chrono::steady_clock::now() < s.checked)
+    return s.fault ? caf::result<written>{to_caf(*s.fault)} : caf::result<written>{written{}};
+  s.checked = std::chrono::steady_clock::now() + check_pause;
+  if (auto ok = open_group(self); !ok) {
+    s.fault = ok.error();
+    return to_caf(ok.error());
+  }
+  return when_durable(self, s.db->touch());
 }
 
 void flush(writer_pointer self) {
   auto& s = self->state;
   auto ok = s.db->flush();
   s.open = false;
-  auto group = std::exchange(s.group, {});
-  if (!ok)
-    log::error("storage_flush_failed", {{"reason", ok.error().message}});
-  for (auto& promise : group) {
+  if (!ok && !s.fault)
+    log::error("storage_cannot_write", {{"reason", ok.error().message}});
+  if (ok && s.fault)
+    log::info("storage_writes_again");
+  s.fault = ok ? std::nullopt : std::optional{ok.error()};
+  for (auto& promise : std::exchange(s.group, {})) {
     if (ok)
       promise.deliver(written{});
     else
@@ -54,17 +82,18 @@ void flush(writer_pointer self) {
   }
 }
 
-// A batch at a time, so that nobody waits long behind it.
+// A batch at a time, and the next one behind what arrived meanwhile: under load its turn comes as
+// often as a commit's, and nobody waits long for it.
 void sweep(writer_pointer self) {
   auto& s = self->state;
   int64_t gone = 0;
-  if (!s.open && s.db->begin()) {
+  if (open_group(self)) {
     auto swept = s.db->sweep(sweep_batch);
     gone = swept ? *swept : 0;
-    if (auto ok = s.db->flush(); !ok)
-      log::error("storage_sweep_failed", {{"reason", ok.error().message}});
+    if (!swept)
+      log::error("storage_sweep_failed", {{"reason", swept.error().message}});
   }
-  if (gone == sweep_batch)
+  if (gone >= sweep_batch)
     self->send(self, sweep_expired{});
   else
     self->delayed_send(self, sweep_pause, sweep_expired{});
@@ -76,6 +105,7 @@ store_writer_actor::behavior_type writer_behavior(writer_pointer self,
   self->state.db = std::move(*db);
   return {
     [self](const write_records& m) { return write(self, m.what); },
+    [self](check_storage) { return check(self); },
     [self](flush_group) { flush(self); },
     [self](sweep_expired) { sweep(self); },
   };
@@ -109,7 +139,14 @@ result<found_checkpoints> chain(storage_reader& db, const read_checkpoints& m) {
   auto rows = db.checkpoint_chain(m.tenant, m.thread_id, m.ns, m.checkpoint_id);
   if (!rows)
     return rows.error();
-  return found_checkpoints{std::move(*rows)};
+  found_checkpoints found{std::move(*rows), {}};
+  if (m.checkpoint_id.empty())
+    return found;
+  auto newest = db.newest_checkpoint(m.tenant, m.thread_id, m.ns);
+  if (!newest)
+    return newest.error();
+  found.newest = std::move(*newest);
+  return found;
 }
 
 store_reader_actor::behavior_type

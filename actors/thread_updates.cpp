@@ -50,40 +50,52 @@ record new_thread(const run_plan& plan, const json::object& run_metadata) {
 
 } // namespace
 
-commit creation(const core& with, run_plan& plan, const record* thread, bool busy, bool starts) {
+commit creation(const core& with, run_plan& plan, const record* thread, const filter& visible,
+                bool busy, bool starts) {
   plan.new_thread = thread == nullptr;
   merge_config(with, plan, thread);
-  auto row = thread ? *thread : new_thread(plan, plan.sent_metadata);
-  if (!busy) {
-    row.metadata["graph_id"] = plan.graph_id;
-    row.metadata["assistant_id"] = plan.assistant_id;
-  }
   auto config = plan.sent_config;
   config.erase("configurable");
-  row.doc["config"] = std::move(config);
-  if (row.status != "busy") // what a run that leaves no trace goes back to
-    row.doc["settled"] = row.status;
-  row.status = "busy";
-  row.updated_at = now();
+  json::object graph{{"graph_id", plan.graph_id}, {"assistant_id", plan.assistant_id}};
   commit what;
-  what.puts.push_back({std::move(row), thread ? thread->revision : 0});
+  if (thread) {
+    commit::thread_change change{plan.who->tenant, plan.thread_id, visible};
+    if (!busy)
+      change.metadata = std::move(graph);
+    change.doc.emplace_back("config", dump(config));
+    change.at = now();
+    what.thread_changes.push_back(std::move(change));
+  } else {
+    auto row = new_thread(plan, plan.sent_metadata);
+    merge(row.metadata, graph);
+    row.doc["config"] = std::move(config);
+    row.doc["settled"] = "idle"; // what a run that leaves no trace goes back to
+    row.status = "busy";
+    row.updated_at = row.created_at;
+    auto stays = with.options.runs.stateless_ttl;
+    if (plan.stateless && !plan.drop_thread && stays.count() > 0)
+      row.expires = expiry{row.created_at + stays, stays};
+    what.puts.push_back({std::move(row), 0});
+  }
   plan.waited = !starts;
   what.puts.push_back({to_record(plan, starts ? "running" : "pending"), 0});
   return what;
 }
 
-commit ending_on(const run_plan& plan, const run_ending& end, record thread, bool more_runs) {
+commit ending_on(const run_plan& plan, const run_ending& end) {
+  commit::thread_change thread{plan.who->tenant, plan.thread_id};
   if (!end.as_before) {
     if (end.values)
-      thread.doc["values"] = *end.values;
-    thread.doc["error"] = end.error;
-    thread.doc["interrupts"] = end.interrupts;
-    thread.doc["settled"] = end.thread_status;
+      thread.doc.emplace_back("values", dump(*end.values));
+    thread.doc.emplace_back("error", dump(end.error));
+    thread.doc.emplace_back("interrupts", dump(end.interrupts));
+    thread.settled = end.thread_status;
   }
-  thread.status = more_runs ? "busy" : string_or(thread.doc, "settled", "idle");
-  thread.doc["ran"] = true;
-  thread.updated_at = thread.state_updated_at = now();
+  thread.doc.emplace_back("ran", "true");
+  thread.at = now();
+  thread.new_state = true;
   commit what;
+  what.thread_changes.push_back(std::move(thread));
   if (end.rollback) {
     what.erases.push_back({{kind::run, plan.who->tenant, plan.run_id}});
     what.checkpoint_erases.push_back({plan.who->tenant, plan.thread_id, plan.run_id});
@@ -91,8 +103,6 @@ commit ending_on(const run_plan& plan, const run_ending& end, record thread, boo
     run_outcome outcome{end.error, end.checkpoint_id};
     what.puts.push_back({to_record(plan, end.status, &outcome)});
   }
-  auto revision = thread.revision;
-  what.puts.push_back({std::move(thread), revision});
   return what;
 }
 

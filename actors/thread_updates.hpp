@@ -24,9 +24,11 @@ private:
 using load_ptr = std::shared_ptr<thread_load>;
 
 /// Completes the plan (configuration merged from assistant, thread, run, user and server) and says
-/// what to write: the run, and its thread as busy. `thread` is null for a new one. `starts` when
-/// nothing holds the run back: it is then stored as running at once.
-commit creation(const core& with, run_plan& plan, const record* thread, bool busy, bool starts);
+/// what to write: the run, and its thread as busy. `thread` is null for a new one; of one that is
+/// there `visible` must still match when it is written. `starts` when nothing holds the run back:
+/// it is then stored as running at once.
+commit creation(const core& with, run_plan& plan, const record* thread, const filter& visible,
+                bool busy, bool starts);
 
 /// How a run ended, as it is stored and answered.
 struct run_ending {
@@ -41,7 +43,7 @@ struct run_ending {
   bool as_before = false; // of the thread nothing changes: the run never began, or never was
 };
 
-/// The run's end on a thread that stays. `thread` as just read.
-commit ending_on(const run_plan& plan, const run_ending& end, record thread, bool more_runs);
+/// The run's end on a thread that stays.
+commit ending_on(const run_plan& plan, const run_ending& end);
 
 } // namespace behalf

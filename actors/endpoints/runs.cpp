@@ -86,7 +86,7 @@ std::shared_ptr<run_plan> plan_of(request_pointer self, const catalog_entry& ent
   plan->created_at = now() + delay;
   plan->temporary = bool_or(plan->kwargs, "temporary");
   plan->drop_thread = plan->temporary;
-  plan->new_thread = s.thread_id.empty();
+  plan->new_thread = plan->stateless = s.thread_id.empty();
   return plan;
 }
 

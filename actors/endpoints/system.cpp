@@ -1,22 +1,40 @@
 // What the server says about itself: health, description, metrics, and the list of its routes.
 #include "actors/endpoints/routes.hpp"
 #include "actors/endpoints/views.hpp"
+#include "runtime/base/log.hpp"
 
 namespace behalf {
 namespace {
 
-void ok(request_pointer self) {
-  if (!flag_query(self, "check_db"))
-    return answer(self, 200, json::object{{"ok", true}, {"services", json::object{}}});
+// Reading and writing both: a full disk still reads.
+void ready(request_pointer self) {
+  auto not_ready = [self](const error& why) {
+    log::warning("storage_not_ready", {{"reason", why.message}});
+    if (why.kind == storage_full)
+      return refuse(self, why);
+    refuse(self, fail(errc::overloaded, "the storage does not answer; the log says why",
+                      "Retry-After", "5"));
+  };
   query any;
   any.type = kind::assistant;
   any.limit = 1;
   ask_core(
     self, self->state.with->reader(), search_records{std::move(any)},
-    [self](page&) {
-      answer(self, 200, json::object{{"ok", true}, {"services", {{"storage", "ok"}}}});
+    [self, not_ready](page&) {
+      ask_core(
+        self, self->state.with->writer, check_storage{},
+        [self](written) {
+          answer(self, 200, json::object{{"ok", true}, {"services", {{"storage", "ok"}}}});
+        },
+        not_ready);
     },
-    [self](const error& why) { refuse(self, fail(errc::overloaded, "storage: " + why.message)); });
+    not_ready);
+}
+
+void ok(request_pointer self) {
+  if (flag_query(self, "check_db"))
+    return ready(self);
+  answer(self, 200, json::object{{"ok", true}, {"services", json::object{}}});
 }
 
 void info(request_pointer self) {
@@ -103,6 +121,7 @@ std::vector<route> system_routes() {
   return {
     {verb::get, "/", open, nullptr, ok, "Health"},
     {verb::get, "/ok", open, nullptr, ok, "Health; with check_db=1 of the storage too"},
+    {verb::get, "/ready", open, nullptr, ready, "Readiness: the storage can be read and written"},
     {verb::get, "/info", open, nullptr, info, "Version and features"},
     {verb::get, "/metrics", open, nullptr, show_metrics, "Metrics, as Prometheus text or JSON"},
     {verb::get, "/docs", open, nullptr, docs, "This list"},

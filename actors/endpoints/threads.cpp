@@ -15,11 +15,10 @@ record_key thread_key(request_pointer self) {
 
 // Loads the thread of the path and goes on if the caller may see it.
 template <class Then>
-void with_thread(request_pointer self, Then then, std::string missing = {}) {
-  look_up(self, thread_key(self), [self, then, missing](row_ptr row) mutable {
+void with_thread(request_pointer self, Then then) {
+  look_up(self, thread_key(self), [self, then](row_ptr row) mutable {
     if (!row)
-      return refuse(self, missing.empty() ? no_thread(self->state.thread_id)
-                                          : fail(errc::not_found, missing));
+      return refuse(self, no_thread(self->state.thread_id));
     then(row);
   });
 }
@@ -158,32 +157,33 @@ result<json::object> prepare_update(request_pointer self) {
   return value;
 }
 
-// Read, merge, write if nobody wrote meanwhile; again if somebody did.
-void update(request_pointer self) {
-  with_thread(
-    self,
-    [self](const row_ptr& old) {
-      auto row = *old;
-      merge(row.metadata, object_or_empty(self->state.granted.value, "metadata"));
-      row.updated_at = now();
-      auto shown = thread_view(row);
-      write_records w;
-      w.what.puts.push_back({std::move(row), old->revision});
-      ask_core(
-        self, self->state.with->writer, std::move(w),
-        [self, shown](written) {
-          const auto* prefer = find_header(self->state.ex->req().headers, "prefer");
-          if (prefer && prefer->find("return=minimal") != prefer->npos)
-            return answer_empty(self, 204);
-          answer(self, 200, shown);
-        },
-        [self](error why) {
-          if (why.code == errc::conflict)
-            return update(self);
-          refuse(self, why);
-        });
+void answer_updated(request_pointer self) {
+  const auto* prefer = find_header(self->state.ex->req().headers, "prefer");
+  if (prefer && prefer->find("return=minimal") != prefer->npos)
+    return answer_empty(self, 204);
+  ask_core(
+    self, self->state.with->reader(), get_record{thread_key(self)},
+    [self](found_record& found) { // not asked again whether it may be seen: that was decided
+      if (!found.row)
+        return refuse(self, no_thread(self->state.thread_id));
+      answer(self, 200, thread_view(*found.row));
     },
-    "Not Found");
+    or_refuse(self));
+}
+
+// Merged where the thread is written: what others change of it meanwhile is not in the way.
+void update(request_pointer self) {
+  auto& s = self->state;
+  write_records w;
+  commit::thread_change change{tenant_of(self), s.thread_id, s.granted.visible};
+  change.metadata = object_or_empty(s.granted.value, "metadata");
+  change.at = now();
+  w.what.thread_changes.push_back(std::move(change));
+  ask_core(
+    self, s.with->writer, std::move(w), [self](written) { answer_updated(self); },
+    [self](error why) {
+      refuse(self, why.code == errc::not_found ? fail(errc::not_found, "Not Found") : why);
+    });
 }
 
 // The runs are ended first, so that nothing writes to a thread that is gone.

@@ -74,6 +74,24 @@ std::string of_tick(uint64_t tick, unsigned version) {
   return stamp(b, version);
 }
 
+// The inverse; 0 for what is no identifier of that version.
+uint64_t tick_of(std::string_view id, char version) {
+  if (id.size() != 36 || id[14] != version)
+    return 0;
+  uint64_t tick = 0;
+  for (std::size_t i = 0; i < 18; ++i) {
+    if (i == 8 || i == 13 || i == 14)
+      continue;
+    auto v = hex_value(id[i]);
+    if (v < 0)
+      return 0;
+    tick = tick << 4 | static_cast<uint64_t>(v);
+  }
+  return tick;
+}
+
+std::atomic<uint64_t> last_uuid7{0};
+
 std::string encode(std::string_view bytes, const char* alphabet, bool pad) {
   std::string text;
   text.reserve((bytes.size() + 2) / 3 * 4);
@@ -139,18 +157,24 @@ std::string uuid4() {
   return stamp(b, 4);
 }
 
-std::string uuid6() {
+std::string uuid6(std::string_view after) {
   static std::atomic<uint64_t> last{0};
   // 100 ns ticks since 1582-10-15 (RFC 9562 5.6).
   auto tick = next_tick(last, static_cast<uint64_t>(to_micros(now())) * 10 + 0x01B21DD213814000ull);
-  return of_tick(tick, 6);
+  return of_tick(std::max(tick, tick_of(after, '6') + 1), 6);
 }
 
 std::string uuid7() {
-  static std::atomic<uint64_t> last{0};
   // 48 bits of milliseconds, then 12 bits that count up within one (RFC 9562 6.2, method 1).
-  auto tick = next_tick(last, static_cast<uint64_t>(to_micros(now())) / 1000 << 12);
+  auto tick = next_tick(last_uuid7, static_cast<uint64_t>(to_micros(now())) / 1000 << 12);
   return of_tick(tick, 7);
+}
+
+void continue_uuid7(std::string_view newest) {
+  auto tick = tick_of(newest, '7');
+  for (auto seen = last_uuid7.load(); seen < tick;)
+    if (last_uuid7.compare_exchange_weak(seen, tick))
+      return;
 }
 
 std::string uuid5(std::string_view space, std::string_view name) {

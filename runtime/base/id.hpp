@@ -11,8 +11,13 @@
 namespace behalf {
 
 std::string uuid4(); // random (RFC 9562 5.4)
-std::string uuid6(); // time-sortable as text: checkpoints
-std::string uuid7(); // time-sortable: threads, runs
+/// Time-sortable as text: checkpoints. Greater than `after` (one of this kind, or empty) and than
+/// every one made before without it, whatever the clock says.
+std::string uuid6(std::string_view after = {});
+/// Time-sortable: threads, runs. Greater than every one this process made before.
+std::string uuid7();
+/// From now on uuid7 answers greater ones than this too; anything but a UUID 7 changes nothing.
+void continue_uuid7(std::string_view newest);
 std::string uuid5(std::string_view space, std::string_view name); // `space` is a UUID text
 
 /// Lower-case dashed form of a UUID given with or without dashes, in any case.

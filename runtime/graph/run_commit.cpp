@@ -108,7 +108,7 @@ void run_loop::impl::commit(std::string source, std::vector<channel_change> chan
   foreign = foreign || !updates.empty(); // no change below tells what commands wrote
   updates.clear();
   checkpoint_doc doc;
-  doc.id = uuid6();
+  doc.id = uuid6(std::max(has_head ? head.id : std::string{}, spec.newest_checkpoint));
   doc.parent_id = has_head ? head.id : std::string{};
   doc.source = std::move(source);
   doc.step = step;

@@ -52,6 +52,7 @@ struct run_spec {
   durability_mode lasting = durability_mode::async;
   bool from_checkpoint = false;     // an older one was named: without input it is forked
   bool after_crash = false;         // go on with what this run left behind
+  std::string newest_checkpoint;    // of the thread: those of the run get greater ids
   json::object checkpoint_metadata; // beside source, step and parents; default: run metadata and
                                     // the scalars of configurable
 

@@ -7,6 +7,10 @@ constexpr char label_end = '\x1f';
 
 } // namespace
 
+error disk_full(std::string what) {
+  return {errc::overloaded, std::move(what), {{"Retry-After", "5"}}, std::string(storage_full)};
+}
+
 std::string_view kind_text(kind k) {
   switch (k) {
   case kind::assistant:

@@ -19,6 +19,14 @@ enum class kind : uint8_t { assistant, thread, run, checkpoint, item };
 inline constexpr std::array all_kinds{kind::assistant, kind::thread, kind::run, kind::checkpoint,
                                       kind::item};
 
+/// `kind` of the error that says a stored record is damaged.
+inline constexpr std::string_view unreadable_record = "UnreadableRecord";
+
+/// A disk without room for what was to be written: overloaded, of the kind storage_full, with
+/// Retry-After. The sentence is for clients too: it names no path.
+inline constexpr std::string_view storage_full = "StorageFullError";
+error disk_full(std::string what);
+
 /// "assistant", "thread", …: for messages and table names.
 std::string_view kind_text(kind k);
 

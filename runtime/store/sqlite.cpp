@@ -1,5 +1,6 @@
 #include "runtime/store/sqlite.hpp"
 
+#include "runtime/base/id.hpp"
 #include "runtime/store/process_lock.hpp"
 #include "runtime/store/sqlite_reads.hpp"
 #include "runtime/store/sqlite_schema.hpp"
@@ -14,6 +15,9 @@ using access = sqlite_connection::access;
 
 // Once the log was longer than this, it is cut back to it.
 constexpr int journal_limit_bytes = 64 << 20;
+
+// Given back to the file system with one turn of the sweep: well under a millisecond of work.
+constexpr int64_t pages_per_step = 64;
 
 class sqlite_reader final : public sqlite_reading<storage_reader> {
 public:
@@ -41,15 +45,21 @@ public:
   }
 
   result<void> apply(const commit& c) override {
-    auto done = unit([&]() -> result<int64_t> {
-      auto applied = writes_.apply(c);
-      return applied ? result<int64_t>{0} : applied.error();
-    });
-    return done ? result<void>{} : done.error();
+    return plain(unit([&] { return counted(writes_.apply(c)); }));
+  }
+
+  result<void> touch() override {
+    return plain(unit([&] { return counted(writes_.touch()); }));
   }
 
   result<int64_t> sweep(int64_t max_rows) override {
-    return unit([&] { return writes_.sweep(max_rows); });
+    return unit([&]() -> result<int64_t> {
+      auto removed = writes_.sweep(max_rows, options_.finished_runs);
+      if (!removed || *removed >= max_rows)
+        return removed;
+      auto shrunk = writes_.shrink(pages_per_step);
+      return shrunk && *shrunk > 0 ? result<int64_t>{max_rows} : removed;
+    });
   }
 
   result<void> flush() override {
@@ -70,6 +80,13 @@ public:
   }
 
 private:
+  static result<int64_t> counted(result<void> done) {
+    return done ? result<int64_t>{0} : done.error();
+  }
+  static result<void> plain(const result<int64_t>& done) {
+    return done ? result<void>{} : done.error();
+  }
+
   // All or nothing within the group. When even taking back fails, SQLite has ended the group
   // (disk full, I/O error): every unit of it is lost, and flush says so.
   template <class Work>
@@ -96,6 +113,23 @@ private:
 
 } // namespace
 
+namespace {
+
+// What the runs to come are numbered above, should the clock have been set back since.
+result<void> continue_run_ids(sqlite_connection& db) {
+  auto use = db.prepare("SELECT id FROM run ORDER BY seq DESC LIMIT 1");
+  if (!use)
+    return use.error();
+  auto row = use->step();
+  if (!row)
+    return row.error();
+  if (*row)
+    continue_uuid7(use->text(0));
+  return {};
+}
+
+} // namespace
+
 result<std::unique_ptr<storage>> open_sqlite(sqlite_options options) {
   auto lock = process_lock::take(options.path);
   if (!lock)
@@ -105,7 +139,9 @@ result<std::unique_ptr<storage>> open_sqlite(sqlite_options options) {
     return db.error();
   if (auto ours = check_ours(**db); !ours)
     return ours.error();
-  auto pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit="
+  // auto_vacuum counts for a new file only, and before anything is written to it.
+  auto pragmas = "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA "
+                 "synchronous=FULL; PRAGMA journal_size_limit="
                  + std::to_string(journal_limit_bytes)
                  + "; PRAGMA wal_autocheckpoint=" + std::to_string(options.checkpoint_pages);
   if (auto set = (*db)->execute(pragmas); !set)
@@ -113,6 +149,8 @@ result<std::unique_ptr<storage>> open_sqlite(sqlite_options options) {
   if (auto set = set_cache(**db, options.cache_kib); !set)
     return set.error();
   if (auto done = migrate(**db, sqlite_migrations()); !done)
+    return done.error();
+  if (auto done = continue_run_ids(**db); !done)
     return done.error();
   return std::unique_ptr<storage>{
     std::make_unique<sqlite_storage>(std::move(*lock), std::move(*db), std::move(options))};

@@ -17,6 +17,8 @@ struct sqlite_options {
   int checkpoint_pages = 2000;
   /// Page cache of the writer and of each reader, in KiB.
   int cache_kib = 16384;
+  /// How long runs that are over stay; 0: as long as their thread.
+  std::chrono::milliseconds finished_runs{0};
   /// What expiry is measured by.
   std::function<time_point()> clock = now;
 };

@@ -106,6 +106,16 @@ result<void> sqlite_reads::add_ancestors(checkpoint_history& h, const std::strin
   return {};
 }
 
+result<std::string> sqlite_reads::newest_checkpoint(const record_key& of) {
+  auto use = db_->prepare("SELECT max(id) FROM checkpoint WHERE tenant=?1 AND parent=?2 AND ns=?3");
+  if (!use)
+    return use.error();
+  auto row = use->bind(1, of.tenant).bind(2, of.parent).bind(3, of.ns).step();
+  if (!row)
+    return row.error();
+  return std::string{use->text(0)};
+}
+
 result<checkpoint_history> sqlite_reads::history(query q) {
   auto view = snapshot::open(*db_);
   if (!view)

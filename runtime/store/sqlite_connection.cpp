@@ -1,5 +1,7 @@
 #include "runtime/store/sqlite_connection.hpp"
 
+#include "runtime/store/records.hpp"
+
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -32,19 +34,25 @@ result<void> create_private(const std::string& path) {
   return {};
 }
 
+// Also a quota, and the limit on the size of a file.
+bool is_full(int code, sqlite3* db) {
+  if ((code & 0xff) == SQLITE_FULL)
+    return true;
+  auto number = (code & 0xff) == SQLITE_IOERR ? sqlite3_system_errno(db) : 0;
+  return number == ENOSPC || number == EDQUOT || number == EFBIG;
+}
+
 std::string reason(int code, sqlite3* db) {
   switch (code & 0xff) {
-  case SQLITE_FULL:
-    return "the disk is full";
   case SQLITE_NOTADB:
     return "not a database";
   case SQLITE_BUSY:
   case SQLITE_LOCKED:
     return "locked by another process";
   case SQLITE_CORRUPT:
-    return "the database is damaged";
+    return "the database is damaged; see: behalf storage check";
   case SQLITE_READONLY:
-    return "the database or its folder is not writable";
+    return "the database or its folder is not writable for this user";
   case SQLITE_CANTOPEN:
     return "cannot open the database" + system_reason(sqlite3_system_errno(db));
   case SQLITE_IOERR:
@@ -140,7 +148,7 @@ result<std::unique_ptr<sqlite_connection>> sqlite_connection::open(const std::st
       return created.error();
     flags |= SQLITE_OPEN_READWRITE;
   } else {
-    flags |= SQLITE_OPEN_READONLY;
+    flags |= how == access::read_write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
   }
   sqlite3* native = nullptr;
   auto code = sqlite3_open_v2(path.c_str(), &native, flags, nullptr);
@@ -217,6 +225,8 @@ void sqlite_connection::set_deadline(deadline by) {
 }
 
 error sqlite_connection::explain(int code) const {
+  if (is_full(code, db_)) // said to clients too: no path
+    return disk_full("the server's disk is full; nothing was changed");
   return fail(category(code), path_ + ": " + reason(code, db_));
 }
 

@@ -63,7 +63,7 @@ private:
 /// A connection to one file; for one thread at a time. Must not move while statements live.
 class sqlite_connection {
 public:
-  enum class access : uint8_t { read_write_create, read_only };
+  enum class access : uint8_t { read_write_create, read_write, read_only };
 
   /// Opens with a busy timeout of 5 s, foreign keys on, no memory mapping, no trust in the schema.
   /// A file that is created gets mode 0600. Errors: internal.

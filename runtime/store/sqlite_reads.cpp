@@ -1,5 +1,7 @@
 #include "runtime/store/sqlite_reads.hpp"
 
+#include "runtime/base/log.hpp"
+
 #include <algorithm>
 #include <limits>
 
@@ -108,6 +110,7 @@ result<void> sqlite_reads::each_match(const query& q,
                                       const std::function<bool(record&&)>& on_match) {
   const auto& t = table_of(q.type);
   time_limit limit{*db_, q.by};
+  passed_over_ = 0;
   auto plan = plan_terms(q);
   if (auto ordered = rarest_first(plan, t); !ordered)
     return ordered;
@@ -126,11 +129,23 @@ result<void> sqlite_reads::each_match(const query& q,
     if (std::chrono::steady_clock::now() > q.by)
       return fail(errc::timeout, "the search took too long");
     auto found = load(q, candidates->number(0));
+    if (!found && found.error().kind == unreadable_record) {
+      report(found.error());
+      ++passed_over_;
+      continue;
+    }
     if (!found)
       return found.error();
     if (*found && !on_match(std::move(**found)))
       return {};
   }
+}
+
+// Once for each: lists are read again and again.
+void sqlite_reads::report(const error& unreadable) {
+  constexpr std::size_t most = 1000;
+  if (reported_.size() < most && reported_.insert(unreadable.message).second)
+    log::error("record_unreadable", {{"file", db_->path()}, {"reason", unreadable.message}});
 }
 
 result<page> sqlite_reads::search(const query& q) {
@@ -149,6 +164,8 @@ result<page> sqlite_reads::search(const query& q) {
   });
   if (!done)
     return done.error();
+  // A damaged record took a place on the page: what follows must not seem to be the end.
+  answer.more = answer.more || answer.rows.size() + passed_over_ > limit;
   return answer;
 }
 

@@ -6,6 +6,8 @@
 
 #include <functional>
 #include <memory>
+#include <set>
+#include <string>
 
 namespace behalf {
 
@@ -19,6 +21,7 @@ public:
   result<page> search(const query& q);
   result<int64_t> count(const query& q);
   result<std::vector<record>> checkpoint_chain(const record_key& newest);
+  result<std::string> newest_checkpoint(const record_key& of);
   result<checkpoint_history> history(query q);
   result<std::vector<record>> unfinished_runs(const record* after, int64_t limit);
 
@@ -30,10 +33,13 @@ private:
   result<std::optional<record>> named_or_latest(const record_key& key);
   result<record> ancestor(const record_key& key);
   result<void> rarest_first(term_plan& plan, const sqlite_table& t);
+  void report(const error& unreadable);
   result<void> add_ancestors(checkpoint_history& h, const std::string& ns);
 
   sqlite_connection* db_;
   std::function<time_point()> clock_;
+  std::set<std::string> reported_;
+  std::size_t passed_over_ = 0; // damaged records the last search met
 };
 
 /// `Interface` (storage_reader or storage) with its reading half answered from a connection.
@@ -50,6 +56,10 @@ public:
                                                const std::string& thread_id, const std::string& ns,
                                                const std::string& checkpoint_id) override {
     return reads_.checkpoint_chain({kind::checkpoint, tenant, checkpoint_id, thread_id, ns});
+  }
+  result<std::string> newest_checkpoint(const std::string& tenant, const std::string& thread_id,
+                                        const std::string& ns) override {
+    return reads_.newest_checkpoint({kind::checkpoint, tenant, {}, thread_id, ns});
   }
   result<checkpoint_history> history(query q) override { return reads_.history(std::move(q)); }
   result<std::vector<record>> unfinished_runs(const record* after, int64_t limit) override {

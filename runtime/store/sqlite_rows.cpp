@@ -131,14 +131,19 @@ sqlite_table make_table(kind k, std::span<const sqlite_column> columns, std::str
   return t;
 }
 
-result<json::object> stored_object(const statement& row, int column, std::string_view table) {
+result<json::object> stored_object(const statement& row, int column, const record& of,
+                                   std::string_view part) {
   json::parse_options options;
   options.max_depth = max_stored_depth;
   boost::system::error_code ec;
   auto text = row.text(column);
   auto v = json::parse({text.data(), text.size()}, ec, {}, options);
   if (ec || !v.is_object())
-    return fail(errc::internal, "a stored " + std::string(table) + " is no JSON object");
+    return error{errc::internal,
+                 "the stored " + std::string(kind_text(of.type)) + " " + of.id + " is damaged: its "
+                   + std::string(part) + " is no JSON object; see: behalf storage check",
+                 {},
+                 std::string(unreadable_record)};
   return std::move(v.get_object());
 }
 
@@ -171,13 +176,18 @@ void bind_record(sqlite_statement& s, const sqlite_table& t, const record& r, in
   s.bind(at, metadata).bind(at + 1, doc);
 }
 
-result<record> read_head(const sqlite_statement& row, const sqlite_table& t) {
+record bare_row(const sqlite_statement& row, const sqlite_table& t) {
   record r;
   r.type = t.type;
   r.revision = row.number(1);
   for (int at = t.first_column(); const auto& c : t.columns)
     c.read(row, at++, r);
-  auto metadata = stored_object(row, t.metadata_column(), t.name);
+  return r;
+}
+
+result<record> read_head(const sqlite_statement& row, const sqlite_table& t) {
+  auto r = bare_row(row, t);
+  auto metadata = stored_object(row, t.metadata_column(), r, "metadata");
   if (!metadata)
     return metadata.error();
   r.metadata = std::move(*metadata);
@@ -185,7 +195,7 @@ result<record> read_head(const sqlite_statement& row, const sqlite_table& t) {
 }
 
 result<void> read_doc(const sqlite_statement& row, int column, record& into) {
-  auto doc = stored_object(row, column, kind_text(into.type));
+  auto doc = stored_object(row, column, into, "document");
   if (!doc)
     return doc.error();
   into.doc = std::move(*doc);

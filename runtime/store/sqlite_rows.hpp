@@ -48,8 +48,11 @@ void bind_key(sqlite_statement& s, const record_key& key);
 void bind_record(sqlite_statement& s, const sqlite_table& t, const record& r, int64_t revision,
                  std::string_view metadata, std::string_view doc);
 
-/// Reads a row up to and including `metadata`. Error: internal when the stored text is no JSON.
+/// Reads a row up to and including `metadata`. Error: internal, of the kind unreadable_record, when
+/// the stored text is no JSON object.
 result<record> read_head(const sqlite_statement& row, const sqlite_table& t);
+/// The same without `metadata`, whatever that is.
+record bare_row(const sqlite_statement& row, const sqlite_table& t);
 result<void> read_doc(const sqlite_statement& row, int column, record& into);
 
 /// Column of a sort key, or empty when the kind has no such column.

@@ -108,7 +108,27 @@ CREATE TABLE item (
 CREATE INDEX item_expiry ON item (expires_at) WHERE expires_at IS NOT NULL;
 )sql";
 
-constexpr std::string_view migrations[]{first_version};
+// run_open tells whether a thread is busy. heartbeat is written only to see whether it can be.
+constexpr std::string_view second_version = R"sql(
+CREATE INDEX run_open ON run (tenant, parent) WHERE status IN ('pending', 'running');
+CREATE TABLE heartbeat (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE set_aside ( -- what could not be read, as it was
+  kind TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  parent TEXT NOT NULL,
+  ns TEXT NOT NULL,
+  id TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  metadata TEXT NOT NULL,
+  doc TEXT NOT NULL
+) STRICT;
+)sql";
+
+constexpr std::string_view migrations[]{first_version, second_version};
 
 result<void> run_step(sqlite_connection& db, std::string_view step, int64_t version) {
   auto sql = "BEGIN IMMEDIATE; " + std::string(step)
@@ -146,7 +166,8 @@ result<void> migrate(sqlite_connection& db, std::span<const std::string_view> st
   if (*version < 0 || *version > newest)
     return fail(errc::internal, db.path() + ": made by a newer version of this program (format "
                                   + std::to_string(*version) + ", known up to "
-                                  + std::to_string(newest) + ")");
+                                  + std::to_string(newest)
+                                  + "): use that version, or a backup from before its start");
   for (auto at = *version; at < newest; ++at)
     if (auto done = run_step(db, steps[static_cast<std::size_t>(at)], at + 1); !done)
       return fail(errc::internal, done.error().message + " (while updating the file to format "

@@ -5,6 +5,11 @@
 #include <algorithm>
 
 namespace behalf {
+namespace {
+
+constexpr int64_t smallest_gap = 2048; // pages: smaller gaps are left for what is written next
+
+} // namespace
 
 // Hidden checkpoints stay as long as a visible one is restored through them.
 result<void> sqlite_writes::drop_unneeded(const std::string& tenant, const std::string& thread_id) {
@@ -29,8 +34,16 @@ result<void> sqlite_writes::erase_run_checkpoints(const commit::erase_run_checkp
   return *hidden == 0 ? result<void>{} : drop_unneeded(e.tenant, e.thread_id);
 }
 
-result<int64_t> sqlite_writes::sweep(int64_t max_rows) {
+result<int64_t> sqlite_writes::sweep(int64_t max_rows, std::chrono::milliseconds finished_runs) {
   auto at = clock_();
+  auto removed = sweep_expired(at, max_rows);
+  if (!removed || *removed >= max_rows || finished_runs.count() == 0)
+    return removed;
+  auto runs = sweep_runs(at - finished_runs, max_rows - *removed);
+  return runs ? *removed + *runs : runs;
+}
+
+result<int64_t> sqlite_writes::sweep_expired(time_point at, int64_t max_rows) {
   auto removed = sweep_items(at, max_rows);
   while (removed && *removed < max_rows) {
     auto use = db_->prepare("SELECT tenant, id, keep_latest FROM thread INDEXED BY thread_expiry"
@@ -57,6 +70,55 @@ result<int64_t> sqlite_writes::sweep_items(time_point at, int64_t max_rows) {
   return change("DELETE FROM item WHERE seq IN"
                 " (SELECT seq FROM item WHERE expires_at<=?1 LIMIT ?2)",
                 {}, {to_micros(at), max_rows});
+}
+
+// Runs lie in the order they were made: the old ones are at the front, and the first that is too
+// young ends the round. Looking at one counts as much as removing it, so that a turn stays short.
+result<int64_t> sqlite_writes::sweep_runs(time_point older_than, int64_t max_rows) {
+  std::vector<int64_t> old;
+  int64_t seen = 0;
+  bool young = false;
+  {
+    auto use = db_->prepare("SELECT seq, created_at, updated_at, status IN ('pending', 'running')"
+                            " FROM run WHERE seq>?1 ORDER BY seq LIMIT ?2");
+    if (!use)
+      return use.error();
+    use->bind(1, swept_runs_).bind(2, max_rows);
+    for (;; ++seen) {
+      auto row = use->step();
+      if (!row)
+        return row.error();
+      if (!*row || (young = from_micros(use->number(1)) > older_than))
+        break;
+      swept_runs_ = use->number(0);
+      if (use->number(3) == 0 && from_micros(use->number(2)) <= older_than)
+        old.push_back(swept_runs_);
+    }
+  }
+  for (auto seq : old)
+    if (auto gone = change(table_of(kind::run).remove, {}, {seq}); !gone)
+      return gone;
+  if (young || seen < max_rows)
+    swept_runs_ = 0; // the next round begins anew
+  return seen < max_rows ? static_cast<int64_t>(old.size()) : max_rows;
+}
+
+result<int64_t> sqlite_writes::shrink(int64_t pages) {
+  auto unused = db_->number("PRAGMA freelist_count");
+  if (!unused)
+    return unused;
+  auto all = db_->number("PRAGMA page_count");
+  if (!all)
+    return all;
+  if (*unused < smallest_gap || *unused * 4 < *all)
+    return 0;
+  auto mode = db_->number("PRAGMA auto_vacuum"); // 0: made by a version that did not set it
+  if (!mode || *mode == 0)
+    return mode;
+  auto sql = "PRAGMA incremental_vacuum(" + std::to_string(pages) + ")";
+  if (auto done = db_->execute(sql); !done)
+    return done.error();
+  return pages;
 }
 
 // Children first, so that no single step deletes more than it was allowed to.

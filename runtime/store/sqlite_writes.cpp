@@ -31,6 +31,13 @@ std::vector<term> without(const std::vector<term>& terms, const std::vector<term
 } // namespace
 
 result<void> sqlite_writes::apply(const commit& c) {
+  for (const auto& key : c.needs) {
+    auto seq = seq_of(key);
+    if (!seq)
+      return seq.error();
+    if (*seq == 0)
+      return wrong_revision(key, 1, 0);
+  }
   if (auto erased = apply_erases(c); !erased)
     return erased;
   auto belongs = [](const commit::put& p) {
@@ -41,10 +48,18 @@ result<void> sqlite_writes::apply(const commit& c) {
       if (belongs(p) == belonging)
         if (auto done = put(p); !done)
           return done;
+  for (const auto& t : c.thread_changes)
+    if (auto done = change_thread(t); !done)
+      return done;
   for (const auto& r : c.refreshes)
     if (auto done = refresh(r); !done)
       return done;
   return {};
+}
+
+result<void> sqlite_writes::touch() {
+  auto done = change("INSERT OR REPLACE INTO heartbeat VALUES (1, ?1)", {}, {to_micros(clock_())});
+  return done ? result<void>{} : done.error();
 }
 
 result<void> sqlite_writes::apply_erases(const commit& c) {
@@ -57,7 +72,31 @@ result<void> sqlite_writes::apply_erases(const commit& c) {
   return {};
 }
 
+// A damaged row is set aside, so that nothing stored can keep anyone from writing.
 result<sqlite_writes::present> sqlite_writes::look_up(const record_key& key) {
+  auto p = read_present(key);
+  if (p || p.error().kind != unreadable_record)
+    return p;
+  auto seq = seq_of(key);
+  if (!seq)
+    return seq.error();
+  if (auto done = set_aside(table_of(key.type), *seq, row_part::metadata, p.error().message); !done)
+    return done.error();
+  return read_present(key);
+}
+
+result<int64_t> sqlite_writes::seq_of(const record_key& key) {
+  auto use = db_->prepare(table_of(key.type).find_head);
+  if (!use)
+    return use.error();
+  bind_key(*use, key);
+  auto row = use->step();
+  if (!row)
+    return row.error();
+  return *row ? use->number(0) : 0;
+}
+
+result<sqlite_writes::present> sqlite_writes::read_present(const record_key& key) {
   const auto& t = table_of(key.type);
   auto use = db_->prepare(t.find_head);
   if (!use)
@@ -68,7 +107,9 @@ result<sqlite_writes::present> sqlite_writes::look_up(const record_key& key) {
     return row.error();
   if (!*row)
     return present{};
-  present p{use->number(0), use->number(1)};
+  present p;
+  p.seq = use->number(0);
+  p.revision = use->number(1);
   if (t.term_table.empty() && !t.expires)
     return p;
   auto head = read_head(*use, t);
@@ -76,12 +117,13 @@ result<sqlite_writes::present> sqlite_writes::look_up(const record_key& key) {
     return head.error();
   p.expired = has_expired(*head, clock_());
   p.filed_at = filed_at(t, *head);
-  if (t.term_table.empty())
-    return p;
-  auto terms = terms_of(*head);
-  if (!terms)
-    return terms.error();
-  p.terms = std::move(*terms);
+  if (!t.term_table.empty()) {
+    auto terms = terms_of(*head);
+    if (!terms)
+      return terms.error();
+    p.terms = std::move(*terms);
+  }
+  p.head = std::move(*head);
   return p;
 }
 
@@ -119,8 +161,21 @@ result<void> sqlite_writes::put(const commit::put& p) {
   return inserted ? result<void>{} : inserted.error();
 }
 
+// A chain with a hole could never be restored, so none is stored.
+result<void> sqlite_writes::check_follows(const record& checkpoint) {
+  auto key = checkpoint.key();
+  key.id = checkpoint.parent_checkpoint;
+  auto seq = seq_of(key);
+  if (!seq)
+    return seq.error();
+  return *seq != 0 ? result<void>{} : wrong_revision(key, 1, 0);
+}
+
 // False when something has that key already.
 result<bool> sqlite_writes::insert(const record& r, const std::vector<term>& terms) {
+  if (r.type == kind::checkpoint && !r.full)
+    if (auto ok = check_follows(r); !ok)
+      return ok.error();
   const auto& t = table_of(r.type);
   auto metadata = dump(r.metadata), doc = r.doc_text.empty() ? dump(r.doc) : r.doc_text;
   auto use = db_->prepare(t.insert);

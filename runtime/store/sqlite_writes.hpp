@@ -10,6 +10,9 @@
 
 namespace behalf {
 
+/// The parts of a row that are JSON.
+enum class row_part : uint8_t { metadata, doc };
+
 /// The changes a commit is made of. Each may leave part of its work behind when it fails: the
 /// caller wraps them in a savepoint.
 class sqlite_writes {
@@ -18,7 +21,14 @@ public:
     : db_(&db), clock_(std::move(clock)) {}
 
   result<void> apply(const commit& c);
-  result<int64_t> sweep(int64_t max_rows);
+  result<void> touch();
+  /// Copies a damaged row to the table `set_aside` and removes it; of a thread, its damaged part.
+  result<void> take_out(const sqlite_table& t, int64_t seq, row_part part, const std::string& why);
+  /// What has expired, and finished runs older than `finished_runs` (0: they stay).
+  result<int64_t> sweep(int64_t max_rows, std::chrono::milliseconds finished_runs);
+  /// Gives at most `pages` freed pages back to the file system once many are free; returns how
+  /// many.
+  result<int64_t> shrink(int64_t pages);
 
 private:
   // What is there under a key, as far as a change of it must know.
@@ -28,6 +38,7 @@ private:
     int64_t filed_at = 0;
     std::vector<term> terms;
     bool expired = false;
+    record head; // of kinds with terms or an expiry
   };
 
   result<void> apply_erases(const commit& c);
@@ -37,8 +48,17 @@ private:
   result<void> erase(const commit::erase& e);
   result<void> erase_run_checkpoints(const commit::erase_run_checkpoints& e);
   result<void> refresh(const commit::refresh& r);
+  result<void> change_thread(const commit::thread_change& c);
+  result<void> check_follows(const record& checkpoint);
+
+  result<std::string> document(const sqlite_table& t, int64_t seq);
+  result<bool> has_open_run(const std::string& tenant, const std::string& thread_id);
+  result<void> set_aside(const sqlite_table& t, int64_t seq, row_part part, const std::string& why);
+  result<void> file_anew(const sqlite_table& t, int64_t seq);
 
   result<present> look_up(const record_key& key);
+  result<present> read_present(const record_key& key);
+  result<int64_t> seq_of(const record_key& key);
   result<present> find(const record_key& key);
   result<void> remove(const sqlite_table& t, const present& p);
   result<void> file_under(const sqlite_table& t, const std::vector<term>& terms, int64_t at,
@@ -47,7 +67,9 @@ private:
                       int64_t seq);
   result<void> drop_unneeded(const std::string& tenant, const std::string& thread_id);
 
+  result<int64_t> sweep_expired(time_point at, int64_t max_rows);
   result<int64_t> sweep_items(time_point at, int64_t max_rows);
+  result<int64_t> sweep_runs(time_point older_than, int64_t max_rows);
   result<int64_t> sweep_thread(const record_key& thread, int64_t max_rows);
   result<int64_t> keep_latest_checkpoint(const record_key& thread);
   /// Runs a statement with texts as ?1, ?2, … and numbers after them; returns rows changed.
@@ -56,6 +78,7 @@ private:
 
   sqlite_connection* db_;
   std::function<time_point()> clock_;
+  int64_t swept_runs_ = 0; // `seq` up to which finished runs have been looked at
 };
 
 } // namespace behalf

@@ -14,13 +14,25 @@
 namespace behalf {
 
 /// What one unit of work changes: all of it or nothing. Erases go first, then the puts, threads
-/// before what belongs to them.
+/// before what belongs to them, then the changes of threads.
 struct commit {
   /// `expected`: nullopt overwrites whatever is there, 0 demands that nothing is, n that the
   /// record is at revision n.
   struct put {
     record row;
     std::optional<int64_t> expected = {};
+  };
+  /// Changes a thread as it is when its turn comes, so that changes of different things, asked for
+  /// at the same time, all happen. Its status follows from its runs: `busy` while one of them is
+  /// pending or running. Error: not_found when it is gone or `visible` does not match its metadata.
+  struct thread_change {
+    std::string tenant, id;
+    filter visible = {};
+    json::object metadata = {};                                // put on top of what is there
+    std::vector<std::pair<std::string, std::string>> doc = {}; // members to set, as JSON text
+    std::string settled = {}; // its status from now on while no run is under way; empty: as before
+    time_point at{};          // becomes updated_at
+    bool new_state = false;   // and state_updated_at
   };
   /// Erasing a thread erases its runs and checkpoints. Erasing what is not there is no error
   /// unless `expected` is given.
@@ -39,10 +51,12 @@ struct commit {
     time_point now;
   };
 
+  std::vector<record_key> needs = {}; // must be there before anything is changed; else conflict
   std::vector<put> puts = {};
   std::vector<erase> erases = {};
   std::vector<erase_run_checkpoints> checkpoint_erases = {};
   std::vector<refresh> refreshes = {};
+  std::vector<thread_change> thread_changes = {};
 };
 
 struct page {
@@ -59,6 +73,8 @@ struct checkpoint_history {
 
 /// One connection that only reads; for one thread at a time. Sees everything that was flushed
 /// before the call began. Errors: internal (the sentence names the file and the reason), timeout.
+/// A record that cannot be read is passed over by what looks for several and reported in the log;
+/// asking for it by its key is `unreadable_record`.
 class storage_reader {
 public:
   virtual ~storage_reader() = default;
@@ -75,6 +91,12 @@ public:
                                                        const std::string& thread_id,
                                                        const std::string& ns,
                                                        const std::string& checkpoint_id) = 0;
+
+  /// The greatest id among a thread's checkpoints in `ns`, erased ones that others need included;
+  /// empty when there is none.
+  virtual result<std::string> newest_checkpoint(const std::string& tenant,
+                                                const std::string& thread_id,
+                                                const std::string& ns) = 0;
 
   /// The checkpoints a query (kind, sort and order are implied) finds, and their ancestors.
   virtual result<checkpoint_history> history(query q) = 0;
@@ -93,15 +115,21 @@ public:
   virtual result<void> begin() = 0;
 
   /// Adds one unit to the group. A refused one leaves no trace and the group goes on.
-  /// Errors: conflict (a revision is not as expected), not_found (the thread of a run or
-  /// checkpoint is gone), invalid_argument (more than 256 scalars at the top of `metadata`).
+  /// Errors: conflict (a revision is not as expected; what a checkpoint builds upon is not there),
+  /// not_found (the thread of a run or checkpoint is gone), invalid_argument (more than 256 scalars
+  /// at the top of `metadata`), storage_full.
   virtual result<void> apply(const commit& c) = 0;
 
-  /// Makes the whole group durable. After an error nothing of the group is there.
+  /// Adds a change nobody needs: whether `flush` makes it durable is the answer.
+  virtual result<void> touch() = 0;
+
+  /// Makes the whole group durable. After an error nothing of the group is there: storage_full when
+  /// there is no room, else internal.
   virtual result<void> flush() = 0;
 
-  /// Adds to the group the removal of at most `max_rows` expired rows; returns how many went.
-  /// Fewer than `max_rows`: nothing expired is left.
+  /// Adds to the group the removal of at most `max_rows` rows that have outlived their time;
+  /// returns how many went. Fewer than `max_rows`: nothing is left to do, and much freed space has
+  /// been given back to the file system.
   virtual result<int64_t> sweep(int64_t max_rows) = 0;
 
   /// A reader for another thread. May outlive neither the file nor this object.

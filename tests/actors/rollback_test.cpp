@@ -130,12 +130,18 @@ TEST_CASE_METHOD(rollback_fixture, "a run rolled back after a restart leaves not
   CHECK(seen() == before);
 }
 
-TEST_CASE_METHOD(rollback_fixture, "a rollback that cannot be stored is no rollback", "[runs]") {
+TEST_CASE_METHOD(rollback_fixture, "a rollback is answered when it is stored", "[runs]") {
   outside.hold = true;
   auto run = start(thread, "call", nothing);
-  disk.refuse = [](const commit&) { return fail(errc::internal, "disk full"); };
-  CHECK(dump(*roll_back(run).body).find("StorageError") != std::string::npos);
+  disk.refuse = [](const commit&) { return disk_full("the disk is full"); };
+  auto answer = ask_later<run_result>(run.run, cancel_run{true});
+  pass(std::chrono::seconds{1});
+  CHECK_FALSE(answer());
   CHECK(run_status(run) == "running"); // a restart goes on with it
+  disk.refuse = nullptr;
+  pass(std::chrono::seconds{10});
+  REQUIRE(answer());
+  CHECK(run_status(run).empty());
 }
 
 } // namespace behalf

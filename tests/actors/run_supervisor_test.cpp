@@ -22,9 +22,8 @@ struct supervisor_fixture : run_fixture {
 };
 
 bool ends_a_run(const commit& what) {
-  return std::any_of(what.puts.begin(), what.puts.end(), [](const commit::put& p) {
-    return p.row.type == kind::thread && p.row.doc.contains("ran");
-  });
+  return std::any_of(what.thread_changes.begin(), what.thread_changes.end(),
+                     [](const commit::thread_change& c) { return c.new_state; });
 }
 
 bool keeps_checkpoints(const commit& what) {
@@ -91,48 +90,91 @@ TEST_CASE_METHOD(supervisor_fixture, "nobody hears of an end that is not durable
   CHECK(thread_status(thread) == "idle");
 }
 
-TEST_CASE_METHOD(supervisor_fixture, "an end that cannot be stored is an error for who waits",
-                 "[runs]") {
-  disk.refuse = [](const commit& what) -> std::optional<error> {
-    if (ends_a_run(what))
-      return fail(errc::internal, "disk full");
-    return std::nullopt;
+TEST_CASE_METHOD(supervisor_fixture, "an end is tried again until the disk takes it", "[runs]") {
+  int refused = 0;
+  disk.refuse = [&](const commit& what) -> std::optional<error> {
+    if (!ends_a_run(what))
+      return std::nullopt;
+    ++refused;
+    return disk_full("the disk is full");
   };
   auto run = run_of(runs::pair());
-  auto end = ended(run);
-  CHECK(end.status == "error");
-  CHECK(dump(*end.body).find("StorageError") != std::string::npos);
-  CHECK(run_status(run) != "success");
-  CHECK(thread_status(thread) == "busy"); // a restart finds it unfinished
+  auto result = result_of(run);
+  for (int i = 0; i < 10; ++i)
+    pass(std::chrono::seconds{5}); // as long as a pause can be
+  CHECK(refused == 11);
+  CHECK_FALSE(result()); // nobody is told what nobody would find
+  CHECK_FALSE(events(run).last);
+  CHECK(thread_status(thread) == "busy");
+  CHECK(with->meters.gauge("behalf_run_ends_waiting", "").value() == 1);
+
+  disk.refuse = nullptr;
+  pass(std::chrono::seconds{5});
+  REQUIRE(result());
+  CHECK(result()->value().status == "success");
+  CHECK(events(run).last);
+  CHECK(run_status(run) == "success");
+  CHECK(thread_status(thread) == "idle");
+  CHECK(checkpoints(thread).size() == 4);
+  CHECK(with->meters.gauge("behalf_run_ends_waiting", "").value() == 0);
 }
 
-TEST_CASE_METHOD(supervisor_fixture, "a lost checkpoint fails the run", "[runs]") {
-  disk.refuse = [](const commit& what) -> std::optional<error> {
-    if (keeps_checkpoints(what) && !ends_a_run(what))
-      return fail(errc::internal, "disk full");
-    return std::nullopt;
+TEST_CASE_METHOD(supervisor_fixture, "an end on a thread that was deleted is over", "[runs]") {
+  outside.hold = true;
+  auto run = run_of(runs::call());
+  write_records gone;
+  gone.what.erases.push_back({{kind::thread, "acme", thread}});
+  REQUIRE(ask<written>(writer, gone));
+  let_outside_go();
+  CHECK(over(run));
+}
+
+TEST_CASE_METHOD(supervisor_fixture, "a lost checkpoint fails the run, whose end keeps it",
+                 "[runs]") {
+  bool lost = false;
+  disk.refuse = [&](const commit& what) -> std::optional<error> {
+    if (!keeps_checkpoints(what) || ends_a_run(what) || std::exchange(lost, true))
+      return std::nullopt;
+    return disk_full("the disk is full");
   };
   outside.hold = true;
   auto run = run_of(runs::call());
-  CHECK(ended(run).status == "error");
+  auto end = ended(run);
+  CHECK(end.status == "error");
+  CHECK(end.body->at("__error__").at("error") == "StorageFullError");
   CHECK(run_status(run) == "error");
   CHECK(thread_status(thread) == "error");
+  auto kept = checkpoints(thread);
+  REQUIRE_FALSE(kept.empty());
+  CHECK(kept.front().parent_checkpoint.empty()); // from the first one on, without a hole
+  for (std::size_t i = 1; i < kept.size(); ++i)
+    CHECK(kept[i].parent_checkpoint == kept[i - 1].id);
   let_outside_go(); // what the node makes of it counts no more
   CHECK(ended(run).status == "error");
 }
 
-TEST_CASE_METHOD(supervisor_fixture,
-                 "an end that met another change of its thread is written again", "[runs]") {
-  int refused = 0;
-  disk.refuse = [&](const commit& what) -> std::optional<error> {
-    if (ends_a_run(what) && ++refused <= 3)
-      return fail(errc::conflict, "not the revision expected");
-    return std::nullopt;
-  };
-  auto run = run_of(runs::pair());
+TEST_CASE_METHOD(supervisor_fixture, "what others change of a thread is not in its run's way",
+                 "[runs]") {
+  outside.hold = true;
+  auto run = run_of(runs::call());
+  disk.hold = true; // the end is on its way
+  let_outside_go();
+  int patched = 0;
+  for (auto key : {"a", "b", "c"}) {
+    commit::thread_change change{"acme", thread};
+    change.metadata[key] = ++patched;
+    change.at = now();
+    write_records patch;
+    patch.what.thread_changes.push_back(std::move(change));
+    static_cast<void>(ask_later<written>(writer, std::move(patch)));
+  }
+  let_disk_go();
   CHECK(ended(run).status == "success");
-  CHECK(refused == 4);
-  CHECK(run_status(run) == "success");
+  auto row = stored(kind::thread, thread);
+  CHECK(row->status == "idle");
+  CHECK(row->doc.at("values").at("got") == "hello");
+  for (auto key : {"a", "b", "c"})
+    CHECK(row->metadata.contains(key));
 }
 
 TEST_CASE_METHOD(supervisor_fixture, "durability sync waits for the disk before the next node",

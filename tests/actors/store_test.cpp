@@ -1,6 +1,7 @@
 #include "actors/spawn.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/store/sqlite.hpp"
+#include "runtime/store/sqlite_connection.hpp"
 #include "tests/support/actor_fixture.hpp"
 
 #include <filesystem>
@@ -46,6 +47,48 @@ TEST_CASE_METHOD(store_fixture, "what is acknowledged can be read", "[store]") {
   REQUIRE(found->row);
   CHECK(found->row->id == id);
   CHECK_FALSE(ask<found_record>(reader, get_record{{kind::thread, "other", id}})->row);
+}
+
+TEST_CASE_METHOD(store_fixture, "what expired goes also while commits never cease", "[store]") {
+  for (int i = 0; i < 250; ++i) {
+    auto w = thread(uuid7(), 0);
+    w.what.puts.front().row.expires = expiry{now() - std::chrono::seconds{1}};
+    REQUIRE(ask<written>(writer, std::move(w)));
+  }
+  auto stored = [&] {
+    auto db = sqlite_connection::open(folder / "t.db", sqlite_connection::access::read_only);
+    return (*db)->number("SELECT count(*) FROM thread").value();
+  };
+  REQUIRE(stored() == 250);
+  self->send(writer, sweep_expired{}); // behind it a commit is always waiting
+  auto one = self->request(writer, caf::infinite, thread(uuid7(), 0));
+  auto other = self->request(writer, caf::infinite, thread(uuid7(), 0));
+  sched.run();
+  int done = 0;
+  for (auto* pending : {&one, &other})
+    pending->receive([&](written) { ++done; }, [](caf::error&) {});
+  CHECK(done == 2);
+  CHECK(stored() == 2);
+}
+
+TEST_CASE_METHOD(store_fixture, "a sweep joins the group that is open", "[store]") {
+  auto w = thread(uuid7(), 0);
+  w.what.puts.front().row.expires = expiry{now() - std::chrono::seconds{1}};
+  REQUIRE(ask<written>(writer, std::move(w)));
+  auto id = uuid7();
+  auto pending = self->request(writer, caf::infinite, thread(id, 0));
+  self->send(writer, sweep_expired{}); // the commit before it has opened the group
+  sched.run();
+  bool ok = false;
+  pending.receive([&](written) { ok = true; }, [](caf::error&) {});
+  CHECK(ok);
+  auto db = sqlite_connection::open(folder / "t.db", sqlite_connection::access::read_only);
+  CHECK((*db)->number("SELECT count(*) FROM thread").value() == 1);
+}
+
+TEST_CASE_METHOD(store_fixture, "whether the storage takes writes is told", "[store]") {
+  CHECK(ask<written>(writer, check_storage{}));
+  CHECK(ask<written>(writer, check_storage{})); // within the same second: from memory
 }
 
 TEST_CASE_METHOD(store_fixture, "one refused commit does not spoil its group", "[store]") {

@@ -71,6 +71,7 @@ scripted_writer_behavior(scripted_writer::stateful_pointer<scripted_writer_state
         promise.delegate(real, std::move(m));
       return promise;
     },
+    [](check_storage) -> caf::result<written> { return written{}; },
     [](flush_group) {},
     [](sweep_expired) {},
     [self, real](let_go) {

@@ -4,7 +4,8 @@
 using namespace behalf;
 
 TEST_CASE("time-ordered identifiers sort as text in the order they were made", "[id]") {
-  for (auto make : {uuid6, uuid7}) {
+  auto uuid6_now = [] { return uuid6(); };
+  for (std::string (*make)() : {+uuid6_now, &uuid7}) {
     auto before = make();
     for (int i = 0; i < 10'000; ++i) {
       auto next = make();
@@ -12,6 +13,25 @@ TEST_CASE("time-ordered identifiers sort as text in the order they were made", "
       before = std::move(next);
     }
   }
+}
+
+TEST_CASE("an identifier follows the one it is told to, whatever the clock says", "[id]") {
+  constexpr auto from_2098 = "32a1f0c1-7b6a-6fff-8000-000000000000"; // a UUID 6
+  auto next = uuid6(from_2098);
+  CHECK(next > from_2098);
+  CHECK(next.substr(0, 18) == "32a1f0c1-7b6b-6000");
+  CHECK(uuid6(next) > next);
+  CHECK(uuid6() < from_2098); // one thread's future is not everybody's
+  CHECK(uuid6("no identifier") < from_2098);
+
+  auto before = uuid7();
+  continue_uuid7(from_2098); // not of that kind
+  continue_uuid7("junk");
+  CHECK(uuid7().substr(0, 8) == before.substr(0, 8));
+  auto ahead = before;
+  ahead[7] = ahead[7] == 'f' ? 'f' : static_cast<char>(ahead[7] + (ahead[7] == '9' ? 39 : 1));
+  continue_uuid7(ahead);
+  CHECK(uuid7() > ahead);
 }
 
 TEST_CASE("an identifier says its version and variant", "[id]") {

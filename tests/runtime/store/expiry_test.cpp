@@ -133,3 +133,34 @@ TEMPLATE_LIST_TEST_CASE("a thread may keep its latest checkpoint when its time i
   CHECK(h.listed[0].id == "c3");
   CHECK(f.db->checkpoint_chain("acme", "t1", "", "").value().size() == 2);
 }
+
+TEST_CASE("runs that are over go after their time, whatever waits beside them", "[store]") {
+  sqlite_factory factory;
+  auto options = factory.options();
+  options.finished_runs = minutes{10};
+  struct {
+    std::unique_ptr<storage> db;
+  } f{std::move(open_sqlite(options).value())};
+  commit c;
+  c.puts.push_back({make_thread("t1")});
+  for (int i = 0; i < 10; ++i)
+    c.puts.push_back(
+      {make_run("t1", "r" + std::to_string(i), 1'000'000, i % 2 ? "success" : "pending")});
+  c.puts.push_back({make_run("t1", "young", to_micros(start + minutes{5}), "success")});
+  REQUIRE(f.db->begin());
+  REQUIRE(f.db->apply(c));
+  REQUIRE(f.db->flush());
+  CHECK(sweep(f) == 0);
+  factory.clock += minutes{11};
+  int turns = 0;
+  while (sweep(f, 4) >= 4)
+    ++turns;
+  CHECK(turns == 2); // ten rows looked at, four at a time
+  query left{.type = kind::run, .tenant = "acme", .parent = "t1", .sort = sort_key::id};
+  left.descending = false;
+  left.limit = 20;
+  auto ids = storage_fixture<sqlite_factory>::ids_of(*f.db, left);
+  CHECK(ids == names{"r0", "r2", "r4", "r6", "r8", "young"});
+  factory.clock += minutes{5};
+  CHECK(sweep(f) == 1);
+}

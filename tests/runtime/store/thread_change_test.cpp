@@ -1,0 +1,103 @@
+// What any storage must do when several change one thread at the same time.
+#include "tests/runtime/store/fixture.hpp"
+
+using namespace behalf;
+
+namespace {
+
+commit::thread_change change(json::object metadata = {}) {
+  commit::thread_change c{"acme", "t1"};
+  c.metadata = std::move(metadata);
+  c.at = from_micros(7);
+  return c;
+}
+
+commit::thread_change ended(std::string settled, std::string values) {
+  auto c = change();
+  c.doc = {{"values", std::move(values)}, {"ran", "true"}};
+  c.settled = std::move(settled);
+  c.new_state = true;
+  return c;
+}
+
+} // namespace
+
+TEMPLATE_LIST_TEST_CASE("changes of different things of a thread all happen", "[store]", storages) {
+  storage_fixture<TestType> f;
+  auto thread = make_thread("t1", 1, {{"owner", "alice"}, {"n", 1}});
+  thread.doc = {{"config", {{"a", 1}}}, {"values", nullptr}};
+  REQUIRE(f.write({.puts = {{thread, 0}}}));
+  REQUIRE(
+    f.write({.puts = {{make_run("t1", "r1", 1, "running"), 0}}, .thread_changes = {change()}}));
+  CHECK(f.get(thread_key("t1"))->status == "busy");
+
+  REQUIRE(f.write({.thread_changes = {change({{"n", 2}})}}));
+  REQUIRE(f.write({.puts = {{make_run("t1", "r1", 1, "success")}},
+                   .thread_changes = {ended("idle", R"({"x":[1]})")}}));
+  REQUIRE(f.write({.thread_changes = {change({{"m", 3}})}}));
+
+  auto now = f.get(thread_key("t1"));
+  CHECK(now->status == "idle");
+  CHECK(now->metadata == json::object{{"owner", "alice"}, {"n", 2}, {"m", 3}});
+  CHECK(now->doc.at("values") == json::value({{"x", {1}}}));
+  CHECK(now->doc.at("config") == json::value({{"a", 1}}));
+  CHECK(now->updated_at == from_micros(7));
+  CHECK(now->state_updated_at == from_micros(7));
+  CHECK(f.ids({.tenant = "acme", .metadata = {{"n", 2}}}) == names{"t1"});
+  CHECK(f.ids({.tenant = "acme", .metadata = {{"n", 1}}}).empty());
+}
+
+TEMPLATE_LIST_TEST_CASE("a thread is busy as long as one of its runs is under way", "[store]",
+                        storages) {
+  storage_fixture<TestType> f;
+  REQUIRE(f.put(make_thread("t1")));
+  for (auto id : {"r1", "r2"})
+    REQUIRE(f.write({.puts = {{make_run("t1", id, 1), 0}}, .thread_changes = {change()}}));
+  REQUIRE(f.write(
+    {.puts = {{make_run("t1", "r1", 1, "error")}}, .thread_changes = {ended("error", "null")}}));
+  CHECK(f.get(thread_key("t1"))->status == "busy");
+  // The second one leaves no trace: what the first one left counts.
+  REQUIRE(f.write({.erases = {{{kind::run, "acme", "r2"}}}, .thread_changes = {change()}}));
+  CHECK(f.get(thread_key("t1"))->status == "error");
+}
+
+TEMPLATE_LIST_TEST_CASE("a thread that is gone or not to be seen is not changed", "[store]",
+                        storages) {
+  storage_fixture<TestType> f;
+  CHECK(f.write({.thread_changes = {change()}}).error().code == errc::not_found);
+  REQUIRE(f.put(make_thread("t1", 1, {{"owner", "alice"}})));
+  auto bobs = change({{"owner", "bob"}});
+  bobs.visible = make_filter({{"owner", "bob"}});
+  CHECK(f.write({.thread_changes = {bobs}}).error().code == errc::not_found);
+  CHECK(f.get(thread_key("t1"))->metadata.at("owner") == "alice");
+  auto alices = change({{"seen", true}});
+  alices.visible = make_filter({{"owner", "alice"}});
+  CHECK(f.write({.thread_changes = {alices}}));
+  CHECK(f.get(thread_key("t1"))->metadata.at("seen") == true);
+}
+
+TEMPLATE_LIST_TEST_CASE("a checkpoint is not stored without what it builds upon", "[store]",
+                        storages) {
+  storage_fixture<TestType> f;
+  REQUIRE(f.put(make_thread("t1")));
+  CHECK(f.put(make_checkpoint("t1", "c2", "c1")).error().code == errc::conflict);
+  REQUIRE(f.put(make_checkpoint("t1", "c1")));
+  CHECK(f.put(make_checkpoint("t1", "c2", "c1")));
+  commit end{.needs = {{kind::checkpoint, "acme", "c3", "t1"}}, .thread_changes = {change()}};
+  CHECK(f.write(end).error().code == errc::conflict);
+  REQUIRE(f.put(make_checkpoint("t1", "c3", "c2")));
+  CHECK(f.write(end));
+}
+
+TEMPLATE_LIST_TEST_CASE("the newest checkpoint of a thread is known, erased ones too", "[store]",
+                        storages) {
+  storage_fixture<TestType> f;
+  REQUIRE(f.put(make_thread("t1")));
+  CHECK(f.db->newest_checkpoint("acme", "t1", "").value().empty());
+  REQUIRE(f.write({.puts = {{make_checkpoint("t1", "c1")},
+                            {make_checkpoint("t1", "c2", "c1", "r1")},
+                            {make_checkpoint("t1", "c3", "c2", "r2")}}}));
+  CHECK(f.db->newest_checkpoint("acme", "t1", "").value() == "c3");
+  REQUIRE(f.write({.checkpoint_erases = {{"acme", "t1", "r1"}}}));
+  CHECK(f.db->newest_checkpoint("acme", "t1", "").value() == "c3");
+}
