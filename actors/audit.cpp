@@ -32,7 +32,7 @@ void flush(audit_pointer self) {
   auto& s = self->state;
   auto ok = s.log->flush();
   if (!ok)
-    log::error("audit_flush_failed", {{"reason", ok.error().message}});
+    log::error("audit_cannot_write", {{"reason", ok.error().message}});
   for (auto& [seq, promise] : std::exchange(s.group, {})) {
     if (ok)
       promise.deliver(audit_receipt{seq});

@@ -45,7 +45,7 @@ result<void> complete_for_dev(config& c, const std::string& folder, bool from_fi
     if (c.secrets.path == untouched.secrets.path)
       c.secrets.path = folder + "/secrets.db";
     auto key_file = folder + "/master.key";
-    if (auto key = ensure_master_key(key_file); !key)
+    if (auto key = ensure_master_key(key_file, c.secrets.path); !key)
       return key.error();
     c.secrets.master_key = "file:" + fs::absolute(key_file).string();
   }

@@ -1,5 +1,6 @@
 #include "secrets/audit_log.hpp"
 
+#include "runtime/store/records.hpp"
 #include "secrets/audit_line.hpp"
 
 #include <algorithm>
@@ -17,18 +18,26 @@ namespace {
 
 constexpr int64_t longest_line = 1 << 20;
 
+// Said to the graph whose call did not leave: no path.
+error not_written(std::string_view what, int code) {
+  auto text = "the audit log " + std::string(what) + ": " + std::strerror(code)
+              + "; no credential leaves without its receipt";
+  bool full = code == ENOSPC || code == EDQUOT || code == EFBIG;
+  return full ? disk_full(std::move(text)) : fail(errc::internal, std::move(text));
+}
+
 error failed(const std::string& path, std::string_view what, int code) {
   return fail(errc::internal,
               path + ": the audit log " + std::string(what) + ": " + std::strerror(code));
 }
 
-result<void> write_all(int fd, std::string_view bytes, int64_t at, const std::string& path) {
+result<void> write_all(int fd, std::string_view bytes, int64_t at) {
   while (!bytes.empty()) {
     auto n = pwrite(fd, bytes.data(), bytes.size(), at);
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0)
-      return failed(path, "cannot be written", errno);
+      return not_written("cannot be written", errno);
     bytes.remove_prefix(static_cast<std::size_t>(n));
     at += n;
   }
@@ -94,7 +103,9 @@ result<void> audit_log::recover() {
   // npos + 1 is 0: no complete line.
   auto complete = tail->rfind('\n') + 1;
   if (complete == 0 && from > 0)
-    return fail(errc::internal, path_ + ": the audit log ends in something that is no line");
+    return fail(errc::internal, path_
+                                  + ": the audit log ends in something that is no line; run: "
+                                    "behalf audit repair");
   size_ = from + static_cast<int64_t>(complete);
   recovered_ = tail->size() - complete;
   if (recovered_ > 0 && (ftruncate(fd_, size_) != 0 || fdatasync(fd_) != 0))
@@ -105,7 +116,7 @@ result<void> audit_log::recover() {
   auto line = read_audit_line(text.substr(text.rfind('\n') + 1));
   if (!line)
     return fail(errc::internal, path_ + ": the last line of the audit log " + line.error().message
-                                  + "; run: behalf audit verify");
+                                  + "; run: behalf audit repair");
   seq_ = durable_seq_ = line->seq;
   hash_ = durable_hash_ = from_hex(line->hash);
   return {};
@@ -140,9 +151,9 @@ result<void> audit_log::flush() {
     return {};
   auto done = cut_leftovers();
   if (done)
-    done = write_all(fd_, buffer_, size_, path_);
+    done = write_all(fd_, buffer_, size_);
   if (done && fdatasync(fd_) != 0)
-    done = failed(path_, "cannot be made durable", errno);
+    done = not_written("cannot be made durable", errno);
   if (done) {
     size_ += static_cast<int64_t>(buffer_.size());
     durable_seq_ = seq_;

@@ -48,8 +48,8 @@ public:
   int64_t append(const audit_record& what, time_point at);
 
   /// Puts every line added since the last flush on disk with one write and one fdatasync. On error
-  /// (internal, says why) none of them is there, and their numbers will be given again: whatever
-  /// waits for them must not happen.
+  /// (overloaded of the kind storage_full, or internal; says why) none of them is there, and their
+  /// numbers will be given again: whatever waits for them must not happen.
   result<void> flush();
 
   int64_t last_seq() const { return seq_; }
@@ -90,6 +90,17 @@ struct audit_summary {
 /// still contain that line with that hash.
 result<audit_summary> verify_audit_log(const std::string& path,
                                        const std::optional<audit_anchor>& anchor = std::nullopt);
+
+struct audit_repair {
+  int64_t kept_lines = 0;
+  std::size_t cut_bytes = 0; // 0: nothing was wrong, nothing was done
+  std::string cut_file;      // where they are kept
+};
+
+/// Cuts a damaged end off, keeps it beside the log as FILE.cut-SECONDS and notes that in a line of
+/// its own, so that a server starts again. Errors: conflict while a server writes it; denied when
+/// intact lines follow the damage: that is no broken end, and nothing is changed.
+result<audit_repair> repair_audit_log(const std::string& path);
 
 /// The first 8 bytes of HMAC-SHA-256(key, credential), hexadecimal: tells whether two lines used
 /// the same credential, and nothing else to who has not the key.

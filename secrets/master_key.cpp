@@ -6,6 +6,7 @@
 #include "secrets/secret_file.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 namespace behalf {
 namespace {
@@ -86,10 +87,16 @@ result<secret> create_master_key(const std::string& path) {
   return key;
 }
 
-result<secret> ensure_master_key(const std::string& path) {
+result<secret> ensure_master_key(const std::string& path, const std::string& store) {
   auto key = read_master_key(path);
   if (key || key.error().code != errc::not_found)
     return key;
+  std::error_code none;
+  if (std::filesystem::file_size(store, none) > 0 && !none)
+    return fail(errc::not_found,
+                path + ": the master key is missing, and only it opens " + store
+                  + ": put it back from a backup, or move that store away to begin "
+                    "with an empty one");
   key = create_master_key(path);
   // Another process may have been faster.
   return key || key.error().code != errc::conflict ? std::move(key) : read_master_key(path);

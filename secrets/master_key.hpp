@@ -20,7 +20,8 @@ result<secret> read_master_key(const std::string& path);
 /// is one already.
 result<secret> create_master_key(const std::string& path);
 
-/// read_master_key, or create_master_key when there is none: for development.
-result<secret> ensure_master_key(const std::string& path);
+/// read_master_key, or create_master_key when there is none: for development. Error: not_found when
+/// the key is gone and `store`, which only it can open, is still there.
+result<secret> ensure_master_key(const std::string& path, const std::string& store);
 
 } // namespace behalf

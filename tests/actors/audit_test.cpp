@@ -84,7 +84,8 @@ TEST_CASE_METHOD(audit_fixture, "a line that did not reach the disk has no recei
   setrlimit(RLIMIT_FSIZE, &old);
   ::signal(SIGXFSZ, signalled);
   REQUIRE(refused.has_error());
-  CHECK(refused.error().code == errc::internal);
+  CHECK(refused.error().kind == storage_full);
+  CHECK(refused.error().message.find("no credential leaves") != std::string::npos);
   CHECK(lines() == 1);
   CHECK(ask<audit_receipt>(audit, call("run-3")).value().seq == 2); // its number is free again
   CHECK(lines() == 2);

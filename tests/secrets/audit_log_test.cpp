@@ -332,3 +332,43 @@ TEST_CASE("a fingerprint depends on the key and the credential only", "[secrets]
   CHECK(credential_fingerprint(secret{"Jefe"}, secret{"what do ya want for nothing?"})
         == "5bdcc146bf60754e");
 }
+
+TEST_CASE_METHOD(log_fixture, "a broken end is cut off, kept, and noted in the log",
+                 "[secrets][audit]") {
+  for (std::string damage : {std::string(300, '\0'), std::string("half a li"),
+                             std::string("{\"seq\":4}\n"), std::string("x\ny\nz")}) {
+    std::filesystem::remove(path);
+    write(3);
+    write_file(path, read_file(path) + damage);
+    CHECK(verdict().starts_with("line 4:"));
+    auto done = repair_audit_log(path).value();
+    CHECK(done.kept_lines == 3);
+    CHECK(read_file(done.cut_file) == damage);
+    CHECK(verdict() == "ok");
+    auto note = parse_json(lines().back()).value().as_object();
+    CHECK(string_or(note, "action") == "repair");
+    CHECK(string_or(note, "outcome").starts_with("cut " + std::to_string(damage.size())));
+    write(1);
+    CHECK(verify_audit_log(path).value().lines == 5);
+    std::filesystem::remove(done.cut_file);
+  }
+}
+
+TEST_CASE_METHOD(log_fixture, "a whole log is left alone, and so is one changed in the middle",
+                 "[secrets][audit]") {
+  write(5);
+  auto good = read_file(path);
+  CHECK(repair_audit_log(path).value().cut_bytes == 0);
+  CHECK(read_file(path) == good);
+  auto bad = good;
+  bad[bad.find("alice")] = 'A';
+  write_file(path, bad);
+  auto refused = repair_audit_log(path);
+  CHECK(refused.error().code == errc::denied);
+  CHECK(refused.error().message.find("4 intact lines follow") != std::string::npos);
+  CHECK(read_file(path) == bad);
+
+  write_file(path, good);
+  auto server = audit_log::open(path).value();
+  CHECK(repair_audit_log(path).error().code == errc::conflict);
+}

@@ -57,10 +57,23 @@ TEST_CASE("a key file is created once, private, and read back", "[secrets][keys]
   REQUIRE(stat(path.c_str(), &about) == 0);
   CHECK((about.st_mode & 0777) == 0600);
   CHECK(read_master_key(path).value().expose() == made.expose());
-  CHECK(ensure_master_key(path).value().expose() == made.expose());
+  CHECK(ensure_master_key(path, folder / "secrets.db").value().expose() == made.expose());
   CHECK(create_master_key(path).error().code == errc::conflict);
-  CHECK(ensure_master_key(folder / "other.key").value().expose() != made.expose());
-  CHECK_FALSE(ensure_master_key(folder / "no/such/folder.key"));
+  CHECK(ensure_master_key(folder / "other.key", folder / "secrets.db").value().expose()
+        != made.expose());
+  CHECK_FALSE(ensure_master_key(folder / "no/such/folder.key", folder / "x"));
+}
+
+TEST_CASE("a lost key is not replaced while there is a store it opens", "[secrets][keys]") {
+  scratch_folder folder;
+  auto path = folder / "master.key", store = folder / "secrets.db";
+  write_file(store, "sealed with the lost key");
+  auto made = ensure_master_key(path, store);
+  CHECK(made.error().code == errc::not_found);
+  CHECK(made.error().message.find(path + ": the master key is missing") == 0);
+  CHECK_FALSE(std::filesystem::exists(path));
+  std::filesystem::remove(store);
+  CHECK(ensure_master_key(path, store));
 }
 
 TEST_CASE("a key file that others may read is refused", "[secrets][keys]") {
