@@ -120,6 +120,12 @@ int main(int argc, char** argv) {
     ->type_name("FILE")
     ->required();
   app.add_subcommand("schema", "Print the configuration's JSON Schema, for editors");
+  bool set_aside = false;
+  auto* storage = app.add_subcommand("storage", "The database");
+  storage->require_subcommand(1);
+  auto* look = storage->add_subcommand("check", "Look for what is damaged");
+  look->add_option("--file,file", file, "The database (behalf.db)")->type_name("FILE")->required();
+  look->add_flag("--set-aside", set_aside, "Take records out that cannot be read");
   auto* audit = app.add_subcommand("audit", "The audit log");
   audit->require_subcommand(1);
   auto* verify = audit->add_subcommand("verify", "Check that no line was changed or removed");
@@ -127,6 +133,10 @@ int main(int argc, char** argv) {
     ->type_name("FILE")
     ->required();
   verify->add_option("--anchor", anchor, "<line>:<hash> noted earlier; must still be there");
+  audit->add_subcommand("repair", "Cut a broken end off, and keep it beside the log")
+    ->add_option("--file,file", audit_file, "The log (audit.jsonl)")
+    ->type_name("FILE")
+    ->required();
   auto* log_in = app.add_subcommand("token", "Log in at a development issuer; prints the token");
   log_in->add_option("--url", token.url, "The server")->required();
   log_in->add_option("--user", token.user, "User name")->required();
@@ -159,6 +169,10 @@ int main(int argc, char** argv) {
     return run_secret(secret);
   if (app.got_subcommand("api-key"))
     return run_api_key(key);
+  if (app.got_subcommand("storage"))
+    return run_storage_check(file, set_aside);
+  if (audit->parsed() && audit->got_subcommand("repair"))
+    return run_audit_repair(audit_file);
   if (app.got_subcommand("audit"))
     return run_audit_verify(audit_file, anchor);
   if (app.got_subcommand("token"))

@@ -4,6 +4,7 @@
 #include "config/dev_mode.hpp"
 #include "runtime/http/client.hpp"
 #include "runtime/http/url.hpp"
+#include "runtime/store/sqlite_check.hpp"
 #include "secrets/audit_log.hpp"
 #include "secrets/embedded_store.hpp"
 #include "secrets/master_key.hpp"
@@ -199,7 +200,13 @@ int run_audit_verify(const std::string& file, const std::string& anchor) {
   auto summary = verify_audit_log(file, at);
   if (!summary) {
     auto why = summary.error().message;
-    return say(fail(errc::invalid_argument, why.starts_with("line ") ? file + ": " + why : why));
+    bool broken = why.starts_with("line ");
+    if (broken)
+      std::fprintf(stderr,
+                   "behalf: if this is the log's end, broken by a crash or a full disk: "
+                   "behalf audit repair %s\n",
+                   file.c_str());
+    return say(fail(errc::invalid_argument, broken ? file + ": " + why : why));
   }
   if (summary->lines == 0) {
     std::printf("no lines yet\n");
@@ -208,6 +215,39 @@ int run_audit_verify(const std::string& file, const std::string& anchor) {
   std::printf("%lld lines, all in order and unchanged\nlast: %lld:%s\n",
               static_cast<long long>(summary->lines), static_cast<long long>(summary->last.seq),
               summary->last.hash.c_str());
+  return exit_ok;
+}
+
+int run_storage_check(const std::string& file, bool set_aside) {
+  auto found = check_sqlite(file, set_aside ? damaged_records::set_aside : damaged_records::report);
+  if (!found)
+    return say(found.error());
+  for (const auto& fault : found->faults)
+    std::fprintf(stderr, "behalf: %s: %s\n", file.c_str(), fault.c_str());
+  std::printf("%lld records looked at, %zu faults\n", static_cast<long long>(found->records),
+              found->faults.size());
+  if (found->set_aside > 0)
+    std::printf("%lld records are now in the table set_aside; nothing reads them\n",
+                static_cast<long long>(found->set_aside));
+  if (found->pages_damaged)
+    std::printf("pages are damaged: restore a backup, or save what can be read with: sqlite3 %s "
+                ".recover\n",
+                file.c_str());
+  else if (!found->faults.empty() && !set_aside)
+    std::printf("to take damaged records out: stop the server, then add --set-aside\n");
+  return found->faults.empty() || (set_aside && !found->pages_damaged) ? exit_ok : exit_failed;
+}
+
+int run_audit_repair(const std::string& file) {
+  auto done = repair_audit_log(file);
+  if (!done)
+    return say(done.error());
+  if (done->cut_bytes == 0)
+    std::printf("nothing to repair: %lld lines, all in order\n",
+                static_cast<long long>(done->kept_lines));
+  else
+    std::printf("kept %lld lines; %zu bytes behind them are in %s, and a line in the log says so\n",
+                static_cast<long long>(done->kept_lines), done->cut_bytes, done->cut_file.c_str());
   return exit_ok;
 }
 

@@ -30,7 +30,11 @@ struct secret_command {
 /// `put` reads the value from standard input, so that it is in no argument list.
 int run_secret(const secret_command& given);
 
+/// Looks through a database; `set_aside` also takes out of it what cannot be read.
+int run_storage_check(const std::string& file, bool set_aside);
+
 int run_audit_verify(const std::string& file, const std::string& anchor);
+int run_audit_repair(const std::string& file);
 
 struct api_key_command {
   std::string subject, tenant = "default", identity_prefix, display_name;

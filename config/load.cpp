@@ -106,6 +106,7 @@ void read_all(yaml_section& root, config& out) {
   read_storage(root, out);
   section("log", read_log);
   section("runs", read_runs);
+  section("retention", read_retention);
   section("egress", read_egress);
   section("services", read_services);
   read_identity(root, out);

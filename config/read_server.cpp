@@ -1,4 +1,4 @@
-// server, storage, log, runs, egress, services, graphs.
+// server, storage, log, runs, retention, egress, services, graphs.
 #include "config/sections.hpp"
 
 #include <filesystem>
@@ -138,6 +138,12 @@ void read_runs(yaml_section in, config& out) {
   in.number("event_bytes", o.event_bytes, 1024, int64_t{1} << 32);
   in.duration("shutdown_grace", o.shutdown_grace);
   in.number("max_attempts", o.max_attempts, 1, 100);
+  in.finish();
+}
+
+void read_retention(yaml_section in, config& out) {
+  in.duration("finished_runs", out.storage.finished_runs);
+  in.duration("stateless_threads", out.system.runs.stateless_ttl);
   in.finish();
 }
 

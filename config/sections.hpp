@@ -13,6 +13,7 @@ void read_server(yaml_section in, config& out);
 void read_storage(yaml_section& root, config& out);
 void read_log(yaml_section in, config& out);
 void read_runs(yaml_section in, config& out);
+void read_retention(yaml_section in, config& out);
 void read_egress(yaml_section in, config& out);
 void read_services(yaml_section in, config& out);
 void read_identity(yaml_section& root, config& out);
