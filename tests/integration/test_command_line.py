@@ -327,11 +327,11 @@ def expanded(text: str) -> list[str]:
 def plain(default: str) -> str:
     """`20 MiB` and `1h` as the schema has them: a number, seconds."""
     size = re.fullmatch(r"(\d+) ([KM])iB", default)
-    time = re.fullmatch(r"(\d+)([smh])", default)
+    time = re.fullmatch(r"(\d+)([smhd])", default)
     if size:
         return str(int(size[1]) * {"K": 1 << 10, "M": 1 << 20}[size[2]])
     if time:
-        return f"{int(time[1]) * {'s': 1, 'm': 60, 'h': 3600}[time[2]]}s"
+        return f"{int(time[1]) * {'s': 1, 'm': 60, 'h': 3600, 'd': 86400}[time[2]]}s"
     return default.strip("`")
 
 
