@@ -225,9 +225,11 @@ void sqlite_connection::set_deadline(deadline by) {
 }
 
 error sqlite_connection::explain(int code) const {
-  if (is_full(code, db_)) // said to clients too: no path
+  // What is not internal clients are told too: no path.
+  if (is_full(code, db_))
     return disk_full("the server's disk is full; nothing was changed");
-  return fail(category(code), path_ + ": " + reason(code, db_));
+  auto kind = category(code);
+  return fail(kind, kind == errc::internal ? path_ + ": " + reason(code, db_) : reason(code, db_));
 }
 
 } // namespace behalf

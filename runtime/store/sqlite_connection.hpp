@@ -98,8 +98,8 @@ public:
   /// From now on statements still running at `by` end with errc::timeout.
   void set_deadline(deadline by);
 
-  /// What a result code means here: the file, and why in words. Error codes: conflict for a
-  /// uniqueness violation, not_found for a foreign key, timeout, overloaded when locked by
+  /// What a result code means here, in words; internal ones name the file. Error codes: conflict
+  /// for a uniqueness violation, not_found for a foreign key, timeout, overloaded when locked by
   /// another process, else internal.
   error explain(int code) const;
 

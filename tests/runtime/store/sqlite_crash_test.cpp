@@ -16,12 +16,23 @@ std::string thread_id(int64_t n) {
   return "t" + std::to_string(n);
 }
 
-// One commit: a thread, its run and its first checkpoint belong together.
+// One commit: a thread, its run and its first checkpoint belong together, and the thread before it
+// ends its run.
 commit nth_commit(int64_t n) {
   auto id = thread_id(n);
   auto thread = make_thread(id, n, {{"owner", n % 3}});
   thread.doc = {{"values", std::string(static_cast<std::size_t>(n % 7) * 700, 'v')}};
-  return {.puts = {{thread, 0}, {make_run(id, "r" + id), 0}, {make_checkpoint(id, "c" + id), 0}}};
+  commit c{.puts = {{thread, 0}, {make_run(id, "r" + id), 0}, {make_checkpoint(id, "c" + id), 0}}};
+  if (n > 1) {
+    auto before = thread_id(n - 1);
+    c.puts.push_back({make_run(before, "r" + before, 0, "success")});
+    commit::thread_change end{"acme", before};
+    end.metadata = {{"ended", true}};
+    end.doc = {{"ran", "true"}};
+    end.settled = "idle";
+    c.thread_changes.push_back(std::move(end));
+  }
+  return c;
 }
 
 // Commits groups for ever, telling the number of the last commit after each flush.
@@ -107,6 +118,8 @@ TEST_CASE("after kill -9 every acknowledged commit is there and none by halves",
     next = check_all(**db, acknowledged);
     auto owned = (*db)->count({.tenant = "acme", .metadata = {{"owner", 1}}});
     CHECK(owned.value() == (next + 1) / 3); // the index tells the same as the records
+    auto ended = (*db)->count({.tenant = "acme", .metadata = {{"ended", true}}});
+    CHECK(ended.value() == std::max<int64_t>(next - 2, 0)); // all but the last one
   }
   auto db = sqlite_connection::open(options.path, sqlite_connection::access::read_write_create);
   REQUIRE(db);
