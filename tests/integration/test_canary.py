@@ -7,7 +7,6 @@ import shutil
 import subprocess
 
 import pytest
-
 from parts.encodings import encodings
 from parts.reflector import Reflector
 from parts.stacks import base, start
@@ -122,8 +121,9 @@ def plant(behalf, tmp_path, request, inbox, mirror, reflector, identity, store, 
 
 
 @pytest.mark.parametrize("identity, store", [("dev", "embedded"), ("keycloak", "vault")])
-def test_no_planted_token_is_in_any_sink(identity, store, behalf, inbox, mirror, reflector, tmp_path,
-        request):
+def test_no_planted_token_is_in_any_sink(
+    identity, store, behalf, inbox, mirror, reflector, tmp_path, request
+):
     stack, tokens = plant(behalf, tmp_path, request, inbox, mirror, reflector, identity, store)
     sinks = Sinks()
     play(stack, tokens, sinks)

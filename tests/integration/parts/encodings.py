@@ -1,4 +1,4 @@
-"""How ordinary encoders write a token: what an upstream may send back, and what no sink may hold."""
+"""How ordinary encoders write a token: what upstreams send back, and what no sink may hold."""
 
 import base64
 import html

@@ -1,4 +1,4 @@
-"""An upstream that says the credential back, in every encoding, wherever a reply has room for it."""
+"""An upstream that says the credential back, in every encoding, wherever a reply has room."""
 
 import json
 
@@ -88,7 +88,8 @@ class _Handler(JsonHandler):
             parts = (f'{{"type":"text","text":"{t}"}}' for t in texts)
             return self._result(message, '{"content":[' + ",".join(parts) + "]}")
         why = texts[int(params.get("arguments", {}).get("which", 0)) % len(texts)]
-        error = f'{{"jsonrpc":"2.0","id":{message["id"]},"error":{{"code":-32000,"message":"{why}"}}}}'
+        failure = f'{{"code":-32000,"message":"{why}"}}'
+        error = f'{{"jsonrpc":"2.0","id":{message["id"]},"error":{failure}}}'
         refused = params.get("name") == "refuse"
         return self._say(error.encode(), "application/json", 400 if refused else 200)
 
