@@ -1,6 +1,7 @@
 // Finds one credential in text, in the forms that ordinary encoders give it.
 #pragma once
 
+#include "runtime/base/guarded_memory.hpp"
 #include "runtime/base/wiped.hpp"
 #include "secrets/unescape.hpp"
 
@@ -66,7 +67,7 @@ private:
              range& where) const;
 
   std::vector<form> forms_;
-  std::vector<piece> pieces_; // the first is none
+  std::vector<piece, guarded_allocator<piece>> pieces_; // the first is none
   std::array<uint64_t, 256> seen_{};
   std::array<uint16_t, 512> slots_{};
   byte_set wanted_{};

@@ -90,7 +90,7 @@ public:
     std::lock_guard lock{mutex_};
     auto texts = texts_.lock();
     if (!texts)
-      texts_ = texts = std::make_shared<const credential_texts>(credential_->value.expose());
+      texts_ = texts = make_texts(credential_->value.expose());
     return std::make_unique<credential_scrubber>(std::move(texts));
   }
 

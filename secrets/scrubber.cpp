@@ -57,8 +57,12 @@ void scrub_window::pass(const credential_finder& finder, bool last, std::string&
 credential_scrubber::credential_scrubber(std::shared_ptr<const credential_texts> texts)
   : texts_(std::move(texts)) {}
 
+std::shared_ptr<const credential_texts> make_texts(std::string_view value) {
+  return std::shared_ptr<const credential_texts>{new credential_texts{value}};
+}
+
 std::unique_ptr<reply_scrubber> make_scrubber(std::string_view value) {
-  return std::make_unique<credential_scrubber>(std::make_shared<const credential_texts>(value));
+  return std::make_unique<credential_scrubber>(make_texts(value));
 }
 
 // --- whole texts --------------------------------------------------------------------------------

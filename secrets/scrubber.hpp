@@ -11,7 +11,8 @@
 
 namespace behalf {
 
-/// Takes one credential out of whole texts. Made for a call: it holds the forms to look for.
+/// Takes one credential out of whole texts. Made for a call: it holds the forms to look for, so it
+/// lies in guarded memory (make_texts).
 class credential_texts final : public text_scrubber {
 public:
   explicit credential_texts(std::string_view value) : finder_(value) {}
@@ -19,9 +20,17 @@ public:
   std::optional<std::string> scrubbed(std::string_view text) const override;
   const credential_finder& finder() const { return finder_; }
 
+  // Not by make_shared: a weak_ptr would keep that memory.
+  static void* operator new(std::size_t size) { return take_guarded(size); }
+  static void operator delete(void* at, std::size_t size) noexcept {
+    give_guarded(static_cast<char*>(at), size);
+  }
+
 private:
   credential_finder finder_;
 };
+
+std::shared_ptr<const credential_texts> make_texts(std::string_view value);
 
 /// What a stream needs between its pieces.
 class scrub_window {

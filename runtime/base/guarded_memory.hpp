@@ -18,6 +18,22 @@ char* take_guarded(std::size_t size);
 /// Overwrites and takes back what take_guarded(size) gave. `size`: as asked or as given.
 void give_guarded(char* bytes, std::size_t size) noexcept;
 
+/// For containers whose contents are secret. T needs no stricter alignment than 64.
+template <class T>
+struct guarded_allocator {
+  using value_type = T;
+
+  guarded_allocator() = default;
+  template <class Other>
+  guarded_allocator(const guarded_allocator<Other>&) noexcept {}
+
+  T* allocate(std::size_t count) { return reinterpret_cast<T*>(take_guarded(count * sizeof(T))); }
+  void deallocate(T* at, std::size_t count) noexcept {
+    give_guarded(reinterpret_cast<char*>(at), count * sizeof(T));
+  }
+  bool operator==(const guarded_allocator&) const = default;
+};
+
 struct guarded_figures {
   std::size_t mapped = 0;   // bytes
   std::size_t unlocked = 0; // of these, bytes the system would not lock

@@ -1,3 +1,4 @@
+#include "runtime/base/guarded_memory.hpp"
 #include "runtime/base/outbound.hpp"
 #include "secrets/scrubber.hpp"
 #include "tests/support/catch.hpp"
@@ -107,7 +108,7 @@ TEST_CASE("a form is found across every border", "[scrubber]") {
 }
 
 TEST_CASE("an event is not held back for what might follow", "[scrubber]") {
-  credential_scrubber s{std::make_shared<const credential_texts>("token-of-some-length")};
+  credential_scrubber s{make_texts("token-of-some-length")};
   std::string out;
   for (std::string event :
        {"data: 1\n\n", "data: {\"t\":\"to\"}\n\n", "data: t\n\n", "data: dG\r\n\r\n"}) {
@@ -152,6 +153,12 @@ TEST_CASE("ordinary replies pass as they are", "[scrubber]") {
       for (std::size_t step : {std::size_t{0}, 1 + random() % 60})
         REQUIRE(scrubbed(secret, reply, step) == reply);
   }
+}
+
+TEST_CASE("the forms of a credential lie in guarded memory", "[scrubber]") {
+  const auto texts = make_texts("token-of-some-length");
+  CHECK(is_guarded(texts.get()));
+  CHECK(is_guarded(&texts->finder()));
 }
 
 TEST_CASE("a scrubber begins anew after the end of a stream", "[scrubber]") {
