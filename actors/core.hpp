@@ -6,6 +6,7 @@
 #include "actors/interfaces.hpp"
 #include "actors/options.hpp"
 #include "actors/route_meters.hpp"
+#include "actors/run_meters.hpp"
 #include "runtime/auth/dev_issuer.hpp"
 #include "runtime/base/metrics.hpp"
 #include "runtime/base/time.hpp"
@@ -84,6 +85,7 @@ struct core {
   std::shared_ptr<const service_registry> services;
   mutable metrics meters; // counting changes nothing anyone decides on
   route_meters requests{meters};
+  run_meters runs{meters};
   mutable seeded_tenants seeded;
 
   authenticator_actor authenticator;

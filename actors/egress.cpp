@@ -96,7 +96,7 @@ void give_up(egress_pointer self, const going_ptr& call, error why) {
 // than the user hears.
 void note_refusal(egress_pointer self, const going_out& call, const error& why,
                   const std::string& reason) {
-  self->state.refused->add();
+  self->state.meters.ended(call.service->name, egress_meters::refused);
   auto outcome = why.kind.empty() ? std::string("refused") : why.kind;
   log::info("egress_refused", {{"service", call.service->name},
                                {"host", call.to.where.text()},
@@ -113,6 +113,7 @@ void on_reply(egress_pointer self, const going_ptr& call, outbound_reply& reply)
       end_stream(self, reply.stream_id);
     return give_up(self, call, *call->cut_by);
   }
+  s.meters.ended(call->service->name, egress_meters::outcome_of(reply.status));
   if (reply.status == 401 && s.secrets && call->opened.writer)
     self->send(s.secrets, forget_credential{call->ask.who->key(), call->service->name,
                                             call->opened.fingerprint});
@@ -139,11 +140,14 @@ void dispatch(egress_pointer self, const going_ptr& call) {
   call->ask.call.method = out.request->call.method; // for the audit log
   call->ticket = out.ticket;
   watch(self, call);
-  s.sent->add();
   ask_core(
     self, s.http, std::move(out),
     [self, call](outbound_reply& reply) { on_reply(self, call, reply); },
-    [self, call](error why) { give_up(self, call, call->cut_by.value_or(std::move(why))); });
+    [self, call](error why) {
+      if (!call->cut_by)
+        self->state.meters.ended(call->service->name, egress_meters::failed);
+      give_up(self, call, call->cut_by.value_or(std::move(why)));
+    });
 }
 
 // The receipt is on disk before the credential leaves.
@@ -154,7 +158,7 @@ void record(egress_pointer self, const going_ptr& call) {
     self, self->state.audit, audit_event{std::move(line)},
     [self, call](audit_receipt r) {
       call->receipt = r.seq;
-      self->state.injected->add();
+      self->state.meters.injected();
       dispatch(self, call);
     },
     [self, call](const error&) {
@@ -248,10 +252,7 @@ egress_actor::behavior_type egress_behavior(egress_pointer self,
   s.secrets = std::move(secrets);
   s.audit = std::move(audit);
   s.http = std::move(http);
-  s.sent = &meters->counter("behalf_egress_calls_total", "Calls that left");
-  s.injected = &meters->counter("behalf_injections_total", "Calls that left with a credential");
-  s.refused = &meters->counter("behalf_egress_refusals_total", "Calls that did not leave");
-  s.cut = &meters->counter("behalf_egress_cuts_total", "Calls cut: their credential was withdrawn");
+  s.meters = egress_meters{*meters, *s.services};
   return {
     [self](egress_call& m) { return go(self, m); },
     [self](const egress_read& m) { return read_on(self, m.stream_id); },

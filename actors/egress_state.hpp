@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/basics.hpp"
+#include "actors/egress_meters.hpp"
 #include "actors/messages.hpp"
 #include "connectors/registry.hpp"
 #include "runtime/base/fair_queue.hpp"
@@ -68,7 +69,7 @@ struct egress_state {
   std::map<uint64_t, open_stream> streams;
   std::set<std::string> in_question; // handles
   bool watching = false;
-  metric *sent = nullptr, *injected = nullptr, *refused = nullptr, *cut = nullptr;
+  egress_meters meters;
 };
 
 using egress_pointer = egress_actor::stateful_pointer<egress_state>;

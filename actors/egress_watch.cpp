@@ -49,7 +49,7 @@ void each_out(egress_state& s, Use use) {
 }
 
 void note_cut(egress_pointer self, const going_out& call) {
-  self->state.cut->add();
+  self->state.meters.ended(call.service->name, egress_meters::cut);
   log::info(
     "egress_cut",
     {{"service", call.service->name}, {"host", call.to.where.text()}, {"run_id", call.ask.run_id}});

@@ -123,9 +123,31 @@ run_ended::how let_go_of_slot(run_supervisor_state& s) {
   return run_ended::how::done;
 }
 
+// Parked ones are not over: they go on after the next start.
+void note_end(run_pointer self, const run_ending& end) {
+  const auto& s = self->state;
+  const auto& plan = *s.plan;
+  if (end.status == "pending")
+    return log::info("run_parked", {{"run_id", plan.run_id}, {"thread_id", plan.thread_id}});
+  auto took = s.begun ? std::chrono::steady_clock::now() - s.turn : std::chrono::nanoseconds{0};
+  s.with->runs.ended(plan.graph_id, end.status, std::chrono::duration<double>(took).count());
+  const bool failed = end.status == "error" || end.status == "timeout";
+  const auto write = failed ? log::warning : log::info;
+  write("run_ended",
+        {{"run_id", plan.run_id},
+         {"thread_id", plan.thread_id},
+         {"assistant_id", plan.assistant_id},
+         {"graph", plan.graph_id},
+         {"identity", plan.who->identity},
+         {"status", end.status},
+         {"ms", std::chrono::duration<double, std::milli>(took).count()},
+         {"error", end.error.is_object() ? string_or(end.error.get_object(), "error") : ""}});
+}
+
 // It is durable: tell everyone.
 void ended(run_pointer self, const run_ending& end) {
   auto& s = self->state;
+  note_end(self, end);
   s.result = run_result{end.status, std::make_shared<const json::value>(end.body)};
   s.events.close();
   show_news(self);

@@ -63,6 +63,7 @@ struct run_supervisor_state {
   checkpoint_backlog checkpoints;
   std::optional<end_to_store> last;
   bool begun = false, ending = false;
+  deadline turn{}; // when it began
 
   event_log events;
   std::vector<viewer> viewers;

@@ -204,6 +204,9 @@ void execute(run_pointer self) {
   if (s.ending)
     return;
   s.begun = true;
+  s.turn = std::chrono::steady_clock::now();
+  auto waited = std::chrono::duration<double>(now() - s.plan->created_at).count();
+  s.with->runs.began(std::max(0.0, waited)); // the clock may have been set back
   s.until = self->clock().now() + s.with->options.runs.timeout;
   const auto* entry = s.with->graphs.by_graph(s.plan->graph_id);
   s.events.append("metadata",

@@ -21,8 +21,9 @@ using load_ptr = std::shared_ptr<thread_load>;
 
 /// Detached: they wait for the disk. `in_background` false keeps them on the caller's scheduler,
 /// for tests.
+/// `meters`: may be null.
 store_writer_actor spawn_store_writer(caf::actor_system& sys, std::unique_ptr<storage> db,
-                                      bool in_background = true);
+                                      metrics* meters, bool in_background = true);
 store_reader_actor spawn_store_reader(caf::actor_system& sys, std::unique_ptr<storage_reader> db,
                                       bool in_background = true);
 

@@ -3,6 +3,7 @@
 #include "actors/basics.hpp"
 #include "actors/spawn.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/metrics.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
@@ -21,8 +22,10 @@ struct store_writer_state {
   std::unique_ptr<storage> db;
   std::vector<caf::typed_response_promise<written>> group; // applied, not yet durable
   bool open = false;
-  std::optional<error> fault; // of the last flush
-  deadline checked{};         // when that is old news
+  deadline opened{};                            // when the group was
+  histogram *times = nullptr, *sizes = nullptr; // of groups; null: nobody counts
+  std::optional<error> fault;                   // of the last flush
+  deadline checked{};                           // when that is old news
 };
 
 using writer_pointer = store_writer_actor::stateful_pointer<store_writer_state>;
@@ -35,6 +38,7 @@ result<void> open_group(writer_pointer self) {
   if (auto ok = s.db->begin(); !ok)
     return ok;
   s.open = true;
+  s.opened = std::chrono::steady_clock::now();
   self->send(self, flush_group{}); // lands behind every commit that is waiting already
   return {};
 }
@@ -69,6 +73,11 @@ void flush(writer_pointer self) {
   auto& s = self->state;
   auto ok = s.db->flush();
   s.open = false;
+  if (s.times) {
+    s.times->observe(
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - s.opened).count());
+    s.sizes->observe(static_cast<double>(s.group.size()));
+  }
   if (!ok && !s.fault)
     log::error("storage_cannot_write", {{"reason", ok.error().message}});
   if (ok && s.fault)
@@ -100,9 +109,16 @@ void sweep(writer_pointer self) {
 }
 
 store_writer_actor::behavior_type writer_behavior(writer_pointer self,
-                                                  std::shared_ptr<std::unique_ptr<storage>> db) {
+                                                  std::shared_ptr<std::unique_ptr<storage>> db,
+                                                  metrics* meters) {
   contain(self);
   self->state.db = std::move(*db);
+  if (meters) {
+    self->state.times = &meters->latency("behalf_commit_seconds",
+                                         "Time from a group's first write until it is durable");
+    self->state.sizes =
+      &meters->sizes("behalf_commit_group_size", "Writes that became durable together");
+  }
   return {
     [self](const write_records& m) { return write(self, m.what); },
     [self](check_storage) { return check(self); },
@@ -166,10 +182,10 @@ reader_behavior(reader_pointer self, std::shared_ptr<std::unique_ptr<storage_rea
 } // namespace
 
 store_writer_actor spawn_store_writer(caf::actor_system& sys, std::unique_ptr<storage> db,
-                                      bool in_background) {
+                                      metrics* meters, bool in_background) {
   auto held = std::make_shared<std::unique_ptr<storage>>(std::move(db));
-  auto writer = in_background ? sys.spawn<caf::detached>(writer_behavior, held)
-                              : sys.spawn(writer_behavior, held);
+  auto writer = in_background ? sys.spawn<caf::detached>(writer_behavior, held, meters)
+                              : sys.spawn(writer_behavior, held, meters);
   if (in_background)
     caf::anon_send(writer, sweep_expired{});
   return writer;

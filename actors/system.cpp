@@ -22,6 +22,7 @@
 #include <caf/scoped_actor.hpp>
 
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <future>
 #include <thread>
@@ -45,6 +46,21 @@ result<std::shared_ptr<const policy>> make_policy(const system_setup& setup) {
     if (auto ok = rules->add(key, handler); !ok)
       return ok.error();
   return std::shared_ptr<const policy>{std::move(rules)};
+}
+
+// Read when somebody asks: the files grow and shrink under the database's own rules.
+void add_file_metrics(metrics& all, const std::string& database) {
+  auto& main = all.gauge("behalf_database_bytes", "Size of the database's file");
+  auto& wal = all.gauge("behalf_wal_bytes", "Size of its write-ahead log");
+  all.before_reading([&main, &wal, database] {
+    auto size = [](const std::string& file) {
+      std::error_code ec;
+      auto bytes = std::filesystem::file_size(file, ec);
+      return ec ? 0.0 : static_cast<double>(bytes);
+    };
+    main.set(size(database));
+    wal.set(size(database + "-wal"));
+  });
 }
 
 result<void> fill_catalog(catalog& to, const system_setup& setup) {
@@ -241,6 +257,9 @@ result<void> running_system::parts::spawn_inside() {
   with->issuer = setup.issuer;
   if (auto ok = fill_catalog(with->graphs, setup); !ok)
     return ok;
+  for (const auto& served : with->graphs.entries())
+    with->runs.serve(served.graph_id);
+  add_file_metrics(with->meters, setup.storage.path);
   auto rules = make_policy(setup);
   if (!rules)
     return rules.error();
@@ -256,7 +275,7 @@ result<void> running_system::parts::spawn_inside() {
       return reader.error();
     with->readers.push_back(guarded("store_reader", spawn_store_reader(*sys, std::move(*reader))));
   }
-  with->writer = guarded("store", spawn_store_writer(*sys, std::move(*db)));
+  with->writer = guarded("store", spawn_store_writer(*sys, std::move(*db), &with->meters));
   auto authorizer = guarded("authorizer", spawn_authorizer(*sys, *rules));
   setup.identity.handler = setup.plugins.authenticate();
   plugin_auth_actor plugin;

@@ -21,7 +21,7 @@ struct store_fixture : actor_fixture {
     options.path = folder / "t.db";
     auto db = open_sqlite(options).value();
     reader = own(spawn_store_reader(sys, db->open_reader().value(), false));
-    writer = own(spawn_store_writer(sys, std::move(db), false));
+    writer = own(spawn_store_writer(sys, std::move(db), nullptr, false));
   }
   ~store_fixture() { std::filesystem::remove_all(folder); }
 

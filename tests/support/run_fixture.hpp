@@ -184,7 +184,7 @@ struct run_fixture : actor_fixture {
     options.path = folder / "t.db";
     auto db = open_sqlite(options).value();
     with->readers = {own(spawn_store_reader(sys, db->open_reader().value(), false))};
-    auto real = own(spawn_store_writer(sys, std::move(db), false));
+    auto real = own(spawn_store_writer(sys, std::move(db), nullptr, false));
     writer = own(sys.spawn(scripted_writer_behavior, real, &disk));
     with->writer = writer;
     auto services = std::make_shared<const service_registry>(

@@ -1,0 +1,53 @@
+"""The dashboard and the alert rules ask for metrics that the server really has."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from parts.behalf import Behalf, run
+
+MONITORING = Path(__file__).parents[2] / "docs" / "monitoring"
+# A metric's name: what stands before {, [, an operator or the end, and is no function or label.
+NAME = re.compile(r"\b((?:behalf|lg_api|process)_[a-z_]+)\b")
+
+
+def dashboard_expressions():
+    board = json.loads((MONITORING / "grafana-dashboard.json").read_text())
+    return [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+
+
+def alert_expressions():
+    rules = yaml.safe_load((MONITORING / "alerts.yaml").read_text())
+    return [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """/metrics of a server with a service and a graph, after one run."""
+    folder = tmp_path_factory.mktemp("monitored")
+    mail = {"base_url": "https://mail.example.com", "credential": {"from": "secrets"}}
+    config = {"graphs": {"hello": "builtin:hello"}, "services": {"mail": mail}}
+    server = Behalf(config, folder, command="dev", args=("--data", "data"))
+    try:
+        who = ("--user", "alice", "--password", "alice")
+        token = run("token", "--url", server.url, *who, folder=folder).stdout.strip()
+        body = {"assistant_id": "hello", "input": {"messages": []}}
+        server.call("POST", "/runs/wait", token, json=body).raise_for_status()
+        yield server.call("GET", "/metrics").text
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("expressions", [dashboard_expressions, alert_expressions])
+def test_every_metric_that_is_asked_for_is_served(expressions, served):
+    names = {name for text in expressions() for name in NAME.findall(text)}
+    assert len(names) > 5
+    missing = {name for name in names if f"\n{name}{{" not in served and f"\n{name} " not in served}
+    assert not missing
+
+
+def test_a_run_counts_with_its_graph_and_its_end(served):
+    assert 'behalf_runs_ended_total{graph="hello",status="success"} 1' in served
+    assert 'behalf_run_seconds_count{graph="hello"} 1' in served
