@@ -82,6 +82,12 @@ std::optional<refusal> request_parser::put_head(std::string_view head) {
 
 std::optional<refusal> request_parser::put_body(std::string_view bytes, std::size_t& used) {
   error_code ec;
+  used = 0;
+  // Whatever part of a chunked body we are in, this much is still to come; Beast asserts that it
+  // gets the last chunk with no less.
+  constexpr std::size_t last_chunk = std::string_view{"0\r\n\r\n"}.size();
+  if (encodings_ > 0 && bytes.size() < last_chunk)
+    return std::nullopt;
   used = bytes.empty() ? 0 : put(boost::asio::const_buffer{bytes.data(), bytes.size()}, ec);
   return outcome(ec);
 }

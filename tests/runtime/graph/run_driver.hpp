@@ -2,7 +2,6 @@
 #pragma once
 
 #include "runtime/graph/run_loop.hpp"
-#include "tests/support/catch.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -127,7 +126,6 @@ public:
   void run_task(std::string_view name) {
     auto at = std::find_if(waiting.begin(), waiting.end(),
                            [&](const task_spec& t) { return t.name == name; });
-    REQUIRE(at != waiting.end());
     run_task(static_cast<std::size_t>(at - waiting.begin()));
   }
 
