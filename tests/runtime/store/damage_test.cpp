@@ -25,7 +25,7 @@ struct damaged : storage_fixture<sqlite_factory> {
   }
 };
 
-constexpr auto bad_document = "UPDATE thread SET doc='{\"n\":1e400}' WHERE id='t2'";
+constexpr auto bad_document = "UPDATE thread SET doc='{\"n\":Infinity}' WHERE id='t2'";
 constexpr auto bad_metadata = "UPDATE thread SET metadata='{\"owner' WHERE id='t2'";
 
 commit three_threads() {
