@@ -57,7 +57,8 @@ struct record {
   std::string status;    // thread: idle, busy, interrupted, error; run: pending, running, …
   json::object metadata; // assistant, thread, run, checkpoint. Searched by containment
   json::object doc;      // everything else; an item's value
-  std::string doc_text;  // to write instead of `doc`, as JSON text; reads leave it empty
+  std::string doc_text;  // to write instead of `doc`, as JSON text; reads leave it empty, but for
+                         // unfinished runs whose `doc` cannot be read
   int64_t revision = 0;  // set by the storage: 1 when created, one more with every put
   time_point created_at{}, updated_at{};
   time_point state_updated_at{}; // thread

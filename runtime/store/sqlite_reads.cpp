@@ -40,6 +40,28 @@ result<std::optional<record>> read_row(sqlite_statement& use, const sqlite_table
   return std::optional{std::move(*r)};
 }
 
+// As read_row, but what cannot be read comes as it is stored.
+result<std::optional<record>> read_or_keep(sqlite_statement& use, const sqlite_table& t) {
+  auto row = use.step();
+  if (!row)
+    return row.error();
+  if (!*row)
+    return std::optional<record>{};
+  auto r = read_head(use, t);
+  if (r && read_doc(use, t.metadata_column() + 1, *r))
+    return std::optional{std::move(*r)};
+  record raw;
+  raw.type = t.type;
+  raw.revision = use.number(1);
+  for (int at = t.first_column(); const auto& c : t.columns)
+    c.read(use, at++, raw);
+  raw.doc_text = std::string(use.text(t.metadata_column())) + '\n'
+                 + std::string(use.text(t.metadata_column() + 1));
+  return std::optional{std::move(raw)};
+}
+
+constexpr std::string_view unfinished = "status IN ('pending', 'running')";
+
 } // namespace
 
 result<std::optional<record>> sqlite_reads::find(const record_key& key, bool hidden_too) {
@@ -193,9 +215,12 @@ result<int64_t> sqlite_reads::count(const query& q) {
 
 result<std::vector<record>> sqlite_reads::unfinished_runs(const record* after, int64_t limit) {
   const auto& t = table_of(kind::run);
-  auto sql = t.find.substr(0, t.find.find(" WHERE "))
-             + " INDEXED BY run_unfinished WHERE status IN ('pending', 'running')"
-               " AND created_at>=?1 AND (created_at, tenant, id) > (?1, ?2, ?3)"
+  // Of runs that wait for their time there may be many, and what they are to do may be long.
+  auto sql = t.head.substr(0, t.head.find(" FROM "))
+             + ", CASE WHEN status='pending' AND created_at>updated_at AND json_valid(doc) THEN "
+               "json_object('principal', json_extract(doc, '$.principal')) ELSE doc END FROM "
+             + t.name + " INDEXED BY run_unfinished WHERE " + std::string(unfinished)
+             + " AND created_at>=?1 AND (created_at, tenant, id) > (?1, ?2, ?3)"
                " ORDER BY created_at, tenant, id LIMIT ?4";
   auto use = db_->prepare(sql);
   if (!use)
@@ -205,13 +230,22 @@ result<std::vector<record>> sqlite_reads::unfinished_runs(const record* after, i
   use->bind(2, from.tenant).bind(3, from.id).bind(4, limit);
   std::vector<record> runs;
   for (;;) {
-    auto r = read_row(*use, t);
+    auto r = read_or_keep(*use, t);
     if (!r)
       return r.error();
     if (!*r)
       return runs;
     runs.push_back(std::move(**r));
   }
+}
+
+result<std::optional<record>> sqlite_reads::unfinished_run(const record_key& key) {
+  const auto& t = table_of(kind::run);
+  auto use = db_->prepare(t.find + " AND " + std::string(unfinished));
+  if (!use)
+    return use.error();
+  bind_key(*use, key);
+  return read_or_keep(*use, t);
 }
 
 } // namespace behalf

@@ -24,6 +24,7 @@ public:
   result<std::string> newest_checkpoint(const record_key& of);
   result<checkpoint_history> history(query q);
   result<std::vector<record>> unfinished_runs(const record* after, int64_t limit);
+  result<std::optional<record>> unfinished_run(const record_key& key);
 
 private:
   /// Calls `on_match` with every match in order until it answers false.
@@ -64,6 +65,9 @@ public:
   result<checkpoint_history> history(query q) override { return reads_.history(std::move(q)); }
   result<std::vector<record>> unfinished_runs(const record* after, int64_t limit) override {
     return reads_.unfinished_runs(after, limit);
+  }
+  result<std::optional<record>> unfinished_run(const record_key& key) override {
+    return reads_.unfinished_run(key);
   }
 
 protected:

@@ -103,7 +103,11 @@ public:
 
   /// Runs of every tenant that are pending or running, oldest first: what to go on with after a
   /// restart. `after` is the last one of the previous page, or null.
+  /// Of one that is pending and not due yet `doc` holds the `principal` alone. One that cannot be
+  /// read is no error: it comes without metadata and doc, and what is stored as `doc_text`.
   virtual result<std::vector<record>> unfinished_runs(const record* after, int64_t limit) = 0;
+  /// One of them, whole.
+  virtual result<std::optional<record>> unfinished_run(const record_key& key) = 0;
 };
 
 /// The one writer of a database, for one thread at a time:
