@@ -12,7 +12,9 @@ namespace {
 
 void admit(authenticator_pointer self, const attempt_ptr& a) {
   auto& s = self->state;
-  if (auto ok = s.limits.take_request(a->ask.who->key(), a->ask.body_bytes, now()); !ok)
+  if (auto ok = s.limits.take_request(a->ask.who->key(), a->ask.body_bytes,
+                                      std::chrono::steady_clock::now());
+      !ok)
     return refuse(self, a, ok.error());
   s.accepted->add();
   a->promise.delegate(s.authorizer, std::move(a->ask));

@@ -22,6 +22,7 @@ struct found_count;
 struct read_checkpoints;
 struct found_checkpoints;
 struct read_history;
+struct load_run;
 struct checkpoint_history;
 struct write_records;
 struct written;
@@ -34,6 +35,7 @@ struct run_ref;
 struct stop_runs;
 struct runs_stopped;
 struct run_ended;
+struct run_progressed;
 struct wake_up;
 struct next_events;
 struct event_batch;
@@ -86,14 +88,15 @@ using store_reader_actor =
                    caf::replies_to<search_records>::with<page>,
                    caf::replies_to<count_records>::with<found_count>,
                    caf::replies_to<read_checkpoints>::with<found_checkpoints>,
-                   caf::replies_to<read_history>::with<checkpoint_history>>;
+                   caf::replies_to<read_history>::with<checkpoint_history>,
+                   caf::replies_to<load_run>::with<found_record>>;
 
 /// Every run starts here: now, queued behind others, or after a restart.
 using scheduler_actor =
   caf::typed_actor<caf::replies_to<start_run>::with<run_ref>,
                    caf::replies_to<find_run>::with<run_ref>, // not_found once it has ended
                    caf::replies_to<stop_runs>::with<runs_stopped>, caf::reacts_to<run_ended>,
-                   caf::reacts_to<wake_up>>;
+                   caf::reacts_to<run_progressed>, caf::reacts_to<wake_up>>;
 
 /// One run: supersteps, checkpoints, events, interrupts, cancellation.
 using run_supervisor_actor =

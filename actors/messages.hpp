@@ -101,6 +101,10 @@ struct found_checkpoints {
 struct read_history {
   query what;
 };
+/// A run that waits in the storage, to go on with. What cannot be read comes as `doc_text`.
+struct load_run {
+  std::string tenant, run_id;
+};
 
 /// Durable when answered. Error: conflict when a revision is not as expected.
 struct write_records {
@@ -125,11 +129,13 @@ struct start_run {
   sealed_ptr sealed;
   bool stateless = false;
   bool create_thread = false;
+  bool watched = false; // the client stays: it needs the supervisor, however late the run is due
 };
 struct find_run {
   std::string tenant, run_id;
 };
-/// Where a live run can be watched.
+/// Where a live run can be watched. `run` is null for one that waits in the storage for its time
+/// and was started without `watched`.
 struct run_ref {
   run_plan_ptr plan;
   run_supervisor_actor run;
@@ -154,6 +160,10 @@ struct run_ended {
   };
   std::string run_id;
   how is = how::done;
+};
+/// A run that may have crashed the process has completed a step since: it was not that one.
+struct run_progressed {
+  std::string run_id;
 };
 struct wake_up {
   int64_t generation = 0;
@@ -293,6 +303,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::found_count)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::read_checkpoints)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::found_checkpoints)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::read_history)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::load_run)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::checkpoint_history)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::write_records)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::written)
@@ -305,6 +316,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::run_ref)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::stop_runs)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::runs_stopped)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::run_ended)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::run_progressed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::wake_up)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::execute_run)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::next_events)

@@ -1,6 +1,7 @@
 // The options of the actors' own: limits and lifetimes. Defaults and comments are the manual.
 #pragma once
 
+#include "actors/queue_options.hpp"
 #include "runtime/auth/limiter.hpp"
 #include "runtime/http/server.hpp"
 
@@ -9,9 +10,7 @@
 
 namespace behalf {
 
-struct run_options {
-  std::size_t slots = 64;        // runs executing at once
-  std::size_t capacity = 10'000; // runs waiting or executing; one more is answered 503
+struct run_options : queue_options {
   std::chrono::milliseconds timeout{3'600'000};     // one run; then its status is `timeout`
   std::chrono::milliseconds resumable_ttl{120'000}; // events kept for viewers after the end
   std::size_t blocking_threads = 64;                // for nodes that may block; one more turn waits
@@ -19,7 +18,7 @@ struct run_options {
   std::chrono::milliseconds shutdown_grace{10'000}; // from the signal to the end of the process
   /// Of the threads that stateless runs leave; 0: for ever.
   std::chrono::milliseconds stateless_ttl{30LL * 86'400'000};
-  int max_attempts = 3; // a run that three crashes interrupted is given up
+  int max_attempts = 3; // a run that crashed the process so often is given up
 };
 
 struct system_options {

@@ -1,5 +1,9 @@
 #include "actors/run_plan.hpp"
 
+#include "runtime/base/id.hpp"
+
+#include <algorithm>
+
 namespace behalf {
 
 namespace {
@@ -32,8 +36,14 @@ record row_of(const run_plan& plan, std::string_view status) {
   row.status = status;
   row.metadata = plan.metadata;
   row.created_at = plan.created_at;
-  row.updated_at = now();
+  // Only a delayed run is written before it is due, whatever the clock does.
+  row.updated_at = plan.delayed ? now() : std::max(now(), plan.created_at);
   return row;
+}
+
+// As text that JSON can hold.
+std::string safe_text(const std::string& raw) {
+  return parse_json(dump(json::value(raw))) ? raw : "hexadecimal: " + to_hex(raw);
 }
 
 std::string document(const run_plan& plan, const run_outcome* end) {
@@ -48,6 +58,10 @@ std::string document(const run_plan& plan, const run_outcome* end) {
   doc.add("attempt", plan.attempt);
   doc.add("crashes", plan.crashes);
   doc.add("drop_thread", plan.drop_thread);
+  if (!end && plan.suspect)
+    doc.add("suspect", true);
+  if (!end && !plan.crashed_at.empty())
+    doc.add("crashed_at", plan.crashed_at);
   if (end) {
     doc.add("error", *end->error);
     doc.add("checkpoint_id", *end->checkpoint_id);
@@ -71,8 +85,15 @@ record shown_record(const run_plan& plan, std::string_view status) {
   return row;
 }
 
+result<principal> principal_of(const record& row) {
+  if (!row.doc_text.empty())
+    return fail(errc::internal, "the stored run is no readable JSON");
+  const auto* who = member(row.doc, "principal");
+  return principal::from_json(who ? *who : json::value(nullptr));
+}
+
 result<run_plan> plan_from(const record& row) {
-  auto who = principal::from_json(row.doc.at("principal"));
+  auto who = principal_of(row);
   if (!who)
     return who.error();
   run_plan plan;
@@ -86,12 +107,36 @@ result<run_plan> plan_from(const record& row) {
   plan.multitask_strategy = string_or(row.doc, "multitask_strategy");
   plan.checkpoint_id = string_or(row.doc, "from_checkpoint");
   plan.created_at = row.created_at;
+  plan.delayed = waits_for_its_time(row);
   plan.request_id = string_or(row.doc, "request_id");
   plan.attempt = static_cast<int>(int_or(row.doc, "attempt", 1));
   plan.crashes = static_cast<int>(int_or(row.doc, "crashes", 0));
+  plan.crashed_at = string_or(row.doc, "crashed_at");
+  plan.suspect = bool_or(row.doc, "suspect");
   plan.temporary = bool_or(plan.kwargs, "temporary");
   plan.drop_thread = bool_or(row.doc, "drop_thread");
   return plan;
+}
+
+commit set_aside(const record& row, std::string_view why, std::optional<record> thread,
+                 bool more_runs) {
+  json::object failure{{"error", "UnreadableRun"}, {"message", why}};
+  commit what;
+  auto kept = row;
+  kept.status = "error";
+  kept.updated_at = now();
+  kept.doc_text.clear();
+  if (!row.doc_text.empty())
+    kept.doc = {{"unreadable", safe_text(row.doc_text)}};
+  kept.doc["error"] = failure;
+  what.puts.push_back({std::move(kept)});
+  if (thread) {
+    thread->status = more_runs ? "busy" : "error";
+    thread->doc["error"] = failure;
+    thread->updated_at = thread->state_updated_at = now();
+    what.puts.push_back({std::move(*thread)});
+  }
+  return what;
 }
 
 } // namespace behalf

@@ -5,9 +5,10 @@
 #include "runtime/base/outbound.hpp"
 #include "runtime/base/principal.hpp"
 #include "runtime/base/time.hpp"
-#include "runtime/store/records.hpp"
+#include "runtime/store/storage.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace behalf {
@@ -26,8 +27,11 @@ struct run_plan {
   time_point created_at;     // when it falls due
   std::string request_id;    // of the request that created it
   header_list headers;       // of that request; rules say which a graph may see
+  bool delayed = false;      // created_at lies ahead: it is not to start before
   int attempt = 1;           // 2 and up after a restart
-  int crashes = 0;           // restarts the server did not announce
+  int crashes = 0;           // of the process, laid to this run since it last made progress
+  std::string crashed_at;    // the thread's checkpoint at the last of the process's crashes
+  bool suspect = false;      // it may be what crashed the process
   bool temporary = false;    // no checkpoints are kept
   bool drop_thread = false;  // the thread goes when the run ends
   bool stateless = false;    // nobody named the thread: kept after the run, it goes after a time
@@ -53,8 +57,19 @@ struct run_outcome {
 
 /// The run's row, to be written: its document is text already, so that nothing of a plan is copied.
 record to_record(const run_plan& plan, std::string_view status, const run_outcome* end = nullptr);
+/// Whether the row is of a run that waits for its time. Such a one was written before it was due.
+inline bool waits_for_its_time(const record& row) {
+  return row.status == "pending" && row.created_at > row.updated_at;
+}
 /// The same row as it reads back.
 record shown_record(const run_plan& plan, std::string_view status);
+/// Error: internal when the row cannot be read, or does not say whom the run acts for.
 result<run_plan> plan_from(const record& row);
+result<principal> principal_of(const record& row);
+
+/// A run that cannot be read ends as an error; what is stored of it stays in its row as text.
+/// `thread`: its thread as just read, where it is there, and whether more runs wait on it.
+commit set_aside(const record& row, std::string_view why, std::optional<record> thread,
+                 bool more_runs);
 
 } // namespace behalf

@@ -112,6 +112,8 @@ result<run_request> run_request::parse(const json::value& body, bool stateless) 
       .value_or("enqueue");
   r.create_thread = in.one_of("if_not_exists", {"create", "reject"}) == "create";
   r.after_seconds = in.number("after_seconds").value_or(0);
+  if (r.after_seconds > longest_delay)
+    in.refuse(fail(errc::invalid_argument, "after_seconds must be at most 2592000 (30 days)"));
   r.cancel_on_disconnect = in.one_of("on_disconnect", {"cancel", "continue"}) == "cancel";
   r.checkpoint = read_checkpoint(in);
   if (in.any("webhook") && !in.any("webhook")->is_null())

@@ -20,7 +20,8 @@ struct run_request {
   json::object metadata;
   std::string multitask_strategy = "enqueue"; // or reject, interrupt, rollback
   bool create_thread = false;                 // if_not_exists: create
-  double after_seconds = 0;
+  static constexpr double longest_delay = 30 * 24 * 3600;
+  double after_seconds = 0; // up to longest_delay
   bool cancel_on_disconnect = false;
   bool keep_thread = false; // stateless runs: on_completion keep
   json::object checkpoint;  // {checkpoint_id, checkpoint_ns?} or empty

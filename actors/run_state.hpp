@@ -63,7 +63,9 @@ struct run_supervisor_state {
   checkpoint_backlog checkpoints;
   std::optional<end_to_store> last;
   bool begun = false, ending = false;
-  deadline turn{}; // when it began
+  deadline turn{};        // when it began
+  int64_t tasks_done = 0; // since the start of the process
+  bool progress_told = false;
 
   event_log events;
   std::vector<viewer> viewers;

@@ -61,6 +61,7 @@ void park(run_pointer self) {
   }
   auto next = *s.plan;
   ++next.attempt;
+  next.delayed = false; // its time has come
   commit what;
   what.puts = unsaved(self);
   what.puts.push_back({to_record(next, "pending")});

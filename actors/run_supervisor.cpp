@@ -85,6 +85,14 @@ void save_checkpoints(run_pointer self, Then then) {
     });
 }
 
+// Its steps since the start are durable: it was not this run that ended the process.
+void note_progress(run_pointer self) {
+  auto& s = self->state;
+  if (!s.plan->suspect || s.tasks_done == 0 || std::exchange(s.progress_told, true))
+    return;
+  self->send(s.scheduler, run_progressed{s.plan->run_id});
+}
+
 void apply(run_pointer self, loop_output out) {
   auto& s = self->state;
   for (const auto& e : out.events)
@@ -100,11 +108,12 @@ void apply(run_pointer self, loop_output out) {
   } else if (lasting == "sync") {
     auto tasks = std::make_shared<std::vector<task_spec>>(std::move(out.start));
     save_checkpoints(self, [self, tasks] {
+      note_progress(self);
       if (!self->state.ending)
         start_tasks(self, std::move(*tasks));
     });
   } else {
-    save_checkpoints(self, [] {});
+    save_checkpoints(self, [self] { note_progress(self); });
     start_tasks(self, std::move(out.start));
   }
   show_news(self);
@@ -277,6 +286,7 @@ supervisor_behavior(run_pointer self, core_ptr with, run_plan_ptr plan, load_ptr
     },
     [self](task_finished& m) {
       note_work(self);
+      ++self->state.tasks_done;
       self->state.nodes.erase(m.task_id);
       std::erase_if(self->state.limits, [&](const auto& one) { return one.second == m.task_id; });
       if (self->state.loop && !self->state.ending)

@@ -1,6 +1,8 @@
 // Every run starts here: checked against its thread, made durable, then executed when its turn
-// comes. Knows which runs are live and where they can be watched.
+// comes. Knows which runs are live and where they can be watched; one that is to start much later
+// waits in the storage until its time or until somebody asks for it.
 #include "actors/basics.hpp"
+#include "actors/recovery.hpp"
 #include "actors/run_plan.hpp"
 #include "actors/run_queue.hpp"
 #include "actors/spawn.hpp"
@@ -12,34 +14,44 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
-#include <map>
+#include <functional>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace behalf {
 namespace {
 
-constexpr int most_attempts_to_write = 16;
+constexpr int most_attempts_to_start = 16;
 constexpr std::chrono::milliseconds tick{500};
+// A run that is due later than this waits in the storage alone. What its client presented is gone
+// by then: few tokens live longer anyway.
+constexpr std::chrono::minutes short_wait{5};
+
+using clock = std::chrono::steady_clock; // of durations: nobody sets it
 
 // A run that is waiting, executing, or over but still being watched.
 struct live_run {
   run_plan_ptr plan;
   run_supervisor_actor supervisor;
   load_ptr load;
-  time_point started{}; // executing since
-  time_point ended{};   // over since; kept for viewers that come back
+  std::optional<clock::time_point> started = {}; // executing since
+  std::optional<clock::time_point> ended = {};   // kept for viewers that come back
 };
+
+// Who waits for a run to be loaded: with null when it is gone.
+using run_wanted = std::function<void(live_run*)>;
 
 struct scheduler_state {
   static inline const char* name = "scheduler";
-  scheduler_state() : queue(1, 1) {}
+  scheduler_state() = default;
 
   core_ptr with;
-  run_queue queue;
+  run_queue queue; // every run that is not over
   limiter limits;
-  std::unordered_map<std::string, live_run> runs;
+  std::unordered_map<std::string, live_run> runs; // those in memory
+  std::unordered_map<std::string, std::vector<run_wanted>> loading;
+  std::unordered_set<std::string> not_loaded;             // theirs was the turn, the storage failed
   std::unordered_map<std::string, principal_key> holding; // whose runs are over and keep a slot
-  std::unordered_map<std::string, std::weak_ptr<thread_load>> loads; // by thread
   bool parking = false; // the server is stopping: nothing starts any more
   metric *pending = nullptr, *running = nullptr, *created = nullptr;
 };
@@ -68,47 +80,149 @@ void gauge(scheduler_pointer self) {
   s.running->set(static_cast<int64_t>(s.queue.running()));
 }
 
+void execute(scheduler_pointer self, const run_queue::run_ids& started);
+
+live_run& keep(scheduler_pointer self, run_plan_ptr plan, presented_ptr credentials,
+               sealed_ptr sealed) {
+  auto& s = self->state;
+  auto load = s.queue.load_of(plan->run_id);
+  auto supervisor = spawn_run_supervisor(self->system(), s.with, plan, load, scheduler_actor{self},
+                                         std::move(credentials), std::move(sealed));
+  auto id = plan->run_id;
+  return s.runs.insert_or_assign(id, live_run{std::move(plan), supervisor, load}).first->second;
+}
+
+// The run is over, in the storage too. `holding`: something of it has not returned, and keeps its
+// slot and its place among its user's runs.
+void forget(scheduler_pointer self, const std::string& id, bool holding = false) {
+  auto& s = self->state;
+  const auto* run = s.queue.find(id);
+  if (run && holding)
+    s.holding.emplace(id, run->who);
+  else if (run)
+    s.limits.end_run(run->who);
+  s.not_loaded.erase(id);
+  execute(self, holding ? s.queue.end_holding(id) : s.queue.end(id));
+}
+
+// --- runs that wait in the storage -----------------------------------------------------------
+
+void loaded(scheduler_pointer self, const std::string& id, live_run* run) {
+  auto waiting = self->state.loading.extract(id);
+  if (!waiting.empty())
+    for (const auto& then : waiting.mapped())
+      then(run);
+}
+
+void end_unreadable(scheduler_pointer self, const record& row, const error& why) {
+  log::error("run_set_aside",
+             {{"run_id", row.id},
+              {"tenant", row.tenant},
+              {"reason", why.message},
+              {"remedy", "it ended as an error; its row keeps what was stored: start it anew"}});
+  auto& s = self->state;
+  ask_core(
+    self, s.with->reader(), get_record{{kind::thread, row.tenant, row.parent}},
+    [self, row, why](found_record& found) {
+      auto& s = self->state;
+      std::optional<record> thread;
+      if (found.row)
+        thread = *found.row;
+      auto more = s.queue.inflight(row.tenant, row.parent).size() > 1;
+      ask_core(
+        self, s.with->writer, write_records{set_aside(row, why.message, std::move(thread), more)},
+        [self, id = row.id](written) { forget(self, id); },
+        [self, id = row.id](const error&) { forget(self, id); });
+    },
+    [self, id = row.id](const error&) { forget(self, id); });
+}
+
+void on_loaded(scheduler_pointer self, const std::string& id, const found_record& found) {
+  auto& s = self->state;
+  if (!s.queue.find(id)) // it was ended meanwhile
+    return loaded(self, id, nullptr);
+  if (!found.row) {
+    loaded(self, id, nullptr);
+    return forget(self, id);
+  }
+  auto plan = plan_from(*found.row);
+  if (!plan) {
+    loaded(self, id, nullptr);
+    return end_unreadable(self, *found.row, plan.error());
+  }
+  plan->waited = true;
+  loaded(self, id,
+         &keep(self, std::make_shared<const run_plan>(std::move(*plan)), nullptr, nullptr));
+}
+
+void on_load_failed(scheduler_pointer self, const std::string& id, const error& why) {
+  log::error("run_not_loaded", {{"run_id", id}, {"reason", why.message}});
+  if (self->state.queue.is_running(id))
+    self->state.not_loaded.insert(id); // tried again with the next tick
+  loaded(self, id, nullptr);
+}
+
+void with_run(scheduler_pointer self, const std::string& id, run_wanted then) {
+  auto& s = self->state;
+  if (auto at = s.runs.find(id); at != s.runs.end())
+    return then(&at->second);
+  const auto* run = s.queue.find(id);
+  if (!run)
+    return then(nullptr);
+  auto& others = s.loading[id];
+  others.push_back(std::move(then));
+  if (others.size() > 1)
+    return;
+  ask_core(
+    self, s.with->reader(), load_run{run->who.tenant, id},
+    [self, id](found_record& found) { on_loaded(self, id, found); },
+    [self, id](const error& why) { on_load_failed(self, id, why); });
+}
+
 void execute(scheduler_pointer self, const run_queue::run_ids& started) {
   if (self->state.parking)
     return;
-  for (const auto& id : started) {
-    auto& run = self->state.runs.at(id);
-    run.started = now();
-    self->send(run.supervisor, execute_run{});
-  }
+  for (const auto& id : started)
+    with_run(self, id, [self](live_run* run) {
+      if (!run || self->state.parking)
+        return;
+      run->started = clock::now();
+      self->send(run->supervisor, execute_run{});
+    });
   gauge(self);
 }
 
-load_ptr load_of(scheduler_pointer self, const std::string& thread) {
-  auto& slot = self->state.loads[thread];
-  auto load = slot.lock();
-  if (!load) {
-    load = std::make_shared<thread_load>();
-    slot = load;
-  }
-  return load;
+bool starts_now(scheduler_pointer self, const run_plan& plan) {
+  return !plan.delayed && self->state.queue.would_start(plan.who->key());
 }
 
-bool starts_now(scheduler_pointer self, const run_plan& plan) {
-  const auto& s = self->state;
-  return plan.created_at <= now() && s.queue.running() < s.with->options.runs.slots;
+queued_run entry_of(const run_plan& plan) {
+  queued_run entry{plan.run_id, plan.thread_id, plan.who->key(), {}, plan.suspect};
+  if (plan.delayed)
+    entry.due = plan.created_at;
+  return entry;
 }
 
 // The run is durable: from here on it will execute, whatever happens to the client.
 run_ref launch(scheduler_pointer self, run_plan_ptr plan, presented_ptr credentials,
                sealed_ptr sealed) {
   auto& s = self->state;
-  auto load = load_of(self, plan->thread_id);
-  load->add();
-  live_run run{plan,
-               spawn_run_supervisor(self->system(), s.with, plan, load, scheduler_actor{self},
-                                    std::move(credentials), std::move(sealed)),
-               load};
-  run_ref ref{plan, run.supervisor};
-  s.runs.emplace(plan->run_id, std::move(run));
-  s.created->add();
-  execute(self, s.queue.add(plan->thread_id, plan->run_id, plan->created_at, now()));
+  auto started = s.queue.add(entry_of(*plan), now());
+  run_ref ref{plan, keep(self, plan, std::move(credentials), std::move(sealed)).supervisor};
+  execute(self, started);
   return ref;
+}
+
+run_ref launch(scheduler_pointer self, start_run& m) {
+  auto& s = self->state;
+  s.created->add();
+  const auto& plan = *m.plan;
+  auto soon =
+    plan.created_at - now() <= short_wait && s.runs.size() < s.with->options.runs.capacity;
+  if (!plan.delayed || m.watched || soon)
+    return launch(self, m.plan, std::move(m.credentials), std::move(m.sealed));
+  execute(self, s.queue.add(entry_of(plan), now()));
+  return {m.plan, run_supervisor_actor{}};
 }
 
 void start(scheduler_pointer self, starting_ptr job);
@@ -118,13 +232,12 @@ void write(scheduler_pointer self, starting_ptr job, commit what) {
     self, self->state.with->writer, write_records{std::move(what)},
     [self, job](written) {
       job->ask.plan->forget_the_request();
-      job->promise.deliver(
-        launch(self, job->ask.plan, std::move(job->ask.credentials), std::move(job->ask.sealed)));
+      job->promise.deliver(launch(self, job->ask));
     },
     [self, job](error why) {
       // Somebody changed the thread between our read and our write: look again.
       if (why.code == errc::conflict && !job->ask.stateless
-          && ++job->attempts < most_attempts_to_write)
+          && ++job->attempts < most_attempts_to_start)
         return start(self, job);
       give_up(self, job, std::move(why));
     });
@@ -134,7 +247,7 @@ void write(scheduler_pointer self, starting_ptr job, commit what) {
 std::optional<stop_runs> obstacle(scheduler_pointer self, const run_plan& plan) {
   if (plan.multitask_strategy != "interrupt" && plan.multitask_strategy != "rollback")
     return std::nullopt;
-  auto inflight = self->state.queue.inflight(plan.thread_id);
+  auto inflight = self->state.queue.inflight(plan.who->tenant, plan.thread_id);
   if (inflight.empty())
     return std::nullopt;
   stop_runs stop;
@@ -152,13 +265,16 @@ void on_thread(scheduler_pointer self, starting_ptr job, const found_record& fou
     return give_up(self, job, hidden);
   if (found.row && !job->ask.visible.matches(found.row->metadata))
     return give_up(self, job, hidden);
-  auto busy = !self->state.queue.inflight(plan.thread_id).empty();
+  auto busy = !self->state.queue.inflight(plan.who->tenant, plan.thread_id).empty();
   if (busy && plan.multitask_strategy == "reject")
     return give_up(self, job,
                    fail(errc::conflict,
                         "Thread is already running a task. Wait for it to finish or choose a "
                         "different multitask strategy."));
   if (auto stop = obstacle(self, plan)) {
+    if (++job->attempts >= most_attempts_to_start) // others come as fast as they are ended
+      return give_up(self, job,
+                     fail(errc::conflict, "Runs keep starting on this thread. Try again later."));
     ask_core(
       self, scheduler_actor{self}, std::move(*stop),
       [self, job](runs_stopped) { start(self, job); },
@@ -174,14 +290,12 @@ void start(scheduler_pointer self, starting_ptr job) {
   auto& s = self->state;
   auto who = job->ask.plan->who->key();
   if (!job->counted) {
-    if (auto ok = s.limits.begin_run(who, now()); !ok)
+    if (auto ok = s.limits.begin_run(who, clock::now()); !ok)
       return give_up(self, job, ok.error());
     job->counted = true;
   }
-  if (s.queue.full())
-    return give_up(
-      self, job,
-      fail(errc::overloaded, "The server has as many runs as it can hold", "Retry-After", "1"));
+  if (auto ok = s.queue.admits(who, job->ask.plan->delayed); !ok)
+    return give_up(self, job, ok.error());
   if (job->ask.stateless)
     return write(
       self, job,
@@ -202,10 +316,11 @@ struct stopping {
   int64_t stopped;
 };
 
+// What waits in the storage alone is parked already.
 run_queue::run_ids live(const scheduler_state& s) {
   run_queue::run_ids ids;
   for (const auto& [id, run] : s.runs)
-    if (run.ended == time_point{})
+    if (!run.ended)
       ids.push_back(id);
   return ids;
 }
@@ -213,14 +328,11 @@ run_queue::run_ids live(const scheduler_state& s) {
 caf::result<runs_stopped> stop(scheduler_pointer self, const stop_runs& m) {
   auto& s = self->state;
   s.parking = s.parking || m.park;
-  auto ids = m.park ? live(s) : s.queue.inflight(m.thread_id);
+  auto ids = m.park ? live(s) : s.queue.inflight(m.tenant, m.thread_id);
   if (!m.run_ids.empty())
     std::erase_if(ids, [&](const std::string& id) {
       return std::find(m.run_ids.begin(), m.run_ids.end(), id) == m.run_ids.end();
     });
-  if (!m.park)
-    std::erase_if(
-      ids, [&](const std::string& id) { return s.runs.at(id).plan->who->tenant != m.tenant; });
   if (ids.empty())
     return runs_stopped{0};
   auto job = std::make_shared<stopping>(stopping{self->make_response_promise<runs_stopped>(),
@@ -229,11 +341,37 @@ caf::result<runs_stopped> stop(scheduler_pointer self, const stop_runs& m) {
     if (--job->left == 0)
       job->promise.deliver(runs_stopped{job->stopped});
   };
+  cancel_run how{m.rollback, m.deleting, false, m.park};
   for (const auto& id : ids)
-    ask_core(
-      self, s.runs.at(id).supervisor, cancel_run{m.rollback, m.deleting, false, m.park},
-      [one_less](run_result&) { one_less(); }, [one_less](const error&) { one_less(); });
+    with_run(self, id, [self, how, one_less](live_run* run) {
+      if (!run)
+        return one_less();
+      ask_core(
+        self, run->supervisor, how, [one_less](run_result&) { one_less(); },
+        [one_less](const error&) { one_less(); });
+    });
   return job->promise;
+}
+
+caf::result<run_ref> find(scheduler_pointer self, const find_run& m) {
+  auto& s = self->state;
+  const auto gone = fail(errc::not_found, "Run not found");
+  if (auto run = s.runs.find(m.run_id); run != s.runs.end()) {
+    if (run->second.plan->who->tenant != m.tenant)
+      return to_caf(gone);
+    return run_ref{run->second.plan, run->second.supervisor};
+  }
+  const auto* waiting = s.queue.find(m.run_id);
+  if (!waiting || waiting->who.tenant != m.tenant)
+    return to_caf(gone);
+  auto promise = self->make_response_promise<run_ref>();
+  with_run(self, m.run_id, [promise, gone](live_run* run) mutable {
+    if (run)
+      promise.deliver(run_ref{run->plan, run->supervisor});
+    else
+      promise.deliver(to_caf(gone));
+  });
+  return promise;
 }
 
 // --- ends and time ---------------------------------------------------------------------------
@@ -259,7 +397,13 @@ void on_returned(scheduler_pointer self, const std::string& run_id) {
   if (held.empty())
     return;
   s.limits.end_run(held.mapped());
-  execute(self, s.queue.returned(run_id, now()));
+  execute(self, s.queue.returned(run_id));
+}
+
+void cleared(const run_plan& plan, std::string_view why) {
+  log::info(
+    "run_no_longer_suspect",
+    {{"run_id", plan.run_id}, {"graph", plan.graph_id}, {"crashes", plan.crashes}, {"why", why}});
 }
 
 void on_ended(scheduler_pointer self, const run_ended& m) {
@@ -272,36 +416,39 @@ void on_ended(scheduler_pointer self, const run_ended& m) {
     return;
   if (m.is == run_ended::how::lost && run->second.plan->given_up.empty())
     return bury(self, run->second);
-  auto thread = run->second.plan->thread_id;
-  auto holding = m.is == run_ended::how::holding;
-  if (holding)
-    s.holding.emplace(id, run->second.plan->who->key());
-  else
-    s.limits.end_run(run->second.plan->who->key());
-  run->second.load->remove();
+  if (const auto* entry = s.queue.find(id); entry && entry->suspect)
+    cleared(*run->second.plan, "it ended");
   run->second.load.reset();
-  if (auto load = s.loads.find(thread); load != s.loads.end() && load->second.expired())
-    s.loads.erase(load);
   if (run->second.plan->resumable())
-    run->second.ended = now();
+    run->second.ended = clock::now();
   else
     s.runs.erase(run);
-  execute(self, holding ? s.queue.end_holding(id, now()) : s.queue.end(id, now()));
+  forget(self, id, m.is == run_ended::how::holding);
+}
+
+void on_progress(scheduler_pointer self, const run_progressed& m) {
+  auto& s = self->state;
+  auto run = s.runs.find(m.run_id);
+  if (run == s.runs.end())
+    return;
+  cleared(*run->second.plan, "it completed a step");
+  execute(self, s.queue.cleared(m.run_id));
 }
 
 void on_tick(scheduler_pointer self) {
   auto& s = self->state;
-  auto t = now();
-  execute(self, s.queue.wake(t));
+  execute(self, s.queue.wake(now()));
+  auto again = std::exchange(s.not_loaded, {});
+  execute(self, {again.begin(), again.end()});
   const auto& limits = s.with->options.runs;
+  auto t = clock::now();
   for (auto it = s.runs.begin(); it != s.runs.end();) {
     auto& run = it->second;
-    if (run.ended != time_point{} && t - run.ended > limits.resumable_ttl) {
+    if (run.ended && t - *run.ended > limits.resumable_ttl) {
       it = s.runs.erase(it);
       continue;
     }
-    if (run.ended == time_point{} && run.started != time_point{}
-        && t - run.started > limits.timeout) {
+    if (!run.ended && run.started && t - *run.started > limits.timeout) {
       run.started = t; // asked once; it ends in a moment
       caf::anon_send(run.supervisor, cancel_run{false, false, true});
     }
@@ -310,21 +457,31 @@ void on_tick(scheduler_pointer self) {
   self->delayed_send(self, tick, wake_up{});
 }
 
+// Admitted before the restart: counted, never refused.
+void go_on(scheduler_pointer self, recovered_runs& recovered) {
+  auto& s = self->state;
+  for (auto& plan : recovered.plans) {
+    static_cast<void>(s.limits.begin_run(plan->who->key(), clock::now()));
+    launch(self, plan, nullptr, nullptr);
+  }
+  for (auto& run : recovered.delayed) {
+    static_cast<void>(s.limits.begin_run(run.who, clock::now()));
+    execute(self, s.queue.add(std::move(run), now()));
+  }
+}
+
 scheduler_actor::behavior_type scheduler_behavior(scheduler_pointer self, core_ptr with,
-                                                  std::vector<run_plan_ptr> recovered) {
+                                                  std::shared_ptr<recovered_runs> recovered) {
   contain(self);
   auto& s = self->state;
   s.with = std::move(with);
-  s.queue = run_queue{s.with->options.runs.slots, s.with->options.runs.capacity};
+  s.queue = run_queue{s.with->options.runs};
   s.limits = limiter{s.with->options.limits};
   auto& m = s.with->meters;
   s.pending = &m.gauge("lg_api_num_pending_runs", "Runs waiting");
   s.running = &m.gauge("lg_api_num_running_runs", "Runs executing");
   s.created = &m.counter("behalf_runs_created_total", "Runs accepted");
-  for (auto& plan : recovered) {
-    static_cast<void>(s.limits.begin_run(plan->who->key(), now())); // admitted before the restart
-    launch(self, plan, nullptr, nullptr);
-  }
+  go_on(self, *recovered);
   self->delayed_send(self, tick, wake_up{});
   return {
     [self](start_run& m) -> caf::result<run_ref> {
@@ -332,23 +489,19 @@ scheduler_actor::behavior_type scheduler_behavior(scheduler_pointer self, core_p
       start(self, std::make_shared<starting>(starting{std::move(m), promise}));
       return promise;
     },
-    [self](const find_run& m) -> caf::result<run_ref> {
-      auto run = self->state.runs.find(m.run_id);
-      if (run == self->state.runs.end() || run->second.plan->who->tenant != m.tenant)
-        return to_caf(fail(errc::not_found, "Run not found"));
-      return run_ref{run->second.plan, run->second.supervisor};
-    },
+    [self](const find_run& m) { return find(self, m); },
     [self](const stop_runs& m) { return stop(self, m); },
     [self](const run_ended& m) { on_ended(self, m); },
+    [self](const run_progressed& m) { on_progress(self, m); },
     [self](const wake_up&) { on_tick(self); },
   };
 }
 
 } // namespace
 
-scheduler_actor spawn_scheduler(caf::actor_system& sys, core_ptr with,
-                                std::vector<run_plan_ptr> recovered) {
-  return sys.spawn(scheduler_behavior, std::move(with), std::move(recovered));
+scheduler_actor spawn_scheduler(caf::actor_system& sys, core_ptr with, recovered_runs recovered) {
+  return sys.spawn(scheduler_behavior, std::move(with),
+                   std::make_shared<recovered_runs>(std::move(recovered)));
 }
 
 } // namespace behalf

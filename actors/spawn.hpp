@@ -16,6 +16,7 @@ class secret_source;
 class policy;
 struct identity_setup;
 struct step;
+struct recovered_runs;
 class thread_load;
 using load_ptr = std::shared_ptr<thread_load>;
 
@@ -52,8 +53,7 @@ audit_actor spawn_audit(caf::actor_system& sys, audit_log log, bool in_backgroun
 
 graph_node_actor spawn_graph_node(caf::actor_system& sys, core_ptr with, step what);
 
-scheduler_actor spawn_scheduler(caf::actor_system& sys, core_ptr with,
-                                std::vector<run_plan_ptr> recovered);
+scheduler_actor spawn_scheduler(caf::actor_system& sys, core_ptr with, recovered_runs recovered);
 
 /// `credentials` may be null: after a restart nobody holds the user's own token.
 run_supervisor_actor spawn_run_supervisor(caf::actor_system& sys, core_ptr with, run_plan_ptr plan,

@@ -144,6 +144,15 @@ result<found_record> get(storage_reader& db, const record_key& which) {
   return found_record{std::make_shared<const record>(std::move(**row))};
 }
 
+result<found_record> unfinished_run(storage_reader& db, const load_run& m) {
+  auto row = db.unfinished_run({kind::run, m.tenant, m.run_id});
+  if (!row)
+    return row.error();
+  if (!*row)
+    return found_record{};
+  return found_record{std::make_shared<const record>(std::move(**row))};
+}
+
 result<found_count> count(storage_reader& db, const query& what) {
   auto n = db.count(what);
   if (!n)
@@ -176,6 +185,7 @@ reader_behavior(reader_pointer self, std::shared_ptr<std::unique_ptr<storage_rea
     [&reader](const count_records& m) { return reply(count(reader, m.what)); },
     [&reader](const read_checkpoints& m) { return reply(chain(reader, m)); },
     [&reader](const read_history& m) { return reply(reader.history(m.what)); },
+    [&reader](const load_run& m) { return reply(unfinished_run(reader, m)); },
   };
 }
 

@@ -2,8 +2,8 @@
 
 #include "actors/blocking_threads.hpp"
 #include "actors/io_scheduler.hpp"
+#include "actors/recovery.hpp"
 #include "actors/request.hpp"
-#include "actors/run_plan.hpp"
 #include "actors/spawn.hpp"
 #include "actors/thread_pool.hpp"
 #include "actors/thread_updates.hpp"
@@ -75,34 +75,6 @@ result<void> fill_catalog(catalog& to, const system_setup& setup) {
     to.add(name, found->flow, found->description);
   }
   return {};
-}
-
-// Runs that were waiting or executing when the process ended.
-result<std::vector<run_plan_ptr>> unfinished(storage& db, int max_attempts) {
-  std::vector<run_plan_ptr> plans;
-  std::optional<record> after;
-  for (;;) {
-    auto rows = db.unfinished_runs(after ? &*after : nullptr, 500);
-    if (!rows)
-      return rows.error();
-    for (const auto& row : *rows) {
-      auto plan = plan_from(row);
-      if (!plan) {
-        log::error("run_not_recovered", {{"run_id", row.id}, {"reason", plan.error().message}});
-        continue;
-      }
-      if (row.status == "running") {
-        ++plan->attempt;
-        if (++plan->crashes >= max_attempts)
-          plan->given_up = "the run was interrupted by crashes too often";
-      }
-      plan->waited = true;
-      plans.push_back(std::make_shared<const run_plan>(std::move(*plan)));
-    }
-    if (rows->size() < 500)
-      return plans;
-    after = std::move(rows->back());
-  }
 }
 
 constexpr std::chrono::milliseconds most_for_parking{2'000}; // of the grace, after the exchanges
@@ -266,7 +238,7 @@ result<void> running_system::parts::spawn_inside() {
   auto db = open_sqlite(setup.storage);
   if (!db)
     return db.error();
-  auto recovered = unfinished(**db, setup.options.runs.max_attempts);
+  auto recovered = recover_runs(**db, setup.options.runs.max_attempts);
   if (!recovered)
     return recovered.error();
   for (std::size_t i = 0; i < setup.options.readers; ++i) {
@@ -288,8 +260,8 @@ result<void> running_system::parts::spawn_inside() {
                                 authorizer, plugin, with->meters));
   if (auto ok = all_guarded(); !ok)
     return ok;
-  if (!recovered->empty())
-    log::info("runs_recovered", {{"count", recovered->size()}});
+  if (auto n = recovered->plans.size() + recovered->delayed.size(); n > 0)
+    log::info("runs_recovered", {{"count", n}, {"delayed", recovered->delayed.size()}});
   // The scheduler and everything it starts see the core as it is now: complete but for itself.
   with->scheduler = guarded("scheduler", spawn_scheduler(*sys, with, std::move(*recovered)));
   return {};

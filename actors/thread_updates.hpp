@@ -3,25 +3,12 @@
 
 #include "actors/core.hpp"
 #include "actors/run_plan.hpp"
+#include "actors/thread_load.hpp"
 #include "runtime/store/storage.hpp"
 
-#include <atomic>
 #include <string>
 
 namespace behalf {
-
-/// How many runs a thread has waiting or executing; shared by the scheduler, which counts, and the
-/// supervisors, who must know whether they are the last.
-class thread_load {
-public:
-  void add() { runs_.fetch_add(1); }
-  void remove() { runs_.fetch_sub(1); }
-  int count() const { return runs_.load(); }
-
-private:
-  std::atomic<int> runs_{0};
-};
-using load_ptr = std::shared_ptr<thread_load>;
 
 /// Completes the plan (configuration merged from assistant, thread, run, user and server) and says
 /// what to write: the run, and its thread as busy. `thread` is null for a new one; of one that is

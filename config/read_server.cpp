@@ -133,6 +133,14 @@ void read_runs(yaml_section in, config& out) {
   in.number("slots", o.slots, 1, 100'000);
   in.number("capacity", o.capacity, 1, 10'000'000);
   in.number("blocking_threads", o.blocking_threads, 1, 10'000);
+  in.decimal("user_share", o.user_share, 1);
+  in.decimal("tenant_share", o.tenant_share, 1);
+  for (auto [key, share] :
+       {std::pair{"user_share", o.user_share}, {"tenant_share", o.tenant_share}})
+    if (!(share > 0))
+      in.fault(key, "must be above 0, at most 1");
+  in.number("delayed", o.delayed, 0, 1'000'000);
+  in.number("delayed_per_user", o.delayed_per_user, 0, 1'000'000);
   in.duration("timeout", o.timeout);
   in.duration("resumable_ttl", o.resumable_ttl);
   in.number("event_bytes", o.event_bytes, 1024, int64_t{1} << 32);

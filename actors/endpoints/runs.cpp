@@ -82,8 +82,9 @@ std::shared_ptr<run_plan> plan_of(request_pointer self, const catalog_entry& ent
   plan->multitask_strategy = s.run->multitask_strategy;
   plan->checkpoint_id = string_or(s.run->checkpoint, "checkpoint_id");
   auto delay = std::chrono::microseconds(
-    static_cast<int64_t>(std::clamp(s.run->after_seconds, 0.0, 1e9) * 1e6));
+    static_cast<int64_t>(std::clamp(s.run->after_seconds, 0.0, run_request::longest_delay) * 1e6));
   plan->created_at = now() + delay;
+  plan->delayed = delay.count() > 0;
   plan->temporary = bool_or(plan->kwargs, "temporary");
   plan->drop_thread = plan->temporary;
   plan->new_thread = plan->stateless = s.thread_id.empty();
@@ -103,7 +104,7 @@ locations locations_of(request_pointer self, const run_plan& plan, std::string_v
 }
 
 template <class Then>
-void start(request_pointer self, Then then) {
+void start(request_pointer self, bool watched, Then then) {
   auto entry = assistant_of(self);
   if (!entry)
     return refuse(self, entry.error());
@@ -115,6 +116,7 @@ void start(request_pointer self, Then then) {
   m.sealed = s.granted.sealed;
   m.stateless = s.thread_id.empty();
   m.create_thread = s.run->create_thread;
+  m.watched = watched;
   s.cancel_on_disconnect = s.run->cancel_on_disconnect;
   ask_core(
     self, s.with->scheduler, std::move(m), [then](run_ref& ref) mutable { then(ref); },
@@ -122,7 +124,7 @@ void start(request_pointer self, Then then) {
 }
 
 void create(request_pointer self) {
-  start(self, [self](run_ref& ref) {
+  start(self, false, [self](run_ref& ref) {
     auto where = locations_of(self, *ref.plan, "stream");
     answer(self, 200, run_view(shown_record(*ref.plan, "pending")),
            {{"Content-Location", where.run}});
@@ -130,7 +132,7 @@ void create(request_pointer self) {
 }
 
 void create_stream(request_pointer self) {
-  start(self, [self](run_ref& ref) {
+  start(self, true, [self](run_ref& ref) {
     auto where = locations_of(self, *ref.plan, "stream");
     watch_events(self, std::move(ref),
                  {{"Location", where.watch}, {"Content-Location", where.run}});
@@ -138,7 +140,7 @@ void create_stream(request_pointer self) {
 }
 
 void create_wait(request_pointer self) {
-  start(self, [self](run_ref& ref) {
+  start(self, true, [self](run_ref& ref) {
     auto where = locations_of(self, *ref.plan, "join");
     watch_end(self, std::move(ref), {{"Location", where.watch}, {"Content-Location", where.run}});
   });

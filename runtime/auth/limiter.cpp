@@ -6,7 +6,7 @@
 namespace behalf {
 namespace {
 
-double seconds_between(time_point from, time_point to) {
+double seconds_between(deadline from, deadline to) {
   return std::max(0.0, std::chrono::duration<double>(to - from).count());
 }
 
@@ -33,7 +33,7 @@ error over(std::string_view what, std::string_view whose, double wait_seconds) {
 
 } // namespace
 
-void limiter::bucket::fill(double per_second, double limit, time_point now) {
+void limiter::bucket::fill(double per_second, double limit, deadline now) {
   tokens = std::min(limit, tokens + per_second * seconds_between(filled, now));
   filled = std::max(filled, now);
 }
@@ -43,8 +43,7 @@ limiter::limiter(limiter_options options) : options_(options) {
   options_.max_entries = std::max<std::size_t>(options_.max_entries, 2);
 }
 
-limiter::account& limiter::open(const std::string& key, const limit_options& limits,
-                                time_point now) {
+limiter::account& limiter::open(const std::string& key, const limit_options& limits, deadline now) {
   if (auto at = by_key_.find(key); at != by_key_.end()) {
     order_.splice(order_.begin(), order_, at->second);
     return order_.front();
@@ -69,7 +68,7 @@ void limiter::evict() {
 
 // Error: what is over; otherwise nothing is taken yet.
 result<void> limiter::check_request(account& a, const limit_options& limits, std::string_view whose,
-                                    double bytes, time_point now) {
+                                    double bytes, deadline now) {
   if (limits.requests_per_second > 0) {
     a.requests.fill(limits.requests_per_second, burst_of(limits), now);
     if (a.requests.tokens < 1)
@@ -86,8 +85,7 @@ result<void> limiter::check_request(account& a, const limit_options& limits, std
   return {};
 }
 
-result<void> limiter::take_request(const principal_key& who, std::size_t body_bytes,
-                                   time_point now) {
+result<void> limiter::take_request(const principal_key& who, std::size_t body_bytes, deadline now) {
   struct party {
     const limit_options& limits;
     std::string_view whose;
@@ -110,7 +108,7 @@ result<void> limiter::take_request(const principal_key& who, std::size_t body_by
   return {};
 }
 
-result<void> limiter::begin_run(const principal_key& who, time_point now) {
+result<void> limiter::begin_run(const principal_key& who, deadline now) {
   auto& tenant = open(tenant_text(who), options_.tenant, now);
   auto& user = open(user_text(who), options_.user, now);
   if (options_.tenant.concurrent_runs > 0 && tenant.runs >= options_.tenant.concurrent_runs)

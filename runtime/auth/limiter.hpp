@@ -24,17 +24,18 @@ struct limiter_options {
   std::size_t max_entries = 100'000; // what is idle longest is forgotten first
 };
 
-/// One owner: no lock.
+/// One owner: no lock. Its time is the steady clock's: setting the wall clock gives or takes
+/// nothing.
 class limiter {
 public:
   explicit limiter(limiter_options options = {});
 
   /// Counts one request against its user and tenant, or neither. Error: too_many, with
   /// Retry-After in whole seconds.
-  result<void> take_request(const principal_key& who, std::size_t body_bytes, time_point now);
+  result<void> take_request(const principal_key& who, std::size_t body_bytes, deadline now);
 
   /// Counts one run until end_run. Error: too_many.
-  result<void> begin_run(const principal_key& who, time_point now);
+  result<void> begin_run(const principal_key& who, deadline now);
   void end_run(const principal_key& who);
 
   int64_t runs(const principal_key& who) const;
@@ -43,8 +44,8 @@ public:
 private:
   struct bucket {
     double tokens = 0;
-    time_point filled{};
-    void fill(double per_second, double limit, time_point now);
+    deadline filled{};
+    void fill(double per_second, double limit, deadline now);
   };
   struct account {
     std::string key;
@@ -54,8 +55,8 @@ private:
   using accounts = std::list<account>; // most recently used first
 
   static result<void> check_request(account& a, const limit_options& limits, std::string_view whose,
-                                    double bytes, time_point now);
-  account& open(const std::string& key, const limit_options& limits, time_point now);
+                                    double bytes, deadline now);
+  account& open(const std::string& key, const limit_options& limits, deadline now);
   void evict();
 
   limiter_options options_;

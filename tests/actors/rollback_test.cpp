@@ -104,6 +104,7 @@ TEST_CASE_METHOD(rollback_fixture, "a run that never began leaves the question a
   for (bool rollback : {true, false}) {
     auto m = order(thread, "ask", {{"command", json::object{{"resume", "no"}}}});
     m.plan->created_at = now() + std::chrono::hours{1};
+    m.plan->delayed = m.watched = true;
     auto delayed = start(std::move(m)).value();
     cancel_run how;
     how.rollback = rollback;
@@ -123,7 +124,7 @@ TEST_CASE_METHOD(rollback_fixture, "a run rolled back after a restart leaves not
   all.park = true;
   ask<runs_stopped>(scheduler, all).value();
   auto plan = plan_from(*stored(kind::run, run.plan->run_id)).value();
-  open({std::make_shared<const run_plan>(plan)});
+  open({{std::make_shared<const run_plan>(plan)}, {}});
   auto again = ask<run_ref>(scheduler, find_run{"acme", run.plan->run_id}).value();
   own(again.run);
   roll_back(again);

@@ -1,85 +1,285 @@
 #include "actors/run_queue.hpp"
 #include "tests/support/catch.hpp"
 
+#include <deque>
+#include <map>
+#include <random>
+
 namespace behalf {
 namespace {
 
 const time_point noon = from_micros(1'800'000'000'000'000);
+const principal_key alice{"acme", "idp", "alice"}, bob{"acme", "idp", "bob"},
+  eve{"globex", "idp", "eve"};
 using ids = run_queue::run_ids;
+
+queue_options sizes(std::size_t slots, std::size_t capacity = 100) {
+  queue_options o;
+  o.slots = slots;
+  o.capacity = capacity;
+  return o;
+}
+
+ids add(run_queue& q, const std::string& thread, const std::string& run,
+        const principal_key& who = alice) {
+  return q.add({run, thread, who, {}}, noon);
+}
+ids add_later(run_queue& q, const std::string& thread, const std::string& run, time_point due) {
+  return q.add({run, thread, alice, due}, noon);
+}
+ids add_suspect(run_queue& q, const std::string& thread, const std::string& run) {
+  return q.add({run, thread, alice, {}, true}, noon);
+}
+
+// So many runs of one user, each on a thread of its own; how many started.
+std::size_t flood(run_queue& q, const principal_key& who, int count, const std::string& tag) {
+  std::size_t started = 0;
+  for (int i = 0; i < count; ++i) {
+    auto name = tag + std::to_string(i);
+    started += add(q, name, name, who).size();
+  }
+  return started;
+}
 
 } // namespace
 
 TEST_CASE("runs of one thread execute one after another", "[runs]") {
-  run_queue q{8, 100};
-  CHECK(q.add("t", "a", noon, noon) == ids{"a"});
-  CHECK(q.add("t", "b", noon, noon).empty());
-  CHECK(q.inflight("t") == ids{"a", "b"});
-  CHECK(q.end("a", noon) == ids{"b"});
-  CHECK(q.end("b", noon).empty());
-  CHECK(q.pending() + q.running() == 0);
+  run_queue q{sizes(8)};
+  CHECK(add(q, "t", "a") == ids{"a"});
+  CHECK(add(q, "t", "b").empty());
+  CHECK(q.inflight("acme", "t") == ids{"a", "b"});
+  CHECK(q.load_of("a")->count() == 2);
+  CHECK(q.end("a") == ids{"b"});
+  CHECK(q.end("b").empty());
+  CHECK(q.remembered() + q.all() == 0);
 }
 
-TEST_CASE("threads wait for a slot in the order they fell due", "[runs]") {
-  run_queue q{1, 100};
-  CHECK(q.add("t1", "a", noon, noon) == ids{"a"});
-  CHECK(q.add("t2", "b", noon, noon).empty());
-  CHECK(q.add("t3", "c", noon, noon).empty());
+TEST_CASE("two tenants' threads of one id have nothing to do with each other", "[runs]") {
+  run_queue q{sizes(8)};
+  CHECK(add(q, "t", "a", alice) == ids{"a"});
+  CHECK(q.inflight("globex", "t").empty());
+  CHECK(add(q, "t", "e", eve) == ids{"e"});
+  CHECK(q.inflight("acme", "t") == ids{"a"});
+  CHECK(q.load_of("e")->count() == 1);
+}
+
+TEST_CASE("threads of a user wait for a slot in the order they came", "[runs]") {
+  run_queue q{sizes(1)};
+  CHECK(add(q, "t1", "a") == ids{"a"});
+  CHECK(add(q, "t2", "b").empty());
+  CHECK(add(q, "t3", "c").empty());
   CHECK(q.running() == 1);
-  CHECK(q.end("a", noon) == ids{"b"});
-  CHECK(q.end("b", noon) == ids{"c"});
+  CHECK(q.pending() == 2);
+  CHECK(q.end("a") == ids{"b"});
+  CHECK(q.end("b") == ids{"c"});
+}
+
+TEST_CASE("alone, a user has all slots but a small reserve", "[runs]") {
+  run_queue q{sizes(64, 1000)};
+  CHECK(flood(q, alice, 200, "a") == 56);
+  CHECK_FALSE(q.would_start(alice));
+  CHECK(q.would_start(bob));
+  CHECK(add(q, "t", "b", bob) == ids{"b"}); // who comes next starts at once
+  CHECK(add(q, "u", "e", eve) == ids{"e"});
+}
+
+TEST_CASE("who comes last waits for one round of turns at most", "[runs]") {
+  run_queue q{sizes(64, 10'000)};
+  std::deque<std::string> running;
+  auto note = [&](const ids& started) {
+    running.insert(running.end(), started.begin(), started.end());
+  };
+  constexpr int others = 7;
+  for (int n = 0; n < others * 100; ++n) {
+    principal_key who{"acme", "idp", "user" + std::to_string(n % others)};
+    note(add(q, std::to_string(n), std::to_string(n), who));
+  }
+  CHECK(running.size() < 64);
+  CHECK(add(q, "e", "e", eve) == ids{"e"}); // another tenant's
+  note(add(q, "b", "b", bob));
+  int ends = 0;
+  for (; !q.is_running("b") && ends < 100; ++ends) {
+    auto oldest = running.front();
+    running.pop_front();
+    note(q.end(oldest));
+  }
+  CHECK(ends <= others + 2);
+}
+
+TEST_CASE("slots that become free go by turns until all have the same", "[runs]") {
+  run_queue q{sizes(16, 1000)};
+  std::vector<std::string> running;
+  std::map<char, int> has;
+  auto note = [&](const ids& started) {
+    for (const auto& id : started) {
+      running.push_back(id);
+      ++has[id[0]];
+    }
+  };
+  for (int i = 0; i < 100; ++i)
+    note(add(q, "a" + std::to_string(i), "a" + std::to_string(i), alice));
+  CHECK(has['a'] == 14);
+  for (int i = 0; i < 100; ++i)
+    note(add(q, "b" + std::to_string(i), "b" + std::to_string(i), bob));
+  for (int i = 0; i < 40; ++i) { // the oldest ends
+    auto oldest = running.front();
+    running.erase(running.begin());
+    --has[oldest[0]];
+    note(q.end(oldest));
+  }
+  CHECK(std::abs(has['a'] - has['b']) <= 1);
+}
+
+TEST_CASE("a tenant with many users leaves slots to the others", "[runs]") {
+  run_queue q{sizes(64, 1000)};
+  for (int i = 0; i < 200; ++i) {
+    auto name = "a" + std::to_string(i);
+    add(q, name, name, {"acme", "idp", name});
+  }
+  CHECK(q.running() < 64);
+  CHECK(add(q, "t", "e", eve) == ids{"e"});
 }
 
 TEST_CASE("a delayed run neither starts early nor holds up a later one", "[runs]") {
-  run_queue q{8, 100};
+  run_queue q{sizes(8)};
   auto later = noon + std::chrono::seconds(5);
-  CHECK(q.add("t", "delayed", later, noon).empty());
-  CHECK(q.add("t", "now", noon, noon) == ids{"now"});
-  CHECK(q.next_due() == later);
+  CHECK(add_later(q, "t", "delayed", later).empty());
+  CHECK(add(q, "t", "now") == ids{"now"});
+  CHECK(q.delayed() == 1);
+  CHECK(q.inflight("acme", "t") == ids{"now", "delayed"});
   CHECK(q.wake(noon + std::chrono::seconds(4)).empty());
-  CHECK(q.end("now", noon).empty());
+  CHECK(q.end("now").empty());
   CHECK(q.wake(later) == ids{"delayed"});
+  CHECK(q.delayed() == 0);
+  CHECK(q.end("delayed").empty());
+  CHECK(q.remembered() + q.all() == 0);
 }
 
 TEST_CASE("ending a waiting run leaves the executing one alone", "[runs]") {
-  run_queue q{8, 100};
-  q.add("t", "a", noon, noon);
-  q.add("t", "b", noon, noon);
-  CHECK(q.end("b", noon).empty());
+  run_queue q{sizes(8)};
+  add(q, "t", "a");
+  add(q, "t", "b");
+  CHECK(q.end("b").empty());
   CHECK(q.is_running("a"));
-  CHECK_FALSE(q.known("b"));
-  CHECK(q.end("unknown", noon).empty());
+  CHECK_FALSE(q.find("b"));
+  CHECK(q.end("unknown").empty());
 }
 
-TEST_CASE("a queue at its capacity says so", "[runs]") {
-  run_queue q{1, 2};
-  q.add("t", "a", noon, noon);
-  CHECK_FALSE(q.full());
-  q.add("t", "b", noon, noon);
-  CHECK(q.full());
+TEST_CASE("a thread in line whose run ended does not take the slot", "[runs]") {
+  run_queue q{sizes(1)};
+  add(q, "t1", "a");
+  add(q, "t2", "b");
+  add(q, "t3", "c");
+  CHECK(q.end("b").empty());
+  CHECK(q.end("a") == ids{"c"});
 }
 
-TEST_CASE("a parked thread whose run ended does not take the slot", "[runs]") {
-  run_queue q{1, 9};
-  q.add("t1", "a", noon, noon);
-  q.add("t2", "b", noon, noon);
-  q.add("t3", "c", noon, noon);
-  CHECK(q.end("b", noon).empty());
-  CHECK(q.end("a", noon) == ids{"c"});
+TEST_CASE("a queue that is full refuses, and one user fills it not quite", "[runs]") {
+  run_queue q{sizes(1, 8)};
+  while (q.admits(alice, false))
+    add(q, std::to_string(q.all()), std::to_string(q.all()));
+  CHECK(q.all() == 7);
+  CHECK(q.admits(alice, false).error().code == errc::too_many);
+  REQUIRE(q.admits(bob, false));
+  add(q, "b", "b", bob);
+  CHECK(q.admits(bob, false).error().code == errc::overloaded);
+  CHECK(q.admits(eve, false).error().code == errc::overloaded);
+}
+
+TEST_CASE("delayed runs have bounds of their own", "[runs]") {
+  auto o = sizes(1, 1);
+  o.delayed = 3;
+  o.delayed_per_user = 2;
+  run_queue q{o};
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(q.admits(alice, true));
+    add_later(q, "t", std::to_string(i), noon + std::chrono::hours{1});
+  }
+  CHECK(q.admits(alice, true).error().code == errc::too_many);
+  CHECK(q.admits(alice, false)); // they take no place of those that run
+  REQUIRE(q.admits(eve, true));
+  q.add({"e", "t", eve, noon + std::chrono::hours{1}}, noon);
+  CHECK(q.admits(bob, true).error().code == errc::overloaded);
+}
+
+TEST_CASE("suspects execute one at a time, others beside them", "[runs]") {
+  run_queue q{sizes(8)};
+  CHECK(add_suspect(q, "t1", "s1") == ids{"s1"});
+  CHECK(add_suspect(q, "t2", "s2").empty());
+  CHECK(add_suspect(q, "t3", "s3").empty());
+  CHECK(add(q, "t4", "new") == ids{"new"});
+  CHECK(add(q, "t2", "behind").empty()); // the thread's order stays
+  SECTION("the next one goes when one has ended") {
+    CHECK(q.end("new").empty());
+    CHECK(q.end("s1") == ids{"s2"});
+    CHECK(q.end("s2") == ids{"behind", "s3"});
+  }
+  SECTION("the next one goes when one is cleared") {
+    CHECK(q.cleared("s1") == ids{"s2"});
+    CHECK(q.cleared("s1").empty());
+    CHECK(q.end("s1").empty());
+    CHECK(q.cleared("s2") == ids{"s3"});
+  }
+  SECTION("one that ends while it waits is passed over") {
+    CHECK(q.end("s2") == ids{"behind"});
+    CHECK(q.end("s1") == ids{"s3"});
+  }
+}
+
+TEST_CASE("what is over leaves nothing behind", "[runs]") {
+  auto o = sizes(5, 100'000);
+  run_queue q{o};
+  std::minstd_rand dice{7};
+  std::vector<std::string> open;
+  std::map<std::string, int> threads;
+  for (int i = 0; i < 20'000; ++i) {
+    principal_key who{"t" + std::to_string(dice() % 3), "idp", "u" + std::to_string(dice() % 9)};
+    queued_run run{std::to_string(i), std::to_string(dice() % 50), who, {}, dice() % 10 == 0};
+    if (dice() % 4 == 0)
+      run.due = noon + std::chrono::seconds(dice() % 1000);
+    open.push_back(run.run_id);
+    q.add(run, noon);
+    if (dice() % 5 == 0)
+      q.wake(noon + std::chrono::seconds(dice() % 1000));
+    if (dice() % 6 == 0)
+      q.cleared(open[dice() % open.size()]);
+    while (open.size() > 60) {
+      std::swap(open[dice() % open.size()], open.back());
+      q.end(open.back());
+      open.pop_back();
+    }
+    REQUIRE(q.running() <= 5);
+  }
+  CHECK(q.running() > 0);
+  for (const auto& id : open)
+    q.end(id);
+  CHECK(q.all() == 0);
+  CHECK(q.running() == 0);
+  CHECK(q.remembered() == 0);
 }
 
 TEST_CASE("a run that is over and holding keeps its slot, not its thread", "[runs]") {
-  run_queue q{1, 10};
-  REQUIRE(q.add("t1", "r1", noon, noon) == ids{"r1"});
-  CHECK(q.add("t1", "r2", noon, noon).empty());
-  CHECK(q.end_holding("r1", noon).empty());
-  CHECK(q.inflight("t1") == ids{"r2"});
+  run_queue q{sizes(1)};
+  REQUIRE(add(q, "t1", "r1") == ids{"r1"});
+  CHECK(add(q, "t1", "r2").empty());
+  CHECK(q.end_holding("r1").empty());
+  CHECK(q.inflight("acme", "t1") == ids{"r2"});
   CHECK(q.running() == 1);
   CHECK(q.pending() == 1);
-  CHECK(q.returned("r1", noon) == ids{"r2"});
-  CHECK(q.returned("r1", noon).empty());
-  CHECK(q.end("r2", noon).empty());
-  CHECK(q.running() == 0);
-  CHECK(q.pending() == 0);
+  CHECK(q.returned("r1") == ids{"r2"});
+  CHECK(q.returned("r1").empty());
+  CHECK(q.end("r2").empty());
+  CHECK(q.running() + q.pending() + q.remembered() == 0);
+}
+
+TEST_CASE("what holds a slot counts against its user's share", "[runs]") {
+  run_queue q{sizes(8)};
+  CHECK(flood(q, alice, 7, "a") == 7);
+  for (int i = 0; i < 7; ++i)
+    q.end_holding("a" + std::to_string(i));
+  CHECK(add(q, "t", "next").empty());
+  CHECK(add(q, "u", "b", bob) == ids{"b"});
+  CHECK(q.returned("a0") == ids{"next"});
 }
 
 } // namespace behalf

@@ -203,6 +203,7 @@ TEST_CASE_METHOD(scheduler_fixture, "a run that is not due yet waits and holds u
   open();
   auto m = order(thread, "call", nothing);
   m.plan->created_at = now() + std::chrono::hours{1};
+  m.plan->delayed = m.watched = true;
   auto later = start(std::move(m)).value();
   auto at_once = start_on(thread);
   pass(milliseconds{500});
@@ -257,7 +258,7 @@ TEST_CASE_METHOD(scheduler_fixture, "what a restart finds unfinished goes on whe
   outside.calls.clear();
   let_outside_go();
   auto plan = plan_from(*stored(kind::run, before.plan->run_id)).value();
-  open({std::make_shared<const run_plan>(plan)});
+  open({{std::make_shared<const run_plan>(plan)}, {}});
   CHECK(outside.calls.size() == 1); // `a` is not done again
   CHECK(run_status(before) == "success");
   CHECK(checkpoints(thread).size() == kept + 1);
@@ -274,7 +275,7 @@ TEST_CASE_METHOD(scheduler_fixture, "a run that crashed the server too often is 
   outside.calls.clear();
   auto plan = plan_from(*stored(kind::run, before.plan->run_id)).value();
   plan.given_up = "the run was interrupted by crashes too often";
-  open({std::make_shared<const run_plan>(plan)});
+  open({{std::make_shared<const run_plan>(plan)}, {}});
   CHECK(run_status(before) == "error");
   CHECK(outside.calls.empty());
 }
@@ -292,6 +293,144 @@ TEST_CASE_METHOD(scheduler_fixture, "a supervisor with a bug fails its run and f
   CHECK(run_status(broken) == "error");
   CHECK(stored(kind::thread, thread)->status == "error");
   CHECK(executing(start_on(thread)));
+}
+
+TEST_CASE_METHOD(scheduler_fixture, "a thread id another tenant uses as well is another thread",
+                 "[runs]") {
+  open();
+  auto theirs = start_on(thread);
+  auto who = std::make_shared<principal>(*alice);
+  who->tenant = "globex";
+  for (auto strategy : {"reject", "interrupt", "rollback"}) {
+    auto m = order(thread, "call", nothing);
+    m.plan->who = who;
+    m.plan->multitask_strategy = strategy;
+    auto ours = start(std::move(m));
+    REQUIRE(ours);
+    CHECK(executing(*ours));
+    cancel(*ours);
+    CHECK(ask<found_record>(with->reader(), get_record{{kind::thread, "globex", thread}})
+            .value()
+            .row->status
+          == "interrupted");
+  }
+  CHECK_FALSE(over(theirs));
+}
+
+TEST_CASE_METHOD(scheduler_fixture, "starting gives up where others start faster than they end",
+                 "[runs]") {
+  open();
+  start_on(thread);
+  int tries = 0;
+  disk.refuse = [&](const commit&) -> std::optional<error> {
+    ++tries;
+    return fail(errc::conflict, "somebody was faster");
+  };
+  CHECK(start_as("enqueue").error().code == errc::conflict);
+  CHECK(tries <= 16);
+}
+
+// --- delayed runs ----------------------------------------------------------------------------
+
+namespace {
+
+struct delayed_fixture : scheduler_fixture {
+  start_run delayed(std::chrono::hours by) {
+    auto m = order(thread, "call", nothing);
+    m.plan->created_at = now() + by;
+    m.plan->delayed = true;
+    return m;
+  }
+  /// What a restart finds when the run is due.
+  recovered_runs due(const run_ref& run) {
+    return {{}, {{run.plan->run_id, thread, alice->key(), now() - std::chrono::seconds{1}}}};
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(delayed_fixture, "a run that is due much later waits in the storage", "[runs]") {
+  open();
+  auto later = ask<run_ref>(scheduler, delayed(std::chrono::hours{1})).value();
+  CHECK_FALSE(later.run);
+  CHECK(run_status(later) == "pending");
+  CHECK(thread_status(thread) == "busy");
+  CHECK(start_as("reject").error().code == errc::conflict); // it is there all the same
+  auto at_once = start_on(thread);
+  CHECK(executing(at_once));
+  cancel(at_once);
+  CHECK(thread_status(thread) == "busy");
+}
+
+TEST_CASE_METHOD(delayed_fixture, "who asks for a run in the storage gets it", "[runs]") {
+  open();
+  auto later = ask<run_ref>(scheduler, delayed(std::chrono::hours{1})).value();
+  CHECK(find(later, "globex").error().code == errc::not_found);
+  auto found = find(later).value();
+  REQUIRE(found.run);
+  own(found.run);
+  CHECK_FALSE(over(found));
+  CHECK(cancel(found).status == "interrupted");
+  CHECK(find(later).error().code == errc::not_found);
+}
+
+TEST_CASE_METHOD(delayed_fixture, "runs in the storage are stopped like others", "[runs]") {
+  open();
+  auto later = ask<run_ref>(scheduler, delayed(std::chrono::hours{1})).value();
+  auto watched = delayed(std::chrono::hours{2});
+  watched.watched = true;
+  auto second = start(std::move(watched)).value();
+  CHECK(second.run);
+  CHECK(stop({"", thread, {}}) == 2);
+  CHECK(run_status(later) == "interrupted");
+  CHECK(run_status(second) == "interrupted");
+  CHECK(thread_status(thread) == "idle");
+}
+
+TEST_CASE_METHOD(delayed_fixture, "a run in the storage executes when its time has come",
+                 "[runs]") {
+  open();
+  auto later = ask<run_ref>(scheduler, delayed(std::chrono::hours{1})).value();
+  let_outside_go();
+  open(due(later));
+  CHECK(run_status(later) == "success");
+  CHECK(thread_status(thread) == "idle");
+}
+
+TEST_CASE_METHOD(delayed_fixture, "a delayed run that cannot be read when it is due ends as error",
+                 "[runs]") {
+  open();
+  auto later = ask<run_ref>(scheduler, delayed(std::chrono::hours{1})).value();
+  auto broken = *stored(kind::run, later.plan->run_id);
+  broken.doc["principal"] = "who?";
+  commit what;
+  what.puts.push_back({broken});
+  ask<written>(with->writer, write_records{what});
+  open(due(later));
+  CHECK(run_status(later) == "error");
+  CHECK(thread_status(thread) == "error");
+  CHECK(stored(kind::run, later.plan->run_id)->doc.at("principal") == "who?");
+}
+
+TEST_CASE_METHOD(delayed_fixture, "one user's delayed runs are bounded", "[runs]") {
+  with->options.runs.delayed_per_user = 2;
+  open();
+  for (int i = 0; i < 2; ++i)
+    CHECK(ask<run_ref>(scheduler, delayed(std::chrono::hours{1})));
+  CHECK(ask<run_ref>(scheduler, delayed(std::chrono::hours{1})).error().code == errc::too_many);
+  CHECK(executing(start_on(other)));
+}
+
+TEST_CASE_METHOD(scheduler_fixture, "a user who has all they may leaves room for the next one",
+                 "[runs]") {
+  open(); // 8 slots
+  std::vector<run_ref> mine;
+  for (int i = 0; i < 20; ++i)
+    mine.push_back(start_on(uuid7()));
+  CHECK(std::count_if(mine.begin(), mine.end(), [&](const auto& r) { return executing(r); }) == 7);
+  auto m = order(thread, "call", nothing);
+  m.plan->who = user("bob");
+  CHECK(executing(start(std::move(m)).value()));
 }
 
 } // namespace behalf

@@ -29,6 +29,14 @@ TEST_CASE("all faults are found in one pass", "[config]") {
   CHECK(found.problems.size() == 3);
 }
 
+TEST_CASE("a share of the runs is more than nothing and at most all", "[config]") {
+  auto c = parse_config("runs: { user_share: 0.5, tenant_share: 1 }", "f");
+  CHECK(c.problems.empty());
+  CHECK(c.value.system.runs.user_share == 0.5);
+  for (auto share : {"0", "-1", "1.5", "nan", "half"})
+    CHECK_FALSE(faults_of("runs: { user_share: " + std::string(share) + " }").empty());
+}
+
 TEST_CASE("listen takes address and port in every common form", "[config]") {
   auto listen = [](const std::string& text) {
     auto c = parse_config("server: { listen: '" + text + "' }", "f");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/messages.hpp"
+#include "actors/recovery.hpp"
 #include "actors/run_plan.hpp"
 #include "actors/spawn.hpp"
 #include "connectors/registry.hpp"
@@ -221,7 +222,7 @@ struct run_fixture : actor_fixture {
   void serve(std::shared_ptr<const graph> flow) { with->graphs.add(flow->name(), flow); }
 
   /// Call when everything is served. `recovered`: as after a restart.
-  void open(std::vector<run_plan_ptr> recovered = {}) {
+  void open(recovered_runs recovered = {}) {
     scheduler = own(spawn_scheduler(sys, with, std::move(recovered)));
     sched.run();
   }

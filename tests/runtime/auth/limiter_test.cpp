@@ -9,8 +9,8 @@ namespace {
 const principal_key alice{"acme", "idp", "alice"}, bob{"acme", "idp", "bob"},
   eve{"other", "idp", "alice"};
 
-time_point at(std::chrono::milliseconds t) {
-  return from_micros(1'700'000'000'000'000) + t;
+deadline at(std::chrono::milliseconds t) {
+  return deadline{} + std::chrono::hours{1} + t;
 }
 
 } // namespace

@@ -1,0 +1,210 @@
+// What a start makes of the runs it finds: who goes on, who is suspected of the crash, who is
+// given up, and that nothing stored keeps it from starting.
+#include "actors/recovery.hpp"
+#include "runtime/base/id.hpp"
+#include "runtime/store/sqlite_connection.hpp"
+#include "tests/runtime/store/fixture.hpp"
+
+#include <map>
+
+namespace behalf {
+namespace {
+
+struct recovery_fixture : storage_fixture<sqlite_factory> {
+  run_plan plan_of(const std::string& run) {
+    run_plan plan;
+    plan.run_id = run;
+    plan.thread_id = "thread of " + run;
+    plan.graph_id = "g";
+    principal who;
+    who.tenant = "acme";
+    who.subject = "anonymous"; // nobody was asked who they are
+    plan.who = std::make_shared<const principal>(who);
+    plan.created_at = now();
+    return plan;
+  }
+  void store(const run_plan& plan, const std::string& status) {
+    auto thread = make_thread(plan.thread_id);
+    thread.status = "busy";
+    REQUIRE(write({.puts = {{thread}, {to_record(plan, status)}}}));
+  }
+  void executing(const std::string& run) { store(plan_of(run), "running"); }
+  /// The run completes a superstep.
+  void step(const std::string& run) {
+    REQUIRE(put(make_checkpoint("thread of " + run, uuid6(), "", run)));
+  }
+  /// The process ended while these executed.
+  recovered_runs crash(const std::vector<std::string>& executed) {
+    for (const auto& run : executed) {
+      auto row = *get({kind::run, "acme", run});
+      row.status = "running";
+      REQUIRE(put(row));
+    }
+    return recover_runs(*db, 3).value();
+  }
+  std::map<std::string, run_plan> by_name(const recovered_runs& all) {
+    std::map<std::string, run_plan> plans;
+    for (const auto& plan : all.plans)
+      plans.emplace(plan->run_id, *plan);
+    return plans;
+  }
+  void spoil(const std::string& run, const std::string& doc) {
+    auto raw =
+      sqlite_connection::open(factory.folder.file(), sqlite_connection::access::read_write_create)
+        .value();
+    REQUIRE(raw->execute("UPDATE run SET doc='" + doc + "' WHERE id='" + run + "'"));
+  }
+  std::string run_status(const std::string& run) { return get({kind::run, "acme", run})->status; }
+  std::string thread_status(const std::string& run) {
+    return get({kind::thread, "acme", "thread of " + run})->status;
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(recovery_fixture, "a run that executes alone is given up after three crashes",
+                 "[runs]") {
+  executing("r");
+  for (int crashes : {1, 2}) {
+    auto found = by_name(crash({"r"}));
+    CHECK(found.at("r").crashes == crashes);
+    CHECK(found.at("r").attempt == crashes + 1);
+    CHECK(found.at("r").suspect);
+    CHECK(found.at("r").given_up.empty());
+  }
+  CHECK_FALSE(by_name(crash({"r"})).at("r").given_up.empty());
+  CHECK_FALSE(by_name(crash({})).at("r").given_up.empty()); // it did not come to its end yet
+}
+
+TEST_CASE_METHOD(recovery_fixture, "progress resets the count", "[runs]") {
+  executing("r");
+  for (int i = 0; i < 10; ++i) {
+    step("r");
+    auto found = by_name(crash({"r"}));
+    CHECK(found.at("r").crashes == 1);
+    CHECK(found.at("r").given_up.empty());
+  }
+}
+
+TEST_CASE_METHOD(recovery_fixture, "a crash of several is laid to none of them", "[runs]") {
+  for (auto run : {"a", "b", "c"})
+    executing(run);
+  for (int i = 0; i < 5; ++i)
+    for (const auto& [id, plan] : by_name(crash({"a", "b", "c"}))) {
+      CHECK(plan.crashes == 0);
+      CHECK(plan.suspect);
+      CHECK(run_status(id) == "pending");
+    }
+}
+
+TEST_CASE_METHOD(recovery_fixture, "a crash is laid to the suspect, not to who ran beside it",
+                 "[runs]") {
+  executing("poison");
+  executing("innocent");
+  crash({});
+  executing("new");
+  auto found = by_name(crash({"poison", "new"}));
+  CHECK(found.at("poison").crashes == 1);
+  CHECK(found.at("new").crashes == 0);
+  CHECK(found.at("innocent").crashes == 0);
+  CHECK(found.at("innocent").attempt == 2); // it did not execute meanwhile
+}
+
+TEST_CASE_METHOD(recovery_fixture, "one aborting run takes none of twenty others with it",
+                 "[runs]") {
+  std::vector<std::string> all{"poison"};
+  for (int i = 0; i < 20; ++i)
+    all.push_back("innocent " + std::to_string(i));
+  for (const auto& run : all)
+    executing(run);
+  auto found = recover_runs(*db, 3).value();
+  for (int crashes = 0; crashes < 20; ++crashes) {
+    // As the queue does: one suspect after the other, until the process ends.
+    std::vector<std::string> executed;
+    for (const auto& plan : found.plans) {
+      if (!plan->given_up.empty())
+        continue;
+      executed.push_back(plan->run_id);
+      if (plan->run_id == "poison")
+        break;
+      step(plan->run_id);
+    }
+    auto plans = by_name(found);
+    if (!plans.at("poison").given_up.empty()) {
+      CHECK(crashes <= 3);
+      for (const auto& [id, plan] : plans)
+        CHECK(plan.given_up.empty() == (id != "poison"));
+      return;
+    }
+    found = crash(executed);
+  }
+  FAIL("it was never given up");
+}
+
+TEST_CASE_METHOD(recovery_fixture, "those a crash was not laid to go first", "[runs]") {
+  executing("a");
+  crash({"a"});
+  executing("b");
+  auto found = recover_runs(*db, 3).value();
+  REQUIRE(found.plans.size() == 2);
+  CHECK(found.plans[0]->run_id == "b");
+  CHECK(found.plans[1]->run_id == "a");
+}
+
+TEST_CASE_METHOD(recovery_fixture, "a queued run starts after a restart, whatever the clock says",
+                 "[runs]") {
+  auto plan = plan_of("r");
+  plan.created_at = now() + std::chrono::hours{2}; // the clock was two hours ahead then
+  store(plan, "pending");
+  auto found = recover_runs(*db, 3).value();
+  CHECK(found.delayed.empty());
+  REQUIRE(found.plans.size() == 1);
+  CHECK_FALSE(found.plans[0]->delayed);
+}
+
+TEST_CASE_METHOD(recovery_fixture, "a delayed run is noted, not loaded", "[runs]") {
+  auto plan = plan_of("r");
+  plan.created_at = now() + std::chrono::hours{2};
+  plan.delayed = true;
+  plan.kwargs = {{"input", std::string(100'000, 'x')}};
+  store(plan, "pending");
+  auto found = recover_runs(*db, 3).value();
+  CHECK(found.plans.empty());
+  REQUIRE(found.delayed.size() == 1);
+  CHECK(found.delayed[0].due == plan.created_at);
+  CHECK(found.delayed[0].who == plan.who->key());
+  auto rows = db->unfinished_runs(nullptr, 10).value();
+  CHECK(rows.at(0).doc.size() == 1);
+  auto whole = db->unfinished_run({kind::run, "acme", "r"}).value();
+  REQUIRE(whole);
+  CHECK(plan_from(*whole).value().kwargs == plan.kwargs);
+}
+
+TEST_CASE_METHOD(recovery_fixture, "what cannot be read is set aside, and the others go on",
+                 "[runs]") {
+  for (auto run : {"good", "number", "torn", "nobody"})
+    executing(run);
+  auto later = plan_of("later");
+  later.created_at = now() + std::chrono::hours{2};
+  later.delayed = true;
+  store(later, "pending");
+  spoil("number", R"({"principal":{"tenant":"acme","subject":"a"},"kwargs":{"n":Infinity}})");
+  spoil("torn", R"({"principal":)");
+  spoil("nobody", R"({"kwargs":{"n":1}})");
+  spoil("later", R"({"kwargs":{"n":1}})");
+  auto found = recover_runs(*db, 3).value();
+  REQUIRE(found.plans.size() == 1);
+  CHECK(found.plans[0]->run_id == "good");
+  CHECK(found.delayed.empty());
+  for (auto run : {"number", "torn", "nobody", "later"}) {
+    CHECK(run_status(run) == "error");
+    CHECK(thread_status(run) == "error");
+  }
+  auto text = std::string(get({kind::run, "acme", "torn"})->doc.at("unreadable").as_string());
+  CHECK(text.find(R"({"principal":)") != text.npos);
+  for (auto run : {"nobody", "later"})
+    CHECK(get({kind::run, "acme", run})->doc.at("kwargs").at("n") == 1);
+  CHECK(by_name(recover_runs(*db, 3).value()).size() == 1); // once is enough
+}
+
+} // namespace behalf
