@@ -19,7 +19,8 @@ struct fake_endpoints {
   std::map<std::string, json::object> answers;
   std::vector<std::string> asked;
   std::vector<std::string> bodies;
-  std::string silent; // the URL of one that lets questions run into their deadline
+  std::vector<std::string> pools; // whose connections the calls may use
+  std::string silent;             // the URL of one that lets questions run into their deadline
 };
 
 http_client_actor::behavior_type endpoints_behavior(http_client_actor::pointer,
@@ -28,6 +29,7 @@ http_client_actor::behavior_type endpoints_behavior(http_client_actor::pointer,
     [known](wire_call& m) -> caf::result<outbound_reply> {
       const auto& url = m.request->call.url;
       known->asked.push_back(url);
+      known->pools.push_back(m.request->pool_key);
       const auto& body = m.request->secret_body;
       known->bodies.push_back(body ? std::string(body->view()) : std::string());
       if (url == known->silent)
@@ -116,6 +118,20 @@ TEST_CASE_METHOD(introspection_fixture, "a provider that keeps everybody waiting
   CHECK(asked() == urls{ask_b, ask_c}); // those that fail fast are asked each time
   CHECK(knock("opaque-4").error().code == errc::overloaded);
   CHECK(asked() == urls{ask_b, ask_c});
+}
+
+TEST_CASE_METHOD(introspection_fixture, "callers share no connection to a provider",
+                 "[admission]") {
+  use("https://a.example", ask_a);
+  says_inactive(ask_a);
+  open();
+  for (const char* token : {"opaque-1", "opaque-2", "opaque-1"})
+    CHECK_FALSE(knock(token));
+  REQUIRE(net.pools.size() == 3);
+  CHECK(net.pools[0] != net.pools[1]);
+  CHECK(net.pools[0] == net.pools[2]);
+  for (const auto& pool : net.pools)
+    CHECK(pool.find("opaque") == pool.npos);
 }
 
 TEST_CASE_METHOD(introspection_fixture, "providers are asked in order until one knows the token",
