@@ -3,6 +3,7 @@
 
 #include "actors/queue_options.hpp"
 #include "runtime/auth/limiter.hpp"
+#include "runtime/base/shape.hpp"
 #include "runtime/http/server.hpp"
 
 #include <chrono>
@@ -25,6 +26,7 @@ struct system_options {
   server_options http;
   run_options runs;
   limiter_options limits;     // per tenant and user; 0 means none
+  shape_limits shape;         // of what clients send
   bool authenticated = false; // an `identity` section or an `authenticate` handler exists
   std::size_t readers = 2;    // reading connections to the storage
 };

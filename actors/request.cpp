@@ -2,6 +2,7 @@
 
 #include "actors/endpoints/routes.hpp"
 #include "actors/thread_pool.hpp"
+#include "runtime/base/asked.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/graph/plugin.hpp"
@@ -59,7 +60,7 @@ presented_ptr take_credentials(exchange& ex) {
 result<void> read_body(request_state& s) {
   if (s.ex->req().body.empty())
     return {};
-  auto parsed = parse_json(s.ex->req().body);
+  auto parsed = parse_json(s.ex->req().body, s.with->options.shape);
   if (!parsed)
     return parsed.error();
   s.body = std::move(*parsed);
@@ -189,9 +190,14 @@ result<std::string> uuid_param(request_pointer self, std::string_view name, std:
   return parse_uuid(self->state.params[name], what);
 }
 
+const std::string* text_query(request_pointer self, std::string_view name) {
+  asked_fields::note(name, "query");
+  return self->state.ex->req().query.find(name);
+}
+
 result<int64_t> int_query(request_pointer self, std::string_view name, int64_t otherwise,
                           int64_t low, int64_t high) {
-  const auto* text = self->state.ex->req().query.find(name);
+  const auto* text = text_query(self, name);
   if (!text || text->empty())
     return otherwise;
   int64_t n = 0;
@@ -204,15 +210,19 @@ result<int64_t> int_query(request_pointer self, std::string_view name, int64_t o
 }
 
 bool flag_query(request_pointer self, std::string_view name) {
-  const auto* text = self->state.ex->req().query.find(name);
+  const auto* text = text_query(self, name);
   return text && (*text == "1" || boost::beast::iequals(*text, "true"));
 }
 
-std::vector<std::string> list_query(request_pointer self, std::string_view name) {
+result<std::vector<std::string>> list_query(request_pointer self, std::string_view name) {
+  asked_fields::note(name, "query");
+  const auto& bounds = shape_of(self);
   std::vector<std::string> found;
   for (const auto& text : self->state.ex->req().query.all(name)) {
-    auto parsed = text.starts_with('[') ? parse_json(text) : result<json::value>{json::array{}};
-    if (parsed && parsed->is_array() && text.starts_with('[')) {
+    result<json::value> parsed = nullptr;
+    if (text.starts_with('['))
+      parsed = parse_json(text, bounds);
+    if (parsed && parsed->is_array()) {
       for (const auto& one : parsed->get_array())
         if (one.is_string())
           found.emplace_back(one.get_string());
@@ -225,6 +235,9 @@ std::vector<std::string> list_query(request_pointer self, std::string_view name)
       from = comma + 1;
     }
   }
+  if (found.size() > bounds.names)
+    return fail(errc::bad_request, "query parameter '" + std::string(name) + "' has more than "
+                                     + std::to_string(bounds.names) + " values");
   return found;
 }
 

@@ -91,17 +91,24 @@ inline const std::string& tenant_of(request_pointer self) {
   return self->state.granted.who->tenant;
 }
 
+/// How large what this client sends may be.
+inline const shape_limits& shape_of(request_pointer self) {
+  return self->state.with->options.shape;
+}
+
 /// A path parameter that must be a UUID, in canonical form.
 result<std::string> uuid_param(request_pointer self, std::string_view name, std::string_view what);
 
 /// Query parameters. Error: bad_request naming the parameter.
+/// The first value as it is; null when there is none.
+const std::string* text_query(request_pointer self, std::string_view name);
 result<int64_t> int_query(request_pointer self, std::string_view name, int64_t otherwise,
                           int64_t low, int64_t high);
 bool flag_query(request_pointer self, std::string_view name);
 
 /// Every value of a parameter in any of the forms clients use: repeated, comma-separated, or one
-/// JSON array.
-std::vector<std::string> list_query(request_pointer self, std::string_view name);
+/// JSON array; as many as a list of names may have.
+result<std::vector<std::string>> list_query(request_pointer self, std::string_view name);
 
 } // namespace behalf
 

@@ -15,7 +15,7 @@ constexpr std::array stream_modes{"values",  "messages", "messages-tuple", "task
 std::optional<json::array> one_or_many(body_reader& in, std::string_view key) {
   const auto* v = in.any(key);
   if (!v || !v->is_string())
-    return in.list(key);
+    return in.list(key, &shape_limits::names);
   return json::array{*v};
 }
 
@@ -27,12 +27,12 @@ json::array modes(body_reader& in) {
                               std::string_view{one.get_string().data(), one.get_string().size()})
                       != stream_modes.end();
     if (!known)
-      in.refuse(fail(errc::invalid_argument, dump(one)
+      in.refuse(fail(errc::invalid_argument, excerpt(one)
                                                + " is not a stream mode: values, messages, "
                                                  "messages-tuple, tasks, checkpoints, updates, "
                                                  "events, debug or custom"));
-    if (std::find(unique.begin(), unique.end(), one) == unique.end())
-      unique.push_back(one);
+    else if (std::find(unique.begin(), unique.end(), one) == unique.end())
+      unique.push_back(one); // at most as many as there are modes
   }
   if (unique.empty())
     unique.emplace_back("values");
@@ -43,7 +43,7 @@ json::value breakpoints(body_reader& in, std::string_view key) {
   const auto* v = in.any(key);
   if (v && v->is_string() && v->get_string() == "*")
     return *v;
-  auto all = in.texts(key);
+  auto all = in.texts(key, &shape_limits::names);
   return all ? json::value_from(*all) : json::value(nullptr);
 }
 
@@ -57,7 +57,7 @@ std::string durability(body_reader& in) {
 }
 
 json::object read_checkpoint(body_reader& in) {
-  auto found = in.object("checkpoint", true).value_or(json::object{});
+  auto found = in.object("checkpoint", &shape_limits::fields, true).value_or(json::object{});
   if (auto id = in.text("checkpoint_id", true))
     found["checkpoint_id"] = *id;
   const auto* id = member(found, "checkpoint_id");
@@ -66,19 +66,42 @@ json::object read_checkpoint(body_reader& in) {
   return found;
 }
 
-json::object read_kwargs(body_reader& in, bool temporary) {
-  auto config = in.object("config", true).value_or(json::object{});
-  auto context = in.object("context", true);
-  const auto* limit = member(config, "recursion_limit");
+// What a run merges key by key: every part of it is bounded.
+json::object read_config(body_reader& in, const shape_limits& bounds) {
+  auto config = in.object("config", &shape_limits::fields, true).value_or(json::object{});
+  body_reader of{config, bounds};
+  of.object("configurable", &shape_limits::fields, true);
+  of.object("metadata", &shape_limits::fields, true);
+  if (of.fault())
+    in.refuse(*of.fault());
+  const auto* limit = of.any("recursion_limit");
   if (limit && !limit->is_int64())
     in.refuse(fail(errc::invalid_argument, "config.recursion_limit must be an integer"));
-  const auto* configurable = member(config, "configurable");
-  if (configurable && !configurable->is_object() && !configurable->is_null())
-    in.refuse(fail(errc::invalid_argument, "config.configurable must be an object"));
+  return config;
+}
+
+// {resume, update, goto}: `update` is input, `goto` names nodes or sends to them.
+std::optional<json::object> read_command(body_reader& in, const shape_limits& bounds) {
+  auto command = in.object("command", &shape_limits::fields, true);
+  if (!command)
+    return command;
+  body_reader of{*command, bounds};
+  of.any("resume");
+  of.any("update");
+  if (const auto* go_to = of.any("goto"); go_to && go_to->is_array())
+    of.list("goto", &shape_limits::names);
+  if (of.fault())
+    in.refuse(*of.fault());
+  return command;
+}
+
+json::object read_kwargs(body_reader& in, bool temporary, const shape_limits& bounds) {
+  auto config = read_config(in, bounds);
+  auto context = in.object("context", &shape_limits::fields, true);
   if (context && !context->empty() && !object_or_empty(config, "configurable").empty())
     in.refuse(
       fail(errc::bad_request, "Cannot specify both configurable and context. Use context."));
-  auto command = in.object("command", true);
+  auto command = read_command(in, bounds);
   const auto* input = in.any("input");
   auto lasting = durability(in);
   return {{"input", input ? *input : json::value(nullptr)},
@@ -99,21 +122,20 @@ json::object read_kwargs(body_reader& in, bool temporary) {
 
 } // namespace
 
-result<run_request> run_request::parse(const json::value& body, bool stateless) {
-  body_reader in{body};
+result<run_request> run_request::parse(const json::value& body, bool stateless,
+                                       const shape_limits& bounds) {
+  body_reader in{body, bounds};
   run_request r;
   in.require("assistant_id");
   r.assistant = in.text("assistant_id").value_or("");
-  r.metadata = in.object("metadata", true).value_or(json::object{});
+  r.metadata = in.object("metadata", &shape_limits::fields, true).value_or(json::object{});
   r.keep_thread = in.one_of("on_completion", {"delete", "keep"}) == "keep";
-  r.kwargs = read_kwargs(in, stateless && !r.keep_thread);
+  r.kwargs = read_kwargs(in, stateless && !r.keep_thread, bounds);
   r.multitask_strategy =
     in.one_of("multitask_strategy", {"enqueue", "reject", "interrupt", "rollback"})
       .value_or("enqueue");
   r.create_thread = in.one_of("if_not_exists", {"create", "reject"}) == "create";
-  r.after_seconds = in.number("after_seconds").value_or(0);
-  if (r.after_seconds > longest_delay)
-    in.refuse(fail(errc::invalid_argument, "after_seconds must be at most 2592000 (30 days)"));
+  r.after_seconds = in.number("after_seconds", 0, longest_delay).value_or(0);
   r.cancel_on_disconnect = in.one_of("on_disconnect", {"cancel", "continue"}) == "cancel";
   r.checkpoint = read_checkpoint(in);
   if (in.any("webhook") && !in.any("webhook")->is_null())

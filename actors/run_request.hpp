@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/base/json.hpp"
+#include "runtime/base/shape.hpp"
 
 #include <string>
 #include <vector>
@@ -27,7 +28,8 @@ struct run_request {
   json::object checkpoint;  // {checkpoint_id, checkpoint_ns?} or empty
 
   /// Error: invalid_argument or bad_request with what is wrong and where.
-  static result<run_request> parse(const json::value& body, bool stateless);
+  static result<run_request> parse(const json::value& body, bool stateless,
+                                   const shape_limits& bounds);
 };
 
 /// The run's object as the API shows it.

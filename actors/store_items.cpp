@@ -1,5 +1,7 @@
 #include "actors/store_items.hpp"
 
+#include <algorithm>
+
 namespace behalf {
 
 result<std::string> checked_namespace(const std::vector<std::string>& labels, bool may_be_empty) {
@@ -25,7 +27,8 @@ record new_item(std::string tenant, std::string encoded_namespace, std::string k
   row.doc = std::move(value);
   if (ttl_minutes > 0) {
     expiry e;
-    e.ttl = std::chrono::milliseconds(static_cast<int64_t>(ttl_minutes * 60'000));
+    e.ttl = std::chrono::milliseconds(
+      static_cast<int64_t>(std::min(ttl_minutes, max_ttl_minutes) * 60'000));
     e.at = row.created_at + e.ttl;
     row.expires = e;
   }

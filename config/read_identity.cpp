@@ -165,9 +165,24 @@ void read_authorization(yaml_section in, config& out) {
   }
 }
 
+void read_shape(yaml_section in, shape_limits& o) {
+  in.number("depth", o.depth, 8, 1000);
+  in.number("nodes", o.nodes, 1000, 100'000'000);
+  in.number("members", o.members, 100, 1'000'000);
+  in.number("elements", o.elements, 100, 100'000'000);
+  in.number("name_bytes", o.name_bytes, 256, 1 << 20);
+  in.number("fields", o.fields, 10, 100'000);
+  in.number("conditions", o.conditions, 10, 100'000);
+  in.number("names", o.names, 10, 100'000);
+  in.number("parameters", o.parameters, 10, 100'000);
+  in.finish();
+}
+
 void read_limits(yaml_section in, config& out) {
   read_limit(in.section("tenant"), out.identity.limits.tenant);
   read_limit(in.section("user"), out.identity.limits.user);
+  if (auto shape = in.section("shape"))
+    read_shape(std::move(*shape), out.system.shape);
   in.finish();
 }
 

@@ -62,7 +62,7 @@ result<json::object> prepare_search(request_pointer self) {
 }
 
 query assistant_query(request_pointer self) {
-  body_reader in{self->state.body};
+  body_reader in{self->state.body, shape_of(self)};
   auto q = paged_query(self, kind::assistant, "created_at");
   q.graph_id = in.text("graph_id", true).value_or("");
   q.name_part = in.text("name", true).value_or("");

@@ -1,5 +1,6 @@
 #include "actors/endpoints/body.hpp"
 
+#include "runtime/base/asked.hpp"
 #include "runtime/base/id.hpp"
 
 #include <algorithm>
@@ -11,17 +12,12 @@ std::string quoted(std::string_view text) {
   return '"' + std::string(text) + '"';
 }
 
-// A value in an error message: enough to recognise it, never a whole document.
-std::string shown(const json::value& v) {
-  auto text = dump(v);
-  return text.size() <= 80 ? text : std::string(kind_name(v));
-}
-
 } // namespace
 
-body_reader::body_reader(const json::value& body) : body_(body.if_object()) {
+body_reader::body_reader(const json::value& body, const shape_limits& bounds)
+  : bounds_(bounds), body_(body.if_object()) {
   if (!body_)
-    refuse(fail(errc::invalid_argument, shown(body) + " is not of type \"object\""));
+    refuse(fail(errc::invalid_argument, excerpt(body) + " is not of type \"object\""));
 }
 
 void body_reader::refuse(error e) {
@@ -30,32 +26,53 @@ void body_reader::refuse(error e) {
 }
 
 void body_reader::require(std::string_view key) {
-  if (!any(key))
+  if (body_ && !body_->contains(key))
     refuse(fail(errc::invalid_argument, quoted(key) + " is a required property"));
 }
 
+void body_reader::refuse_at(std::string_view key, std::string why) {
+  refuse(fail(errc::invalid_argument, std::move(why) + json_place{}.key(key).text()));
+}
+
 void body_reader::wrong_type(std::string_view key, const json::value& v, std::string_view wanted) {
-  refuse(fail(errc::invalid_argument, shown(v) + " is not of type " + quoted(wanted)
-                                        + "\n\nOn instance[" + quoted(key) + "]"));
+  refuse_at(key, excerpt(v) + " is not of type " + quoted(wanted));
+}
+
+bool body_reader::within(std::string_view key, std::size_t n, shape_bound bound,
+                         std::string_view what) {
+  if (n <= bounds_.*bound)
+    return true;
+  refuse_at(key, "there are more than " + std::to_string(bounds_.*bound) + ' ' + std::string(what));
+  return false;
 }
 
 const json::value* body_reader::any(std::string_view key) const {
+  asked_fields::note(key, "any");
   return body_ ? member(*body_, key) : nullptr;
 }
 
-const json::value* body_reader::find(std::string_view key, bool nullable) {
-  const auto* v = any(key);
+const json::value* body_reader::find(std::string_view key, std::string_view type, bool nullable) {
+  asked_fields::note(key, type);
+  const auto* v = body_ ? member(*body_, key) : nullptr;
   return v && v->is_null() && nullable ? nullptr : v;
 }
 
-std::optional<std::string> body_reader::text(std::string_view key, bool nullable) {
-  const auto* v = find(key, nullable);
-  if (!v)
+std::optional<std::string> body_reader::checked_text(std::string_view key, const json::value& v) {
+  const auto* s = v.if_string();
+  if (!s)
+    wrong_type(key, v, "string");
+  else if (!within(key, s->size(), &shape_limits::name_bytes, "bytes in this text"))
     return std::nullopt;
-  if (const auto* s = v->if_string())
+  else if (s->find('\0') != s->npos)
+    refuse_at(key, "the text holds a NUL");
+  else
     return std::string(s->data(), s->size());
-  wrong_type(key, *v, "string");
   return std::nullopt;
+}
+
+std::optional<std::string> body_reader::text(std::string_view key, bool nullable) {
+  const auto* v = find(key, "string", nullable);
+  return v ? checked_text(key, *v) : std::nullopt;
 }
 
 std::optional<std::string> body_reader::one_of(std::string_view key,
@@ -66,8 +83,7 @@ std::optional<std::string> body_reader::one_of(std::string_view key,
   std::string choices;
   for (auto one : all)
     choices += (choices.empty() ? "" : ", ") + quoted(one);
-  refuse(fail(errc::invalid_argument, quoted(*found) + " is not one of [" + choices
-                                        + "]\n\nOn instance[" + quoted(key) + "]"));
+  refuse_at(key, quoted(*found) + " is not one of [" + choices + "]");
   return std::nullopt;
 }
 
@@ -84,34 +100,38 @@ std::optional<std::string> body_reader::uuid(std::string_view key, std::string_v
 }
 
 std::optional<int64_t> body_reader::integer(std::string_view key, int64_t low, int64_t high) {
-  const auto* v = find(key, false);
+  const auto* v = find(key, "integer", false);
   if (!v)
     return std::nullopt;
-  if (!v->is_int64()) {
+  const auto* n = v->if_int64();
+  if (n && *n >= low && *n <= high)
+    return *n;
+  if (n || v->is_uint64())
+    refuse_at(key,
+              dump(*v) + " is not between " + std::to_string(low) + " and " + std::to_string(high));
+  else
     wrong_type(key, *v, "integer");
-    return std::nullopt;
-  }
-  auto n = v->get_int64();
-  if (n >= low && n <= high)
-    return n;
-  refuse(fail(errc::invalid_argument, std::to_string(n) + " is not between " + std::to_string(low)
-                                        + " and " + std::to_string(high) + "\n\nOn instance["
-                                        + quoted(key) + "]"));
   return std::nullopt;
 }
 
-std::optional<double> body_reader::number(std::string_view key) {
-  const auto* v = find(key, false);
+std::optional<double> body_reader::number(std::string_view key, double low, double high) {
+  const auto* v = find(key, "number", false);
   if (!v)
     return std::nullopt;
-  if (v->is_number())
-    return v->to_number<double>();
-  wrong_type(key, *v, "number");
+  if (!v->is_number()) {
+    wrong_type(key, *v, "number");
+    return std::nullopt;
+  }
+  auto n = v->to_number<double>();
+  if (n >= low && n <= high)
+    return n;
+  refuse_at(key, dump(*v) + " is not between " + dump(json::value(low)) + " and "
+                   + dump(json::value(high)));
   return std::nullopt;
 }
 
 std::optional<bool> body_reader::flag(std::string_view key) {
-  const auto* v = find(key, false);
+  const auto* v = find(key, "boolean", false);
   if (!v)
     return std::nullopt;
   if (v->is_bool())
@@ -120,37 +140,57 @@ std::optional<bool> body_reader::flag(std::string_view key) {
   return std::nullopt;
 }
 
-std::optional<json::object> body_reader::object(std::string_view key, bool nullable) {
-  const auto* v = find(key, nullable);
+const json::object* body_reader::find_object(std::string_view key, bool nullable) {
+  const auto* v = find(key, "object", nullable);
+  if (v && !v->is_object())
+    wrong_type(key, *v, "object");
+  return v ? v->if_object() : nullptr;
+}
+
+std::optional<json::object> body_reader::object(std::string_view key, shape_bound members,
+                                                bool nullable) {
+  const auto* o = find_object(key, nullable);
+  if (!o || !within(key, o->size(), members, "members in this object"))
+    return std::nullopt;
+  return *o;
+}
+
+std::optional<json::object> body_reader::conditions(std::string_view key, bool nullable) {
+  const auto* o = find_object(key, nullable);
+  if (!o)
+    return std::nullopt;
+  auto limit = bounds_.conditions;
+  std::size_t n = 0;
+  for (auto at = o->begin(); at != o->end() && n <= limit; ++at)
+    n += count_values(at->value(), limit - n);
+  if (!within(key, n, &shape_limits::conditions, "values in this filter"))
+    return std::nullopt;
+  return *o;
+}
+
+std::optional<json::array> body_reader::list(std::string_view key, shape_bound elements) {
+  const auto* v = find(key, "array", false);
   if (!v)
     return std::nullopt;
-  if (v->is_object())
-    return v->get_object();
-  wrong_type(key, *v, "object");
+  const auto* all = v->if_array();
+  if (!all)
+    wrong_type(key, *v, "array");
+  else if (within(key, all->size(), elements, "elements in this list"))
+    return *all;
   return std::nullopt;
 }
 
-std::optional<json::array> body_reader::list(std::string_view key) {
-  const auto* v = find(key, false);
-  if (!v)
-    return std::nullopt;
-  if (v->is_array())
-    return v->get_array();
-  wrong_type(key, *v, "array");
-  return std::nullopt;
-}
-
-std::optional<std::vector<std::string>> body_reader::texts(std::string_view key) {
-  auto all = list(key);
+std::optional<std::vector<std::string>> body_reader::texts(std::string_view key,
+                                                           shape_bound elements) {
+  auto all = list(key, elements);
   if (!all)
     return std::nullopt;
   std::vector<std::string> found;
   for (const auto& one : *all) {
-    if (!one.is_string()) {
-      wrong_type(key, one, "string");
+    auto text = checked_text(key, one);
+    if (!text)
       return std::nullopt;
-    }
-    found.emplace_back(one.get_string());
+    found.push_back(std::move(*text));
   }
   return found;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/base/json.hpp"
+#include "runtime/base/shape.hpp"
 
 #include <optional>
 #include <string>
@@ -13,26 +14,32 @@ namespace behalf {
 /// Takes typed fields out of a body. Unknown fields are ignored, an absent field is nullopt, and
 /// null counts as a value of the wrong type unless the field is nullable (contract: SDKs drop
 /// nulls before they send). The first fault is kept: ask `fault()` once at the end.
+/// Whatever holds many things is taken with the row of the table that says how many.
 class body_reader {
 public:
   /// The body must outlive the reader.
-  explicit body_reader(const json::value& body);
-  explicit body_reader(const json::object& body) : body_(&body) {}
-  explicit body_reader(const json::value&&) = delete;
-  explicit body_reader(const json::object&&) = delete;
+  body_reader(const json::value& body, const shape_limits& bounds);
+  body_reader(const json::object& body, const shape_limits& bounds)
+    : bounds_(bounds), body_(&body) {}
+  body_reader(const json::value&&, const shape_limits&) = delete;
+  body_reader(const json::object&&, const shape_limits&) = delete;
 
+  /// At most `name_bytes` long and without NUL, which not every reader of a name can take.
   std::optional<std::string> text(std::string_view key, bool nullable = false);
   std::optional<std::string> one_of(std::string_view key, const std::vector<std::string_view>& all);
   std::optional<std::string> uuid(std::string_view key, std::string_view what,
                                   bool nullable = false);
   std::optional<int64_t> integer(std::string_view key, int64_t low, int64_t high);
-  std::optional<double> number(std::string_view key);
+  std::optional<double> number(std::string_view key, double low, double high);
   std::optional<bool> flag(std::string_view key);
-  std::optional<json::object> object(std::string_view key, bool nullable = false);
-  std::optional<json::array> list(std::string_view key);
-  std::optional<std::vector<std::string>> texts(std::string_view key);
+  std::optional<json::object> object(std::string_view key, shape_bound members,
+                                     bool nullable = false);
+  /// An object whose values are counted at every depth.
+  std::optional<json::object> conditions(std::string_view key, bool nullable = false);
+  std::optional<json::array> list(std::string_view key, shape_bound elements);
+  std::optional<std::vector<std::string>> texts(std::string_view key, shape_bound elements);
 
-  /// Any JSON, null included.
+  /// Any JSON, null included: as large as a document may be.
   const json::value* any(std::string_view key) const;
 
   void require(std::string_view key);
@@ -41,9 +48,14 @@ public:
   const std::optional<error>& fault() const { return fault_; }
 
 private:
-  const json::value* find(std::string_view key, bool nullable);
+  const json::value* find(std::string_view key, std::string_view type, bool nullable);
+  const json::object* find_object(std::string_view key, bool nullable);
   void wrong_type(std::string_view key, const json::value& v, std::string_view wanted);
+  void refuse_at(std::string_view key, std::string why);
+  bool within(std::string_view key, std::size_t n, shape_bound bound, std::string_view what);
+  std::optional<std::string> checked_text(std::string_view key, const json::value& v);
 
+  shape_limits bounds_;
   const json::object* body_ = nullptr;
   std::optional<error> fault_;
 };

@@ -24,9 +24,16 @@ void send(request_pointer self, issuer_reply reply) {
   answer_text(self, reply.status, std::move(reply.body), text, std::move(reply.headers));
 }
 
-form_fields form_of(request_pointer self) {
+// Goes on with the issuer and the form that was sent.
+template <class Use>
+void with_form(request_pointer self, Use use) {
   auto fields = parse_query(self->state.ex->req().body);
-  return fields ? fields->pairs() : form_fields{};
+  auto form = fields ? fields->pairs() : form_fields{};
+  if (form.size() > shape_of(self).parameters)
+    return refuse(self, fail(errc::bad_request, "the form has more than "
+                                                  + std::to_string(shape_of(self).parameters)
+                                                  + " fields"));
+  with_issuer(self, [&](dev_issuer& i) { use(i, form); });
 }
 
 void discovery(request_pointer self) {
@@ -44,11 +51,13 @@ void authorize(request_pointer self) {
 }
 
 void login(request_pointer self) {
-  with_issuer(self, [self](dev_issuer& i) { send(self, i.login(form_of(self), now())); });
+  with_form(self,
+            [self](dev_issuer& i, const form_fields& form) { send(self, i.login(form, now())); });
 }
 
 void token(request_pointer self) {
-  with_issuer(self, [self](dev_issuer& i) { send(self, i.token(form_of(self), now())); });
+  with_form(self,
+            [self](dev_issuer& i, const form_fields& form) { send(self, i.token(form, now())); });
 }
 
 void userinfo(request_pointer self) {

@@ -36,24 +36,24 @@ result<json::object> value_of(body_reader& in, json::object value) {
 }
 
 json::array labels_of(body_reader& in, std::string_view key) {
-  auto labels = in.texts(key).value_or(std::vector<std::string>{});
+  auto labels = in.texts(key, &shape_limits::names).value_or(std::vector<std::string>{});
   if (auto ok = checked_namespace(labels, key == "namespace_prefix"); !ok)
     in.refuse(ok.error());
   return json::value_from(labels).get_array();
 }
 
 result<json::object> prepare_put(request_pointer self) {
-  body_reader in{self->state.body};
+  body_reader in{self->state.body, shape_of(self)};
   in.require("namespace");
   in.require("key");
   in.require("value");
   json::object value{{"namespace", labels_of(in, "namespace")},
                      {"key", in.text("key").value_or("")},
-                     {"value", in.object("value").value_or(json::object{})},
+                     {"value", in.object("value", &shape_limits::members).value_or(json::object{})},
                      {"index", in.any("index") ? *in.any("index") : json::value(nullptr)},
                      {"ttl", in.any("ttl") ? *in.any("ttl") : json::value(nullptr)}};
   if (const auto* ttl = in.any("ttl"); ttl && !ttl->is_null())
-    in.number("ttl");
+    in.number("ttl", 0, max_ttl_minutes);
   return value_of(in, std::move(value));
 }
 
@@ -85,11 +85,10 @@ void put(request_pointer self) {
 }
 
 result<json::object> prepare_get(request_pointer self) {
-  const auto& query = self->state.ex->req().query;
-  const auto* key = query.find("key");
+  const auto* key = text_query(self, "key");
   if (!key || key->empty())
     return fail(errc::bad_request, "Key is required");
-  const auto* ns = query.find("namespace");
+  const auto* ns = text_query(self, "namespace");
   std::vector<std::string> labels;
   for (std::size_t from = 0; ns && from <= ns->size();) {
     auto dot = std::min(ns->find('.', from), ns->size());
@@ -108,7 +107,7 @@ void get(request_pointer self) {
 }
 
 result<json::object> prepare_delete(request_pointer self) {
-  body_reader in{self->state.body};
+  body_reader in{self->state.body, shape_of(self)};
   in.require("namespace");
   in.require("key");
   json::object value{{"namespace", labels_of(in, "namespace")},
@@ -130,7 +129,7 @@ result<json::object> prepare_search(request_pointer self) {
   auto in = optional_body(self);
   auto limit = in.integer("limit", 0, 1000).value_or(10);
   json::object value{{"namespace", labels_of(in, "namespace_prefix")},
-                     {"filter", in.object("filter", true).value_or(json::object{})},
+                     {"filter", in.conditions("filter", true).value_or(json::object{})},
                      {"limit", limit == 0 ? 10 : limit},
                      {"offset", in.integer("offset", 0, 1'000'000'000).value_or(0)},
                      {"query", in.any("query") ? *in.any("query") : json::value(nullptr)}};

@@ -36,21 +36,21 @@ body_reader optional_body(request_pointer self) {
   auto& body = self->state.body;
   if (body.is_null())
     body = json::object{};
-  return body_reader{body};
+  return {body, shape_of(self)};
 }
 
 json::object read_paging(body_reader& in, const std::vector<std::string_view>& sorts) {
   in.one_of("sort_by", sorts);
   in.one_of("sort_order", {"asc", "desc"});
-  in.texts("select");
-  return {{"metadata", in.object("metadata", true).value_or(json::object{})},
+  in.texts("select", &shape_limits::names);
+  return {{"metadata", in.conditions("metadata", true).value_or(json::object{})},
           {"limit", in.integer("limit", 1, 1000).value_or(10)},
           {"offset", in.integer("offset", 0, 1'000'000'000).value_or(0)}};
 }
 
 query paged_query(request_pointer self, kind type, std::string_view sort_by) {
   auto& s = self->state;
-  body_reader in{s.body};
+  body_reader in{s.body, shape_of(self)};
   query q;
   q.type = type;
   q.tenant = tenant_of(self);
@@ -68,8 +68,8 @@ void answer_page(request_pointer self, query q, json::object (*view)(const recor
   ask_core(
     self, self->state.with->reader(), search_records{std::move(q)},
     [self, limit, offset, view](page& found) {
-      body_reader in{self->state.body};
-      auto fields = in.texts("select").value_or(std::vector<std::string>{});
+      body_reader in{self->state.body, shape_of(self)};
+      auto fields = in.texts("select", &shape_limits::names).value_or(std::vector<std::string>{});
       json::array all;
       for (const auto& row : found.rows)
         all.push_back(selected(view(row), fields));

@@ -20,7 +20,7 @@ result<json::object> prepare_create(request_pointer self) {
   if (!stateless)
     if (auto on = prepare_thread(self); !on)
       return on;
-  auto parsed = run_request::parse(s.body, stateless);
+  auto parsed = run_request::parse(s.body, stateless, shape_of(self));
   if (!parsed)
     return parsed.error();
   s.run = std::move(*parsed);
@@ -195,7 +195,7 @@ void list_runs_of(request_pointer self) {
   q.type = kind::run;
   q.tenant = tenant_of(self);
   q.parent = s.thread_id;
-  if (const auto* status = s.ex->req().query.find("status"))
+  if (const auto* status = text_query(self, "status"))
     q.status = {*status};
   q.sort = sort_key::created_at;
   q.descending = true;
@@ -205,9 +205,11 @@ void list_runs_of(request_pointer self) {
     self, s.with->reader(), search_records{std::move(q)},
     [self](page& found) {
       auto fields = list_query(self, "select");
+      if (!fields)
+        return refuse(self, fields.error());
       json::array all;
       for (const auto& row : found.rows)
-        all.push_back(selected(run_view(row), fields));
+        all.push_back(selected(run_view(row), *fields));
       answer(self, 200, all);
     },
     or_refuse(self));
@@ -247,7 +249,10 @@ void join_events(request_pointer self) {
     self,
     [self](const row_ptr&) {
       auto& s = self->state;
-      s.modes = list_query(self, "stream_mode");
+      auto modes = list_query(self, "stream_mode");
+      if (!modes)
+        return refuse(self, modes.error());
+      s.modes = std::move(*modes);
       s.cancel_on_disconnect = flag_query(self, "cancel_on_disconnect");
       ask_core(
         self, s.with->scheduler, find_run{tenant_of(self), s.run_id},
@@ -308,7 +313,7 @@ result<json::object> prepare_cancel(request_pointer self) {
   auto value = prepare_run(self);
   if (!value)
     return value;
-  const auto* action = s.ex->req().query.find("action");
+  const auto* action = text_query(self, "action");
   if (action && *action != "interrupt" && *action != "rollback")
     return fail(errc::invalid_argument, "'" + *action + "' is not one of: interrupt, rollback");
   (*value)["action"] = action ? *action : "interrupt";

@@ -49,7 +49,7 @@ void info(request_pointer self) {
 
 void show_metrics(request_pointer self) {
   const auto& m = self->state.with->meters;
-  const auto* format = self->state.ex->req().query.find("format");
+  const auto* format = text_query(self, "format");
   if (format && *format == "json")
     return answer(self, 200, m.as_json());
   answer_text(self, 200, m.prometheus(), "text/plain; version=0.0.4; charset=utf-8");

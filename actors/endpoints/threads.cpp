@@ -3,6 +3,7 @@
 #include "actors/endpoints/routes.hpp"
 #include "actors/endpoints/rows.hpp"
 #include "actors/endpoints/views.hpp"
+#include "actors/store_items.hpp"
 #include "actors/thread_states.hpp"
 #include "runtime/base/id.hpp"
 
@@ -27,17 +28,17 @@ void with_thread(request_pointer self, Then then) {
 
 result<json::object> prepare_create(request_pointer self) {
   auto& s = self->state;
-  body_reader in{s.body};
+  body_reader in{s.body, shape_of(self)};
   s.thread_id = in.uuid("thread_id", "thread", true).value_or(uuid7());
-  auto metadata = in.object("metadata", true).value_or(json::object{});
+  auto metadata = in.object("metadata", &shape_limits::fields, true).value_or(json::object{});
   auto if_exists = in.one_of("if_exists", {"raise", "do_nothing"}).value_or("raise");
-  auto ttl = in.object("ttl", true);
+  auto ttl = in.object("ttl", &shape_limits::fields, true);
   if (const auto* steps = in.any("supersteps"); steps && !steps->is_null())
     in.refuse(fail(errc::invalid_argument, "supersteps are not supported by this server yet"));
   if (ttl) {
-    body_reader of{*ttl};
+    body_reader of{*ttl, shape_of(self)};
     of.one_of("strategy", {"delete", "keep_latest"});
-    of.number("ttl");
+    of.number("ttl", 0, max_ttl_minutes);
     if (of.fault())
       in.refuse(*of.fault());
   }
@@ -103,12 +104,12 @@ void create(request_pointer self) {
 result<json::object> prepare_search(request_pointer self) {
   auto in = optional_body(self);
   auto status = in.one_of("status", {"idle", "busy", "interrupted", "error"});
-  for (const auto& id : in.texts("ids").value_or(std::vector<std::string>{}))
+  for (const auto& id : in.texts("ids", &shape_limits::names).value_or(std::vector<std::string>{}))
     if (!parse_uuid(id, "thread"))
       in.refuse(fail(errc::bad_request, "Invalid thread ID " + id));
   auto value =
     read_paging(in, {"thread_id", "status", "created_at", "updated_at", "state_updated_at"});
-  value["values"] = in.object("values", true).value_or(json::object{});
+  value["values"] = in.conditions("values", true).value_or(json::object{});
   value["status"] = status ? json::value(*status) : json::value(nullptr);
   if (in.fault())
     return *in.fault();
@@ -116,9 +117,9 @@ result<json::object> prepare_search(request_pointer self) {
 }
 
 query thread_query(request_pointer self) {
-  body_reader in{self->state.body};
+  body_reader in{self->state.body, shape_of(self)};
   auto q = paged_query(self, kind::thread, "updated_at");
-  for (const auto& id : in.texts("ids").value_or(std::vector<std::string>{}))
+  for (const auto& id : in.texts("ids", &shape_limits::names).value_or(std::vector<std::string>{}))
     q.ids.push_back(parse_uuid(id, "thread").value());
   if (auto status = in.text("status"))
     q.status = {*status};
@@ -140,7 +141,9 @@ void get(request_pointer self) {
   with_thread(self, [self](const row_ptr& row) {
     auto shown = thread_view(*row);
     auto include = list_query(self, "include");
-    if (std::find(include.begin(), include.end(), "ttl") != include.end())
+    if (!include)
+      return refuse(self, include.error());
+    if (std::find(include->begin(), include->end(), "ttl") != include->end())
       shown["ttl"] = ttl_view(*row);
     answer(self, 200, shown);
   });
@@ -150,8 +153,9 @@ result<json::object> prepare_update(request_pointer self) {
   auto value = prepare_thread(self);
   if (!value)
     return value;
-  body_reader in{self->state.body};
-  (*value)["metadata"] = in.object("metadata", true).value_or(json::object{});
+  body_reader in{self->state.body, shape_of(self)};
+  (*value)["metadata"] =
+    in.object("metadata", &shape_limits::fields, true).value_or(json::object{});
   if (in.fault())
     return *in.fault();
   return value;
@@ -177,6 +181,7 @@ void update(request_pointer self) {
   write_records w;
   commit::thread_change change{tenant_of(self), s.thread_id, s.granted.visible};
   change.metadata = object_or_empty(s.granted.value, "metadata");
+  change.max_metadata = shape_of(self).fields;
   change.at = now();
   w.what.thread_changes.push_back(std::move(change));
   ask_core(
@@ -236,9 +241,9 @@ result<json::object> prepare_state_at(request_pointer self) {
   auto value = prepare_thread(self);
   if (!value)
     return value;
-  body_reader in{self->state.body};
+  body_reader in{self->state.body, shape_of(self)};
   in.require("checkpoint");
-  in.object("checkpoint");
+  in.object("checkpoint", &shape_limits::fields);
   if (in.fault())
     return *in.fault();
   return value;
@@ -268,15 +273,16 @@ result<json::object> prepare_history(request_pointer self) {
     auto limit = int_query(self, "limit", 10, 1, 1000);
     if (!limit)
       return limit.error();
-    const auto* before = s.ex->req().query.find("before");
+    const auto* before = text_query(self, "before");
     s.body = json::object{{"limit", *limit},
                           {"before", before ? json::value(*before) : json::value(nullptr)}};
     return value;
   }
   auto in = optional_body(self);
   in.integer("limit", 1, 1000);
-  in.object("metadata", true);
-  in.object("checkpoint", true);
+  in.any("before");
+  in.conditions("metadata", true);
+  in.object("checkpoint", &shape_limits::fields, true);
   if (in.fault())
     return *in.fault();
   return value;

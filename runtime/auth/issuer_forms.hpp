@@ -2,13 +2,17 @@
 #pragma once
 
 #include "runtime/auth/dev_issuer.hpp"
+#include "runtime/base/asked.hpp"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 namespace behalf {
 
 /// The field's value; empty when absent. Repeated ones are refused before (RFC 6749 3.1).
 inline std::string_view form_field(const form_fields& form, std::string_view name) {
+  asked_fields::note(name, "form");
   for (const auto& [key, value] : form)
     if (key == name)
       return value;
@@ -17,11 +21,9 @@ inline std::string_view form_field(const form_fields& form, std::string_view nam
 
 /// Does a name come twice?
 inline bool repeats(const form_fields& form) {
-  for (std::size_t i = 0; i < form.size(); ++i)
-    for (std::size_t j = 0; j < i; ++j)
-      if (form[i].first == form[j].first)
-        return true;
-  return false;
+  std::set<std::string_view> names;
+  return std::any_of(form.begin(), form.end(),
+                     [&](const auto& field) { return !names.insert(field.first).second; });
 }
 
 /// Is `word` among the words of `scope`?

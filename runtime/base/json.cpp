@@ -1,66 +1,101 @@
 #include "runtime/base/json.hpp"
 
+#include "runtime/base/json_reader.hpp"
+
 #include <boost/json/basic_parser_impl.hpp>
 
-#include <set>
-#include <vector>
+#include <algorithm>
+#include <array>
+#include <cmath>
 
 namespace behalf {
 namespace {
 
-constexpr std::size_t max_depth = 128;
+constexpr std::size_t unbounded = static_cast<std::size_t>(-1);
+constexpr shape_limits any_shape{.depth = 128,
+                                 .nodes = unbounded,
+                                 .members = unbounded,
+                                 .elements = unbounded,
+                                 .name_bytes = unbounded};
+constexpr std::size_t max_stored_depth = 4096;
+constexpr std::size_t max_made_depth = 256; // leaves room for what it is stored inside of
 
-// Walks a document only to find out whether any object repeats a key.
-struct duplicate_key_handler {
-  static constexpr std::size_t max_object_size = -1;
-  static constexpr std::size_t max_array_size = -1;
-  static constexpr std::size_t max_key_size = -1;
-  static constexpr std::size_t max_string_size = -1;
-  using view = json::string_view;
-  using ec = boost::system::error_code;
+result<json::value> parse_within(std::string_view text, const shape_limits& bounds,
+                                 bool unique_keys = false) {
+  json::parse_options options;
+  options.max_depth = bounds.depth;
+  json::basic_parser<document_builder> parser{options, bounds, unique_keys};
+  boost::system::error_code ec;
+  auto used = parser.write_some(false, text.data(), text.size(), ec);
+  if (parser.handler().fault())
+    return *parser.handler().fault();
+  if (ec == json::error::too_deep)
+    return fail(errc::invalid_argument,
+                "lists and objects are nested deeper than " + std::to_string(bounds.depth));
+  if (ec || used != text.size())
+    return fail(errc::invalid_argument, "Invalid JSON in request body");
+  return parser.handler().take();
+}
 
-  std::vector<std::set<std::string>> open;
-  std::string key;
-  bool repeated = false;
+// The length of the UTF-8 sequence at the front, 0 when there is none (RFC 3629).
+std::size_t utf8_length(std::string_view s) {
+  auto byte = [&](std::size_t i) { return i < s.size() ? static_cast<unsigned char>(s[i]) : 0U; };
+  auto follows = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
+  const auto first = byte(0), second = byte(1);
+  if (first < 0x80)
+    return 1;
+  if (first >= 0xC2 && first <= 0xDF)
+    return follows(1) ? 2 : 0;
+  if (first >= 0xE0 && first <= 0xEF)
+    return follows(1) && follows(2) && (first != 0xE0 || second >= 0xA0)
+               && (first != 0xED || second < 0xA0)
+             ? 3
+             : 0;
+  if (first >= 0xF0 && first <= 0xF4)
+    return follows(1) && follows(2) && follows(3) && (first != 0xF0 || second >= 0x90)
+               && (first != 0xF4 || second < 0x90)
+             ? 4
+             : 0;
+  return 0;
+}
 
-  bool on_document_begin(ec&) { return true; }
-  bool on_document_end(ec&) { return true; }
-  bool on_object_begin(ec&) {
-    open.emplace_back();
-    return true;
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    auto n = utf8_length(text);
+    if (n == 0)
+      return false;
+    text.remove_prefix(n);
   }
-  bool on_object_end(std::size_t, ec&) {
-    open.pop_back();
-    return true;
-  }
-  bool on_array_begin(ec&) { return true; }
-  bool on_array_end(std::size_t, ec&) { return true; }
-  bool on_key_part(view part, std::size_t, ec&) {
-    key.append(part.data(), part.size());
-    return true;
-  }
-  bool on_key(view part, std::size_t, ec&) {
-    key.append(part.data(), part.size());
-    repeated = repeated || !open.back().insert(std::move(key)).second;
-    key.clear();
-    return true;
-  }
-  bool on_string_part(view, std::size_t, ec&) { return true; }
-  bool on_string(view, std::size_t, ec&) { return true; }
-  bool on_number_part(view, ec&) { return true; }
-  bool on_int64(int64_t, view, ec&) { return true; }
-  bool on_uint64(uint64_t, view, ec&) { return true; }
-  bool on_double(double, view, ec&) { return true; }
-  bool on_bool(bool, ec&) { return true; }
-  bool on_null(ec&) { return true; }
-  bool on_comment_part(view, ec&) { return true; }
-  bool on_comment(view, ec&) { return true; }
-};
+  return true;
+}
 
-json::parse_options options() {
-  json::parse_options o;
-  o.max_depth = max_depth;
-  return o;
+bool storable(const json::value& v, std::size_t depth) {
+  auto text_is_good = [](json::string_view s) { return is_utf8({s.data(), s.size()}); };
+  if (v.is_double())
+    return std::isfinite(v.get_double());
+  if (v.is_string())
+    return text_is_good(v.get_string());
+  if (!v.is_structured())
+    return true;
+  if (depth == 0)
+    return false;
+  if (v.is_array())
+    return std::all_of(v.get_array().begin(), v.get_array().end(),
+                       [&](const json::value& one) { return storable(one, depth - 1); });
+  return std::all_of(v.get_object().begin(), v.get_object().end(), [&](const auto& m) {
+    return text_is_good(m.key()) && storable(m.value(), depth - 1);
+  });
+}
+
+void count_into(std::size_t& n, const json::value& v, std::size_t limit) {
+  if (++n > limit)
+    return;
+  if (const auto* list = v.if_array())
+    for (auto at = list->begin(); at != list->end() && n <= limit; ++at)
+      count_into(n, *at, limit);
+  if (const auto* o = v.if_object())
+    for (auto at = o->begin(); at != o->end() && n <= limit; ++at)
+      count_into(n, at->value(), limit);
 }
 
 const json::object& empty_object() {
@@ -71,20 +106,30 @@ const json::object& empty_object() {
 } // namespace
 
 result<json::value> parse_json(std::string_view text) {
-  boost::system::error_code ec;
-  auto v = json::parse({text.data(), text.size()}, ec, {}, options());
-  if (ec)
-    return fail(errc::invalid_argument, "Invalid JSON in request body");
-  return v;
+  return parse_within(text, any_shape);
+}
+
+result<json::value> parse_json(std::string_view text, const shape_limits& bounds) {
+  return parse_within(text, bounds);
 }
 
 result<json::value> parse_json_strict(std::string_view text) {
-  json::basic_parser<duplicate_key_handler> walker{options()};
-  boost::system::error_code ec;
-  walker.write_some(false, text.data(), text.size(), ec);
-  if (ec || walker.handler().repeated)
-    return fail(errc::invalid_argument, "Invalid JSON: malformed, or an object repeats a key");
-  return parse_json(text);
+  return parse_within(text, any_shape, true);
+}
+
+result<json::value> parse_stored_json(std::string_view text) {
+  auto bounds = any_shape;
+  bounds.depth = max_stored_depth;
+  return parse_within(text, bounds);
+}
+
+result<void> check_storable(const json::value& v) {
+  if (storable(v, max_made_depth))
+    return {};
+  return fail(errc::invalid_argument,
+              "a value cannot be stored: it holds NaN or infinity, text that is not UTF-8, or is "
+              "nested deeper than "
+                + std::to_string(max_made_depth));
 }
 
 std::string dump(const json::value& v) {
@@ -93,6 +138,39 @@ std::string dump(const json::value& v) {
 
 std::string dump(const json::object& o) {
   return json::serialize(o);
+}
+
+std::string excerpt(const json::value& v) {
+  json::serializer from;
+  from.reset(&v);
+  std::array<char, 81> start;
+  auto text = from.read(start.data(), start.size());
+  return from.done() && text.size() < start.size() ? std::string(text) : std::string(kind_name(v));
+}
+
+json_place& json_place::key(std::string_view name) {
+  constexpr std::size_t enough = 64;
+  auto end = std::min(name.size(), enough);
+  while (end < name.size() && end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0U) == 0x80U)
+    --end; // not in the middle of a character
+  path_ += "[\"";
+  path_.append(name.substr(0, end)).append(end < name.size() ? "…\"]" : "\"]");
+  return *this;
+}
+
+json_place& json_place::index(std::size_t at) {
+  path_ += '[' + std::to_string(at) + ']';
+  return *this;
+}
+
+std::string json_place::text() const {
+  return path_.empty() ? std::string{} : "\n\nOn instance" + path_;
+}
+
+std::size_t count_values(const json::value& v, std::size_t limit) {
+  std::size_t n = 0;
+  count_into(n, v, limit);
+  return n;
 }
 
 const json::value* member(const json::value& v, std::string_view key) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/base/error.hpp"
+#include "runtime/base/shape.hpp"
 
 #include <boost/json.hpp>
 
@@ -14,16 +15,46 @@ namespace behalf {
 
 namespace json = boost::json;
 
-/// Parses one JSON document. Refuses NaN, lone surrogates, trailing text and nesting above 128.
-/// Error: invalid_argument with `Invalid JSON in request body`.
+/// Parses one JSON document. What it answers reads back the same from its own text: refused are
+/// numbers beyond a finite double, integers of more than 64 bits, what is not UTF-8, lone
+/// surrogates, NaN, trailing text and nesting above 128. Of a key that stands twice the last one
+/// counts. Error: invalid_argument with `Invalid JSON in request body`, or what is wrong and where.
 result<json::value> parse_json(std::string_view text);
+
+/// As parse_json, of what a client sent: within `bounds`, or invalid_argument naming the place.
+result<json::value> parse_json(std::string_view text, const shape_limits& bounds);
 
 /// As parse_json, but also refuses an object with the same key twice (RFC 8725 3.1 for tokens).
 result<json::value> parse_json_strict(std::string_view text);
 
+/// As parse_json, of what this server has written itself: only depth is bound, by 4096.
+result<json::value> parse_stored_json(std::string_view text);
+
+/// What a node, a handler or a plugin made of its own: can it be written down and read back?
+/// Error: invalid_argument for NaN and infinity, what is not UTF-8, and nesting above 256.
+result<void> check_storable(const json::value& v);
+
 /// Compact text, UTF-8 as is.
 std::string dump(const json::value& v);
 std::string dump(const json::object& o);
+
+/// The value in an error message: its text if that is short, else what kind of value it is. Costs
+/// the same whatever its size.
+std::string excerpt(const json::value& v);
+
+/// Where in a document something is, as messages end: "\n\nOn instance["input"][3]".
+class json_place {
+public:
+  json_place& key(std::string_view name);
+  json_place& index(std::size_t at);
+  std::string text() const; // nothing at the top
+
+private:
+  std::string path_;
+};
+
+/// How many values `v` is made of, itself included; counting ends above `limit`.
+std::size_t count_values(const json::value& v, std::size_t limit);
 
 /// The member, or null when `v` is no object or has no such member. This and the others that
 /// answer a part of what they are given refuse temporaries, which the part would not outlive.

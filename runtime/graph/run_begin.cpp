@@ -34,7 +34,7 @@ result<json::value> update_object(const json::value& update) {
   for (const auto& one : update.get_array()) {
     const auto* pair = one.if_array();
     if (!pair || pair->size() != 2 || !(*pair)[0].is_string())
-      return run_error("InvalidUpdateError", "Expected dict, got " + dump(update));
+      return run_error("InvalidUpdateError", "Expected dict, got " + excerpt(update));
     all[(*pair)[0].get_string()] = (*pair)[1];
   }
   return json::value(std::move(all));

@@ -252,8 +252,9 @@ void event_maker::message(std::vector<loop_event>& out, const event_task& t, con
   if (spec_.modes.messages_tuple)
     return push(out, "messages", '[' + dump(m) + ',' + message_metadata(t) + ']');
   push(out, "messages/metadata",
-       dump(json::object{{json::string_view{id.data(), id.size()},
-                          json::object{{"metadata", json::parse(message_metadata(t))}}}}));
+       dump(json::object{
+         {json::string_view{id.data(), id.size()},
+          json::object{{"metadata", parse_stored_json(message_metadata(t)).value()}}}}));
   push(out, "messages/complete", '[' + dump(m) + ']');
 }
 
@@ -266,9 +267,10 @@ void event_maker::chunk(std::vector<loop_event>& out, const event_task& t,
   if (spec_.modes.messages_tuple)
     return push(out, "messages", '[' + dump(data) + ',' + message_metadata(t) + ']');
   if (fresh)
-    push(out, "messages/metadata",
-         dump(json::object{
-           {at->first, json::object{{"metadata", json::parse(message_metadata(t))}}}}));
+    push(
+      out, "messages/metadata",
+      dump(json::object{
+        {at->first, json::object{{"metadata", parse_stored_json(message_metadata(t)).value()}}}}));
   at->second += flow::message_text(data);
   auto whole = to_message(data);
   if (!whole)

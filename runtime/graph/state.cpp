@@ -162,12 +162,15 @@ result<channel_writes> to_writes(const channel_table& channels, const json::valu
   if (update.is_null())
     return writes;
   if (!update.is_object())
-    return invalid_update("Expected dict, got " + dump(update));
-  writes.reserve(update.get_object().size());
+    return invalid_update("Expected dict, got " + excerpt(update));
+  writes.reserve(channels.size());
   for (const auto& [key, v] : update.get_object()) {
     auto at = channels.find({key.data(), key.size()});
     if (at == channel_table::none)
       continue;
+    // What a checkpoint could not be read back with ends the run here, not after a restart.
+    if (auto ok = check_storable(v); !ok)
+      return invalid_update("At key '" + channels[at].name + "': " + ok.error().message);
     if (channels[at].kind != reducer::messages) {
       writes.push_back({at, v});
       continue;

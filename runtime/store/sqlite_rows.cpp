@@ -7,9 +7,6 @@ namespace {
 
 using statement = sqlite_statement;
 
-// Requests nest at most 128 deep; graphs may build upon them.
-constexpr std::size_t max_stored_depth = 4096;
-
 template <auto Member>
 constexpr sqlite_column text(std::string_view name) {
   return {name, [](statement& s, int at, const record& r) { s.bind(at, r.*Member); },
@@ -133,18 +130,14 @@ sqlite_table make_table(kind k, std::span<const sqlite_column> columns, std::str
 
 result<json::object> stored_object(const statement& row, int column, const record& of,
                                    std::string_view part) {
-  json::parse_options options;
-  options.max_depth = max_stored_depth;
-  boost::system::error_code ec;
-  auto text = row.text(column);
-  auto v = json::parse({text.data(), text.size()}, ec, {}, options);
-  if (ec || !v.is_object())
+  auto v = parse_stored_json(row.text(column));
+  if (!v || !v->is_object())
     return error{errc::internal,
                  "the stored " + std::string(kind_text(of.type)) + " " + of.id + " is damaged: its "
                    + std::string(part) + " is no JSON object; see: behalf storage check",
                  {},
                  std::string(unreadable_record)};
-  return std::move(v.get_object());
+  return std::move(v->get_object());
 }
 
 } // namespace

@@ -30,6 +30,9 @@ result<void> sqlite_writes::change_thread(const commit::thread_change& c) {
     return fail(errc::not_found, "thread " + c.id + " does not exist");
   auto row = old->head;
   merge(row.metadata, c.metadata);
+  if (row.metadata.size() > c.max_metadata)
+    return fail(errc::invalid_argument, "the thread's metadata would have more than "
+                                          + std::to_string(c.max_metadata) + " members");
   auto doc = document(t, old->seq);
   if (!doc)
     return doc.error();

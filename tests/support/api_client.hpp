@@ -67,9 +67,16 @@ public:
     return reply.status == 200;
   }
 
+  /// The header line that proves who this is; empty before log_in.
+  const std::string& bearer() const { return bearer_; }
+
   raw_reply get(const std::string& target) { return send("GET", target, {}, {}); }
   raw_reply post(const std::string& target, const json::object& body = {}) {
     return send("POST", target, dump(body), "application/json");
+  }
+  /// The same with a body that need not be JSON.
+  raw_reply post_text(const std::string& target, std::string_view body) {
+    return send("POST", target, std::string(body), "application/json");
   }
   /// Sends a request and reads its answer's head only.
   std::string post_for_head(const std::string& target, const json::object& body) {

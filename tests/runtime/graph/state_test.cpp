@@ -2,6 +2,8 @@
 #include "runtime/graph/state.hpp"
 #include "tests/support/catch.hpp"
 
+#include <limits>
+
 using namespace behalf;
 
 namespace {
@@ -104,6 +106,17 @@ TEST_CASE("an update is an object or null", "[graph]") {
   auto bad = to_writes(*t, js("[1]"));
   REQUIRE(bad.has_error());
   CHECK(bad.error().message == "Expected dict, got [1]");
+}
+
+TEST_CASE("what a checkpoint could not be read back with is no update", "[graph]") {
+  auto t = table();
+  for (const auto& v : {json::value(std::numeric_limits<double>::infinity()), json::value("\xff"),
+                        json::value{{"a", {{"\xc0", 1}}}}}) {
+    auto bad = to_writes(*t, json::object{{"x", v}});
+    REQUIRE(bad.has_error());
+    CHECK(bad.error().kind == "InvalidUpdateError");
+    CHECK(bad.error().message.starts_with("At key 'x': a value cannot be stored"));
+  }
 }
 
 TEST_CASE("a view reads by type and never fails", "[graph]") {

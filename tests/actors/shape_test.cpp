@@ -1,0 +1,63 @@
+// What clients may send, tried at the door of a whole server.
+#include "tests/support/api_client.hpp"
+#include "tests/support/running_fixture.hpp"
+
+using namespace behalf;
+using namespace behalf::testing;
+
+namespace {
+
+struct door : running_fixture {
+  api_client alice{system->port()};
+  door() { REQUIRE(alice.log_in("alice")); }
+
+  /// Status and detail of an answer.
+  static std::string said(const raw_reply& reply) {
+    auto body = parse_json(reply.body);
+    auto detail = body && body->is_object() ? string_or(body->get_object(), "detail") : "";
+    return std::to_string(reply.status) + ' ' + std::string(detail);
+  }
+  std::string run(std::string_view body) { return said(alice.post_text("/runs/wait", body)); }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(door, "a thread with a ttl is created, by those who may", "[shape]") {
+  const json::object body{{"ttl", {{"strategy", "delete"}, {"ttl", 60}}}};
+  CHECK(alice.post("/threads", body).status == 200);
+  CHECK(api_client{system->port()}.post("/threads", body).status == 401);
+  CHECK(said(alice.post("/threads", {{"ttl", {{"ttl", 1e300}}}}))
+        == "422 1E300 is not between 0E0 and 5.256E7\n\nOn instance[\"ttl\"]");
+}
+
+TEST_CASE_METHOD(door, "what cannot be read again does not come in", "[shape]") {
+  CHECK(run(R"({"assistant_id": "hello", "input": {"a": [1e400]}})")
+        == "422 1e400 is beyond the range of a number\n\nOn instance[\"input\"][\"a\"][0]");
+  CHECK(run("{\"assistant_id\": \"hello\", \"input\": {\"a\": \"\xff\"}}")
+        == "422 Invalid JSON in request body");
+  CHECK(run(R"({"assistant_id": "hello", "input": {"a": 0.1}})") == "200 ");
+}
+
+TEST_CASE_METHOD(door, "a list of names has an end", "[shape]") {
+  std::string modes = "\"values\"";
+  for (int i = 1; i < 50'000; ++i)
+    modes += ",\"values\"";
+  CHECK(run("{\"assistant_id\": \"hello\", \"stream_mode\": [" + modes + "]}")
+        == "422 there are more than 1000 elements in this list\n\nOn instance[\"stream_mode\"]");
+  auto thread = parse_json(alice.post("/threads").body).value();
+  auto target = "/threads/" + std::string(string_or(thread.as_object(), "thread_id"))
+                + "/runs?select=" + std::string(3'000, ',');
+  std::string names;
+  for (int i = 0; i < 1'001; ++i)
+    names += "a,";
+  CHECK(alice.get(target).status == 200);
+  CHECK(said(alice.get(target + names))
+        == "400 query parameter 'select' has more than 1000 values");
+}
+
+TEST_CASE_METHOD(door, "a form of many fields is refused at once", "[shape]") {
+  std::string form = "grant_type=password";
+  for (int i = 0; i < 20'000; ++i)
+    form += "&f" + std::to_string(i) + "=";
+  CHECK(said(alice.post_text("/dev/token", form)) == "400 the form has more than 1000 fields");
+}
