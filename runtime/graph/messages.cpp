@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+#include <vector>
 
 namespace behalf {
 namespace {
@@ -103,7 +105,7 @@ result<json::value> from_object(const json::object& o) {
   if (type.empty() || type == "remove" || (!member(o, "content") && type != "ai"))
     return invalid("a message needs a role (user, assistant, system, tool) or type and a content, "
                    "got "
-                   + dump(o));
+                   + excerpt(o));
   return json::value(complete(o, type));
 }
 
@@ -115,13 +117,41 @@ bool removes(const json::value& m) {
   return m.is_object() && string_or(m.get_object(), "type") == "remove";
 }
 
-json::array::iterator find_id(json::array& list, std::string_view id) {
-  return std::find_if(list.begin(), list.end(),
-                      [&](const json::value& m) { return !id.empty() && id_of(m) == id; });
-}
+// The ids a list of messages has, each with a place to note something. Ids are text a client chose:
+// sorted, not hashed. Views of the messages, which must stay.
+template <class Note>
+class id_notes {
+public:
+  template <class Wanted>
+  id_notes(const json::array& of, Wanted wanted, Note first) {
+    for (const auto& m : of)
+      if (auto id = id_of(m); !id.empty() && wanted(m))
+        notes_.emplace_back(id, first);
+    std::sort(notes_.begin(), notes_.end(), by_id);
+    notes_.erase(std::unique(notes_.begin(), notes_.end(), same_id), notes_.end());
+  }
 
-bool has_id(json::array::const_iterator from, json::array::const_iterator to, std::string_view id) {
-  return std::any_of(from, to, [&](const json::value& m) { return id_of(m) == id; });
+  /// Null for an id that is not among them.
+  Note* find(std::string_view id) {
+    auto at = std::lower_bound(notes_.begin(), notes_.end(), std::pair{id, Note{}}, by_id);
+    return at != notes_.end() && at->first == id ? &at->second : nullptr;
+  }
+  void reset(Note to) {
+    for (auto& [id, note] : notes_)
+      note = to;
+  }
+  bool empty() const { return notes_.empty(); }
+
+private:
+  using pair = std::pair<std::string_view, Note>;
+  static bool by_id(const pair& a, const pair& b) { return a.first < b.first; }
+  static bool same_id(const pair& a, const pair& b) { return a.first == b.first; }
+
+  std::vector<pair> notes_;
+};
+
+bool any_message(const json::value&) {
+  return true;
 }
 
 json::value plain(std::string_view type, std::string_view text) {
@@ -142,7 +172,7 @@ result<json::value> to_message(const json::value& v) {
   }
   if (v.is_object())
     return from_object(v.get_object());
-  return invalid("a message is an object, a [role, text] pair or a string, got " + dump(v));
+  return invalid("a message is an object, a [role, text] pair or a string, got " + excerpt(v));
 }
 
 result<json::array> to_messages(const json::value& v) {
@@ -168,13 +198,21 @@ result<json::array> to_messages(const json::value& v) {
 
 result<void> check_removals(const json::array& list, const json::array& update,
                             std::string_view channel) {
-  for (auto at = update.begin(); at != update.end(); ++at) {
-    auto id = id_of(*at);
-    if (!removes(*at) || id == remove_all || has_id(list.begin(), list.end(), id)
-        || has_id(update.begin(), at, id))
-      continue;
-    return invalid("At key '" + std::string(channel) + "': there is no message with the id '"
-                   + std::string(id) + "' to remove");
+  id_notes<bool> seen{update, removes, false};
+  if (seen.empty())
+    return {};
+  auto see = [&](const json::value& m) {
+    if (auto* there = seen.find(id_of(m)))
+      *there = true;
+  };
+  std::for_each(list.begin(), list.end(), see);
+  for (const auto& m : update) {
+    auto id = id_of(m);
+    const auto* there = seen.find(id);
+    if (removes(m) && id != remove_all && !(there && *there))
+      return invalid("At key '" + std::string(channel) + "': there is no message with the id '"
+                     + std::string(id) + "' to remove");
+    see(m);
   }
   return {};
 }
@@ -182,34 +220,52 @@ result<void> check_removals(const json::array& list, const json::array& update,
 bool rewrites(const json::value* list, const json::value& update) {
   if (!update.is_array())
     return false;
+  const auto& all = update.get_array();
+  if (std::any_of(all.begin(), all.end(), removes))
+    return true;
   const auto* old = list ? list->if_array() : nullptr;
-  return std::any_of(update.get_array().begin(), update.get_array().end(),
-                     [&](const json::value& m) {
-                       return removes(m) || (old && has_id(old->begin(), old->end(), id_of(m)));
-                     });
+  if (!old)
+    return false;
+  id_notes<bool> ids{all, any_message, false};
+  return std::any_of(old->begin(), old->end(),
+                     [&](const json::value& m) { return ids.find(id_of(m)) != nullptr; });
 }
 
 message_change join_messages(json::array& list, const json::array& update) {
+  constexpr auto nowhere = static_cast<std::size_t>(-1);
+  id_notes<std::size_t> places{update, any_message, nowhere};
+  for (std::size_t i = 0; i < list.size(); ++i)
+    if (auto* place = places.find(id_of(list[i])); place && *place == nowhere)
+      *place = i;
   auto did = message_change::appended;
+  std::vector<bool> gone(list.size());
   for (const auto& m : update) {
     auto id = id_of(m);
+    auto* place = places.find(id);
     if (removes(m) && id == remove_all) {
       list.clear();
+      gone.clear();
+      places.reset(nowhere);
       did = message_change::rewritten;
-      continue;
-    }
-    auto at = find_id(list, id);
-    if (removes(m)) {
-      if (at != list.end())
-        list.erase(at);
+    } else if (removes(m)) {
+      if (place && *place != nowhere)
+        gone[std::exchange(*place, nowhere)] = true;
       did = message_change::rewritten;
-    } else if (at != list.end()) {
-      *at = m;
+    } else if (place && *place != nowhere) {
+      list[*place] = m;
       did = message_change::rewritten;
     } else {
+      if (place)
+        *place = list.size();
       list.push_back(m);
+      gone.push_back(false);
     }
   }
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < list.size(); ++i)
+    if (!gone[i] && kept++ != i)
+      list[kept - 1] = std::move(list[i]);
+  list.resize(kept);
   return did;
 }
 

@@ -3,6 +3,7 @@
 #include "runtime/graph/messages.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace behalf {
 namespace {
@@ -235,13 +236,15 @@ void event_maker::returned_messages(std::vector<loop_event>& out, const event_ta
   auto id_of = [](const json::value& m) {
     return m.is_object() ? string_or(m.get_object(), "id") : std::string_view{};
   };
-  for (const auto& m : returned.get_array()) {
-    auto old = known && known->is_array()
-               && std::any_of(known->get_array().begin(), known->get_array().end(),
-                              [&](const json::value& k) { return id_of(k) == id_of(m); });
-    if (!old)
+  std::set<std::string_view> fresh; // ids that are not known, found in one walk through each list
+  for (const auto& m : returned.get_array())
+    fresh.insert(id_of(m));
+  if (known && known->is_array())
+    for (const auto& m : known->get_array())
+      fresh.erase(id_of(m));
+  for (const auto& m : returned.get_array())
+    if (fresh.contains(id_of(m)))
       message(out, t, m);
-  }
 }
 
 void event_maker::message(std::vector<loop_event>& out, const event_task& t, const json::value& m) {

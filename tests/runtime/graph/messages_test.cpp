@@ -1,6 +1,8 @@
 #include "runtime/graph/messages.hpp"
 #include "tests/support/catch.hpp"
 
+#include <chrono>
+
 using namespace behalf;
 
 namespace {
@@ -88,4 +90,43 @@ TEST_CASE("the text of a message joins its text blocks", "[graph]") {
                                               {"type": "image"}]})"))
         == "ab");
   CHECK(flow::message_text(js("{}")).empty());
+}
+
+TEST_CASE("long conversations join in a moment", "[graph]") {
+  constexpr int many = 100'000;
+  auto conversation = [](std::string_view role) {
+    json::array all;
+    for (int i = 0; i < many; ++i)
+      all.push_back({{"role", role}, {"content", "x"}, {"id", std::to_string(i)}});
+    return to_messages(all).value();
+  };
+  auto first = conversation("user"), second = conversation("assistant");
+  json::array removals;
+  for (const auto& m : first)
+    removals.push_back({{"type", "remove"}, {"id", m.at("id")}});
+  auto begun = std::chrono::steady_clock::now();
+  json::array all;
+  CHECK(join_messages(all, first) == message_change::appended);
+  CHECK_FALSE(rewrites(nullptr, first));
+  json::value old = all;
+  CHECK(rewrites(&old, second));
+  CHECK(join_messages(all, second) == message_change::rewritten);
+  CHECK(all == second);
+  REQUIRE(check_removals(all, removals, "messages"));
+  CHECK(join_messages(all, removals) == message_change::rewritten);
+  CHECK(all.empty());
+  // Pair by pair this takes minutes.
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds{10});
+}
+
+TEST_CASE("a message that was removed may come again, at the end", "[graph]") {
+  auto all = list(R"([{"role": "user", "content": "1", "id": "a"},
+                      {"role": "user", "content": "2", "id": "b"}])");
+  auto update = list(R"([{"type": "remove", "id": "a"}, {"role": "user", "content": "3", "id": "a"},
+                         {"role": "user", "content": "4", "id": "a"}])");
+  REQUIRE(check_removals(all, update, "messages"));
+  CHECK(join_messages(all, update) == message_change::rewritten);
+  REQUIRE(all.size() == 2);
+  CHECK(all.at(0).at("content") == "2");
+  CHECK(all.at(1).at("content") == "4");
 }
