@@ -1,0 +1,66 @@
+// One budget that many draw on, by tenant, then user. Whoever is alone may have nearly all of it,
+// several share it evenly, and a newcomer always finds something free.
+#pragma once
+
+#include "runtime/base/error.hpp"
+
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace behalf {
+
+/// The rule: a tenant may hold at most `greed` times what nobody holds; a user at most `greed`
+/// times what its tenant could still take. So one alone stops at greed/(greed + 1) of the whole,
+/// the next one finds room at once, and what is unused is never kept from who asks. May be used
+/// from any thread; cheap to copy: copies are the same budget.
+class fair_budget {
+  struct ledger;
+  struct party;
+
+public:
+  enum class answer : uint8_t { granted, share_spent, all_spent };
+
+  /// Something taken from the budget, given back when it ends. May outlive the budget. One owner.
+  class share {
+  public:
+    share(share&&) = delete;
+    ~share();
+
+    /// Takes more or gives back, so that the share is `size`; unless granted nothing changes.
+    answer resize(std::size_t size);
+    std::size_t size() const { return size_; }
+
+  private:
+    friend class fair_budget;
+    share(std::shared_ptr<ledger> in, std::string_view tenant, std::string_view user);
+
+    const std::shared_ptr<ledger> in_;
+    party* tenant_ = nullptr;
+    party* user_ = nullptr; // null: the tenant has no parts
+    std::size_t size_ = 0;
+  };
+  using share_ptr = std::shared_ptr<share>;
+
+  explicit fair_budget(std::size_t capacity = std::numeric_limits<std::size_t>::max() / 1024,
+                       std::size_t greed = 7);
+
+  /// An empty share. `user` is unique among all tenants' users; empty: `tenant` is counted alone.
+  share_ptr open(std::string_view tenant, std::string_view user) const;
+
+  std::size_t used() const;
+  /// Tenants and users that hold a share now.
+  std::size_t parties() const;
+
+private:
+  std::shared_ptr<ledger> in_;
+};
+
+/// Makes the share `size` for a request. Error: too_many when it is the caller's own share that is
+/// spent, overloaded when there is nothing left for anybody; both with Retry-After.
+/// `what`: "requests under way", "memory for requests".
+result<void> claim(fair_budget::share& mine, std::size_t size, std::string_view what);
+
+} // namespace behalf

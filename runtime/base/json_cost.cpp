@@ -1,0 +1,54 @@
+#include "runtime/base/json_cost.hpp"
+
+namespace behalf {
+namespace {
+
+// A value is 16 bytes in its array or 32 with its key in an object. The parser keeps the values of
+// an unfinished one on a stack that doubles when it is full: at worst two copies and the new one.
+constexpr std::size_t per_value = 64;
+constexpr std::size_t per_block = 32; // of the allocator, and the table before an array's values
+constexpr std::size_t inline_text = 14;
+
+std::size_t text_bytes(std::size_t size) {
+  return size <= inline_text ? 0 : size + per_block;
+}
+
+} // namespace
+
+std::size_t parse_cost(std::string_view text) {
+  std::size_t values = 1, blocks = 0;
+  for (auto at = text.find_first_of(",[{\""); at != text.npos;
+       at = text.find_first_of(",[{\"", at)) {
+    const auto c = text[at++];
+    if (c == ',') {
+      ++values;
+      continue;
+    }
+    ++blocks;
+    values += c != '"';
+    while (c == '"' && at < text.size() && text[at++] != '"') // what is inside does not count
+      at += text[at - 1] == '\\';
+  }
+  return text.size() + values * per_value + blocks * per_block;
+}
+
+std::size_t held_bytes(const json::value& v) {
+  if (const auto* text = v.if_string())
+    return text_bytes(text->size());
+  if (const auto* list = v.if_array()) {
+    auto sum = list->capacity() * sizeof(json::value) + (list->empty() ? 0 : per_block);
+    for (const auto& one : *list)
+      sum += held_bytes(one);
+    return sum;
+  }
+  const auto* object = v.if_object();
+  if (!object)
+    return 0;
+  auto sum =
+    object->capacity() * (sizeof(json::key_value_pair) + 8) + (object->empty() ? 0 : per_block);
+  for (const auto& [key, one] : *object)
+    sum += text_bytes(key.size()) + inline_text + held_bytes(one);
+  return sum;
+}
+
+} // namespace behalf

@@ -1,0 +1,17 @@
+// What JSON costs in memory, so that it can be counted: a small text can be a large document.
+#pragma once
+
+#include "runtime/base/json.hpp"
+
+#include <cstddef>
+#include <string_view>
+
+namespace behalf {
+
+/// At most about this many bytes are in use while the text is parsed, itself not included.
+std::size_t parse_cost(std::string_view text);
+
+/// Bytes the document holds.
+std::size_t held_bytes(const json::value& v);
+
+} // namespace behalf
