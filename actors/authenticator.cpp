@@ -1,5 +1,6 @@
-// Step 1 of admission: from what a client presented to a principal. Known tokens are answered
-// from a cache; unknown ones wait for keys, introspection or userinfo without holding up anyone.
+// From what a client presented to a principal, before anything but the head of its request is read.
+// Known tokens are answered from a cache; unknown ones wait for keys, introspection or userinfo
+// without holding up anyone.
 #include "actors/authenticator_state.hpp"
 #include "actors/spawn.hpp"
 #include "runtime/auth/challenge.hpp"
@@ -12,12 +13,12 @@ namespace {
 
 void admit(authenticator_pointer self, const attempt_ptr& a) {
   auto& s = self->state;
-  if (auto ok = s.limits.take_request(a->ask.who->key(), a->ask.body_bytes,
+  if (auto ok = s.limits.take_request(a->found.who->key(), a->ask.body_bytes,
                                       std::chrono::steady_clock::now());
       !ok)
     return refuse(self, a, ok.error());
   s.accepted->add();
-  a->promise.delegate(s.authorizer, std::move(a->ask));
+  a->promise.deliver(std::move(a->found));
 }
 
 } // namespace
@@ -32,8 +33,8 @@ void conclude(authenticator_pointer self, const attempt_ptr& a, const claims& pr
   auto who = to_principal(proven, mapping);
   if (!who)
     return refuse(self, a, who.error());
-  a->ask.who = std::make_shared<const principal>(std::move(*who));
-  self->state.cache.put(a->digest, a->ask.who, proven.expires, now());
+  a->found.who = std::make_shared<const principal>(std::move(*who));
+  self->state.cache.put(a->digest, a->found.who, proven.expires, now());
   admit(self, a);
 }
 
@@ -153,7 +154,7 @@ void verify_token(authenticator_pointer self, oidc_state& at, attempt_ptr a) {
 void by_key(authenticator_pointer self, const attempt_ptr& a, std::string_view key) {
   for (const auto& keys : self->state.keys)
     if (auto who = keys.find(key, now())) {
-      a->ask.who = *who;
+      a->found.who = *who;
       return admit(self, a);
     }
   refuse(self, a, fail(errc::unauthenticated, "unknown API key", "WWW-Authenticate", "Bearer"));
@@ -164,7 +165,7 @@ void by_token(authenticator_pointer self, const attempt_ptr& a) {
   a->digest = digest_token(token_of(a));
   if (auto who = s.cache.find(a->digest, now())) {
     s.hits->add();
-    a->ask.who = std::move(who);
+    a->found.who = std::move(who);
     return admit(self, a);
   }
   auto origin = peek_origin(token_of(a));
@@ -193,25 +194,20 @@ void by_plugin(authenticator_pointer self, const attempt_ptr& a) {
   ask_core(
     self, self->state.plugin, judge{a->ask.credentials},
     [self, a](judged& j) {
-      a->ask.who = std::move(j.who);
-      a->ask.sealed = std::move(j.sealed);
+      a->found = {std::move(j.who), std::move(j.sealed)};
       admit(self, a);
     },
     [self, a](error why) { refuse(self, a, std::move(why)); });
 }
 
-caf::result<grant> authenticate(authenticator_pointer self, admission& m) {
+caf::result<authenticated> begin(authenticator_pointer self, authenticate& m) {
   auto& s = self->state;
   auto a = std::make_shared<attempt>();
-  a->promise = self->make_response_promise<grant>();
+  a->promise = self->make_response_promise<authenticated>();
   a->ask = std::move(m);
-  if (a->ask.who) { // known already: a cron, a restart, a second check of the same request
-    a->promise.delegate(s.authorizer, std::move(a->ask));
-    return a->promise;
-  }
   const auto& c = *a->ask.credentials;
   if (s.setup->open()) {
-    a->ask.who = nobody();
+    a->found.who = nobody();
     admit(self, a);
   } else if (s.plugin) {
     by_plugin(self, a);
@@ -246,13 +242,11 @@ void set_up(authenticator_state& s) {
 
 authenticator_actor::behavior_type
 authenticator_behavior(authenticator_pointer self, std::shared_ptr<const identity_setup> setup,
-                       http_client_actor http, authorizer_actor authorizer,
-                       plugin_auth_actor plugin, metrics* meters) {
+                       http_client_actor http, plugin_auth_actor plugin, metrics* meters) {
   contain(self);
   auto& s = self->state;
   s.setup = std::move(setup);
   s.http = std::move(http);
-  s.authorizer = std::move(authorizer);
   s.plugin = std::move(plugin);
   s.cache = token_cache{s.setup->cached_tokens};
   s.limits = limiter{s.setup->limits};
@@ -262,17 +256,20 @@ authenticator_behavior(authenticator_pointer self, std::shared_ptr<const identit
                                {{"outcome", "refused"}});
   s.hits = &meters->counter("behalf_token_cache_hits_total", "Tokens known already");
   set_up(s);
-  return {[self](admission& m) { return authenticate(self, m); }};
+  return {[self](authenticate& m) { return begin(self, m); },
+          [self](const count_body& m) {
+            self->state.limits.add_bytes(m.who->key(), m.bytes, std::chrono::steady_clock::now());
+          }};
 }
 
 } // namespace
 
 authenticator_actor spawn_authenticator(caf::actor_system& sys,
                                         std::shared_ptr<const identity_setup> setup,
-                                        http_client_actor http, authorizer_actor authorizer,
-                                        plugin_auth_actor plugin, metrics& meters) {
-  return sys.spawn(authenticator_behavior, std::move(setup), std::move(http), std::move(authorizer),
-                   std::move(plugin), &meters);
+                                        http_client_actor http, plugin_auth_actor plugin,
+                                        metrics& meters) {
+  return sys.spawn(authenticator_behavior, std::move(setup), std::move(http), std::move(plugin),
+                   &meters);
 }
 
 } // namespace behalf

@@ -23,10 +23,11 @@ namespace behalf {
 /// How long one question to an identity provider may take.
 inline constexpr std::chrono::seconds provider_patience{5};
 
-/// One admission that could not be answered at once.
+/// One question that may not be answered at once.
 struct attempt {
-  admission ask;
-  caf::typed_response_promise<grant> promise;
+  authenticate ask;
+  authenticated found;
+  caf::typed_response_promise<authenticated> promise;
   token_digest digest{};
   bool retried = false; // the issuer's keys were fetched again for it
 };
@@ -57,7 +58,6 @@ struct authenticator_state {
 
   std::shared_ptr<const identity_setup> setup;
   http_client_actor http;
-  authorizer_actor authorizer;
   plugin_auth_actor plugin; // null: the configured providers decide
   token_cache cache;
   limiter limits;

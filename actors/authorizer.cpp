@@ -1,25 +1,15 @@
-// Step 2 of admission: the most specific `on` handler decides.
+// The most specific `on` handler decides.
+#include "actors/authorizer.hpp"
+
 #include "actors/basics.hpp"
 #include "actors/spawn.hpp"
 #include "actors/thread_pool.hpp"
-#include "runtime/auth/policy.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
 namespace behalf {
-namespace {
-
-const activity on_handlers{"an `on` handler"};
-
-struct authorizer_state {
-  static inline const char* name = "authorizer";
-  authorizer_state() = default;
-  std::shared_ptr<const policy> rules;
-};
-
-using authorizer_pointer = authorizer_actor::stateful_pointer<authorizer_state>;
 
 result<grant> decide(const policy& rules, admission& m) {
   grant g;
@@ -34,6 +24,18 @@ result<grant> decide(const policy& rules, admission& m) {
   g.visible = std::move(allowed->visible);
   return g;
 }
+
+namespace {
+
+const activity on_handlers{"an `on` handler"};
+
+struct authorizer_state {
+  static inline const char* name = "authorizer";
+  authorizer_state() = default;
+  std::shared_ptr<const policy> rules;
+};
+
+using authorizer_pointer = authorizer_actor::stateful_pointer<authorizer_state>;
 
 authorizer_actor::behavior_type authorizer_behavior(authorizer_pointer self,
                                                     std::shared_ptr<const policy> rules) {

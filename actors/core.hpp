@@ -8,6 +8,7 @@
 #include "actors/route_meters.hpp"
 #include "actors/run_meters.hpp"
 #include "runtime/auth/dev_issuer.hpp"
+#include "runtime/base/fair_budget.hpp"
 #include "runtime/base/metrics.hpp"
 #include "runtime/base/time.hpp"
 
@@ -88,7 +89,10 @@ struct core {
   run_meters runs{meters};
   mutable seeded_tenants seeded;
 
+  fair_budget exchanges, memory; // requests under way and their bodies, by tenant and user
+
   authenticator_actor authenticator;
+  authorizer_actor authorizer;
   scheduler_actor scheduler;
   store_writer_actor writer;
   std::vector<store_reader_actor> readers;

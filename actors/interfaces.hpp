@@ -8,6 +8,9 @@
 
 namespace behalf {
 
+struct authenticate;
+struct authenticated;
+struct count_body;
 struct admission;
 struct grant;
 struct judge;
@@ -68,8 +71,10 @@ struct wire_ended;
 struct audit_event;
 struct audit_receipt;
 
-/// The admission chain: authenticator fills `who` and delegates to the authorizer, which answers.
-using authenticator_actor = caf::typed_actor<caf::replies_to<admission>::with<grant>>;
+/// Admission: first who asks, from the head of a request alone; then, when it is read, whether
+/// they may.
+using authenticator_actor =
+  caf::typed_actor<caf::replies_to<authenticate>::with<authenticated>, caf::reacts_to<count_body>>;
 using authorizer_actor = caf::typed_actor<caf::replies_to<admission>::with<grant>>;
 
 /// Runs a plugin's `authenticate` handler, which may call out.

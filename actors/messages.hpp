@@ -37,17 +37,30 @@ using sealed_fields = std::map<std::string, stored_credential_ptr>;
 using sealed_ptr = std::shared_ptr<const sealed_fields>;
 using run_plan_ptr = std::shared_ptr<const run_plan>;
 
-// --- admission: request → authenticator → authorizer → request -----------------------------
+// --- admission: request → authenticator → request → authorizer → request ---------------------
+
+/// Who is this? Asked with nothing but the head of a request.
+struct authenticate {
+  presented_ptr credentials;
+  std::size_t body_bytes = 0; // as announced; counted against the caller's limits
+};
+struct authenticated {
+  principal_ptr who;
+  sealed_ptr sealed;
+};
+/// A body that came unannounced: its bytes count as well.
+struct count_body {
+  principal_ptr who;
+  std::size_t bytes = 0;
+};
 
 /// May this caller do this? `value` is what the operation is about to read or write; handlers
-/// may change it. Who acts for a principal already known leaves `credentials` null.
+/// may change it.
 struct admission {
-  presented_ptr credentials;
-  std::string resource, action; // empty: any authenticated caller
-  json::object value;
-  std::size_t body_bytes = 0; // counted against the caller's limits
-  principal_ptr who;          // filled by the authenticator, like `sealed`
+  principal_ptr who;
   sealed_ptr sealed;
+  std::string resource, action;
+  json::object value;
 };
 
 /// Yes, on what `visible` matches. `value` is as the handlers left it.
@@ -292,6 +305,9 @@ struct wire_ended {
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::judge)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::judged)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::judge_on)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::authenticate)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::authenticated)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::count_body)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::admission)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::grant)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::get_record)

@@ -1,9 +1,11 @@
 #include "actors/request.hpp"
 
+#include "actors/authorizer.hpp"
 #include "actors/endpoints/routes.hpp"
 #include "actors/thread_pool.hpp"
 #include "runtime/base/asked.hpp"
 #include "runtime/base/id.hpp"
+#include "runtime/base/json_cost.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/graph/plugin.hpp"
 
@@ -56,14 +58,28 @@ presented_ptr take_credentials(exchange& ex) {
   return p;
 }
 
-// Bodies of the operations that have one are JSON whatever their Content-Type says.
-result<void> read_body(request_state& s) {
-  if (s.ex->req().body.empty())
+constexpr std::size_t open_body_limit = 64 * 1024; // of a route anyone may call: forms
+constexpr std::size_t small_body = 4 * 1024;       // not worth counting exactly
+
+bool takes_body(verb v) {
+  return v == verb::post || v == verb::put || v == verb::patch || v == verb::del;
+}
+
+// Bodies of the operations that have one are JSON whatever their Content-Type says. The text is
+// gone when the document is there.
+result<void> parse_body(request_state& s) {
+  if (s.text.empty())
     return {};
-  auto parsed = parse_json(s.ex->req().body, s.with->options.shape);
+  const auto text = std::exchange(s.text, {});
+  constexpr std::string_view what = "requests in memory";
+  if (auto ok = claim(*s.memory, text.size() + parse_cost(text), what); !ok)
+    return ok;
+  auto parsed = parse_json(text, s.with->options.shape);
   if (!parsed)
     return parsed.error();
   s.body = std::move(*parsed);
+  if (text.size() > small_body)
+    return claim(*s.memory, held_bytes(s.body), what);
   return {};
 }
 
@@ -71,35 +87,101 @@ result<json::object> prepare(request_pointer self) {
   auto& s = self->state;
   if (!s.where->prepare)
     return json::object{};
-  if (auto ok = read_body(s); !ok)
+  if (auto ok = parse_body(s); !ok)
     return ok.error();
   return s.where->prepare(self);
 }
 
-void admit(request_pointer self) {
+void authorize(request_pointer self) {
+  auto& s = self->state;
+  auto value = prepare(self);
+  if (!value)
+    return refuse(self, value.error());
+  admission a;
+  a.who = s.granted.who;
+  a.sealed = s.granted.sealed;
+  a.resource = s.where->who.resource;
+  a.action = s.where->who.action;
+  a.value = std::move(*value);
+  const auto go_on = [self](grant& g) {
+    doing(self->state.with->requests.work_of(*self->state.where));
+    self->state.granted = std::move(g);
+    self->state.where->run(self);
+  };
+  if (!s.rules)
+    return ask_core(self, s.with->authorizer, std::move(a), go_on, or_refuse(self));
+  auto decided = decide(*s.rules, a);
+  if (!decided)
+    return refuse(self, decided.error());
+  go_on(*decided);
+}
+
+void on_body(request_pointer self, result<std::string> text) {
+  if (!text)
+    return refuse(self, text.error());
+  auto& s = self->state;
+  doing(s.with->requests.work_of(*s.where));
+  s.text = std::move(*text);
+  if (s.where->who.is == access::level::open)
+    return s.where->run(self);
+  if (s.ex->announced_body() == 0 && !s.text.empty())
+    caf::anon_send(s.with->authenticator, count_body{s.granted.who, s.text.size()});
+  authorize(self);
+}
+
+// Reads the body into the share of whose request it is.
+void with_body(request_pointer self, const std::string& tenant, const std::string& user,
+               std::size_t limit) {
+  auto& s = self->state;
+  s.memory = s.with->memory.open(tenant, user);
+  if (auto text = s.ex->take_body())
+    return on_body(self, std::move(*text));
+  s.ex->read_body(limit, s.memory, [me = request_actor{self}](result<std::string> text) {
+    caf::anon_send(me, body_arrived{std::make_shared<result<std::string>>(std::move(text))});
+  });
+}
+
+// Who asks is known from the head alone; nothing more is read, parsed or looked up before.
+template <class Then>
+void authenticated_first(request_pointer self, std::size_t body_bytes, Then then) {
   auto& s = self->state;
   s.credentials = take_credentials(*s.ex);
-  auto value = prepare(self);
-  admission a;
-  a.credentials = s.credentials;
-  a.body_bytes = s.ex->req().body.size();
-  if (value) {
-    a.resource = s.where->who.resource;
-    a.action = s.where->who.action;
-    a.value = std::move(*value);
-  }
-  // Who may not come in must not learn what is wrong with the request: it is said afterwards.
-  auto fault = value ? std::optional<error>{} : std::optional<error>{value.error()};
+  authenticate question;
+  question.credentials = s.credentials;
+  question.body_bytes = body_bytes;
   ask_core(
-    self, s.with->authenticator, std::move(a),
-    [self, fault = std::move(fault)](grant& g) {
-      if (fault)
-        return refuse(self, *fault);
-      doing(self->state.with->requests.work_of(*self->state.where));
-      self->state.granted = std::move(g);
-      self->state.where->run(self);
+    self, s.with->authenticator, std::move(question),
+    [self, then](authenticated& m) {
+      self->state.granted.who = std::move(m.who);
+      self->state.granted.sealed = std::move(m.sealed);
+      then();
     },
     or_refuse(self));
+}
+
+void admit(request_pointer self) {
+  auto& s = self->state;
+  const bool body = s.ex->has_body() && takes_body(s.ex->req().method);
+  authenticated_first(self, body ? s.ex->announced_body() : 0, [self, body] {
+    auto& s = self->state;
+    const auto& tenant = tenant_of(self);
+    const auto user = s.granted.who->key().text();
+    s.place = s.with->exchanges.open(tenant, user);
+    if (auto ok = claim(*s.place, 1, "requests under way"); !ok)
+      return refuse(self, ok.error());
+    if (!body)
+      return authorize(self);
+    with_body(self, tenant, user, s.with->options.http.max_body_bytes);
+  });
+}
+
+// Anyone's request: strangers are one tenant, and each peer a user of it.
+void serve_open(request_pointer self) {
+  auto& s = self->state;
+  const auto& req = s.ex->req();
+  if (!s.ex->has_body() || !takes_body(req.method))
+    return s.where->run(self);
+  with_body(self, {}, "peer " + req.remote_address, open_body_limit);
 }
 
 // Answers what no route is for. Unknown paths are not told apart for strangers.
@@ -109,15 +191,10 @@ void no_route(request_pointer self, const route_match& match) {
   if (match.is == outcome::redirect)
     return answer_empty(
       self, 307, {{"Location", slashless_location(s.ex->req(), s.with->options.http.public_url)}});
-  admission a;
-  s.credentials = take_credentials(*s.ex);
-  a.credentials = s.credentials;
   auto why = match.is == outcome::bad_method
                ? fail(errc::method, "Method Not Allowed", "Allow", match.allow)
                : fail(errc::not_found, "Not Found");
-  ask_core(
-    self, s.with->authenticator, std::move(a), [self, why](grant&) { refuse(self, why); },
-    or_refuse(self));
+  authenticated_first(self, 0, [self, why] { refuse(self, why); });
 }
 
 void begin(request_pointer self) {
@@ -129,15 +206,17 @@ void begin(request_pointer self) {
   s.params = std::move(match.params);
   doing(s.with->requests.work_of(*s.where));
   if (s.where->who.is == access::level::open)
-    return s.where->run(self);
+    return serve_open(self);
   admit(self);
 }
 
 request_actor::behavior_type request_behavior(request_pointer self, core_ptr with,
+                                              std::shared_ptr<const policy> rules,
                                               exchange_ptr ex) {
   contain(self);
   auto& s = self->state;
   s.with = std::move(with);
+  s.rules = std::move(rules);
   s.ex = std::move(ex);
   s.began = std::chrono::steady_clock::now();
   s.ex->on_deadline([me = request_actor{self}] { caf::anon_send(me, deadline_passed{}); });
@@ -149,13 +228,15 @@ request_actor::behavior_type request_behavior(request_pointer self, core_ptr wit
     [self](deadline_passed&) {
       refuse(self, fail(errc::timeout, "The request took longer than the server allows"));
     },
+    [self](body_arrived& m) { on_body(self, std::move(*m.text)); },
   };
 }
 
 } // namespace
 
-void spawn_request(caf::actor_system& sys, core_ptr with, exchange_ptr ex) {
-  sys.spawn(request_behavior, std::move(with), std::move(ex));
+void spawn_request(caf::actor_system& sys, core_ptr with, std::shared_ptr<const policy> rules,
+                   exchange_ptr ex) {
+  sys.spawn(request_behavior, std::move(with), std::move(rules), std::move(ex));
 }
 
 void answer(request_pointer self, unsigned status, const json::value& body, header_list headers) {

@@ -25,12 +25,18 @@ struct client_gone {};
 struct keep_alive_tick {};
 /// The exchange's deadline passed unanswered.
 struct deadline_passed {};
+/// The body, or why there is none.
+struct body_arrived {
+  std::shared_ptr<result<std::string>> text;
+};
 
 using request_actor =
   caf::typed_actor<caf::reacts_to<part_written>, caf::reacts_to<client_gone>,
-                   caf::reacts_to<keep_alive_tick>, caf::reacts_to<deadline_passed>>;
+                   caf::reacts_to<keep_alive_tick>, caf::reacts_to<deadline_passed>,
+                   caf::reacts_to<body_arrived>>;
 
 struct route;
+class policy;
 
 /// How an answer that takes its time is sent.
 enum class delivery : uint8_t { whole, events, awaited };
@@ -41,12 +47,15 @@ struct request_state {
 
   exchange_ptr ex;
   core_ptr with;
+  std::shared_ptr<const policy> rules; // null: the authorizer decides
   const route* where = nullptr;
   path_params params;
+  std::string text; // of the body, until it is parsed; of an open route, as it came
   json::value body;
-  grant granted;
+  grant granted; // `who` and `sealed` from authentication on, the rest with authorization
   presented_ptr credentials;
   deadline began{};
+  fair_budget::share_ptr place, memory; // what this request holds of what users share
 
   // Set by an endpoint's `prepare`.
   std::string thread_id, run_id;
@@ -66,7 +75,11 @@ struct request_state {
 
 using request_pointer = request_actor::stateful_pointer<request_state>;
 
-void spawn_request(caf::actor_system& sys, core_ptr with, exchange_ptr ex);
+/// `rules`: what decides if nothing but the configuration does; rules have no state, so that every
+/// request may apply them itself. Null where a plugin's handlers have a say: they run in the
+/// authorizer, one at a time.
+void spawn_request(caf::actor_system& sys, core_ptr with, std::shared_ptr<const policy> rules,
+                   exchange_ptr ex);
 
 /// The whole answer; the request ends.
 void answer(request_pointer self, unsigned status, const json::value& body,
@@ -116,3 +129,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::part_written)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::client_gone)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::keep_alive_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::deadline_passed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::body_arrived)

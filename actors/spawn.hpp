@@ -30,8 +30,8 @@ store_reader_actor spawn_store_reader(caf::actor_system& sys, std::unique_ptr<st
 
 authenticator_actor spawn_authenticator(caf::actor_system& sys,
                                         std::shared_ptr<const identity_setup> setup,
-                                        http_client_actor http, authorizer_actor authorizer,
-                                        plugin_auth_actor plugin, metrics& meters);
+                                        http_client_actor http, plugin_auth_actor plugin,
+                                        metrics& meters);
 authorizer_actor spawn_authorizer(caf::actor_system& sys, std::shared_ptr<const policy> rules);
 
 plugin_auth_actor spawn_plugin_auth(caf::actor_system& sys, authenticate_fn handler,

@@ -154,6 +154,7 @@ struct running_system::parts {
 
   std::shared_ptr<client> door_out;
   std::unique_ptr<server> door_in;
+  std::shared_ptr<const policy> own_rules; // null where a plugin's handlers decide too
   http_client_actor http;
   audit_actor audit;
   std::vector<core_actor> vital; // in the order they were made: who answers before who asks
@@ -226,6 +227,8 @@ result<void> running_system::parts::spawn_outside() {
 result<void> running_system::parts::spawn_inside() {
   add_process_metrics(with->meters);
   with->options = setup.options;
+  with->exchanges = fair_budget{setup.options.http.max_connections};
+  with->memory = fair_budget{setup.options.http.max_body_memory};
   with->issuer = setup.issuer;
   if (auto ok = fill_catalog(with->graphs, setup); !ok)
     return ok;
@@ -248,7 +251,9 @@ result<void> running_system::parts::spawn_inside() {
     with->readers.push_back(guarded("store_reader", spawn_store_reader(*sys, std::move(*reader))));
   }
   with->writer = guarded("store", spawn_store_writer(*sys, std::move(*db), &with->meters));
-  auto authorizer = guarded("authorizer", spawn_authorizer(*sys, *rules));
+  with->authorizer = guarded("authorizer", spawn_authorizer(*sys, *rules));
+  if (setup.plugins.handlers().empty())
+    own_rules = *rules;
   setup.identity.handler = setup.plugins.authenticate();
   plugin_auth_actor plugin;
   if (setup.identity.handler)
@@ -257,7 +262,7 @@ result<void> running_system::parts::spawn_inside() {
   with->authenticator =
     guarded("authenticator",
             spawn_authenticator(*sys, std::make_shared<const identity_setup>(setup.identity), http,
-                                authorizer, plugin, with->meters));
+                                plugin, with->meters));
   if (auto ok = all_guarded(); !ok)
     return ok;
   if (auto n = recovered->plans.size() + recovered->delayed.size(); n > 0)
@@ -269,8 +274,9 @@ result<void> running_system::parts::spawn_inside() {
 
 result<void> running_system::parts::listen() {
   door_in = std::make_unique<server>();
-  auto bound = door_in->start(
-    io, setup.options.http, [this](exchange_ptr ex) { spawn_request(*sys, with, std::move(ex)); });
+  auto bound = door_in->start(io, setup.options.http, [this](exchange_ptr ex) {
+    spawn_request(*sys, with, own_rules, std::move(ex));
+  });
   if (!bound)
     return bound.error();
   port = *bound;
@@ -362,6 +368,7 @@ bool running_system::stop() {
   auto& with = *p.with;
   with.scheduler = nullptr;
   with.authenticator = nullptr;
+  with.authorizer = nullptr;
   with.egress = nullptr;
   with.secrets = nullptr;
   with.writer = nullptr;

@@ -57,7 +57,7 @@ async def _open_stream(server: Server, body: dict):
     text = json.dumps(body).encode()
     head = "".join(f"{k}: {v}\r\n" for k, v in server.headers.items())
     writer.write(
-        f"POST /runs/stream HTTP/1.1\r\nHost: x\r\n{head}Content-Type: application/json\r\n"
+        f"POST /runs/stream HTTP/1.1\r\nHost: localhost\r\n{head}Content-Type: application/json\r\n"
         f"Content-Length: {len(text)}\r\n\r\n".encode() + text
     )
     await writer.drain()

@@ -43,6 +43,7 @@ struct dev_config {
 
 struct config {
   system_options system;
+  bool origins_given = false; // server.cors.allow_origins stands in the file or the environment
   client_options egress;
   sqlite_options storage;
   std::vector<service_options> services;
@@ -81,6 +82,10 @@ loaded_config load_config(const std::string& file);
 /// What only the whole configuration tells: rules without users, credentials without a store. A
 /// `dev` section with users counts as both, for `behalf dev` adds them.
 std::vector<config_problem> contradictions(const config& c, const config_places& places);
+
+/// What web pages may do, where the file does not say. A server on a loopback address, and `behalf
+/// dev`, answers to local names and local pages only: there a page needs no token, or a known one.
+void complete_page_rules(config& c, bool dev);
 
 /// Files of this machine that serving needs: certificates, keys, authorities.
 std::vector<config_problem> unreadable_files(const config& c, const config_places& places);

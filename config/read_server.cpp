@@ -89,9 +89,11 @@ void read_server(yaml_section in, config& out) {
     tls->finish();
   }
   if (auto cors = in.section("cors")) {
+    out.origins_given = cors->has("allow_origins");
     cors->texts("allow_origins", o.cors.allow_origins);
     cors->finish();
   }
+  in.texts("hosts", o.pages.hosts);
   in.number("max_connections", o.max_connections, 1, 1'000'000);
   in.number("max_header_bytes", o.max_header_bytes, 1024, 1 << 20);
   in.number("max_body_bytes", o.max_body_bytes, 1024, int64_t{1} << 32);
@@ -100,6 +102,7 @@ void read_server(yaml_section in, config& out) {
   in.duration("deadline_grace", o.deadline_grace);
   in.duration("header_timeout", o.header_timeout);
   in.duration("body_timeout", o.body_timeout);
+  in.duration("body_deadline", o.body_deadline);
   in.duration("write_timeout", o.write_timeout);
   in.duration("keep_alive_timeout", o.keep_alive_timeout);
   in.duration("request_deadline", o.request_deadline);

@@ -161,6 +161,7 @@ int run_serve(const serve_command& given) {
       return say(made.error(), exit_failed);
     issuer = *made;
   }
+  complete_page_rules(c, given.dev);
   auto folder = std::filesystem::path(given.config).parent_path().string();
   auto setup = assemble(c, folder.empty() ? "." : folder);
   if (!setup)

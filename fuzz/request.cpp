@@ -39,7 +39,7 @@ reading read(std::string_view bytes, const std::vector<std::string_view>& body_p
   }
   r.done = parser.done();
   r.target = parser.request.target;
-  r.body = parser.request.body;
+  r.body = parser.body;
   r.headers = parser.request.headers.size();
   for (const auto& [name, value] : parser.request.headers)
     fuzz::require(!secret_header(name), "credentials are kept apart");

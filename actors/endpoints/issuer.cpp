@@ -27,7 +27,7 @@ void send(request_pointer self, issuer_reply reply) {
 // Goes on with the issuer and the form that was sent.
 template <class Use>
 void with_form(request_pointer self, Use use) {
-  auto fields = parse_query(self->state.ex->req().body);
+  auto fields = parse_query(self->state.text);
   auto form = fields ? fields->pairs() : form_fields{};
   if (form.size() > shape_of(self).parameters)
     return refuse(self, fail(errc::bad_request, "the form has more than "

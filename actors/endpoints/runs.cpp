@@ -24,6 +24,7 @@ result<json::object> prepare_create(request_pointer self) {
   if (!parsed)
     return parsed.error();
   s.run = std::move(*parsed);
+  s.body = nullptr; // all of it that counts is in there
   s.run_id = uuid7();
   auto& r = *s.run;
   return json::object{{"thread_id", stateless ? json::value(nullptr) : json::value(s.thread_id)},

@@ -63,6 +63,7 @@ void pull(request_pointer self) {
 // What made the run is not needed to watch it, and there may be ten thousand of us.
 void forget_the_question(request_state& s) {
   s.body = nullptr;
+  s.memory.reset();
   s.params = {};
   s.credentials = nullptr;
   s.granted.value = {};

@@ -108,6 +108,13 @@ result<void> limiter::take_request(const principal_key& who, std::size_t body_by
   return {};
 }
 
+void limiter::add_bytes(const principal_key& who, std::size_t bytes, deadline now) {
+  if (options_.tenant.body_bytes_per_minute > 0)
+    open(tenant_text(who), options_.tenant, now).bytes.tokens -= static_cast<double>(bytes);
+  if (options_.user.body_bytes_per_minute > 0)
+    open(user_text(who), options_.user, now).bytes.tokens -= static_cast<double>(bytes);
+}
+
 result<void> limiter::begin_run(const principal_key& who, deadline now) {
   auto& tenant = open(tenant_text(who), options_.tenant, now);
   auto& user = open(user_text(who), options_.user, now);

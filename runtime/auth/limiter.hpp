@@ -34,6 +34,9 @@ public:
   /// Retry-After in whole seconds.
   result<void> take_request(const principal_key& who, std::size_t body_bytes, deadline now);
 
+  /// Counts bytes that came without being announced: they may leave an account in debt.
+  void add_bytes(const principal_key& who, std::size_t bytes, deadline now);
+
   /// Counts one run until end_run. Error: too_many.
   result<void> begin_run(const principal_key& who, deadline now);
   void end_run(const principal_key& who);

@@ -28,6 +28,7 @@ enum class errc : uint8_t {
   upstream,          // 502
   overloaded,        // 503
   timeout,           // 504
+  slow_request,      // 408
 };
 
 /// A code for programs to branch on and a sentence for people. Never holds a secret.
@@ -82,6 +83,8 @@ constexpr unsigned http_status(errc code) {
     return 503;
   case errc::timeout:
     return 504;
+  case errc::slow_request:
+    return 408;
   }
   return 500;
 }

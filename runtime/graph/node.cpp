@@ -87,6 +87,7 @@ std::string error_class(const error& e) {
   case errc::overloaded:
     return "OverloadedError";
   case errc::timeout:
+  case errc::slow_request:
     return "TimeoutError";
   }
   return "RuntimeError";

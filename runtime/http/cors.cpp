@@ -1,5 +1,7 @@
 #include "runtime/http/cors.hpp"
 
+#include "runtime/http/page_rules.hpp"
+
 #include <algorithm>
 
 namespace behalf {
@@ -17,6 +19,7 @@ std::string join(const std::vector<std::string>& parts) {
 cors_policy::cors_policy(cors_options options) : options_(std::move(options)) {
   const auto& origins = options_.allow_origins;
   any_ = std::find(origins.begin(), origins.end(), "*") != origins.end();
+  local_ = std::find(origins.begin(), origins.end(), "local") != origins.end();
   methods_ = join(options_.allow_methods);
   headers_ = join(options_.allow_headers);
   expose_ = join(options_.expose_headers);
@@ -29,7 +32,8 @@ bool cors_policy::is_preflight(std::string_view method, const header_list& heade
 
 bool cors_policy::allowed(std::string_view origin) const {
   const auto& origins = options_.allow_origins;
-  return any_ || std::find(origins.begin(), origins.end(), origin) != origins.end();
+  return any_ || (local_ && is_local_name(without_port(authority_of(origin))))
+         || std::find(origins.begin(), origins.end(), origin) != origins.end();
 }
 
 preflight_answer cors_policy::preflight(const header_list& headers, bool loopback) const {

@@ -12,14 +12,16 @@ namespace behalf {
 
 /// The defaults are what the official SDKs and Studio need from a browser.
 struct cors_options {
-  /// Origins as browsers send them ("https://app.example.com"), or "*" for all. Empty: no CORS.
+  /// Origins as browsers send them ("https://app.example.com"), "local" for every page of this
+  /// machine, or "*" for all. Empty: no CORS.
   std::vector<std::string> allow_origins{"*"};
   std::vector<std::string> allow_methods{"DELETE", "GET",  "HEAD", "OPTIONS",
                                          "PATCH",  "POST", "PUT"};
   /// Empty: whatever the browser asks for.
   std::vector<std::string> allow_headers{};
-  std::vector<std::string> expose_headers{"x-pagination-total", "x-pagination-next",
-                                          "content-location", "location", "x-request-id"};
+  std::vector<std::string> expose_headers{
+    "x-pagination-total", "x-pagination-next", "content-location", "location",
+    "retry-after",        "www-authenticate",  "x-request-id"};
   /// Lets pages send cookies; the origin is then named in the answer even under "*".
   bool allow_credentials = false;
   std::chrono::seconds max_age{600};
@@ -41,19 +43,19 @@ public:
   /// Access-Control-Request-Method.
   static bool is_preflight(std::string_view method, const header_list& headers);
 
-  /// `loopback`: the request came in on a loopback address; only then is a page from the network
-  /// told that it may reach us there. 400 for an origin that is not allowed.
+  /// `loopback`: the request came in on a loopback address; only then is an allowed page from the
+  /// network told that it may reach us there. 400 for an origin that is not allowed.
   preflight_answer preflight(const header_list& headers, bool loopback) const;
 
   /// Appends the header lines ("name: value\r\n"…) of an ordinary answer; nothing without an
   /// Origin or for one that is not allowed.
   void append_headers(std::string& head, const std::string* origin) const;
 
-private:
   bool allowed(std::string_view origin) const;
 
+private:
   cors_options options_;
-  bool any_ = false;
+  bool any_ = false, local_ = false;
   std::string methods_, headers_, expose_;
 };
 

@@ -15,8 +15,8 @@ bool same_name(std::string_view a, std::string_view b) {
 
 } // namespace
 
-exchange::exchange(http_request req, secret_headers secrets)
-  : req_(std::move(req)), secrets_(std::move(secrets)) {}
+exchange::exchange(http_request req, secret_headers secrets, incoming_body body)
+  : req_(std::move(req)), secrets_(std::move(secrets)), body_(std::move(body)) {}
 
 exchange::~exchange() {
   wipe(req_);
@@ -43,6 +43,11 @@ wiped_string exchange::take_header(std::string_view name) {
     field = secrets_.erase(field);
   }
   return taken;
+}
+
+std::optional<std::string> exchange::take_body() {
+  std::lock_guard lock{guard_};
+  return std::exchange(body_.whole, std::nullopt);
 }
 
 std::string error_body(std::string_view detail) {

@@ -1,6 +1,7 @@
 // One request and the one place to answer it.
 #pragma once
 
+#include "runtime/base/fair_budget.hpp"
 #include "runtime/base/wiped.hpp"
 #include "runtime/http/request.hpp"
 
@@ -8,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +18,14 @@
 namespace behalf {
 
 using secret_headers = std::vector<std::pair<std::string, wiped_string>>;
+
+/// The body of a request, as far as its head and the bytes around it tell.
+struct incoming_body {
+  bool expected = false;            // there is one
+  std::size_t announced = 0;        // bytes, by Content-Length; 0 when the head does not say
+  std::optional<std::string> whole; // it came with the head, or there is none
+};
+using body_handler = std::function<void(result<std::string>)>;
 
 /// A request waiting for its answer. Everything may be called from any thread. Answer once,
 /// either whole (`respond`) or in parts (`begin_stream`, `write`…, `finish`); what comes after
@@ -26,7 +36,7 @@ using secret_headers = std::vector<std::pair<std::string, wiped_string>>;
 /// `every` runs at most once, and is destroyed when the exchange ends.
 class exchange {
 public:
-  exchange(http_request req, secret_headers secrets);
+  exchange(http_request req, secret_headers secrets, incoming_body body);
   exchange(const exchange&) = delete;
   exchange& operator=(const exchange&) = delete;
   virtual ~exchange();
@@ -38,6 +48,18 @@ public:
   /// Moves the value of such a field out: the exchange keeps no copy. Empty when it was not
   /// sent or is taken already. Several Cookie fields come joined by "; ".
   wiped_string take_header(std::string_view name);
+
+  /// Is there a body, and how many bytes it has if the head says so (else 0).
+  bool has_body() const { return body_.expected; }
+  std::size_t announced_body() const { return body_.announced; }
+  /// Moves the body out if it is here already, because it came with the head or there is none.
+  std::optional<std::string> take_body();
+  /// Reads the body if it is not; once. Nothing of it is read before: whoever asks knows whose
+  /// request it is, and `memory` (may be null) is that caller's share, which grows with what has
+  /// arrived. `got` runs on an I/O thread, but not for a client that left; its error is too_large,
+  /// slow_request, too_many, overloaded or bad_request. The deadline waits meanwhile, then begins
+  /// anew.
+  virtual void read_body(std::size_t limit, fair_budget::share_ptr memory, body_handler got) = 0;
 
   /// The whole answer. Content-Length, Date, Connection, X-Request-Id and the CORS fields are
   /// added; an empty `content_type` sends none. Fields with line breaks are left out.
@@ -76,6 +98,7 @@ private:
   http_request req_;
   mutable std::mutex guard_;
   secret_headers secrets_;
+  incoming_body body_;
 };
 
 using exchange_ptr = std::shared_ptr<exchange>;

@@ -2,6 +2,16 @@
 
 namespace behalf::inbound {
 
+void outbox::read_body(body_wish wish) {
+  {
+    std::lock_guard lock{guard_};
+    if (stage_ != stage::unanswered || closed_)
+      return;
+    pending_.body.emplace(std::move(wish));
+  }
+  wake_.notify();
+}
+
 void outbox::respond(answer_head head) {
   {
     std::lock_guard lock{guard_};
@@ -150,6 +160,8 @@ outbox::callbacks outbox::drop_client() {
       calls.push_back(std::move(unsent.written));
   if (on_gone_)
     calls.push_back(std::exchange(on_gone_, nullptr));
+  if (pending_.body) // its holder may let go of the exchange, which calls back in: not here
+    calls.push_back([wish = std::move(*pending_.body)] {});
   pending_ = {};
   stage_ = stage::answered;
   gone_.store(true, std::memory_order_release);

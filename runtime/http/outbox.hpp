@@ -60,14 +60,22 @@ private:
   bool stopped_ = false;
 };
 
+/// A body somebody asked for: see exchange::read_body.
+struct body_wish {
+  std::size_t limit;
+  fair_budget::share_ptr memory;
+  body_handler got;
+};
+
 /// What a connection has to do next.
 struct outgoing {
+  std::optional<body_wish> body; // before anything else
   std::optional<answer_head> head;
   std::vector<part> parts;
   bool last = false;  // the answer ends here
   bool cut = false;   // the connection must end without a proper end of the answer
   bool watch = false; // somebody wants to know when the client leaves
-  bool nothing() const { return !head && parts.empty() && !last && !cut && !watch; }
+  bool nothing() const { return !body && !head && parts.empty() && !last && !cut && !watch; }
 };
 
 class outbox {
@@ -77,6 +85,7 @@ public:
     : executor_(std::move(executor)), calls_(std::move(calls)), due_(due), grace_(grace) {}
 
   // For the exchange, from any thread; see exchange.hpp.
+  void read_body(body_wish wish);
   void respond(answer_head head);
   void begin_stream(answer_head head);
   void write(std::string bytes, std::function<void()> written);
@@ -127,11 +136,14 @@ private:
 /// The exchange of a real connection.
 class live_exchange final : public exchange {
 public:
-  /// `keep`: lives as long as the exchange (the share of the body memory it uses).
-  live_exchange(http_request req, secret_headers secrets, std::shared_ptr<outbox> box,
-                std::shared_ptr<void> keep)
-    : exchange(std::move(req), std::move(secrets)), box_(std::move(box)), keep_(std::move(keep)) {}
+  live_exchange(http_request req, secret_headers secrets, incoming_body body,
+                std::shared_ptr<outbox> box)
+    : exchange(std::move(req), std::move(secrets), std::move(body)), box_(std::move(box)) {}
   ~live_exchange() override { box_->abandon(); }
+
+  void read_body(std::size_t limit, fair_budget::share_ptr memory, body_handler got) override {
+    box_->read_body({limit, std::move(memory), std::move(got)});
+  }
 
   void respond(unsigned status, header_list headers, std::string body,
                std::string content_type) override {
@@ -155,7 +167,6 @@ public:
 
 private:
   std::shared_ptr<outbox> box_;
-  std::shared_ptr<void> keep_;
 };
 
 } // namespace behalf::inbound

@@ -25,6 +25,7 @@ public:
 
   std::string_view view() const { return {bytes_.get() + begin_, end_ - begin_}; }
   std::size_t size() const { return end_ - begin_; }
+  std::size_t capacity() const { return capacity_; }
   bool empty() const { return begin_ == end_; }
 
   /// Room for at least `room` more bytes. Views taken before are void.

@@ -40,8 +40,8 @@ private:
   list pairs_;
 };
 
-/// What a client sent. Credentials are not in here: the fields of `secret_header` are kept apart
-/// and handed out once, by exchange::take_header.
+/// The head of what a client sent; the body is the exchange's. Credentials are not in here: the
+/// fields of `secret_header` are kept apart and handed out once, by exchange::take_header.
 struct http_request {
   verb method = verb::get;       // HEAD stays HEAD; the router treats it as GET
   std::string method_name;       // as sent
@@ -49,7 +49,6 @@ struct http_request {
   std::vector<std::string> path; // decoded segments: "/a/b" is {a, b}, "/" is {}, "/a/" is {a, ""}
   query_params query;
   header_list headers;        // names in lower case; read with find_header
-  std::string body;           // whole, chunks joined
   std::string request_id;     // X-Request-Id as sent if it is fit to log, else a new UUID
   std::string remote_address; // "192.0.2.7"; the peer of the socket, never a header
   bool secure = false;        // arrived over TLS

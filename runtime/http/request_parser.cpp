@@ -165,12 +165,12 @@ void request_parser::on_header_impl(error_code& ec) {
 }
 
 std::size_t request_parser::on_body_impl(string_view bytes, error_code&) {
-  request.body.append(bytes.data(), bytes.size());
+  body.append(bytes.data(), bytes.size());
   return bytes.size();
 }
 
 std::size_t request_parser::on_chunk_body_impl(std::uint64_t, string_view bytes, error_code&) {
-  request.body.append(bytes.data(), bytes.size());
+  body.append(bytes.data(), bytes.size());
   return bytes.size();
 }
 

@@ -36,11 +36,13 @@ public:
   bool keep_alive() const { return is_header_done() && basic_parser::keep_alive(); }
   bool http10() const { return version_ == 10; }
   bool expects_continue() const { return expects_continue_; }
+  bool has_body() const { return announced_ > 0 || encodings_ > 0; }
   /// As Content-Length says; 0 for none or chunked.
   std::size_t announced() const { return announced_; }
 
-  http_request request;   // complete when done(), but for address, deadline and id if not sent
+  http_request request;   // complete with the head, but for address, deadline and id if not sent
   secret_headers secrets; // the fields of `secret_header`
+  std::string body;       // so far; chunks joined
 
 private:
   using string_view = boost::beast::string_view;

@@ -6,16 +6,40 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
+#include <algorithm>
+
 namespace behalf {
 
 namespace asio = boost::asio;
 using inbound::error_code;
 using inbound::tcp;
 
+namespace {
+
+// How many times what is free a peer may hold (see fair_budget). More than a user may of what
+// users share: behind a proxy all of them are one peer.
+constexpr std::size_t peer_greed = 15, peer_memory_greed = 63;
+constexpr std::size_t max_refusals = 64;
+
+} // namespace
+
+std::string inbound::peer_name(const asio::ip::address& address) {
+  if (address.is_v4())
+    return address.to_string();
+  auto v6 = address.to_v6();
+  if (v6.is_v4_mapped())
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, v6).to_string();
+  auto bytes = v6.to_bytes();
+  std::fill(bytes.begin() + 8, bytes.end(), 0);
+  return asio::ip::make_address_v6(bytes).to_string();
+}
+
 server_core::server_core(asio::io_context& io, server_options o, server::handler h,
                          std::optional<asio::ssl::context> context)
   : options(std::move(o)), on_exchange(std::move(h)), cors(options.cors),
+    pages(options.cors, options.pages), peer_memory(options.max_body_memory, peer_memory_greed),
     late_calls(std::make_shared<inbound::late_calls>(io)), tls(std::move(context)),
+    places_(options.max_connections, peer_greed), refusals_(max_refusals),
     accept_strand_(asio::make_strand(io)), acceptor_(accept_strand_) {}
 
 void server_core::add(const std::shared_ptr<inbound::connection>& c) {
@@ -87,13 +111,20 @@ inbound::task<void> server_core::accept_loop(std::shared_ptr<server_core> self) 
 }
 
 void server_core::welcome(inbound::tcp_socket socket) {
-  constexpr std::size_t refusals = 64; // connections that only learn that they are too many
-  const auto open = connections();
-  if (open >= options.max_connections + refusals || draining())
+  error_code ec;
+  const auto peer = inbound::peer_name(socket.remote_endpoint(ec).address());
+  if (ec || draining())
     return;
-  error_code ignored;
-  socket.set_option(tcp::no_delay{true}, ignored);
-  inbound::open_session(shared_from_this(), std::move(socket), open >= options.max_connections);
+  constexpr auto granted = fair_budget::answer::granted;
+  auto place = places_.open(peer, {});
+  const bool refuse = place->resize(1) != granted;
+  if (refuse) {
+    place = refusals_.open(peer, {});
+    if (tls || place->resize(1) != granted) // a handshake would cost more than the answer is worth
+      return;
+  }
+  socket.set_option(tcp::no_delay{true}, ec);
+  inbound::open_session(shared_from_this(), std::move(socket), std::move(place), refuse);
 }
 
 void server_core::stop_accepting() {

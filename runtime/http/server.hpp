@@ -4,6 +4,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/http/cors.hpp"
 #include "runtime/http/exchange.hpp"
+#include "runtime/http/page_rules.hpp"
 
 #include <boost/asio/io_context.hpp>
 
@@ -24,18 +25,20 @@ struct server_options {
   std::string tls_certificate{};     // PEM file, leaf first; TLS is on when both are given
   std::string tls_key{};             // PEM file
   cors_options cors{};
+  page_options pages{};
 
   std::size_t max_connections = 10'000;            // one more is answered 503 and closed
   std::size_t max_header_bytes = 32 * 1024;        // request line and fields; more: 431
   std::size_t max_body_bytes = 20 * 1024 * 1024;   // one request's; more: 413
-  std::size_t max_body_memory = 512 * 1024 * 1024; // of all requests being read; more: 503
+  std::size_t max_body_memory = 512 * 1024 * 1024; // of all requests together; more: 429, 503
 
   std::chrono::milliseconds handshake_timeout{10'000};  // TLS
   std::chrono::milliseconds header_timeout{15'000};     // first byte to end of head; then 408
   std::chrono::milliseconds body_timeout{30'000};       // per 16 KiB of body, or the rest; then 408
+  std::chrono::milliseconds body_deadline{120'000};     // of a whole body; then 408
   std::chrono::milliseconds write_timeout{30'000};      // per 16 KiB of answer; then the end
   std::chrono::milliseconds keep_alive_timeout{75'000}; // between two requests
-  std::chrono::milliseconds request_deadline{60'000};   // request read to answer; then 504
+  std::chrono::milliseconds request_deadline{60'000};   // head, or body, to answer; then 504
   std::chrono::milliseconds deadline_grace{5'000};      // for who asked `on_deadline`
 };
 

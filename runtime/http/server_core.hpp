@@ -1,6 +1,7 @@
 // What all connections of a server share, and how the server reaches them.
 #pragma once
 
+#include "runtime/base/fair_budget.hpp"
 #include "runtime/http/io.hpp"
 #include "runtime/http/server.hpp"
 
@@ -26,33 +27,9 @@ public:
   virtual void shut() = 0;        // the io_context has stopped: let go of everything
 };
 
-/// Bytes set aside for request bodies, given back when it ends.
-class body_share {
-public:
-  using counter = std::shared_ptr<std::atomic<std::size_t>>;
-
-  explicit body_share(counter used) : used_(std::move(used)) {}
-  body_share(const body_share&) = delete;
-  body_share& operator=(const body_share&) = delete;
-  ~body_share() { used_->fetch_sub(taken_, std::memory_order_relaxed); }
-
-  /// Makes sure that `size` bytes are set aside; false when all together would exceed `limit`.
-  bool cover(std::size_t size, std::size_t limit) {
-    if (size <= taken_)
-      return true;
-    const auto more = size - taken_;
-    if (used_->fetch_add(more, std::memory_order_relaxed) + more > limit) {
-      used_->fetch_sub(more, std::memory_order_relaxed);
-      return false;
-    }
-    taken_ = size;
-    return true;
-  }
-
-private:
-  counter used_;
-  std::size_t taken_ = 0;
-};
+/// What one peer may hold, as `fair_budget` has it: an IPv4 address, or the /64 network of an IPv6
+/// one, which is as easy to get as one address.
+std::string peer_name(const asio::ip::address& address);
 
 /// A server context with the certificate and key; HTTP/1.1 by ALPN; TLS 1.2 or newer.
 /// Error: invalid_argument naming the file and what is wrong with it.
@@ -79,9 +56,10 @@ public:
   const server_options options;
   const server::handler on_exchange;
   const cors_policy cors;
+  const page_rules pages;
+  const fair_budget peer_memory; // of heads beyond the ordinary, and of bodies while they arrive
   const std::shared_ptr<inbound::late_calls> late_calls;
   std::optional<inbound::asio::ssl::context> tls;
-  const inbound::body_share::counter body_bytes = std::make_shared<std::atomic<std::size_t>>(0);
 
 private:
   using acceptor = inbound::asio::basic_socket_acceptor<inbound::asio::ip::tcp, inbound::strand>;
@@ -94,15 +72,18 @@ private:
   std::function<void()> drained_;
   std::atomic<std::size_t> count_{0};
   std::atomic<bool> draining_{false};
+  const fair_budget places_;   // connections, by peer
+  const fair_budget refusals_; // connections that only learn that they are too many
   const inbound::strand accept_strand_;
   acceptor acceptor_; // used on its strand only
 };
 
 namespace inbound {
 
-/// Begins to serve a connection, over TLS if the core has a context. `refuse`: answer 503 to
-/// whatever it asks, because there are too many.
-void open_session(std::shared_ptr<server_core> core, tcp_socket socket, bool refuse);
+/// Begins to serve a connection, over TLS if the core has a context. `place` is what it holds
+/// while it is open. `refuse`: answer 503 to whatever it asks, because there are too many.
+void open_session(std::shared_ptr<server_core> core, tcp_socket socket,
+                  fair_budget::share_ptr place, bool refuse);
 
 } // namespace inbound
 } // namespace behalf

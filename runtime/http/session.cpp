@@ -27,11 +27,14 @@ std::string address_text(const tcp::endpoint& e) {
 } // namespace
 
 template <class Stream>
-session<Stream>::session(std::shared_ptr<server_core> core, Stream stream, bool refuse)
-  : core_(std::move(core)), stream_(std::move(stream)), refuse_(refuse),
+session<Stream>::session(std::shared_ptr<server_core> core, Stream stream,
+                         fair_budget::share_ptr place, bool refuse)
+  : core_(std::move(core)), stream_(std::move(stream)), place_(std::move(place)), refuse_(refuse),
     watchdog_(stream_.get_executor()) {
   error_code ec;
-  remote_ = address_text(socket().remote_endpoint(ec));
+  const auto remote = socket().remote_endpoint(ec);
+  remote_ = address_text(remote);
+  peer_ = peer_name(remote.address());
   const auto local = socket().local_endpoint(ec).address();
   loopback_ = local.is_loopback() || address_text({local, 0}).starts_with("127.");
 }
@@ -114,6 +117,8 @@ task<void> session<Stream>::run(std::shared_ptr<session> self) {
   }
   self->watchdog_.stop();
   self->close_socket();
+  self->place_.reset();
+  self->memory_.reset();
   self->core_->remove(self.get());
 }
 
@@ -140,20 +145,25 @@ task<void> session<Stream>::serve() {
 template <class Stream>
 task<bool> session<Stream>::serve_one() {
   request_parser parser{core_->options.max_body_bytes};
-  bool whole = co_await read_head(parser);
+  const bool whole = co_await read_head(parser);
   if (!whole)
     co_return false;
-  std::shared_ptr<body_share> share;
-  if (!parser.done()) {
-    share = std::make_shared<body_share>(core_->body_bytes);
-    whole = co_await read_body(parser, *share);
-    if (!whole)
+  if (auto no = core_->pages.check(parser.request, parser.has_body())) {
+    refusal_.emplace(refusal{no->status, std::move(no->detail)});
+    co_return false;
+  }
+  if (!parser.done()) { // of the body only what came with the head; see outgoing::body
+    std::size_t used = 0;
+    refusal_ = parser.put_body(in_.view(), used);
+    in_.consume(used);
+    if (refusal_)
       co_return false;
   }
-  hand_on(parser, std::move(share));
-  const bool answered = co_await answer();
+  hand_on(parser);
+  const bool answered = co_await answer(parser);
   if (const auto box = std::exchange(box_, nullptr))
     box->close();
+  memory_.reset();
   if (!watching_)
     in_.shrink();
   if (out_.capacity() > kept_output)
@@ -179,12 +189,13 @@ void session<Stream>::remember(const request_parser& parser) {
   keep_ = parser.keep_alive();
   head_only_ = req.method == verb::head;
   request_id_ = req.request_id;
-  if (const auto* origin = find_header(req.headers, "origin"))
+  if (const auto* origin = find_header(req.headers, "origin");
+      origin && !core_->pages.own_pages_only(req))
     origin_ = *origin;
 }
 
 template <class Stream>
-void session<Stream>::hand_on(request_parser& parser, std::shared_ptr<body_share> share) {
+void session<Stream>::hand_on(request_parser& parser) {
   auto& req = parser.request;
   if (req.request_id.empty())
     request_id_ = req.request_id = uuid4();
@@ -196,8 +207,11 @@ void session<Stream>::hand_on(request_parser& parser, std::shared_ptr<body_share
                                   core_->options.deadline_grace);
   if (answer_preflight(req))
     return;
-  auto ex = std::make_shared<live_exchange>(std::move(req), std::move(parser.secrets), box_,
-                                            std::move(share));
+  incoming_body body{parser.has_body(), parser.announced(), std::nullopt};
+  if (parser.done())
+    body.whole = std::move(parser.body);
+  auto ex = std::make_shared<live_exchange>(std::move(req), std::move(parser.secrets),
+                                            std::move(body), box_);
   try {
     core_->on_exchange(std::move(ex));
   } catch (const std::exception& e) { // the exchange it dropped answers 500
@@ -207,7 +221,7 @@ void session<Stream>::hand_on(request_parser& parser, std::shared_ptr<body_share
 
 template <class Stream>
 bool session<Stream>::answer_preflight(const http_request& req) {
-  if (core_->options.cors.allow_origins.empty()
+  if (core_->options.cors.allow_origins.empty() || core_->pages.own_pages_only(req)
       || !cors_policy::is_preflight(req.method_name, req.headers))
     return false;
   auto reply = core_->cors.preflight(req.headers, loopback_);
@@ -224,12 +238,17 @@ void session<Stream>::start() {
   asio::co_spawn(stream_.get_executor(), run(std::move(self)), asio::detached);
 }
 
-void open_session(std::shared_ptr<server_core> core, tcp_socket socket, bool refuse) {
+void open_session(std::shared_ptr<server_core> core, tcp_socket socket,
+                  fair_budget::share_ptr place, bool refuse) {
   if (core->tls) {
     tls_stream stream{std::move(socket), *core->tls};
-    std::make_shared<session<tls_stream>>(std::move(core), std::move(stream), refuse)->start();
+    std::make_shared<session<tls_stream>>(std::move(core), std::move(stream), std::move(place),
+                                          refuse)
+      ->start();
   } else {
-    std::make_shared<session<tcp_socket>>(std::move(core), std::move(socket), refuse)->start();
+    std::make_shared<session<tcp_socket>>(std::move(core), std::move(socket), std::move(place),
+                                          refuse)
+      ->start();
   }
 }
 

@@ -30,7 +30,8 @@ class session final : public connection,
                       public watchdog::owner,
                       public std::enable_shared_from_this<session<Stream>> {
 public:
-  session(std::shared_ptr<server_core> core, Stream stream, bool refuse);
+  session(std::shared_ptr<server_core> core, Stream stream, fair_budget::share_ptr place,
+          bool refuse);
   ~session();
 
   /// Registers with the core and serves until the connection ends.
@@ -49,16 +50,18 @@ private:
   task<void> serve();
   task<bool> serve_one(); // false: the connection ends
   task<bool> read_head(request_parser& parser);
-  task<bool> read_body(request_parser& parser, body_share& share);
+  task<void> read_body(request_parser& parser, body_wish wish);
+  task<bool> receive(request_parser& parser, const body_wish& wish);
   task<bool> read_more(std::size_t room);
-  task<bool> answer();
+  task<bool> answer(request_parser& parser);
   task<bool> send(std::string_view tail);
   task<bool> refuse_request(refusal why);
   task<void> say_goodbye();
 
   void forget_request();
   void remember(const request_parser& parser);
-  void hand_on(request_parser& parser, std::shared_ptr<body_share> share);
+  void hand_on(request_parser& parser);
+  bool hold(std::size_t bytes);
   bool answer_preflight(const http_request& req);
   void compose(outgoing& next, std::string& tail);
   void compose_head(answer_head& head, std::string& tail);
@@ -71,9 +74,11 @@ private:
 
   const std::shared_ptr<server_core> core_;
   Stream stream_;
+  fair_budget::share_ptr place_;
   const bool refuse_;
   bool loopback_ = false;
-  std::string remote_;
+  std::string remote_, peer_;
+  fair_budget::share_ptr memory_; // of this peer
   watchdog watchdog_;
   read_buffer in_;
   std::string out_;

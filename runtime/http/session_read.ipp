@@ -10,6 +10,31 @@ inline constexpr std::size_t largest_read = 64 * 1024;
 inline constexpr std::size_t max_linger_bytes = 1024 * 1024;
 inline constexpr std::chrono::milliseconds linger_timeout{1'000};
 
+inline constexpr std::string_view memory_of_requests = "requests in memory";
+
+// A refusal as whoever asked for the body answers it.
+inline error as_error(const refusal& why) {
+  switch (why.status) {
+  case 408:
+    return fail(errc::slow_request, why.detail);
+  case 413:
+    return fail(errc::too_large, why.detail);
+  case 429:
+    return fail(errc::too_many, why.detail, "Retry-After", "1");
+  case 503:
+    return fail(errc::overloaded, why.detail, "Retry-After", "1");
+  default:
+    return fail(errc::bad_request, why.detail);
+  }
+}
+
+// Nothing when the share of whoever asked for the body has room for it.
+inline std::optional<refusal> memory_fault(const body_wish& wish, std::size_t bytes) {
+  auto ok = wish.memory ? claim(*wish.memory, bytes, memory_of_requests) : result<void>{};
+  return ok ? std::nullopt
+            : std::optional{refusal{http_status(ok.error().code), ok.error().message}};
+}
+
 template <class Stream>
 task<bool> session<Stream>::read_more(std::size_t room) {
   if (watching_) {
@@ -53,6 +78,8 @@ task<bool> session<Stream>::read_head(request_parser& parser) {
       linger_ = false; // nothing is on its way in either direction
       co_return false;
     }
+    if (in_.size() > read_buffer::small && !hold(in_.size()))
+      co_return false;
     const bool more = co_await read_more(1);
     if (!more)
       co_return phase_ == phase::head&& timed_out(408, "Request header timeout");
@@ -67,26 +94,62 @@ task<bool> session<Stream>::read_head(request_parser& parser) {
   co_return !refusal_;
 }
 
+// Counts what this connection keeps in memory against the share of its peer.
 template <class Stream>
-task<bool> session<Stream>::read_body(request_parser& parser, body_share& share) {
+bool session<Stream>::hold(std::size_t bytes) {
+  if (!memory_)
+    memory_ = core_->peer_memory.open(peer_, {});
+  auto ok = claim(*memory_, bytes, memory_of_requests);
+  if (!ok)
+    refusal_.emplace(refusal{http_status(ok.error().code), ok.error().message});
+  return ok.has_value();
+}
+
+// The body somebody asked for. After a failure the connection goes on to its answer, and no
+// further.
+template <class Stream>
+task<void> session<Stream>::read_body(request_parser& parser, body_wish wish) {
+  const auto box = box_;
+  const bool whole = co_await receive(parser, wish);
+  box->extend_deadline(core_->options.request_deadline);
+  memory_.reset();
+  if (!watching_)
+    in_.shrink();
+  const auto why = std::exchange(refusal_, std::nullopt);
+  if (whole)
+    wish.got(std::move(parser.body));
+  else if (why)
+    wish.got(as_error(*why));
+  else
+    box->lost();
+}
+
+template <class Stream>
+task<bool> session<Stream>::receive(request_parser& parser, const body_wish& wish) {
   const auto& options = core_->options;
-  const auto& body = parser.request.body;
-  if (parser.expects_continue() && in_.empty()) {
+  if (parser.expects_continue() && in_.empty() && parser.body.empty()
+      && parser.announced() <= wish.limit) {
     out_ = "HTTP/1.1 100 Continue\r\n\r\n";
     const bool sent = co_await send({});
     if (!sent)
       co_return false;
   }
-  enter(phase::body, options.body_timeout);
+  const auto end = std::chrono::steady_clock::now() + options.body_deadline;
+  const auto enter_body = [&] {
+    const auto left = end - std::chrono::steady_clock::now();
+    enter(phase::body, std::min(options.body_timeout, std::chrono::ceil<milliseconds>(left)));
+  };
+  enter_body();
   for (std::size_t measured = 0; true;) {
-    if (!share.cover(std::max(parser.announced(), body.size()), options.max_body_memory)) {
-      refusal_.emplace(refusal{503, "Too many requests in memory"});
-      co_return false;
-    }
     std::size_t used = 0;
     refusal_ = parser.put_body(in_.view(), used);
     in_.consume(used);
-    if (refusal_ || parser.done())
+    const auto size = parser.body.size();
+    if (!refusal_ && std::max(parser.announced(), size) > wish.limit)
+      refusal_.emplace(refusal{413, "Request body too large"});
+    if (!refusal_)
+      refusal_ = memory_fault(wish, size + in_.capacity());
+    if (refusal_ || !hold(size + in_.capacity()) || parser.done())
       co_return !refusal_;
     if (used > 0)
       continue;
@@ -94,11 +157,13 @@ task<bool> session<Stream>::read_body(request_parser& parser, body_share& share)
       refusal_.emplace(refusal{400, "Malformed chunked body"});
       co_return false;
     }
-    if (body.size() >= measured + progress) {
-      measured = body.size();
-      enter(phase::body, options.body_timeout);
+    if (size >= measured + progress) {
+      measured = size;
+      enter_body();
     }
-    const auto missing = parser.announced() > body.size() ? parser.announced() - body.size() : 0;
+    if (measured == 0) // pages nobody has written to cost nothing: no need to believe the head
+      parser.body.reserve(parser.announced());
+    const auto missing = parser.announced() > size ? parser.announced() - size : 0;
     const bool more = co_await read_more(std::clamp(missing, read_buffer::small, largest_read));
     if (!more)
       co_return timed_out(408, "Request body timeout");

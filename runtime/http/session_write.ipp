@@ -78,16 +78,22 @@ void session<Stream>::compose(outgoing& next, std::string& tail) {
 
 // Sends what the exchange gives until the answer is complete. False: the connection must end.
 template <class Stream>
-task<bool> session<Stream>::answer() {
+task<bool> session<Stream>::answer(request_parser& parser) {
   const auto box = box_;
   while (true) {
     auto next = box->take();
+    if (next.body && !next.last) {
+      auto wish = std::move(*next.body);
+      co_await read_body(parser, std::move(wish));
+      continue;
+    }
     if (next.nothing()) {
       phase_ = phase::waiting;
       watchdog_.set(box->due());
       co_await box->changed();
       continue;
     }
+    keep_ = keep_ && parser.done(); // what is left of the body nobody will read
     std::string tail;
     compose(next, tail);
     const bool sent = out_.empty() || co_await send(tail);
@@ -100,7 +106,7 @@ task<bool> session<Stream>::answer() {
       co_return false;
     if (next.last)
       co_return true;
-    if (next.watch)
+    if (next.watch && parser.done())
       start_watch();
   }
 }

@@ -8,7 +8,7 @@ TEST_CASE_METHOD(provider_fixture, "a good token becomes a grant under the owner
   use_oidc();
   rule("threads", "owner");
   open();
-  auto g = knock(token());
+  auto g = enter(token());
   REQUIRE(g);
   CHECK(g->who->subject == "alice");
   CHECK(object_or_empty(g->value, "metadata").at("owner") == "alice");
@@ -59,14 +59,14 @@ TEST_CASE_METHOD(provider_fixture, "the most specific rule decides", "[admission
   rule("*", "deny");
   rule("threads.read", "allow");
   open();
-  CHECK(knock(token(), "read"));
-  CHECK(knock(token(), "create").error().code == errc::denied);
+  CHECK(enter(token(), "read"));
+  CHECK(enter(token(), "create").error().code == errc::denied);
 }
 
 TEST_CASE_METHOD(provider_fixture, "without providers everybody is the same nobody",
                  "[admission]") {
   open();
-  auto g = knock("");
+  auto g = enter("");
   REQUIRE(g);
   CHECK(g->who->identity.empty());
   CHECK(g->visible.unrestricted());

@@ -77,8 +77,7 @@ struct introspection_fixture : actor_fixture {
   void open() {
     setup->client_secrets["env:SECRET"] = std::make_shared<const wiped_string>("s3cret");
     auto http = own(sys.spawn(endpoints_behavior, &net));
-    auto judge = own(spawn_authorizer(sys, std::make_shared<policy>()));
-    door = own(spawn_authenticator(sys, setup, http, judge, plugin_auth_actor{}, meters));
+    door = own(spawn_authenticator(sys, setup, http, plugin_auth_actor{}, meters));
   }
   void says_active(const std::string& endpoint, std::string subject, json::object more = {}) {
     json::object answer{{"active", true}, {"sub", std::move(subject)}};
@@ -87,14 +86,12 @@ struct introspection_fixture : actor_fixture {
   }
   void says_inactive(const std::string& endpoint) { net.answers[endpoint] = {{"active", false}}; }
 
-  result<grant> knock(const std::string& bearer) {
+  result<authenticated> knock(const std::string& bearer) {
     auto request = std::make_shared<auth_request>();
     request->authorization = wiped_string{"Bearer " + bearer};
-    admission a;
+    authenticate a;
     a.credentials = request;
-    a.resource = "threads";
-    a.action = "create";
-    return ask<grant>(door, std::move(a));
+    return ask<authenticated>(door, std::move(a));
   }
   std::vector<std::string> asked() { return std::exchange(net.asked, {}); }
 };

@@ -53,7 +53,7 @@ TEST_CASE_METHOD(keys_fixture, "tokens that wait for keys share one fetch", "[ad
   use_oidc();
   open();
   provider.hold = true;
-  std::vector<pending_answer<grant>> waiting;
+  std::vector<pending_answer<authenticated>> waiting;
   for (int i = 0; i < 10; ++i)
     waiting.push_back(knock_later(token({{"jti", i}})));
   CHECK(provider.fetches == 1); // discovery

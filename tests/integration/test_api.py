@@ -242,7 +242,7 @@ def test_giant_bodies_and_heads_are_refused(shared):
 def test_pipelined_requests_are_answered_in_order(shared):
     server, token = shared
     host, port = server.url.removeprefix("http://").split(":")
-    lines = [f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
+    lines = [f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
              for path in (f"/threads/{UUID}", "/ok", "/info")]
     with socket.create_connection((host, int(port))) as s:
         s.sendall("".join(lines).encode())
@@ -257,11 +257,11 @@ def test_pipelined_requests_are_answered_in_order(shared):
 def test_preflight_and_exposed_headers(shared):
     server, _ = shared
     asked = server.call("OPTIONS", "/threads", headers={
-        "Origin": "https://agentchat.example", "Access-Control-Request-Method": "POST",
+        "Origin": "http://localhost:3000", "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization", "Access-Control-Request-Private-Network": "true"})
     assert asked.status_code == 200
     assert asked.headers["access-control-allow-private-network"] == "true"
-    simple = server.call("GET", "/info", headers={"Origin": "https://agentchat.example"})
+    simple = server.call("GET", "/info", headers={"Origin": "http://localhost:3000"})
     assert "content-location" in simple.headers["access-control-expose-headers"]
     assert simple.headers["x-request-id"]
 

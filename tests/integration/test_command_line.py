@@ -261,7 +261,7 @@ def test_logging_in_says_what_is_wrong(tmp_path):
 def test_the_second_signal_ends_the_process_at_once(tmp_path):
     server = Behalf(None, tmp_path / "dev", command="dev", args=("--data", "data"))
     with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1]))) as slow:
-        slow.sendall(b"POST /threads HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        slow.sendall(b"POST /threads HTTP/1.1\r\nHost: localhost\r\n")
         os.kill(server.process.pid, signal.SIGINT)
         server.process.wait_until(lambda: "stopping" in server.process.output())
         os.kill(server.process.pid, signal.SIGINT)

@@ -84,12 +84,13 @@ struct provider_fixture : actor_fixture {
   std::shared_ptr<identity_setup> setup = std::make_shared<identity_setup>();
   scripted_provider outside;
   authenticator_actor door;
+  authorizer_actor judge;
 
   /// Call when everything is set up.
   void open() {
     outside = own(sys.spawn(scripted_provider_behavior, &provider));
-    auto judge = own(spawn_authorizer(sys, rules));
-    door = own(spawn_authenticator(sys, setup, outside, judge, plugin_auth_actor{}, meters));
+    judge = own(spawn_authorizer(sys, rules));
+    door = own(spawn_authenticator(sys, setup, outside, plugin_auth_actor{}, meters));
   }
   void use_oidc() {
     oidc_provider p;
@@ -109,21 +110,30 @@ struct provider_fixture : actor_fixture {
     return (by ? *by : provider.key).sign({{"typ", "at+jwt"}}, all);
   }
 
-  static admission visit(const std::string& bearer, std::string action = "create") {
+  static authenticate visit(const std::string& bearer) {
     auto p = std::make_shared<auth_request>();
     if (!bearer.empty())
       p->authorization = wiped_string{"Bearer " + bearer};
-    admission a;
+    authenticate a;
     a.credentials = p;
-    a.resource = "threads";
-    a.action = std::move(action);
     return a;
   }
-  result<grant> knock(const std::string& bearer, std::string action = "create") {
-    return ask<grant>(door, visit(bearer, std::move(action)));
+  result<authenticated> knock(const std::string& bearer) {
+    return ask<authenticated>(door, visit(bearer));
   }
-  pending_answer<grant> knock_later(const std::string& bearer) {
-    return ask_later<grant>(door, visit(bearer));
+  pending_answer<authenticated> knock_later(const std::string& bearer) {
+    return ask_later<authenticated>(door, visit(bearer));
+  }
+  /// Both steps: who is it, and may they?
+  result<grant> enter(const std::string& bearer, std::string action = "create") {
+    auto known = knock(bearer);
+    if (!known)
+      return known.error();
+    admission a;
+    a.who = known->who;
+    a.resource = "threads";
+    a.action = std::move(action);
+    return ask<grant>(judge, std::move(a));
   }
   void provider_answers() {
     provider.hold = false;

@@ -22,13 +22,16 @@ struct recorded_answer {
 
 class recorded_exchange final : public exchange {
 public:
-  recorded_exchange(http_request req, secret_headers secrets, std::shared_ptr<recorded_answer> to)
-    : exchange(std::move(req), std::move(secrets)), to_(std::move(to)) {}
+  recorded_exchange(http_request req, secret_headers secrets, std::string body,
+                    std::shared_ptr<recorded_answer> to)
+    : exchange(std::move(req), std::move(secrets), {!body.empty(), body.size(), body}),
+      to_(std::move(to)) {}
   ~recorded_exchange() override {
     if (to_->status == 0)
       respond(500, {}, error_body("Internal Server Error"));
   }
 
+  void read_body(std::size_t, fair_budget::share_ptr, body_handler) override {}
   void respond(unsigned status, header_list headers, std::string body,
                std::string content_type) override {
     if (to_->status == 0) {
@@ -84,7 +87,6 @@ record_exchange(std::string method, std::string target, header_list headers = {}
   req.target = std::move(target);
   req.path = std::move(parsed.path);
   req.query = std::move(parsed.query);
-  req.body = std::move(body);
   req.request_id = "test-request";
   req.remote_address = "127.0.0.1";
   req.by = std::chrono::steady_clock::now() + std::chrono::seconds{60};
@@ -95,7 +97,9 @@ record_exchange(std::string method, std::string target, header_list headers = {}
     else
       req.headers.emplace_back(name, value);
   auto answer = std::make_shared<recorded_answer>();
-  return {std::make_shared<recorded_exchange>(std::move(req), std::move(secrets), answer), answer};
+  return {std::make_shared<recorded_exchange>(std::move(req), std::move(secrets), std::move(body),
+                                              answer),
+          answer};
 }
 
 } // namespace behalf

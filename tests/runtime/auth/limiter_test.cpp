@@ -71,6 +71,15 @@ TEST_CASE("body bytes are limited per minute, and say how long to wait", "[auth]
   CHECK(l.take_request(bob, 1, at(9min + 1s)));
 }
 
+TEST_CASE("bytes that were not announced are owed", "[auth]") {
+  limiter l{{.tenant = {.body_bytes_per_minute = 60'000}, .user = {.body_bytes_per_minute = 6000}}};
+  CHECK(l.take_request(alice, 0, at(0ms)));
+  l.add_bytes(alice, 9000, at(0ms));
+  CHECK_FALSE(l.take_request(alice, 1, at(30s)));
+  CHECK(l.take_request(alice, 1, at(31s)));
+  CHECK(l.take_request(bob, 1, at(31s)));
+}
+
 TEST_CASE("runs are counted until they end", "[auth]") {
   limiter l{{.tenant = {.concurrent_runs = 3}, .user = {.concurrent_runs = 2}}};
   CHECK(l.begin_run(alice, at(0ms)));

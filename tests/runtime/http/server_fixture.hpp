@@ -214,6 +214,18 @@ private:
   std::atomic<bool> done_{false};
 };
 
+/// Goes on with the request's whole body; a fault of it is answered.
+inline void with_body(const exchange_ptr& ex, std::function<void(std::string)> then,
+                      fair_budget::share_ptr memory = nullptr, std::size_t limit = 100'000'000) {
+  if (auto here = ex->take_body())
+    return then(std::move(*here));
+  ex->read_body(limit, std::move(memory), [ex, then](result<std::string> text) {
+    if (!text)
+      return respond_error(*ex, text.error());
+    then(std::move(*text));
+  });
+}
+
 inline std::string get_request(std::string_view target, std::string_view extra = {}) {
   return std::string{"GET "}.append(target).append(" HTTP/1.1\r\nHost: test\r\n").append(extra)
          + "\r\n";

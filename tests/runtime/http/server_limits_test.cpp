@@ -6,8 +6,19 @@ using namespace std::chrono_literals;
 
 namespace {
 
+// Reads the body first, as whoever lets the caller in does.
 void ok(const exchange_ptr& ex) {
-  ex->respond(200, {}, "{}");
+  with_body(ex, [ex](const std::string&) { ex->respond(200, {}, "{}"); });
+}
+
+// Answers at once, as to a stranger: nobody asks for the body.
+void stranger(const exchange_ptr& ex) {
+  ex->respond(401, {}, "{}");
+}
+
+std::string announcing(std::size_t size, std::string_view extra = {}) {
+  return std::string{"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: "} + std::to_string(size)
+         + "\r\n" + std::string{extra} + "\r\n";
 }
 
 } // namespace
@@ -57,27 +68,139 @@ TEST_CASE("a client reads the refusal of a body it is still sending", "[http][li
   CHECK(client.read_all().empty());
 }
 
-TEST_CASE("bodies of all requests together are bounded", "[http][limits]") {
-  auto options = test_options();
-  options.max_body_memory = 1000;
-  awaited<exchange_ptr> first;
-  running_server server(options, [&](exchange_ptr ex) {
-    if (!first.is_set())
-      first.set(std::move(ex));
-    else
-      ok(ex);
-  });
-  auto holder = server.connect();
-  holder.send(post_request("/", std::string(800, 'a')));
-  auto held = first.get().value();
-  const auto refused = server.ask(post_request("/", std::string(300, 'a')));
+TEST_CASE("a body counts as it arrives, against whoever asked for it", "[http][limits]") {
+  const fair_budget memory{1'000'000};
+  running_server server{[&](exchange_ptr ex) {
+    with_body(
+      ex, [ex](const std::string&) { ex->respond(200, {}, "{}"); },
+      memory.open("acme", ex->req().path.front()));
+  }};
+  std::vector<raw_client> announcers; // announcing takes nothing from anybody
+  for (int i = 0; i < 26; ++i) {
+    announcers.push_back(server.connect());
+    announcers.back().send("POST /alice HTTP/1.1\r\nHost: t\r\nContent-Length: 20000000\r\n\r\n");
+  }
+  CHECK(server.ask(post_request("/alice", std::string(300'000, 'a'))).status == 200);
+  const auto refused = server.ask(post_request("/alice", std::string(1'100'000, 'a')));
   CHECK(refused.status == 503);
   CHECK(refused.header("retry-after") == "1");
-  CHECK(server.ask(post_request("/", std::string(100, 'a'))).status == 200);
-  held->respond(200, {}, "{}");
-  held.reset(); // with the exchange goes its share
-  CHECK(holder.read_reply().status == 200);
-  CHECK(server.ask(post_request("/", std::string(300, 'a'))).status == 200);
+  CHECK(refused.header("connection") == "close");
+  CHECK(server.ask(post_request("/bob", std::string(100'000, 'a'))).status == 200);
+}
+
+TEST_CASE("one caller's bodies leave room for another's", "[http][limits]") {
+  const fair_budget memory{2'000'000};
+  running_server server{[&](exchange_ptr ex) {
+    const auto& who = ex->req().path.front();
+    auto mine = memory.open("acme", who);
+    with_body(
+      ex, [ex, mine](const std::string&) { ex->respond(200, {}, "{}"); }, mine);
+  }};
+  // Alice sends what she can and does not finish: it stays in memory.
+  std::vector<raw_client> held;
+  unsigned refused = 0;
+  for (int i = 0; i < 12; ++i) {
+    auto client = server.connect();
+    client.send("POST /alice HTTP/1.1\r\nHost: t\r\nContent-Length: 300000\r\n\r\n");
+    client.send(std::string(290'000, 'a'));
+    const timeval soon{0, 200'000};
+    ::setsockopt(client.socket().native_handle(), SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon);
+    const auto reply = client.read_reply();
+    refused += reply.status == 429;
+    if (reply.status == 0)
+      held.push_back(std::move(client));
+  }
+  CHECK(refused >= 5);
+  CHECK(held.size() >= 3);
+  CHECK(server.ask(post_request("/bob", std::string(50'000, 'b'))).status == 200);
+}
+
+TEST_CASE("a body nobody asked for is never read", "[http][limits]") {
+  running_server server{stranger};
+  auto client = server.connect();
+  client.send(announcing(20'000'000)); // and not a byte of it
+  auto reply = client.read_reply();
+  CHECK(reply.status == 401);
+  CHECK(reply.header("connection") == "close");
+  CHECK(client.read_all().empty());
+  // Told before it sends: no 100, the answer.
+  auto polite = server.connect();
+  polite.send(announcing(1000, "Expect: 100-continue\r\n"));
+  CHECK(polite.read_reply().status == 401);
+  // What came with the head does not end the connection.
+  auto small = server.connect();
+  for (int i = 0; i < 2; ++i) {
+    small.send(post_request("/", "small"));
+    CHECK(small.read_reply().status == 401);
+  }
+}
+
+TEST_CASE("whoever waits for 100 gets it once somebody wants the body", "[http][limits]") {
+  running_server server{ok};
+  auto client = server.connect();
+  client.send(announcing(4, "Expect: 100-continue\r\n"));
+  CHECK(client.read_until("\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n");
+  client.send("body");
+  CHECK(client.read_reply().status == 200);
+  client.send(get_request("/")); // the connection is good for more
+  CHECK(client.read_reply().status == 200);
+}
+
+TEST_CASE("the deadline waits for the body, and begins anew", "[http][limits]") {
+  auto options = test_options();
+  options.request_deadline = 150ms;
+  awaited<exchange_ptr> held;
+  running_server server(options, [&](exchange_ptr ex) {
+    with_body(ex, [&, ex](const std::string&) { held.set(ex); });
+  });
+  auto client = server.connect();
+  client.send(announcing(20'000));
+  const auto begin = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() < begin + 400ms) // a body under way is no overdue answer
+    server.ask("BAD\r\n\r\n");
+  client.send(std::string(20'000, 'a'));
+  REQUIRE(held.get());
+  CHECK(client.read_reply().status == 504);
+}
+
+TEST_CASE("bytes trickling in do not move the end of a body's time", "[http][limits]") {
+  auto options = test_options();
+  options.body_timeout = 5s;
+  options.body_deadline = 150ms;
+  running_server server{options, ok};
+  auto client = server.connect();
+  client.socket().non_blocking(true);
+  client.send(announcing(1'000'000));
+  const auto begin = std::chrono::steady_clock::now();
+  boost::system::error_code ec = boost::asio::error::would_block;
+  std::string got(4096, ' ');
+  std::size_t n = 0;
+  while (ec == boost::asio::error::would_block && std::chrono::steady_clock::now() < begin + 5s) {
+    client.send("x");
+    n = client.socket().read_some(boost::asio::buffer(got), ec);
+  }
+  CHECK(got.substr(0, n).starts_with("HTTP/1.1 408"));
+  CHECK(std::chrono::steady_clock::now() - begin < 3s);
+}
+
+TEST_CASE("one peer's heads leave room for others'", "[http][limits]") {
+  auto options = test_options();
+  options.max_body_memory = 100'000;
+  options.max_header_bytes = 32'000;
+  running_server server{options, ok};
+  std::vector<raw_client> fat;
+  for (int i = 0; i < 20; ++i) {
+    fat.push_back(server.connect());
+    fat.back().send("GET /" + std::string(20'000, 'a'));
+  }
+  unsigned refused = 0;
+  for (auto& client : fat) {
+    const timeval soon{0, 100'000};
+    ::setsockopt(client.socket().native_handle(), SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon);
+    refused += client.read_reply().status >= 429;
+  }
+  CHECK(refused >= 10);
+  CHECK(server.ask(get_request("/")).status == 200); // an ordinary head takes nothing
 }
 
 TEST_CASE("a slow head is 408, a silent connection just closed", "[http][limits]") {
@@ -119,11 +242,13 @@ TEST_CASE("half a body is 408 after its time", "[http][limits]") {
         == 408);
 }
 
-TEST_CASE("a client that leaves in the middle of its body reaches no handler", "[http][limits]") {
+TEST_CASE("half a body of a client that left is nobody's", "[http][limits]") {
   std::atomic<int> handled{0};
   running_server server{[&](exchange_ptr ex) {
-    ++handled;
-    ok(ex);
+    with_body(ex, [&, ex](const std::string&) {
+      ++handled;
+      ex->respond(200, {}, "{}");
+    });
   }};
   {
     auto client = server.connect();

@@ -127,7 +127,8 @@ TEST_CASE("requests that arrive while the client is watched are served after", "
   std::atomic<bool> told{false};
   running_server server{[&](exchange_ptr ex) {
     if (held.is_set())
-      return ex->respond(200, {}, ex->req().target + ex->req().body);
+      return with_body(
+        ex, [ex](const std::string& body) { ex->respond(200, {}, ex->req().target + body); });
     ex->on_gone([&] { told = true; });
     held.set(std::move(ex));
   }};

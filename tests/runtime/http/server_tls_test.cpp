@@ -88,7 +88,9 @@ TEST_CASE("requests and streams work over TLS", "[http][tls]") {
       ex->on_gone([&] { told.set(true); });
       return held.set(std::move(ex));
     }
-    ex->respond(200, {}, ex->req().secure ? std::string{ex->req().body} : "plain");
+    with_body(ex, [ex](std::string body) {
+      ex->respond(200, {}, ex->req().secure ? std::move(body) : "plain");
+    });
   });
   auto context = trusting(options.tls_certificate);
   tls_client client{server, context};
