@@ -6,7 +6,7 @@ namespace {
 // A value is 16 bytes in its array or 32 with its key in an object. The parser keeps the values of
 // an unfinished one on a stack that doubles when it is full: at worst two copies and the new one.
 constexpr std::size_t per_value = 64;
-constexpr std::size_t per_block = 32; // of the allocator, and the table before an array's values
+constexpr std::size_t per_block = 40; // of the allocator, and the table before an array's values
 constexpr std::size_t inline_text = 14;
 
 std::size_t text_bytes(std::size_t size) {
@@ -17,17 +17,15 @@ std::size_t text_bytes(std::size_t size) {
 
 std::size_t parse_cost(std::string_view text) {
   std::size_t values = 1, blocks = 0;
-  for (auto at = text.find_first_of(",[{\""); at != text.npos;
-       at = text.find_first_of(",[{\"", at)) {
-    const auto c = text[at++];
-    if (c == ',') {
-      ++values;
-      continue;
-    }
-    ++blocks;
-    values += c != '"';
-    while (c == '"' && at < text.size() && text[at++] != '"') // what is inside does not count
-      at += text[at - 1] == '\\';
+  bool quoted = false; // what is inside a string does not count
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const auto c = text[at];
+    if (c == '"')
+      quoted = !quoted;
+    else if (quoted)
+      at += c == '\\';
+    blocks += c == '"' ? quoted : !quoted && (c == '[' || c == '{');
+    values += !quoted && (c == ',' || c == '[' || c == '{');
   }
   return text.size() + values * per_value + blocks * per_block;
 }
