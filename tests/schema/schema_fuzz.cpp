@@ -7,6 +7,7 @@
 //   BEHALF_FUZZ_ONLY=4711        that request alone, shown as it is sent
 #include "actors/endpoints/routes.hpp"
 #include "runtime/base/asked.hpp"
+#include "runtime/base/log.hpp"
 #include "tests/schema/hostile_requests.hpp"
 #include "tests/support/api_client.hpp"
 #include "tests/support/running_fixture.hpp"
@@ -97,6 +98,7 @@ private:
   [[noreturn]] static void serve() {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     asked_fields::listen(note_field);
+    REQUIRE(log::configure("error")); // not a line for each of thousands of runs
     running_fixture server;
     page->port = server.system->port();
     while (true)
