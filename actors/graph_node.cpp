@@ -252,6 +252,8 @@ void use_store(node_pointer self, store_operation op) {
     return find_item(self, *get, std::move(*ns));
   commit what;
   if (auto* put = std::get_if<store_put>(&op)) {
+    if (auto ok = check_storable(put->value); !ok)
+      return resume(self, effect_reply{ok.error()});
     what.puts.push_back(
       {new_item(tenant, std::move(*ns), put->key, std::move(put->value), put->ttl_minutes)});
   } else {

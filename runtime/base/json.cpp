@@ -69,12 +69,13 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+bool storable(const json::object& o, std::size_t depth);
+
 bool storable(const json::value& v, std::size_t depth) {
-  auto text_is_good = [](json::string_view s) { return is_utf8({s.data(), s.size()}); };
   if (v.is_double())
     return std::isfinite(v.get_double());
   if (v.is_string())
-    return text_is_good(v.get_string());
+    return is_utf8({v.get_string().data(), v.get_string().size()});
   if (!v.is_structured())
     return true;
   if (depth == 0)
@@ -82,9 +83,22 @@ bool storable(const json::value& v, std::size_t depth) {
   if (v.is_array())
     return std::all_of(v.get_array().begin(), v.get_array().end(),
                        [&](const json::value& one) { return storable(one, depth - 1); });
-  return std::all_of(v.get_object().begin(), v.get_object().end(), [&](const auto& m) {
-    return text_is_good(m.key()) && storable(m.value(), depth - 1);
+  return storable(v.get_object(), depth);
+}
+
+bool storable(const json::object& o, std::size_t depth) {
+  return std::all_of(o.begin(), o.end(), [&](const auto& m) {
+    return is_utf8({m.key().data(), m.key().size()}) && storable(m.value(), depth - 1);
   });
+}
+
+result<void> unless_storable(bool is) {
+  if (is)
+    return {};
+  return fail(errc::invalid_argument,
+              "a value cannot be stored: it holds NaN or infinity, text that is not UTF-8, or is "
+              "nested deeper than "
+                + std::to_string(max_made_depth));
 }
 
 void count_into(std::size_t& n, const json::value& v, std::size_t limit) {
@@ -124,12 +138,23 @@ result<json::value> parse_stored_json(std::string_view text) {
 }
 
 result<void> check_storable(const json::value& v) {
-  if (storable(v, max_made_depth))
-    return {};
-  return fail(errc::invalid_argument,
-              "a value cannot be stored: it holds NaN or infinity, text that is not UTF-8, or is "
-              "nested deeper than "
-                + std::to_string(max_made_depth));
+  return unless_storable(storable(v, max_made_depth));
+}
+
+result<void> check_storable(const json::object& o) {
+  return unless_storable(storable(o, max_made_depth));
+}
+
+std::string valid_utf8(std::string text) {
+  if (is_utf8(text))
+    return text;
+  std::string valid;
+  for (std::string_view rest = text; !rest.empty();) {
+    auto n = utf8_length(rest);
+    valid += n == 0 ? std::string_view{"\uFFFD"} : rest.substr(0, n);
+    rest.remove_prefix(std::max<std::size_t>(n, 1));
+  }
+  return valid;
 }
 
 std::string dump(const json::value& v) {

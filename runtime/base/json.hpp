@@ -33,6 +33,10 @@ result<json::value> parse_stored_json(std::string_view text);
 /// What a node, a handler or a plugin made of its own: can it be written down and read back?
 /// Error: invalid_argument for NaN and infinity, what is not UTF-8, and nesting above 256.
 result<void> check_storable(const json::value& v);
+result<void> check_storable(const json::object& o);
+
+/// The text with U+FFFD for every byte that is not UTF-8: of exceptions and upstreams, say.
+std::string valid_utf8(std::string text);
 
 /// Compact text, UTF-8 as is.
 std::string dump(const json::value& v);

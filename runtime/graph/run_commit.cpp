@@ -36,6 +36,8 @@ result<void> run_loop::impl::add_route(next_moves& to, const flow::route& go_to,
       continue;
     if (!flow->find(node))
       return unknown_node(whose, node);
+    if (auto ok = one ? check_storable(one->input) : result<void>{}; !ok)
+      return ok.error();
     if (one)
       to.pushes.emplace_back(node, std::make_shared<const json::value>(one->input));
     else

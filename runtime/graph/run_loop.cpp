@@ -82,6 +82,7 @@ void run_loop::impl::finish(run_finish::status is) {
 }
 
 void run_loop::impl::fail_run(std::string kind, std::string text) {
+  text = valid_utf8(std::move(text));
   events.failed(out.events, kind, text);
   finish(run_finish::status::error);
   out.finish->failure_class = std::move(kind);

@@ -84,7 +84,10 @@ void run_loop::impl::task_done(std::string_view id, node_result how) {
   t->running = false;
   if (auto* why = std::get_if<error>(&how.value))
     return failed(*t, *why);
-  if (auto* question = std::get_if<flow::interrupt>(&how.value))
+  auto* question = std::get_if<flow::interrupt>(&how.value);
+  if (auto ok = question ? check_storable(question->value) : result<void>{}; !ok)
+    return failed(*t, ok.error());
+  if (question)
     return interrupted(*t, std::move(question->value));
   if (auto* change = std::get_if<flow::update>(&how.value))
     return succeeded(*t, std::move(change->values), {});
@@ -150,7 +153,7 @@ void run_loop::impl::failed(live_task& t, const error& why) {
     return start_task(t, state_view{state}, wait);
   }
   t.so_far.is = pending_task::state::failed;
-  t.so_far.failure = error_class(why) + '(' + quoted(why.message) + ')';
+  t.so_far.failure = error_class(why) + '(' + quoted(valid_utf8(why.message)) + ')';
   keep_pending();
   fail_run(why);
 }

@@ -66,6 +66,8 @@ result<void> reduce(channel_batch& batch, const channel& how, const json::value*
     batch.latest = old ? *old : null_value;
     for (const auto* update : batch.writes)
       batch.latest = how.reduce(batch.latest, *update);
+    if (auto ok = check_storable(batch.latest); !ok)
+      return invalid_update("At key '" + how.name + "': " + ok.error().message);
   } catch (const std::exception& e) {
     return invalid_update("At key '" + how.name + "': the reducer failed: " + e.what());
   }

@@ -177,3 +177,8 @@ TEST_CASE("a value in a message is short", "[base][json]") {
   CHECK(count_values(parse_json("[1, {\"a\": [2, 3]}]").value(), 100) == 6);
   CHECK(count_values(parse_json(list_of(1000)).value(), 10) == 11);
 }
+
+TEST_CASE("text of strangers becomes UTF-8", "[base][json]") {
+  CHECK(valid_utf8("é😀") == "é😀");
+  CHECK(valid_utf8("a\xff\xfe z\xe2\x82") == "a\uFFFD\uFFFD z\uFFFD\uFFFD");
+}

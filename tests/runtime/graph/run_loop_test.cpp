@@ -1,6 +1,10 @@
 #include "runtime/graph/run_loop.hpp"
 #include "tests/runtime/graph/probe_graphs.hpp"
 #include "tests/runtime/graph/run_driver.hpp"
+#include "tests/support/catch.hpp"
+
+#include <limits>
+#include <stdexcept>
 
 using namespace behalf;
 
@@ -34,6 +38,34 @@ TEST_CASE("values follow the input and each superstep, updates each task", "[gra
   CHECK(run.finish->thread_status() == "idle");
   CHECK(run.values() == values[1]);
   CHECK(sources(thread) == std::vector<std::string>{"input -1", "loop 0", "loop 1"});
+}
+
+TEST_CASE("what a node makes that cannot be stored ends its run, readably", "[graph]") {
+  const auto nan = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<node_fn> bodies{
+    [=](const state_view&, context&) -> node_result { return flow::interrupt{nan}; },
+    [=](const state_view&, context&) -> node_result {
+      return flow::command{flow::send{"bad", nan}};
+    },
+    [=](const state_view&, context&) -> node_result {
+      return flow::update{{"foo", {nan}}};
+    },
+    [](const state_view&, context&) -> node_result {
+      throw std::runtime_error("bytes \xff of somebody");
+    },
+  };
+  for (const auto& body : bodies) {
+    graph_builder b{"bad"};
+    b.channel("foo", flow::append());
+    b.node("bad", body);
+    b.edge(flow::start, "bad");
+    kept_checkpoints thread;
+    run_driver run{b.build().value(), thread};
+    run.input(js("{}")).run();
+    REQUIRE(run.finish);
+    CHECK(run.finish->is == run_finish::status::error);
+    CHECK(parse_json(dump(run.finish->failure_json())));
+  }
 }
 
 TEST_CASE("a second input continues on the thread's state", "[graph]") {
