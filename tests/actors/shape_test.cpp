@@ -57,7 +57,7 @@ TEST_CASE_METHOD(door, "a list of names has an end", "[shape]") {
 
 TEST_CASE_METHOD(door, "a form of many fields is refused at once", "[shape]") {
   std::string form = "grant_type=password";
-  for (int i = 0; i < 20'000; ++i)
+  for (int i = 0; i < 2'000; ++i)
     form += "&f" + std::to_string(i) + "=";
   CHECK(said(alice.post_text("/dev/token", form)) == "400 the form has more than 1000 fields");
 }
