@@ -59,7 +59,6 @@ presented_ptr take_credentials(exchange& ex) {
 }
 
 constexpr std::size_t open_body_limit = 64 * 1024; // of a route anyone may call: forms
-constexpr std::size_t small_body = 4 * 1024;       // not worth counting exactly
 
 bool takes_body(verb v) {
   return v == verb::post || v == verb::put || v == verb::patch || v == verb::del;
@@ -78,9 +77,7 @@ result<void> parse_body(request_state& s) {
   if (!parsed)
     return parsed.error();
   s.body = std::move(*parsed);
-  if (text.size() > small_body)
-    return claim(*s.memory, held_bytes(s.body), what);
-  return {};
+  return claim(*s.memory, held_bytes(s.body), what);
 }
 
 result<json::object> prepare(request_pointer self) {

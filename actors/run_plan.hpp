@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/base/borrowed.hpp"
+#include "runtime/base/fair_budget.hpp"
 #include "runtime/base/outbound.hpp"
 #include "runtime/base/principal.hpp"
 #include "runtime/base/time.hpp"
@@ -38,6 +39,7 @@ struct run_plan {
   bool new_thread = false;   // has no earlier state to load
   std::string given_up;      // why it is not executed but ends as an error; empty: it is executed
   bool waited = false;       // was stored as pending: others went first
+  fair_budget::share_ptr memory; // its user's share, while its input is here; null after a restart
 
   /// Once it is stored: what only its creation needed.
   void forget_the_request() {

@@ -86,6 +86,7 @@ std::shared_ptr<run_plan> plan_of(request_pointer self, const catalog_entry& ent
     static_cast<int64_t>(std::clamp(s.run->after_seconds, 0.0, run_request::longest_delay) * 1e6));
   plan->created_at = now() + delay;
   plan->delayed = delay.count() > 0;
+  plan->memory = s.memory; // not given back with the request: the input lives on in the run
   plan->temporary = bool_or(plan->kwargs, "temporary");
   plan->drop_thread = plan->temporary;
   plan->new_thread = plan->stateless = s.thread_id.empty();

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from parts.behalf import Behalf
+from parts.plugins import plugin
 
 TWENTY_MB = 20_000_000
 
@@ -16,8 +17,9 @@ def door(behalf):
 
     def start(**server) -> Behalf:
         users = [{"name": name} for name in ("alice", "bob")]
-        return behalf({"server": server, "dev": {"users": users},
-                       "graphs": {"hello": "builtin:hello"}}, command="dev")
+        graphs = {"hello": "builtin:hello", "steps": f"{plugin('probe')}:steps"}
+        return behalf({"server": server, "dev": {"users": users}, "graphs": graphs},
+                      command="dev")
 
     return start
 
@@ -185,6 +187,16 @@ def test_documents_cost_what_they_take(door):
         statuses.append(status_of(client))
     assert set(statuses) <= {200, 422, 429, 503, 0}
     assert memory(server, "VmHWM") < 400
+
+
+def test_what_runs_hold_counts_after_their_requests(door):
+    server = door(max_body_memory=8 << 20)
+    alice, bob = log_in(server, "alice"), log_in(server, "bob")
+    big = {"assistant_id": "steps", "input": {"upto": 60, "pause_ms": 1000},
+           "metadata": {"text": "a" * 500_000}}
+    statuses = [server.call("POST", "/runs", alice, json=big).status_code for _ in range(20)]
+    assert statuses[0] == 200 and statuses[-1] == 429
+    assert server.call("POST", "/runs", bob, json=big).status_code == 200
 
 
 def test_only_our_own_names_reach_us(door):
