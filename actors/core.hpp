@@ -23,6 +23,7 @@
 
 namespace behalf {
 
+class event_memory;
 class graph;
 class service_registry;
 
@@ -63,7 +64,7 @@ private:
 };
 
 /// Tenants whose system assistants are in the storage already. Tenants come with their users, so
-/// theirs are made when one of them first asks.
+/// theirs are made when one of them first asks. Forgetting one costs a look at what is there.
 class seeded_tenants {
 public:
   bool has(const std::string& tenant) const {
@@ -72,10 +73,14 @@ public:
   }
   void add(const std::string& tenant) {
     std::lock_guard lock{guard_};
+    if (tenants_.size() >= most)
+      tenants_.clear();
     tenants_.insert(tenant);
   }
 
 private:
+  static constexpr std::size_t most = 10'000;
+
   mutable std::mutex guard_;
   std::set<std::string> tenants_;
 };
@@ -88,14 +93,17 @@ struct core {
   route_meters requests{meters};
   run_meters runs{meters};
   mutable seeded_tenants seeded;
+  std::shared_ptr<event_memory> events;
 
   fair_budget exchanges, memory; // requests under way and their bodies, by tenant and user
+  fair_budget answers;           // on their way to slow readers
 
   authenticator_actor authenticator;
   authorizer_actor authorizer;
   scheduler_actor scheduler;
   store_writer_actor writer;
-  std::vector<store_reader_actor> readers;
+  std::vector<store_reader_actor> readers; // of single records and states
+  scan_desk_actor scans;
   secret_store_actor secrets; // null when no service takes a credential
   egress_actor egress;
   std::shared_ptr<shared_issuer> issuer; // null outside `behalf dev`

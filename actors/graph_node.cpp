@@ -1,6 +1,7 @@
 // One execution of one node: gives the machine its turns and carries what it asks to the outside.
 // The node sees handles and replies; credentials pass it by.
 #include "actors/basics.hpp"
+#include "actors/scans.hpp"
 #include "actors/spawn.hpp"
 #include "actors/step.hpp"
 #include "actors/store_items.hpp"
@@ -221,13 +222,15 @@ void search_store(node_pointer self, const store_search& op, std::string prefix)
   q.value = std::move(*wanted);
   q.limit = std::clamp<int64_t>(op.limit, 1, 1000);
   q.offset = std::max<int64_t>(op.offset, 0);
-  ask_core(
-    self, s.with->reader(), search_records{std::move(q)},
-    [self](page& found) {
-      store_reply reply;
-      for (const auto& row : found.rows)
-        reply.items.push_back(to_item(row));
-      resume(self, effect_reply{std::move(reply)});
+  auto reply = std::make_shared<store_reply>();
+  each_slice(
+    self, s.with, new_search(*s.with, std::move(q)), s.what.who,
+    [self, reply](scan_part& part) {
+      for (const auto& row : part.rows)
+        reply->items.push_back(to_item(row));
+      if (part.done)
+        resume(self, effect_reply{std::move(*reply)});
+      return true;
     },
     or_resume(self));
 }

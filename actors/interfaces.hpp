@@ -18,15 +18,11 @@ struct judged;
 struct judge_on;
 struct get_record;
 struct found_record;
-struct search_records;
-struct page;
-struct count_records;
-struct found_count;
 struct read_checkpoints;
 struct found_checkpoints;
-struct read_history;
+struct scan_on;
+struct scan_part;
 struct load_run;
-struct checkpoint_history;
 struct write_records;
 struct written;
 struct flush_group;
@@ -87,14 +83,18 @@ using store_writer_actor =
                    caf::replies_to<check_storage>::with<written>, caf::reacts_to<flush_group>,
                    caf::reacts_to<sweep_expired>>;
 
-/// Owns a reading connection.
+/// Owns a reading connection. What it is asked takes a moment: one record, one state, one slice.
 using store_reader_actor =
   caf::typed_actor<caf::replies_to<get_record>::with<found_record>,
-                   caf::replies_to<search_records>::with<page>,
-                   caf::replies_to<count_records>::with<found_count>,
                    caf::replies_to<read_checkpoints>::with<found_checkpoints>,
-                   caf::replies_to<read_history>::with<checkpoint_history>,
+                   caf::replies_to<scan_on>::with<scan_part>,
                    caf::replies_to<load_run>::with<found_record>>;
+
+/// Where what takes longer than one record waits for readers of its own: searches, slice by slice,
+/// and the states of threads. Tenants share these readers fairly, then users.
+using scan_desk_actor =
+  caf::typed_actor<caf::replies_to<scan_on>::with<scan_part>,
+                   caf::replies_to<read_checkpoints>::with<found_checkpoints>>;
 
 /// Every run starts here: now, queued behind others, or after a restart.
 using scheduler_actor =

@@ -93,26 +93,20 @@ struct get_record {
 struct found_record {
   std::shared_ptr<const record> row; // null: there is none
 };
-struct search_records {
-  query what;
-};
-struct count_records {
-  query what;
-};
-struct found_count {
-  int64_t count;
-};
 /// The checkpoints from the nearest full one up to the one named, or up to the head.
 struct read_checkpoints {
-  std::string tenant, thread_id, ns, checkpoint_id;
+  std::string thread_id, ns, checkpoint_id;
+  principal_key who; // whose turn it takes; the thread is of its tenant
 };
 struct found_checkpoints {
   std::vector<record> rows;
   std::string newest; // the greatest id on the thread, asked for when one was named
 };
-/// Checkpoints as `what` selects them, newest first, each with what it takes to restore it.
-struct read_history {
-  query what;
+/// The next slice of a search, for `who`. The asker holds the search meanwhile and leaves it alone
+/// until the answer is there; a search nobody holds any more is dropped.
+struct scan_on {
+  std::shared_ptr<record_scan> search;
+  principal_key who;
 };
 /// A run that waits in the storage, to go on with. What cannot be read comes as `doc_text`.
 struct load_run {
@@ -312,15 +306,11 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::admission)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::grant)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::get_record)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::found_record)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::search_records)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::page)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::count_records)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::found_count)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::read_checkpoints)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::found_checkpoints)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::read_history)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::load_run)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::checkpoint_history)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::scan_on)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::scan_part)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::write_records)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::written)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::flush_group)

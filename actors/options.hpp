@@ -5,6 +5,7 @@
 #include "runtime/auth/limiter.hpp"
 #include "runtime/base/shape.hpp"
 #include "runtime/http/server.hpp"
+#include "runtime/store/record_scan.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -16,6 +17,7 @@ struct run_options : queue_options {
   std::chrono::milliseconds resumable_ttl{120'000}; // events kept for viewers after the end
   std::size_t blocking_threads = 64;                // for nodes that may block; one more turn waits
   std::size_t event_bytes = 16 * 1024 * 1024;       // one run's events; older ones are dropped
+  std::size_t event_memory = 256 * 1024 * 1024;     // of all runs; who has most loses events
   std::chrono::milliseconds shutdown_grace{10'000}; // from the signal to the end of the process
   /// Of the threads that stateless runs leave; 0: for ever.
   std::chrono::milliseconds stateless_ttl{30LL * 86'400'000};
@@ -28,7 +30,9 @@ struct system_options {
   limiter_options limits;     // per tenant and user; 0 means none
   shape_limits shape;         // of what clients send
   bool authenticated = false; // an `identity` section or an `authenticate` handler exists
-  std::size_t readers = 2;    // reading connections to the storage
+  std::size_t readers = 2;    // reading connections for records, and as many for searches
+  std::size_t answer_memory = 256 * 1024 * 1024; // of answers their clients have not read yet
+  search_bounds searches;                        // what one search may take; more is answered 422
 };
 
 } // namespace behalf

@@ -30,9 +30,19 @@ void count(const request_state& s, unsigned status) {
                            {"ms", std::chrono::duration<double, std::milli>(took).count()}});
 }
 
+// Longer answers hold their memory until the client has read them, so that it is counted.
+constexpr std::size_t longest_uncounted = 256 * 1024;
+
 void respond(request_pointer self, unsigned status, header_list headers, std::string body,
              std::string type) {
   auto& s = self->state;
+  if (body.size() > longest_uncounted) {
+    if (auto room = hold_room(self, body.size()); !room)
+      return refuse(self, room.error());
+    headers.emplace_back("Content-Type", std::move(type));
+    begin_answer(self, status, std::move(headers));
+    return write_last(self, std::move(body));
+  }
   count(s, status);
   s.ex->respond(status, std::move(headers), std::move(body), std::move(type));
   self->quit();
@@ -245,6 +255,29 @@ void answer(request_pointer self, unsigned status, const json::value& body, head
 void answer_text(request_pointer self, unsigned status, std::string body, std::string type,
                  header_list headers) {
   respond(self, status, std::move(headers), std::move(body), std::move(type));
+}
+
+void begin_answer(request_pointer self, unsigned status, header_list headers) {
+  auto& s = self->state;
+  count(s, status);
+  s.begun = true;
+  s.ex->begin_stream(status, std::move(headers));
+}
+
+void write_last(request_pointer self, std::string part) {
+  auto& s = self->state;
+  s.last = true;
+  s.ex->clear_deadline(); // the client is served; how slowly it may read, the session decides
+  s.ex->write(std::move(part), [me = request_actor{self}] { caf::anon_send(me, part_written{}); });
+}
+
+result<void> hold_room(request_pointer self, std::size_t bytes) {
+  auto& s = self->state;
+  if (!s.granted.who)
+    return {};
+  if (!s.room)
+    s.room = s.with->answers.open(tenant_of(self), s.granted.who->key().text());
+  return claim(*s.room, bytes, "answers that are not yet read");
 }
 
 void answer_empty(request_pointer self, unsigned status, header_list headers) {

@@ -37,6 +37,7 @@ using request_actor =
 
 struct route;
 class policy;
+struct long_answer; // actors/endpoints/long_answer.hpp
 
 /// How an answer that takes its time is sent.
 enum class delivery : uint8_t { whole, events, awaited };
@@ -55,11 +56,15 @@ struct request_state {
   grant granted; // `who` and `sealed` from authentication on, the rest with authorization
   presented_ptr credentials;
   deadline began{};
-  fair_budget::share_ptr place, memory; // what this request holds of what users share
+  fair_budget::share_ptr place, memory, room; // what this request holds of what users share
 
   // Set by an endpoint's `prepare`.
   std::string thread_id, run_id;
   std::optional<run_request> run;
+
+  // An answer made piece by piece, or a big one being written.
+  std::shared_ptr<long_answer> out;
+  bool watching = false; // for the client to leave
 
   // A run being watched.
   delivery as = delivery::whole;
@@ -86,6 +91,13 @@ void answer(request_pointer self, unsigned status, const json::value& body,
             header_list headers = {});
 void answer_text(request_pointer self, unsigned status, std::string body, std::string type,
                  header_list headers = {});
+
+/// For answers in parts: the head; the last part, after which the request ends.
+void begin_answer(request_pointer self, unsigned status, header_list headers);
+void write_last(request_pointer self, std::string part);
+/// Takes room for the part to be written, instead of the one before it. Errors: as `claim`.
+result<void> hold_room(request_pointer self, std::size_t bytes);
+
 void answer_empty(request_pointer self, unsigned status, header_list headers = {});
 void refuse(request_pointer self, const error& why);
 

@@ -39,7 +39,7 @@ struct end_to_store {
 
 struct run_supervisor_state {
   static inline const char* name = "run";
-  run_supervisor_state() : events(0) {}
+  run_supervisor_state() = default;
 
   core_ptr with;
   run_plan_ptr plan;

@@ -164,7 +164,7 @@ void load(run_pointer self) {
   // After a crash the thread's head is this run's own last checkpoint, wherever it began.
   auto at = s.plan->attempt > 1 ? std::string{} : s.plan->checkpoint_id;
   ask_core(
-    self, s.with->reader(), read_checkpoints{s.plan->who->tenant, s.plan->thread_id, "", at},
+    self, s.with->scans, read_checkpoints{s.plan->thread_id, "", at, s.plan->who->key()},
     [self, at](found_checkpoints& found) {
       auto loaded = load_chain(found.rows);
       if (!loaded)
@@ -266,7 +266,7 @@ supervisor_behavior(run_pointer self, core_ptr with, run_plan_ptr plan, load_ptr
     return to_caf(fail(errc::internal, "the run's supervisor failed"));
   });
   auto& s = self->state;
-  s.events = event_log{with->options.runs.event_bytes};
+  s.events = event_log{with->options.runs.event_bytes, with->events, plan->who->key().text()};
   s.with = std::move(with);
   s.plan = std::move(plan);
   s.load = std::move(load);

@@ -8,6 +8,7 @@
 #include <caf/fwd.hpp>
 
 #include <memory>
+#include <vector>
 
 namespace behalf {
 
@@ -27,6 +28,8 @@ store_writer_actor spawn_store_writer(caf::actor_system& sys, std::unique_ptr<st
                                       metrics* meters, bool in_background = true);
 store_reader_actor spawn_store_reader(caf::actor_system& sys, std::unique_ptr<storage_reader> db,
                                       bool in_background = true);
+/// Hands slices to `readers`, which serve nobody else.
+scan_desk_actor spawn_scan_desk(caf::actor_system& sys, std::vector<store_reader_actor> readers);
 
 authenticator_actor spawn_authenticator(caf::actor_system& sys,
                                         std::shared_ptr<const identity_setup> setup,

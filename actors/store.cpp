@@ -153,21 +153,14 @@ result<found_record> unfinished_run(storage_reader& db, const load_run& m) {
   return found_record{std::make_shared<const record>(std::move(**row))};
 }
 
-result<found_count> count(storage_reader& db, const query& what) {
-  auto n = db.count(what);
-  if (!n)
-    return n.error();
-  return found_count{*n};
-}
-
 result<found_checkpoints> chain(storage_reader& db, const read_checkpoints& m) {
-  auto rows = db.checkpoint_chain(m.tenant, m.thread_id, m.ns, m.checkpoint_id);
+  auto rows = db.checkpoint_chain(m.who.tenant, m.thread_id, m.ns, m.checkpoint_id);
   if (!rows)
     return rows.error();
   found_checkpoints found{std::move(*rows), {}};
   if (m.checkpoint_id.empty())
     return found;
-  auto newest = db.newest_checkpoint(m.tenant, m.thread_id, m.ns);
+  auto newest = db.newest_checkpoint(m.who.tenant, m.thread_id, m.ns);
   if (!newest)
     return newest.error();
   found.newest = std::move(*newest);
@@ -181,10 +174,8 @@ reader_behavior(reader_pointer self, std::shared_ptr<std::unique_ptr<storage_rea
   auto& reader = *self->state.db;
   return {
     [&reader](const get_record& m) { return reply(get(reader, m.which)); },
-    [&reader](const search_records& m) { return reply(reader.search(m.what)); },
-    [&reader](const count_records& m) { return reply(count(reader, m.what)); },
     [&reader](const read_checkpoints& m) { return reply(chain(reader, m)); },
-    [&reader](const read_history& m) { return reply(reader.history(m.what)); },
+    [&reader](const scan_on& m) { return reply(reader.go_on(*m.search, {})); },
     [&reader](const load_run& m) { return reply(unfinished_run(reader, m)); },
   };
 }

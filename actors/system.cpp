@@ -1,6 +1,7 @@
 #include "actors/system.hpp"
 
 #include "actors/blocking_threads.hpp"
+#include "actors/event_log.hpp"
 #include "actors/io_scheduler.hpp"
 #include "actors/recovery.hpp"
 #include "actors/request.hpp"
@@ -229,6 +230,8 @@ result<void> running_system::parts::spawn_inside() {
   with->options = setup.options;
   with->exchanges = fair_budget{setup.options.http.max_connections};
   with->memory = fair_budget{setup.options.http.max_body_memory};
+  with->answers = fair_budget{setup.options.answer_memory};
+  with->events = std::make_shared<event_memory>(setup.options.runs.event_memory);
   with->issuer = setup.issuer;
   if (auto ok = fill_catalog(with->graphs, setup); !ok)
     return ok;
@@ -244,12 +247,15 @@ result<void> running_system::parts::spawn_inside() {
   auto recovered = recover_runs(**db, setup.options.runs.max_attempts);
   if (!recovered)
     return recovered.error();
-  for (std::size_t i = 0; i < setup.options.readers; ++i) {
-    auto reader = (*db)->open_reader();
-    if (!reader)
-      return reader.error();
-    with->readers.push_back(guarded("store_reader", spawn_store_reader(*sys, std::move(*reader))));
-  }
+  std::vector<store_reader_actor> of_scans;
+  for (auto* some : {&with->readers, &of_scans})
+    for (std::size_t i = 0; i < setup.options.readers; ++i) {
+      auto reader = (*db)->open_reader();
+      if (!reader)
+        return reader.error();
+      some->push_back(guarded("store_reader", spawn_store_reader(*sys, std::move(*reader))));
+    }
+  with->scans = guarded("scan_desk", spawn_scan_desk(*sys, std::move(of_scans)));
   with->writer = guarded("store", spawn_store_writer(*sys, std::move(*db), &with->meters));
   with->authorizer = guarded("authorizer", spawn_authorizer(*sys, *rules));
   if (setup.plugins.handlers().empty())
@@ -372,6 +378,7 @@ bool running_system::stop() {
   with.egress = nullptr;
   with.secrets = nullptr;
   with.writer = nullptr;
+  with.scans = nullptr;
   with.readers.clear();
   p.http = nullptr;
   p.audit = nullptr;

@@ -3,14 +3,6 @@
 #include "runtime/graph/thread_state.hpp"
 
 namespace behalf {
-namespace {
-
-result<checkpoint_doc> to_doc(const record& row) {
-  return checkpoint_doc::from(row.id, row.parent_checkpoint, row.ns, row.full, row.metadata,
-                              row.doc, row.created_at);
-}
-
-} // namespace
 
 record to_record(const checkpoint_doc& doc, const std::string& tenant, const std::string& thread_id,
                  const std::string& run_id) {
@@ -30,17 +22,25 @@ record to_record(const checkpoint_doc& doc, const std::string& tenant, const std
   return row;
 }
 
-result<std::optional<loaded_checkpoint>> load_chain(const std::vector<record>& rows) {
-  if (rows.empty())
-    return std::optional<loaded_checkpoint>{};
+result<std::vector<checkpoint_doc>> to_docs(const std::vector<record>& rows) {
   std::vector<checkpoint_doc> docs;
   for (const auto& row : rows) {
-    auto doc = to_doc(row);
+    auto doc = checkpoint_doc::from(row.id, row.parent_checkpoint, row.ns, row.full, row.metadata,
+                                    row.doc, row.created_at);
     if (!doc)
       return doc.error();
     docs.push_back(std::move(*doc));
   }
-  auto loaded = restore_chain(docs);
+  return docs;
+}
+
+result<std::optional<loaded_checkpoint>> load_chain(const std::vector<record>& rows) {
+  if (rows.empty())
+    return std::optional<loaded_checkpoint>{};
+  auto docs = to_docs(rows);
+  if (!docs)
+    return docs.error();
+  auto loaded = restore_chain(*docs);
   if (!loaded)
     return loaded.error();
   return std::optional<loaded_checkpoint>{std::move(*loaded)};
@@ -54,19 +54,6 @@ result<json::object> shown_state(const std::vector<record>& rows, const graph* f
   if (!*loaded)
     return empty_thread_state(thread_id, checkpoint_id);
   return thread_state(**loaded, flow, thread_id, checkpoint_id.empty());
-}
-
-result<json::array> shown_history(const checkpoint_history& found, const graph* flow,
-                                  const std::string& thread_id, const json::object& metadata) {
-  std::vector<checkpoint_doc> docs;
-  for (const auto* rows : {&found.listed, &found.ancestors})
-    for (const auto& row : *rows) {
-      auto doc = to_doc(row);
-      if (!doc)
-        return doc.error();
-      docs.push_back(std::move(*doc));
-    }
-  return thread_history(docs, flow, thread_id, found.listed.size(), {}, metadata);
 }
 
 result<json::object> shown_values(const std::vector<record>& rows, const graph* flow) {

@@ -99,6 +99,19 @@ int main(int argc, char** argv) {
     measure("newest 10, one owner's or public", search(of_either));
     measure("count of one owner", [&] { (void)must(reader->count(of_one)); });
     measure("count of the tenant", [&] { (void)must(reader->count(base)); });
+    query nested{base};
+    nested.metadata = {{"no", {{"such", "thing"}}}};
+    nested.visible = mine;
+    measure("what no index knows, of one owner", search(nested));
+    std::chrono::steady_clock::duration longest{};
+    record_scan all{base, record_scan::wants::count};
+    for (bool done = false; !done;) {
+      auto from = std::chrono::steady_clock::now();
+      done = must(reader->go_on(all, {})).done;
+      longest = std::max(longest, std::chrono::steady_clock::now() - from);
+    }
+    std::printf("longest of the slices of that count: %.3f ms\n",
+                std::chrono::duration<double, std::milli>(longest).count());
   }
   for (const char* suffix : {"", "-wal", "-shm", ".lock"})
     std::filesystem::remove(file.string() + suffix);

@@ -183,6 +183,11 @@ void read_limits(yaml_section in, config& out) {
   read_limit(in.section("user"), out.identity.limits.user);
   if (auto shape = in.section("shape"))
     read_shape(std::move(*shape), out.system.shape);
+  if (auto search = in.section("search")) {
+    search->number("rows", out.system.searches.rows, 1, int64_t{1} << 40);
+    search->duration("time", out.system.searches.time);
+    search->finish();
+  }
   in.finish();
 }
 

@@ -98,6 +98,7 @@ void read_server(yaml_section in, config& out) {
   in.number("max_header_bytes", o.max_header_bytes, 1024, 1 << 20);
   in.number("max_body_bytes", o.max_body_bytes, 1024, int64_t{1} << 32);
   in.number("max_body_memory", o.max_body_memory, 1 << 20, int64_t{1} << 40);
+  in.number("answer_memory", out.system.answer_memory, 1 << 20, int64_t{1} << 40);
   in.duration("handshake_timeout", o.handshake_timeout);
   in.duration("deadline_grace", o.deadline_grace);
   in.duration("header_timeout", o.header_timeout);
@@ -147,6 +148,7 @@ void read_runs(yaml_section in, config& out) {
   in.duration("timeout", o.timeout);
   in.duration("resumable_ttl", o.resumable_ttl);
   in.number("event_bytes", o.event_bytes, 1024, int64_t{1} << 32);
+  in.number("event_memory", o.event_memory, 1 << 20, int64_t{1} << 40);
   in.duration("shutdown_grace", o.shutdown_grace);
   in.number("max_attempts", o.max_attempts, 1, 100);
   in.finish();

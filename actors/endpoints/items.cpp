@@ -152,18 +152,15 @@ void search(request_pointer self) {
   q.value = value_filter::parse(object_or_empty(v, "filter")).value();
   q.limit = int_or(v, "limit", 10);
   q.offset = int_or(v, "offset", 0);
-  ask_core(
-    self, self->state.with->reader(), search_records{std::move(q)},
-    [self](page& found) {
-      json::array all;
-      for (const auto& row : found.rows) {
-        auto shown = item_view(row);
-        shown["score"] = nullptr;
-        all.push_back(std::move(shown));
-      }
-      answer(self, 200, json::object{{"items", std::move(all)}});
-    },
-    or_refuse(self));
+  row_style style;
+  style.show = [](const record& row) {
+    auto shown = item_view(row);
+    shown["score"] = nullptr;
+    return shown;
+  };
+  style.begin = R"({"items":[)";
+  style.end = "]}";
+  answer_rows(self, std::move(q), std::move(style));
 }
 
 } // namespace

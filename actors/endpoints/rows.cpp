@@ -1,6 +1,8 @@
 #include "actors/endpoints/rows.hpp"
 
+#include "actors/endpoints/long_answer.hpp"
 #include "actors/endpoints/views.hpp"
+#include "actors/scans.hpp"
 #include "actors/store_items.hpp"
 
 namespace behalf {
@@ -63,26 +65,70 @@ query paged_query(request_pointer self, kind type, std::string_view sort_by) {
   return q;
 }
 
+namespace {
+
+struct row_answer {
+  search_ptr search;
+  row_style style;
+  bool first = true;
+};
+
+void take_rows(request_pointer self, row_answer& rows, const scan_part& part) {
+  auto& out = *self->state.out;
+  if (rows.first && rows.style.headers) // sent with the first row at the earliest
+    out.headers = rows.style.headers(*rows.search);
+  for (const auto& row : part.rows) {
+    if (!std::exchange(rows.first, false))
+      out.text += ',';
+    out.text += dump(rows.style.show(row));
+  }
+  if (part.done) {
+    out.text += rows.style.end;
+    return complete(self);
+  }
+  end_with_client(self);
+  go_on(self);
+}
+
+} // namespace
+
+void answer_rows(request_pointer self, query q, row_style style) {
+  auto out = std::make_shared<long_answer>();
+  out->text = style.begin;
+  auto rows = std::make_shared<row_answer>(
+    row_answer{new_search(*self->state.with, std::move(q)), std::move(style)});
+  out->more = [self, rows] {
+    next_slice(
+      self, *self->state.with, rows->search, *self->state.granted.who,
+      [self, rows](scan_part& part) { take_rows(self, *rows, part); },
+      [self](const error& why) { break_off(self, why); });
+  };
+  make_answer(self, std::move(out));
+}
+
 void answer_page(request_pointer self, query q, json::object (*view)(const record&)) {
-  auto limit = q.limit, offset = q.offset;
-  ask_core(
-    self, self->state.with->reader(), search_records{std::move(q)},
-    [self, limit, offset, view](page& found) {
-      body_reader in{self->state.body, shape_of(self)};
-      auto fields = in.texts("select", &shape_limits::names).value_or(std::vector<std::string>{});
-      json::array all;
-      for (const auto& row : found.rows)
-        all.push_back(selected(view(row), fields));
-      auto headers = pagination(offset, limit, all.size(), found.more);
-      answer(self, 200, all, std::move(headers));
-    },
-    or_refuse(self));
+  body_reader in{self->state.body, shape_of(self)};
+  auto fields = in.texts("select", &shape_limits::names).value_or(std::vector<std::string>{});
+  row_style style;
+  style.show = [view, fields](const record& row) { return selected(view(row), fields); };
+  style.headers = [](const record_scan& s) {
+    return pagination(s.what.offset, s.what.limit, static_cast<std::size_t>(s.found), s.more);
+  };
+  answer_rows(self, std::move(q), std::move(style));
 }
 
 void answer_count(request_pointer self, query q) {
-  ask_core(
-    self, self->state.with->reader(), count_records{std::move(q)},
-    [self](found_count n) { answer(self, 200, n.count); }, or_refuse(self));
+  auto search = new_search(*self->state.with, std::move(q), record_scan::wants::count);
+  each_slice(
+    self, self->state.with, search, self->state.granted.who,
+    [self, search](scan_part& part) {
+      if (part.done)
+        answer(self, 200, search->found);
+      else
+        end_with_client(self);
+      return true;
+    },
+    or_refuse(self));
 }
 
 } // namespace behalf

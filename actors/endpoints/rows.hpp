@@ -4,6 +4,7 @@
 #include "actors/endpoints/body.hpp"
 #include "actors/request.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -45,8 +46,18 @@ json::object read_paging(body_reader& in, const std::vector<std::string_view>& s
 /// A search as asked for by such a body and narrowed by the handlers.
 query paged_query(request_pointer self, kind type, std::string_view sort_by);
 
-/// Answers the rows found, as `view` shows them, with the fields selected and the headers that
-/// lead to the next page.
+/// What is around the rows of an answer, and how each is shown.
+struct row_style {
+  std::function<json::object(const record&)> show;
+  std::function<header_list(const record_scan&)> headers = nullptr;
+  std::string begin = "[", end = "]";
+};
+
+/// Answers the rows found, however many and however long they are.
+void answer_rows(request_pointer self, query q, row_style style);
+
+/// The same as `view` shows them, with the fields selected and the headers that lead to the next
+/// page.
 void answer_page(request_pointer self, query q, json::object (*view)(const record&));
 
 /// Answers how many there are on all pages.

@@ -203,18 +203,14 @@ void list_runs_of(request_pointer self) {
   q.descending = true;
   q.limit = *limit;
   q.offset = *offset;
-  ask_core(
-    self, s.with->reader(), search_records{std::move(q)},
-    [self](page& found) {
-      auto fields = list_query(self, "select");
-      if (!fields)
-        return refuse(self, fields.error());
-      json::array all;
-      for (const auto& row : found.rows)
-        all.push_back(selected(run_view(row), *fields));
-      answer(self, 200, all);
-    },
-    or_refuse(self));
+  auto fields = list_query(self, "select");
+  if (!fields)
+    return refuse(self, fields.error());
+  row_style style;
+  style.show = [fields = std::move(*fields)](const record& row) {
+    return selected(run_view(row), fields);
+  };
+  answer_rows(self, std::move(q), std::move(style));
 }
 
 void list(request_pointer self) {
@@ -277,8 +273,8 @@ void answer_ended(request_pointer self, const row_ptr& row) {
   if (checkpoint.empty())
     return answer(self, 200, json::object{});
   ask_core(
-    self, self->state.with->reader(),
-    read_checkpoints{tenant_of(self), row->parent, "", checkpoint},
+    self, self->state.with->scans,
+    read_checkpoints{row->parent, "", checkpoint, self->state.granted.who->key()},
     [self, row](found_checkpoints& found) {
       const auto* entry = self->state.with->graphs.by_graph(string_or(row->doc, "graph_id"));
       auto values = shown_values(found.rows, entry ? entry->flow.get() : nullptr);

@@ -15,12 +15,9 @@ void ready(request_pointer self) {
     refuse(self, fail(errc::overloaded, "the storage does not answer; the log says why",
                       "Retry-After", "5"));
   };
-  query any;
-  any.type = kind::assistant;
-  any.limit = 1;
   ask_core(
-    self, self->state.with->reader(), search_records{std::move(any)},
-    [self, not_ready](page&) {
+    self, self->state.with->reader(), get_record{{kind::assistant, "", ""}}, // there is none
+    [self, not_ready](found_record&) {
       ask_core(
         self, self->state.with->writer, check_storage{},
         [self](written) {

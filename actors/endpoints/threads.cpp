@@ -1,11 +1,14 @@
 // Threads: create, search, read, change, delete; their state and history.
 #include "actors/endpoints/body.hpp"
+#include "actors/endpoints/long_answer.hpp"
 #include "actors/endpoints/routes.hpp"
 #include "actors/endpoints/rows.hpp"
 #include "actors/endpoints/views.hpp"
+#include "actors/scans.hpp"
 #include "actors/store_items.hpp"
 #include "actors/thread_states.hpp"
 #include "runtime/base/id.hpp"
+#include "runtime/graph/history_walk.hpp"
 
 namespace behalf {
 namespace {
@@ -219,8 +222,8 @@ const catalog_entry* graph_of(request_pointer self, const record& thread) {
 void show_state(request_pointer self, std::string checkpoint_id) {
   with_thread(self, [self, checkpoint_id](const row_ptr& thread) {
     ask_core(
-      self, self->state.with->reader(),
-      read_checkpoints{tenant_of(self), self->state.thread_id, "", checkpoint_id},
+      self, self->state.with->scans,
+      read_checkpoints{self->state.thread_id, "", checkpoint_id, self->state.granted.who->key()},
       [self, thread, checkpoint_id](found_checkpoints& found) {
         const auto* entry = graph_of(self, *thread);
         auto shown = shown_state(found.rows, entry ? entry->flow.get() : nullptr,
@@ -288,27 +291,95 @@ result<json::object> prepare_history(request_pointer self) {
   return value;
 }
 
+query history_query(request_pointer self) {
+  auto& body = self->state.body.get_object();
+  const auto* before = member(body, "before");
+  query q;
+  q.type = kind::checkpoint;
+  q.tenant = tenant_of(self);
+  q.parent = self->state.thread_id;
+  q.before = before ? before_id(*before) : std::string{};
+  q.metadata = object_or_empty(body, "metadata");
+  q.sort = sort_key::id;
+  q.limit = int_or(body, "limit", 10);
+  return q;
+}
+
+// The checkpoints to show, and the one to show next.
+struct past {
+  past(const graph* flow, const std::string& thread_id) : walk(flow, thread_id) {}
+  std::vector<std::string> ids;
+  std::size_t next = 0;
+  history_walk walk;
+};
+
+void show_more(request_pointer self, past& p) {
+  auto& out = *self->state.out;
+  for (; p.next < p.ids.size() && p.walk.reaches(p.ids[p.next]) && !enough(out); ++p.next) {
+    if (out.text.size() > 1 || self->state.begun)
+      out.text += ',';
+    out.text += dump(p.walk.show(p.ids[p.next]));
+  }
+}
+
+result<void> load_past(past& p, const std::vector<record>& rows) {
+  auto docs = to_docs(rows);
+  if (!docs)
+    return docs.error();
+  if (docs->empty()) { // it went in the meantime
+    ++p.next;
+    return {};
+  }
+  return p.walk.load(std::move(*docs));
+}
+
+void next_of_past(request_pointer self, const std::shared_ptr<past>& p) {
+  show_more(self, *p);
+  auto& s = self->state;
+  if (enough(*s.out))
+    return go_on(self);
+  if (p->next == p->ids.size()) {
+    s.out->text += ']';
+    return complete(self);
+  }
+  ask_core(
+    self, s.with->scans, read_checkpoints{s.thread_id, "", p->ids[p->next], s.granted.who->key()},
+    [self, p](found_checkpoints& found) {
+      if (auto ok = load_past(*p, found.rows); !ok)
+        return break_off(self, ok.error());
+      next_of_past(self, p);
+    },
+    [self, p](const error& why) {
+      if (why.kind != unreadable_record)
+        return break_off(self, why);
+      ++p->next; // damaged, or built on what is: the others still show
+      next_of_past(self, p);
+    });
+}
+
+void show_past(request_pointer self, std::shared_ptr<past> p) {
+  auto out = std::make_shared<long_answer>();
+  out->text = "[";
+  out->more = [self, p] { next_of_past(self, p); };
+  make_answer(self, std::move(out));
+}
+
 void history(request_pointer self) {
   with_thread(self, [self](const row_ptr& thread) {
-    auto& body = self->state.body.get_object();
-    const auto* before = member(body, "before");
-    query q;
-    q.type = kind::checkpoint;
-    q.tenant = tenant_of(self);
-    q.parent = self->state.thread_id;
-    q.before = before ? before_id(*before) : std::string{};
-    q.metadata = object_or_empty(body, "metadata");
-    q.limit = int_or(body, "limit", 10);
-    ask_core(
-      self, self->state.with->reader(), read_history{std::move(q)},
-      [self, thread](checkpoint_history& found) {
-        const auto* entry = graph_of(self, *thread);
-        auto shown =
-          shown_history(found, entry ? entry->flow.get() : nullptr, self->state.thread_id,
-                        object_or_empty(self->state.body.get_object(), "metadata"));
-        if (!shown)
-          return refuse(self, shown.error());
-        answer(self, 200, *shown);
+    const auto* entry = graph_of(self, *thread);
+    auto p = std::make_shared<past>(entry ? entry->flow.get() : nullptr, self->state.thread_id);
+    auto& s = self->state;
+    each_slice(
+      self, s.with, new_search(*s.with, history_query(self), record_scan::wants::heads),
+      s.granted.who,
+      [self, p](scan_part& part) {
+        for (auto& row : part.rows)
+          p->ids.push_back(std::move(row.id));
+        if (part.done)
+          show_past(self, p);
+        else
+          end_with_client(self);
+        return true;
       },
       or_refuse(self));
   });

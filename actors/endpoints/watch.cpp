@@ -1,5 +1,6 @@
 #include "actors/endpoints/watch.hpp"
 
+#include "actors/endpoints/long_answer.hpp"
 #include "actors/run_plan.hpp"
 #include "runtime/http/sse.hpp"
 
@@ -116,8 +117,10 @@ void watch_end(request_pointer self, run_ref run, header_list headers) {
       auto& s = self->state;
       if (!s.begun)
         return answer(self, 200, *r.body, std::move(s.head));
-      s.ex->write(dump(*r.body), {});
-      finish(self);
+      auto text = dump(*r.body);
+      if (auto room = hold_room(self, text.size()); !room)
+        return break_off(self, room.error());
+      write_last(self, std::move(text));
     },
     [self](const error& why) {
       if (!self->state.begun)
@@ -145,6 +148,8 @@ void on_part_written(request_pointer self) {
     return on_client_gone(self);
   if (s.last)
     return finish(self);
+  if (s.out)
+    return s.out->more();
   pull(self);
 }
 

@@ -103,19 +103,24 @@ result<void> overlay(named_values& values, const checkpoint_doc& link) {
   return {};
 }
 
-result<loaded_checkpoint> restore_chain(std::span<const checkpoint_doc> chain) {
+result<void> check_chain(std::span<const checkpoint_doc> chain) {
   if (chain.empty())
     return fail(errc::internal, "no checkpoint to restore");
   if (!chain.front().full)
     return broken(chain.front().id, "what it builds on is missing");
+  for (std::size_t i = 1; i < chain.size(); ++i)
+    if (chain[i].parent_id != chain[i - 1].id)
+      return broken(chain[i].id, "it does not follow " + chain[i - 1].id);
+  return {};
+}
+
+result<loaded_checkpoint> restore_chain(std::span<const checkpoint_doc> chain) {
+  if (auto sound = check_chain(chain); !sound)
+    return sound.error();
   loaded_checkpoint loaded;
-  for (std::size_t i = 0; i < chain.size(); ++i) {
-    const auto& link = chain[i];
-    if (i > 0 && link.parent_id != chain[i - 1].id)
-      return broken(link.id, "it does not follow " + chain[i - 1].id);
+  for (const auto& link : chain)
     if (auto ok = overlay(loaded.values, link); !ok)
       return ok.error();
-  }
   loaded.at = chain.back();
   return loaded;
 }

@@ -91,8 +91,11 @@ struct loaded_checkpoint {
   named_values values;
 };
 
-/// Joins a chain, oldest (a full one) first, each the parent of the next.
-/// Error: internal when it is empty, does not begin with a full one or is not a chain.
+/// Oldest (a full one) first, each the parent of the next. Error: internal when it is empty, does
+/// not begin with a full one or is not a chain.
+result<void> check_chain(std::span<const checkpoint_doc> chain);
+
+/// Joins a chain. Error: internal, as `check_chain`.
 result<loaded_checkpoint> restore_chain(std::span<const checkpoint_doc> chain);
 
 /// Puts what one checkpoint changed on top of its parent's values.

@@ -2,9 +2,6 @@
 
 #include "runtime/graph/graph.hpp"
 
-#include <algorithm>
-#include <map>
-
 namespace behalf {
 namespace {
 
@@ -78,28 +75,6 @@ json::object task_json(const planned_task& t, const pending_task* p, const json:
           {"result", std::move(result)}};
 }
 
-// What each task wrote, as the checkpoints after it tell.
-json::object known_results(const std::vector<const checkpoint_doc*>& docs) {
-  json::object all;
-  std::map<std::string_view, const checkpoint_doc*> inputs;
-  for (const auto* doc : docs) {
-    if (doc->input && !doc->next.empty())
-      inputs[doc->id] = doc;
-    if (auto start = inputs.find(doc->parent_id); start != inputs.end())
-      all[start->second->next.front().id] = *start->second->input;
-    for (const auto& [task, wrote] : doc->results)
-      all[task] = wrote;
-    if (doc->sole_task.empty())
-      continue;
-    json::object wrote;
-    for (const auto* part : {&doc->set, &doc->append})
-      for (const auto& [name, v] : *part)
-        wrote[name] = *v;
-    all[doc->sole_task] = std::move(wrote);
-  }
-  return all;
-}
-
 } // namespace
 
 json::object empty_thread_state(std::string_view thread_id, std::string_view checkpoint_id) {
@@ -141,37 +116,6 @@ json::object thread_state(const loaded_checkpoint& loaded, const graph* flow,
           {"interrupts", std::move(interrupts)},
           {"checkpoint_id", at.id},
           {"parent_checkpoint_id", id_or_null(at.parent_id)}};
-}
-
-json::array thread_history(std::span<const checkpoint_doc> docs, const graph* flow,
-                           std::string_view thread_id, std::size_t limit, std::string_view before,
-                           const json::object& metadata) {
-  std::vector<const checkpoint_doc*> in_order;
-  for (const auto& doc : docs)
-    in_order.push_back(&doc);
-  std::sort(in_order.begin(), in_order.end(),
-            [](const auto* a, const auto* b) { return a->id < b->id; });
-  auto results = known_results(in_order);
-  std::map<std::string_view, named_values> restored; // a parent is older than its children
-  for (const auto* doc : in_order) {
-    auto parent = restored.find(doc->parent_id);
-    if (!doc->full && parent == restored.end())
-      continue;
-    auto values = doc->full ? named_values{} : parent->second;
-    if (overlay(values, *doc))
-      restored.emplace(doc->id, std::move(values));
-  }
-  json::array shown;
-  for (auto at = in_order.rbegin(); at != in_order.rend() && shown.size() < limit; ++at) {
-    const auto& doc = **at;
-    auto values = restored.find(doc.id);
-    if (values == restored.end() || (!before.empty() && doc.id >= before)
-        || !contains(doc.metadata(), metadata))
-      continue;
-    loaded_checkpoint loaded{doc, std::move(values->second)};
-    shown.push_back(thread_state(loaded, flow, thread_id, false, results));
-  }
-  return shown;
 }
 
 } // namespace behalf

@@ -3,7 +3,6 @@
 
 #include "runtime/graph/checkpoint.hpp"
 
-#include <span>
 #include <string_view>
 
 namespace behalf {
@@ -20,12 +19,6 @@ json::object empty_thread_state(std::string_view thread_id = {},
 json::object thread_state(const loaded_checkpoint& at, const graph* flow,
                           std::string_view thread_id, bool latest,
                           const json::object& results = {});
-
-/// Newest first, at most `limit`, of what `docs` can restore: any order, chains may share links.
-/// `before` excludes itself and everything newer. `metadata` must be contained.
-json::array thread_history(std::span<const checkpoint_doc> docs, const graph* flow,
-                           std::string_view thread_id, std::size_t limit,
-                           std::string_view before = {}, const json::object& metadata = {});
 
 /// The values alone, as `thread.values`.
 json::object thread_values(const loaded_checkpoint& at, const graph* flow);

@@ -6,6 +6,7 @@
 #include "runtime/store/sqlite_schema.hpp"
 #include "runtime/store/sqlite_writes.hpp"
 
+#include <chrono>
 #include <optional>
 
 namespace behalf {
@@ -14,7 +15,48 @@ namespace {
 using access = sqlite_connection::access;
 
 // Once the log was longer than this, it is cut back to it.
-constexpr int journal_limit_bytes = 64 << 20;
+constexpr int journal_limit_bytes = 32 << 20;
+// Copying the log to the database does not make it shorter: the next commit begins it anew only if
+// no reader stands in it then, and with several readers one always does. From this length on the
+// writer waits for those who are reading, a slice's time, so that it can.
+constexpr int longest_log_pages = 4096;
+constexpr int wait_for_readers_ms = 100;
+constexpr std::chrono::milliseconds between_waits{500};
+
+// Called after every commit; takes the place of SQLite's own automatic checkpoints.
+class log_keeper {
+public:
+  log_keeper(sqlite_connection& db, int checkpoint_pages) : pages_(checkpoint_pages) {
+    sqlite3_wal_hook(
+      db.native(),
+      [](void* self, sqlite3* native, const char*, int pages) {
+        static_cast<log_keeper*>(self)->tidy(native, pages);
+        return SQLITE_OK;
+      },
+      this);
+  }
+  log_keeper(const log_keeper&) = delete;
+
+private:
+  void tidy(sqlite3* native, int pages) {
+    if (pages < pages_)
+      return;
+    auto now = std::chrono::steady_clock::now();
+    if (pages < longest_log_pages || now < next_wait_) {
+      sqlite3_wal_checkpoint_v2(native, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+      return;
+    }
+    sqlite3_busy_timeout(native, wait_for_readers_ms);
+    auto code =
+      sqlite3_wal_checkpoint_v2(native, nullptr, SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
+    sqlite3_busy_timeout(native, sqlite_connection::busy_timeout_ms);
+    if (code != SQLITE_OK)
+      next_wait_ = std::chrono::steady_clock::now() + between_waits;
+  }
+
+  int pages_;
+  std::chrono::steady_clock::time_point next_wait_{};
+};
 
 // Given back to the file system with one turn of the sweep: well under a millisecond of work.
 constexpr int64_t pages_per_step = 64;
@@ -32,7 +74,8 @@ class sqlite_storage final : public sqlite_reading<storage> {
 public:
   sqlite_storage(process_lock lock, std::unique_ptr<sqlite_connection> db, sqlite_options options)
     : sqlite_reading(std::move(db), options.clock), lock_(std::move(lock)),
-      writes_(*db_, options.clock), options_(std::move(options)) {}
+      log_(*db_, options.checkpoint_pages), writes_(*db_, options.clock),
+      options_(std::move(options)) {}
 
   ~sqlite_storage() override {
     if (db_->in_transaction())
@@ -106,6 +149,7 @@ private:
   }
 
   process_lock lock_;
+  log_keeper log_;
   sqlite_writes writes_;
   sqlite_options options_;
   std::optional<error> broken_;
@@ -142,8 +186,7 @@ result<std::unique_ptr<storage>> open_sqlite(sqlite_options options) {
   // auto_vacuum counts for a new file only, and before anything is written to it.
   auto pragmas = "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA "
                  "synchronous=FULL; PRAGMA journal_size_limit="
-                 + std::to_string(journal_limit_bytes)
-                 + "; PRAGMA wal_autocheckpoint=" + std::to_string(options.checkpoint_pages);
+                 + std::to_string(journal_limit_bytes);
   if (auto set = (*db)->execute(pragmas); !set)
     return set.error();
   if (auto set = set_cache(**db, options.cache_kib); !set)

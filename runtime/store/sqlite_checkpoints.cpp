@@ -2,7 +2,6 @@
 #include "runtime/store/sqlite_reads.hpp"
 
 #include <algorithm>
-#include <set>
 
 namespace behalf {
 namespace {
@@ -84,28 +83,6 @@ result<std::vector<record>> sqlite_reads::checkpoint_chain(const record_key& new
   return chain;
 }
 
-result<void> sqlite_reads::add_ancestors(checkpoint_history& h, const std::string& ns) {
-  std::set<std::string> known;
-  for (const auto& r : h.listed)
-    known.insert(r.id);
-  std::vector<record_key> wanted;
-  auto follow = [&](const record& r) {
-    if (!r.full && known.insert(r.parent_checkpoint).second)
-      wanted.push_back({kind::checkpoint, r.tenant, r.parent_checkpoint, r.parent, ns});
-  };
-  std::for_each(h.listed.begin(), h.listed.end(), follow);
-  while (!wanted.empty()) {
-    auto key = std::move(wanted.back());
-    wanted.pop_back();
-    auto found = ancestor(key);
-    if (!found)
-      return found.error();
-    h.ancestors.push_back(std::move(*found));
-    follow(h.ancestors.back());
-  }
-  return {};
-}
-
 result<std::string> sqlite_reads::newest_checkpoint(const record_key& of) {
   auto use = db_->prepare("SELECT max(id) FROM checkpoint WHERE tenant=?1 AND parent=?2 AND ns=?3");
   if (!use)
@@ -114,22 +91,6 @@ result<std::string> sqlite_reads::newest_checkpoint(const record_key& of) {
   if (!row)
     return row.error();
   return std::string{use->text(0)};
-}
-
-result<checkpoint_history> sqlite_reads::history(query q) {
-  auto view = snapshot::open(*db_);
-  if (!view)
-    return view.error();
-  q.type = kind::checkpoint;
-  q.sort = sort_key::id;
-  q.descending = true;
-  auto listed = search(q);
-  if (!listed)
-    return listed.error();
-  checkpoint_history h{std::move(listed->rows), {}};
-  if (auto added = add_ancestors(h, q.ns); !added)
-    return added.error();
-  return h;
 }
 
 } // namespace behalf

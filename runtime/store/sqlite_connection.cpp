@@ -10,7 +10,6 @@
 namespace behalf {
 namespace {
 
-constexpr int busy_timeout_ms = 5000;
 constexpr std::size_t max_prepared = 200;
 constexpr int instructions_per_check = 2000; // of SQLite's machine: well under a millisecond
 

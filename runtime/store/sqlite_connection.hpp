@@ -51,6 +51,7 @@ public:
 
   int64_t number(int column) const { return sqlite3_column_int64(stmt_, column); }
   bool is_null(int column) const { return sqlite3_column_type(stmt_, column) == SQLITE_NULL; }
+  bool is_text(int column) const { return sqlite3_column_type(stmt_, column) == SQLITE_TEXT; }
   /// Text or blob; valid until the next step.
   std::string_view text(int column) const;
 
@@ -64,6 +65,9 @@ private:
 class sqlite_connection {
 public:
   enum class access : uint8_t { read_write_create, read_write, read_only };
+
+  /// How long another process's lock is waited for.
+  static constexpr int busy_timeout_ms = 5000;
 
   /// Opens with a busy timeout of 5 s, foreign keys on, no memory mapping, no trust in the schema.
   /// A file that is created gets mode 0600. Errors: internal.

@@ -18,29 +18,36 @@ public:
     : db_(&db), clock_(std::move(clock)) {}
 
   result<std::optional<record>> get(const record_key& key);
+  result<scan_part> go_on(record_scan& s, const slice_limits& limits);
   result<page> search(const query& q);
   result<int64_t> count(const query& q);
   result<std::vector<record>> checkpoint_chain(const record_key& newest);
   result<std::string> newest_checkpoint(const record_key& of);
-  result<checkpoint_history> history(query q);
   result<std::vector<record>> unfinished_runs(const record* after, int64_t limit);
   result<std::optional<record>> unfinished_run(const record_key& key);
 
 private:
-  /// Calls `on_match` with every match in order until it answers false.
-  result<void> each_match(const query& q, const std::function<bool(record&&)>& on_match);
-  result<std::optional<record>> load(const query& q, int64_t seq);
+  struct loaded {
+    record row;
+    std::size_t bytes;
+  };
+
+  result<void> plan(record_scan& s);
+  result<void> look(record_scan& s, const slice_limits& limits, deadline end);
+  result<bool> consider(record_scan& s, const sqlite_statement& row, bool in_order,
+                        std::size_t keep);
+  void found_all(record_scan& s, bool in_order);
+  result<void> fetch(record_scan& s, const slice_limits& limits, deadline end, scan_part& into);
+  result<std::optional<loaded>> load(const query& q, int64_t seq, bool with_doc);
   result<std::optional<record>> find(const record_key& key, bool hidden_too);
   result<std::optional<record>> named_or_latest(const record_key& key);
   result<record> ancestor(const record_key& key);
   result<void> rarest_first(term_plan& plan, const sqlite_table& t);
   void report(const error& unreadable);
-  result<void> add_ancestors(checkpoint_history& h, const std::string& ns);
 
   sqlite_connection* db_;
   std::function<time_point()> clock_;
   std::set<std::string> reported_;
-  std::size_t passed_over_ = 0; // damaged records the last search met
 };
 
 /// `Interface` (storage_reader or storage) with its reading half answered from a connection.
@@ -62,7 +69,9 @@ public:
                                         const std::string& ns) override {
     return reads_.newest_checkpoint({kind::checkpoint, tenant, {}, thread_id, ns});
   }
-  result<checkpoint_history> history(query q) override { return reads_.history(std::move(q)); }
+  result<scan_part> go_on(record_scan& s, const slice_limits& limits) override {
+    return reads_.go_on(s, limits);
+  }
   result<std::vector<record>> unfinished_runs(const record* after, int64_t limit) override {
     return reads_.unfinished_runs(after, limit);
   }

@@ -1,10 +1,10 @@
 // A query as SQL: what an index can answer. What it cannot is decided on the records themselves.
 #pragma once
 
-#include "runtime/store/query.hpp"
+#include "runtime/store/record_scan.hpp"
 #include "runtime/store/sqlite_rows.hpp"
-#include "runtime/store/terms.hpp"
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -14,7 +14,7 @@ namespace behalf {
 /// SQL with its parameters, numbered in order.
 class bound_sql {
 public:
-  using parameter = std::variant<std::string, int64_t>;
+  using parameter = record_scan::notes::value;
 
   std::string text;
 
@@ -30,19 +30,30 @@ private:
   std::vector<parameter> parameters_;
 };
 
-enum class search_answer : uint8_t { rows, count };
+/// How a search comes by its candidates. Every match is a candidate, not every candidate is a
+/// match. The statement answers one row per candidate: seq, whether what SQL can tell holds, the
+/// two values of its place in the walk, and, unless the walk is `in_order`, the value to sort by.
+/// It reads along an index and tells of every row it passes, so that each step is short and the
+/// walk can be left and taken up again anywhere.
+struct candidates {
+  bound_sql sql;
+  bool in_order = false; // candidates come in the order asked for
+  bool batch = false;    // when these are through there may be more, after the last one's place
+  std::optional<record_scan::notes::place> end_of_batch = {}; // else after this one
+};
 
-/// Rows: `seq` of every candidate, in the order asked for, limited only when `all_in_sql`. Every
-/// match is a candidate; without `all_in_sql` not every candidate is a match. `plan`: for kinds
-/// with terms. Error: invalid_argument when the kind has no such sort key.
-result<bound_sql> search_sql(const query& q, const term_plan& plan, time_point now,
-                             search_answer answer);
+/// Error: invalid_argument when the kind has no such sort key.
+result<candidates> candidates_after(const std::optional<record_scan::notes::place>& after,
+                                    const query& q, const term_plan& plan, time_point now);
 
-/// True when the SQL says all the query says.
-bool all_in_sql(const query& q, const term_plan& plan, search_answer answer);
+/// True when the SQL says all the query says; `counting`: a number tells nothing of what a record
+/// holds, so that terms may answer alone.
+bool all_in_sql(const query& q, const term_plan& plan, bool counting);
 
 /// The rest: conditions on metadata (`matches_head`) and on the document (`matches_doc`).
 bool matches_head(const query& q, const record& r);
 bool matches_doc(const query& q, const record& r);
+/// False when `matches_doc` is true of every document.
+bool needs_doc(const query& q);
 
 } // namespace behalf

@@ -1,7 +1,7 @@
 // Where everything durable lives: reading, and writing in groups that one fsync makes durable.
 #pragma once
 
-#include "runtime/store/query.hpp"
+#include "runtime/store/record_scan.hpp"
 #include "runtime/store/records.hpp"
 
 #include <cstdint>
@@ -65,13 +65,6 @@ struct page {
   bool more = false; // there are matches after these
 };
 
-/// Checkpoints asked for, newest first, and those older ones without which they cannot be
-/// restored, in no particular order.
-struct checkpoint_history {
-  std::vector<record> listed;
-  std::vector<record> ancestors;
-};
-
 /// One connection that only reads; for one thread at a time. Sees everything that was flushed
 /// before the call began. Errors: internal (the sentence names the file and the reason), timeout.
 /// A record that cannot be read is passed over by what looks for several and reported in the log;
@@ -81,6 +74,11 @@ public:
   virtual ~storage_reader() = default;
 
   virtual result<std::optional<record>> get(const record_key& key) = 0;
+
+  /// The next slice of a search or count: one short read. Errors: invalid_argument when it reached
+  /// its bounds, timeout after `what.by`.
+  virtual result<scan_part> go_on(record_scan& s, const slice_limits& limits) = 0;
+  /// All slices in one go: for who may block.
   virtual result<page> search(const query& q) = 0;
   /// How many match, whatever `limit` and `offset` say.
   virtual result<int64_t> count(const query& q) = 0;
@@ -98,9 +96,6 @@ public:
   virtual result<std::string> newest_checkpoint(const std::string& tenant,
                                                 const std::string& thread_id,
                                                 const std::string& ns) = 0;
-
-  /// The checkpoints a query (kind, sort and order are implied) finds, and their ancestors.
-  virtual result<checkpoint_history> history(query q) = 0;
 
   /// Runs of every tenant that are pending or running, oldest first: what to go on with after a
   /// restart. `after` is the last one of the previous page, or null.

@@ -8,7 +8,7 @@
 namespace behalf {
 namespace {
 
-constexpr std::size_t max_query_terms = 8;
+constexpr std::size_t max_query_terms = 8, max_alternatives = 64;
 constexpr std::string_view whole_tenant = "*", in_metadata = "m", in_status = "s", in_graph = "g";
 
 struct context_end {
@@ -63,7 +63,7 @@ void add_unique(std::vector<term>& terms, term t) {
 // {"$or": [f, …]}: one term per branch finds every match, when each branch has one.
 std::vector<term> alternatives(const query& q) {
   const auto* branches = q.visible.spec().if_contains("$or");
-  if (!branches || !branches->is_array())
+  if (!branches || !branches->is_array() || branches->get_array().size() > max_alternatives)
     return {};
   std::vector<term> any;
   for (const auto& branch : branches->get_array()) {
@@ -107,24 +107,27 @@ result<std::vector<term>> terms_of(const record& r) {
 
 term_plan plan_terms(const query& q) {
   term_plan plan;
+  // A few narrow as well as many, and a caller may send hundreds of thousands.
+  auto add = [&](const auto& key, const json::value& v) {
+    if (plan.all.size() == max_query_terms)
+      return plan.exact = false;
+    add_unique(plan.all, metadata_term(q.tenant, {key.data(), key.size()}, v));
+    return true;
+  };
   auto equal = q.visible.equalities();
   plan.exact = equal.size() == q.visible.spec().size();
   for (const auto& [key, v] : equal)
-    add_unique(plan.all, metadata_term(q.tenant, key, v));
-  for (const auto& [key, v] : q.metadata) {
-    if (is_scalar(v))
-      add_unique(plan.all, metadata_term(q.tenant, {key.data(), key.size()}, v));
-    else
+    if (!add(key, v))
+      break;
+  for (const auto& [key, v] : q.metadata)
+    if (!is_scalar(v))
       plan.exact = false;
-  }
+    else if (!add(key, v))
+      break;
   if (q.type == kind::thread && q.status.size() == 1 && q.status.front() != "idle")
     add_unique(plan.all, make_term(q.tenant, in_status, {}, q.status.front()));
   if (q.type == kind::assistant && !q.graph_id.empty())
     add_unique(plan.all, make_term(q.tenant, in_graph, {}, q.graph_id));
-  if (plan.all.size() > max_query_terms) {
-    plan.all.resize(max_query_terms);
-    plan.exact = false;
-  }
   if (plan.all.empty())
     plan.any = alternatives(q);
   if (plan.all.empty())

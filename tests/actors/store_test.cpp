@@ -1,9 +1,13 @@
+#include "actors/scans.hpp"
 #include "actors/spawn.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/store/sqlite.hpp"
 #include "runtime/store/sqlite_connection.hpp"
 #include "tests/support/actor_fixture.hpp"
 
+#include <caf/typed_event_based_actor.hpp>
+
+#include <algorithm>
 #include <filesystem>
 
 namespace behalf {
@@ -106,6 +110,127 @@ TEST_CASE_METHOD(store_fixture, "one refused commit does not spoil its group", "
   CHECK(ok(first));
   CHECK_FALSE(ok(again));
   CHECK(ok(third));
+}
+
+namespace {
+
+struct desk_fixture : store_fixture {
+  scan_desk_actor desk = own(spawn_scan_desk(sys, {reader}));
+
+  static principal_key user(std::string name) {
+    return {"t", "https://id.example", std::move(name)};
+  }
+
+  // A search with more slices than its user may take in one turn.
+  search_ptr search() {
+    query q;
+    q.tenant = "t";
+    q.limit = 1000;
+    return std::make_shared<record_scan>(q);
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(desk_fixture, "a search comes through the desk", "[store]") {
+  auto id = uuid7();
+  REQUIRE(ask<written>(writer, thread(id, 0)));
+  auto mine = search();
+  auto part = ask<scan_part>(desk, scan_on{mine, user("alice")});
+  REQUIRE(part);
+  CHECK(part->done);
+  REQUIRE(part->rows.size() == 1);
+  CHECK(part->rows[0].id == id);
+}
+
+TEST_CASE_METHOD(desk_fixture, "one user's many searches do not keep another's waiting",
+                 "[store]") {
+  // A reader that answers nothing by itself: what it was asked shows the order.
+  std::vector<std::string> asked;
+  std::vector<caf::typed_response_promise<scan_part>> open;
+  auto slow =
+    own(sys.spawn([&](store_reader_actor::pointer me) -> store_reader_actor::behavior_type {
+      return {
+        [&](const get_record&) -> caf::result<found_record> { // let go of the search under way
+          open.back().deliver(scan_part{});
+          return found_record{};
+        },
+        [](const read_checkpoints&) -> caf::result<found_checkpoints> {
+          return found_checkpoints{};
+        },
+        [&, me](const scan_on& m) -> caf::result<scan_part> {
+          asked.push_back(m.who.tenant + "/" + m.who.subject);
+          open.push_back(me->make_response_promise<scan_part>());
+          return open.back();
+        },
+        [](const load_run&) -> caf::result<found_record> { return found_record{}; },
+      };
+    }));
+  auto desk = own(spawn_scan_desk(sys, {slow}));
+  std::vector<search_ptr> held;
+  auto wait = [&](const std::string& tenant, const std::string& who, int n) {
+    for (int i = 0; i < n; ++i) {
+      held.push_back(search());
+      held.back()->own.looked_at = 1; // one that goes on: a whole turn
+      self->send(desk, scan_on{held.back(), {tenant, "https://id.example", who}});
+    }
+  };
+  wait("t", "alice", 20);
+  wait("t", "bob", 2);
+  wait("other", "carol", 1);
+  sched.run();
+  auto place = [&](const std::string& who) {
+    return std::find(asked.begin(), asked.end(), who) - asked.begin();
+  };
+  while (asked.size() < 23) {
+    auto before = asked.size();
+    self->send(slow, get_record{});
+    sched.run();
+    REQUIRE(asked.size() == before + 1);
+  }
+  CHECK(place("other/carol") < 6);
+  CHECK(place("t/bob") < 6);
+}
+
+TEST_CASE_METHOD(desk_fixture, "a search whose asker has gone is dropped", "[store]") {
+  REQUIRE(ask<written>(writer, thread(uuid7(), 0)));
+  auto first = search(), abandoned = search();
+  std::weak_ptr<record_scan> rest = abandoned;
+  self->send(desk, scan_on{first, user("alice")});
+  self->send(desk, scan_on{std::move(abandoned), user("alice")});
+  sched.run();
+  CHECK(first->found == 1);
+  CHECK(rest.expired());
+}
+
+TEST_CASE_METHOD(desk_fixture, "a failed search gives its reader back", "[store]") {
+  auto bad = search();
+  bad->what.sort = sort_key::graph_id; // threads have none
+  auto refused = ask<scan_part>(desk, scan_on{bad, user("alice")});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::invalid_argument);
+  CHECK(ask<scan_part>(desk, scan_on{search(), user("bob")}));
+}
+
+TEST_CASE_METHOD(desk_fixture, "too many searches waiting are refused, for one user first",
+                 "[store]") {
+  std::vector<search_ptr> held;
+  auto ask_many = [&](const std::string& who, int n) {
+    for (int i = 0; i < n; ++i) {
+      held.push_back(search());
+      self->send(desk, scan_on{held.back(), user(who)});
+    }
+  };
+  ask_many("alice", 600);
+  auto of_bob = search();
+  // The desk reads its mailbox in order: all of alice's are waiting when bob comes.
+  auto pending = ask_later<scan_part>(desk, scan_on{of_bob, user("bob")});
+  REQUIRE(pending());
+  CHECK(pending()->has_value());
+  auto served = std::count_if(held.begin(), held.end(), [](const auto& s) {
+    return s->own.at != record_scan::notes::stage::new_one;
+  });
+  CHECK(served == 513); // 512 waited behind the one that was being served
 }
 
 } // namespace behalf

@@ -2,9 +2,11 @@
 // to, a scripted way out, and the real scheduler with its supervisors and nodes.
 #pragma once
 
+#include "actors/event_log.hpp"
 #include "actors/messages.hpp"
 #include "actors/recovery.hpp"
 #include "actors/run_plan.hpp"
+#include "actors/scans.hpp"
 #include "actors/spawn.hpp"
 #include "connectors/registry.hpp"
 #include "runtime/base/id.hpp"
@@ -185,6 +187,9 @@ struct run_fixture : actor_fixture {
     options.path = folder / "t.db";
     auto db = open_sqlite(options).value();
     with->readers = {own(spawn_store_reader(sys, db->open_reader().value(), false))};
+    with->scans =
+      own(spawn_scan_desk(sys, {own(spawn_store_reader(sys, db->open_reader().value(), false))}));
+    with->events = std::make_shared<event_memory>(with->options.runs.event_memory);
     auto real = own(spawn_store_writer(sys, std::move(db), nullptr, false));
     writer = own(sys.spawn(scripted_writer_behavior, real, &disk));
     with->writer = writer;
@@ -319,7 +324,8 @@ struct run_fixture : actor_fixture {
     q.parent = thread;
     q.sort = sort_key::id;
     q.descending = false;
-    return ask<page>(with->reader(), search_records{q}).value().rows;
+    auto search = new_search(*with, q);
+    return ask<scan_part>(with->scans, scan_on{search, alice->key()}).value().rows;
   }
 };
 

@@ -33,8 +33,10 @@ struct kept_checkpoints {
   std::optional<loaded_checkpoint> load(std::string id = {}) const {
     if (docs.empty())
       return std::nullopt;
-    if (id.empty())
-      id = docs.rbegin()->first;
+    return restore_chain(chain_of(id.empty() ? docs.rbegin()->first : id)).value();
+  }
+
+  std::vector<checkpoint_doc> chain_of(std::string id) const {
     std::vector<checkpoint_doc> chain;
     for (;;) {
       chain.insert(chain.begin(), docs.at(id));
@@ -42,14 +44,7 @@ struct kept_checkpoints {
         break;
       id = chain.front().parent_id;
     }
-    return restore_chain(chain).value();
-  }
-
-  std::vector<checkpoint_doc> all() const {
-    std::vector<checkpoint_doc> list;
-    for (const auto& [id, doc] : docs)
-      list.push_back(doc);
-    return list;
+    return chain;
   }
 };
 

@@ -1,3 +1,4 @@
+#include "runtime/graph/history_walk.hpp"
 #include "runtime/graph/thread_state.hpp"
 #include "tests/runtime/graph/probe_graphs.hpp"
 #include "tests/runtime/graph/run_driver.hpp"
@@ -7,9 +8,16 @@ using namespace behalf;
 
 namespace {
 
-json::array history(const kept_checkpoints& thread, const graph& flow, std::size_t limit = 100,
-                    std::string_view before = {}, const json::object& metadata = {}) {
-  return thread_history(thread.all(), &flow, "t", limit, before, metadata);
+// Newest first, loading as little as an answer would.
+json::array history(const kept_checkpoints& thread, const graph& flow) {
+  history_walk walk{&flow, "t"};
+  json::array all;
+  for (auto doc = thread.docs.rbegin(); doc != thread.docs.rend(); ++doc) {
+    if (!walk.reaches(doc->first))
+      REQUIRE(walk.load(thread.chain_of(doc->first)));
+    all.push_back(walk.show(doc->first));
+  }
+  return all;
 }
 
 std::vector<std::string> keys(const json::object& o) {
@@ -109,18 +117,67 @@ TEST_CASE("history lists checkpoints newest first with what their tasks wrote", 
   CHECK(all.at(4).at("tasks").at(0).at("name") == "__start__");
 }
 
-TEST_CASE("history is limited, cut and filtered", "[graph]") {
+TEST_CASE("every state of a walk back is the state that was", "[graph]") {
+  // A counter that is set, a list that grows, a list that is set and grows, from two branches.
+  auto at = [](int n) { return "c" + std::string(1, static_cast<char>('a' + n)); };
+  auto flow = probes::join();
+  kept_checkpoints thread;
+  std::map<std::string, json::value> expected;
+  json::object state;
+  for (int n = 0; n < 20; ++n) {
+    checkpoint_doc doc;
+    doc.id = at(n);
+    doc.parent_id = n == 0 ? "" : at(n - 1);
+    doc.full = n % 7 == 0;
+    auto grown = json::array{n, "x"};
+    state["count"] = n;
+    auto& log = state["log"].is_array() ? state["log"].as_array() : state["log"].emplace_array();
+    log.insert(log.end(), grown.begin(), grown.end());
+    if (n % 5 == 4)
+      state["reset"] = json::array{};
+    else if (n > 4)
+      state["reset"].as_array().push_back(n);
+    auto put = [&](named_values& to, const char* name, json::value v) {
+      to[name] = std::make_shared<const json::value>(std::move(v));
+    };
+    if (doc.full) {
+      for (const auto& [name, v] : state)
+        put(doc.set, std::string(name).c_str(), v);
+    } else {
+      put(doc.set, "count", n);
+      put(doc.append, "log", grown);
+      if (n % 5 == 4)
+        put(doc.set, "reset", json::array{});
+      else if (n > 4)
+        put(doc.append, "reset", json::array{n});
+    }
+    expected[doc.id] = state;
+    thread.docs[doc.id] = doc;
+  }
+  history_walk walk{nullptr, "t"};
+  int loads = 0;
+  auto show = [&](const std::string& id) {
+    if (!walk.reaches(id) && ++loads)
+      REQUIRE(walk.load(thread.chain_of(id)));
+    return walk.show(id).at("values");
+  };
+  for (int n = 19; n >= 0; --n)
+    CHECK(show(at(n)) == expected.at(at(n)));
+  CHECK(loads == 3);           // one for each full checkpoint
+  for (int n : {18, 16, 9, 3}) // some left out
+    CHECK(show(at(n)) == expected.at(at(n)));
+}
+
+TEST_CASE("a chain with a hole shows nothing", "[graph]") {
   auto flow = probes::join();
   kept_checkpoints thread;
   run_driver{flow, thread}.input(js("{}")).run();
-  auto all = history(thread, *flow);
-  CHECK(history(thread, *flow, 2).size() == 2);
-  std::string newest(all.at(0).at("checkpoint_id").as_string());
-  auto older = history(thread, *flow, 100, newest);
-  REQUIRE(older.size() == 4);
-  CHECK(older.at(0) == all.at(1));
-  CHECK(history(thread, *flow, 100, {}, {{"source", "input"}}).size() == 1);
-  CHECK(history(thread, *flow, 100, {}, {{"source", "nope"}}).empty());
+  auto chain = thread.chain_of(thread.docs.rbegin()->first);
+  REQUIRE(chain.size() > 2);
+  chain.erase(chain.begin() + 1);
+  history_walk walk{flow.get(), "t"};
+  CHECK_FALSE(walk.load(chain));
+  CHECK_FALSE(walk.reaches(chain.back().id));
 }
 
 TEST_CASE("without the graph what is stored still shows", "[graph]") {

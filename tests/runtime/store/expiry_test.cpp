@@ -128,9 +128,8 @@ TEMPLATE_LIST_TEST_CASE("a thread may keep its latest checkpoint when its time i
   CHECK(sweep(f) > 0);
   CHECK(sweep(f) == 0);
   CHECK(f.get(thread_key("t1")));
-  auto h = f.db->history({.tenant = "acme", .parent = "t1"}).value();
-  REQUIRE(h.listed.size() == 1);
-  CHECK(h.listed[0].id == "c3");
+  CHECK(f.ids({.type = kind::checkpoint, .tenant = "acme", .parent = "t1", .sort = sort_key::id})
+        == names{"c3"});
   CHECK(f.db->checkpoint_chain("acme", "t1", "", "").value().size() == 2);
 }
 

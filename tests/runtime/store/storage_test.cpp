@@ -194,7 +194,6 @@ TEMPLATE_LIST_TEST_CASE("one tenant never meets another's records", "[store]", s
   }
   CHECK(f.db->checkpoint_chain("acme", "t1", "", "").value().empty());
   CHECK(f.db->checkpoint_chain("acme", "t1", "", "c1").value().empty());
-  CHECK(f.db->history({.tenant = "acme", .parent = "t1"}).value().listed.empty());
   CHECK(f.put(make_run("t1", "r9")).error().code == errc::not_found);
   REQUIRE(f.write({.erases = {{thread_key("t1")}, {{kind::run, "acme", "r1"}}},
                    .checkpoint_erases = {{"acme", "t1", ""}}}));
