@@ -223,14 +223,33 @@ caf::result<authenticated> begin(authenticator_pointer self, authenticate& m) {
   return a->promise;
 }
 
-void set_up(authenticator_state& s) {
+// The state of an issuer we knew before: its keys stay in use until they are fetched again, and
+// what waits for them goes on.
+std::unique_ptr<oidc_state> known_issuer(authenticator_state& s, const oidc_provider& p) {
+  for (auto& at : s.issuers)
+    if (at && at->provider->rules.issuer == p.rules.issuer && at->provider->jwks_uri == p.jwks_uri
+        && at->own == s.setup->own_keys.contains(p.rules.issuer))
+      return std::exchange(at, nullptr);
+  return nullptr;
+}
+
+void use(authenticator_state& s, std::shared_ptr<const identity_setup> setup) {
+  // Checks under way refer to what they began with.
+  former_setup former{s.setup, {}, std::move(s.introspectors)};
+  std::vector<std::unique_ptr<oidc_state>> issuers;
+  s.introspectors.clear();
+  s.keys.clear();
+  s.setup = std::move(setup);
   for (const auto& any : s.setup->providers) {
     if (const auto* p = std::get_if<oidc_provider>(&any)) {
-      auto at = std::make_unique<oidc_state>();
+      auto at = known_issuer(s, *p);
+      if (at)
+        at->keys.expire(now());
+      else
+        at = std::make_unique<oidc_state>(oidc_state{p, jwks_cache{p->keys}, {}});
       at->provider = p;
-      at->keys = jwks_cache{p->keys};
       at->own = s.setup->own_keys.contains(p->rules.issuer);
-      s.issuers.push_back(std::move(at));
+      issuers.push_back(std::move(at));
     } else if (const auto* i = std::get_if<introspection_provider>(&any)) {
       s.introspectors.push_back(
         std::make_unique<introspection_state>(introspection_state{i, i->endpoint}));
@@ -238,6 +257,12 @@ void set_up(authenticator_state& s) {
       s.keys.push_back(std::move(*keys));
     }
   }
+  std::erase(s.issuers, nullptr);
+  former.issuers = std::exchange(s.issuers, std::move(issuers));
+  if (former.setup)
+    s.former.push_back(std::move(former));
+  s.cache = token_cache{s.setup->cached_tokens};
+  s.limits = limiter{s.setup->limits};
 }
 
 authenticator_actor::behavior_type
@@ -245,21 +270,21 @@ authenticator_behavior(authenticator_pointer self, std::shared_ptr<const identit
                        http_client_actor http, plugin_auth_actor plugin, metrics* meters) {
   contain(self);
   auto& s = self->state;
-  s.setup = std::move(setup);
   s.http = std::move(http);
   s.plugin = std::move(plugin);
-  s.cache = token_cache{s.setup->cached_tokens};
-  s.limits = limiter{s.setup->limits};
   s.accepted = &meters->counter("behalf_authentications_total", "Requests by outcome",
                                 {{"outcome", "accepted"}});
   s.refused = &meters->counter("behalf_authentications_total", "Requests by outcome",
                                {{"outcome", "refused"}});
   s.hits = &meters->counter("behalf_token_cache_hits_total", "Tokens known already");
-  set_up(s);
-  return {[self](authenticate& m) { return begin(self, m); },
-          [self](const count_body& m) {
-            self->state.limits.add_bytes(m.who->key(), m.bytes, std::chrono::steady_clock::now());
-          }};
+  use(s, std::move(setup));
+  return {
+    [self](authenticate& m) { return begin(self, m); },
+    [self](const count_body& m) {
+      self->state.limits.add_bytes(m.who->key(), m.bytes, std::chrono::steady_clock::now());
+    },
+    [self](use_identity& m) { use(self->state, std::move(m.setup)); },
+  };
 }
 
 } // namespace

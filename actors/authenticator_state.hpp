@@ -52,6 +52,14 @@ struct introspection_state {
   std::chrono::steady_clock::time_point silent_until{};
 };
 
+/// What was configured before the file was read again. Kept: a check under way may come back to
+/// it, and reloads are few.
+struct former_setup {
+  std::shared_ptr<const identity_setup> setup;
+  std::vector<std::unique_ptr<oidc_state>> issuers;
+  std::vector<std::unique_ptr<introspection_state>> introspectors;
+};
+
 struct authenticator_state {
   static inline const char* name = "authenticator";
   authenticator_state() = default;
@@ -64,6 +72,7 @@ struct authenticator_state {
   std::vector<std::unique_ptr<oidc_state>> issuers;
   std::vector<std::unique_ptr<introspection_state>> introspectors; // in the order configured
   std::vector<api_keys> keys;
+  std::vector<former_setup> former;
   metric *accepted = nullptr, *refused = nullptr, *hits = nullptr;
 };
 

@@ -16,9 +16,9 @@ result<grant> decide(const policy& rules, admission& m) {
   g.who = std::move(m.who);
   g.value = std::move(m.value);
   g.sealed = std::move(m.sealed);
-  if (m.resource.empty() || g.who->identity.empty()) // no question asked, or nobody to ask about
+  if (m.resource.empty()) // no question asked
     return g;
-  auto allowed = rules.decide(*g.who, m.resource, m.action, g.value);
+  auto allowed = rules.decide(*g.who, m.resource, m.action, g.value, m.may_change);
   if (!allowed)
     return allowed.error();
   g.visible = std::move(allowed->visible);
@@ -41,10 +41,13 @@ authorizer_actor::behavior_type authorizer_behavior(authorizer_pointer self,
                                                     std::shared_ptr<const policy> rules) {
   contain(self);
   self->state.rules = std::move(rules);
-  return {[self](admission& m) {
-    doing(on_handlers);
-    return reply(decide(*self->state.rules, m));
-  }};
+  return {
+    [self](admission& m) {
+      doing(on_handlers);
+      return reply(decide(*self->state.rules, m));
+    },
+    [self](use_rules& m) { self->state.rules = std::move(m.rules); },
+  };
 }
 
 } // namespace

@@ -99,7 +99,7 @@ struct core {
   fair_budget answers;           // on their way to slow readers
 
   authenticator_actor authenticator;
-  authorizer_actor authorizer;
+  authorizer_actor authorizer; // for who acts for a principal already known
   scheduler_actor scheduler;
   store_writer_actor writer;
   std::vector<store_reader_actor> readers; // of single records and states

@@ -255,8 +255,8 @@ egress_actor::behavior_type egress_behavior(egress_pointer self,
   s.meters = egress_meters{*meters, *s.services};
   return {
     [self](egress_call& m) { return go(self, m); },
-    [self](const egress_read& m) { return read_on(self, m.stream_id); },
-    [self](const egress_close& m) { end_stream(self, m.stream_id); },
+    [self](const egress_read& m) { return read_on(self, m); },
+    [self](const egress_close& m) { close_for(self, m); },
     [self](const cut_calls& m) { cut_run(self, m.run_id); },
     [self](const look_after_calls&) { look_after(self); },
   };

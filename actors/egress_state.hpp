@@ -92,7 +92,8 @@ void look_after(egress_pointer self);
 /// The run stops: nothing of it goes on.
 void cut_run(egress_pointer self, const std::string& run_id);
 
-caf::result<outbound_chunk> read_on(egress_pointer self, uint64_t stream_id);
+caf::result<outbound_chunk> read_on(egress_pointer self, const egress_read& m);
+void close_for(egress_pointer self, const egress_close& m);
 void end_stream(egress_pointer self, uint64_t stream_id);
 
 } // namespace behalf

@@ -146,19 +146,21 @@ void cut_run(egress_pointer self, const std::string& run_id) {
   }
 }
 
-caf::result<outbound_chunk> read_on(egress_pointer self, uint64_t stream_id) {
+caf::result<outbound_chunk> read_on(egress_pointer self, const egress_read& m) {
   auto& s = self->state;
-  auto promise = self->make_response_promise<outbound_chunk>();
+  auto stream_id = m.stream_id;
   auto at = s.streams.find(stream_id);
-  auto call = at == s.streams.end() ? nullptr : at->second.of;
-  if (call && call->cut_by) {
+  if (at == s.streams.end() || at->second.of->ask.run_id != m.run_id)
+    return to_caf(fail(errc::not_found, "this run has no such stream"));
+  auto promise = self->make_response_promise<outbound_chunk>();
+  auto call = at->second.of;
+  if (call->cut_by) {
     auto why = *call->cut_by;
     end_stream(self, stream_id);
     promise.deliver(to_caf(std::move(why)));
     return promise;
   }
-  if (call)
-    at->second.reading = true;
+  at->second.reading = true;
   ask_core(
     self, s.http, wire_read{stream_id, std::chrono::steady_clock::now() + 1h},
     [self, stream_id, promise](outbound_chunk& chunk) mutable {
@@ -171,9 +173,16 @@ caf::result<outbound_chunk> read_on(egress_pointer self, uint64_t stream_id) {
     },
     [self, stream_id, call, promise](error why) mutable {
       self->state.streams.erase(stream_id);
-      promise.deliver(to_caf(call && call->cut_by ? *call->cut_by : std::move(why)));
+      promise.deliver(to_caf(call->cut_by ? *call->cut_by : std::move(why)));
     });
   return promise;
+}
+
+void close_for(egress_pointer self, const egress_close& m) {
+  auto& s = self->state;
+  auto at = s.streams.find(m.stream_id);
+  if (at != s.streams.end() && at->second.of->ask.run_id == m.run_id)
+    end_stream(self, m.stream_id);
 }
 
 void end_stream(egress_pointer self, uint64_t stream_id) {

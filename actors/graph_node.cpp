@@ -1,10 +1,10 @@
 // One execution of one node: gives the machine its turns and carries what it asks to the outside.
 // The node sees handles and replies; credentials pass it by.
 #include "actors/basics.hpp"
+#include "actors/item_access.hpp"
 #include "actors/scans.hpp"
 #include "actors/spawn.hpp"
 #include "actors/step.hpp"
-#include "actors/store_items.hpp"
 #include "actors/thread_pool.hpp"
 #include "connectors/registry.hpp"
 
@@ -64,7 +64,7 @@ void take_turn(node_pointer self, turn now);
 void finish(node_pointer self, node_result outcome) {
   auto& s = self->state;
   for (auto id : s.streams)
-    self->send(s.with->egress, egress_close{id});
+    self->send(s.with->egress, egress_close{id, s.what.run->run_id});
   s.room->lease.reset(); // before the run hears of it: this may be its end
   self->send(s.what.supervisor,
              task_finished{s.what.task.id, std::make_shared<node_result>(std::move(outcome))});
@@ -113,6 +113,12 @@ void resume(node_pointer self, effect_reply reply) {
     go_on(self);
 }
 
+void close_one(node_pointer self, uint64_t stream_id) {
+  auto& s = self->state;
+  s.streams.erase(stream_id);
+  self->send(s.with->egress, egress_close{stream_id, s.what.run->run_id});
+}
+
 auto or_resume(node_pointer self) {
   return [self](error why) { resume(self, effect_reply{std::move(why)}); };
 }
@@ -132,15 +138,14 @@ void send_out(node_pointer self, outbound_call call) {
 
 void pull(node_pointer self, uint64_t stream_id) {
   ask_core(
-    self, self->state.with->egress, egress_read{stream_id},
+    self, self->state.with->egress, egress_read{stream_id, self->state.what.run->run_id},
     [self](outbound_chunk& c) { drive(self, self->state.call->resume_chunk(std::move(c))); },
     [self](error why) { drive(self, self->state.call->resume_chunk(std::move(why))); });
 }
 
 void drive(node_pointer self, connector::step next) {
   while (auto* close = std::get_if<connector::close_stream>(&next)) {
-    self->state.streams.erase(close->stream_id);
-    self->send(self->state.with->egress, egress_close{close->stream_id});
+    close_one(self, close->stream_id);
     next = self->state.call->proceed();
   }
   if (auto* call = std::get_if<outbound_call>(&next)) {
@@ -175,8 +180,10 @@ void call_service(node_pointer self, service_call call) {
 }
 
 void read_stream(node_pointer self, uint64_t id) {
+  if (!self->state.streams.contains(id)) // of another node, run or user
+    return resume(self, effect_reply{fail(errc::not_found, "this node has no such stream")});
   ask_core(
-    self, self->state.with->egress, egress_read{id},
+    self, self->state.with->egress, egress_read{id, self->state.what.run->run_id},
     [self, id](outbound_chunk& c) {
       if (c.last)
         self->state.streams.erase(id);
@@ -191,79 +198,67 @@ stored_item to_item(const record& row) {
   return {decode_namespace(row.parent), row.id, row.doc, row.created_at, row.updated_at};
 }
 
-void write_store(node_pointer self, commit what) {
-  ask_core(
-    self, self->state.with->writer, write_records{std::move(what)},
-    [self](written) { resume(self, effect_reply{store_reply{}}); }, or_resume(self));
+// What the store answered, as a node reads it.
+effect_reply found(std::vector<stored_item> items) {
+  return effect_reply{store_reply{std::move(items)}};
 }
 
-void find_item(node_pointer self, const store_get& op, std::string ns) {
-  auto& s = self->state;
-  ask_core(
-    self, s.with->reader(), get_record{{kind::item, s.what.who->tenant, op.key, std::move(ns)}},
-    [self](found_record& found) {
-      store_reply reply;
-      if (found.row)
-        reply.items.push_back(to_item(*found.row));
-      resume(self, effect_reply{std::move(reply)});
-    },
-    or_resume(self));
-}
+struct asked_of_store {
+  result<item_question> operator()(store_get& op) const { return ask_to_get(op.ns, op.key); }
+  result<item_question> operator()(store_delete& op) const { return ask_to_delete(op.ns, op.key); }
+  result<item_question> operator()(store_put& op) const {
+    if (auto ok = check_storable(op.value); !ok)
+      return ok.error();
+    return ask_to_put(op.ns, op.key, std::move(op.value), nullptr,
+                      op.ttl_minutes == 0 ? json::value(nullptr) : json::value(op.ttl_minutes));
+  }
+  result<item_question> operator()(store_search& op) const {
+    return ask_to_search(op.prefix, std::move(op.filter), std::clamp<int64_t>(op.limit, 1, 1000),
+                         std::clamp<int64_t>(op.offset, 0, 1'000'000'000), nullptr);
+  }
+};
 
-void search_store(node_pointer self, const store_search& op, std::string prefix) {
-  auto& s = self->state;
-  auto wanted = value_filter::parse(op.filter);
-  if (!wanted)
-    return resume(self, effect_reply{wanted.error()});
-  query q;
-  q.type = kind::item;
-  q.tenant = s.what.who->tenant;
-  q.namespace_prefix = std::move(prefix);
-  q.value = std::move(*wanted);
-  q.limit = std::clamp<int64_t>(op.limit, 1, 1000);
-  q.offset = std::max<int64_t>(op.offset, 0);
-  auto reply = std::make_shared<store_reply>();
+// Does what the rules left of the question.
+void act_on_store(node_pointer self, std::string_view action, const grant& g) {
+  const auto& with = *self->state.with;
+  auto done = [self] { resume(self, found({})); };
+  if (action == "put")
+    return put_item(self, with, g, done, or_resume(self));
+  if (action == "delete")
+    return delete_item(self, with, g, done, or_resume(self));
+  if (action == "get")
+    return get_item(
+      self, with, g,
+      [self](const std::shared_ptr<const record>& row) {
+        resume(self, found(row ? std::vector{to_item(*row)} : std::vector<stored_item>{}));
+      },
+      or_resume(self));
+  auto q = granted_search(g);
+  if (!q)
+    return resume(self, effect_reply{q.error()});
+  auto items = std::make_shared<std::vector<stored_item>>();
   each_slice(
-    self, s.with, new_search(*s.with, std::move(q)), s.what.who,
-    [self, reply](scan_part& part) {
+    self, self->state.with, new_search(with, std::move(*q)), self->state.what.who,
+    [self, items](scan_part& part) {
       for (const auto& row : part.rows)
-        reply->items.push_back(to_item(row));
+        items->push_back(to_item(row));
       if (part.done)
-        resume(self, effect_reply{std::move(*reply)});
+        resume(self, found(std::move(*items)));
       return true;
     },
     or_resume(self));
 }
 
+// A node has its user's rights and no more: every operation is decided like a request's.
 void use_store(node_pointer self, store_operation op) {
-  const auto& tenant = self->state.what.who->tenant;
-  auto* search = std::get_if<store_search>(&op);
-  auto labels = std::visit(
-    [](auto& o) {
-      if constexpr (std::is_same_v<std::decay_t<decltype(o)>, store_search>)
-        return o.prefix;
-      else
-        return o.ns;
-    },
-    op);
-  auto ns = checked_namespace(labels, search != nullptr);
-  if (!ns)
-    return resume(self, effect_reply{ns.error()});
-  if (search)
-    return search_store(self, *search, std::move(*ns));
-  if (auto* get = std::get_if<store_get>(&op))
-    return find_item(self, *get, std::move(*ns));
-  commit what;
-  if (auto* put = std::get_if<store_put>(&op)) {
-    if (auto ok = check_storable(put->value); !ok)
-      return resume(self, effect_reply{ok.error()});
-    what.puts.push_back(
-      {new_item(tenant, std::move(*ns), put->key, std::move(put->value), put->ttl_minutes)});
-  } else {
-    auto& del = std::get<store_delete>(op);
-    what.erases.push_back({{kind::item, tenant, del.key, std::move(*ns)}});
-  }
-  write_store(self, std::move(what));
+  auto& s = self->state;
+  auto asked = std::visit(asked_of_store{}, op);
+  if (!asked)
+    return resume(self, effect_reply{asked.error()});
+  auto action = asked->action;
+  ask_core(
+    self, s.with->authorizer, admission_of(std::move(*asked), s.what.who),
+    [self, action](grant& g) { act_on_store(self, action, g); }, or_resume(self));
 }
 
 // --- turns ---------------------------------------------------------------------------------------
@@ -276,8 +271,7 @@ void ask_outside(node_pointer self, effect what) {
   if (auto* read = std::get_if<read_chunk>(&what))
     return read_stream(self, read->stream_id);
   if (auto* close = std::get_if<close_stream>(&what)) {
-    self->state.streams.erase(close->stream_id);
-    self->send(self->state.with->egress, egress_close{close->stream_id});
+    close_one(self, close->stream_id);
     return resume(self, effect_reply{std::monostate{}});
   }
   resume(self, effect_reply{fail(errc::denied, "a node names a service; it makes no calls of its "

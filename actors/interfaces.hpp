@@ -13,6 +13,8 @@ struct authenticated;
 struct count_body;
 struct admission;
 struct grant;
+struct use_rules;
+struct use_identity;
 struct judge;
 struct judged;
 struct judge_on;
@@ -70,8 +72,10 @@ struct audit_receipt;
 /// Admission: first who asks, from the head of a request alone; then, when it is read, whether
 /// they may.
 using authenticator_actor =
-  caf::typed_actor<caf::replies_to<authenticate>::with<authenticated>, caf::reacts_to<count_body>>;
-using authorizer_actor = caf::typed_actor<caf::replies_to<admission>::with<grant>>;
+  caf::typed_actor<caf::replies_to<authenticate>::with<authenticated>, caf::reacts_to<count_body>,
+                   caf::reacts_to<use_identity>>;
+using authorizer_actor =
+  caf::typed_actor<caf::replies_to<admission>::with<grant>, caf::reacts_to<use_rules>>;
 
 /// Runs a plugin's `authenticate` handler, which may call out.
 using plugin_auth_actor =

@@ -19,15 +19,19 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace behalf {
 
-struct wire_request; // runtime/http/client.hpp
-struct auth_request; // runtime/graph/plugin.hpp: what a client presented
-struct run_plan;     // actors/run_plan.hpp
-struct judging;      // actors/plugin_auth.cpp
+struct wire_request;   // runtime/http/client.hpp
+struct auth_request;   // runtime/graph/plugin.hpp: what a client presented
+struct run_plan;       // actors/run_plan.hpp
+class policy;          // runtime/auth/policy.hpp
+struct identity_setup; // actors/identity.hpp
+struct judging;        // actors/plugin_auth.cpp
 
 using principal_ptr = std::shared_ptr<const principal>;
 using presented_ptr = std::shared_ptr<const auth_request>;
@@ -55,12 +59,13 @@ struct count_body {
 };
 
 /// May this caller do this? `value` is what the operation is about to read or write; handlers
-/// may change it.
+/// may change the fields that `may_change` names.
 struct admission {
   principal_ptr who;
   sealed_ptr sealed;
   std::string resource, action;
   json::object value;
+  std::span<const std::string_view> may_change = {}; // of a table that stays
 };
 
 /// Yes, on what `visible` matches. `value` is as the handlers left it.
@@ -69,6 +74,14 @@ struct grant {
   filter visible;
   json::object value;
   sealed_ptr sealed;
+};
+
+/// From now on these decide: the configuration was read again.
+struct use_rules {
+  std::shared_ptr<const policy> rules;
+};
+struct use_identity {
+  std::shared_ptr<const identity_setup> setup;
 };
 
 /// What a plugin's `authenticate` handler makes of a request.
@@ -255,11 +268,14 @@ struct egress_call {
   principal_ptr who;
   std::string run_id, thread_id;
 };
+/// A stream belongs to the run that opened it; to any other there is none of that number.
 struct egress_read {
   uint64_t stream_id;
+  std::string run_id;
 };
 struct egress_close {
   uint64_t stream_id;
+  std::string run_id;
 };
 /// Cancels what a run still has under way.
 struct cut_calls {
@@ -303,6 +319,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::authenticate)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::authenticated)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::count_body)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::admission)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::use_rules)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::use_identity)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::grant)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::get_record)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::found_record)

@@ -110,6 +110,7 @@ void authorize(request_pointer self) {
   a.resource = s.where->who.resource;
   a.action = s.where->who.action;
   a.value = std::move(*value);
+  a.may_change = s.where->may_change;
   const auto go_on = [self](grant& g) {
     doing(self->state.with->requests.work_of(*self->state.where));
     self->state.granted = std::move(g);

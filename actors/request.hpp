@@ -61,6 +61,7 @@ struct request_state {
   // Set by an endpoint's `prepare`.
   std::string thread_id, run_id;
   std::optional<run_request> run;
+  std::optional<json::object> thread_metadata; // of the thread that run creates
 
   // An answer made piece by piece, or a big one being written.
   std::shared_ptr<long_answer> out;

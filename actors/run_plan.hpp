@@ -21,6 +21,7 @@ struct run_plan {
   json::object sent_config;
   json::value sent_context;
   json::object sent_metadata;
+  std::optional<json::object> thread_metadata; // of a thread it creates; none: as the run's
   json::object kwargs;   // as GET run shows them: with config and context fully merged
   json::object metadata; // fully merged
   std::string multitask_strategy = "enqueue";
@@ -46,6 +47,7 @@ struct run_plan {
     sent_config = {};
     sent_context = nullptr;
     sent_metadata = {};
+    thread_metadata.reset();
     headers = {};
   }
   bool resumable() const { return bool_or(kwargs, "resumable"); }

@@ -16,23 +16,19 @@ result<std::string> checked_namespace(const std::vector<std::string>& labels, bo
   return encode_namespace(labels);
 }
 
-record new_item(std::string tenant, std::string encoded_namespace, std::string key,
-                json::object value, double ttl_minutes) {
-  record row;
-  row.type = kind::item;
-  row.tenant = std::move(tenant);
-  row.id = std::move(key);
-  row.parent = std::move(encoded_namespace);
-  row.created_at = row.updated_at = now();
-  row.doc = std::move(value);
-  if (ttl_minutes > 0) {
-    expiry e;
-    e.ttl = std::chrono::milliseconds(
-      static_cast<int64_t>(std::min(ttl_minutes, max_ttl_minutes) * 60'000));
-    e.at = row.created_at + e.ttl;
-    row.expires = e;
-  }
-  return row;
+result<void> check_ttl(double minutes) {
+  if (minutes >= 0 && minutes <= max_ttl_minutes)
+    return {};
+  return fail(errc::invalid_argument, "a ttl is a number of minutes from 0 to "
+                                        + std::to_string(static_cast<int64_t>(max_ttl_minutes)));
+}
+
+expiry expiry_in(double minutes, time_point from) {
+  expiry e;
+  e.ttl = std::chrono::milliseconds(
+    static_cast<int64_t>(std::clamp(minutes, 0.0, max_ttl_minutes) * 60'000));
+  e.at = from + e.ttl;
+  return e;
 }
 
 json::object item_fields(const record& row) {

@@ -15,9 +15,9 @@ inline constexpr double max_ttl_minutes = 100.0 * 365 * 24 * 60;
 /// below `langgraph`; invalid_argument for an empty label or one with a period.
 result<std::string> checked_namespace(const std::vector<std::string>& labels, bool may_be_empty);
 
-/// `ttl_minutes` 0: for ever.
-record new_item(std::string tenant, std::string encoded_namespace, std::string key,
-                json::object value, double ttl_minutes);
+/// Error: invalid_argument for a time to live below 0 or above the most there is.
+result<void> check_ttl(double minutes);
+expiry expiry_in(double minutes, time_point from);
 
 /// What an authorization filter is matched against: namespace, key and the value's fields.
 json::object item_fields(const record& row);

@@ -9,7 +9,6 @@
 #include "actors/thread_pool.hpp"
 #include "actors/thread_updates.hpp"
 #include "connectors/registry.hpp"
-#include "runtime/auth/policy.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/process_metrics.hpp"
@@ -17,15 +16,18 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <caf/actor_registry.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
 
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <future>
+#include <mutex>
 #include <thread>
 
 namespace behalf {
@@ -34,19 +36,11 @@ namespace {
 // LangGraph's namespace for the assistants it makes of graphs (contract/http-api.md 0).
 constexpr std::string_view assistant_space = "6ba7b821-9dad-11d1-80b4-00c04fd430c8";
 
-result<std::shared_ptr<const policy>> make_policy(const system_setup& setup) {
-  auto rules = std::make_shared<policy>();
-  for (const auto& [key, rule] : setup.rules) {
-    auto handler = compile(rule);
-    if (!handler)
-      return handler.error();
-    if (auto ok = rules->add(key, std::move(*handler)); !ok)
-      return ok.error();
-  }
-  for (const auto& [key, handler] : setup.plugins.handlers())
-    if (auto ok = rules->add(key, handler); !ok)
-      return ok.error();
-  return std::shared_ptr<const policy>{std::move(rules)};
+result<std::shared_ptr<const policy>> policy_of(const system_setup& setup) {
+  auto made = make_policy(rights_of(setup), setup.rules, setup.plugins.handlers());
+  if (!made)
+    return made.error();
+  return std::make_shared<const policy>(std::move(*made));
 }
 
 // Read when somebody asks: the files grow and shrink under the database's own rules.
@@ -87,6 +81,23 @@ std::chrono::nanoseconds time_to(deadline by) {
   return std::max<std::chrono::nanoseconds>(by - std::chrono::steady_clock::now(), least);
 }
 
+// The rules that requests decide by themselves; exchanged by a reload while they do.
+class rules_in_use {
+public:
+  std::shared_ptr<const policy> get() const {
+    std::lock_guard lock{guard_};
+    return rules_;
+  }
+  void set(std::shared_ptr<const policy> fresh) {
+    std::lock_guard lock{guard_};
+    rules_ = std::move(fresh);
+  }
+
+private:
+  mutable std::mutex guard_;
+  std::shared_ptr<const policy> rules_;
+};
+
 // Others wait for its answers without a timer.
 struct core_actor {
   const char* name;
@@ -99,6 +110,28 @@ graph_work::graph_work(const std::string& graph_id, const graph& flow)
   : between("routing and reducing of graph '" + graph_id + "'") {
   for (const auto& one : flow.nodes())
     nodes.try_emplace(one->name, "node '" + one->name + "' of graph '" + graph_id + "'");
+}
+
+bool has_identity(const system_setup& setup) {
+  return !setup.identity.providers.empty() || setup.plugins.authenticate();
+}
+
+rights_source rights_of(const system_setup& setup) {
+  return rights_from(setup.has_rules, !setup.plugins.handlers().empty(), has_identity(setup));
+}
+
+result<void> check_reach(const std::string& address, bool identity) {
+  boost::system::error_code ec;
+  auto ip = boost::asio::ip::make_address(address == "localhost" ? "127.0.0.1" : address, ec);
+  if (ec)
+    return fail(errc::invalid_argument,
+                "server.listen: '" + address + "' is no IP address; host names are not looked up");
+  if (!identity && !ip.is_loopback())
+    return fail(errc::invalid_argument,
+                "server.listen: without an identity section, or a plugin with an authenticate "
+                "handler, the server serves this machine only: listen on 127.0.0.1, or configure "
+                "who may come in");
+  return {};
 }
 
 void catalog::add(std::string graph_id, std::shared_ptr<const graph> flow,
@@ -155,7 +188,7 @@ struct running_system::parts {
 
   std::shared_ptr<client> door_out;
   std::unique_ptr<server> door_in;
-  std::shared_ptr<const policy> own_rules; // null where a plugin's handlers decide too
+  rules_in_use own_rules; // null where a plugin's handlers decide too
   http_client_actor http;
   audit_actor audit;
   std::vector<core_actor> vital; // in the order they were made: who answers before who asks
@@ -232,13 +265,14 @@ result<void> running_system::parts::spawn_inside() {
   with->memory = fair_budget{setup.options.http.max_body_memory};
   with->answers = fair_budget{setup.options.answer_memory};
   with->events = std::make_shared<event_memory>(setup.options.runs.event_memory);
+  with->options.authenticated = has_identity(setup);
   with->issuer = setup.issuer;
   if (auto ok = fill_catalog(with->graphs, setup); !ok)
     return ok;
   for (const auto& served : with->graphs.entries())
     with->runs.serve(served.graph_id);
   add_file_metrics(with->meters, setup.storage.path);
-  auto rules = make_policy(setup);
+  auto rules = policy_of(setup);
   if (!rules)
     return rules.error();
   auto db = open_sqlite(setup.storage);
@@ -259,7 +293,7 @@ result<void> running_system::parts::spawn_inside() {
   with->writer = guarded("store", spawn_store_writer(*sys, std::move(*db), &with->meters));
   with->authorizer = guarded("authorizer", spawn_authorizer(*sys, *rules));
   if (setup.plugins.handlers().empty())
-    own_rules = *rules;
+    own_rules.set(*rules);
   setup.identity.handler = setup.plugins.authenticate();
   plugin_auth_actor plugin;
   if (setup.identity.handler)
@@ -279,9 +313,11 @@ result<void> running_system::parts::spawn_inside() {
 }
 
 result<void> running_system::parts::listen() {
+  if (auto ok = check_reach(setup.options.http.address, has_identity(setup)); !ok)
+    return ok;
   door_in = std::make_unique<server>();
   auto bound = door_in->start(io, setup.options.http, [this](exchange_ptr ex) {
-    spawn_request(*sys, with, own_rules, std::move(ex));
+    spawn_request(*sys, with, own_rules.get(), std::move(ex));
   });
   if (!bound)
     return bound.error();
@@ -350,6 +386,29 @@ result<std::unique_ptr<running_system>> running_system::start(system_setup setup
     if (auto ok = (p.*step)(); !ok)
       return ok.error();
   return made;
+}
+
+result<void> running_system::reload(live_setup fresh) {
+  auto& p = *parts_;
+  const auto& plugins = p.setup.plugins;
+  fresh.identity.handler = plugins.authenticate();
+  auto identity = !fresh.identity.open();
+  if (identity != p.with->options.authenticated)
+    return fail(errc::invalid_argument,
+                "identity: whether callers have an identity at all changes with a restart only");
+  auto from = rights_from(fresh.has_rules, !plugins.handlers().empty(), identity);
+  auto rules = make_policy(from, fresh.rules, plugins.handlers());
+  if (!rules)
+    return rules.error();
+  if (auto ok = p.door_in->reload_certificate(); !ok)
+    return fail(errc::invalid_argument, "server.tls: " + ok.error().message);
+  auto shared = std::make_shared<const policy>(std::move(*rules));
+  if (plugins.handlers().empty())
+    p.own_rules.set(shared);
+  caf::anon_send(p.with->authorizer, use_rules{std::move(shared)});
+  caf::anon_send(p.with->authenticator,
+                 use_identity{std::make_shared<const identity_setup>(std::move(fresh.identity))});
+  return {};
 }
 
 bool running_system::stop() {

@@ -4,7 +4,7 @@
 #include "actors/core.hpp"
 #include "actors/identity.hpp"
 #include "connectors/service_options.hpp"
-#include "runtime/auth/rules.hpp"
+#include "runtime/auth/rights.hpp"
 #include "runtime/graph/plugin.hpp"
 #include "runtime/http/client.hpp"
 #include "runtime/store/sqlite.hpp"
@@ -24,7 +24,8 @@ struct system_setup {
   sqlite_options storage;
   std::vector<service_options> services;
   identity_setup identity;
-  std::vector<std::pair<std::string, auth_rule>> rules;
+  named_rules rules;
+  bool has_rules = false;                 // an authorization section exists, perhaps an empty one
   std::unique_ptr<secret_source> secrets; // null: no store
   std::shared_ptr<shared_issuer> issuer;  // null outside `behalf dev`
   std::string audit_path;
@@ -34,9 +35,24 @@ struct system_setup {
   std::size_t spare_threads = 16; // lent while one of those is held
 };
 
+/// Do callers have to say who they are: to a provider, or to a plugin's authenticate handler?
+bool has_identity(const system_setup& setup);
+rights_source rights_of(const system_setup& setup);
+
+/// May a server listen there? Who asks nobody for an identity serves its own machine only.
+/// Error: invalid_argument, beginning with the key.
+result<void> check_reach(const std::string& address, bool identity);
+
 /// The process ends with this when a core actor dies: its neighbours wait for its answers without
 /// a timer, and whoever keeps the process alive starts it anew.
 inline constexpr int exit_core_lost = 5;
+
+/// What can change while a server runs.
+struct live_setup {
+  named_rules rules;
+  bool has_rules = false;
+  identity_setup identity;
+};
 
 class running_system {
 public:
@@ -46,6 +62,10 @@ public:
   ~running_system();
 
   uint16_t port() const;
+
+  /// Goes on with other rules and identity providers, and with the certificate as its files are
+  /// now. Error: invalid_argument, beginning with the key; then everything stays as it was.
+  result<void> reload(live_setup fresh);
 
   /// Stops accepting, lets exchanges and runs end, then stops everything, all within the grace.
   /// Runs that did not end go on after the next start. False when a node did not return: what is

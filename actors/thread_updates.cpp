@@ -66,7 +66,7 @@ commit creation(const core& with, run_plan& plan, const record* thread, const fi
     change.at = now();
     what.thread_changes.push_back(std::move(change));
   } else {
-    auto row = new_thread(plan, plan.sent_metadata);
+    auto row = new_thread(plan, plan.thread_metadata.value_or(plan.sent_metadata));
     merge(row.metadata, graph);
     row.doc["config"] = std::move(config);
     row.doc["settled"] = "idle"; // what a run that leaves no trace goes back to

@@ -61,20 +61,30 @@ result<json::object> prepare_search(request_pointer self) {
   return value;
 }
 
-query assistant_query(request_pointer self) {
+result<query> assistant_query(request_pointer self) {
   body_reader in{self->state.body, shape_of(self)};
-  auto q = paged_query(self, kind::assistant, "created_at");
-  q.graph_id = in.text("graph_id", true).value_or("");
+  granted_reader granted{self->state.granted.value};
+  auto q = paged_query(self, granted, kind::assistant, "created_at");
+  if (granted.has("graph_id"))
+    q.graph_id = granted.text("graph_id");
   q.name_part = in.text("name", true).value_or("");
+  if (granted.fault())
+    return *granted.fault();
   return q;
 }
 
 void search(request_pointer self) {
-  with_seeded(self, [self] { answer_page(self, assistant_query(self), assistant_view); });
+  auto q = assistant_query(self);
+  if (!q)
+    return refuse(self, q.error());
+  with_seeded(self, [self, q = std::move(*q)] { answer_page(self, q, assistant_view); });
 }
 
 void count(request_pointer self) {
-  with_seeded(self, [self] { answer_count(self, assistant_query(self)); });
+  auto q = assistant_query(self);
+  if (!q)
+    return refuse(self, q.error());
+  with_seeded(self, [self, q = std::move(*q)] { answer_count(self, q); });
 }
 
 result<json::object> prepare_id(request_pointer self) {
@@ -101,11 +111,13 @@ std::vector<route> assistant_routes() {
   auto assistants = [](std::string_view action) consteval {
     return access::to("assistants", action);
   };
+  auto of_search = of_paging;
+  of_search.emplace_back("graph_id");
   return {
     {verb::post, "/assistants/search", assistants("search"), prepare_search, search,
-     "Search assistants"},
+     "Search assistants", of_search},
     {verb::post, "/assistants/count", assistants("search"), prepare_search, count,
-     "Count assistants"},
+     "Count assistants", of_search},
     {verb::get, "/assistants/{assistant_id}", assistants("read"), prepare_id, get,
      "Get an assistant"},
   };

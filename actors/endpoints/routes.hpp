@@ -34,6 +34,9 @@ struct route {
   prepare_fn prepare;
   endpoint_fn run;
   std::string_view summary;
+  /// Of the prepared value: what `run` takes from the grant again. Any other field must come back
+  /// from the handlers as it went to them.
+  std::vector<std::string_view> may_change = {};
 };
 
 /// One list per API resource; `all_routes` joins them.

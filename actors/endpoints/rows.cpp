@@ -50,18 +50,19 @@ json::object read_paging(body_reader& in, const std::vector<std::string_view>& s
           {"offset", in.integer("offset", 0, 1'000'000'000).value_or(0)}};
 }
 
-query paged_query(request_pointer self, kind type, std::string_view sort_by) {
+query paged_query(request_pointer self, granted_reader& granted, kind type,
+                  std::string_view sort_by) {
   auto& s = self->state;
   body_reader in{s.body, shape_of(self)};
   query q;
   q.type = type;
   q.tenant = tenant_of(self);
-  q.metadata = object_or_empty(s.granted.value, "metadata"); // handlers may have narrowed it
+  q.metadata = granted.object("metadata"); // handlers may have narrowed it
   q.visible = s.granted.visible;
   q.sort = sort_of(in.text("sort_by").value_or(std::string(sort_by)));
   q.descending = in.text("sort_order").value_or("desc") == "desc";
-  q.limit = int_or(s.granted.value, "limit", 10);
-  q.offset = int_or(s.granted.value, "offset", 0);
+  q.limit = granted.integer("limit", 0, 1000);
+  q.offset = granted.integer("offset", 0, 1'000'000'000);
   return q;
 }
 

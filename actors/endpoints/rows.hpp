@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/endpoints/body.hpp"
+#include "actors/granted.hpp"
 #include "actors/request.hpp"
 
 #include <functional>
@@ -43,8 +44,12 @@ body_reader optional_body(request_pointer self);
 /// `metadata`, `limit` and `offset`. Returns the last three: what handlers see and may narrow.
 json::object read_paging(body_reader& in, const std::vector<std::string_view>& sorts);
 
+/// The fields of such a search that handlers may change.
+inline const std::vector<std::string_view> of_paging{"metadata", "limit", "offset"};
+
 /// A search as asked for by such a body and narrowed by the handlers.
-query paged_query(request_pointer self, kind type, std::string_view sort_by);
+query paged_query(request_pointer self, granted_reader& granted, kind type,
+                  std::string_view sort_by);
 
 /// What is around the rows of an answer, and how each is shown.
 struct row_style {

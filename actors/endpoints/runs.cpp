@@ -4,6 +4,7 @@
 #include "actors/endpoints/rows.hpp"
 #include "actors/endpoints/views.hpp"
 #include "actors/endpoints/watch.hpp"
+#include "actors/granted.hpp"
 #include "actors/thread_states.hpp"
 #include "runtime/base/id.hpp"
 
@@ -37,6 +38,51 @@ result<json::object> prepare_create(request_pointer self) {
                       {"if_not_exists", r.create_thread ? "create" : "reject"},
                       {"after_seconds", r.after_seconds},
                       {"kwargs", std::move(r.kwargs)}};
+}
+
+// The fields of a new run that handlers may change.
+const std::vector<std::string_view> of_create{
+  "assistant_id", "metadata", "multitask_strategy", "if_not_exists", "after_seconds", "kwargs"};
+
+void check_breakpoints(granted_reader& in, std::string_view key, const json::object& kwargs) {
+  const auto* v = member(kwargs, key);
+  if (v && !v->is_null() && !(v->is_string() && v->get_string() == "*"))
+    in.texts(key);
+}
+
+// Handlers may write anything into `kwargs`; what a run could not make sense of is refused here.
+std::optional<error> fault_of_kwargs(const json::object& kwargs) {
+  granted_reader in{kwargs};
+  granted_reader config{in.object("config")};
+  if (config.has("configurable"))
+    config.object("configurable");
+  in.object("context");
+  if (in.has("command"))
+    in.object("command");
+  in.texts("stream_mode");
+  for (auto key : {"interrupt_before", "interrupt_after"})
+    check_breakpoints(in, key, kwargs);
+  for (auto key : {"temporary", "subgraphs", "resumable", "checkpoint_during"})
+    in.flag(key);
+  in.one_of("durability", {"sync", "async", "exit"});
+  return in.fault() ? in.fault() : config.fault();
+}
+
+// The run as the handlers left it.
+result<void> take_granted(request_pointer self) {
+  auto& s = self->state;
+  auto& r = *s.run;
+  granted_reader in{s.granted.value};
+  r.assistant = in.text("assistant_id");
+  r.multitask_strategy =
+    in.one_of("multitask_strategy", {"enqueue", "reject", "interrupt", "rollback"});
+  r.create_thread = in.one_of("if_not_exists", {"create", "reject"}) == "create";
+  r.after_seconds = in.number("after_seconds", 0, run_request::longest_delay);
+  in.object("metadata");
+  auto fault = fault_of_kwargs(in.object("kwargs"));
+  if (in.fault() || fault)
+    return in.fault() ? *in.fault() : *fault;
+  return {};
 }
 
 result<const catalog_entry*> assistant_of(request_pointer self) {
@@ -78,6 +124,7 @@ std::shared_ptr<run_plan> plan_of(request_pointer self, const catalog_entry& ent
   plan->sent_config = taken_object(plan->kwargs, "config");
   plan->sent_context = taken(plan->kwargs, "context");
   plan->sent_metadata = taken_object(s.granted.value, "metadata");
+  plan->thread_metadata = std::move(s.thread_metadata);
   plan->headers = s.ex->req().headers;
   plan->request_id = s.ex->req().request_id;
   plan->multitask_strategy = s.run->multitask_strategy;
@@ -105,14 +152,56 @@ locations locations_of(request_pointer self, const run_plan& plan, std::string_v
   return {alone, alone + "/" + std::string(verb)};
 }
 
+// Asks for a further right of the caller, on the same request.
+admission also(request_pointer self, std::string_view action, json::object value) {
+  admission a;
+  a.who = self->state.granted.who;
+  a.resource = "threads";
+  a.action = action;
+  a.value = std::move(value);
+  return a;
+}
+
+// `if_not_exists: create` on a thread that is not there creates one, and that is a right of its
+// own. Where the thread is there, nothing is created, not even if it goes meanwhile.
 template <class Then>
-void start(request_pointer self, bool watched, Then then) {
-  auto entry = assistant_of(self);
-  if (!entry)
-    return refuse(self, entry.error());
+void with_right_to_create(request_pointer self, Then then) {
+  auto& s = self->state;
+  if (!s.run->create_thread || s.thread_id.empty())
+    return then();
+  ask_core(
+    self, s.with->reader(), get_record{thread_key(self, s.thread_id)},
+    [self, then](found_record& found) mutable {
+      auto& s = self->state;
+      if (found.row) {
+        s.run->create_thread = false;
+        return then();
+      }
+      static const std::vector<std::string_view> of_thread{"metadata"};
+      auto a = also(self, "create",
+                    {{"thread_id", s.thread_id},
+                     {"metadata", object_or_empty(s.granted.value, "metadata")},
+                     {"if_exists", "raise"}});
+      a.may_change = of_thread;
+      ask_core(
+        self, s.with->authorizer, std::move(a),
+        [self, then](grant& g) mutable {
+          granted_reader in{g.value};
+          self->state.thread_metadata = in.object("metadata");
+          if (in.fault())
+            return refuse(self, *in.fault());
+          then();
+        },
+        or_refuse(self));
+    },
+    or_refuse(self));
+}
+
+template <class Then>
+void launch(request_pointer self, const catalog_entry& entry, bool watched, Then then) {
   auto& s = self->state;
   start_run m;
-  m.plan = plan_of(self, **entry);
+  m.plan = plan_of(self, entry);
   m.visible = s.granted.visible;
   m.credentials = s.credentials;
   m.sealed = s.granted.sealed;
@@ -123,6 +212,17 @@ void start(request_pointer self, bool watched, Then then) {
   ask_core(
     self, s.with->scheduler, std::move(m), [then](run_ref& ref) mutable { then(ref); },
     or_refuse(self));
+}
+
+template <class Then>
+void start(request_pointer self, bool watched, Then then) {
+  if (auto ok = take_granted(self); !ok)
+    return refuse(self, ok.error());
+  auto entry = assistant_of(self);
+  if (!entry)
+    return refuse(self, entry.error());
+  with_right_to_create(self,
+                       [self, at = *entry, watched, then] { launch(self, *at, watched, then); });
 }
 
 void create(request_pointer self) {
@@ -242,23 +342,54 @@ int64_t resume_point(request_pointer self, const run_plan& plan) {
   return seq;
 }
 
+json::object cancellation(const std::string& run_id) {
+  return {{"run_ids", {run_id}}, {"status", nullptr}};
+}
+
+// Who joins with `cancel_on_disconnect` may end the run by leaving: they need what cancelling
+// needs.
+template <class Then>
+void with_right_to_leave(request_pointer self, const row_ptr& run, Then then) {
+  auto& s = self->state;
+  s.cancel_on_disconnect = flag_query(self, "cancel_on_disconnect");
+  if (!s.cancel_on_disconnect)
+    return then();
+  auto a = also(
+    self, "update",
+    {{"thread_id", run->parent}, {"action", "interrupt"}, {"metadata", cancellation(run->id)}});
+  ask_core(
+    self, s.with->authorizer, std::move(a),
+    [self, run, then](grant& g) mutable {
+      ask_core(
+        self, self->state.with->reader(), get_record{thread_key(self, run->parent)},
+        [self, then, visible = g.visible](found_record& thread) mutable {
+          if (!thread.row || !visible.matches(thread.row->metadata))
+            return refuse(self, fail(errc::denied, "cancel_on_disconnect needs the right to "
+                                                   "cancel this run"));
+          then();
+        },
+        or_refuse(self));
+    },
+    or_refuse(self));
+}
+
 void join_events(request_pointer self) {
   with_run(
     self,
-    [self](const row_ptr&) {
-      auto& s = self->state;
+    [self](const row_ptr& row) {
       auto modes = list_query(self, "stream_mode");
       if (!modes)
         return refuse(self, modes.error());
-      s.modes = std::move(*modes);
-      s.cancel_on_disconnect = flag_query(self, "cancel_on_disconnect");
-      ask_core(
-        self, s.with->scheduler, find_run{tenant_of(self), s.run_id},
-        [self](run_ref& ref) {
-          self->state.seen = resume_point(self, *ref.plan);
-          watch_events(self, std::move(ref), {});
-        },
-        [self](const error&) { answer_ended_events(self); });
+      self->state.modes = std::move(*modes);
+      with_right_to_leave(self, row, [self] {
+        ask_core(
+          self, self->state.with->scheduler, find_run{tenant_of(self), self->state.run_id},
+          [self](run_ref& ref) {
+            self->state.seen = resume_point(self, *ref.plan);
+            watch_events(self, std::move(ref), {});
+          },
+          [self](const error&) { answer_ended_events(self); });
+      });
     },
     [self](std::string, std::string what) {
       answer_error_event(self, "HTTPException", "404: " + what);
@@ -289,12 +420,12 @@ void join(request_pointer self) {
   with_run(
     self,
     [self](const row_ptr& row) {
-      auto& s = self->state;
-      s.cancel_on_disconnect = flag_query(self, "cancel_on_disconnect");
-      ask_core(
-        self, s.with->scheduler, find_run{tenant_of(self), s.run_id},
-        [self](run_ref& ref) { watch_end(self, std::move(ref), {}); },
-        [self, row](const error&) { answer_ended(self, row); });
+      with_right_to_leave(self, row, [self, row] {
+        ask_core(
+          self, self->state.with->scheduler, find_run{tenant_of(self), self->state.run_id},
+          [self](run_ref& ref) { watch_end(self, std::move(ref), {}); },
+          [self, row](const error&) { answer_ended(self, row); });
+      });
     },
     [self](std::string, std::string what) {
       answer(
@@ -315,20 +446,24 @@ result<json::object> prepare_cancel(request_pointer self) {
   if (action && *action != "interrupt" && *action != "rollback")
     return fail(errc::invalid_argument, "'" + *action + "' is not one of: interrupt, rollback");
   (*value)["action"] = action ? *action : "interrupt";
-  (*value)["metadata"] = {{"run_ids", {s.run_id}}, {"status", nullptr}};
+  (*value)["metadata"] = cancellation(s.run_id);
   return value;
 }
 
 void cancel(request_pointer self) {
+  granted_reader granted{self->state.granted.value};
+  auto rollback = granted.one_of("action", {"interrupt", "rollback"}) == "rollback";
+  if (granted.fault())
+    return refuse(self, *granted.fault());
   with_run(
     self,
-    [self](const row_ptr& row) {
+    [self, rollback](const row_ptr& row) {
       auto& s = self->state;
       stop_runs stop;
       stop.tenant = tenant_of(self);
       stop.thread_id = row->parent;
       stop.run_ids = {s.run_id};
-      stop.rollback = string_or(s.granted.value, "action") == "rollback";
+      stop.rollback = rollback;
       auto wait = flag_query(self, "wait");
       ask_core(
         self, s.with->scheduler, std::move(stop),
@@ -356,26 +491,33 @@ std::vector<route> run_routes() {
   auto to_create = access::to("threads", "create_run");
   auto to_read = access::to("threads", "read");
   return {
-    {verb::post, "/runs", to_create, prepare_create, create, "Create a run without a thread"},
+    {verb::post, "/runs", to_create, prepare_create, create, "Create a run without a thread",
+     of_create},
     {verb::post, "/runs/stream", to_create, prepare_create, create_stream,
-     "Create a run without a thread and stream its events"},
+     "Create a run without a thread and stream its events", of_create},
     {verb::post, "/runs/wait", to_create, prepare_create, create_wait,
-     "Create a run without a thread and wait for its result"},
+     "Create a run without a thread and wait for its result", of_create},
     {verb::get, "/runs/{run_id}/stream", to_read, prepare_run, join_events,
      "Join a run's event stream"},
-    {verb::post, "/threads/{thread_id}/runs", to_create, prepare_create, create, "Create a run"},
+    {verb::post, "/threads/{thread_id}/runs", to_create, prepare_create, create, "Create a run",
+     of_create},
     {verb::post, "/threads/{thread_id}/runs/stream", to_create, prepare_create, create_stream,
-     "Create a run and stream its events"},
+     "Create a run and stream its events", of_create},
     {verb::post, "/threads/{thread_id}/runs/wait", to_create, prepare_create, create_wait,
-     "Create a run and wait for its result"},
+     "Create a run and wait for its result", of_create},
     {verb::get, "/threads/{thread_id}/runs", to_read, prepare_thread, list, "List runs"},
     {verb::get, "/threads/{thread_id}/runs/{run_id}", to_read, prepare_run, get, "Get a run"},
     {verb::get, "/threads/{thread_id}/runs/{run_id}/join", to_read, prepare_run, join,
      "Wait for a run's result"},
     {verb::get, "/threads/{thread_id}/runs/{run_id}/stream", to_read, prepare_run, join_events,
      "Join a run's event stream"},
-    {verb::post, "/threads/{thread_id}/runs/{run_id}/cancel", access::to("threads", "update"),
-     prepare_cancel, cancel, "Cancel a run"},
+    {verb::post,
+     "/threads/{thread_id}/runs/{run_id}/cancel",
+     access::to("threads", "update"),
+     prepare_cancel,
+     cancel,
+     "Cancel a run",
+     {"action"}},
   };
 }
 

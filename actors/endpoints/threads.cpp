@@ -56,33 +56,31 @@ std::optional<expiry> expiry_of(const json::value& body, time_point from) {
   const auto* minutes = ttl ? member(*ttl, "ttl") : nullptr;
   if (!minutes || !minutes->is_number())
     return std::nullopt;
-  expiry e;
-  e.ttl = std::chrono::milliseconds(static_cast<int64_t>(minutes->to_number<double>() * 60'000));
-  e.at = from + e.ttl;
+  auto e = expiry_in(minutes->to_number<double>(), from);
   e.keep_latest = string_or(ttl->get_object(), "strategy") == "keep_latest";
   return e;
 }
 
-record new_thread(request_pointer self) {
+record new_thread(request_pointer self, json::object metadata) {
   auto& s = self->state;
   record row;
   row.type = kind::thread;
   row.tenant = tenant_of(self);
   row.id = s.thread_id;
   row.status = "idle";
-  row.metadata = object_or_empty(s.granted.value, "metadata");
+  row.metadata = std::move(metadata);
   row.created_at = row.updated_at = row.state_updated_at = now();
   row.doc = {{"config", json::object{}}, {"values", nullptr}};
   row.expires = expiry_of(s.body, row.created_at);
   return row;
 }
 
-void existing_thread(request_pointer self, const error& why) {
+void existing_thread(request_pointer self, const error& why, bool do_nothing) {
   auto& s = self->state;
   auto taken = fail(errc::conflict, "Thread with ID " + s.thread_id + " already exists");
   if (why.code != errc::conflict)
     return refuse(self, why);
-  if (string_or(s.granted.value, "if_exists") != "do_nothing")
+  if (!do_nothing)
     return refuse(self, taken);
   look_up(self, thread_key(self), [self, taken](const row_ptr& row) {
     if (!row)
@@ -92,14 +90,18 @@ void existing_thread(request_pointer self, const error& why) {
 }
 
 void create(request_pointer self) {
-  auto row = new_thread(self);
+  granted_reader granted{self->state.granted.value};
+  auto do_nothing = granted.one_of("if_exists", {"raise", "do_nothing"}) == "do_nothing";
+  auto row = new_thread(self, granted.object("metadata"));
+  if (granted.fault())
+    return refuse(self, *granted.fault());
   auto shown = thread_view(row);
   write_records w;
   w.what.puts.push_back({std::move(row), 0});
   ask_core(
     self, self->state.with->writer, std::move(w),
     [self, shown](written) { answer(self, 200, shown); },
-    [self](error why) { existing_thread(self, why); });
+    [self, do_nothing](error why) { existing_thread(self, why, do_nothing); });
 }
 
 // --- search ----------------------------------------------------------------------------------
@@ -119,23 +121,32 @@ result<json::object> prepare_search(request_pointer self) {
   return value;
 }
 
-query thread_query(request_pointer self) {
+result<query> thread_query(request_pointer self) {
   body_reader in{self->state.body, shape_of(self)};
-  auto q = paged_query(self, kind::thread, "updated_at");
+  granted_reader granted{self->state.granted.value};
+  auto q = paged_query(self, granted, kind::thread, "updated_at");
   for (const auto& id : in.texts("ids", &shape_limits::names).value_or(std::vector<std::string>{}))
     q.ids.push_back(parse_uuid(id, "thread").value());
-  if (auto status = in.text("status"))
-    q.status = {*status};
-  q.values = object_or_empty(self->state.granted.value, "values");
+  if (granted.has("status"))
+    q.status = {granted.text("status")};
+  q.values = granted.object("values");
+  if (granted.fault())
+    return *granted.fault();
   return q;
 }
 
 void search(request_pointer self) {
-  answer_page(self, thread_query(self), thread_view);
+  auto q = thread_query(self);
+  if (!q)
+    return refuse(self, q.error());
+  answer_page(self, std::move(*q), thread_view);
 }
 
 void count(request_pointer self) {
-  answer_count(self, thread_query(self));
+  auto q = thread_query(self);
+  if (!q)
+    return refuse(self, q.error());
+  answer_count(self, std::move(*q));
 }
 
 // --- one thread ------------------------------------------------------------------------------
@@ -181,10 +192,13 @@ void answer_updated(request_pointer self) {
 // Merged where the thread is written: what others change of it meanwhile is not in the way.
 void update(request_pointer self) {
   auto& s = self->state;
+  granted_reader granted{s.granted.value};
   write_records w;
   commit::thread_change change{tenant_of(self), s.thread_id, s.granted.visible};
-  change.metadata = object_or_empty(s.granted.value, "metadata");
+  change.metadata = granted.object("metadata");
   change.max_metadata = shape_of(self).fields;
+  if (granted.fault())
+    return refuse(self, *granted.fault());
   change.at = now();
   w.what.thread_changes.push_back(std::move(change));
   ask_core(
@@ -391,13 +405,28 @@ std::vector<route> thread_routes() {
   auto threads = [](std::string_view action) consteval {
     return access::to("threads", action);
   };
+  auto of_search = of_paging;
+  of_search.insert(of_search.end(), {"values", "status"});
   return {
-    {verb::post, "/threads", threads("create"), prepare_create, create, "Create a thread"},
-    {verb::post, "/threads/search", threads("search"), prepare_search, search, "Search threads"},
-    {verb::post, "/threads/count", threads("search"), prepare_search, count, "Count threads"},
+    {verb::post,
+     "/threads",
+     threads("create"),
+     prepare_create,
+     create,
+     "Create a thread",
+     {"metadata", "if_exists"}},
+    {verb::post, "/threads/search", threads("search"), prepare_search, search, "Search threads",
+     of_search},
+    {verb::post, "/threads/count", threads("search"), prepare_search, count, "Count threads",
+     of_search},
     {verb::get, "/threads/{thread_id}", threads("read"), prepare_thread, get, "Get a thread"},
-    {verb::patch, "/threads/{thread_id}", threads("update"), prepare_update, update,
-     "Merge into a thread's metadata"},
+    {verb::patch,
+     "/threads/{thread_id}",
+     threads("update"),
+     prepare_update,
+     update,
+     "Merge into a thread's metadata",
+     {"metadata"}},
     {verb::del, "/threads/{thread_id}", threads("delete"), prepare_thread, remove,
      "Delete a thread, its runs and its checkpoints"},
     {verb::get, "/threads/{thread_id}/state", threads("read"), prepare_thread, state,

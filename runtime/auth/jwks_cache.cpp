@@ -58,6 +58,12 @@ jwks_cache::plan jwks_cache::unknown_key(const std::string& kid, time_point now)
   return start(now, keys::wait);
 }
 
+void jwks_cache::expire(time_point now) {
+  fresh_until_ = std::min(fresh_until_, now);
+  refetched_ = {};
+  unknown_.clear();
+}
+
 void jwks_cache::remember_missing(time_point now) {
   for (auto& kid : sought_) {
     if (keys_.knows(kid, signature_algorithm::es256)) // by its kid: the algorithm does not matter

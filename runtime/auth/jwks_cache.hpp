@@ -48,6 +48,9 @@ public:
   void arrived(key_set fresh, std::optional<std::chrono::seconds> max_age, time_point now);
   void failed(time_point now);
 
+  /// The next check fetches, and makes do with the keys we have only if that fails.
+  void expire(time_point now);
+
   const key_set& current() const { return keys_; }
 
 private:

@@ -86,6 +86,29 @@ on_answer call(const on_handler& handler, const on_context& ctx, json::object& v
   }
 }
 
+// What a handler has to leave as it is: all that the operation does not take from its hands again.
+json::object fixed_part(const json::object& value, std::span<const std::string_view> may_change) {
+  json::object fixed;
+  for (const auto& [key, v] : value)
+    if (std::find(may_change.begin(), may_change.end(), std::string_view{key.data(), key.size()})
+        == may_change.end())
+      fixed[key] = v;
+  return fixed;
+}
+
+result<void> check_unchanged(const on_context& ctx, const json::object& fixed,
+                             const json::object& value) {
+  for (const auto& [key, v] : fixed) {
+    const auto* left = member(value, std::string_view{key.data(), key.size()});
+    if (left && contains(*left, v)) // new members inside are a handler's own affair
+      continue;
+    log::error("authorization_handler_changed_a_fixed_field",
+               {{"resource", ctx.resource}, {"action", ctx.action}, {"field", std::string(key)}});
+    return fail(errc::internal, "Internal Server Error");
+  }
+  return {};
+}
+
 } // namespace
 
 result<void> policy::add(std::string_view key, on_handler handler) {
@@ -111,14 +134,21 @@ const on_handler* policy::select(std::string_view resource, std::string_view act
 }
 
 result<decision> policy::decide(const principal& who, std::string_view resource,
-                                std::string_view action, json::object& value) const {
+                                std::string_view action, json::object& value,
+                                std::span<const std::string_view> may_change) const {
   const auto* handler = select(resource, action);
-  if (!handler)
+  if (!handler && otherwise_ == unmatched::allowed)
     return decision{};
-  auto answer = call(*handler, {who, resource, action}, value);
+  if (!handler)
+    return fail(errc::denied, "no authorization rule allows " + join(resource, action));
+  const on_context ctx{who, resource, action};
+  const auto fixed = fixed_part(value, may_change);
+  auto answer = call(*handler, ctx, value);
   auto visible = std::visit(reading{}, answer);
   if (!visible)
     return visible.error();
+  if (auto ok = check_unchanged(ctx, fixed, value); !ok)
+    return ok.error();
   return decision{std::move(*visible)};
 }
 

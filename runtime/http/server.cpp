@@ -38,9 +38,23 @@ server_core::server_core(asio::io_context& io, server_options o, server::handler
                          std::optional<asio::ssl::context> context)
   : options(std::move(o)), on_exchange(std::move(h)), cors(options.cors),
     pages(options.cors, options.pages), peer_memory(options.max_body_memory, peer_memory_greed),
-    late_calls(std::make_shared<inbound::late_calls>(io)), tls(std::move(context)),
+    late_calls(std::make_shared<inbound::late_calls>(io)),
     places_(options.max_connections, peer_greed), refusals_(max_refusals),
-    accept_strand_(asio::make_strand(io)), acceptor_(accept_strand_) {}
+    accept_strand_(asio::make_strand(io)), acceptor_(accept_strand_) {
+  if (context)
+    use(std::move(*context));
+}
+
+std::shared_ptr<asio::ssl::context> server_core::tls() const {
+  std::lock_guard lock{guard_};
+  return tls_;
+}
+
+void server_core::use(asio::ssl::context fresh) {
+  auto held = std::make_shared<asio::ssl::context>(std::move(fresh));
+  std::lock_guard lock{guard_};
+  tls_ = std::move(held);
+}
 
 void server_core::add(const std::shared_ptr<inbound::connection>& c) {
   std::lock_guard lock{guard_};
@@ -188,6 +202,16 @@ result<uint16_t> server::start(asio::io_context& io, server_options options, han
   if (port)
     core_ = std::move(core);
   return port;
+}
+
+result<void> server::reload_certificate() {
+  if (!core_ || core_->options.tls_key.empty())
+    return {};
+  auto context = inbound::make_tls_context(core_->options.tls_certificate, core_->options.tls_key);
+  if (!context)
+    return context.error();
+  core_->use(std::move(*context));
+  return {};
 }
 
 void server::stop_accepting() {

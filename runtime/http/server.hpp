@@ -61,6 +61,10 @@ public:
   /// taken. The sentence names what is wrong.
   result<uint16_t> start(boost::asio::io_context& io, server_options options, handler on_exchange);
 
+  /// Reads the certificate and key again, for connections from now on. Error: invalid_argument
+  /// naming the file; then everything stays as it was.
+  result<void> reload_certificate();
+
   /// Closes the listening socket; open connections go on.
   void stop_accepting();
   /// Stops accepting, closes idle connections, and the others after the answer they are at.

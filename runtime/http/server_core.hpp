@@ -59,7 +59,10 @@ public:
   const page_rules pages;
   const fair_budget peer_memory; // of heads beyond the ordinary, and of bodies while they arrive
   const std::shared_ptr<inbound::late_calls> late_calls;
-  std::optional<inbound::asio::ssl::context> tls;
+
+  /// What new connections are served with; null: plain.
+  std::shared_ptr<inbound::asio::ssl::context> tls() const;
+  void use(inbound::asio::ssl::context fresh);
 
 private:
   using acceptor = inbound::asio::basic_socket_acceptor<inbound::asio::ip::tcp, inbound::strand>;
@@ -68,6 +71,7 @@ private:
   void welcome(inbound::tcp_socket socket);
 
   mutable std::mutex guard_;
+  std::shared_ptr<inbound::asio::ssl::context> tls_;
   std::unordered_map<inbound::connection*, std::weak_ptr<inbound::connection>> open_;
   std::function<void()> drained_;
   std::atomic<std::size_t> count_{0};

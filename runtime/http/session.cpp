@@ -240,8 +240,8 @@ void session<Stream>::start() {
 
 void open_session(std::shared_ptr<server_core> core, tcp_socket socket,
                   fair_budget::share_ptr place, bool refuse) {
-  if (core->tls) {
-    tls_stream stream{std::move(socket), *core->tls};
+  if (auto tls = core->tls()) {
+    tls_stream stream{std::move(socket), *tls};
     std::make_shared<session<tls_stream>>(std::move(core), std::move(stream), std::move(place),
                                           refuse)
       ->start();

@@ -63,6 +63,52 @@ TEST_CASE_METHOD(provider_fixture, "the most specific rule decides", "[admission
   CHECK(enter(token(), "create").error().code == errc::denied);
 }
 
+TEST_CASE_METHOD(provider_fixture, "rules that are exchanged decide from then on", "[admission]") {
+  use_oidc();
+  rule("threads", "owner");
+  open();
+  REQUIRE(knock(token()));
+  auto strict = std::make_shared<policy>();
+  self->send(judge, use_rules{strict});
+  CHECK(knock(token()).error().code == errc::denied);
+}
+
+TEST_CASE_METHOD(provider_fixture, "providers that are exchanged decide from then on, keys stay",
+                 "[admission]") {
+  use_oidc();
+  open();
+  auto known = token();
+  REQUIRE(knock(known));
+  auto fetched = provider.fetches;
+  auto fresh = std::make_shared<identity_setup>(*setup);
+  std::get<oidc_provider>(fresh->providers[0]).rules.audiences = {"another"};
+  self->send(door, use_identity{fresh});
+  CHECK(knock(known).error().code == errc::unauthenticated); // no cache remembers it
+  CHECK(knock(token({{"aud", "another"}})));
+  CHECK(provider.fetches == fetched + 1); // the keys, once
+  provider.down = true;
+  self->send(door, use_identity{fresh});
+  CHECK(knock(token({{"aud", "another"}, {"jti", "b"}}))); // by the keys we have
+  self->send(door, use_identity{std::make_shared<identity_setup>(identity_setup{})});
+  CHECK(knock("")->who->identity.empty());
+}
+
+TEST_CASE_METHOD(provider_fixture, "a check under way survives an exchange of its provider",
+                 "[admission]") {
+  use_oidc();
+  provider.hold = true;
+  open();
+  auto waiting = knock_later(token());
+  auto other = std::make_shared<identity_setup>();
+  oidc_provider p;
+  p.rules.issuer = "https://other.example";
+  p.rules.audiences = {"behalf"};
+  other->providers.emplace_back(p);
+  self->send(door, use_identity{other});
+  provider_answers();
+  CHECK(waiting());
+}
+
 TEST_CASE_METHOD(provider_fixture, "without providers everybody is the same nobody",
                  "[admission]") {
   open();

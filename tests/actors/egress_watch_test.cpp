@@ -142,8 +142,8 @@ struct watch_fixture : actor_fixture {
     return id;
   }
 
-  auto read(uint64_t id) {
-    auto pending = self->request(out, caf::infinite, egress_read{id});
+  auto read(uint64_t id, const std::string& run_id = "r") {
+    auto pending = self->request(out, caf::infinite, egress_read{id, run_id});
     sched.run();
     return pending;
   }
@@ -286,6 +286,21 @@ TEST_CASE_METHOD(watch_fixture, "a stopped run's calls end: out, waiting and str
   CHECK(w.cut_streams == std::vector<uint64_t>{44});
   CHECK(w.redeemed == 5); // the other run's call has its turn
   CHECK(w.calls.size() == 1);
+}
+
+TEST_CASE_METHOD(watch_fixture, "a stream is its run's: to another it is not there", "[egress]") {
+  auto id = stream("r", 47);
+  auto stranger = read(id, "other");
+  CHECK(hear<outbound_chunk>(stranger).error().code == errc::not_found);
+  CHECK(w.reads.empty());
+  self->send(out, egress_close{id, "other"});
+  sched.run();
+  CHECK(w.cut_streams.empty());
+  auto unknown = read(48);
+  CHECK(hear<outbound_chunk>(unknown).error().code == errc::not_found);
+  self->send(out, egress_close{id, "r"});
+  sched.run();
+  CHECK(w.cut_streams == std::vector<uint64_t>{47});
 }
 
 TEST_CASE_METHOD(watch_fixture, "a stream read to its end is no longer looked after", "[egress]") {

@@ -1,4 +1,5 @@
 // One node of a run and what it asks of the outside: services, streams, the store.
+#include "runtime/auth/rules.hpp"
 #include "tests/support/run_fixture.hpp"
 #include "tests/support/run_graphs.hpp"
 
@@ -150,6 +151,36 @@ task<node_result> ask_for_ever(state_view, context ctx) {
     static_cast<void>(co_await stranger.get("/x"));
 }
 
+// Tries every operation on what somebody keeps at notes/list.
+task<node_result> probe(state_view, context ctx) {
+  auto store = ctx.store();
+  store_client::labels notes;
+  notes.emplace_back("notes");
+  json::object said;
+  auto word = [](const auto& r) { return json::value(r ? "done" : error_class(r.error())); };
+  auto got = co_await store.get(notes, "list");
+  said["get"] = got ? json::value(got->value) : word(got);
+  store_search all;
+  auto found = co_await store.search(all);
+  said["search"] = found ? json::value(found->size()) : word(found);
+  json::object mine{{"text", "mine"}};
+  auto kept = co_await store.put(notes, "list", mine);
+  said["put"] = word(kept);
+  auto gone = co_await store.del(notes, "list");
+  said["del"] = word(gone);
+  update out;
+  out.set("got", said);
+  co_return out;
+}
+
+// Pulls a stream it never opened.
+struct guesser : node {
+  turn start(const step_input&) override { return effect{read_chunk{5}}; }
+  turn resume(effect_reply reply) override {
+    return update{{"got", reply ? "read" : error_class(reply.error())}};
+  }
+};
+
 outbound_reply stream_of(uint64_t id) {
   outbound_reply reply;
   reply.status = 200;
@@ -225,6 +256,82 @@ TEST_CASE_METHOD(node_fixture, "a stream a node leaves open is closed behind it"
 
 TEST_CASE_METHOD(node_fixture, "a node keeps, finds and deletes items", "[nodes]") {
   CHECK(got(run_node(remember)) == js(R"([{"text":"milk"},false])"));
+}
+
+struct store_rights : node_fixture {
+  const std::vector<std::string> notes{"notes"};
+
+  record bobs_item(std::vector<std::string> labels) {
+    record row;
+    row.type = kind::item;
+    row.tenant = "acme";
+    row.id = "list";
+    row.parent = encode_namespace(labels).value();
+    row.doc = {{"text", "of bob"}, {"owner", "bob"}};
+    return row;
+  }
+  /// What alice's node makes of it.
+  json::value after(record item) {
+    commit what;
+    what.puts.push_back({item});
+    REQUIRE(ask<written>(writer, write_records{what}));
+    auto said = got(run_node(probe));
+    auto left = ask<found_record>(with->reader(), get_record{item.key()}).value().row;
+    CHECK((left && left->doc == item.doc));
+    return said;
+  }
+  void rule(const std::string& key, const json::value& spec) {
+    rules = std::make_shared<policy>();
+    REQUIRE(rules->add(key, compile(parse_rule(spec).value()).value()));
+    with->authorizer = own(spawn_authorizer(sys, rules));
+  }
+  void handler(on_handler h) {
+    rules = std::make_shared<policy>();
+    REQUIRE(rules->add("store", std::move(h)));
+    with->authorizer = own(spawn_authorizer(sys, rules));
+  }
+};
+
+TEST_CASE_METHOD(store_rights, "a node finds its user's items only: by namespace", "[nodes]") {
+  rule("store", "owner");
+  CHECK(after(bobs_item({"bob", "notes"}))
+        == js(R"({"get":"LookupError","search":0,"put":"done","del":"done"})"));
+}
+
+TEST_CASE_METHOD(store_rights, "a node finds its user's items only: by filter", "[nodes]") {
+  handler([](const on_context& ctx, json::object&) -> on_answer {
+    return json::object{{"owner", ctx.who.identity}};
+  });
+  CHECK(after(bobs_item({"notes"}))
+        == js(R"({"get":"LookupError","search":0,"put":"PermissionError","del":"done"})"));
+}
+
+TEST_CASE_METHOD(store_rights, "what a node's user may not do, a node may not", "[nodes]") {
+  rule("store", "deny");
+  CHECK(after(bobs_item({"notes"}))
+        == js(R"({"get":"PermissionError","search":"PermissionError","put":"PermissionError",)"
+              R"("del":"PermissionError"})"));
+}
+
+TEST_CASE_METHOD(store_rights, "where no rule is about the store, nodes have none", "[nodes]") {
+  rule("threads", "allow");
+  CHECK(after(bobs_item({"notes"})).at("get") == "PermissionError");
+}
+
+TEST_CASE_METHOD(store_rights, "a handler's mistake opens nothing to a node", "[nodes]") {
+  handler([](const on_context& ctx, json::object& value) -> on_answer {
+    value["namespace"] = ctx.who.identity; // a text where a list belongs
+    return true;
+  });
+  auto said = after(bobs_item({"notes"}));
+  for (const auto& [operation, outcome] : said.as_object())
+    CHECK((outcome.is_string() && outcome != "done"));
+}
+
+TEST_CASE_METHOD(node_fixture, "a node reads no stream but its own", "[nodes]") {
+  outside.chunks = {"somebody else's"};
+  CHECK(got(run_node([]() -> std::unique_ptr<node> { return std::make_unique<guesser>(); }))
+        == "LookupError");
 }
 
 TEST_CASE_METHOD(node_fixture, "an item that cannot be kept is the node's failure", "[nodes]") {

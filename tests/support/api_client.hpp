@@ -78,6 +78,9 @@ public:
   raw_reply post_text(const std::string& target, std::string_view body) {
     return send("POST", target, std::string(body), "application/json");
   }
+  raw_reply call(std::string_view method, const std::string& target, const json::object& body) {
+    return send(method, target, dump(body), "application/json");
+  }
   /// Sends a request and reads its answer's head only.
   std::string post_for_head(const std::string& target, const json::object& body) {
     connect();

@@ -80,7 +80,7 @@ scripted_provider_behavior(scripted_provider::stateful_pointer<scripted_provider
 struct provider_fixture : actor_fixture {
   provider_script provider;
   metrics meters;
-  std::shared_ptr<policy> rules = std::make_shared<policy>();
+  std::shared_ptr<policy> rules = std::make_shared<policy>(unmatched::allowed);
   std::shared_ptr<identity_setup> setup = std::make_shared<identity_setup>();
   scripted_provider outside;
   authenticator_actor door;

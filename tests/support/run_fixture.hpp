@@ -9,6 +9,7 @@
 #include "actors/scans.hpp"
 #include "actors/spawn.hpp"
 #include "connectors/registry.hpp"
+#include "runtime/auth/policy.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/graph/graph.hpp"
 #include "runtime/http/client.hpp"
@@ -180,6 +181,7 @@ struct run_fixture : actor_fixture {
   secret_store_actor secrets; // nodes get handles when a test gives it to the core
   scheduler_actor scheduler;
   principal_ptr alice = user("alice");
+  std::shared_ptr<policy> rules = std::make_shared<policy>(unmatched::allowed);
 
   run_fixture() {
     std::filesystem::create_directories(folder);
@@ -193,6 +195,7 @@ struct run_fixture : actor_fixture {
     auto real = own(spawn_store_writer(sys, std::move(db), nullptr, false));
     writer = own(sys.spawn(scripted_writer_behavior, real, &disk));
     with->writer = writer;
+    with->authorizer = own(spawn_authorizer(sys, rules));
     auto services = std::make_shared<const service_registry>(
       service_registry::create({service("api"), service("mail", true)}).value());
     with->services = services;

@@ -94,12 +94,14 @@ class running_fixture {
   scratch_folder folder_; // before what keeps its files there
   std::chrono::milliseconds grace_;
   std::size_t threads_;
+  std::function<void(system_setup&)> change_;
 
 public:
-  /// `grace`: how long a stop waits for exchanges.
+  /// `grace`: how long a stop waits for exchanges. `change`: what is different from the usual
+  /// setup.
   explicit running_fixture(std::chrono::milliseconds grace = std::chrono::seconds{60},
-                           std::size_t threads = 4)
-    : grace_(grace), threads_(threads) {
+                           std::size_t threads = 4, std::function<void(system_setup&)> change = {})
+    : grace_(grace), threads_(threads), change_(std::move(change)) {
     start();
   }
 
@@ -119,7 +121,6 @@ private:
     system_setup s;
     s.options.http.port = 0;
     s.options.runs.shutdown_grace = grace_;
-    s.options.authenticated = true;
     s.threads = threads_;
     s.storage.path = folder_ / "behalf.db";
     s.audit_path = folder_ / "audit.jsonl";
@@ -127,11 +128,10 @@ private:
     s.plugins.graph(mail_graph());
     s.plugins.graph(toil_graph(toil));
     s.graphs = {{"hello", "hello"}, {"mail", "mail"}, {"toil", "toil"}};
-    auth_rule owner;
-    owner.then = auth_rule::effect::owner;
-    s.rules.emplace_back("threads", owner);
     add_mail(s);
     add_users(s);
+    if (change_)
+      change_(s);
     return s;
   }
 

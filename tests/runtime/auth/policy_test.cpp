@@ -70,13 +70,40 @@ TEST_CASE("a specific handler that allows overrides a global one that denies", "
   CHECK_FALSE(p.decide(alice(), "threads", "create", value));
 }
 
-TEST_CASE("where no handler fits, everything is allowed", "[auth]") {
-  policy p;
-  REQUIRE(p.add("threads.create", says(false)));
+TEST_CASE("where no handler fits, it is refused unless said otherwise", "[auth]") {
   json::object value;
-  auto d = p.decide(alice(), "threads", "create_run", value);
+  auto refused = policy{}.decide(alice(), "threads", "create_run", value);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::denied);
+  CHECK(refused.error().message == "no authorization rule allows threads.create_run");
+  policy open{unmatched::allowed};
+  REQUIRE(open.add("threads.create", says(false)));
+  auto d = open.decide(alice(), "threads", "create_run", value);
   REQUIRE(d);
   CHECK(d->visible.unrestricted());
+  CHECK_FALSE(open.decide(alice(), "threads", "create", value));
+}
+
+TEST_CASE("a handler changes what the operation takes from it, and nothing else", "[auth]") {
+  static const std::vector<std::string_view> may_change{"limit"};
+  auto after = [](std::string field, json::value left) {
+    policy p;
+    REQUIRE(p.add("*", [&](const on_context&, json::object& value) -> on_answer {
+      value[field] = left;
+      return true;
+    }));
+    json::object value{{"limit", 10}, {"thread_id", "t"}, {"metadata", {{"run_ids", {"r"}}}}};
+    auto d = p.decide(alice(), "threads", "search", value, may_change);
+    return d ? "allowed" : d.error().message;
+  };
+  CHECK(after("limit", 5) == "allowed");
+  CHECK(after("thread_id", "t") == "allowed");
+  CHECK(after("mine", 1) == "allowed"); // a field nobody asked about is nobody's
+  CHECK(after("metadata", {{"run_ids", {"r"}}, {"owner", "alice"}}) == "allowed");
+  CHECK(after("metadata", {{"owner", "alice"}}) == "Internal Server Error");
+  CHECK(after("metadata", {{"run_ids", {"q"}}}) == "Internal Server Error");
+  CHECK(after("thread_id", "u") == "Internal Server Error");
+  CHECK(after("thread_id", nullptr) == "Internal Server Error");
 }
 
 TEST_CASE("keys are checked when a handler is added", "[auth]") {

@@ -193,3 +193,27 @@ TEST_CASE("a key that does not fit its certificate is named before a port opens"
   CHECK(message(at.file("other_key.pem")).find("key") != std::string::npos);
   CHECK(message(options.tls_certificate).starts_with("cannot use TLS key "));
 }
+
+TEST_CASE("a certificate that was exchanged is served to who comes next", "[http][tls]") {
+  const folder at;
+  const auto options = tls_options(at);
+  running_server server(options, [](exchange_ptr ex) { ex->respond(200, {}, "{}"); });
+  auto before = trusting(options.tls_certificate);
+  tls_client early{server, before};
+  early.socket().handshake(tls_socket::client);
+  make_identity(options.tls_certificate, options.tls_key);
+  REQUIRE(server.get().reload_certificate());
+  auto after = trusting(options.tls_certificate);
+  tls_client late{server, after};
+  late.socket().handshake(tls_socket::client);
+  tls_client stubborn{server, before};
+  boost::system::error_code ec;
+  stubborn.socket().handshake(tls_socket::client, ec);
+  CHECK(ec);
+  early.send(get_request("/")); // who was here goes on
+  CHECK(early.read_reply().status == 200);
+  make_identity(at.file("other.pem"), options.tls_key);
+  CHECK_FALSE(server.get().reload_certificate());
+  tls_client still{server, after};
+  still.socket().handshake(tls_socket::client);
+}

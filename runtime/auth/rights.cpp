@@ -1,0 +1,98 @@
+#include "runtime/auth/rights.hpp"
+
+namespace behalf {
+namespace {
+
+auth_rule owner_rule() {
+  auth_rule rule;
+  rule.then = auth_rule::effect::owner;
+  return rule;
+}
+
+auth_rule system_assistants() {
+  auth_rule rule;
+  rule.then = auth_rule::effect::filter;
+  rule.filter = {{"created_by", "system"}};
+  return rule;
+}
+
+result<void> add_rules(policy& to, const named_rules& rules) {
+  for (const auto& [key, rule] : rules) {
+    auto handler = compile(rule);
+    if (!handler)
+      return handler.error();
+    if (auto ok = to.add(key, std::move(*handler)); !ok)
+      return ok;
+  }
+  return {};
+}
+
+bool names_a_field(const json::value& spec) {
+  if (spec.is_string())
+    return spec.get_string().find('{') != json::string::npos;
+  if (spec.is_array())
+    for (const auto& one : spec.get_array())
+      if (names_a_field(one))
+        return true;
+  if (spec.is_object())
+    for (const auto& [key, v] : spec.get_object())
+      if (names_a_field(v))
+        return true;
+  return false;
+}
+
+} // namespace
+
+rights_source rights_from(bool section, bool handlers, bool identity) {
+  return section    ? rights_source::section
+         : handlers ? rights_source::plugin
+         : identity ? rights_source::standard
+                    : rights_source::anybody;
+}
+
+std::string_view described(rights_source from) {
+  switch (from) {
+  case rights_source::section:
+    return "as the authorization section says; what no rule matches is refused";
+  case rights_source::plugin:
+    return "as a plugin's handlers say; what none of them matches is allowed";
+  case rights_source::standard:
+    return "no authorization section: threads, crons and store items belong to who made them, the "
+           "server's assistants can be read, the rest is refused";
+  case rights_source::anybody:
+    return "no identity and no authorization section: everyone on this machine may do everything";
+  }
+  return {};
+}
+
+const named_rules& standard_rules() {
+  static const named_rules rules{{"threads", owner_rule()},
+                                 {"crons", owner_rule()},
+                                 {"store", owner_rule()},
+                                 {"assistants.read", system_assistants()},
+                                 {"assistants.search", system_assistants()}};
+  return rules;
+}
+
+result<policy> make_policy(rights_source from, const named_rules& rules,
+                           const std::map<std::string, on_handler>& handlers) {
+  auto open = from == rights_source::plugin || from == rights_source::anybody;
+  policy made{open ? unmatched::allowed : unmatched::refused};
+  if (auto ok = add_rules(made, from == rights_source::standard ? standard_rules() : rules); !ok)
+    return ok.error();
+  for (const auto& [key, handler] : handlers)
+    if (auto ok = made.add(key, handler); !ok)
+      return ok.error();
+  return made;
+}
+
+bool about_the_caller(const auth_rule& rule) {
+  if (rule.then == auth_rule::effect::owner || !rule.require.empty())
+    return true;
+  for (const auto& label : rule.namespace_prefix)
+    if (names_a_field(json::value(label)))
+      return true;
+  return names_a_field(rule.filter) || names_a_field(rule.metadata);
+}
+
+} // namespace behalf

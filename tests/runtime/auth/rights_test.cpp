@@ -1,0 +1,90 @@
+#include "runtime/auth/rights.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace behalf;
+
+namespace {
+
+principal alice() {
+  principal p;
+  p.tenant = "acme";
+  p.subject = p.identity = "alice";
+  return p;
+}
+
+result<decision> asked(rights_source from, std::string_view resource, std::string_view action,
+                       json::object value = {}) {
+  auto p = make_policy(from, {}, {});
+  REQUIRE(p);
+  return p->decide(alice(), resource, action, value);
+}
+
+bool about(std::string_view spec) {
+  return about_the_caller(parse_rule(parse_json(spec).value()).value());
+}
+
+} // namespace
+
+TEST_CASE("what counts where nobody wrote rules", "[auth]") {
+  CHECK(rights_from(true, false, true) == rights_source::section);
+  CHECK(rights_from(true, true, true) == rights_source::section);
+  CHECK(rights_from(true, false, false) == rights_source::section);
+  CHECK(rights_from(false, true, true) == rights_source::plugin);
+  CHECK(rights_from(false, true, false) == rights_source::plugin);
+  CHECK(rights_from(false, false, true) == rights_source::standard);
+  CHECK(rights_from(false, false, false) == rights_source::anybody);
+}
+
+TEST_CASE("without a section, what is made belongs to who made it", "[auth]") {
+  for (auto resource : {"threads", "crons"})
+    for (auto action : {"create", "read", "update", "delete", "search"}) {
+      INFO(resource << "." << action);
+      auto d = asked(rights_source::standard, resource, action);
+      REQUIRE(d);
+      CHECK(d->visible.matches({{"owner", "alice"}}));
+      CHECK_FALSE(d->visible.matches({{"owner", "bob"}}));
+      CHECK_FALSE(d->visible.matches({}));
+    }
+  json::object item{{"namespace", {"notes"}}, {"key", "x"}};
+  auto p = make_policy(rights_source::standard, {}, {}).value();
+  static const std::vector<std::string_view> may_change{"namespace"};
+  REQUIRE(p.decide(alice(), "store", "get", item, may_change));
+  CHECK(item.at("namespace") == json::array{"alice", "notes"});
+}
+
+TEST_CASE("without a section, the server's assistants are read and nothing else is", "[auth]") {
+  for (auto action : {"read", "search"}) {
+    auto d = asked(rights_source::standard, "assistants", action);
+    REQUIRE(d);
+    CHECK(d->visible.matches({{"created_by", "system"}}));
+    CHECK_FALSE(d->visible.matches({{"created_by", "bob"}}));
+  }
+  for (auto action : {"create", "update", "delete"})
+    CHECK(asked(rights_source::standard, "assistants", action).error().code == errc::denied);
+}
+
+TEST_CASE("an empty section refuses everything, a plugin's handlers leave the rest open",
+          "[auth]") {
+  CHECK_FALSE(asked(rights_source::section, "threads", "read"));
+  CHECK(asked(rights_source::plugin, "threads", "read"));
+  CHECK(asked(rights_source::anybody, "threads", "read"));
+}
+
+TEST_CASE("one key has one rule, whoever brings it", "[auth]") {
+  named_rules rules{{"threads", parse_rule("allow").value()}};
+  std::map<std::string, on_handler> handlers{
+    {"threads", [](const on_context&, json::object&) -> on_answer { return false; }}};
+  CHECK(make_policy(rights_source::section, rules, handlers).error().code
+        == errc::invalid_argument);
+}
+
+TEST_CASE("rules that look at the caller are told from those that do not", "[auth]") {
+  for (auto spec :
+       {R"("owner")", R"({"require":["x"]})", R"({"filter":{"a":"{identity}"}})",
+        R"({"filter":{"$or":[{"a":{"$contains":"{custom.team}"}}]}})",
+        R"({"metadata":{"by":"{tenant}"}})", R"({"namespace_prefix":["u","{subject}"]})"})
+    CHECK(about(spec));
+  for (auto spec : {R"("deny")", R"("allow")", R"({"filter":{"public":true}})",
+                    R"({"namespace_prefix":["all"]})"})
+    CHECK_FALSE(about(spec));
+}
