@@ -97,8 +97,11 @@ void put_item(Self* self, const core& with, const grant& g, Then then, Failed fa
   auto row = granted_put(g);
   if (!row)
     return failed(row.error());
-  if (g.visible.unrestricted())
-    return write_item(self, with, commit{{{std::move(*row)}}}, then, failed);
+  if (g.visible.unrestricted()) {
+    commit what;
+    what.puts.push_back({std::move(*row)});
+    return write_item(self, with, std::move(what), then, failed);
+  }
   auto fresh = std::make_shared<const record>(std::move(*row));
   change_item(
     self, with, fresh->key(),

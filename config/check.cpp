@@ -1,7 +1,6 @@
 // What only the whole configuration tells, and what only this machine does.
+#include "actors/system.hpp"
 #include "config/config.hpp"
-
-#include <boost/asio/ip/address.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -32,23 +31,47 @@ std::string config_places::of(std::string_view key) const {
   return file;
 }
 
+namespace {
+
+// Any library may bring an authenticate handler, those of `graphs` too.
+bool loads_plugins(const config& c) {
+  return !c.plugins.empty() || std::any_of(c.graphs.begin(), c.graphs.end(), [](const auto& g) {
+    return !g.second.starts_with("builtin:");
+  });
+}
+
+// An error that begins with its key.
+config_problem problem_of(const error& why, const config_places& places) {
+  auto end = why.message.find(": ");
+  auto key = why.message.substr(0, end);
+  return {places.of(key), key, why.message.substr(end + 2)};
+}
+
+} // namespace
+
+std::vector<config_problem> without_identity(const config& c, const config_places& places) {
+  std::vector<config_problem> found;
+  if (auto ok = check_reach(c.system.http.address, false); !ok)
+    found.push_back(problem_of(ok.error(), places));
+  for (const auto& [name, rule] : c.rules)
+    if (about_the_caller(rule)) {
+      auto key = "authorization." + name;
+      found.push_back({places.of(key), key,
+                       "looks at who the caller is, but nobody says so: there is no identity "
+                       "section, and no plugin with an authenticate handler"});
+    }
+  return found;
+}
+
 std::vector<config_problem> contradictions(const config& c, const config_places& places) {
   std::vector<config_problem> found;
   auto fault = [&](const std::string& key, std::string message) {
     found.push_back({places.of(key), key, std::move(message)});
   };
-  const auto& address = c.system.http.address;
-  boost::system::error_code ec;
-  auto ip = boost::asio::ip::make_address(address == "localhost" ? "127.0.0.1" : address, ec);
-  auto nobody = c.identity.providers.empty() && c.dev.users.empty() && c.plugins.empty();
-  if (ec)
-    fault("server.listen", "'" + address + "' is no IP address; host names are not looked up");
-  else if (nobody && !ip.is_loopback())
-    fault("server.listen", "without an identity section the server serves this machine "
-                           "only: listen on 127.0.0.1, or configure who may come in");
-  if (nobody && !c.rules.empty())
-    fault("authorization",
-          "has rules, but there is no identity section: nobody they could be about");
+  if (c.identity.providers.empty() && c.dev.users.empty() && !loads_plugins(c))
+    found = without_identity(c, places);
+  else if (auto ok = check_reach(c.system.http.address, true); !ok)
+    found.push_back(problem_of(ok.error(), places));
   for (const auto& s : c.services)
     if (s.credential.from == credential_source::secrets
         && c.secrets.type == secrets_config::kind::none && c.dev.users.empty())

@@ -6,7 +6,7 @@
 #include "config/yaml.hpp"
 #include "connectors/service_options.hpp"
 #include "runtime/auth/dev_issuer.hpp"
-#include "runtime/auth/rules.hpp"
+#include "runtime/auth/rights.hpp"
 #include "runtime/http/client.hpp"
 #include "runtime/store/sqlite.hpp"
 #include "secrets/vault.hpp"
@@ -48,7 +48,8 @@ struct config {
   sqlite_options storage;
   std::vector<service_options> services;
   identity_setup identity;
-  std::vector<std::pair<std::string, auth_rule>> rules; // key, rule; in file order
+  named_rules rules;      // in file order
+  bool has_rules = false; // there is an authorization section, perhaps an empty one
   secrets_config secrets;
   dev_config dev;
   std::vector<std::string> plugins; // loaded for their handlers; those of `graphs` need no mention
@@ -63,8 +64,9 @@ struct config {
 
 /// Where the keys of a configuration stand.
 struct config_places {
-  std::string file;                         // empty: there is none
-  std::map<std::string, std::string> lines; // dotted path, "file:line"
+  std::string file;                          // empty: there is none
+  std::map<std::string, std::string> lines;  // dotted path, "file:line"
+  std::map<std::string, std::string> values; // dotted path, text: the environment's where it won
 
   /// "file:line" of the key, or of the nearest one around it; the file when there is none.
   std::string of(std::string_view key) const;
@@ -80,12 +82,16 @@ struct loaded_config {
 loaded_config load_config(const std::string& file);
 
 /// What only the whole configuration tells: rules without users, credentials without a store. A
-/// `dev` section with users counts as both, for `behalf dev` adds them.
+/// `dev` section with users counts as both, for `behalf dev` adds them. Whether a plugin brings an
+/// authenticate handler is known once it is loaded: then ask `without_identity`.
 std::vector<config_problem> contradictions(const config& c, const config_places& places);
 
 /// What web pages may do, where the file does not say. A server on a loopback address, and `behalf
 /// dev`, answers to local names and local pages only: there a page needs no token, or a known one.
 void complete_page_rules(config& c, bool dev);
+
+/// What is wrong with a configuration under which nobody has an identity.
+std::vector<config_problem> without_identity(const config& c, const config_places& places);
 
 /// Files of this machine that serving needs: certificates, keys, authorities.
 std::vector<config_problem> unreadable_files(const config& c, const config_places& places);

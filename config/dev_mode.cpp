@@ -19,10 +19,6 @@ void add_users(config& c) {
 }
 
 void add_hello(config& c) {
-  auth_rule owner;
-  owner.then = auth_rule::effect::owner;
-  c.rules.emplace_back("threads", owner);
-  c.rules.emplace_back("store", owner);
   c.graphs.emplace_back("hello", "builtin:hello");
 }
 
@@ -49,7 +45,7 @@ result<void> complete_for_dev(config& c, const std::string& folder, bool from_fi
       return key.error();
     c.secrets.master_key = "file:" + fs::absolute(key_file).string();
   }
-  if (c.identity.providers.empty() && c.dev.users.empty() && c.plugins.empty())
+  if (c.identity.providers.empty() && c.dev.users.empty())
     add_users(c);
   if (!from_file)
     add_hello(c);

@@ -10,7 +10,7 @@ namespace behalf {
 
 /// Completes a configuration for development: data in `folder` (made if missing), an embedded
 /// secret store with a key of its own, the development issuer at `base_url` + "/dev". What the
-/// file says stays. Without a file: users alice and bob, owner rules, the graph hello.
+/// file says stays. Without a file: users alice and bob, the graph hello.
 /// Error: internal, when the folder cannot be made.
 result<void> complete_for_dev(config& c, const std::string& folder, bool from_file);
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <system_error>
 
@@ -17,11 +18,46 @@ namespace {
 
 constexpr std::string_view prefix = "BEHALF_";
 
-// Sections whose keys the environment may set: BEHALF_SERVER_LISTEN is server.listen.
-const std::vector<std::string> overridable{"server", "log", "runs", "egress", "secrets"};
+// Sections whose keys the environment may set: BEHALF_SERVER_LISTEN is server.listen, and
+// BEHALF_LIMITS_USER_BURST is limits.user.burst.
+using section_path = std::vector<std::string>;
+const std::vector<section_path> overridable{
+  {"limits", "user"}, {"limits", "tenant"}, {"server"},  {"log"},
+  {"runs"},           {"egress"},           {"secrets"}, {"limits"}};
+
+// What the file alone may say: lists and names of people's own make no names of variables.
+const std::vector<std::string> of_the_file{
+  "identity", "authorization", "services", "graphs", "plugins", "dev", "audit", "allow_core_dumps"};
+
+std::string joined(const section_path& path, char between) {
+  std::string text;
+  for (const auto& one : path)
+    text += (text.empty() ? "" : std::string(1, between)) + one;
+  return text;
+}
+
+// The section of that path, made where it is missing; nothing where the file has something else
+// there, which is its own fault and reported as such.
+std::optional<YAML::Node> section_at(YAML::Node root, const section_path& path) {
+  for (const auto& name : path) {
+    YAML::Node next = root[name];
+    if (next.IsDefined() && !next.IsNull() && !next.IsMap())
+      return std::nullopt;
+    root.reset(next);
+  }
+  return root;
+}
+
+// Which section a variable is about; null when it is none of them.
+const section_path* section_of(std::string_view name) {
+  for (const auto& path : overridable)
+    if (name.starts_with(joined(path, '_') + "_"))
+      return &path;
+  return nullptr;
+}
 
 // Sets what the environment overrides; answers which variable each key came from.
-std::map<std::string, std::string> apply_environment(YAML::Node& root) {
+std::map<std::string, std::string> apply_environment(YAML::Node& root, loaded_config& out) {
   std::map<std::string, std::string> from;
   for (char** at = environ; *at; ++at) {
     std::string_view entry{*at};
@@ -34,16 +70,15 @@ std::map<std::string, std::string> apply_environment(YAML::Node& root) {
       root["storage"] = value;
       from["storage"] = variable;
     }
-    for (const auto& section : overridable) {
-      if (!name.starts_with(section + "_"))
-        continue;
-      auto there = root[section];
-      if (there.IsDefined() && !there.IsNull() && !there.IsMap())
-        continue; // the file's own fault, reported as such
-      auto key = name.substr(section.size() + 1);
-      there[key] = value;
-      from[section + "." + key] = variable;
-    }
+    for (const auto& section : of_the_file)
+      if (name == section || name.starts_with(section + "_"))
+        out.problems.push_back({variable, section, "is set in the file, not by the environment"});
+    if (const auto* path = section_of(name))
+      if (auto there = section_at(root, *path)) {
+        auto key = name.substr(joined(*path, '_').size() + 1);
+        (*there)[key] = value;
+        from[joined(*path, '.') + "." + key] = variable;
+      }
   }
   return from;
 }
@@ -78,6 +113,20 @@ bool survey(const YAML::Node& node, const std::string& path, loaded_config& out,
       return false;
   }
   return true;
+}
+
+// Every value by its path; a list's end counts too, so that a shorter list is another one.
+void note_values(const YAML::Node& node, const std::string& path,
+                 std::map<std::string, std::string>& out) {
+  if (node.IsScalar())
+    out[path] = node.Scalar();
+  for (std::size_t i = 0; node.IsSequence() && i < node.size(); ++i)
+    note_values(node[i], path + "[" + std::to_string(i) + "]", out);
+  if (!node.IsMap())
+    return;
+  for (const auto& entry : node)
+    note_values(entry.second,
+                path.empty() ? entry.first.Scalar() : path + "." + entry.first.Scalar(), out);
 }
 
 // yaml-cpp's sentence, and what it mostly means.
@@ -135,7 +184,8 @@ loaded_config parse_config(const std::string& text, const std::string& name) {
       return out;
     std::map<std::string, std::string> variables;
     if (node.IsMap())
-      variables = apply_environment(node);
+      variables = apply_environment(node, out);
+    note_values(node, "", out.places.values);
     yaml_section root{node, "", name, out.problems};
     read_all(root, out.value);
     for (auto& p : out.problems)

@@ -131,6 +131,8 @@ void read_limit(std::optional<yaml_section> in, limit_options& o) {
   in->decimal("burst", o.burst, 1e9);
   in->integer("concurrent_runs", o.concurrent_runs, 0, 1'000'000);
   in->decimal("body_bytes_per_minute", o.body_bytes_per_minute, 1e15);
+  if (o.burst > 0 && o.requests_per_second <= 0)
+    in->fault("burst", "limits nothing without requests_per_second");
   in->finish();
 }
 
@@ -157,6 +159,7 @@ void read_identity(yaml_section& root, config& out) {
 }
 
 void read_authorization(yaml_section in, config& out) {
+  out.has_rules = true;
   policy known; // only to say what is wrong with a key
   for (const auto& key : in.keys()) {
     if (auto ok = known.add(key, [](const on_context&, json::object&) { return on_answer{}; }); !ok)

@@ -100,7 +100,7 @@ void read_server(yaml_section in, config& out) {
   in.number("max_body_memory", o.max_body_memory, 1 << 20, int64_t{1} << 40);
   in.number("answer_memory", out.system.answer_memory, 1 << 20, int64_t{1} << 40);
   in.duration("handshake_timeout", o.handshake_timeout);
-  in.duration("deadline_grace", o.deadline_grace);
+  in.duration("deadline_grace", o.deadline_grace, yaml_section::no_time::is_fine);
   in.duration("header_timeout", o.header_timeout);
   in.duration("body_timeout", o.body_timeout);
   in.duration("body_deadline", o.body_deadline);
@@ -146,17 +146,17 @@ void read_runs(yaml_section in, config& out) {
   in.number("delayed", o.delayed, 0, 1'000'000);
   in.number("delayed_per_user", o.delayed_per_user, 0, 1'000'000);
   in.duration("timeout", o.timeout);
-  in.duration("resumable_ttl", o.resumable_ttl);
+  in.duration("resumable_ttl", o.resumable_ttl, yaml_section::no_time::is_fine);
   in.number("event_bytes", o.event_bytes, 1024, int64_t{1} << 32);
   in.number("event_memory", o.event_memory, 1 << 20, int64_t{1} << 40);
-  in.duration("shutdown_grace", o.shutdown_grace);
+  in.duration("shutdown_grace", o.shutdown_grace, yaml_section::no_time::is_fine);
   in.number("max_attempts", o.max_attempts, 1, 100);
   in.finish();
 }
 
 void read_retention(yaml_section in, config& out) {
-  in.duration("finished_runs", out.storage.finished_runs);
-  in.duration("stateless_threads", out.system.runs.stateless_ttl);
+  in.duration("finished_runs", out.storage.finished_runs, yaml_section::no_time::is_fine);
+  in.duration("stateless_threads", out.system.runs.stateless_ttl, yaml_section::no_time::is_fine);
   in.finish();
 }
 

@@ -196,7 +196,8 @@ void yaml_section::decimal(std::string_view key, double& out, double high) {
     out = given;
 }
 
-void yaml_section::duration(std::string_view key, std::chrono::milliseconds& out) {
+void yaml_section::duration(std::string_view key, std::chrono::milliseconds& out, no_time none) {
+  constexpr int64_t year = int64_t{365} * 86'400'000; // far below what a clock's nanoseconds hold
   auto whole = out.count() % 1000 == 0;
   auto standard = std::to_string(whole ? out.count() / 1000 : out.count()) + (whole ? "s" : "ms");
   if (!given(key, {{"type", json::array{"string", "integer"}},
@@ -214,8 +215,12 @@ void yaml_section::duration(std::string_view key, std::chrono::milliseconds& out
                   : unit == "h" ? 3'600'000
                   : unit == "d" ? 86'400'000
                                 : 0;
-  if (!parse(text.substr(0, unit_at), count) || scale == 0 || count > 1'000'000'000)
+  if (!parse(text.substr(0, unit_at), count) || scale == 0)
     fault(key, "must be a duration such as 250ms, 30s, 15m or 2h");
+  else if (count > year / scale)
+    fault(key, "must be at most 365d");
+  else if (count == 0 && none == no_time::is_a_fault)
+    fault(key, "must be longer than no time at all");
   else
     out = std::chrono::milliseconds{count * scale};
 }

@@ -47,8 +47,11 @@ public:
   }
   void decimal(std::string_view key, double& out, double high); // from 0
 
-  /// `30s`, `250ms`, `15m`, `2h`, or a bare number of seconds.
-  void duration(std::string_view key, std::chrono::milliseconds& out);
+  /// `30s`, `250ms`, `15m`, `2h`, or a bare number of seconds; at most a year. No time at all is
+  /// a fault unless `none` is.
+  enum class no_time : uint8_t { is_a_fault, is_fine };
+  void duration(std::string_view key, std::chrono::milliseconds& out,
+                no_time none = no_time::is_a_fault);
   void texts(std::string_view key, std::vector<std::string>& out);
 
   /// `file:…` or `env:…`: a secret itself is refused, and not repeated.

@@ -1,6 +1,8 @@
 #include "config/config.hpp"
 #include "tests/support/catch.hpp"
 
+#include <cstdlib>
+
 namespace behalf {
 namespace {
 
@@ -59,6 +61,50 @@ TEST_CASE("durations need a unit or are seconds", "[config]") {
   CHECK_FALSE(faults_of("runs: { timeout: soon }").empty());
 }
 
+TEST_CASE("absurd times, sizes and limits are refused", "[config]") {
+  for (auto text :
+       {"server: { request_deadline: 0 }", "server: { header_timeout: 0s }",
+        "runs: { timeout: 366d }", "runs: { timeout: 999999999999d }", "runs: { timeout: -5 }",
+        "runs: { timeout: 1e9 }", "runs: { slots: 0 }", "runs: { slots: -1 }",
+        "runs: { event_bytes: 99999999999999999999 }", "server: { max_body_bytes: 1.5 }",
+        "limits: { user: { burst: 5 } }", "limits: { tenant: { requests_per_second: -1 } }",
+        "limits: { user: { requests_per_second: inf } }",
+        "limits: { user: { requests_per_second: nan } }"}) {
+    INFO(text);
+    CHECK(faults_of(text).find("f.yaml:1: ") == 0);
+  }
+  for (auto text : {"runs: { shutdown_grace: 0, resumable_ttl: 0 }", "runs: { timeout: 365d }",
+                    "limits: { user: { burst: 5, requests_per_second: 1 } }"})
+    CHECK(faults_of(text).empty());
+}
+
+TEST_CASE("the environment sets what it says, or is a fault", "[config]") {
+  auto with = [](const char* name, const char* value, const std::string& text) {
+    ::setenv(name, value, 1);
+    auto c = parse_config(text, "f.yaml");
+    ::unsetenv(name);
+    return c;
+  };
+  for (auto text : {"", "limits: {}", "limits: { user: { burst: 9, requests_per_second: 3 } }"}) {
+    INFO(text);
+    auto c = with("BEHALF_LIMITS_USER_REQUESTS_PER_SECOND", "7.5", text);
+    CHECK(c.problems.empty());
+    CHECK(c.value.identity.limits.user.requests_per_second == 7.5);
+    CHECK(c.places.values.at("limits.user.requests_per_second") == "7.5");
+  }
+  CHECK(with("BEHALF_LIMITS_TENANT_CONCURRENT_RUNS", "4", "")
+          .value.identity.limits.tenant.concurrent_runs
+        == 4);
+  auto fault = [&](const char* name) {
+    auto c = with(name, "1", "");
+    return c.problems.size() == 1 ? c.problems[0].where : "none";
+  };
+  for (auto name : {"BEHALF_LIMITS_USER_BRUST", "BEHALF_LIMITS_BURST", "BEHALF_IDENTITY_TYPE",
+                    "BEHALF_AUTHORIZATION", "BEHALF_SERVICES_MAIL_URL", "BEHALF_RUNS_SLOT"})
+    CHECK(fault(name) == name);
+  CHECK(fault("BEHALF_HOME_OF_SOMEBODY") == "none");
+}
+
 TEST_CASE("a secret in the file itself is refused", "[config]") {
   auto said = faults_of("secrets: { type: embedded, master_key: 00112233 }");
   CHECK(said.find("never the secret itself") != said.npos);
@@ -77,12 +123,17 @@ TEST_CASE("providers that share a tenant must tell their users apart", "[config]
 TEST_CASE("rules and credentials without their counterparts contradict", "[config]") {
   auto rules = parse_config("authorization: { threads: owner }", "f");
   CHECK(contradictions(rules.value, rules.places).size() == 1);
+  auto for_anybody = parse_config("authorization: { '*': allow, threads.delete: deny }", "f");
+  CHECK(contradictions(for_anybody.value, for_anybody.places).empty());
   auto orphan = parse_config("services: { a: { base_url: https://a.example, credential: { from: "
                              "secrets } } }",
                              "f");
   CHECK(contradictions(orphan.value, orphan.places).size() == 1);
   auto open = parse_config("server: { listen: '0.0.0.0:1' }", "f");
   CHECK(contradictions(open.value, open.places).size() == 1);
+  auto plugin = parse_config("server: { listen: '0.0.0.0:1' }\nplugins: [./a.so]", "f");
+  CHECK(contradictions(plugin.value, plugin.places).empty()); // known once it is loaded:
+  CHECK(without_identity(plugin.value, plugin.places).size() == 1);
 }
 
 TEST_CASE("a key that stands twice is a fault, at any depth", "[config]") {
