@@ -71,9 +71,27 @@ result<std::unique_ptr<secret_source>> open_store(const config& c, reference_res
   return std::unique_ptr<secret_source>{};
 }
 
+result<void> resolve_clients(config& c, reference_resolver& references) {
+  for (const auto& any : c.identity.providers) {
+    const auto* p = std::get_if<introspection_provider>(&any);
+    if (!p)
+      continue;
+    if (c.identity.client_secrets.contains(p->client_secret))
+      continue;
+    auto found = references.resolve(p->client_secret);
+    if (!found)
+      return at("identity.client_secret", found.error());
+    c.identity.client_secrets[p->client_secret] =
+      std::make_shared<const wiped_string>((*found)->expose());
+  }
+  return {};
+}
+
+} // namespace
+
 // "name: ./lib.so" serves the plugin's graph of that name; "./lib.so:other" another one of it;
 // "builtin:hello" a linked-in one.
-result<void> load_graphs(const config& c, system_setup& to) {
+result<void> load_plugins(const config& c, system_setup& to) {
   std::set<std::string> loaded;
   to.plugins.graph(hello_graph(), "Says hello to whoever asks");
   for (const auto& file : c.plugins)
@@ -98,22 +116,6 @@ result<void> load_graphs(const config& c, system_setup& to) {
   return {};
 }
 
-result<void> resolve_clients(config& c, reference_resolver& references) {
-  for (const auto& any : c.identity.providers) {
-    const auto* p = std::get_if<introspection_provider>(&any);
-    if (!p)
-      continue;
-    auto found = references.resolve(p->client_secret);
-    if (!found)
-      return at("identity.client_secret", found.error());
-    c.identity.client_secrets[p->client_secret] =
-      std::make_shared<const wiped_string>((*found)->expose());
-  }
-  return {};
-}
-
-} // namespace
-
 result<void> check_vault(const config& c) {
   auto options = c.secrets.vault.options;
   auto unknown = std::make_shared<const secret>(std::string_view{"not resolved here"});
@@ -129,10 +131,21 @@ result<std::unique_ptr<secret_source>> open_secrets(const config& given, const s
   return open_store(given, references);
 }
 
+result<live_setup> assemble_live(config given, const std::string& base,
+                                 const identity_setup& running) {
+  for (const auto& [reference, bytes] : running.client_secrets)
+    if (reference.starts_with("env:"))
+      given.identity.client_secrets.emplace(reference, bytes);
+  reference_resolver references{base};
+  if (auto ok = resolve_clients(given, references); !ok)
+    return ok.error();
+  return live_setup{std::move(given.rules), given.has_rules, std::move(given.identity)};
+}
+
 result<system_setup> assemble(config given, const std::string& base) {
   reference_resolver references{base};
   system_setup to;
-  if (auto ok = load_graphs(given, to); !ok)
+  if (auto ok = load_plugins(given, to); !ok)
     return ok.error();
   if (auto ok = resolve_clients(given, references); !ok)
     return ok.error();
@@ -142,12 +155,12 @@ result<system_setup> assemble(config given, const std::string& base) {
   to.secrets = std::move(*secrets);
   to.options = given.system;
   to.options.limits = given.identity.limits;
-  to.options.authenticated = !given.identity.providers.empty() || to.plugins.authenticate();
   to.egress = given.egress;
   to.storage = given.storage;
   to.services = std::move(given.services);
   to.identity = std::move(given.identity);
   to.rules = std::move(given.rules);
+  to.has_rules = given.has_rules;
   to.audit_path = given.audit_path;
   to.threads = given.threads;
   to.spare_threads = given.spare_threads;

@@ -14,6 +14,15 @@ namespace behalf {
 /// says), naming the key.
 result<system_setup> assemble(config given, const std::string& base);
 
+/// Loads the libraries that `plugins` and `graphs` name. Error: invalid_argument, naming the key.
+result<void> load_plugins(const config& c, system_setup& to);
+
+/// What a running server takes over of a configuration that was read again. Secrets that came from
+/// the environment are gone from there: they stay as they were in `running`.
+/// Error: invalid_argument, naming the key.
+result<live_setup> assemble_live(config given, const std::string& base,
+                                 const identity_setup& running);
+
 /// Whether Vault's settings are sound, without resolving a reference or asking Vault.
 /// Error: invalid_argument, naming the key.
 result<void> check_vault(const config& c);

@@ -2,6 +2,7 @@
 #include "config/assemble.hpp"
 #include "config/commands.hpp"
 #include "config/dev_mode.hpp"
+#include "config/reload.hpp"
 #include "config/schema.hpp"
 #include "runtime/base/log.hpp"
 #include "secrets/process.hpp"
@@ -44,6 +45,11 @@ int say_unavailable(const error& why, const serve_command& given) {
   return say({why.code, why.message + hint}, exit_unavailable);
 }
 
+std::string folder_of(const serve_command& given) {
+  auto folder = std::filesystem::path(given.config).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
 std::string base_url(const server_options& o) {
   if (!o.public_url.empty())
     return o.public_url;
@@ -67,11 +73,29 @@ result<uint16_t> free_port(const std::string& address) {
   return probe.local_endpoint().port();
 }
 
-void banner(const config& c, bool dev) {
+std::string counted(std::size_t n, const char* one, const char* many) {
+  return std::to_string(n) + " " + (n == 1 ? one : many);
+}
+
+// Who comes in and what they may do, in words that are true of this setup.
+struct admission_facts {
+  explicit admission_facts(const system_setup& s)
+    : callers(s.plugins.authenticate() ? "a plugin's authenticate handler judges every request"
+              : has_identity(s)
+                ? counted(s.identity.providers.size(), "identity provider", "identity providers")
+                : "nobody is asked who they are, on this machine only"),
+      rights(described(rights_of(s))), by_plugin(s.plugins.authenticate() != nullptr) {}
+
+  std::string callers, rights;
+  bool by_plugin;
+};
+
+void banner(const config& c, bool dev, const admission_facts& facts) {
   auto url = base_url(c.system.http);
   std::printf("Behalf %s\n\n  API:    %s\n  Docs:   %s/docs\n", BEHALF_VERSION, url.c_str(),
               url.c_str());
-  if (dev && !c.dev.users.empty()) {
+  auto users = dev && !c.dev.users.empty() && !facts.by_plugin;
+  if (users) {
     std::printf("  Issuer: %s/dev\n  Users: ", url.c_str());
     for (const auto& u : c.dev.users)
       std::printf(" %s", u.username.c_str());
@@ -80,20 +104,26 @@ void banner(const config& c, bool dev) {
                 url.c_str(), c.dev.users.front().username.c_str());
   }
   const auto& address = c.system.http.address;
-  if (dev && !c.dev.users.empty() && address != "127.0.0.1" && address != "::1"
-      && address != "localhost")
+  if (users && !check_reach(address, false))
     std::printf("\n  Not only this machine can reach it: whoever knows a test user's password may "
                 "come in.\n");
-  if (!dev && c.identity.open())
-    std::printf("\n  No identity section: everyone on this machine may do everything.\n");
-  std::printf("\n");
+  std::printf("\n  Callers: %s\n  Rights:  %s\n\n", facts.callers.c_str(), facts.rights.c_str());
   std::fflush(stdout);
+}
+
+// A hang-up waits until the server runs: it asks for a reload and never ends the process.
+void hold_hang_ups() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
 // Blocked before the first thread starts, so that only sigwait sees them.
 sigset_t block_signals() {
   sigset_t set;
   sigemptyset(&set);
+  sigaddset(&set, SIGHUP);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
@@ -125,10 +155,78 @@ result<loaded_config> read(const serve_command& given) {
   return loaded;
 }
 
+result<void> configure_log(const config& c) {
+  return log::configure(c.log_level, c.log_json ? log::format::json : log::format::text,
+                        c.log_file);
+}
+
+// Answers hang-ups: the log file is opened anew, and of the configuration holds at once what can.
+class reloader {
+public:
+  /// `now`: what the server runs by. `identity`: with its secrets resolved.
+  reloader(serve_command given, loaded_config now, identity_setup identity, running_system& system)
+    : given_(std::move(given)), now_(std::move(now)), identity_(std::move(identity)),
+      system_(system) {}
+
+  void run() {
+    report(configure_log(now_.value)); // what goes wrong below is already in the new file
+    auto fresh = given_.config.empty() ? result<loaded_config>{now_} : read(given_);
+    if (!fresh)
+      return report(fresh.error());
+    for (const auto& p : fresh->problems)
+      log::error("reload_refused", {{"where", p.where}, {"key", p.key}, {"problem", p.message}});
+    if (!fresh->problems.empty())
+      return;
+    if (auto ok = take_over(fresh->value); !ok)
+      return report(ok.error());
+    report(configure_log(fresh->value));
+    for (const auto& change : changes(now_.places, fresh->places)) {
+      if (change.live)
+        log::info("reload_changed", {{"key", change.key}});
+      else
+        log::warning("reload_needs_a_restart", {{"key", change.key}});
+    }
+    log::info("reloaded");
+    now_ = std::move(*fresh);
+  }
+
+private:
+  result<void> take_over(config c) {
+    if (given_.config.empty())
+      return {};
+    c.system.http.port = system_.port();
+    if (given_.dev)
+      if (auto made = add_dev_issuer(c, given_.data, base_url(c.system.http)); !made)
+        return made.error();
+    auto live = assemble_live(std::move(c), folder_of(given_), identity_);
+    if (!live)
+      return live.error();
+    auto identity = live->identity;
+    if (auto ok = system_.reload(std::move(*live)); !ok)
+      return ok;
+    identity_ = std::move(identity);
+    return {};
+  }
+  void report(const result<void>& done) const {
+    if (done)
+      return;
+    const auto& why = done.error().message;
+    auto key = why.substr(0, why.find(": "));
+    log::error("reload_refused", {{"where", now_.places.of(key)}, {"key", key}, {"problem", why}});
+  }
+
+  serve_command given_;
+  loaded_config now_;
+  identity_setup identity_;
+  running_system& system_;
+};
+
 // The second signal ends the process at once; what was acknowledged is on disk already.
-void wait_for_signal(const sigset_t& signals) {
+template <class HangUp>
+void wait_for_signal(const sigset_t& signals, HangUp on_hang_up) {
   int signal = 0;
-  sigwait(&signals, &signal);
+  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP)
+    on_hang_up();
   log::info("stopping", {{"signal", signal}, {"hint", "once more stops at once"}});
   std::signal(SIGINT, SIG_DFL); // a shell may have had it ignored
   std::signal(SIGTERM, SIG_DFL);
@@ -138,6 +236,7 @@ void wait_for_signal(const sigset_t& signals) {
 } // namespace
 
 int run_serve(const serve_command& given) {
+  hold_hang_ups();
   auto loaded = read(given);
   if (!loaded)
     return say(loaded.error(), exit_failed);
@@ -145,8 +244,7 @@ int run_serve(const serve_command& given) {
     return say_problems(loaded->problems);
   auto& c = loaded->value;
   harden_process({c.allow_core_dumps});
-  auto format = c.log_json ? log::format::json : log::format::text;
-  if (auto ok = log::configure(c.log_level, format, c.log_file); !ok)
+  if (auto ok = configure_log(c); !ok)
     return say_where(ok.error(), loaded->places);
   if (c.system.http.port == 0) {
     auto port = free_port(c.system.http.address);
@@ -162,26 +260,75 @@ int run_serve(const serve_command& given) {
     issuer = *made;
   }
   complete_page_rules(c, given.dev);
-  auto folder = std::filesystem::path(given.config).parent_path().string();
-  auto setup = assemble(c, folder.empty() ? "." : folder);
+  auto setup = assemble(c, folder_of(given));
   if (!setup)
     return say_where(setup.error(), loaded->places);
   setup->issuer = issuer;
+  if (!has_identity(*setup))
+    if (auto found = without_identity(c, loaded->places); !found.empty())
+      return say_problems(found);
+  const admission_facts facts{*setup};
+  auto identity = setup->identity;
   auto signals = block_signals();
   auto system = running_system::start(std::move(*setup));
   if (!system && system.error().code == errc::invalid_argument)
     return say_where(system.error(), loaded->places);
   if (!system)
     return say_unavailable(system.error(), given);
-  banner(c, given.dev);
-  log::info("started", {{"port", (*system)->port()}, {"version", BEHALF_VERSION}});
-  wait_for_signal(signals);
+  banner(c, given.dev, facts);
+  log::info("started", {{"port", (*system)->port()},
+                        {"version", BEHALF_VERSION},
+                        {"callers", facts.callers},
+                        {"rights", facts.rights}});
+  reloader reload{given, std::move(*loaded), std::move(identity), **system};
+  wait_for_signal(signals, [&] { reload.run(); });
   auto returned = (*system)->stop();
   log::info("stopped");
   if (!returned)
     std::_Exit(exit_ok);
   return exit_ok;
 }
+
+namespace {
+
+// What a library brings is known once it is loaded; where one is missing that is no fault of the
+// configuration.
+std::string missing_plugin(const config& c) {
+  auto files = c.plugins;
+  for (const auto& [name, path] : c.graphs)
+    if (!path.starts_with("builtin:"))
+      files.push_back(
+        path.substr(0, path.rfind(".so:") == path.npos ? path.size() : path.rfind(".so:") + 3));
+  for (const auto& file : files)
+    if (!std::filesystem::exists(file))
+      return file;
+  return {};
+}
+
+// Says who may come in, and finds what only the loaded libraries tell.
+int validate_admission(const config& c, const config_places& places, std::string& words) {
+  system_setup seen;
+  if (auto missing = missing_plugin(c); !missing.empty()) {
+    words = "callers and rights cannot be told here: " + missing + " is not there\n";
+    return exit_ok;
+  }
+  if (auto ok = load_plugins(c, seen); !ok)
+    return say_where(ok.error(), places);
+  seen.identity.providers = c.identity.providers;
+  seen.has_rules = c.has_rules;
+  auto by_dev = !has_identity(seen) && !c.dev.users.empty();
+  if (by_dev)
+    seen.identity.providers.emplace_back(); // as `behalf dev` adds one for its users
+  if (!has_identity(seen))
+    if (auto found = without_identity(c, places); !found.empty())
+      return say_problems(found);
+  const admission_facts facts{seen};
+  words = "callers: " + (by_dev ? "users of `behalf dev`" : facts.callers)
+          + "\nrights:  " + facts.rights + "\n";
+  return exit_ok;
+}
+
+} // namespace
 
 int run_validate(const std::string& file) {
   auto loaded = load_config(file);
@@ -193,15 +340,15 @@ int run_validate(const std::string& file) {
   if (c.secrets.type == secrets_config::kind::vault)
     if (auto ok = check_vault(c); !ok)
       return say_where(ok.error(), loaded.places);
-  auto counted = [](std::size_t n, const char* one, const char* many) {
-    return std::to_string(n) + " " + (n == 1 ? one : many);
-  };
+  std::string admission;
+  if (auto code = validate_admission(c, loaded.places, admission); code != exit_ok)
+    return code;
   std::printf(
-    "%s is valid: %s, %s, %s, %s\n", file.c_str(),
+    "%s is valid: %s, %s, %s, %s\n%s", file.c_str(),
     counted(c.graphs.size(), "graph", "graphs").c_str(),
     counted(c.services.size(), "service", "services").c_str(),
     counted(c.identity.providers.size(), "identity provider", "identity providers").c_str(),
-    counted(c.rules.size(), "rule", "rules").c_str());
+    counted(c.rules.size(), "rule", "rules").c_str(), admission.c_str());
   return exit_ok;
 }
 

@@ -4,9 +4,11 @@
 #include "runtime/base/time.hpp"
 
 #include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <cerrno>
 #include <memory>
 #include <system_error>
@@ -14,17 +16,20 @@
 namespace behalf::log {
 namespace {
 
+// Where the lines go may change while others write: they meet at `to`, which has a lock.
 struct sink {
-  std::shared_ptr<spdlog::logger> logger = make(nullptr);
-  format as = format::text;
+  using fan_out = spdlog::sinks::dist_sink_mt;
+  std::shared_ptr<fan_out> to = std::make_shared<fan_out>();
+  std::shared_ptr<spdlog::logger> logger = std::make_shared<spdlog::logger>("behalf", to);
+  std::atomic<format> as{format::text};
 
-  static std::shared_ptr<spdlog::logger> make(spdlog::sink_ptr to) {
-    if (!to)
-      to = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-    auto made = std::make_shared<spdlog::logger>("behalf", std::move(to));
-    made->set_pattern("%v");
-    made->flush_on(spdlog::level::debug);
-    return made;
+  sink() {
+    lead(std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    logger->flush_on(spdlog::level::debug);
+  }
+  void lead(spdlog::sink_ptr where) const {
+    where->set_pattern("%v");
+    to->set_sinks({std::move(where)});
   }
 };
 
@@ -83,8 +88,10 @@ void write(spdlog::level::level_enum level, std::string_view name, std::string_v
 result<void> configure(std::string_view level, format as, const std::string& file) {
   auto& s = the_sink();
   try {
-    if (!file.empty())
-      s.logger = sink::make(std::make_shared<spdlog::sinks::basic_file_sink_mt>(file));
+    if (file.empty())
+      s.lead(std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    else
+      s.lead(std::make_shared<spdlog::sinks::basic_file_sink_mt>(file));
   } catch (const spdlog::spdlog_ex&) { // it begins with spdlog's own words
     return fail(errc::invalid_argument, "log.file: " + file + " cannot be written: "
                                           + std::generic_category().message(errno));

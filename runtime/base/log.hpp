@@ -30,9 +30,9 @@ using fields = std::initializer_list<field>;
 
 enum class format : uint8_t { text, json };
 
-/// Call once, before the first thread starts. `level`: debug, info, warning, error, off.
-/// Lines go to standard error, or are appended to `file`.
-/// Error: invalid_argument `log.file: …` when that cannot be written.
+/// `level`: debug, info, warning, error, off. Lines go to standard error, or are appended to
+/// `file`, which is opened anew: call it again when the file was moved away. From any thread.
+/// Error: invalid_argument `log.file: …` when that cannot be written; lines go where they went.
 result<void> configure(std::string_view level, format as = format::text,
                        const std::string& file = {});
 

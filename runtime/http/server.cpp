@@ -134,7 +134,8 @@ void server_core::welcome(inbound::tcp_socket socket) {
   const bool refuse = place->resize(1) != granted;
   if (refuse) {
     place = refusals_.open(peer, {});
-    if (tls || place->resize(1) != granted) // a handshake would cost more than the answer is worth
+    if (tls()
+        || place->resize(1) != granted) // a handshake would cost more than the answer is worth
       return;
   }
   socket.set_option(tcp::no_delay{true}, ec);

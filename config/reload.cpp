@@ -1,0 +1,44 @@
+#include "config/reload.hpp"
+
+#include <array>
+#include <set>
+#include <string_view>
+
+namespace behalf {
+namespace {
+
+// What `running_system::reload` and the log take while they run.
+constexpr std::array<std::string_view, 4> live_sections{"log", "identity", "authorization",
+                                                        "limits"};
+// How many runs a user may have is the scheduler's, which is not told.
+constexpr std::string_view not_live = "concurrent_runs";
+
+bool is_live(std::string_view key) {
+  auto section = key.substr(0, key.find_first_of(".["));
+  for (auto live : live_sections)
+    if (section == live)
+      return !key.ends_with(not_live);
+  return false;
+}
+
+} // namespace
+
+std::vector<config_change> changes(const config_places& before, const config_places& after) {
+  std::set<std::string> keys;
+  for (const auto* places : {&before, &after})
+    for (const auto& [key, text] : places->values)
+      keys.insert(key);
+  auto text_in = [](const config_places& places, const std::string& key) {
+    auto at = places.values.find(key);
+    return at == places.values.end() ? nullptr : &at->second;
+  };
+  std::vector<config_change> found;
+  for (const auto& key : keys) {
+    const auto *was = text_in(before, key), *is = text_in(after, key);
+    if (!was || !is || *was != *is)
+      found.push_back({key, is_live(key)});
+  }
+  return found;
+}
+
+} // namespace behalf
