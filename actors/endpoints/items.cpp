@@ -4,6 +4,7 @@
 #include "actors/endpoints/rows.hpp"
 #include "actors/endpoints/views.hpp"
 #include "actors/item_access.hpp"
+#include "actors/store_items.hpp"
 
 namespace behalf {
 namespace {

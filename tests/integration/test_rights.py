@@ -142,7 +142,7 @@ def test_rules_hold_for_the_anonymous_too(behalf):
     assert server.call("DELETE", path).status_code == 403
 
 
-@pytest.mark.parametrize("ttl", [1e300, -1, 0, 5_256_001])
+@pytest.mark.parametrize("ttl", [1e300, -1, 52_560_001])
 def test_no_absurd_time_to_live(dev, ttl):
     server = dev()
     alice = login(server, "alice")
