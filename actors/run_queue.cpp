@@ -82,7 +82,6 @@ run_queue::run_ids run_queue::add(queued_run run, time_point now) {
   if (!added)
     return started;
   auto& p = at->second;
-  in->second.load->add();
   if (p.run.due && *p.run.due > now) {
     p.delayed = true;
     timers_.emplace(*p.run.due, id);
@@ -104,7 +103,6 @@ run_queue::run_ids run_queue::end(const std::string& run_id) {
     return started;
   auto& p = node.mapped();
   auto& l = p.in->second;
-  l.load->remove();
   auto ran = l.running == run_id;
   count(p.run.who.tenant, p.user, [&](usage& h) {
     h.running -= ran;
@@ -272,10 +270,6 @@ run_queue::run_ids run_queue::inflight(const std::string& tenant,
   for (const auto& [due, run] : l.delayed)
     all.push_back(run);
   return all;
-}
-
-load_ptr run_queue::load_of(const std::string& run_id) const {
-  return runs_.at(run_id).in->second.load;
 }
 
 } // namespace behalf

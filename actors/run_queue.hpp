@@ -3,7 +3,6 @@
 #pragma once
 
 #include "actors/queue_options.hpp"
-#include "actors/thread_load.hpp"
 #include "runtime/base/fair_queue.hpp"
 #include "runtime/base/principal.hpp"
 #include "runtime/base/time.hpp"
@@ -59,8 +58,6 @@ public:
 
   /// Runs of a thread: the executing one first, then as they will start.
   run_ids inflight(const std::string& tenant, const std::string& thread_id) const;
-  /// How many a run's thread has, as a count that lives as long as anyone needs it.
-  load_ptr load_of(const std::string& run_id) const;
 
   std::size_t running() const { return running_; }
   std::size_t delayed() const { return timers_.size(); }
@@ -80,7 +77,6 @@ private:
     std::deque<std::string> ready;
     std::set<timer> delayed;
     std::optional<fair_queue<lane*>::ticket> in_line; // for a slot
-    load_ptr load = std::make_shared<thread_load>();
   };
   using lanes = std::unordered_map<std::string, lane>;
 

@@ -46,7 +46,6 @@ struct run_supervisor_state {
   std::shared_ptr<const graph_work> work;
   slot_lease_ptr lease;
   deadline until{}; // of the run
-  load_ptr load;
   scheduler_actor scheduler;
   presented_ptr credentials;
   sealed_ptr sealed;

@@ -255,8 +255,8 @@ void on_wake(run_pointer self, int64_t generation) {
 }
 
 run_supervisor_actor::behavior_type
-supervisor_behavior(run_pointer self, core_ptr with, run_plan_ptr plan, load_ptr load,
-                    scheduler_actor scheduler, presented_ptr credentials, sealed_ptr sealed) {
+supervisor_behavior(run_pointer self, core_ptr with, run_plan_ptr plan, scheduler_actor scheduler,
+                    presented_ptr credentials, sealed_ptr sealed) {
   contain(self);
   // A bug in here ends this run, not the server.
   self->set_exception_handler([scheduler, id = plan->run_id](std::exception_ptr& thrown) {
@@ -269,7 +269,6 @@ supervisor_behavior(run_pointer self, core_ptr with, run_plan_ptr plan, load_ptr
   s.events = event_log{with->options.runs.event_bytes, with->events, plan->who->key().text()};
   s.with = std::move(with);
   s.plan = std::move(plan);
-  s.load = std::move(load);
   s.scheduler = std::move(scheduler);
   s.lease = std::make_shared<slot_lease>(s.scheduler, s.plan->run_id);
   s.credentials = std::move(credentials);
@@ -299,10 +298,10 @@ supervisor_behavior(run_pointer self, core_ptr with, run_plan_ptr plan, load_ptr
 } // namespace
 
 run_supervisor_actor spawn_run_supervisor(caf::actor_system& sys, core_ptr with, run_plan_ptr plan,
-                                          load_ptr load, scheduler_actor scheduler,
-                                          presented_ptr credentials, sealed_ptr sealed) {
-  return sys.spawn(supervisor_behavior, std::move(with), std::move(plan), std::move(load),
-                   std::move(scheduler), std::move(credentials), std::move(sealed));
+                                          scheduler_actor scheduler, presented_ptr credentials,
+                                          sealed_ptr sealed) {
+  return sys.spawn(supervisor_behavior, std::move(with), std::move(plan), std::move(scheduler),
+                   std::move(credentials), std::move(sealed));
 }
 
 } // namespace behalf

@@ -33,7 +33,6 @@ using clock = std::chrono::steady_clock; // of durations: nobody sets it
 struct live_run {
   run_plan_ptr plan;
   run_supervisor_actor supervisor;
-  load_ptr load;
   std::optional<clock::time_point> started = {}; // executing since
   std::optional<clock::time_point> ended = {};   // kept for viewers that come back
 };
@@ -85,11 +84,10 @@ void execute(scheduler_pointer self, const run_queue::run_ids& started);
 live_run& keep(scheduler_pointer self, run_plan_ptr plan, presented_ptr credentials,
                sealed_ptr sealed) {
   auto& s = self->state;
-  auto load = s.queue.load_of(plan->run_id);
-  auto supervisor = spawn_run_supervisor(self->system(), s.with, plan, load, scheduler_actor{self},
+  auto supervisor = spawn_run_supervisor(self->system(), s.with, plan, scheduler_actor{self},
                                          std::move(credentials), std::move(sealed));
   auto id = plan->run_id;
-  return s.runs.insert_or_assign(id, live_run{std::move(plan), supervisor, load}).first->second;
+  return s.runs.insert_or_assign(id, live_run{std::move(plan), supervisor}).first->second;
 }
 
 // The run is over, in the storage too. `holding`: something of it has not returned, and keeps its
@@ -383,8 +381,8 @@ void bury(scheduler_pointer self, live_run& run) {
   auto plan = std::make_shared<run_plan>(*run.plan);
   plan->given_up = "the server met a fault of its own in this run";
   run.plan = std::move(plan);
-  run.supervisor = spawn_run_supervisor(self->system(), s.with, run.plan, run.load,
-                                        scheduler_actor{self}, nullptr, nullptr);
+  run.supervisor =
+    spawn_run_supervisor(self->system(), s.with, run.plan, scheduler_actor{self}, nullptr, nullptr);
   if (s.with->egress)
     self->send(s.with->egress, cut_calls{run.plan->run_id});
   self->send(run.supervisor, execute_run{});
@@ -418,7 +416,6 @@ void on_ended(scheduler_pointer self, const run_ended& m) {
     return bury(self, run->second);
   if (const auto* entry = s.queue.find(id); entry && entry->suspect)
     cleared(*run->second.plan, "it ended");
-  run->second.load.reset();
   if (run->second.plan->resumable())
     run->second.ended = clock::now();
   else

@@ -18,8 +18,6 @@ class policy;
 struct identity_setup;
 struct step;
 struct recovered_runs;
-class thread_load;
-using load_ptr = std::shared_ptr<thread_load>;
 
 /// Detached: they wait for the disk. `in_background` false keeps them on the caller's scheduler,
 /// for tests.
@@ -60,7 +58,7 @@ scheduler_actor spawn_scheduler(caf::actor_system& sys, core_ptr with, recovered
 
 /// `credentials` may be null: after a restart nobody holds the user's own token.
 run_supervisor_actor spawn_run_supervisor(caf::actor_system& sys, core_ptr with, run_plan_ptr plan,
-                                          load_ptr load, scheduler_actor scheduler,
-                                          presented_ptr credentials, sealed_ptr sealed);
+                                          scheduler_actor scheduler, presented_ptr credentials,
+                                          sealed_ptr sealed);
 
 } // namespace behalf

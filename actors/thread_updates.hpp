@@ -3,7 +3,6 @@
 
 #include "actors/core.hpp"
 #include "actors/run_plan.hpp"
-#include "actors/thread_load.hpp"
 #include "runtime/store/storage.hpp"
 
 #include <string>

@@ -155,10 +155,6 @@ private:
   std::optional<error> broken_;
 };
 
-} // namespace
-
-namespace {
-
 // What the runs to come are numbered above, should the clock have been set back since.
 result<void> continue_run_ids(sqlite_connection& db) {
   auto use = db.prepare("SELECT id FROM run ORDER BY seq DESC LIMIT 1");
