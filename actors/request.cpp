@@ -17,19 +17,6 @@
 namespace behalf {
 namespace {
 
-void count(const request_state& s, unsigned status) {
-  if (!s.where)
-    return;
-  auto took = std::chrono::steady_clock::now() - s.began;
-  s.with->requests.count(*s.where, status, std::chrono::duration<double>(took).count());
-  if (log::debug_on())
-    log::debug("request", {{"method", s.ex->req().method_name},
-                           {"route", s.where->pattern},
-                           {"status", status},
-                           {"request_id", s.ex->req().request_id},
-                           {"ms", std::chrono::duration<double, std::milli>(took).count()}});
-}
-
 // Longer answers hold their memory until the client has read them, so that it is counted.
 constexpr std::size_t longest_uncounted = 256 * 1024;
 
@@ -43,7 +30,7 @@ void respond(request_pointer self, unsigned status, header_list headers, std::st
     begin_answer(self, status, std::move(headers));
     return write_last(self, std::move(body));
   }
-  count(s, status);
+  note_answer(s, status);
   s.ex->respond(status, std::move(headers), std::move(body), std::move(type));
   self->quit();
 }
@@ -247,6 +234,26 @@ void spawn_request(caf::actor_system& sys, core_ptr with, std::shared_ptr<const 
   sys.spawn(request_behavior, std::move(with), std::move(rules), std::move(ex));
 }
 
+// The route, not the path: that may hold what nobody should read in a log.
+void note_answer(request_state& s, unsigned status) {
+  if (std::exchange(s.noted, true))
+    return;
+  auto took = std::chrono::steady_clock::now() - s.began;
+  if (s.where)
+    s.with->requests.count(*s.where, status, std::chrono::duration<double>(took).count());
+  if (!s.with->options.access_log)
+    return;
+  const auto& req = s.ex->req();
+  log::info("access", {{"method", req.method_name},
+                       {"route", s.where ? s.where->pattern : "none"},
+                       {"status", status},
+                       {"identity", s.granted.who ? s.granted.who->identity : std::string{}},
+                       {"tenant", s.granted.who ? s.granted.who->tenant : std::string{}},
+                       {"address", req.remote_address},
+                       {"request_id", req.request_id},
+                       {"ms", std::chrono::duration<double, std::milli>(took).count()}});
+}
+
 void answer(request_pointer self, unsigned status, const json::value& body, header_list headers) {
   if (const auto& s = self->state; s.where)
     doing(s.with->requests.work_of(*s.where));
@@ -260,7 +267,7 @@ void answer_text(request_pointer self, unsigned status, std::string body, std::s
 
 void begin_answer(request_pointer self, unsigned status, header_list headers) {
   auto& s = self->state;
-  count(s, status);
+  note_answer(s, status);
   s.begun = true;
   s.ex->begin_stream(status, std::move(headers));
 }
@@ -288,7 +295,7 @@ void answer_empty(request_pointer self, unsigned status, header_list headers) {
 void refuse(request_pointer self, const error& why) {
   auto& s = self->state;
   auto status = http_status(why.code);
-  count(s, status);
+  note_answer(s, status);
   if (status >= 500)
     log::warning("request_failed", {{"status", status},
                                     {"reason", why.message},

@@ -70,6 +70,7 @@ struct request_state {
   // A run being watched.
   delivery as = delivery::whole;
   bool begun = false; // the head of a stream is out
+  bool noted = false; // counted and logged
   bool writing = false;
   bool last = false;     // what is being written ends the stream
   header_list head = {}; // of an awaited answer, until it begins
@@ -101,6 +102,9 @@ result<void> hold_room(request_pointer self, std::size_t bytes);
 
 void answer_empty(request_pointer self, unsigned status, header_list headers = {});
 void refuse(request_pointer self, const error& why);
+
+/// Counts and logs the answer, once: a stream of events at its end.
+void note_answer(request_state& s, unsigned status);
 
 /// What a watched run needs of the exchange (actors/endpoints/watch.cpp).
 void on_part_written(request_pointer self);

@@ -14,6 +14,7 @@ namespace {
 constexpr std::chrono::seconds keep_alive_period{5};
 
 void finish(request_pointer self) {
+  note_answer(self->state, 200);
   self->state.ex->finish();
   self->quit();
 }
@@ -155,6 +156,7 @@ void on_part_written(request_pointer self) {
 
 void on_client_gone(request_pointer self) {
   auto& s = self->state;
+  note_answer(s, 499); // as others count who left
   if (s.cancel_on_disconnect && s.watched.plan) {
     stop_runs stop;
     stop.tenant = s.watched.plan->who->tenant;

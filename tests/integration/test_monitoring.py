@@ -24,20 +24,32 @@ def alert_expressions():
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    """/metrics of a server with a service and a graph, after one run."""
+def watched(tmp_path_factory):
+    """/metrics and the log of a server with a service and a graph, after one run."""
     folder = tmp_path_factory.mktemp("monitored")
     mail = {"base_url": "https://mail.example.com", "credential": {"from": "secrets"}}
     config = {"graphs": {"hello": "builtin:hello"}, "services": {"mail": mail}}
+    config["log"] = {"file": "behalf.log", "format": "json", "access": True}
     server = Behalf(config, folder, command="dev", args=("--data", "data"))
     try:
         who = ("--user", "alice", "--password", "alice")
         token = run("token", "--url", server.url, *who, folder=folder).stdout.strip()
         body = {"assistant_id": "hello", "input": {"messages": []}}
         server.call("POST", "/runs/wait", token, json=body).raise_for_status()
-        yield server.call("GET", "/metrics").text
+        metrics = server.call("GET", "/metrics").text
+        lines = (folder / "behalf.log").read_text().splitlines()
+        yield metrics, [json.loads(line) for line in lines]
     finally:
         server.close()
+
+
+@pytest.fixture
+def served(watched):
+    return watched[0]
+
+
+def lines_of(watched, event):
+    return [line for line in watched[1] if line["event"] == event]
 
 
 @pytest.mark.parametrize("expressions", [dashboard_expressions, alert_expressions])
@@ -51,3 +63,15 @@ def test_every_metric_that_is_asked_for_is_served(expressions, served):
 def test_a_run_counts_with_its_graph_and_its_end(served):
     assert 'behalf_runs_ended_total{graph="hello",status="success"} 1' in served
     assert 'behalf_run_seconds_count{graph="hello"} 1' in served
+
+
+def test_a_runs_end_is_a_line_in_the_log(watched):
+    (line,) = lines_of(watched, "run_ended")
+    assert (line["graph"], line["identity"], line["status"]) == ("hello", "alice", "success")
+    assert line["run_id"] and line["thread_id"] and line["assistant_id"] and line["ms"] >= 0
+
+
+def test_the_access_log_names_route_and_caller_and_no_token(watched):
+    (line,) = [line for line in lines_of(watched, "access") if line["route"] == "/runs/wait"]
+    assert (line["method"], line["status"], line["identity"]) == ("POST", 200, "alice")
+    assert not any("Bearer" in str(line) or "eyJ" in str(line) for line in watched[1])
