@@ -135,7 +135,9 @@ result<run_request> run_request::parse(const json::value& body, bool stateless,
     in.one_of("multitask_strategy", {"enqueue", "reject", "interrupt", "rollback"})
       .value_or("enqueue");
   r.create_thread = in.one_of("if_not_exists", {"create", "reject"}) == "create";
-  r.after_seconds = in.number("after_seconds", 0, longest_delay).value_or(0);
+  // A time that has passed is now.
+  r.after_seconds =
+    std::max(0.0, in.number("after_seconds", -longest_delay, longest_delay).value_or(0));
   r.cancel_on_disconnect = in.one_of("on_disconnect", {"cancel", "continue"}) == "cancel";
   r.checkpoint = read_checkpoint(in);
   if (in.any("webhook") && !in.any("webhook")->is_null())

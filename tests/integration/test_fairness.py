@@ -45,6 +45,8 @@ def test_delayed_runs_are_bounded_by_user_across_restarts(behalf, tmp_path, requ
     later = {"assistant_id": "hello", "input": {}, "after_seconds": 30 * 24 * 3600}
     too_late = server.call("POST", "/runs", alice, json=later | {"after_seconds": 1e9})
     assert too_late.status_code == 422 and "after_seconds" in too_late.text
+    past = server.call("POST", "/runs/wait", alice, json=later | {"after_seconds": -5})
+    assert past.status_code == 200
     for _ in range(5):
         assert server.call("POST", "/runs", alice, json=later).status_code == 200
     for _ in range(2):
