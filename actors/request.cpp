@@ -68,7 +68,8 @@ result<void> parse_body(request_state& s) {
     return {};
   const auto text = std::exchange(s.text, {});
   constexpr std::string_view what = "requests in memory";
-  if (auto ok = claim(*s.memory, text.size() + parse_cost(text), what); !ok)
+  if (auto ok = claim(*s.memory, text.size() + parse_cost(text, s.with->options.shape.nodes), what);
+      !ok)
     return ok;
   auto parsed = parse_json(text, s.with->options.shape);
   if (!parsed)

@@ -40,13 +40,16 @@ struct fair_budget::ledger {
     const auto free = capacity - used;
     if (more > free)
       return answer::all_spent;
-    const auto tenant_may = greed * free;
-    if (tenant.used + more > tenant_may)
+    const auto tenant_may = greed * (free - more + 1); // the 1: so that the last unit can be had
+    const auto tenant_has = tenant.used + more;
+    if (tenant_has > tenant_may)
       return answer::share_spent;
-    if (user && user->used + more > greed * (tenant_may - tenant.used))
+    if (user && user->used + more > user_greed * (tenant_may - tenant_has + 1))
       return answer::share_spent;
     return answer::granted;
   }
+
+  static constexpr std::size_t user_greed = 3;
 
   const std::size_t capacity, greed;
   std::mutex guard;

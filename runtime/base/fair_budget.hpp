@@ -12,9 +12,9 @@
 
 namespace behalf {
 
-/// The rule: a tenant may hold at most `greed` times what nobody holds; a user at most `greed`
-/// times what its tenant could still take. So one alone stops at greed/(greed + 1) of the whole,
-/// the next one finds room at once, and what is unused is never kept from who asks. May be used
+/// The rule: a tenant may hold at most `greed` times what nobody holds; a user at most three times
+/// what its tenant could still take. So one user alone stops at 84 % of the whole (with a greed of
+/// 7), the next one finds room at once, and what is unused is never kept from who asks. May be used
 /// from any thread; cheap to copy: copies are the same budget.
 class fair_budget {
   struct ledger;

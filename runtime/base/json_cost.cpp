@@ -1,5 +1,7 @@
 #include "runtime/base/json_cost.hpp"
 
+#include <algorithm>
+
 namespace behalf {
 namespace {
 
@@ -15,7 +17,7 @@ std::size_t text_bytes(std::size_t size) {
 
 } // namespace
 
-std::size_t parse_cost(std::string_view text) {
+std::size_t parse_cost(std::string_view text, std::size_t max_values) {
   std::size_t values = 1, blocks = 0;
   bool quoted = false; // what is inside a string does not count
   for (std::size_t at = 0; at < text.size(); ++at) {
@@ -27,7 +29,8 @@ std::size_t parse_cost(std::string_view text) {
     blocks += c == '"' ? quoted : !quoted && (c == '[' || c == '{');
     values += !quoted && (c == ',' || c == '[' || c == '{');
   }
-  return text.size() + values * per_value + blocks * per_block;
+  return text.size() + std::min(values, max_values) * per_value
+         + std::min(blocks, 2 * max_values) * per_block; // a value has a name, too
 }
 
 std::size_t held_bytes(const json::value& v) {

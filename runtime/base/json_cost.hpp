@@ -8,8 +8,9 @@
 
 namespace behalf {
 
-/// At most about this many bytes are in use while the text is parsed, itself not included.
-std::size_t parse_cost(std::string_view text);
+/// At most about this many bytes are in use while the text is parsed, itself not included, by a
+/// reader that gives up after so many values.
+std::size_t parse_cost(std::string_view text, std::size_t max_values);
 
 /// Bytes the document holds.
 std::size_t held_bytes(const json::value& v);
