@@ -44,10 +44,12 @@ struct outcome {
 
 outcome apply(std::string_view spec, std::string_view resource, std::string_view action,
               std::string_view value = "{}", const principal& who = alice()) {
+  static const std::vector<std::string_view> may_change{"metadata", "namespace",
+                                                        "namespace_prefix"};
   policy p;
   p.add("*", compile(parse_rule(read(spec)).value()).value()).value();
   outcome o{{}, read(value).as_object()};
-  auto d = p.decide(who, resource, action, o.value);
+  auto d = p.decide(who, resource, action, o.value, may_change);
   o.answer = d ? dump(d->visible.spec()) : d.error().message;
   return o;
 }
