@@ -33,12 +33,24 @@ result<void> create_private(const std::string& path) {
   return {};
 }
 
-// Also a quota, and the limit on the size of a file.
+// Also a quota, and the limit on the size of a file. What SQLite keeps as the system's error may be
+// of a later call, so the files are asked: the database and its log.
 bool is_full(int code, sqlite3* db) {
   if ((code & 0xff) == SQLITE_FULL)
     return true;
-  auto number = (code & 0xff) == SQLITE_IOERR ? sqlite3_system_errno(db) : 0;
-  return number == ENOSPC || number == EDQUOT || number == EFBIG;
+  if (code != SQLITE_IOERR_WRITE && code != SQLITE_IOERR_FSYNC && code != SQLITE_IOERR_TRUNCATE
+      && code != SQLITE_IOERR_SHMSIZE)
+    return false;
+  int of_database = 0, of_log = 0;
+  sqlite3_file* log = nullptr;
+  sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &of_database);
+  sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  if (log && log->pMethods)
+    log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &of_log);
+  for (auto number : {of_database, of_log, sqlite3_system_errno(db)})
+    if (number == ENOSPC || number == EDQUOT || number == EFBIG)
+      return true;
+  return false;
 }
 
 std::string reason(int code, sqlite3* db) {

@@ -31,13 +31,9 @@ std::vector<term> without(const std::vector<term>& terms, const std::vector<term
 } // namespace
 
 result<void> sqlite_writes::apply(const commit& c) {
-  for (const auto& key : c.needs) {
-    auto seq = seq_of(key);
-    if (!seq)
-      return seq.error();
-    if (*seq == 0)
-      return wrong_revision(key, 1, 0);
-  }
+  for (const auto& key : c.needs)
+    if (auto there = must_exist(key); !there)
+      return there;
   if (auto erased = apply_erases(c); !erased)
     return erased;
   auto belongs = [](const commit::put& p) {
@@ -161,21 +157,31 @@ result<void> sqlite_writes::put(const commit::put& p) {
   return inserted ? result<void>{} : inserted.error();
 }
 
-// A chain with a hole could never be restored, so none is stored.
-result<void> sqlite_writes::check_follows(const record& checkpoint) {
-  auto key = checkpoint.key();
-  key.id = checkpoint.parent_checkpoint;
+// That a checkpoint is not there may be because nothing of its thread is.
+result<void> sqlite_writes::must_exist(const record_key& key) {
   auto seq = seq_of(key);
   if (!seq)
     return seq.error();
-  return *seq != 0 ? result<void>{} : wrong_revision(key, 1, 0);
+  if (*seq != 0)
+    return {};
+  if (key.type == kind::checkpoint) {
+    auto thread = seq_of({kind::thread, key.tenant, key.parent});
+    if (!thread)
+      return thread.error();
+    if (*thread == 0)
+      return fail(errc::not_found, "thread " + key.parent + " does not exist");
+  }
+  return wrong_revision(key, 1, 0);
 }
 
 // False when something has that key already.
 result<bool> sqlite_writes::insert(const record& r, const std::vector<term>& terms) {
-  if (r.type == kind::checkpoint && !r.full)
-    if (auto ok = check_follows(r); !ok)
-      return ok.error();
+  if (r.type == kind::checkpoint && !r.full) { // a chain with a hole could never be restored
+    auto before = r.key();
+    before.id = r.parent_checkpoint;
+    if (auto there = must_exist(before); !there)
+      return there.error();
+  }
   const auto& t = table_of(r.type);
   auto metadata = dump(r.metadata), doc = r.doc_text.empty() ? dump(r.doc) : r.doc_text;
   auto use = db_->prepare(t.insert);

@@ -49,7 +49,7 @@ private:
   result<void> erase_run_checkpoints(const commit::erase_run_checkpoints& e);
   result<void> refresh(const commit::refresh& r);
   result<void> change_thread(const commit::thread_change& c);
-  result<void> check_follows(const record& checkpoint);
+  result<void> must_exist(const record_key& key);
 
   result<std::string> document(const sqlite_table& t, int64_t seq);
   result<bool> has_open_run(const std::string& tenant, const std::string& thread_id);

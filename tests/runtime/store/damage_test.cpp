@@ -82,6 +82,7 @@ TEST_CASE_METHOD(damaged, "a run ends on a damaged thread, and what was there is
     auto before = number("SELECT count(*) FROM set_aside");
     damage(how);
     commit::thread_change end{"acme", "t2"};
+    end.at = from_micros('2');
     end.doc = {{"values", "{\"x\":1}"}};
     end.settled = "idle";
     REQUIRE(

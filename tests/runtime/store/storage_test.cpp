@@ -30,7 +30,10 @@ TEMPLATE_LIST_TEST_CASE("every kind keeps its own fields", "[store]", storages) 
   storage_fixture<TestType> f;
   auto checkpoint = make_checkpoint("t1", "c2", "c1", "r1");
   checkpoint.ns = "child:1";
-  REQUIRE(f.write({.puts = {{checkpoint},
+  auto before = make_checkpoint("t1", "c1");
+  before.ns = checkpoint.ns;
+  REQUIRE(f.write({.puts = {{before},
+                            {checkpoint},
                             {make_run("t1", "r1")},
                             {make_thread("t1")},
                             {make_assistant("a1", "Helper", "hello")},

@@ -87,6 +87,10 @@ TEMPLATE_LIST_TEST_CASE("a checkpoint is not stored without what it builds upon"
   CHECK(f.write(end).error().code == errc::conflict);
   REQUIRE(f.put(make_checkpoint("t1", "c3", "c2")));
   CHECK(f.write(end));
+  // Of a thread that is gone nothing is there: that is another reason.
+  REQUIRE(f.write({.erases = {{thread_key("t1")}}}));
+  CHECK(f.put(make_checkpoint("t1", "c4", "c3")).error().code == errc::not_found);
+  CHECK(f.write(end).error().code == errc::not_found);
 }
 
 TEMPLATE_LIST_TEST_CASE("the newest checkpoint of a thread is known, erased ones too", "[store]",
