@@ -251,16 +251,20 @@ int8_t value_at(std::string_view text, std::size_t at) {
   return values[static_cast<unsigned char>(text[at])];
 }
 
-// Decodes text[at, end), of which `phase` characters of the first group are missing.
-void decode_run(std::string_view text, std::size_t at, std::size_t end, std::size_t phase,
-                derived_text& out) {
+// Decodes text[at, end), of which `phase` characters of the first group are missing. `by_line`: a
+// line that would begin inside a group begins a text of its own. True when there is such a line.
+bool decode_run(std::string_view text, std::size_t at, std::size_t end, std::size_t phase,
+                bool by_line, derived_text& out) {
   char line[64];
   out.put("\1", at, 0);
   uint32_t bits = 0;
   std::size_t have = phase, in = at, made = 0;
   bool whole = phase == 0; // the first byte of a cut group is not known
+  bool cut = false;
   for (; at < end; ++at) {
     auto v = value_at(text, at);
+    const bool fresh = v < 0 && have > 0 && at + 1 < end && value_at(text, at + 1) >= 0;
+    cut = cut || fresh;
     if (v >= 0) {
       bits = bits << 6 | static_cast<uint32_t>(v);
       if (have > 0 && whole)
@@ -274,10 +278,16 @@ void decode_run(std::string_view text, std::size_t at, std::size_t end, std::siz
       in = at + 1;
       made = 0;
     }
+    if (fresh && by_line) {
+      out.put("\1", at + 1, 0);
+      have = 0;
+      whole = true;
+    }
   }
   if (value_at(text, end - 1) == line_end) // for whoever asks how the text ends
     out.put("\n", end - 1, 1);
   wipe(line, sizeof line);
+  return cut;
 }
 
 } // namespace
@@ -325,7 +335,10 @@ bool read_base64(std::string_view text, std::size_t least, std::size_t phase, bo
       --first;
     if (behind - first < least && (last || behind < text.size()))
       return;
-    decode_run(text, first, behind, first == 0 ? phase : 0, out);
+    // A text wrapped anywhere, or texts of their own line by line.
+    auto from = first == 0 ? phase : 0;
+    if (decode_run(text, first, behind, from, false, out))
+      decode_run(text, first, behind, from, true, out);
     any = true;
   };
   for (auto at = least - 1; at < text.size();) {

@@ -155,6 +155,18 @@ TEST_CASE("ordinary replies pass as they are", "[scrubber]") {
   }
 }
 
+TEST_CASE("texts on lines of their own are read apart", "[scrubber]") {
+  const std::string secret = "s3cret-token/of+some==length";
+  for (std::size_t before = 40; before < 48; ++before) {
+    const auto text = std::string(before, 'x') + "\n" + base64(base64("u" + secret)) + "\n";
+    for (std::size_t step : {0, 1, 7, 50})
+      CHECK(scrubbed(secret, text, step).find("[redacted]") != std::string::npos);
+    const auto wrapped_once = base64(base64(std::string(before, 'u') + secret));
+    CHECK(scrubbed(secret, "q=" + wrapped(wrapped_once, before, "\r\n")).find("[redacted]")
+          != std::string::npos);
+  }
+}
+
 TEST_CASE("the forms of a credential lie in guarded memory", "[scrubber]") {
   const auto texts = make_texts("token-of-some-length");
   CHECK(is_guarded(texts.get()));

@@ -46,7 +46,8 @@ def encodings(token: str) -> dict[str, str]:
         "html hexadecimal": "".join(f"&#x{b:X};" for b in raw),
         "html second": _some(token, lambda c: f"&#{ord(c)};", 2),
         "quoted-printable": quopri.encodestring(raw).decode(),
-        "quoted-printable, folded": "=\r\n".join(textwrap.wrap(token, 19)).replace("~", "=7E"),
+        "quoted-printable, folded": "=\r\n".join(
+            part.replace("=", "=3D").replace("~", "=7E") for part in textwrap.wrap(token, 19)),
         "utf-16-le": wide["le"].decode("latin-1"),
         "utf-16-be": wide["be"].decode("latin-1"),
     }
