@@ -67,10 +67,10 @@ TEST_CASE_METHOD(provider_fixture, "rules that are exchanged decide from then on
   use_oidc();
   rule("threads", "owner");
   open();
-  REQUIRE(knock(token()));
+  REQUIRE(enter(token()));
   auto strict = std::make_shared<policy>();
   self->send(judge, use_rules{strict});
-  CHECK(knock(token()).error().code == errc::denied);
+  CHECK(enter(token()).error().code == errc::denied);
 }
 
 TEST_CASE_METHOD(provider_fixture, "providers that are exchanged decide from then on, keys stay",
