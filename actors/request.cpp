@@ -17,9 +17,6 @@
 namespace behalf {
 namespace {
 
-// Longer answers hold their memory until the client has read them, so that it is counted.
-constexpr std::size_t longest_uncounted = 256 * 1024;
-
 void respond(request_pointer self, unsigned status, header_list headers, std::string body,
              std::string type) {
   auto& s = self->state;

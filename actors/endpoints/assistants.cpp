@@ -31,10 +31,12 @@ void with_seeded(request_pointer self, Then then) {
   if (s.with->seeded.has(tenant_of(self)) || entries.empty())
     return then();
   auto left = std::make_shared<std::size_t>(entries.size());
-  auto one_less = [self, left, then]() mutable {
+  auto all_there = std::make_shared<bool>(true);
+  auto one_less = [self, left, all_there, then]() mutable {
     if (--*left > 0)
       return;
-    self->state.with->seeded.add(tenant_of(self));
+    if (*all_there) // else the next request tries again
+      self->state.with->seeded.add(tenant_of(self));
     then();
   };
   for (const auto& entry : entries) {
@@ -42,7 +44,10 @@ void with_seeded(request_pointer self, Then then) {
     w.what.puts.push_back({system_assistant(tenant_of(self), entry), 0});
     ask_core(
       self, s.with->writer, std::move(w), [one_less](written) mutable { one_less(); },
-      [one_less](const error&) mutable { one_less(); }); // it was there
+      [one_less, all_there](const error& why) mutable {
+        *all_there = *all_there && why.code == errc::conflict; // which says that it was there
+        one_less();
+      });
   }
 }
 

@@ -35,14 +35,18 @@ std::string event_id(const run_event& e) {
 
 void pull(request_pointer self);
 
+void append_lost(std::string& frames) {
+  append_sse(frames, "error",
+             R"({"error":"StreamLost","message":"This client read too slowly and missed )"
+             R"(events; read the thread's state and join again."})");
+}
+
 void on_batch(request_pointer self, event_batch& batch) {
   auto& s = self->state;
   s.seen = batch.last_seq;
   std::string frames;
   if (batch.lost)
-    append_sse(frames, "error",
-               R"({"error":"StreamLost","message":"This client read too slowly and missed )"
-               R"(events; read the thread's state and join again."})");
+    append_lost(frames);
   auto resumable = s.watched.plan->resumable();
   for (const auto& e : batch.events)
     if (wanted(s.modes, e.name))
@@ -50,6 +54,11 @@ void on_batch(request_pointer self, event_batch& batch) {
   s.last = batch.last || batch.lost;
   if (frames.empty())
     return s.last ? finish(self) : pull(self);
+  if ((s.room || frames.size() > longest_uncounted) && !hold_room(self, frames.size())) {
+    frames.clear();
+    append_lost(frames); // whoever reads that slowly has no room for more
+    s.last = true;
+  }
   s.writing = true;
   s.ex->write(std::move(frames),
               [me = request_actor{self}] { caf::anon_send(me, part_written{}); });
