@@ -3,6 +3,8 @@
 #include "tests/support/run_fixture.hpp"
 #include "tests/support/run_graphs.hpp"
 
+#include <algorithm>
+
 namespace behalf {
 namespace {
 
@@ -17,6 +19,13 @@ struct node_fixture : run_fixture {
     serve(runs::one(std::move(body), std::move(options)));
     open();
     return start(thread, "one", {{"input", json::object{}}, {"stream_mode", std::move(modes)}});
+  }
+  /// As the server does: whoever has had a turn goes behind the others. At most 10,000 turns.
+  template <class Until>
+  void run_by_turns(Until until) {
+    for (int n = 0; n < 10'000 && !until() && sched.try_run_once(); ++n)
+      if (sched.jobs.size() > 1)
+        std::rotate(sched.jobs.begin(), std::next(sched.jobs.begin()), sched.jobs.end());
   }
   /// What the node found, of a run that is over.
   json::value got(const run_ref& run) { return ended(run).body->at("got"); }
@@ -357,12 +366,13 @@ TEST_CASE_METHOD(node_fixture, "a node that asks for ever lets others in, and ca
   open();
   auto begun =
     self->request(scheduler, caf::infinite, order(thread, "one", {{"input", json::object{}}}));
-  sched.run(200);
+  run_by_turns([&] { return self->has_next_message(); });
   run_ref run;
   begun.receive([&](run_ref& r) { run = r; }, [](caf::error&) {});
   REQUIRE(run.run);
+  run_by_turns([turns = 0]() mutable { return ++turns > 500; }); // it is under way
   auto stopped = self->request(own(run.run), caf::infinite, cancel_run{});
-  sched.run();
+  run_by_turns([&] { return self->has_next_message(); });
   std::string status;
   stopped.receive([&](run_result& r) { status = r.status; }, [](caf::error&) {});
   CHECK(status == "interrupted");
