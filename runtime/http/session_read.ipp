@@ -190,10 +190,9 @@ void session<Stream>::on_watched(const error_code& ec, std::size_t size) {
   ended_ = ended_ || ec.failed();
   if (const auto box = box_; box && ec)
     box->lost();
-  else if (box && size > 0)
+  else if (box && size > 0 && phase_ != phase::body)
     start_watch();
-  if (!watching_)
-    watched_.notify();
+  watched_.notify(); // who waits for bytes looks again, whether or not a read is under way
 }
 
 template <class Stream>
