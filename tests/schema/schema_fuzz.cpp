@@ -129,7 +129,8 @@ struct line {
 // What is wrong with an answer; empty: nothing.
 std::string verdict(const raw_reply& reply, std::chrono::milliseconds took) {
   if (!reply.complete)
-    return "no whole answer";
+    return "no whole answer, status " + std::to_string(reply.status) + ", after "
+           + std::to_string(took.count()) + " ms: " + reply.body.substr(0, 300);
   if (reply.status >= 500
       && !(reply.status == 503 && !reply.header("retry-after").empty())) // overload, and said so
     return "status " + std::to_string(reply.status) + " " + reply.body.substr(0, 300);

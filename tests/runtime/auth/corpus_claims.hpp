@@ -148,13 +148,12 @@ inline void dates(corpus& all) {
            1'700'000'300.0, 1e300})
       all.push_back({std::string(name) + " " + dump(v), with_claim(name, v), "whole number"});
   auto p = dump(drop(payload(), "exp"));
-  for (std::string number :
-       {"1.7000003e9", "17000003E2", "1700000300.0", "1e12", "99999999999999999999999", "-0"})
+  for (std::string number : {"1.7000003e9", "17000003E2", "1700000300.0", "1e12", "-0"})
     all.push_back({"exp written " + number,
                    raw_token(dump(header()), "{\"exp\":" + number + "," + p.substr(1)),
                    "whole number"});
   for (std::string number : {"01700000300", "+1700000300", "0x6553f1ac", "1_700_000_300",
-                             "Infinity", "NaN", "1700000300n"})
+                             "Infinity", "NaN", "1700000300n", "99999999999999999999999"})
     all.push_back({"exp written " + number,
                    raw_token(dump(header()), "{\"exp\":" + number + "," + p.substr(1)),
                    bad_claims});
