@@ -102,7 +102,7 @@ void sweep(writer_pointer self) {
     if (!swept)
       log::error("storage_sweep_failed", {{"reason", swept.error().message}});
   }
-  if (gone >= sweep_batch)
+  if (gone >= sweep_batch && !s.fault) // a disk that is full undoes it: no need to hurry
     self->send(self, sweep_expired{});
   else
     self->delayed_send(self, sweep_pause, sweep_expired{});

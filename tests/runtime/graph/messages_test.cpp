@@ -1,8 +1,6 @@
 #include "runtime/graph/messages.hpp"
 #include "tests/support/catch.hpp"
 
-#include <chrono>
-
 using namespace behalf;
 
 namespace {
@@ -92,6 +90,7 @@ TEST_CASE("the text of a message joins its text blocks", "[graph]") {
   CHECK(flow::message_text(js("{}")).empty());
 }
 
+// Pair by pair this takes minutes: it would run into the time limit of all tests.
 TEST_CASE("long conversations join in a moment", "[graph]") {
   constexpr int many = 100'000;
   auto conversation = [](std::string_view role) {
@@ -104,7 +103,6 @@ TEST_CASE("long conversations join in a moment", "[graph]") {
   json::array removals;
   for (const auto& m : first)
     removals.push_back({{"type", "remove"}, {"id", m.at("id")}});
-  auto begun = std::chrono::steady_clock::now();
   json::array all;
   CHECK(join_messages(all, first) == message_change::appended);
   CHECK_FALSE(rewrites(nullptr, first));
@@ -115,8 +113,6 @@ TEST_CASE("long conversations join in a moment", "[graph]") {
   REQUIRE(check_removals(all, removals, "messages"));
   CHECK(join_messages(all, removals) == message_change::rewritten);
   CHECK(all.empty());
-  // Pair by pair this takes minutes.
-  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds{10});
 }
 
 TEST_CASE("a message that was removed may come again, at the end", "[graph]") {
