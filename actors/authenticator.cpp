@@ -34,7 +34,8 @@ void conclude(authenticator_pointer self, const attempt_ptr& a, const claims& pr
   if (!who)
     return refuse(self, a, who.error());
   a->found.who = std::make_shared<const principal>(std::move(*who));
-  self->state.cache.put(a->digest, a->found.who, proven.expires, now());
+  if (a->generation == self->state.generation) // else it was decided by what no longer holds
+    self->state.cache.put(a->digest, a->found.who, proven.expires, now());
   admit(self, a);
 }
 
@@ -62,7 +63,9 @@ void fetch_failed(authenticator_pointer self, oidc_state& at, const error& why) 
 }
 
 void fetch_keys(authenticator_pointer self, oidc_state& at) {
-  auto failed = [self, &at](const error& why) { fetch_failed(self, at, why); };
+  auto failed = [self, &at, held = at.shared_from_this()](const error& why) {
+    fetch_failed(self, at, why);
+  };
   if (at.own) {
     at.keys.arrived(self->state.setup->own_keys.at(at.provider->rules.issuer), std::nullopt, now());
     return wake(self, at);
@@ -98,16 +101,17 @@ void fetch_keys(authenticator_pointer self, oidc_state& at) {
 
 void ask_userinfo(authenticator_pointer self, oidc_state& at, attempt_ptr a, claims proven) {
   auto held = std::make_shared<claims>(std::move(proven));
+  auto alive = at.shared_from_this();
   if (!at.metadata || at.metadata->userinfo_endpoint.empty())
     return refuse(self, a, fail(errc::internal, "the provider offers no userinfo endpoint"));
   fetch(
     self, userinfo_call(at.metadata->userinfo_endpoint, token_of(a)),
-    [self, &at, a, held](const json::value& info, const header_list&) {
+    [self, &at, alive, a, held](const json::value& info, const header_list&) {
       if (auto ok = merge_userinfo(*held, info); !ok)
         return refuse(self, a, ok.error());
       conclude(self, a, *held, at.provider->mapping);
     },
-    [self, &at, a](const error& why) {
+    [self, &at, alive, a](const error& why) {
       log::warning("identity_userinfo_failed",
                    {{"issuer", at.provider->rules.issuer}, {"reason", why.message}});
       refuse(self, a,
@@ -205,6 +209,7 @@ caf::result<authenticated> begin(authenticator_pointer self, authenticate& m) {
   auto a = std::make_shared<attempt>();
   a->promise = self->make_response_promise<authenticated>();
   a->ask = std::move(m);
+  a->generation = s.generation;
   const auto& c = *a->ask.credentials;
   if (s.setup->open()) {
     a->found.who = nobody();
@@ -223,46 +228,58 @@ caf::result<authenticated> begin(authenticator_pointer self, authenticate& m) {
   return a->promise;
 }
 
-// The state of an issuer we knew before: its keys stay in use until they are fetched again, and
-// what waits for them goes on.
-std::unique_ptr<oidc_state> known_issuer(authenticator_state& s, const oidc_provider& p) {
-  for (auto& at : s.issuers)
-    if (at && at->provider->rules.issuer == p.rules.issuer && at->provider->jwks_uri == p.jwks_uri
-        && at->own == s.setup->own_keys.contains(p.rules.issuer))
-      return std::exchange(at, nullptr);
+// The state of an issuer we knew before: its keys stay in use until they are fetched again.
+std::shared_ptr<oidc_state> known_issuer(const authenticator_state& s, const oidc_provider& p,
+                                         bool own) {
+  for (const auto& at : s.issuers)
+    if (at->provider->rules.issuer == p.rules.issuer && at->provider->jwks_uri == p.jwks_uri
+        && at->own == own)
+      return at;
   return nullptr;
 }
 
+std::shared_ptr<oidc_state> issuer_of(const authenticator_state& s, const oidc_provider& p,
+                                      std::shared_ptr<const identity_setup> setup) {
+  auto own = setup->own_keys.contains(p.rules.issuer);
+  auto at = known_issuer(s, p, own);
+  if (!at) {
+    at = std::make_shared<oidc_state>();
+    at->keys = jwks_cache{p.keys};
+    at->own = own;
+  }
+  at->provider = &p;
+  at->setup = std::move(setup);
+  return at;
+}
+
+void fetch_anew(authenticator_state& s) {
+  for (const auto& at : s.issuers)
+    at->keys.expire(now());
+}
+
 void use(authenticator_state& s, std::shared_ptr<const identity_setup> setup) {
-  // Checks under way refer to what they began with.
-  former_setup former{s.setup, {}, std::move(s.introspectors)};
-  std::vector<std::unique_ptr<oidc_state>> issuers;
+  fetch_anew(s);
+  std::vector<std::shared_ptr<oidc_state>> issuers;
   s.introspectors.clear();
   s.keys.clear();
-  s.setup = std::move(setup);
-  for (const auto& any : s.setup->providers) {
+  for (const auto& any : setup->providers) {
     if (const auto* p = std::get_if<oidc_provider>(&any)) {
-      auto at = known_issuer(s, *p);
-      if (at)
-        at->keys.expire(now());
-      else
-        at = std::make_unique<oidc_state>(oidc_state{p, jwks_cache{p->keys}, {}});
-      at->provider = p;
-      at->own = s.setup->own_keys.contains(p->rules.issuer);
-      issuers.push_back(std::move(at));
+      issuers.push_back(issuer_of(s, *p, setup));
     } else if (const auto* i = std::get_if<introspection_provider>(&any)) {
-      s.introspectors.push_back(
-        std::make_unique<introspection_state>(introspection_state{i, i->endpoint}));
+      auto at = std::make_shared<introspection_state>();
+      at->setup = setup;
+      at->provider = i;
+      at->endpoint = i->endpoint;
+      s.introspectors.push_back(std::move(at));
     } else if (auto keys = api_keys::make(std::get<api_key_provider>(any).keys)) {
       s.keys.push_back(std::move(*keys));
     }
   }
-  std::erase(s.issuers, nullptr);
-  former.issuers = std::exchange(s.issuers, std::move(issuers));
-  if (former.setup)
-    s.former.push_back(std::move(former));
+  s.issuers = std::move(issuers);
+  s.setup = std::move(setup);
   s.cache = token_cache{s.setup->cached_tokens};
   s.limits = limiter{s.setup->limits};
+  ++s.generation;
 }
 
 authenticator_actor::behavior_type
@@ -283,7 +300,11 @@ authenticator_behavior(authenticator_pointer self, std::shared_ptr<const identit
     [self](const count_body& m) {
       self->state.limits.add_bytes(m.who->key(), m.bytes, std::chrono::steady_clock::now());
     },
-    [self](use_identity& m) { use(self->state, std::move(m.setup)); },
+    [self](use_identity& m) {
+      if (!m.setup)
+        return fetch_anew(self->state);
+      use(self->state, std::move(m.setup));
+    },
   };
 }
 

@@ -13,7 +13,7 @@ namespace {
 // decides; until then nobody's silence does, for the next one may know it.
 struct inquiry {
   attempt_ptr a;
-  std::vector<introspection_state*> to_ask; // in the order configured
+  std::vector<std::shared_ptr<introspection_state>> to_ask; // in the order configured
   std::size_t asked = 0;
   std::string silent; // names of those that gave no usable answer
 };
@@ -93,7 +93,7 @@ void put(authenticator_pointer self, introspection_state& at, const inquiry_ptr&
         put(self, at, i);
       },
       failed);
-  const auto& secret = self->state.setup->client_secrets.at(p.client_secret);
+  const auto& secret = at.setup->client_secrets.at(p.client_secret);
   fetch(
     self, introspection_call(at.endpoint, p.client_id, secret->view(), token_of(i->a)),
     [self, i, &at](const json::value& answer, const header_list&) {
@@ -119,7 +119,7 @@ void introspect(authenticator_pointer self, attempt_ptr a, std::string_view issu
   for (auto& at : self->state.introspectors)
     if (const auto& theirs = at->provider->rules.issuer;
         issuer.empty() || theirs.empty() || theirs == issuer)
-      i->to_ask.push_back(at.get());
+      i->to_ask.push_back(at);
   if (i->to_ask.empty())
     return refuse(self, i->a, invalid_token("no configured identity provider issued this token"));
   ask_next(self, i);

@@ -29,12 +29,15 @@ struct attempt {
   authenticated found;
   caf::typed_response_promise<authenticated> promise;
   token_digest digest{};
-  bool retried = false; // the issuer's keys were fetched again for it
+  uint64_t generation = 0; // of the setup it began under
+  bool retried = false;    // the issuer's keys were fetched again for it
 };
 using attempt_ptr = std::shared_ptr<attempt>;
 
-struct oidc_state {
-  const oidc_provider* provider;
+/// What checks under way refer to holds what it was configured with: a reload may take it away.
+struct oidc_state : std::enable_shared_from_this<oidc_state> {
+  std::shared_ptr<const identity_setup> setup;
+  const oidc_provider* provider = nullptr; // of `setup`
   jwks_cache keys;
   std::optional<provider_metadata> metadata;
   bool own = false; // the keys are ours
@@ -46,18 +49,11 @@ struct oidc_state {
 struct introspection_state {
   static constexpr std::chrono::seconds shortest_pause{1}, longest_pause{30};
 
-  const introspection_provider* provider;
+  std::shared_ptr<const identity_setup> setup;
+  const introspection_provider* provider = nullptr; // of `setup`
   std::string endpoint;
   std::chrono::seconds pause{0}; // after the last question that got no answer
   std::chrono::steady_clock::time_point silent_until{};
-};
-
-/// What was configured before the file was read again. Kept: a check under way may come back to
-/// it, and reloads are few.
-struct former_setup {
-  std::shared_ptr<const identity_setup> setup;
-  std::vector<std::unique_ptr<oidc_state>> issuers;
-  std::vector<std::unique_ptr<introspection_state>> introspectors;
 };
 
 struct authenticator_state {
@@ -69,10 +65,10 @@ struct authenticator_state {
   plugin_auth_actor plugin; // null: the configured providers decide
   token_cache cache;
   limiter limits;
-  std::vector<std::unique_ptr<oidc_state>> issuers;
-  std::vector<std::unique_ptr<introspection_state>> introspectors; // in the order configured
+  std::vector<std::shared_ptr<oidc_state>> issuers;
+  std::vector<std::shared_ptr<introspection_state>> introspectors; // in the order configured
   std::vector<api_keys> keys;
-  std::vector<former_setup> former;
+  uint64_t generation = 0; // one more with every other setup
   metric *accepted = nullptr, *refused = nullptr, *hits = nullptr;
 };
 

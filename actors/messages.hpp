@@ -81,7 +81,7 @@ struct use_rules {
   std::shared_ptr<const policy> rules;
 };
 struct use_identity {
-  std::shared_ptr<const identity_setup> setup;
+  std::shared_ptr<const identity_setup> setup; // null: nothing changed, fetch issuers' keys again
 };
 
 /// What a plugin's `authenticate` handler makes of a request.

@@ -406,8 +406,10 @@ result<void> running_system::reload(live_setup fresh) {
   if (plugins.handlers().empty())
     p.own_rules.set(shared);
   caf::anon_send(p.with->authorizer, use_rules{std::move(shared)});
-  caf::anon_send(p.with->authenticator,
-                 use_identity{std::make_shared<const identity_setup>(std::move(fresh.identity))});
+  use_identity next;
+  if (fresh.other_identity)
+    next.setup = std::make_shared<const identity_setup>(std::move(fresh.identity));
+  caf::anon_send(p.with->authenticator, std::move(next));
   return {};
 }
 

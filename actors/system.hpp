@@ -52,6 +52,7 @@ struct live_setup {
   named_rules rules;
   bool has_rules = false;
   identity_setup identity;
+  bool other_identity = true; // false: as it was, but issuers' keys are fetched again
 };
 
 class running_system {

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <map>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <system_error>
 
@@ -56,13 +57,33 @@ const section_path* section_of(std::string_view name) {
   return nullptr;
 }
 
+// Every value by its path; a list's end counts too, so that a shorter list is another one.
+void note_values(const YAML::Node& node, const std::string& path,
+                 std::map<std::string, std::string>& out) {
+  if (node.IsScalar())
+    out[path] = node.Scalar();
+  for (std::size_t i = 0; node.IsSequence() && i < node.size(); ++i)
+    note_values(node[i], path + "[" + std::to_string(i) + "]", out);
+  if (!node.IsMap())
+    return;
+  for (const auto& entry : node)
+    note_values(entry.second,
+                path.empty() ? entry.first.Scalar() : path + "." + entry.first.Scalar(), out);
+}
+
 // Sets what the environment overrides; answers which variable each key came from.
 std::map<std::string, std::string> apply_environment(YAML::Node& root, loaded_config& out) {
-  std::map<std::string, std::string> from;
+  std::map<std::string, std::string> from, written;
+  note_values(root, "", written);
+  std::set<std::string_view> referred; // secrets, which say nothing to a key of that name
+  for (const auto& [path, text] : written)
+    if (text.starts_with("env:"))
+      referred.insert(std::string_view{text}.substr(4));
   for (char** at = environ; *at; ++at) {
     std::string_view entry{*at};
     auto equals = entry.find('=');
-    if (!entry.starts_with(prefix) || equals == entry.npos)
+    if (!entry.starts_with(prefix) || equals == entry.npos
+        || referred.contains(entry.substr(0, equals)))
       continue;
     auto name = ascii_lower(entry.substr(prefix.size(), equals - prefix.size()));
     std::string variable{entry.substr(0, equals)}, value{entry.substr(equals + 1)};
@@ -113,20 +134,6 @@ bool survey(const YAML::Node& node, const std::string& path, loaded_config& out,
       return false;
   }
   return true;
-}
-
-// Every value by its path; a list's end counts too, so that a shorter list is another one.
-void note_values(const YAML::Node& node, const std::string& path,
-                 std::map<std::string, std::string>& out) {
-  if (node.IsScalar())
-    out[path] = node.Scalar();
-  for (std::size_t i = 0; node.IsSequence() && i < node.size(); ++i)
-    note_values(node[i], path + "[" + std::to_string(i) + "]", out);
-  if (!node.IsMap())
-    return;
-  for (const auto& entry : node)
-    note_values(entry.second,
-                path.empty() ? entry.first.Scalar() : path + "." + entry.first.Scalar(), out);
 }
 
 // yaml-cpp's sentence, and what it mostly means.

@@ -8,15 +8,16 @@ namespace behalf {
 namespace {
 
 // What `running_system::reload` and the log take while they run.
-constexpr std::array<std::string_view, 4> live_sections{"log", "identity", "authorization",
-                                                        "limits"};
+constexpr std::array<std::string_view, 7> live_keys{"log.level",    "log.format",    "log.file",
+                                                    "identity",     "authorization", "limits.user",
+                                                    "limits.tenant"};
 // How many runs a user may have is the scheduler's, which is not told.
 constexpr std::string_view not_live = "concurrent_runs";
 
 bool is_live(std::string_view key) {
-  auto section = key.substr(0, key.find_first_of(".["));
-  for (auto live : live_sections)
-    if (section == live)
+  for (auto live : live_keys)
+    if (key == live
+        || (key.starts_with(live) && (key[live.size()] == '.' || key[live.size()] == '[')))
       return !key.ends_with(not_live);
   return false;
 }

@@ -10,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -177,10 +178,11 @@ public:
       log::error("reload_refused", {{"where", p.where}, {"key", p.key}, {"problem", p.message}});
     if (!fresh->problems.empty())
       return;
-    if (auto ok = take_over(fresh->value); !ok)
+    auto changed = changes(now_.places, fresh->places);
+    if (auto ok = take_over(fresh->value, changed); !ok)
       return report(ok.error());
     report(configure_log(fresh->value));
-    for (const auto& change : changes(now_.places, fresh->places)) {
+    for (const auto& change : changed) {
       if (change.live)
         log::info("reload_changed", {{"key", change.key}});
       else
@@ -191,7 +193,15 @@ public:
   }
 
 private:
-  result<void> take_over(config c) {
+  static bool same_secrets(const identity_setup& a, const identity_setup& b) {
+    return std::equal(a.client_secrets.begin(), a.client_secrets.end(), b.client_secrets.begin(),
+                      b.client_secrets.end(), [](const auto& one, const auto& other) {
+                        return one.first == other.first
+                               && one.second->view() == other.second->view();
+                      });
+  }
+
+  result<void> take_over(config c, const std::vector<config_change>& changed) {
     if (given_.config.empty())
       return {};
     c.system.http.port = system_.port();
@@ -202,6 +212,11 @@ private:
     if (!live)
       return live.error();
     auto identity = live->identity;
+    live->other_identity =
+      !same_secrets(identity, identity_)
+      || std::any_of(changed.begin(), changed.end(), [](const config_change& one) {
+           return one.key.starts_with("identity") || one.key.starts_with("limits");
+         });
     if (auto ok = system_.reload(std::move(*live)); !ok)
       return ok;
     identity_ = std::move(identity);

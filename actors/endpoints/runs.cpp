@@ -197,6 +197,43 @@ void with_right_to_create(request_pointer self, Then then) {
     or_refuse(self));
 }
 
+// What ends a thread's runs beside its purpose needs what ending them needs. `none`: there is no
+// such thread; `refused`: there is one, and its runs are not this caller's to end.
+template <class Then, class None, class Refused>
+void with_right_to_stop(request_pointer self, const std::string& thread_id, json::object value,
+                        Then then, None none, Refused refused) {
+  ask_core(
+    self, self->state.with->authorizer, also(self, "update", std::move(value)),
+    [self, thread_id, then, none, refused](grant& g) mutable {
+      ask_core(
+        self, self->state.with->reader(), get_record{thread_key(self, thread_id)},
+        [then, none, refused, visible = g.visible](found_record& thread) mutable {
+          if (!thread.row)
+            return none();
+          if (!visible.matches(thread.row->metadata))
+            return refused();
+          then();
+        },
+        or_refuse(self));
+    },
+    or_refuse(self));
+}
+
+// The strategies `interrupt` and `rollback` end what the thread is doing.
+template <class Then>
+void with_right_to_displace(request_pointer self, Then then) {
+  const auto& s = self->state;
+  const auto& strategy = s.run->multitask_strategy;
+  if (s.thread_id.empty() || (strategy != "interrupt" && strategy != "rollback"))
+    return then();
+  with_right_to_stop(
+    self, s.thread_id,
+    {{"thread_id", s.thread_id},
+     {"action", strategy},
+     {"metadata", {{"run_ids", nullptr}, {"status", nullptr}}}},
+    then, then, [self] { refuse(self, fail(errc::not_found, "Thread or assistant not found.")); });
+}
+
 template <class Then>
 void launch(request_pointer self, const catalog_entry& entry, bool watched, Then then) {
   auto& s = self->state;
@@ -221,8 +258,8 @@ void start(request_pointer self, bool watched, Then then) {
   auto entry = assistant_of(self);
   if (!entry)
     return refuse(self, entry.error());
-  with_right_to_create(self,
-                       [self, at = *entry, watched, then] { launch(self, *at, watched, then); });
+  auto go = [self, at = *entry, watched, then] { launch(self, *at, watched, then); };
+  with_right_to_create(self, [self, go] { with_right_to_displace(self, go); });
 }
 
 void create(request_pointer self) {
@@ -354,23 +391,13 @@ void with_right_to_leave(request_pointer self, const row_ptr& run, Then then) {
   s.cancel_on_disconnect = flag_query(self, "cancel_on_disconnect");
   if (!s.cancel_on_disconnect)
     return then();
-  auto a = also(
-    self, "update",
-    {{"thread_id", run->parent}, {"action", "interrupt"}, {"metadata", cancellation(run->id)}});
-  ask_core(
-    self, s.with->authorizer, std::move(a),
-    [self, run, then](grant& g) mutable {
-      ask_core(
-        self, self->state.with->reader(), get_record{thread_key(self, run->parent)},
-        [self, then, visible = g.visible](found_record& thread) mutable {
-          if (!thread.row || !visible.matches(thread.row->metadata))
-            return refuse(self, fail(errc::denied, "cancel_on_disconnect needs the right to "
-                                                   "cancel this run"));
-          then();
-        },
-        or_refuse(self));
-    },
-    or_refuse(self));
+  auto denied = [self] {
+    refuse(self, fail(errc::denied, "cancel_on_disconnect needs the right to cancel this run"));
+  };
+  with_right_to_stop(
+    self, run->parent,
+    {{"thread_id", run->parent}, {"action", "interrupt"}, {"metadata", cancellation(run->id)}},
+    then, denied, denied);
 }
 
 void join_events(request_pointer self) {

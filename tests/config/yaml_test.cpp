@@ -103,6 +103,10 @@ TEST_CASE("the environment sets what it says, or is a fault", "[config]") {
                     "BEHALF_AUTHORIZATION", "BEHALF_SERVICES_MAIL_URL", "BEHALF_RUNS_SLOT"})
     CHECK(fault(name) == name);
   CHECK(fault("BEHALF_HOME_OF_SOMEBODY") == "none");
+  auto secret = with("BEHALF_SECRETS_MASTER_KEY", "00ff",
+                     "secrets: { type: embedded, master_key: 'env:BEHALF_SECRETS_MASTER_KEY' }");
+  CHECK(secret.problems.empty());
+  CHECK(secret.value.secrets.master_key == "env:BEHALF_SECRETS_MASTER_KEY");
 }
 
 TEST_CASE("a secret in the file itself is refused", "[config]") {
