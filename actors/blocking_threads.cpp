@@ -24,7 +24,8 @@ void blocking_threads::run(const principal_key& who, const activity& what, work 
   std::lock_guard lock{guard_};
   if (stopping_)
     return;
-  queue_.push(who.tenant, who.issuer + '\n' + who.subject, 1, {&what, std::move(job)});
+  auto user = who.text();
+  queue_.push(who.tenant, user, 1, {&what, user, std::move(job)});
   queued_.set(static_cast<double>(queue_.size()));
   join_ended();
   if (queue_.size() > idle_ && threads_.size() < most_)
@@ -48,26 +49,50 @@ void blocking_threads::join_ended() {
   ended_.clear();
 }
 
+// The next one of those whose user has not their share.
+std::optional<blocking_threads::waiting> blocking_threads::take() {
+  auto may = [&](const std::string&, const std::string& user) {
+    auto has = busy_of_.find(user);
+    return (has == busy_of_.end() ? 0 : has->second) < 7 * (most_ - busy_);
+  };
+  auto next = queue_.pop([](const std::string&) { return true; }, may);
+  if (next) {
+    ++busy_;
+    ++busy_of_[next->user];
+  }
+  running_.set(static_cast<double>(busy_));
+  queued_.set(static_cast<double>(queue_.size()));
+  return next;
+}
+
+void blocking_threads::done(const waiting& what) {
+  --busy_;
+  auto has = busy_of_.find(what.user);
+  if (--has->second == 0)
+    busy_of_.erase(has);
+  running_.set(static_cast<double>(busy_));
+  if (!queue_.empty())
+    changed_.notify_all(); // there is more for everyone
+}
+
 void blocking_threads::serve(workers::iterator me) {
   std::unique_lock lock{guard_};
   for (;;) {
     ++idle_;
-    auto wanted = changed_.wait_for(lock, linger, [&] { return stopping_ || !queue_.empty(); });
+    std::optional<waiting> next;
+    changed_.wait_for(lock, linger, [&] { return stopping_ || (next = take()); });
     --idle_;
-    if (!wanted || stopping_)
+    if (!next)
       break;
-    auto next = queue_.pop();
-    queued_.set(static_cast<double>(queue_.size()));
     me->at = next->what;
-    running_.add(1);
     lock.unlock();
     auto begun = std::chrono::steady_clock::now();
     next->job();
     next->job = nullptr; // what it holds goes before it counts as returned
     next->what->took(std::chrono::steady_clock::now() - begun);
     lock.lock();
-    running_.add(-1);
     me->at = nullptr;
+    done(*next);
   }
   ended_.splice(ended_.end(), threads_, me);
   changed_.notify_all();

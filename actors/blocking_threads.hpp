@@ -1,5 +1,6 @@
 // Threads for what may block: nodes that say so, and nodes that were seen to hold a thread of the
-// pool. So many at once; what comes beyond waits, and tenants and users take turns.
+// pool. So many at once; what comes beyond waits, and tenants and users take turns. A user alone
+// may have all of them but an eighth, and less the more are in use.
 #pragma once
 
 #include "actors/activity.hpp"
@@ -12,7 +13,10 @@
 #include <functional>
 #include <list>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <thread>
+#include <unordered_map>
 
 namespace behalf {
 
@@ -35,6 +39,7 @@ public:
 private:
   struct waiting {
     const activity* what;
+    std::string user;
     work job;
   };
   struct worker {
@@ -43,6 +48,8 @@ private:
   };
   using workers = std::list<worker>;
 
+  std::optional<waiting> take();
+  void done(const waiting& what);
   void serve(workers::iterator me);
   void start_one();
   void join_ended();
@@ -53,7 +60,8 @@ private:
   std::condition_variable changed_;
   fair_queue<waiting> queue_;
   workers threads_, ended_;
-  std::size_t idle_ = 0;
+  std::unordered_map<std::string, std::size_t> busy_of_; // by user
+  std::size_t idle_ = 0, busy_ = 0;
   bool stopping_ = false;
 };
 

@@ -114,8 +114,7 @@ void stop_nodes(run_pointer self) {
 }
 
 // Nobody else can take hold of the slot any more: what is left are turns that have not returned.
-run_ended::how let_go_of_slot(run_supervisor_state& s) {
-  auto lease = std::exchange(s.lease, nullptr);
+run_ended::how end_with(const slot_lease_ptr& lease) {
   if (lease.use_count() > 1)
     return run_ended::how::holding;
   if (lease)
@@ -155,7 +154,9 @@ void ended(run_pointer self, const run_ending& end) {
     promise.deliver(*s.result);
   if (s.with->secrets)
     self->send(s.with->secrets, close_leases{s.plan->run_id});
-  self->send(s.scheduler, run_ended{s.plan->run_id, let_go_of_slot(s)});
+  // Until it is said that the slot is still taken, nobody may say that it is free.
+  auto lease = std::exchange(s.lease, nullptr);
+  self->send(s.scheduler, run_ended{s.plan->run_id, end_with(lease)});
   s.loop.reset();
   s.from.reset();
   s.checkpoints.forget();

@@ -29,10 +29,10 @@ struct blocking_fixture {
     order.push_back(what);
   }
   /// Under way when this returns.
-  void hold() {
+  void hold(const std::string& user = "holder") {
     auto begun = std::make_shared<std::promise<void>>();
     auto seen = begun->get_future();
-    threads->run({"acme", "id", "holder"}, toiling, [this, begun] {
+    threads->run({"acme", "id", user}, toiling, [this, begun] {
       begun->set_value();
       opened.wait();
     });
@@ -60,6 +60,22 @@ TEST_CASE_METHOD(blocking_fixture, "what finds no thread waits, and users take t
   REQUIRE(last.get_future().wait_for(1min) == std::future_status::ready);
   CHECK(threads->stop(std::chrono::steady_clock::now() + 1min));
   CHECK(order == std::vector<std::string>{"alice", "bob", "alice", "alice"});
+}
+
+TEST_CASE_METHOD(blocking_fixture, "no user takes all threads", "[pool]") {
+  threads.emplace(8, meters);
+  for (int i = 0; i < 7; ++i)
+    hold("alice");
+  run("alice");
+  hold("bob");
+  CHECK(running() == 8);
+  CHECK(queued() == 1);
+  open.set_value();
+  std::promise<void> last;
+  threads->run({"acme", "id", "alice"}, toiling, [&] { last.set_value(); });
+  REQUIRE(last.get_future().wait_for(1min) == std::future_status::ready);
+  CHECK(threads->stop(std::chrono::steady_clock::now() + 1min));
+  CHECK(order == std::vector<std::string>{"alice"});
 }
 
 TEST_CASE_METHOD(blocking_fixture, "a stop waits for what is under way, and drops the rest",

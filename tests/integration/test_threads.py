@@ -55,8 +55,8 @@ def p99_of_ok(server, over: threading.Event) -> float:
     return sorted(times)[len(times) * 99 // 100]
 
 
-@pytest.mark.parametrize("threads", [2, 1])
-def test_nodes_that_compute_for_long_hold_up_nobody(behalf, threads):
+@pytest.mark.parametrize(("threads", "most"), [(2, 0.1), (1, 0.25)])
+def test_nodes_that_compute_for_long_hold_up_nobody(behalf, threads, most):
     server = behalf(config(server={"threads": threads}))
     over = threading.Event()
     with ThreadPoolExecutor(9) as crew:
@@ -64,7 +64,7 @@ def test_nodes_that_compute_for_long_hold_up_nobody(behalf, threads):
         toilers = [crew.submit(toil, server, "toil", ms=3000) for _ in range(8)]
         assert all(one.result().json()["toiled"] for one in toilers)
         over.set()
-        assert p99.result() <= 0.1
+        assert p99.result() <= most
     held = [line for line in server.process.output().splitlines() if "thread_held" in line]
     assert sum("node 'toil' of graph 'toil'" in line for line in held) == 1, held
     assert 1 <= metric(server, "behalf_spare_threads_lent_total") < 8
@@ -97,13 +97,15 @@ def test_a_node_that_looks_is_told_that_its_run_was_cancelled(behalf):
     wait_for(lambda: metric(server, "behalf_blocking_turns") == 0)
 
 
-@pytest.mark.parametrize("graph", ["toil", "toil_apart"])
-def test_a_stop_does_not_wait_for_a_node_beyond_the_grace(behalf, tmp_path, request, graph):
+@pytest.mark.parametrize(
+    ("graph", "sign"), [("toil", "behalf_spare_threads"), ("toil_apart", "behalf_blocking_turns")]
+)
+def test_a_stop_does_not_wait_for_a_node_beyond_the_grace(behalf, tmp_path, request, graph, sign):
     settings = config(runs={"shutdown_grace": "2s"})
     stack = start(behalf, tmp_path, "dev", "embedded", settings, ("alice",), request)
     server, token = stack.server, stack.login("alice")
     thread, run = begin(server, graph, token, ms=8000)
-    wait_for(lambda: metric(server, "lg_api_num_running_runs") == 1)
+    wait_for(lambda: metric(server, sign) == 1)
     begun = time.monotonic()
     assert server.stop() == 0
     assert time.monotonic() - begun < 4
