@@ -203,6 +203,27 @@ TEST_CASE_METHOD(handled_server, "leaving cancels a run only for those who may c
   }
 }
 
+TEST_CASE_METHOD(handled_server, "a run displaces others only for those who may end them",
+                 "[rights]") {
+  auto thread = make_thread();
+  auto waiting = "/threads/" + thread + "/runs/" + make_run(thread);
+  handler->set(
+    [](const on_context& ctx, json::object&) -> on_answer { return ctx.action != "update"; });
+  auto ask = [&](const char* strategy) {
+    return alice
+      .post("/threads/" + thread + "/runs",
+            {{"assistant_id", "hello"}, {"multitask_strategy", strategy}, {"after_seconds", 3600}})
+      .status;
+  };
+  for (auto strategy : {"interrupt", "rollback"})
+    CHECK(ask(strategy) == 403);
+  CHECK(parse_json(alice.get(waiting).body).value().at("status") == "pending");
+  CHECK(ask("enqueue") == 200);
+  handler->set({});
+  CHECK(ask("interrupt") == 200);
+  CHECK(parse_json(alice.get(waiting).body).value().at("status") == "interrupted");
+}
+
 TEST_CASE("a server that asks nobody who they are serves its own machine only", "[rights]") {
   CHECK(check_reach("127.0.0.1", false));
   CHECK(check_reach("::1", false));
