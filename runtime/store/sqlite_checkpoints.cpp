@@ -32,19 +32,19 @@ private:
 
 } // namespace
 
-// The checkpoint named, or the latest one of its thread and ns.
+// The checkpoint named, or the latest one of its thread and ns. That is asked for by its key: a
+// damaged one must be an error, as a thread without its state would begin anew.
 result<std::optional<record>> sqlite_reads::named_or_latest(const record_key& key) {
   if (!key.id.empty())
     return get(key);
-  query latest{.type = kind::checkpoint, .tenant = key.tenant, .parent = key.parent, .ns = key.ns};
-  latest.sort = sort_key::id;
-  latest.limit = 1;
-  auto found = search(latest);
-  if (!found)
-    return found.error();
-  if (found->rows.empty())
+  auto newest = newest_checkpoint(key, false);
+  if (!newest)
+    return newest.error();
+  if (newest->empty())
     return std::optional<record>{};
-  return std::optional{std::move(found->rows.front())};
+  auto latest = key;
+  latest.id = std::move(*newest);
+  return get(latest);
 }
 
 // A checkpoint others build upon, hidden or not.
@@ -83,8 +83,11 @@ result<std::vector<record>> sqlite_reads::checkpoint_chain(const record_key& new
   return chain;
 }
 
-result<std::string> sqlite_reads::newest_checkpoint(const record_key& of) {
-  auto use = db_->prepare("SELECT max(id) FROM checkpoint WHERE tenant=?1 AND parent=?2 AND ns=?3");
+result<std::string> sqlite_reads::newest_checkpoint(const record_key& of, bool hidden_too) {
+  std::string sql = "SELECT max(id) FROM checkpoint WHERE tenant=?1 AND parent=?2 AND ns=?3";
+  if (!hidden_too)
+    sql += " AND hidden=0";
+  auto use = db_->prepare(sql);
   if (!use)
     return use.error();
   auto row = use->bind(1, of.tenant).bind(2, of.parent).bind(3, of.ns).step();

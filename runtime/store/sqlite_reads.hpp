@@ -22,7 +22,7 @@ public:
   result<page> search(const query& q);
   result<int64_t> count(const query& q);
   result<std::vector<record>> checkpoint_chain(const record_key& newest);
-  result<std::string> newest_checkpoint(const record_key& of);
+  result<std::string> newest_checkpoint(const record_key& of, bool hidden_too);
   result<std::vector<record>> unfinished_runs(const record* after, int64_t limit);
   result<std::optional<record>> unfinished_run(const record_key& key);
 
@@ -67,7 +67,7 @@ public:
   }
   result<std::string> newest_checkpoint(const std::string& tenant, const std::string& thread_id,
                                         const std::string& ns) override {
-    return reads_.newest_checkpoint({kind::checkpoint, tenant, {}, thread_id, ns});
+    return reads_.newest_checkpoint({kind::checkpoint, tenant, {}, thread_id, ns}, true);
   }
   result<scan_part> go_on(record_scan& s, const slice_limits& limits) override {
     return reads_.go_on(s, limits);

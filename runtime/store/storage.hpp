@@ -85,7 +85,7 @@ public:
 
   /// From the nearest full checkpoint up to the one named, in the order to apply them; the latest
   /// one's chain when `checkpoint_id` is empty. Empty when there is no such checkpoint.
-  /// Error: internal when the chain has a hole.
+  /// Error: internal when the chain has a hole or one of them, the latest too, cannot be read.
   virtual result<std::vector<record>> checkpoint_chain(const std::string& tenant,
                                                        const std::string& thread_id,
                                                        const std::string& ns,

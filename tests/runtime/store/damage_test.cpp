@@ -108,6 +108,22 @@ TEST_CASE_METHOD(damaged, "a damaged checkpoint does not hide the others", "[sto
   CHECK(db->checkpoint_chain("acme", "t1", "", "c2").error().kind == unreadable_record);
 }
 
+TEST_CASE_METHOD(damaged, "a damaged latest checkpoint is no thread without state", "[store]") {
+  for (auto how : {"UPDATE checkpoint SET doc='{' WHERE id='c2'",
+                   "UPDATE checkpoint SET metadata='{' WHERE id='c2'"}) {
+    REQUIRE(write({.puts = {{make_thread("t1")},
+                            {make_checkpoint("t1", "c1")},
+                            {make_checkpoint("t1", "c2")}}}));
+    damage(how);
+    auto latest = db->checkpoint_chain("acme", "t1", "", "");
+    REQUIRE_FALSE(latest);
+    CHECK(latest.error().kind == unreadable_record);
+    CHECK(latest.error().message.find("checkpoint c2 is damaged") != std::string::npos);
+  }
+  damage("UPDATE checkpoint SET hidden=1 WHERE id='c2'"); // erased: c1 is the latest
+  CHECK(db->checkpoint_chain("acme", "t1", "", "").value().back().id == "c1");
+}
+
 TEST_CASE_METHOD(damaged, "a check finds what is damaged and takes it out", "[store]") {
   REQUIRE(write(three_threads()));
   REQUIRE(put(make_checkpoint("t1", "c1")));
