@@ -55,6 +55,11 @@ bool is_scalar(const json::value& v) {
   return !v.is_object() && !v.is_array();
 }
 
+// Each run puts these on its thread: a client's metadata must not be in their way.
+bool is_servers_own(std::string_view key) {
+  return key == "graph_id" || key == "assistant_id";
+}
+
 void add_unique(std::vector<term>& terms, term t) {
   if (std::find(terms.begin(), terms.end(), t) == terms.end())
     terms.push_back(t);
@@ -92,11 +97,15 @@ result<std::vector<term>> terms_of(const record& r) {
     terms.push_back(make_term(r.tenant, in_status, {}, r.status));
   if (r.type == kind::assistant)
     terms.push_back(make_term(r.tenant, in_graph, {}, r.graph_id));
-  auto others = terms.size();
-  for (const auto& [key, v] : r.metadata)
-    if (is_scalar(v))
-      terms.push_back(metadata_term(r.tenant, {key.data(), key.size()}, v));
-  if (terms.size() - others > max_metadata_terms)
+  std::size_t clients = 0;
+  for (const auto& [name, v] : r.metadata) {
+    if (!is_scalar(v))
+      continue;
+    std::string_view key{name.data(), name.size()};
+    terms.push_back(metadata_term(r.tenant, key, v));
+    clients += is_servers_own(key) ? 0 : 1;
+  }
+  if (clients > max_metadata_terms)
     return fail(errc::invalid_argument, "metadata has more than "
                                           + std::to_string(max_metadata_terms)
                                           + " values at its top level");

@@ -15,6 +15,7 @@ namespace behalf {
 /// thread's status when it is not "idle" (nearly all are) and an assistant's graph.
 using term = int64_t;
 
+/// Of a record's metadata, `graph_id` and `assistant_id` not counted: runs put them on threads.
 inline constexpr std::size_t max_metadata_terms = 256;
 
 term every_term(const std::string& tenant);

@@ -243,6 +243,21 @@ TEMPLATE_LIST_TEST_CASE("metadata with too many values at its top is refused", "
   CHECK(f.put(thread));
 }
 
+TEMPLATE_LIST_TEST_CASE("a thread with as much metadata as may be can still run", "[store]",
+                        storages) {
+  storage_fixture<TestType> f;
+  auto thread = make_thread("t1");
+  for (int i = 0; i < 256; ++i)
+    thread.metadata["k" + std::to_string(i)] = i;
+  REQUIRE(f.put(thread));
+  commit::thread_change run{"acme", "t1"};
+  run.metadata = {{"graph_id", "inbox"}, {"assistant_id", "a1"}};
+  REQUIRE(f.write({.thread_changes = {run}}));
+  CHECK(f.ids({.tenant = "acme", .metadata = {{"graph_id", "inbox"}}}) == names{"t1"});
+  run.metadata = {{"one more", 1}};
+  CHECK(f.write({.thread_changes = {run}}).error().code == errc::invalid_argument);
+}
+
 TEST_CASE("namespace labels are checked and keep their order as text", "[store]") {
   CHECK(encode_namespace({}).value().empty());
   CHECK(encode_namespace({""}).error().code == errc::invalid_argument);
