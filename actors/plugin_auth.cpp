@@ -100,6 +100,12 @@ void resume(plugin_pointer self, const judging_ptr& job, effect_reply reply) {
     go_on(self, job);
 }
 
+// Of everything a caller may prove itself with: two callers share no connection.
+std::string fingerprint(const auth_request& of) {
+  return sha256_hex(of.authorization.view()) + sha256_hex(of.api_key.view())
+         + sha256_hex(of.cookie.view());
+}
+
 void call_out(plugin_pointer self, const judging_ptr& job, outbound_call call) {
   auto& s = self->state;
   auto service = s.services->find(call.service);
@@ -108,7 +114,7 @@ void call_out(plugin_pointer self, const judging_ptr& job, outbound_call call) {
                   effect_reply{fail(errc::not_found, "no service '" + call.service + "'")});
   wire_call out;
   out.request = std::make_shared<wire_request>();
-  out.request->pool_key = "authenticate " + sha256_hex(job->request->authorization.view());
+  out.request->pool_key = "authenticate " + fingerprint(*job->request);
   out.request->policy = s.services->policy(call.service);
   out.request->max_reply_bytes = service->max_reply_bytes;
   if (call.handle.id == auth_context::caller_handle)

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <memory>
 #include <system_error>
 
@@ -51,6 +52,11 @@ json::value to_json(const field& f) {
 
 // A value in a text line: quoted, with control characters escaped, when it is not a plain word.
 std::string plain(const json::value& v) {
+  if (v.is_double()) { // not 7.151513E0
+    char text[32];
+    std::snprintf(text, sizeof text, "%.6g", v.get_double());
+    return text;
+  }
   if (!v.is_string())
     return dump(v);
   std::string_view text{v.get_string().data(), v.get_string().size()};

@@ -26,6 +26,8 @@ std::size_t head_length(std::string_view bytes, std::size_t& searched);
 class request_parser final : private boost::beast::http::basic_parser<true> {
 public:
   explicit request_parser(std::size_t max_body);
+  /// What was not handed on is wiped: any field may hold a token.
+  ~request_parser() { wipe(request); }
 
   std::optional<refusal> put_head(std::string_view head);
   /// Takes what it can and says how much in `used`; bytes left over belong to the next piece, or
