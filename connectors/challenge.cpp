@@ -1,6 +1,7 @@
 #include "connectors/challenge.hpp"
 
 #include "connectors/media_type.hpp"
+#include "runtime/base/text.hpp"
 
 #include <boost/beast/core/string.hpp>
 

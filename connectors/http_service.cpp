@@ -2,6 +2,7 @@
 
 #include "connectors/join_url.hpp"
 #include "connectors/media_type.hpp"
+#include "runtime/base/text.hpp"
 #include "runtime/http/url.hpp"
 
 #include <boost/beast/core/string.hpp>

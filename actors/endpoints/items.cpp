@@ -20,6 +20,21 @@ labels labels_of(body_reader& in, std::string_view key) {
   return in.texts(key, &shape_limits::names).value_or(labels{});
 }
 
+// Null, false, or the paths to index by.
+json::value index_of(body_reader& in) {
+  const auto* v = in.any("index");
+  if (!v || v->is_null())
+    return nullptr;
+  if (v->is_array())
+    return json::value_from(in.texts("index", &shape_limits::names).value_or(labels{}));
+  return in.flag("index").value_or(false);
+}
+
+json::value query_of(body_reader& in) {
+  auto text = in.text("query", true);
+  return text ? json::value(*text) : json::value(nullptr);
+}
+
 // What a well-formed body asks.
 result<json::object> value_of(const body_reader& in, result<item_question> asked) {
   if (in.fault())
@@ -38,7 +53,7 @@ result<json::object> prepare_put(request_pointer self) {
     in.number("ttl", 0, max_ttl_minutes);
   auto asked = ask_to_put(labels_of(in, "namespace"), in.text("key").value_or(""),
                           in.object("value", &shape_limits::members).value_or(json::object{}),
-                          any_of(in, "index"), any_of(in, "ttl"));
+                          index_of(in), any_of(in, "ttl"));
   return value_of(in, std::move(asked));
 }
 
@@ -92,10 +107,9 @@ void remove(request_pointer self) {
 result<json::object> prepare_search(request_pointer self) {
   auto in = optional_body(self);
   auto limit = in.integer("limit", 0, 1000).value_or(10);
-  auto asked =
-    ask_to_search(labels_of(in, "namespace_prefix"),
-                  in.conditions("filter", true).value_or(json::object{}), limit == 0 ? 10 : limit,
-                  in.integer("offset", 0, 1'000'000'000).value_or(0), any_of(in, "query"));
+  auto asked = ask_to_search(
+    labels_of(in, "namespace_prefix"), in.conditions("filter", true).value_or(json::object{}),
+    limit == 0 ? 10 : limit, in.integer("offset", 0, 1'000'000'000).value_or(0), query_of(in));
   return value_of(in, std::move(asked));
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/base/json.hpp"
 
 #include "runtime/base/json_reader.hpp"
+#include "runtime/base/text.hpp"
 
 #include <boost/json/basic_parser_impl.hpp>
 
@@ -35,38 +36,6 @@ result<json::value> parse_within(std::string_view text, const shape_limits& boun
   if (ec || used != text.size())
     return fail(errc::invalid_argument, "Invalid JSON in request body");
   return parser.handler().take();
-}
-
-// The length of the UTF-8 sequence at the front, 0 when there is none (RFC 3629).
-std::size_t utf8_length(std::string_view s) {
-  auto byte = [&](std::size_t i) { return i < s.size() ? static_cast<unsigned char>(s[i]) : 0U; };
-  auto follows = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
-  const auto first = byte(0), second = byte(1);
-  if (first < 0x80)
-    return 1;
-  if (first >= 0xC2 && first <= 0xDF)
-    return follows(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF)
-    return follows(1) && follows(2) && (first != 0xE0 || second >= 0xA0)
-               && (first != 0xED || second < 0xA0)
-             ? 3
-             : 0;
-  if (first >= 0xF0 && first <= 0xF4)
-    return follows(1) && follows(2) && follows(3) && (first != 0xF0 || second >= 0x90)
-               && (first != 0xF4 || second < 0x90)
-             ? 4
-             : 0;
-  return 0;
-}
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    auto n = utf8_length(text);
-    if (n == 0)
-      return false;
-    text.remove_prefix(n);
-  }
-  return true;
 }
 
 bool storable(const json::object& o, std::size_t depth);
@@ -174,12 +143,9 @@ std::string excerpt(const json::value& v) {
 }
 
 json_place& json_place::key(std::string_view name) {
-  constexpr std::size_t enough = 64;
-  auto end = std::min(name.size(), enough);
-  while (end < name.size() && end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0U) == 0x80U)
-    --end; // not in the middle of a character
+  const auto shown = cut_utf8(name, 64);
   path_ += "[\"";
-  path_.append(name.substr(0, end)).append(end < name.size() ? "…\"]" : "\"]");
+  path_.append(shown).append(shown.size() < name.size() ? "…\"]" : "\"]");
   return *this;
 }
 
@@ -229,17 +195,41 @@ const json::object& object_or_empty(const json::object& o, std::string_view key)
   return v && v->is_object() ? v->get_object() : empty_object();
 }
 
-bool contains(const json::value& whole, const json::value& part) {
-  if (!part.is_object())
-    return whole == part;
-  if (!whole.is_object())
-    return false;
-  for (const auto& [key, wanted] : part.get_object()) {
-    const auto* have = whole.get_object().if_contains(key);
-    if (!have || !contains(*have, wanted))
+namespace {
+
+bool same(const json::value& a, const json::value& b);
+
+// Do `test(have, wanted)` and a member of that name hold for every member of `part`? What stands in
+// the same order is found without the hash table, in which keys may have been chosen to collide.
+template <class Test>
+bool each_in(const json::object& whole, const json::object& part, Test test) {
+  auto next = whole.begin();
+  for (const auto& [key, wanted] : part) {
+    if (next == whole.end() || next->key() != key)
+      next = whole.find(key);
+    if (next == whole.end() || !test(next->value(), wanted))
       return false;
+    ++next;
   }
   return true;
+}
+
+bool same(const json::value& a, const json::value& b) {
+  if (a.is_object() && b.is_object())
+    return a.get_object().size() == b.get_object().size()
+           && each_in(a.get_object(), b.get_object(), same);
+  if (a.is_array() && b.is_array())
+    return std::equal(a.get_array().begin(), a.get_array().end(), b.get_array().begin(),
+                      b.get_array().end(), same);
+  return a == b;
+}
+
+} // namespace
+
+bool contains(const json::value& whole, const json::value& part) {
+  if (whole.is_object() && part.is_object())
+    return each_in(whole.get_object(), part.get_object(), contains);
+  return same(whole, part);
 }
 
 void merge(json::object& base, const json::object& over) {

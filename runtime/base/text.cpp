@@ -32,4 +32,43 @@ int hex_value(char c) {
   return -1;
 }
 
+// Unicode 15, table 3-7.
+std::size_t utf8_length(std::string_view text) {
+  auto byte = [&](std::size_t i) -> unsigned { return static_cast<unsigned char>(text[i]); };
+  if (text.empty())
+    return 0;
+  const unsigned lead = byte(0);
+  if (lead < 0x80)
+    return 1;
+  const std::size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || size > text.size())
+    return 0;
+  const unsigned low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+  const unsigned high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+  if (byte(1) < low || byte(1) > high)
+    return 0;
+  for (std::size_t i = 2; i < size; ++i)
+    if ((byte(i) & 0xC0U) != 0x80)
+      return 0;
+  return size;
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const auto length = utf8_length(text);
+    if (length == 0)
+      return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+std::string_view cut_utf8(std::string_view text, std::size_t most) {
+  if (text.size() <= most)
+    return text;
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0U) == 0x80)
+    --most;
+  return text.substr(0, most);
+}
+
 } // namespace behalf

@@ -5,34 +5,8 @@
 namespace behalf {
 namespace {
 
-// Length of the well-formed sequence at `i` (Unicode 15, table 3-7), 0 if there is none.
-std::size_t utf8_length(std::string_view s, std::size_t i) {
-  auto byte = [&](std::size_t k) { return static_cast<unsigned char>(s[k]); };
-  const unsigned lead = byte(i);
-  if (lead < 0x80)
-    return 1;
-  const std::size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || i + size > s.size())
-    return 0;
-  const unsigned second = byte(i + 1);
-  const unsigned low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-  const unsigned high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-  if (second < low || second > high)
-    return 0;
-  for (std::size_t k = 2; k < size; ++k)
-    if ((byte(i + k) & 0xC0) != 0x80)
-      return 0;
-  return size;
-}
-
 bool clean_utf8(std::string_view s) {
-  for (std::size_t i = 0; i < s.size();) {
-    const auto length = utf8_length(s, i);
-    if (length == 0 || s[i] == '\0')
-      return false;
-    i += length;
-  }
-  return true;
+  return is_utf8(s) && s.find('\0') == s.npos;
 }
 
 bool unreserved(char c) {

@@ -182,3 +182,16 @@ TEST_CASE("text of strangers becomes UTF-8", "[base][json]") {
   CHECK(valid_utf8("é😀") == "é😀");
   CHECK(valid_utf8("a\xff\xfe z\xe2\x82") == "a\uFFFD\uFFFD z\uFFFD\uFFFD");
 }
+
+TEST_CASE("a part is found whatever the order of its members", "[base][json]") {
+  const auto whole = parse_json(R"({"a": 1, "b": {"x": [{"p": 1, "q": 2}], "y": 2}, "c": 3})");
+  auto holds = [&](std::string_view part) { return contains(*whole, parse_json(part).value()); };
+  CHECK(holds(R"({})"));
+  CHECK(holds(R"({"a": 1, "b": {"y": 2}, "c": 3})"));
+  CHECK(holds(R"({"c": 3, "b": {"y": 2, "x": [{"q": 2, "p": 1}]}, "a": 1})"));
+  CHECK_FALSE(holds(R"({"c": 3, "d": 1})"));
+  CHECK_FALSE(holds(R"({"b": {"x": [{"p": 1}]}})")); // lists are compared, not searched
+  CHECK_FALSE(holds(R"({"b": {"x": [{"p": 1, "q": 2, "r": 3}]}})"));
+  CHECK_FALSE(holds(R"({"a": {"b": 1}})"));
+  CHECK(contains(json::value(1), json::value(1U)));
+}
