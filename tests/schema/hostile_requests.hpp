@@ -145,14 +145,17 @@ public:
     routes_.push_back({std::string(method), std::string(pattern), {}});
   }
 
-  /// Makes what paths name: a thread with a run that is over, an item.
+  /// Makes what paths name: threads with a run that is over, several so that none grows long.
   void places(api_client& as) {
-    auto thread = parse_json(as.post("/threads").body).value();
-    thread_ = std::string(string_or(thread.as_object(), "thread_id"));
-    auto run =
-      parse_json(as.post("/threads/" + thread_ + "/runs", {{"assistant_id", "hello"}}).body);
-    run_ = std::string(string_or(run->as_object(), "run_id"));
-    (void)as.get("/threads/" + thread_ + "/runs/" + run_ + "/join");
+    for (int i = 0; i < 32; ++i) {
+      auto thread = parse_json(as.post("/threads").body).value();
+      auto& made = places_.emplace_back();
+      made.thread = string_or(thread.as_object(), "thread_id");
+      const auto runs = "/threads/" + made.thread + "/runs";
+      auto run = parse_json(as.post(runs, {{"assistant_id", "hello"}}).body).value();
+      made.run = string_or(run.as_object(), "run_id");
+      (void)as.get(runs + "/" + made.run + "/join");
+    }
   }
 
   void learned(std::size_t r, const std::vector<asked_field>& fields) {
@@ -240,11 +243,12 @@ private:
 
   std::string target_of(const tried_route& route, std::mt19937_64* dice) const {
     auto path = route.pattern;
+    const auto& here = places_[dice ? (*dice)() % places_.size() : 0];
     for (auto at = path.find('{'); at != path.npos; at = path.find('{', at + 1)) {
       auto end = path.find('}', at);
       auto name = path.substr(at + 1, end - at - 1);
-      std::string value = name == "thread_id" ? thread_
-                          : name == "run_id"  ? run_
+      std::string value = name == "thread_id" ? here.thread
+                          : name == "run_id"  ? here.run
                                               : "00000000-0000-0000-0000-000000000000";
       // What a test does not delete is still there for the next one.
       auto spare = route.method == "DELETE" || (dice && (*dice)() % 6 == 0);
@@ -335,7 +339,12 @@ private:
     return r;
   }
 
-  std::string bearer_, thread_, run_;
+  struct place {
+    std::string thread, run;
+  };
+
+  std::string bearer_;
+  std::vector<place> places_;
   std::vector<tried_route> routes_;
 };
 
