@@ -40,7 +40,8 @@ struct run_plan {
   bool new_thread = false;   // has no earlier state to load
   std::string given_up;      // why it is not executed but ends as an error; empty: it is executed
   bool waited = false;       // was stored as pending: others went first
-  fair_budget::share_ptr memory; // its user's share, while its input is here; null after a restart
+  // Its user's share, while its input is here; null when it was taken in at the start.
+  fair_budget::share_ptr memory;
 
   /// Once it is stored: what only its creation needed.
   void forget_the_request() {

@@ -7,6 +7,7 @@
 #include "actors/run_queue.hpp"
 #include "actors/spawn.hpp"
 #include "actors/thread_updates.hpp"
+#include "runtime/base/json_cost.hpp"
 #include "runtime/base/log.hpp"
 
 #include <caf/actor_system.hpp>
@@ -35,10 +36,13 @@ struct live_run {
   run_supervisor_actor supervisor;
   std::optional<clock::time_point> started = {}; // executing since
   std::optional<clock::time_point> ended = {};   // kept for viewers that come back
+  bool visiting = false;                   // loaded to be looked at: it goes with the last who does
+  std::weak_ptr<const run_plan> seen = {}; // as those who look at it hold it
 };
 
 // Who waits for a run to be loaded: with null when it is gone.
-using run_wanted = std::function<void(live_run*)>;
+using run_wanted = std::function<void(result<live_run*>)>;
+live_run* const gone = nullptr;
 
 struct scheduler_state {
   static inline const char* name = "scheduler";
@@ -105,7 +109,7 @@ void forget(scheduler_pointer self, const std::string& id, bool holding = false)
 
 // --- runs that wait in the storage -----------------------------------------------------------
 
-void loaded(scheduler_pointer self, const std::string& id, live_run* run) {
+void loaded(scheduler_pointer self, const std::string& id, const result<live_run*>& run) {
   auto waiting = self->state.loading.extract(id);
   if (!waiting.empty())
     for (const auto& then : waiting.mapped())
@@ -135,29 +139,33 @@ void end_unreadable(scheduler_pointer self, const record& row, const error& why)
     [self, id = row.id](const error&) { forget(self, id); });
 }
 
-void on_loaded(scheduler_pointer self, const std::string& id, const found_record& found) {
-  auto& s = self->state;
-  if (!s.queue.find(id)) // it was ended meanwhile
-    return loaded(self, id, nullptr);
-  if (!found.row) {
-    loaded(self, id, nullptr);
-    return forget(self, id);
-  }
-  auto plan = plan_from(*found.row);
-  if (!plan) {
-    loaded(self, id, nullptr);
-    return end_unreadable(self, *found.row, plan.error());
-  }
-  plan->waited = true;
-  loaded(self, id,
-         &keep(self, std::make_shared<const run_plan>(std::move(*plan)), nullptr, nullptr));
-}
-
 void on_load_failed(scheduler_pointer self, const std::string& id, const error& why) {
   log::error("run_not_loaded", {{"run_id", id}, {"reason", why.message}});
   if (self->state.queue.is_running(id))
     self->state.not_loaded.insert(id); // tried again with the next tick
-  loaded(self, id, nullptr);
+  loaded(self, id, why);
+}
+
+void on_loaded(scheduler_pointer self, const std::string& id, const found_record& found) {
+  auto& s = self->state;
+  if (!s.queue.find(id)) // it was ended meanwhile
+    return loaded(self, id, gone);
+  if (!found.row) {
+    loaded(self, id, gone);
+    return forget(self, id);
+  }
+  auto plan = plan_from(*found.row);
+  if (!plan) {
+    loaded(self, id, gone);
+    return end_unreadable(self, *found.row, plan.error());
+  }
+  plan->waited = true;
+  plan->memory = s.with->memory.open(plan->who->tenant, plan->who->key().text());
+  if (auto ok = claim(*plan->memory, held_bytes(plan->kwargs), "runs in memory"); !ok)
+    return on_load_failed(self, id, ok.error());
+  auto& run = keep(self, std::make_shared<const run_plan>(std::move(*plan)), nullptr, nullptr);
+  run.visiting = true;
+  loaded(self, id, &run);
 }
 
 void with_run(scheduler_pointer self, const std::string& id, run_wanted then) {
@@ -166,7 +174,7 @@ void with_run(scheduler_pointer self, const std::string& id, run_wanted then) {
     return then(&at->second);
   const auto* run = s.queue.find(id);
   if (!run)
-    return then(nullptr);
+    return then(gone);
   auto& others = s.loading[id];
   others.push_back(std::move(then));
   if (others.size() > 1)
@@ -181,9 +189,11 @@ void execute(scheduler_pointer self, const run_queue::run_ids& started) {
   if (self->state.parking)
     return;
   for (const auto& id : started)
-    with_run(self, id, [self](live_run* run) {
+    with_run(self, id, [self](const result<live_run*>& found) {
+      auto* run = found ? *found : gone;
       if (!run || self->state.parking)
         return;
+      run->visiting = false;
       run->started = clock::now();
       self->send(run->supervisor, execute_run{});
     });
@@ -307,11 +317,12 @@ void start(scheduler_pointer self, starting_ptr job) {
 
 // --- stopping --------------------------------------------------------------------------------
 
-// Counts answers: the promise is delivered when the last run has ended.
+// Counts answers: the promise is delivered when the last run has ended, or could not be.
 struct stopping {
   caf::typed_response_promise<runs_stopped> promise;
   std::size_t left;
   int64_t stopped;
+  std::optional<error> failed = {}; // one of them is there still
 };
 
 // What waits in the storage alone is parked already.
@@ -336,38 +347,54 @@ caf::result<runs_stopped> stop(scheduler_pointer self, const stop_runs& m) {
   auto job = std::make_shared<stopping>(stopping{self->make_response_promise<runs_stopped>(),
                                                  ids.size(), static_cast<int64_t>(ids.size())});
   auto one_less = [job] {
-    if (--job->left == 0)
+    if (--job->left > 0)
+      return;
+    if (job->failed)
+      job->promise.deliver(to_caf(*job->failed));
+    else
       job->promise.deliver(runs_stopped{job->stopped});
   };
   cancel_run how{m.rollback, m.deleting, false, m.park};
   for (const auto& id : ids)
-    with_run(self, id, [self, how, one_less](live_run* run) {
+    with_run(self, id, [self, how, job, one_less](const result<live_run*>& run) {
       if (!run)
+        job->failed = run.error();
+      if (!run || !*run)
         return one_less();
+      (*run)->visiting = false;
       ask_core(
-        self, run->supervisor, how, [one_less](run_result&) { one_less(); },
+        self, (*run)->supervisor, how, [one_less](run_result&) { one_less(); },
         [one_less](const error&) { one_less(); });
     });
   return job->promise;
 }
 
+run_ref shown(live_run& run) {
+  auto seen = run.seen.lock();
+  if (!seen) {
+    seen = {run.plan.get(), [plan = run.plan](const run_plan*) {}};
+    run.seen = seen;
+  }
+  return {std::move(seen), run.supervisor};
+}
+
 caf::result<run_ref> find(scheduler_pointer self, const find_run& m) {
   auto& s = self->state;
-  const auto gone = fail(errc::not_found, "Run not found");
+  const auto missing = fail(errc::not_found, "Run not found");
   if (auto run = s.runs.find(m.run_id); run != s.runs.end()) {
     if (run->second.plan->who->tenant != m.tenant)
-      return to_caf(gone);
-    return run_ref{run->second.plan, run->second.supervisor};
+      return to_caf(missing);
+    return shown(run->second);
   }
   const auto* waiting = s.queue.find(m.run_id);
   if (!waiting || waiting->who.tenant != m.tenant)
-    return to_caf(gone);
+    return to_caf(missing);
   auto promise = self->make_response_promise<run_ref>();
-  with_run(self, m.run_id, [promise, gone](live_run* run) mutable {
-    if (run)
-      promise.deliver(run_ref{run->plan, run->supervisor});
+  with_run(self, m.run_id, [promise, missing](const result<live_run*>& run) mutable {
+    if (run && *run)
+      promise.deliver(shown(**run));
     else
-      promise.deliver(to_caf(gone));
+      promise.deliver(to_caf(run ? missing : run.error()));
   });
   return promise;
 }
@@ -380,6 +407,7 @@ void bury(scheduler_pointer self, live_run& run) {
   auto& s = self->state;
   auto plan = std::make_shared<run_plan>(*run.plan);
   plan->given_up = "the server met a fault of its own in this run";
+  run.visiting = false;
   run.plan = std::move(plan);
   run.supervisor =
     spawn_run_supervisor(self->system(), s.with, run.plan, scheduler_actor{self}, nullptr, nullptr);
@@ -441,7 +469,8 @@ void on_tick(scheduler_pointer self) {
   auto t = clock::now();
   for (auto it = s.runs.begin(); it != s.runs.end();) {
     auto& run = it->second;
-    if (run.ended && t - *run.ended > limits.resumable_ttl) {
+    if ((run.ended && t - *run.ended > limits.resumable_ttl)
+        || (run.visiting && run.seen.expired())) {
       it = s.runs.erase(it);
       continue;
     }

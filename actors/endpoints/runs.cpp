@@ -415,7 +415,11 @@ void join_events(request_pointer self) {
             self->state.seen = resume_point(self, *ref.plan);
             watch_events(self, std::move(ref), {});
           },
-          [self](const error&) { answer_ended_events(self); });
+          [self](const error& why) {
+            if (why.code != errc::not_found)
+              return refuse(self, why);
+            answer_ended_events(self);
+          });
       });
     },
     [self](std::string, std::string what) {
@@ -451,7 +455,11 @@ void join(request_pointer self) {
         ask_core(
           self, self->state.with->scheduler, find_run{tenant_of(self), self->state.run_id},
           [self](run_ref& ref) { watch_end(self, std::move(ref), {}); },
-          [self, row](const error&) { answer_ended(self, row); });
+          [self, row](const error& why) {
+            if (why.code != errc::not_found)
+              return refuse(self, why);
+            answer_ended(self, row);
+          });
       });
     },
     [self](std::string, std::string what) {

@@ -43,11 +43,12 @@ std::size_t held_bytes(const json::value& v) {
     return sum;
   }
   const auto* object = v.if_object();
-  if (!object)
-    return 0;
-  auto sum =
-    object->capacity() * (sizeof(json::key_value_pair) + 8) + (object->empty() ? 0 : per_block);
-  for (const auto& [key, one] : *object)
+  return object ? held_bytes(*object) : 0;
+}
+
+std::size_t held_bytes(const json::object& v) {
+  auto sum = v.capacity() * (sizeof(json::key_value_pair) + 8) + (v.empty() ? 0 : per_block);
+  for (const auto& [key, one] : v)
     sum += text_bytes(key.size()) + inline_text + held_bytes(one);
   return sum;
 }

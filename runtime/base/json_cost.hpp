@@ -14,5 +14,6 @@ std::size_t parse_cost(std::string_view text, std::size_t max_values);
 
 /// Bytes the document holds.
 std::size_t held_bytes(const json::value& v);
+std::size_t held_bytes(const json::object& v);
 
 } // namespace behalf

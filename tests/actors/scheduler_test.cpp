@@ -341,6 +341,10 @@ struct delayed_fixture : scheduler_fixture {
     m.plan->delayed = true;
     return m;
   }
+  run_ref own_run(run_ref run) {
+    own(run.run);
+    return run;
+  }
   /// What a restart finds when the run is due.
   recovered_runs due(const run_ref& run) {
     return {{}, {{run.plan->run_id, thread, alice->key(), now() - std::chrono::seconds{1}}}};
@@ -372,6 +376,43 @@ TEST_CASE_METHOD(delayed_fixture, "who asks for a run in the storage gets it", "
   CHECK_FALSE(over(found));
   CHECK(cancel(found).status == "interrupted");
   CHECK(find(later).error().code == errc::not_found);
+}
+
+TEST_CASE_METHOD(delayed_fixture, "a run that was only looked at leaves the memory again",
+                 "[runs]") {
+  open();
+  auto m = delayed(std::chrono::hours{1});
+  m.plan->kwargs["input"] = json::object{{"text", std::string(1'000, 'x')}};
+  auto later = ask<run_ref>(scheduler, std::move(m)).value();
+  CHECK(with->memory.used() == 0);
+  auto found = find(later).value();
+  pass(milliseconds{500});
+  CHECK(with->memory.used() > 1'000); // somebody looks at it
+  found = {};
+  pass(milliseconds{500});
+  CHECK(with->memory.used() == 0);
+  CHECK(cancel(own_run(find(later).value())).status == "interrupted"); // it waits all the same
+  CHECK(find(later).error().code == errc::not_found);
+}
+
+TEST_CASE_METHOD(delayed_fixture, "a run nobody has room for is neither shown nor ended",
+                 "[runs]") {
+  open();
+  auto later = ask<run_ref>(scheduler, delayed(std::chrono::hours{1})).value();
+  with->memory = fair_budget{1};
+  CHECK(find(later).error().code == errc::overloaded);
+  stop_runs all;
+  all.tenant = "acme";
+  all.thread_id = thread;
+  CHECK(ask<runs_stopped>(scheduler, all).error().code == errc::overloaded);
+  CHECK(run_status(later) == "pending");
+
+  open(due(later));
+  CHECK(run_status(later) == "pending");
+  with->memory = fair_budget{};
+  let_outside_go();
+  pass(milliseconds{500});
+  CHECK(run_status(later) == "success");
 }
 
 TEST_CASE_METHOD(delayed_fixture, "runs in the storage are stopped like others", "[runs]") {
