@@ -72,10 +72,11 @@ def test_a_log_that_was_moved_away_is_opened_anew(live):
     it.log.rename(it.log.with_suffix(".1"))
     it.hang_up("reloaded")
     assert it.log.exists()
-    it.rewrite(log={"file": str(it.log), "level": "debug"})
-    it.hang_up("reloaded")
-    it.status("first")
-    it.server.process.wait_until(lambda: it.lines("request"))
+    it.rewrite(log={"file": str(it.log), "level": "warning"}, runs={"slots": 3})
+    it.hang_up("reload_needs_a_restart")
+    it.server.config_file.unlink()
+    it.hang_up("reload_refused")  # so the one before is over
+    assert len(it.lines("reloaded")) == 1  # which is told at info
 
 
 def test_what_needs_a_restart_is_named(live):
