@@ -43,7 +43,7 @@ result<void> run_queue::admits(const principal_key& who, bool delayed) const {
   };
   auto user = of(users_, who.text()), tenant = of(tenants_, who.tenant);
   if (delayed) {
-    auto free = options_.delayed - std::min(options_.delayed, timers_.size());
+    auto free = options_.delayed - std::min(options_.delayed, timers_.size() + expected_delayed_);
     if (free == 0)
       return full("delayed runs");
     if (user.delayed >= options_.delayed_per_user)
@@ -52,7 +52,7 @@ result<void> run_queue::admits(const principal_key& who, bool delayed) const {
       return over("tenant", "delayed runs");
     return {};
   }
-  auto now = runs_.size() - timers_.size() + holding_.size();
+  auto now = runs_.size() - timers_.size() + holding_.size() + expected_;
   auto free = options_.capacity - std::min(options_.capacity, now);
   if (free == 0)
     return full("runs");
@@ -61,6 +61,16 @@ result<void> run_queue::admits(const principal_key& who, bool delayed) const {
   if (!may_take(tenant.runs, free, options_.tenant_share))
     return over("tenant", "runs");
   return {};
+}
+
+void run_queue::expect(const principal_key& who, bool delayed) {
+  ++(delayed ? expected_delayed_ : expected_);
+  count(who.tenant, who.text(), [&](usage& h) { ++(delayed ? h.delayed : h.runs); });
+}
+
+void run_queue::arrived(const principal_key& who, bool delayed) {
+  --(delayed ? expected_delayed_ : expected_);
+  count(who.tenant, who.text(), [&](usage& h) { --(delayed ? h.delayed : h.runs); });
 }
 
 bool run_queue::may_run(const std::string& tenant, const std::string& user) const {

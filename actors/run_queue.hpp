@@ -39,6 +39,11 @@ public:
   /// Whether one more of this user's runs may come. Error: overloaded when the server is full,
   /// too_many when it is the user's or tenant's share that is.
   result<void> admits(const principal_key& who, bool delayed) const;
+  /// It is on its way: it counts as one of this user's until it arrives or is given up. `arrived`
+  /// goes before `add`.
+  void expect(const principal_key& who, bool delayed);
+  void arrived(const principal_key& who, bool delayed);
+  std::size_t expected() const { return expected_ + expected_delayed_; }
   /// Whether one that comes now would start at once.
   bool would_start(const principal_key& who) const;
 
@@ -86,7 +91,7 @@ private:
     std::string user; // who.text()
     bool delayed = false;
   };
-  /// What one user or tenant has.
+  /// What one user or tenant has, with what is on its way.
   struct usage {
     std::size_t runs = 0, running = 0, delayed = 0; // `runs`: but for the delayed ones
     bool nothing() const { return runs + delayed == 0; }
@@ -111,6 +116,7 @@ private:
 
   queue_options options_;
   std::size_t running_ = 0;
+  std::size_t expected_ = 0, expected_delayed_ = 0;
   lanes lanes_;
   std::unordered_map<std::string, place> runs_;
   usages users_, tenants_;

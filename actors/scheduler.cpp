@@ -55,7 +55,8 @@ struct scheduler_state {
   std::unordered_map<std::string, std::vector<run_wanted>> loading;
   std::unordered_set<std::string> not_loaded;             // theirs was the turn, the storage failed
   std::unordered_map<std::string, principal_key> holding; // whose runs are over and keep a slot
-  bool parking = false; // the server is stopping: nothing starts any more
+  bool parking = false;                      // the server is stopping: nothing starts any more
+  std::vector<std::function<void()>> parked; // told of each start_run that was on its way
   metric *pending = nullptr, *running = nullptr, *created = nullptr;
 };
 
@@ -67,14 +68,24 @@ struct starting {
   start_run ask;
   ref_promise promise;
   int attempts = 0;
-  bool counted = false; // against the limits of user and tenant
+  bool counted = false; // against the limits of user and tenant, and expected by the queue
 };
 using starting_ptr = std::shared_ptr<starting>;
 
 void give_up(scheduler_pointer self, const starting_ptr& job, error why) {
-  if (job->counted)
-    self->state.limits.end_run(job->ask.plan->who->key());
+  auto& s = self->state;
   job->promise.deliver(to_caf(std::move(why)));
+  if (!job->counted)
+    return;
+  const auto& plan = *job->ask.plan;
+  s.limits.end_run(plan.who->key());
+  s.queue.arrived(plan.who->key(), plan.delayed);
+  for (const auto& one_less : s.parked)
+    one_less();
+}
+
+error stops() {
+  return fail(errc::overloaded, "The server is stopping", "Retry-After", "1");
 }
 
 void gauge(scheduler_pointer self) {
@@ -235,13 +246,35 @@ run_ref launch(scheduler_pointer self, start_run& m) {
 
 void start(scheduler_pointer self, starting_ptr job);
 
+void hand_over(scheduler_pointer self, const starting_ptr& job) {
+  auto& s = self->state;
+  const auto& plan = *job->ask.plan;
+  s.queue.arrived(plan.who->key(), plan.delayed);
+  job->promise.deliver(launch(self, job->ask));
+  for (const auto& one_less : s.parked)
+    one_less();
+}
+
+void on_stored(scheduler_pointer self, const starting_ptr& job) {
+  auto& s = self->state;
+  auto& plan = *job->ask.plan;
+  plan.forget_the_request();
+  if (!s.parking || plan.waited)
+    return hand_over(self, job);
+  // Stored as running, it would be taken at the next start for one that a crash interrupted.
+  plan.waited = true;
+  commit what;
+  what.puts.push_back({to_record(plan, "pending")});
+  ask_core(
+    self, s.with->writer, write_records{std::move(what)},
+    [self, job](written) { hand_over(self, job); },
+    [self, job](const error&) { hand_over(self, job); });
+}
+
 void write(scheduler_pointer self, starting_ptr job, commit what) {
   ask_core(
     self, self->state.with->writer, write_records{std::move(what)},
-    [self, job](written) {
-      job->ask.plan->forget_the_request();
-      job->promise.deliver(launch(self, job->ask));
-    },
+    [self, job](written) { on_stored(self, job); },
     [self, job](error why) {
       // Somebody changed the thread between our read and our write: look again.
       if (why.code == errc::conflict && !job->ask.stateless
@@ -267,6 +300,8 @@ std::optional<stop_runs> obstacle(scheduler_pointer self, const run_plan& plan) 
 }
 
 void on_thread(scheduler_pointer self, starting_ptr job, const found_record& found) {
+  if (self->state.parking)
+    return give_up(self, job, stops());
   auto& plan = *job->ask.plan;
   const auto hidden = fail(errc::not_found, "Thread or assistant not found.");
   if (!found.row && !job->ask.create_thread)
@@ -294,16 +329,28 @@ void on_thread(scheduler_pointer self, starting_ptr job, const found_record& fou
                  !busy && starts_now(self, plan)));
 }
 
+// From here on it has its place, however long reading and writing take.
+result<void> count(scheduler_pointer self, const run_plan& plan) {
+  auto& s = self->state;
+  auto who = plan.who->key();
+  if (auto ok = s.limits.begin_run(who, clock::now()); !ok)
+    return ok;
+  if (auto ok = s.queue.admits(who, plan.delayed); !ok) {
+    s.limits.end_run(who);
+    return ok;
+  }
+  s.queue.expect(who, plan.delayed);
+  return {};
+}
+
 void start(scheduler_pointer self, starting_ptr job) {
   auto& s = self->state;
-  auto who = job->ask.plan->who->key();
-  if (!job->counted) {
-    if (auto ok = s.limits.begin_run(who, clock::now()); !ok)
+  if (s.parking)
+    return give_up(self, job, stops());
+  if (!job->counted)
+    if (auto ok = count(self, *job->ask.plan); !ok)
       return give_up(self, job, ok.error());
-    job->counted = true;
-  }
-  if (auto ok = s.queue.admits(who, job->ask.plan->delayed); !ok)
-    return give_up(self, job, ok.error());
+  job->counted = true;
   if (job->ask.stateless)
     return write(
       self, job,
@@ -342,10 +389,11 @@ caf::result<runs_stopped> stop(scheduler_pointer self, const stop_runs& m) {
     std::erase_if(ids, [&](const std::string& id) {
       return std::find(m.run_ids.begin(), m.run_ids.end(), id) == m.run_ids.end();
     });
-  if (ids.empty())
+  auto left = ids.size() + (m.park ? s.queue.expected() : 0);
+  if (left == 0)
     return runs_stopped{0};
-  auto job = std::make_shared<stopping>(stopping{self->make_response_promise<runs_stopped>(),
-                                                 ids.size(), static_cast<int64_t>(ids.size())});
+  auto job = std::make_shared<stopping>(
+    stopping{self->make_response_promise<runs_stopped>(), left, static_cast<int64_t>(ids.size())});
   auto one_less = [job] {
     if (--job->left > 0)
       return;
@@ -354,6 +402,8 @@ caf::result<runs_stopped> stop(scheduler_pointer self, const stop_runs& m) {
     else
       job->promise.deliver(runs_stopped{job->stopped});
   };
+  if (m.park)
+    s.parked.push_back(one_less);
   cancel_run how{m.rollback, m.deleting, false, m.park};
   for (const auto& id : ids)
     with_run(self, id, [self, how, job, one_less](const result<live_run*>& run) {

@@ -184,6 +184,24 @@ TEST_CASE("a queue that is full refuses, and one user fills it not quite", "[run
   CHECK(q.admits(eve, false).error().code == errc::overloaded);
 }
 
+TEST_CASE("runs on their way take places until they arrive", "[runs]") {
+  auto o = sizes(1, 8);
+  o.delayed_per_user = 1;
+  run_queue q{o};
+  while (q.admits(alice, false))
+    q.expect(alice, false);
+  CHECK(q.expected() == 7);
+  CHECK(q.admits(alice, false).error().code == errc::too_many);
+  q.expect(alice, true);
+  CHECK(q.admits(alice, true).error().code == errc::too_many);
+  q.arrived(alice, true);
+  CHECK(q.admits(alice, true));
+  for (int i = 0; i < 7; ++i)
+    q.arrived(alice, false);
+  CHECK(q.admits(alice, false));
+  CHECK(q.remembered() == 0);
+}
+
 TEST_CASE("delayed runs have bounds of their own", "[runs]") {
   auto o = sizes(1, 1);
   o.delayed = 3;

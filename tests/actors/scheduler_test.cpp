@@ -155,6 +155,24 @@ TEST_CASE_METHOD(scheduler_fixture, "more runs than the server can hold are refu
   CHECK(start(order(uuid7(), "call", nothing)));
 }
 
+TEST_CASE_METHOD(scheduler_fixture, "runs that are being stored have their place already",
+                 "[runs]") {
+  with->options.runs.capacity = 2;
+  open();
+  disk.hold = true;
+  auto first = ask_later<run_ref>(scheduler, order(thread, "call", nothing));
+  auto second = ask_later<run_ref>(scheduler, order(other, "call", nothing));
+  CHECK(start(order(uuid7(), "call", nothing)).error().code == errc::overloaded);
+  let_disk_go();
+  for (const auto& answer : {first(), second()}) {
+    REQUIRE(answer);
+    own(answer->value().run);
+    cancel(answer->value());
+  }
+  for (int i = 0; i < 2; ++i)
+    CHECK(start(order(uuid7(), "call", nothing)));
+}
+
 TEST_CASE_METHOD(scheduler_fixture, "a user's limit on runs counts those under way", "[runs]") {
   with->options.limits.user.concurrent_runs = 1;
   open();
@@ -245,6 +263,27 @@ TEST_CASE_METHOD(scheduler_fixture, "parked runs are stored to go on, and nothin
   auto row = stored(kind::run, running.plan->run_id);
   CHECK(row->doc.at("attempt") == 2);
   CHECK_FALSE(executing(waiting));
+}
+
+TEST_CASE_METHOD(scheduler_fixture,
+                 "a run that is stored while the server stops waits for the next", "[runs]") {
+  open();
+  disk.hold = true;
+  auto answer = start_later("enqueue");
+  stop_runs all;
+  all.park = true;
+  auto parked = ask_later<runs_stopped>(scheduler, all);
+  CHECK_FALSE(parked());
+  CHECK(start(order(other, "call", nothing)).error().code == errc::overloaded);
+  let_disk_go();
+  REQUIRE(parked());
+  CHECK(parked()->value().count == 0);
+  REQUIRE(answer());
+  auto run = answer()->value();
+  own(run.run);
+  CHECK(run_status(run) == "pending");
+  CHECK(stored(kind::run, run.plan->run_id)->doc.at("attempt") == 1);
+  CHECK_FALSE(executing(run));
 }
 
 TEST_CASE_METHOD(scheduler_fixture, "what a restart finds unfinished goes on where it was",
