@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <map>
 
 namespace behalf {
 namespace {
@@ -17,13 +16,11 @@ struct found_runs {
   plans executing, waiting;
   std::vector<queued_run> delayed;
   std::vector<std::pair<record, error>> unreadable;
-  std::map<std::pair<std::string, std::string>, int> by_thread; // readable ones
 };
 
 void sort_out(storage& db, record row, int max_attempts, found_runs& into) {
   auto who = principal_of(row);
   if (who && waits_for_its_time(row)) {
-    ++into.by_thread[{row.tenant, row.parent}];
     into.delayed.push_back({row.id, row.parent, who->key(), row.created_at});
     return;
   }
@@ -34,7 +31,6 @@ void sort_out(storage& db, record row, int max_attempts, found_runs& into) {
     into.unreadable.emplace_back(std::move(kept), plan.error());
     return;
   }
-  ++into.by_thread[{row.tenant, row.parent}];
   plan->waited = true;
   if (plan->crashes >= max_attempts) // decided at an earlier start, which did not get that far
     plan->given_up = too_often;
@@ -141,8 +137,7 @@ std::vector<commit> decisions(storage& db, const found_runs& found) {
                 {"reason", why.message},
                 {"remedy", "it ended as an error; its row keeps what was stored: start it anew"}});
     auto thread = db.get({kind::thread, row.tenant, row.parent});
-    auto more = found.by_thread.contains({row.tenant, row.parent});
-    all.push_back(set_aside(row, why.message, thread ? std::move(*thread) : std::nullopt, more));
+    all.push_back(set_aside(row, why.message, thread && *thread));
   }
   return all;
 }

@@ -118,8 +118,7 @@ result<run_plan> plan_from(const record& row) {
   return plan;
 }
 
-commit set_aside(const record& row, std::string_view why, std::optional<record> thread,
-                 bool more_runs) {
+commit set_aside(const record& row, std::string_view why, bool with_thread) {
   json::object failure{{"error", "UnreadableRun"}, {"message", why}};
   commit what;
   auto kept = row;
@@ -130,11 +129,13 @@ commit set_aside(const record& row, std::string_view why, std::optional<record> 
     kept.doc = {{"unreadable", safe_text(row.doc_text)}};
   kept.doc["error"] = failure;
   what.puts.push_back({std::move(kept)});
-  if (thread) {
-    thread->status = more_runs ? "busy" : "error";
-    thread->doc["error"] = failure;
-    thread->updated_at = thread->state_updated_at = now();
-    what.puts.push_back({std::move(*thread)});
+  if (with_thread) {
+    commit::thread_change change{row.tenant, row.parent};
+    change.doc.emplace_back("error", dump(failure));
+    change.settled = "error";
+    change.at = now();
+    change.new_state = true;
+    what.thread_changes.push_back(std::move(change));
   }
   return what;
 }

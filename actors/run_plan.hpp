@@ -73,8 +73,7 @@ result<run_plan> plan_from(const record& row);
 result<principal> principal_of(const record& row);
 
 /// A run that cannot be read ends as an error; what is stored of it stays in its row as text.
-/// `thread`: its thread as just read, where it is there, and whether more runs wait on it.
-commit set_aside(const record& row, std::string_view why, std::optional<record> thread,
-                 bool more_runs);
+/// `with_thread`: its thread is there, and says so too.
+commit set_aside(const record& row, std::string_view why, bool with_thread);
 
 } // namespace behalf

@@ -137,13 +137,9 @@ void end_unreadable(scheduler_pointer self, const record& row, const error& why)
   ask_core(
     self, s.with->reader(), get_record{{kind::thread, row.tenant, row.parent}},
     [self, row, why](found_record& found) {
-      auto& s = self->state;
-      std::optional<record> thread;
-      if (found.row)
-        thread = *found.row;
-      auto more = s.queue.inflight(row.tenant, row.parent).size() > 1;
       ask_core(
-        self, s.with->writer, write_records{set_aside(row, why.message, std::move(thread), more)},
+        self, self->state.with->writer,
+        write_records{set_aside(row, why.message, found.row != nullptr)},
         [self, id = row.id](written) { forget(self, id); },
         [self, id = row.id](const error&) { forget(self, id); });
     },

@@ -492,6 +492,31 @@ TEST_CASE_METHOD(delayed_fixture, "a delayed run that cannot be read when it is 
   CHECK(stored(kind::run, later.plan->run_id)->doc.at("principal") == "who?");
 }
 
+TEST_CASE_METHOD(delayed_fixture, "ending a run that cannot be read keeps what its thread became",
+                 "[runs]") {
+  open();
+  auto later = ask<run_ref>(scheduler, delayed(std::chrono::hours{1})).value();
+  auto broken = *stored(kind::run, later.plan->run_id);
+  broken.doc["principal"] = "who?";
+  commit what;
+  what.puts.push_back({broken});
+  ask<written>(with->writer, write_records{what});
+  disk.hold = true;
+  commit::thread_change meanwhile{"acme", thread};
+  meanwhile.metadata = {{"colour", "red"}};
+  meanwhile.at = now();
+  commit first;
+  first.thread_changes.push_back(std::move(meanwhile));
+  auto changed = ask_later<written>(with->writer, write_records{std::move(first)});
+  open(due(later)); // reads the thread as it was before
+  let_disk_go();
+  REQUIRE(changed());
+  CHECK(run_status(later) == "error");
+  auto row = stored(kind::thread, thread);
+  CHECK(row->status == "error");
+  CHECK(row->metadata.at("colour") == "red");
+}
+
 TEST_CASE_METHOD(delayed_fixture, "one user's delayed runs are bounded", "[runs]") {
   with->options.runs.delayed_per_user = 2;
   open();
