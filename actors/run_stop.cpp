@@ -56,11 +56,10 @@ void park(run_pointer self) {
   end.status = "pending";
   end.body = wait_error({{"error", "ServerStopping"}, {"message", "the server is restarting"}});
   stop_nodes(self);
-  if (!s.begun) {
+  if (!s.begun && s.plan->waited) // it is stored so
     return ended(self, end);
-  }
   auto next = *s.plan;
-  ++next.attempt;
+  next.attempt += s.begun;
   next.delayed = false; // its time has come
   commit what;
   what.puts = unsaved(self);

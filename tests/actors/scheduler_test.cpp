@@ -286,6 +286,29 @@ TEST_CASE_METHOD(scheduler_fixture,
   CHECK_FALSE(executing(run));
 }
 
+TEST_CASE_METHOD(scheduler_fixture,
+                 "a run that was to start at once and could not is parked unbegun", "[runs]") {
+  with->options.runs.slots = 1;
+  open();
+  disk.hold = true; // both find the slot free
+  auto first = ask_later<run_ref>(scheduler, order(thread, "call", nothing));
+  auto second = ask_later<run_ref>(scheduler, order(other, "call", nothing));
+  let_disk_go();
+  REQUIRE(first());
+  REQUIRE(second());
+  auto begun = first()->value(), waiting = second()->value();
+  own(begun.run);
+  own(waiting.run);
+  CHECK(executing(begun));
+  CHECK_FALSE(executing(waiting));
+  stop_runs all;
+  all.park = true;
+  CHECK(stop(all) == 2);
+  CHECK(run_status(waiting) == "pending");
+  CHECK(stored(kind::run, waiting.plan->run_id)->doc.at("attempt") == 1);
+  CHECK(stored(kind::run, begun.plan->run_id)->doc.at("attempt") == 2);
+}
+
 TEST_CASE_METHOD(scheduler_fixture, "what a restart finds unfinished goes on where it was",
                  "[runs]") {
   open();
