@@ -89,7 +89,7 @@ inline const std::vector<std::string>& hostile_values() {
     R"("a.b")",
     "\"" + repeated(300, "x") + "\"",
     "\"" + repeated(9'000, "x") + "\"",
-    "\"" + repeated(200'000, "\\u0041") + "\"",
+    "\"" + repeated(20'000, "\\u0041") + "\"",
     "{}",
     "[]",
     "[null]",
@@ -204,10 +204,12 @@ public:
     const auto& route = routes_[r];
     const auto turn = number / lap();
     const auto target = target_of(route, &dice);
-    const auto who = auth(dice);
     const auto more = odd_header(dice);
     const auto inside = turn == 1 || (turn > 1 && dice() % 2 == 0);
     const auto bare = turn > 1 && dice() % 4 == 0;
+    // A stranger's body is left unread: of a large one the end of the connection is all there is.
+    const auto stranger = auth(dice);
+    const auto& who = inside && value.size() > 50'000 ? bearer_ : stranger;
     if (route.fields.empty())
       return build(route, nullptr, value, who, target, false, true, more);
     const auto& field = route.fields[at];
