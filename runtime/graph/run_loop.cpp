@@ -2,6 +2,8 @@
 
 #include "runtime/graph/run_loop_impl.hpp"
 
+#include <algorithm>
+
 namespace behalf {
 
 run_loop::impl::impl(std::shared_ptr<const graph> g, std::optional<loaded_checkpoint> from,
@@ -33,7 +35,8 @@ void run_loop::impl::begin() {
   if (spec.recursion_limit < 1)
     return fail_run("ValueError", "recursion_limit must be at least 1");
   step = has_head ? head.step + 1 : -1;
-  stop = step + spec.recursion_limit + 1;
+  constexpr int64_t most_steps = 1'000'000'000; // a client may name any number
+  stop = step + std::min(spec.recursion_limit, most_steps) + 1;
   for (auto& one : updates) // written beside the checkpoint by earlier commands
     if (auto writes = to_writes(*flow->channels(), one.writes))
       static_cast<void>(state.apply(std::move(*writes)));

@@ -309,3 +309,11 @@ TEST_CASE("input and output channels limit what comes in and shows", "[graph]") 
   CHECK(run.data("updates").at(0) == js(R"({"n": {"out": 1}})"));
   CHECK(*thread.load()->values.at("mid") == json::value(false));
 }
+
+TEST_CASE("any number of steps may be asked for", "[graph]") {
+  kept_checkpoints kept;
+  run_driver run{probes::echo(), kept};
+  run.kwargs["config"] = json::object{{"recursion_limit", INT64_MAX}};
+  run.input(js(R"({"messages": "hi"})")).run();
+  CHECK(run.finish->is == run_finish::status::success);
+}
