@@ -46,7 +46,7 @@ struct secret_store_state {
   static inline const char* name = "secret-store";
   secret_store_state() = default;
 
-  std::unique_ptr<secret_source> source;
+  std::unique_ptr<secret_source> source; // null: credentials come with the principal alone
   std::shared_ptr<const service_registry> services;
   http_client_actor http;
   std::chrono::milliseconds lease_time{};
@@ -77,7 +77,8 @@ void sweep(store_pointer self) {
   auto t = now();
   auto next = s.cache.sweep(t);
   s.leases.sweep(t);
-  s.source->sweep(t);
+  if (s.source)
+    s.source->sweep(t);
   if ((!next && s.leases.size() == 0) || std::exchange(s.sweeping, true))
     return;
   auto wait = next ? std::clamp<time_point::duration>(*next - t, soonest_sweep, latest_sweep)

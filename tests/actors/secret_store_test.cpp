@@ -206,4 +206,24 @@ TEST_CASE_METHOD(store_fixture, "a run's handles die with it, also while a token
   CHECK(hear(late).error().kind == "handle_unknown");
 }
 
+TEST_CASE_METHOD(store_fixture, "what came with the principal needs no store", "[secrets]") {
+  auto mail = service("mail");
+  mail.credential.from = credential_source::principal;
+  auto services =
+    std::make_shared<const service_registry>(service_registry::create({mail}).value());
+  store = own(spawn_secret_store(sys, nullptr, services, http, std::chrono::hours(1), meters));
+  stored_credential held;
+  held.value = secret{std::string_view{"canary-3"}};
+  auto sealed = std::make_shared<sealed_fields>();
+  sealed->emplace("mail", std::make_shared<const stored_credential>(std::move(held)));
+  open_leases m;
+  m.who = alice;
+  m.run_id = "r1";
+  m.sealed = sealed;
+  auto handles = ask<run_handles>(store, std::move(m)).value();
+  REQUIRE(handles.by_service.size() == 1);
+  auto pending = want("r1", handles, "mail");
+  CHECK(hear(pending));
+}
+
 } // namespace behalf
