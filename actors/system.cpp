@@ -16,7 +16,6 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/address.hpp>
 #include <caf/actor_registry.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -118,20 +117,6 @@ bool has_identity(const system_setup& setup) {
 
 rights_source rights_of(const system_setup& setup) {
   return rights_from(setup.has_rules, !setup.plugins.handlers().empty(), has_identity(setup));
-}
-
-result<void> check_reach(const std::string& address, bool identity) {
-  boost::system::error_code ec;
-  auto ip = boost::asio::ip::make_address(address == "localhost" ? "127.0.0.1" : address, ec);
-  if (ec)
-    return fail(errc::invalid_argument,
-                "server.listen: '" + address + "' is no IP address; host names are not looked up");
-  if (!identity && !ip.is_loopback())
-    return fail(errc::invalid_argument,
-                "server.listen: without an identity section, or a plugin with an authenticate "
-                "handler, the server serves this machine only: listen on 127.0.0.1, or configure "
-                "who may come in");
-  return {};
 }
 
 void catalog::add(std::string graph_id, std::shared_ptr<const graph> flow,
