@@ -97,10 +97,12 @@ void check_kept(const run_driver& run, const kept_checkpoints& kept, const graph
     return;
   auto last = kept.load(run.finish->checkpoint_id);
   auto restored = thread_values(*last, &flow);
-  if (json::value(restored) == run.values())
+  auto shown = run.values().as_object();
+  for (auto* values : {&restored, &shown})
+    values->erase("last"); // two tasks of one superstep that overwrite it have no order
+  if (restored == shown)
     return;
-  std::fprintf(stderr, "restored %s\nshown    %s\n", dump(restored).c_str(),
-               dump(run.values()).c_str());
+  std::fprintf(stderr, "restored %s\nshown    %s\n", dump(restored).c_str(), dump(shown).c_str());
   fuzz::require(false, "the last checkpoint restores to what the run showed");
 }
 
