@@ -8,17 +8,9 @@ import time
 import httpx
 
 from parts.stacks import base, start
+from parts.tools import until
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "100"))
-
-
-def until(condition, seconds: float = 20.0):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.02)
-    raise AssertionError("it did not come true in time")
 
 
 def test_nothing_acknowledged_is_lost(behalf, tmp_path, request):

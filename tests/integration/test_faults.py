@@ -14,15 +14,7 @@ import pytest
 from parts.behalf import run as behalf_run
 from parts.plugins import plugin
 from parts.stacks import base, start
-
-
-def until(condition, seconds: float = 20.0):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.02)
-    raise AssertionError("it did not come true in time")
+from parts.tools import until
 
 
 # --- a full disk -------------------------------------------------------------------------------

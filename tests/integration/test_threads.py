@@ -10,6 +10,7 @@ import pytest
 
 from parts.plugins import plugin
 from parts.stacks import start
+from parts.tools import until
 
 
 def config(**sections: dict) -> dict:
@@ -20,13 +21,6 @@ def config(**sections: dict) -> dict:
 def metric(server, name: str) -> float:
     text = server.call("GET", "/metrics").text
     return float(re.search(rf"^{name} (\S+)$", text, re.MULTILINE).group(1))
-
-
-def wait_for(what, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def toil(server, graph: str, **state):
@@ -69,7 +63,7 @@ def test_nodes_that_compute_for_long_hold_up_nobody(behalf, threads, most):
     assert sum("node 'toil' of graph 'toil'" in line for line in held) == 1, held
     assert 1 <= metric(server, "behalf_spare_threads_lent_total") < 8
     assert metric(server, "behalf_longest_turn_seconds") >= 2.9
-    wait_for(lambda: metric(server, "behalf_spare_threads") == 0)
+    until(lambda: metric(server, "behalf_spare_threads") == 0)
     # It is known now: its turns are elsewhere from the beginning.
     lent = metric(server, "behalf_spare_threads_lent_total")
     assert toil(server, "toil", ms=300).json()["toiled"]
@@ -85,16 +79,16 @@ def test_nodes_that_do_not_return_keep_their_slots_and_no_more_threads(behalf):
         assert server.call("POST", f"/threads/{thread}/runs/{run}/cancel?wait=1").is_success
     assert threads_of(server) <= before + 4
     assert metric(server, "lg_api_num_running_runs") >= 4
-    wait_for(lambda: metric(server, "lg_api_num_running_runs") == 0)
+    until(lambda: metric(server, "lg_api_num_running_runs") == 0)
     assert toil(server, "toil_apart", ms=1).json()["toiled"]
 
 
 def test_a_node_that_looks_is_told_that_its_run_was_cancelled(behalf):
     server = behalf(config())
     thread, run = begin(server, "toil_apart", ms=600_000, waits=1, polite=1)
-    wait_for(lambda: metric(server, "behalf_blocking_turns") == 1)
+    until(lambda: metric(server, "behalf_blocking_turns") == 1)
     assert server.call("POST", f"/threads/{thread}/runs/{run}/cancel?wait=1").is_success
-    wait_for(lambda: metric(server, "behalf_blocking_turns") == 0)
+    until(lambda: metric(server, "behalf_blocking_turns") == 0)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +99,7 @@ def test_a_stop_does_not_wait_for_a_node_beyond_the_grace(behalf, tmp_path, requ
     stack = start(behalf, tmp_path, "dev", "embedded", settings, ("alice",), request)
     server, token = stack.server, stack.login("alice")
     thread, run = begin(server, graph, token, ms=8000)
-    wait_for(lambda: metric(server, sign) == 1)
+    until(lambda: metric(server, sign) == 1)
     begun = time.monotonic()
     assert server.stop() == 0
     assert time.monotonic() - begun < 4
@@ -114,13 +108,13 @@ def test_a_stop_does_not_wait_for_a_node_beyond_the_grace(behalf, tmp_path, requ
     assert f"node 'toil' of graph '{graph}'" in log
     server.start()
     found = f"/threads/{thread}/runs/{run}"
-    wait_for(lambda: server.call("GET", found, token).json()["status"] == "success")
+    until(lambda: server.call("GET", found, token).json()["status"] == "success")
 
 
 def test_a_stop_that_is_heard_ends_at_once(behalf):
     server = behalf(config(runs={"shutdown_grace": "10s"}))
     begin(server, "toil_apart", ms=600_000, waits=1, polite=1)
-    wait_for(lambda: metric(server, "behalf_blocking_turns") == 1)
+    until(lambda: metric(server, "behalf_blocking_turns") == 1)
     begun = time.monotonic()
     assert server.stop() == 0
     assert time.monotonic() - begun < 3
