@@ -72,6 +72,7 @@ commit creation(const core& with, run_plan& plan, const record* thread, const fi
     row.doc["settled"] = "idle"; // what a run that leaves no trace goes back to
     row.status = "busy";
     row.updated_at = row.created_at;
+    row.listed = !plan.drop_thread;
     auto stays = with.options.runs.stateless_ttl;
     if (plan.stateless && !plan.drop_thread && stays.count() > 0)
       row.expires = expiry{row.created_at + stays, stays};

@@ -65,6 +65,7 @@ struct record {
   std::string name;              // assistant
   std::string graph_id;          // assistant
   std::optional<expiry> expires; // thread, item
+  bool listed = true;            // thread: false is found by its id, by no search
   std::string ns;                // checkpoint: "" is the root graph
   std::string parent_checkpoint; // checkpoint: the id it follows in the same ns; "" for the first
   std::string run_id;            // checkpoint: the run that wrote it; "" for an update by hand

@@ -26,9 +26,11 @@ constexpr auto status = text<&record::status>("status");
 constexpr auto created_at = time<&record::created_at>("created_at");
 constexpr auto updated_at = time<&record::updated_at>("updated_at");
 
-constexpr sqlite_column is_full{
-  "is_full", [](statement& s, int at, const record& r) { s.bind(at, int64_t{r.full}); },
-  [](const statement& s, int at, record& r) { r.full = s.number(at) != 0; }};
+template <auto Member>
+constexpr sqlite_column flag(std::string_view name) {
+  return {name, [](statement& s, int at, const record& r) { s.bind(at, int64_t{r.*Member}); },
+          [](const statement& s, int at, record& r) { r.*Member = s.number(at) != 0; }};
+}
 
 // expires_at comes first of the three: whether it is null says whether there is an expiry.
 constexpr sqlite_column expires_at{"expires_at",
@@ -63,9 +65,11 @@ constexpr sqlite_column assistant_columns[]{
   tenant,     id,        text<&record::name>("name"), text<&record::graph_id>("graph_id"),
   created_at, updated_at};
 constexpr sqlite_column thread_columns[]{
-  tenant,     id,         status,
-  created_at, updated_at, time<&record::state_updated_at>("state_updated_at"),
-  expires_at, ttl_ms,     keep_latest};
+  tenant,      id,
+  status,      created_at,
+  updated_at,  time<&record::state_updated_at>("state_updated_at"),
+  expires_at,  ttl_ms,
+  keep_latest, flag<&record::listed>("listed")};
 constexpr sqlite_column run_columns[]{tenant, id, parent, status, created_at, updated_at};
 constexpr sqlite_column checkpoint_columns[]{tenant,
                                              parent,
@@ -73,7 +77,7 @@ constexpr sqlite_column checkpoint_columns[]{tenant,
                                              id,
                                              text<&record::parent_checkpoint>("parent_checkpoint"),
                                              text<&record::run_id>("run_id"),
-                                             is_full,
+                                             flag<&record::full>("is_full"),
                                              created_at,
                                              updated_at};
 constexpr sqlite_column item_columns[]{tenant,     parent,     id,     created_at,
@@ -81,7 +85,7 @@ constexpr sqlite_column item_columns[]{tenant,     parent,     id,     created_a
 
 // What never changes after the creation: setting it again would rewrite every index entry.
 bool is_fixed(std::string_view column) {
-  for (auto name : {"tenant", "id", "parent", "ns", "created_at"})
+  for (auto name : {"tenant", "id", "parent", "ns", "created_at", "listed"})
     if (column == name)
       return true;
   return false;

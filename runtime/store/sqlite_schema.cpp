@@ -128,7 +128,13 @@ CREATE TABLE set_aside ( -- what could not be read, as it was
 ) STRICT;
 )sql";
 
-constexpr std::string_view migrations[]{first_version, second_version};
+// The thread of a stateless run lives for milliseconds: nobody searches for it, and filing it would
+// be half of what the run writes.
+constexpr std::string_view third_version = R"sql(
+ALTER TABLE thread ADD COLUMN listed INTEGER NOT NULL DEFAULT 1;
+)sql";
+
+constexpr std::string_view migrations[]{first_version, second_version, third_version};
 
 result<void> run_step(sqlite_connection& db, std::string_view step, int64_t version) {
   auto sql = "BEGIN IMMEDIATE; " + std::string(step)

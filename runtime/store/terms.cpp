@@ -92,6 +92,8 @@ term metadata_term(const std::string& tenant, std::string_view key, const json::
 }
 
 result<std::vector<term>> terms_of(const record& r) {
+  if (!r.listed)
+    return std::vector<term>{};
   std::vector<term> terms{every_term(r.tenant)};
   if (r.type == kind::thread && r.status != "idle")
     terms.push_back(make_term(r.tenant, in_status, {}, r.status));

@@ -52,6 +52,23 @@ TEMPLATE_LIST_TEST_CASE("a record moves in the order when it is updated", "[stor
   CHECK(f.ids(mine) == names{"t2", "t4"});
 }
 
+TEMPLATE_LIST_TEST_CASE("a thread that is not listed is found by its id alone", "[store]",
+                        storages) {
+  storage_fixture<TestType> f;
+  auto hidden = make_thread("t1");
+  hidden.listed = false;
+  hidden.metadata["owner"] = "alice";
+  REQUIRE(f.put(hidden));
+  commit::thread_change run{"acme", "t1"};
+  run.metadata = {{"graph_id", "inbox"}};
+  run.settled = "error";
+  REQUIRE(f.write({.thread_changes = {run}}));
+  CHECK(f.get(thread_key("t1"))->status == "error");
+  CHECK(f.ids({.tenant = "acme"}).empty());
+  CHECK(f.ids({.tenant = "acme", .metadata = {{"owner", "alice"}}}).empty());
+  CHECK(f.ids({.tenant = "acme", .status = {"error"}}).empty());
+}
+
 TEMPLATE_LIST_TEST_CASE("filters narrow a search and its count alike", "[store]", storages) {
   storage_fixture<TestType> f;
   put_threads(f);
