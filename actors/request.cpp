@@ -174,7 +174,7 @@ void serve_open(request_pointer self) {
   const auto& req = s.ex->req();
   if (!s.ex->has_body() || !takes_body(req.method))
     return s.where->run(self);
-  with_body(self, {}, "peer " + req.remote_address, open_body_limit);
+  with_body(self, {}, "peer " + req.peer, open_body_limit);
 }
 
 // Answers what no route is for. Unknown paths are not told apart for strangers.

@@ -200,6 +200,7 @@ void session<Stream>::hand_on(request_parser& parser) {
   if (req.request_id.empty())
     request_id_ = req.request_id = uuid4();
   req.remote_address = remote_;
+  req.peer = peer_;
   req.secure = is_tls<Stream>;
   enter(phase::waiting, core_->options.request_deadline);
   req.by = std::chrono::steady_clock::now() + core_->options.request_deadline;

@@ -88,7 +88,7 @@ record_exchange(std::string method, std::string target, header_list headers = {}
   req.path = std::move(parsed.path);
   req.query = std::move(parsed.query);
   req.request_id = "test-request";
-  req.remote_address = "127.0.0.1";
+  req.remote_address = req.peer = "127.0.0.1";
   req.by = std::chrono::steady_clock::now() + std::chrono::seconds{60};
   secret_headers secrets;
   for (auto& [name, value] : headers)

@@ -1,4 +1,5 @@
 // The inbound door with well-behaved clients: one exchange after the other, answered as it should.
+#include "runtime/http/server_core.hpp"
 #include "tests/runtime/http/server_fixture.hpp"
 
 using namespace behalf;
@@ -250,4 +251,22 @@ TEST_CASE("browsers get their preflight without the handler", "[http]") {
   CHECK(server.ask(get_request("/")).header("access-control-allow-origin").empty());
   CHECK(server.ask("OPTIONS / HTTP/1.1\r\nHost: t\r\n\r\n").status == 200);
   CHECK(handled == 3);
+}
+
+TEST_CASE("a peer is an IPv4 address or an IPv6 network", "[http]") {
+  auto name = [](const char* address) {
+    return inbound::peer_name(boost::asio::ip::make_address(address));
+  };
+  CHECK(name("192.0.2.7") == "192.0.2.7");
+  CHECK(name("::ffff:192.0.2.7") == "192.0.2.7");
+  CHECK(name("2001:db8:1:2:aaaa::1") == "2001:db8:1:2::");
+  CHECK(name("2001:db8:1:2:bbbb::2") == "2001:db8:1:2::");
+  CHECK(name("2001:db8:1:3::1") != name("2001:db8:1:2::1"));
+}
+
+TEST_CASE("an exchange says whose it is before anybody is known", "[http]") {
+  running_server server{[](const exchange_ptr& ex) {
+    ex->respond(200, {}, ex->req().remote_address + " of " + ex->req().peer);
+  }};
+  CHECK(server.ask(get_request("/")).body == "127.0.0.1 of 127.0.0.1");
 }
