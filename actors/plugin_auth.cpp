@@ -56,6 +56,10 @@ result<judged> seal(auth_answer answer) {
   who->identity = std::move(answer.identity);
   who->permissions = std::move(answer.permissions);
   who->custom = std::move(answer.custom);
+  if (!check_storable(who->to_json())) { // runs keep it
+    log::error("authenticate_handler_gave_unstorable");
+    return fail(errc::internal, "the authenticate handler gave what cannot be stored");
+  }
   auto sealed = std::make_shared<sealed_fields>();
   for (auto& [field, bytes] : answer.secret_fields) {
     stored_credential held;

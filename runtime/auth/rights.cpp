@@ -1,5 +1,7 @@
 #include "runtime/auth/rights.hpp"
 
+#include "runtime/base/log.hpp"
+
 namespace behalf {
 namespace {
 
@@ -25,6 +27,20 @@ result<void> add_rules(policy& to, const named_rules& rules) {
       return ok;
   }
   return {};
+}
+
+// A plugin's handler. What it leaves is written down and compared with what was: NaN among it, say,
+// would match nothing, or make a record that cannot be read.
+on_handler held_to_storable(on_handler handler) {
+  return [handler = std::move(handler)](const on_context& ctx, json::object& value) -> on_answer {
+    auto answer = handler(ctx, value);
+    const auto* filter = std::get_if<json::object>(&answer);
+    if (check_storable(value) && (!filter || check_storable(*filter)))
+      return answer;
+    log::error("authorization_handler_gave_unstorable",
+               {{"resource", ctx.resource}, {"action", ctx.action}});
+    return fail(errc::internal, "Internal Server Error");
+  };
 }
 
 bool names_a_field(const json::value& spec) {
@@ -81,7 +97,7 @@ result<policy> make_policy(rights_source from, const named_rules& rules,
   if (auto ok = add_rules(made, from == rights_source::standard ? standard_rules() : rules); !ok)
     return ok.error();
   for (const auto& [key, handler] : handlers)
-    if (auto ok = made.add(key, handler); !ok)
+    if (auto ok = made.add(key, handler ? held_to_storable(handler) : handler); !ok)
       return ok.error();
   return made;
 }

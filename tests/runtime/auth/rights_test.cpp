@@ -1,6 +1,9 @@
 #include "runtime/auth/rights.hpp"
 #include "tests/support/catch.hpp"
 
+#include <cstdint>
+#include <limits>
+
 using namespace behalf;
 
 namespace {
@@ -87,4 +90,30 @@ TEST_CASE("rules that look at the caller are told from those that do not", "[aut
   for (auto spec : {R"("deny")", R"("allow")", R"({"filter":{"public":true}})",
                     R"({"namespace_prefix":["all"]})"})
     CHECK_FALSE(about(spec));
+}
+
+TEST_CASE("what a handler makes that cannot be stored refuses", "[auth]") {
+  const auto nan = std::numeric_limits<double>::quiet_NaN();
+  const auto infinity = std::numeric_limits<double>::infinity();
+  auto left = [](on_answer answer, json::value limit, json::value metadata) {
+    on_handler handler = [=](const on_context&, json::object& value) {
+      value["limit"] = limit;
+      value["metadata"] = metadata;
+      return answer;
+    };
+    static const std::vector<std::string_view> may_change{"limit", "metadata"};
+    auto p = make_policy(rights_source::plugin, {}, {{"threads", handler}}).value();
+    json::object value{{"limit", 1}};
+    auto d = p.decide(alice(), "threads", "search", value, may_change);
+    return d ? errc{} : d.error().code;
+  };
+  const json::object owned{{"owner", "alice"}};
+  CHECK(left(true, 5, owned) == errc{});
+  CHECK(left(owned, UINT64_MAX, owned) == errc{});
+  CHECK(left(true, nan, owned) == errc::internal);
+  CHECK(left(true, 5, {{"a", {{"b", infinity}}}}) == errc::internal);
+  CHECK(left(true, 5, "\xff") == errc::internal);
+  CHECK(left(json::object{{"owner", nan}}, 5, owned) == errc::internal);
+  CHECK(left(json::object{{"$or", {{{"n", infinity}}}}}, 5, owned) == errc::internal);
+  CHECK(left(json::object{{"owner", {{"$eq", "\xff"}}}}, 5, owned) == errc::internal);
 }
