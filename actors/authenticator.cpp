@@ -39,6 +39,17 @@ void conclude(authenticator_pointer self, const attempt_ptr& a, const claims& pr
   admit(self, a);
 }
 
+principal_ptr nobody() {
+  static const auto who = [] {
+    auto p = std::make_shared<principal>();
+    p->tenant = "default";
+    p->subject = "anonymous";
+    p->display_name = "anonymous";
+    return p;
+  }();
+  return who;
+}
+
 error unreachable(const std::string& whom) {
   return fail(errc::overloaded, "the identity provider " + whom + " cannot be reached",
               "Retry-After", "5");
@@ -180,18 +191,6 @@ void by_token(authenticator_pointer self, const attempt_ptr& a) {
   introspect(self, a, issuer);
 }
 
-// Someone has to be there even where nobody is authenticated.
-principal_ptr nobody() {
-  static const auto who = [] {
-    auto p = std::make_shared<principal>();
-    p->tenant = "default";
-    p->subject = "anonymous";
-    p->display_name = "anonymous";
-    return p;
-  }();
-  return who;
-}
-
 // A plugin's handler judges every request; what it said is not cached, for it may look at
 // anything in the request.
 void by_plugin(authenticator_pointer self, const attempt_ptr& a) {
@@ -278,6 +277,7 @@ void use(authenticator_state& s, std::shared_ptr<const identity_setup> setup) {
   s.issuers = std::move(issuers);
   s.setup = std::move(setup);
   s.cache = token_cache{s.setup->cached_tokens};
+  s.unknown = token_cache{1000, std::chrono::seconds{5}};
   s.limits = limiter{s.setup->limits};
   ++s.generation;
 }

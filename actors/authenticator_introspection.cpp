@@ -3,21 +3,10 @@
 #include "runtime/auth/challenge.hpp"
 #include "runtime/base/log.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace behalf {
 namespace {
-
-// One token on its way along the providers that may know it. The first that calls it active
-// decides; until then nobody's silence does, for the next one may know it.
-struct inquiry {
-  attempt_ptr a;
-  std::vector<std::shared_ptr<introspection_state>> to_ask; // in the order configured
-  std::size_t asked = 0;
-  std::string silent; // names of those that gave no usable answer
-};
-using inquiry_ptr = std::shared_ptr<inquiry>;
 
 void ask_next(authenticator_pointer self, const inquiry_ptr& i);
 
@@ -25,27 +14,37 @@ std::string name_of(const introspection_provider& p) {
   return p.rules.issuer.empty() ? "for opaque tokens" : p.rules.issuer;
 }
 
+// Lets out whoever's turn it is. One that ends at once comes back here: then the loop goes on.
+void move_on(authenticator_pointer self) {
+  auto& lane = self->state.inquiries;
+  if (std::exchange(lane.moving, true))
+    return;
+  while (auto next = lane.tokens.next())
+    ask_next(self, *next);
+  lane.moving = false;
+}
+
+void leave(authenticator_pointer self, const inquiry_ptr& i) {
+  self->state.inquiries.tokens.done(i->user);
+  move_on(self);
+}
+
+void turn_away(authenticator_pointer self, const inquiry_ptr& i, error why) {
+  refuse(self, i->a, std::move(why));
+  leave(self, i);
+}
+
 void pass_over(authenticator_pointer self, const inquiry_ptr& i, const introspection_provider& p) {
   i->silent += (i->silent.empty() ? "" : ", ") + name_of(p);
   ask_next(self, i);
 }
 
-// Whether it may be asked now.
-bool ask_now(introspection_state& at) {
-  auto t = std::chrono::steady_clock::now();
-  if (t < at.silent_until)
-    return false;
-  if (at.pause.count() > 0)
-    at.silent_until = t + provider_patience; // one question at a time until it answers
-  return true;
-}
-
 // Only a deadline counts: what fails fast holds nobody up, and a token can be made to fail.
-void note_silence(introspection_state& at, const error& why) {
-  at.pause = why.code == errc::timeout
-               ? std::clamp(2 * at.pause, at.shortest_pause, at.longest_pause)
-               : std::chrono::seconds{0};
-  at.silent_until = std::chrono::steady_clock::now() + at.pause;
+void note(introspection_state& at, deadline asked, const error& why) {
+  if (why.code == errc::timeout)
+    at.quiet.silent(asked, std::chrono::steady_clock::now());
+  else
+    at.quiet.answered();
 }
 
 void no_answer(authenticator_pointer self, const inquiry_ptr& i, const introspection_provider& p,
@@ -58,28 +57,31 @@ void no_answer(authenticator_pointer self, const inquiry_ptr& i, const introspec
 void weigh(authenticator_pointer self, const inquiry_ptr& i, const introspection_provider& p,
            const json::value& answer) {
   auto proven = read_introspection(answer, p.rules, now());
-  if (proven)
-    return conclude(self, i->a, *proven, p.mapping);
+  if (proven) {
+    conclude(self, i->a, *proven, p.mapping);
+    return leave(self, i);
+  }
   if (is_not_responsible(proven.error()))
     return ask_next(self, i);
   if (proven.error().code != errc::unauthenticated)
     return no_answer(self, i, p, proven.error());
-  refuse(self, i->a, proven.error());
+  turn_away(self, i, proven.error());
 }
 
 void put(authenticator_pointer self, introspection_state& at, const inquiry_ptr& i);
 
 void ask_one(authenticator_pointer self, introspection_state& at, const inquiry_ptr& i) {
   const auto& p = *at.provider;
-  if (!ask_now(at))
+  if (!at.quiet.may_ask(std::chrono::steady_clock::now()))
     return pass_over(self, i, p);
   put(self, at, i);
 }
 
 void put(authenticator_pointer self, introspection_state& at, const inquiry_ptr& i) {
   const auto& p = *at.provider;
-  auto failed = [self, i, &at](const error& why) {
-    note_silence(at, why);
+  const auto asked = std::chrono::steady_clock::now();
+  auto failed = [self, i, &at, asked](const error& why) {
+    note(at, asked, why);
     no_answer(self, i, *at.provider, why);
   };
   if (at.endpoint.empty())
@@ -97,7 +99,7 @@ void put(authenticator_pointer self, introspection_state& at, const inquiry_ptr&
   fetch(
     self, introspection_call(at.endpoint, p.client_id, secret->view(), token_of(i->a)),
     [self, i, &at](const json::value& answer, const header_list&) {
-      note_silence(at, {});
+      at.quiet.answered();
       weigh(self, i, *at.provider, answer);
     },
     failed);
@@ -107,22 +109,34 @@ void ask_next(authenticator_pointer self, const inquiry_ptr& i) {
   if (i->asked < i->to_ask.size())
     return ask_one(self, *i->to_ask[i->asked++], i);
   if (!i->silent.empty())
-    return refuse(self, i->a, unreachable(i->silent));
-  refuse(self, i->a, inactive_token());
+    return turn_away(self, i, unreachable(i->silent));
+  auto& s = self->state;
+  if (i->a->generation == s.generation)
+    s.unknown.put(i->a->digest, nobody(), time_point::max(), now());
+  turn_away(self, i, inactive_token());
 }
 
 } // namespace
 
 void introspect(authenticator_pointer self, attempt_ptr a, std::string_view issuer) {
+  auto& s = self->state;
   auto i = std::make_shared<inquiry>();
   i->a = std::move(a);
-  for (auto& at : self->state.introspectors)
+  for (auto& at : s.introspectors)
     if (const auto& theirs = at->provider->rules.issuer;
         issuer.empty() || theirs.empty() || theirs == issuer)
       i->to_ask.push_back(at);
   if (i->to_ask.empty())
     return refuse(self, i->a, invalid_token("no configured identity provider issued this token"));
-  ask_next(self, i);
+  if (s.unknown.find(i->a->digest, now()))
+    return refuse(self, i->a, inactive_token());
+  const auto owner = s.cache.last_owner(i->a->digest);
+  i->user = owner ? owner->key().text() : "peer " + i->a->ask.peer;
+  if (!s.inquiries.tokens.wait(owner ? owner->tenant : std::string{}, i->user, i))
+    return refuse(self, i->a,
+                  fail(errc::too_many, "too many unknown tokens from one place; others wait",
+                       "Retry-After", "1"));
+  move_on(self);
 }
 
 } // namespace behalf

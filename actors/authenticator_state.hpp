@@ -5,7 +5,9 @@
 #include "actors/identity.hpp"
 #include "actors/identity_calls.hpp"
 #include "runtime/auth/discovery.hpp"
+#include "runtime/auth/silence.hpp"
 #include "runtime/auth/token_cache.hpp"
+#include "runtime/base/fair_lane.hpp"
 #include "runtime/base/metrics.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -44,16 +46,31 @@ struct oidc_state : std::enable_shared_from_this<oidc_state> {
   std::vector<attempt_ptr> waiting;
 };
 
-/// A provider that lets questions run into their deadline is left alone for a while, or everybody
-/// with an unknown token would wait for it; then one question finds out whether it is back.
 struct introspection_state {
-  static constexpr std::chrono::seconds shortest_pause{1}, longest_pause{30};
-
   std::shared_ptr<const identity_setup> setup;
   const introspection_provider* provider = nullptr; // of `setup`
   std::string endpoint;
-  std::chrono::seconds pause{0}; // after the last question that got no answer
-  std::chrono::steady_clock::time_point silent_until{};
+  silence quiet{provider_patience};
+};
+
+/// One token on its way along the introspection providers that may know it. The first that calls it
+/// active decides; until then nobody's silence does, for the next one may know it.
+struct inquiry {
+  attempt_ptr a;
+  std::string user;                                         // who has a share of the calls
+  std::vector<std::shared_ptr<introspection_state>> to_ask; // in the order configured
+  std::size_t asked = 0;
+  std::string silent; // names of those that gave no usable answer
+};
+using inquiry_ptr = std::shared_ptr<inquiry>;
+
+/// Tokens providers are asked about: so many at once. Strangers are one tenant, each peer a user of
+/// it; whose token was good before takes turns with their own users.
+struct inquiry_lane {
+  static constexpr std::size_t most_at_once = 32;
+
+  fair_lane<inquiry_ptr> tokens{most_at_once};
+  bool moving = false;
 };
 
 struct authenticator_state {
@@ -64,9 +81,11 @@ struct authenticator_state {
   http_client_actor http;
   plugin_auth_actor plugin; // null: the configured providers decide
   token_cache cache;
+  token_cache unknown; // what every provider calls inactive; whose it is means nothing
   limiter limits;
   std::vector<std::shared_ptr<oidc_state>> issuers;
   std::vector<std::shared_ptr<introspection_state>> introspectors; // in the order configured
+  inquiry_lane inquiries;
   std::vector<api_keys> keys;
   uint64_t generation = 0; // one more with every other setup
   metric *accepted = nullptr, *refused = nullptr, *hits = nullptr;
@@ -82,6 +101,9 @@ inline std::string_view token_of(const attempt_ptr& a) {
 void refuse(authenticator_pointer self, const attempt_ptr& a, error why);
 void conclude(authenticator_pointer self, const attempt_ptr& a, const claims& proven,
               const claim_mapping& mapping);
+
+/// Who comes to a server that asks nobody who they are.
+principal_ptr nobody();
 
 /// 503 with Retry-After. `whom`: an issuer, or words for who has no name.
 error unreachable(const std::string& whom);

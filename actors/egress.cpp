@@ -17,8 +17,8 @@ std::string lane_of(const going_out& call) {
 void stop_waiting(egress_pointer self, const going_ptr& call) {
   auto& lanes = self->state.lanes;
   auto lane = lanes.find(lane_of(*call));
-  lane->second.waiting.remove(std::exchange(call->place, 0));
-  if (lane->second.active == 0 && lane->second.waiting.empty() && !lane->second.moving)
+  lane->second.calls.remove(std::exchange(call->place, 0));
+  if (lane->second.calls.idle() && !lane->second.moving)
     lanes.erase(lane);
 }
 
@@ -57,33 +57,19 @@ void move_on(egress_pointer self, const std::string& name) {
   if (found == self->state.lanes.end() || std::exchange(found->second.moving, true))
     return;
   auto& lane = found->second;
-  while (!lane.waiting.empty()) {
-    auto may = [&](const std::string&, const std::string& user) {
-      auto has = lane.active_of.find(user);
-      return call_lane::within_share(has == lane.active_of.end() ? 0 : has->second,
-                                     lane.most_active - lane.active);
-    };
-    auto next = lane.waiting.pop([](const std::string&) { return true; }, may);
-    if (!next)
-      break;
+  while (auto next = lane.calls.next()) {
     (*next)->place = 0;
-    ++lane.active;
-    ++lane.active_of[user_of(**next)];
     open_credential(self, *next);
   }
   lane.moving = false;
-  if (lane.active == 0 && lane.waiting.empty())
+  if (lane.calls.idle())
     self->state.lanes.erase(name);
 }
 
 void leave(egress_pointer self, const going_ptr& call) {
   forget_run_of(self, call);
   auto name = lane_of(*call);
-  auto& lane = self->state.lanes.at(name);
-  --lane.active;
-  auto user = lane.active_of.find(user_of(*call));
-  if (--user->second == 0)
-    lane.active_of.erase(user);
+  self->state.lanes.at(name).calls.done(user_of(*call));
   move_on(self, name);
 }
 
@@ -202,18 +188,15 @@ void open_credential(egress_pointer self, const going_ptr& call) {
 
 void admit(egress_pointer self, const going_ptr& call) {
   auto name = lane_of(*call);
-  auto& lane = self->state.lanes[name];
-  lane.most_active = call->service->max_concurrent;
-  const auto& tenant = call->ask.who->key().tenant;
-  auto user = user_of(*call);
-  if (!call_lane::within_share(lane.waiting.size_of(tenant, user),
-                               call_lane::most_waiting - lane.waiting.size())) {
+  auto& lane = self->state.lanes.try_emplace(name, call->service->max_concurrent).first->second;
+  auto place = lane.calls.wait(call->ask.who->key().tenant, user_of(*call), call);
+  if (!place) {
     call->promise.deliver(
       to_caf(fail(errc::overloaded, "too many calls to " + call->to.where.text() + " are waiting",
                   "Retry-After", "1")));
     return;
   }
-  call->place = lane.waiting.push(tenant, user, 1, call);
+  call->place = *place;
   self->state.by_run[call->ask.run_id].insert(call);
   move_on(self, name);
 }

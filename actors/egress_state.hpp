@@ -6,7 +6,7 @@
 #include "actors/egress_meters.hpp"
 #include "actors/messages.hpp"
 #include "connectors/registry.hpp"
-#include "runtime/base/fair_queue.hpp"
+#include "runtime/base/fair_lane.hpp"
 #include "runtime/base/metrics.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -40,19 +40,12 @@ struct open_stream {
   bool reading = false;
 };
 
-/// What goes to one origin of a service: as many calls at once as the service allows. Those that
-/// wait take turns, tenants first, then users. A user alone may have all of the lane but an
-/// eighth, running and waiting; the more of it is in use, the smaller is the share of each, so
-/// that the next one finds a place.
+/// What goes to one origin of a service: as many calls at once as the service allows.
 struct call_lane {
-  static constexpr std::size_t most_waiting = 256;
+  explicit call_lane(std::size_t most) : calls(most) {}
 
-  std::size_t active = 0, most_active = 1;
-  std::unordered_map<std::string, std::size_t> active_of; // by user
-  fair_queue<going_ptr> waiting;
+  fair_lane<going_ptr> calls;
   bool moving = false;
-
-  static bool within_share(std::size_t has, std::size_t free) { return has < 7 * free; }
 };
 
 struct egress_state {

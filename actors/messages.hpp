@@ -47,6 +47,7 @@ using run_plan_ptr = std::shared_ptr<const run_plan>;
 struct authenticate {
   presented_ptr credentials;
   std::size_t body_bytes = 0; // as announced; counted against the caller's limits
+  std::string peer = {};      // who has a share of the work that finding out takes
 };
 struct authenticated {
   principal_ptr who;

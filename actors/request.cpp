@@ -142,6 +142,7 @@ void authenticated_first(request_pointer self, std::size_t body_bytes, Then then
   authenticate question;
   question.credentials = s.credentials;
   question.body_bytes = body_bytes;
+  question.peer = s.ex->req().peer;
   ask_core(
     self, s.with->authenticator, std::move(question),
     [self, then](authenticated& m) {

@@ -14,12 +14,15 @@ std::shared_ptr<const principal> token_cache::find(const token_digest& token, ti
   auto at = by_digest_.find(token);
   if (at == by_digest_.end())
     return nullptr;
-  if (at->second->until <= now) {
-    erase(at->second);
+  if (at->second->until <= now)
     return nullptr;
-  }
   order_.splice(order_.begin(), order_, at->second);
   return at->second->who;
+}
+
+std::shared_ptr<const principal> token_cache::last_owner(const token_digest& token) const {
+  auto at = by_digest_.find(token);
+  return at == by_digest_.end() ? nullptr : at->second->who;
 }
 
 void token_cache::put(const token_digest& token, std::shared_ptr<const principal> who,
@@ -27,7 +30,7 @@ void token_cache::put(const token_digest& token, std::shared_ptr<const principal
   if (auto at = by_digest_.find(token); at != by_digest_.end())
     erase(at->second);
   auto until = std::min(expires, now + max_age_);
-  if (until <= now || capacity_ == 0)
+  if (capacity_ == 0)
     return;
   if (by_digest_.size() >= capacity_)
     erase(std::prev(order_.end()));

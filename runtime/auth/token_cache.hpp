@@ -29,6 +29,9 @@ public:
 
   /// Null when unknown or over.
   std::shared_ptr<const principal> find(const token_digest& token, time_point now);
+  /// Whose it was when it was last known, even if that is over: never a reason to let anybody in.
+  /// Null when it never was, or was so long ago that others took its place.
+  std::shared_ptr<const principal> last_owner(const token_digest& token) const;
   void put(const token_digest& token, std::shared_ptr<const principal> who, time_point expires,
            time_point now);
 

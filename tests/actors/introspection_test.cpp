@@ -1,14 +1,8 @@
 // Opaque tokens: which introspection providers are asked, in which order, and what their answers
 // and their silence come to.
-#include "actors/identity.hpp"
-#include "actors/spawn.hpp"
-#include "runtime/auth/signing.hpp"
-#include "runtime/base/id.hpp"
-#include "runtime/http/client.hpp"
-#include "tests/support/actor_fixture.hpp"
+#include "tests/support/provider_fixture.hpp"
 
-#include <caf/typed_event_based_actor.hpp>
-
+#include <algorithm>
 #include <map>
 
 namespace behalf {
@@ -21,32 +15,46 @@ struct fake_endpoints {
   std::vector<std::string> bodies;
   std::vector<std::string> pools; // whose connections the calls may use
   std::string silent;             // the URL of one that lets questions run into their deadline
+  bool hold = false;              // whatever is asked, until answer_now
+
+  result<outbound_reply> answer(const std::string& url) const {
+    if (url == silent)
+      return fail(errc::timeout, "did not answer in time");
+    auto at = answers.find(url);
+    if (at == answers.end())
+      return fail(errc::upstream, "connection refused");
+    outbound_reply reply;
+    reply.status = 200;
+    reply.body = dump(at->second);
+    return reply;
+  }
 };
 
-http_client_actor::behavior_type endpoints_behavior(http_client_actor::pointer,
-                                                    fake_endpoints* known) {
+scripted_provider::behavior_type
+endpoints_behavior(scripted_provider::stateful_pointer<scripted_provider_state> self,
+                   fake_endpoints* known) {
   return {
-    [known](wire_call& m) -> caf::result<outbound_reply> {
+    [self, known](wire_call& m) -> caf::result<outbound_reply> {
       const auto& url = m.request->call.url;
       known->asked.push_back(url);
       known->pools.push_back(m.request->pool_key);
       const auto& body = m.request->secret_body;
       known->bodies.push_back(body ? std::string(body->view()) : std::string());
-      if (url == known->silent)
-        return to_caf(fail(errc::timeout, "did not answer in time"));
-      auto at = known->answers.find(url);
-      if (at == known->answers.end())
-        return to_caf(fail(errc::upstream, "connection refused"));
-      outbound_reply reply;
-      reply.status = 200;
-      reply.body = dump(at->second);
-      return reply;
+      if (!known->hold)
+        return reply(known->answer(url));
+      auto& held = self->state.held;
+      held.emplace_back(m.request->call, self->make_response_promise<outbound_reply>());
+      return held.back().second;
     },
     [](const wire_read&) -> caf::result<outbound_chunk> {
       return to_caf(fail(errc::not_found, "no stream"));
     },
     [](const wire_cancel&) {},
     [](wire_ended&) {},
+    [self, known](answer_now) {
+      for (auto& [call, promise] : std::exchange(self->state.held, {}))
+        deliver(promise, known->answer(call.url));
+    },
   };
 }
 
@@ -57,6 +65,7 @@ struct introspection_fixture : actor_fixture {
   fake_endpoints net;
   metrics meters;
   std::shared_ptr<identity_setup> setup = std::make_shared<identity_setup>();
+  scripted_provider outside;
   authenticator_actor door;
 
   introspection_provider& use(std::string issuer, std::string endpoint, std::string prefix = "") {
@@ -76,8 +85,8 @@ struct introspection_fixture : actor_fixture {
   }
   void open() {
     setup->client_secrets["env:SECRET"] = std::make_shared<const wiped_string>("s3cret");
-    auto http = own(sys.spawn(endpoints_behavior, &net));
-    door = own(spawn_authenticator(sys, setup, http, plugin_auth_actor{}, meters));
+    outside = own(sys.spawn(endpoints_behavior, &net));
+    door = own(spawn_authenticator(sys, setup, outside, plugin_auth_actor{}, meters));
   }
   void says_active(const std::string& endpoint, std::string subject, json::object more = {}) {
     json::object answer{{"active", true}, {"sub", std::move(subject)}};
@@ -86,12 +95,31 @@ struct introspection_fixture : actor_fixture {
   }
   void says_inactive(const std::string& endpoint) { net.answers[endpoint] = {{"active", false}}; }
 
-  result<authenticated> knock(const std::string& bearer) {
+  static authenticate visit(const std::string& bearer, const std::string& peer) {
     auto request = std::make_shared<auth_request>();
     request->authorization = wiped_string{"Bearer " + bearer};
     authenticate a;
     a.credentials = request;
-    return ask<authenticated>(door, std::move(a));
+    a.peer = peer;
+    return a;
+  }
+  result<authenticated> knock(const std::string& bearer, const std::string& peer = "192.0.2.1") {
+    return ask<authenticated>(door, visit(bearer, peer));
+  }
+  pending_answer<authenticated> knock_later(const std::string& bearer, const std::string& peer) {
+    return ask_later<authenticated>(door, visit(bearer, peer));
+  }
+  // As many tokens nobody knows, from one peer.
+  std::vector<pending_answer<authenticated>> flood(int tokens, const std::string& peer) {
+    std::vector<pending_answer<authenticated>> all;
+    for (int i = 0; i < tokens; ++i)
+      all.push_back(knock_later("junk-" + peer + "-" + std::to_string(i), peer));
+    return all;
+  }
+  void answer_all() {
+    net.hold = false;
+    self->send(outside, answer_now{});
+    sched.run();
   }
   std::vector<std::string> asked() { return std::exchange(net.asked, {}); }
 };
@@ -117,13 +145,49 @@ TEST_CASE_METHOD(introspection_fixture, "a provider that keeps everybody waiting
   CHECK(asked() == urls{ask_b, ask_c});
 }
 
-TEST_CASE_METHOD(introspection_fixture, "callers share no connection to a provider",
+TEST_CASE_METHOD(introspection_fixture, "a stranger's tokens leave calls for others'",
                  "[admission]") {
   use("https://a.example", ask_a);
   says_inactive(ask_a);
   open();
+  net.hold = true;
+  auto junk = flood(500, "203.0.113.9");
+  CHECK(asked().size() < 32);
+  auto refused = std::count_if(junk.begin(), junk.end(), [](auto& one) {
+    auto said = one();
+    return said && said->error().code == errc::too_many
+           && said->error().headers.front().first == "Retry-After";
+  });
+  CHECK(refused > 100);
+  auto alice = knock_later("opaque", "192.0.2.1");
+  CHECK(asked() == urls{ask_a}); // at once
+  says_active(ask_a, "alice");
+  answer_all();
+  CHECK(alice()->value().who->identity == "alice");
+  for (auto& one : junk)
+    CHECK(one());
+}
+
+TEST_CASE_METHOD(introspection_fixture, "who was known does not stand in line with strangers",
+                 "[admission]") {
+  use("https://a.example", ask_a).rules.cache_for = std::chrono::seconds{0}; // asked each time
+  says_active(ask_a, "alice");
+  open();
+  REQUIRE(knock("opaque"));
+  net.hold = true;
+  auto junk = flood(500, "192.0.2.1"); // behind the same address
+  asked();
+  auto alice = knock_later("opaque", "192.0.2.1");
+  CHECK(asked() == urls{ask_a});
+}
+
+TEST_CASE_METHOD(introspection_fixture, "callers share no connection to a provider",
+                 "[admission]") {
+  use("https://a.example", ask_a).rules.cache_for = std::chrono::seconds{0}; // asked each time
+  says_active(ask_a, "alice");
+  open();
   for (const char* token : {"opaque-1", "opaque-2", "opaque-1"})
-    CHECK_FALSE(knock(token));
+    CHECK(knock(token));
   REQUIRE(net.pools.size() == 3);
   CHECK(net.pools[0] != net.pools[1]);
   CHECK(net.pools[0] == net.pools[2]);
@@ -234,11 +298,24 @@ TEST_CASE_METHOD(introspection_fixture, "an answer is used again for its token a
   CHECK(asked() == urls{ask_a, ask_b});
 }
 
-TEST_CASE_METHOD(introspection_fixture, "a refusal is not remembered", "[admission]") {
+TEST_CASE_METHOD(introspection_fixture, "a token nobody knows is not asked about again at once",
+                 "[admission]") {
+  use_three();
+  for (const auto& endpoint : {ask_a, ask_b, ask_c})
+    says_inactive(endpoint);
+  open();
+  REQUIRE_FALSE(knock("opaque-1"));
+  asked();
+  CHECK(knock("opaque-1").error().code == errc::unauthenticated);
+  CHECK(asked().empty());
+  CHECK_FALSE(knock("opaque-2"));
+  CHECK(asked().size() == 3);
+}
+
+TEST_CASE_METHOD(introspection_fixture, "silence is not remembered as a refusal", "[admission]") {
   use_three();
   says_inactive(ask_a);
   says_inactive(ask_b);
-  says_inactive(ask_c);
   open();
   REQUIRE_FALSE(knock("opaque-1"));
   says_active(ask_c, "carol");

@@ -30,9 +30,22 @@ TEST_CASE("a verified token is known until it expires", "[auth]") {
   CHECK(c.find(token(1), noon + 9s) == alice);
   CHECK_FALSE(c.find(token(2), noon));
   CHECK_FALSE(c.find(token(1), noon + 10s));
-  CHECK(c.size() == 0);
-  c.put(token(1), alice, noon, noon); // over already
-  CHECK(c.size() == 0);
+  c.put(token(2), alice, noon, noon); // over already
+  CHECK_FALSE(c.find(token(2), noon));
+}
+
+TEST_CASE("whose a token was is known for a while after it is over", "[auth]") {
+  token_cache c{2};
+  auto alice = someone("alice");
+  c.put(token(1), alice, noon + 10s, noon);
+  CHECK_FALSE(c.find(token(1), noon + 10s));
+  CHECK(c.last_owner(token(1)) == alice);
+  CHECK_FALSE(c.last_owner(token(2)));
+  c.put(token(2), someone("b"), noon + 60s, noon);
+  c.put(token(3), someone("c"), noon + 60s, noon);
+  CHECK_FALSE(c.last_owner(token(1)));
+  c.revoke({"t", "i", "b"});
+  CHECK_FALSE(c.last_owner(token(2)));
 }
 
 TEST_CASE("no entry is older than the configured age", "[auth]") {

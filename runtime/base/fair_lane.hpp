@@ -1,0 +1,77 @@
+// Something of which only so many may be under way at once. What waits for it takes turns, tenants
+// first, then users; and nobody takes all of it.
+#pragma once
+
+#include "runtime/base/fair_queue.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+namespace behalf {
+
+/// One owner: no lock. A user alone may have all of the lane but an eighth, of what is under way
+/// and of the places to wait; the more of it is in use, the smaller is the share of each, so that
+/// the next one finds a place. `user` is unique among all tenants' users.
+template <class Item>
+class fair_lane {
+public:
+  using ticket = typename fair_queue<Item>::ticket;
+
+  explicit fair_lane(std::size_t most_under_way, std::size_t most_waiting = 256)
+    : most_under_way_(most_under_way), most_waiting_(most_waiting) {}
+
+  /// The ticket names the item for `remove`; nullopt: the user's share of the places is spent.
+  std::optional<ticket> wait(const std::string& tenant, const std::string& user, Item item) {
+    if (!within_share(waiting_.size_of(tenant, user), most_waiting_ - waiting_.size()))
+      return std::nullopt;
+    return waiting_.push(tenant, user, 1, {user, std::move(item)});
+  }
+
+  /// Whose turn it is: under way from now on, until `done`. nullopt: nobody may begin.
+  std::optional<Item> next() {
+    auto anyone = [](const std::string&) { return true; };
+    auto may = [&](const std::string&, const std::string& user) {
+      auto has = of_user_.find(user);
+      return within_share(has == of_user_.end() ? 0 : has->second, most_under_way_ - under_way_);
+    };
+    auto found = waiting_.pop(anyone, may);
+    if (!found)
+      return std::nullopt;
+    ++under_way_;
+    ++of_user_[found->user];
+    return std::move(found->item);
+  }
+
+  /// One of the user's that was under way has ended.
+  void done(const std::string& user) {
+    --under_way_;
+    auto has = of_user_.find(user);
+    if (--has->second == 0)
+      of_user_.erase(has);
+  }
+
+  /// Waits no more.
+  void remove(ticket id) { waiting_.remove(id); }
+
+  std::size_t under_way() const { return under_way_; }
+  std::size_t waiting() const { return waiting_.size(); }
+  bool idle() const { return under_way_ == 0 && waiting_.empty(); }
+
+private:
+  struct entry {
+    std::string user;
+    Item item;
+  };
+
+  static bool within_share(std::size_t has, std::size_t free) { return has < 7 * free; }
+
+  std::size_t most_under_way_, most_waiting_;
+  std::size_t under_way_ = 0;
+  std::unordered_map<std::string, std::size_t> of_user_; // under way
+  fair_queue<entry> waiting_;
+};
+
+} // namespace behalf
