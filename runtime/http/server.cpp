@@ -129,17 +129,13 @@ void server_core::welcome(inbound::tcp_socket socket) {
   const auto peer = inbound::peer_name(socket.remote_endpoint(ec).address());
   if (ec || draining())
     return;
-  constexpr auto granted = fair_budget::answer::granted;
-  auto place = places_.open(peer, {});
-  const bool refuse = place->resize(1) != granted;
-  if (refuse) {
-    place = refusals_.open(peer, {});
-    if (tls()
-        || place->resize(1) != granted) // a handshake would cost more than the answer is worth
-      return;
-  }
   socket.set_option(tcp::no_delay{true}, ec);
-  inbound::open_session(shared_from_this(), std::move(socket), std::move(place), refuse);
+  if (auto place = places_.take(peer))
+    return inbound::open_session(shared_from_this(), std::move(socket), std::move(place));
+  auto refusal = refusals_.open(peer, {});
+  if (!tls() // a handshake would cost more than the answer is worth
+      && refusal->resize(1) == fair_budget::answer::granted)
+    inbound::open_refusal(shared_from_this(), std::move(socket), std::move(refusal));
 }
 
 void server_core::stop_accepting() {

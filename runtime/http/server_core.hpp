@@ -3,6 +3,7 @@
 
 #include "runtime/base/fair_budget.hpp"
 #include "runtime/http/io.hpp"
+#include "runtime/http/places.hpp"
 #include "runtime/http/server.hpp"
 
 #include <boost/asio/ssl/context.hpp>
@@ -19,7 +20,7 @@ namespace behalf {
 namespace inbound {
 
 /// An open connection as the server sees it. From any thread.
-class connection {
+class connection : public place_holder {
 public:
   virtual ~connection() = default;
   virtual void begin_drain() = 0; // end when idle, or after the answer under way
@@ -76,7 +77,7 @@ private:
   std::function<void()> drained_;
   std::atomic<std::size_t> count_{0};
   std::atomic<bool> draining_{false};
-  const fair_budget places_;   // connections, by peer
+  inbound::places places_;     // connections, by peer
   const fair_budget refusals_; // connections that only learn that they are too many
   const inbound::strand accept_strand_;
   acceptor acceptor_; // used on its strand only
@@ -84,10 +85,13 @@ private:
 
 namespace inbound {
 
-/// Begins to serve a connection, over TLS if the core has a context. `place` is what it holds
-/// while it is open. `refuse`: answer 503 to whatever it asks, because there are too many.
-void open_session(std::shared_ptr<server_core> core, tcp_socket socket,
-                  fair_budget::share_ptr place, bool refuse);
+/// Begins to serve a connection, over TLS if the core has a context, which holds its place while it
+/// is open.
+void open_session(std::shared_ptr<server_core> core, tcp_socket socket, places::place_ptr place);
+
+/// Answers 503 to whatever a connection asks, because there are too many.
+void open_refusal(std::shared_ptr<server_core> core, tcp_socket socket,
+                  fair_budget::share_ptr place);
 
 } // namespace inbound
 } // namespace behalf

@@ -27,10 +27,10 @@ std::string address_text(const tcp::endpoint& e) {
 } // namespace
 
 template <class Stream>
-session<Stream>::session(std::shared_ptr<server_core> core, Stream stream,
-                         fair_budget::share_ptr place, bool refuse)
-  : core_(std::move(core)), stream_(std::move(stream)), place_(std::move(place)), refuse_(refuse),
-    watchdog_(stream_.get_executor()) {
+session<Stream>::session(std::shared_ptr<server_core> core, Stream stream, places::place_ptr place,
+                         fair_budget::share_ptr refusal)
+  : core_(std::move(core)), stream_(std::move(stream)), place_(std::move(place)),
+    refusal_place_(std::move(refusal)), watchdog_(stream_.get_executor()) {
   error_code ec;
   const auto remote = socket().remote_endpoint(ec);
   remote_ = address_text(remote);
@@ -96,6 +96,22 @@ void session<Stream>::cut() {
 }
 
 template <class Stream>
+bool session<Stream>::give_way() {
+  auto found = stand::at_rest;
+  if (!stand_.compare_exchange_strong(found, stand::gone))
+    return false;
+  cut();
+  return true;
+}
+
+// False: its place is somebody else's meanwhile.
+template <class Stream>
+bool session<Stream>::begin_work() {
+  auto found = stand::at_rest;
+  return stand_.compare_exchange_strong(found, stand::at_work);
+}
+
+template <class Stream>
 void session<Stream>::shut() {
   watchdog_.stop();
   if (const auto box = box_)
@@ -118,6 +134,7 @@ task<void> session<Stream>::run(std::shared_ptr<session> self) {
   self->watchdog_.stop();
   self->close_socket();
   self->place_.reset();
+  self->refusal_place_.reset();
   self->memory_.reset();
   self->core_->remove(self.get());
 }
@@ -130,9 +147,9 @@ task<void> session<Stream>::serve() {
     if (ec)
       co_return;
   }
-  if (refuse_)
+  if (refusal_place_)
     refusal_.emplace(refusal{503, "Too many connections"});
-  bool more = !refuse_;
+  bool more = !refusal_place_;
   while (more)
     more = co_await serve_one();
   if (auto why = std::exchange(refusal_, std::nullopt))
@@ -146,7 +163,7 @@ template <class Stream>
 task<bool> session<Stream>::serve_one() {
   request_parser parser{core_->options.max_body_bytes};
   const bool whole = co_await read_head(parser);
-  if (!whole)
+  if (!whole || !begin_work())
     co_return false;
   if (auto no = core_->pages.check(parser.request, parser.has_body())) {
     refusal_.emplace(refusal{no->status, std::move(no->detail)});
@@ -169,7 +186,10 @@ task<bool> session<Stream>::serve_one() {
   if (out_.capacity() > kept_output)
     out_ = std::string{};
   linger_ = answered;
-  co_return answered&& keep_ && !ended_;
+  if (!answered || !keep_ || ended_)
+    co_return false;
+  stand_ = stand::at_rest;
+  co_return true;
 }
 
 // What an answer takes from its request must not come from the one before.
@@ -236,21 +256,29 @@ template <class Stream>
 void session<Stream>::start() {
   auto self = this->shared_from_this();
   core_->add(self);
+  if (place_)
+    place_->taken_by(self);
   asio::co_spawn(stream_.get_executor(), run(std::move(self)), asio::detached);
 }
 
-void open_session(std::shared_ptr<server_core> core, tcp_socket socket,
-                  fair_budget::share_ptr place, bool refuse) {
+void open_session(std::shared_ptr<server_core> core, tcp_socket socket, places::place_ptr place) {
   if (auto tls = core->tls()) {
     tls_stream stream{std::move(socket), *tls};
     std::make_shared<session<tls_stream>>(std::move(core), std::move(stream), std::move(place),
-                                          refuse)
+                                          nullptr)
       ->start();
   } else {
     std::make_shared<session<tcp_socket>>(std::move(core), std::move(socket), std::move(place),
-                                          refuse)
+                                          nullptr)
       ->start();
   }
+}
+
+void open_refusal(std::shared_ptr<server_core> core, tcp_socket socket,
+                  fair_budget::share_ptr place) {
+  std::make_shared<session<tcp_socket>>(std::move(core), std::move(socket), nullptr,
+                                        std::move(place))
+    ->start();
 }
 
 template class session<tcp_socket>;

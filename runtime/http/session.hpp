@@ -12,6 +12,7 @@
 #include <boost/asio/ssl/stream.hpp>
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,8 +31,9 @@ class session final : public connection,
                       public watchdog::owner,
                       public std::enable_shared_from_this<session<Stream>> {
 public:
-  session(std::shared_ptr<server_core> core, Stream stream, fair_budget::share_ptr place,
-          bool refuse);
+  /// One of the two is what it holds while it is open; with the second it only refuses.
+  session(std::shared_ptr<server_core> core, Stream stream, places::place_ptr place,
+          fair_budget::share_ptr refusal);
   ~session();
 
   /// Registers with the core and serves until the connection ends.
@@ -40,10 +42,13 @@ public:
   void begin_drain() override;
   void cut() override;
   void shut() override;
+  bool give_way() override;
   deadline on_due(deadline now) override;
 
 private:
   enum class phase : uint8_t { handshake, idle, head, body, waiting, writing, closing };
+  // Whether it would give way; decided by whoever is first, its own strand or a newcomer's.
+  enum class stand : uint8_t { at_rest, at_work, gone };
   using milliseconds = std::chrono::milliseconds;
 
   static task<void> run(std::shared_ptr<session> self);
@@ -62,6 +67,7 @@ private:
   void remember(const request_parser& parser);
   void hand_on(request_parser& parser);
   bool hold(std::size_t bytes);
+  bool begin_work();
   bool answer_preflight(const http_request& req);
   void compose(outgoing& next, std::string& tail);
   void compose_head(answer_head& head, std::string& tail);
@@ -74,8 +80,9 @@ private:
 
   const std::shared_ptr<server_core> core_;
   Stream stream_;
-  fair_budget::share_ptr place_;
-  const bool refuse_;
+  places::place_ptr place_;
+  fair_budget::share_ptr refusal_place_;
+  std::atomic<stand> stand_{stand::at_rest};
   bool loopback_ = false;
   std::string remote_, peer_;
   fair_budget::share_ptr memory_; // of this peer

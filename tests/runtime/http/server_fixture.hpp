@@ -143,7 +143,11 @@ inline void limit_waits(boost::asio::ip::tcp::socket& socket) {
 
 class raw_client : public basic_raw_client<boost::asio::ip::tcp::socket> {
 public:
-  raw_client(boost::asio::io_context& io, uint16_t port) : basic_raw_client(io) {
+  /// `from`: any address of 127.0.0.0/8, each a peer of its own.
+  raw_client(boost::asio::io_context& io, uint16_t port, const char* from = "127.0.0.1")
+    : basic_raw_client(io) {
+    socket().open(boost::asio::ip::tcp::v4());
+    socket().bind({boost::asio::ip::make_address(from), 0});
     socket().connect({boost::asio::ip::make_address("127.0.0.1"), port});
     limit_waits(socket());
   }
@@ -173,7 +177,7 @@ public:
       t.join();
   }
 
-  raw_client connect() { return {client_io_, port}; }
+  raw_client connect(const char* from = "127.0.0.1") { return {client_io_, port, from}; }
   /// One request on a fresh connection.
   raw_reply ask(std::string_view bytes) {
     auto client = connect();

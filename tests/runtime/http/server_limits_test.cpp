@@ -1,6 +1,7 @@
 // The inbound door with clients that send too much, too slowly, or are too many.
 #include "tests/runtime/http/server_fixture.hpp"
 
+#include <mutex>
 #include <poll.h>
 
 using namespace behalf;
@@ -307,4 +308,58 @@ TEST_CASE("one connection too many is told so", "[http][limits]") {
   CHECK(refused.header("retry-after") == "1");
   a.send(get_request("/")); // the others are not disturbed
   CHECK(a.read_reply().status == 200);
+}
+
+TEST_CASE("slow heads and idle connections keep no other peer out", "[http][limits]") {
+  auto options = test_options();
+  options.max_connections = 20;
+  running_server server{options, ok};
+  std::vector<raw_client> crowd;
+  for (const auto* peer : {"127.0.0.11", "127.0.0.12", "127.0.0.13", "127.0.0.14"})
+    for (int i = 0; i < 20; ++i) {
+      crowd.push_back(server.connect(peer));
+      crowd.back().send(i % 2 ? "GET / HTTP/1.1\r\nHost: t\r\n" : "");
+    }
+  for (int i = 0; i < 3; ++i) {
+    auto client = server.connect("127.0.0.15");
+    client.send(get_request("/"));
+    CHECK(client.read_reply().status == 200);
+    client.send(get_request("/"));
+    CHECK(client.read_reply().status == 200);
+  }
+}
+
+TEST_CASE("a request under way gives way to nobody", "[http][limits]") {
+  auto options = test_options();
+  options.max_connections = 3;
+  std::mutex guard;
+  std::vector<exchange_ptr> held;
+  std::atomic<std::size_t> begun{0};
+  running_server server{options, [&](exchange_ptr ex) {
+                          std::lock_guard lock{guard};
+                          held.push_back(std::move(ex));
+                          ++begun;
+                        }};
+  std::vector<raw_client> busy;
+  for (int i = 0; i < 3; ++i) {
+    busy.push_back(server.connect("127.0.0.11"));
+    busy.back().send(get_request("/"));
+  }
+  REQUIRE(eventually([&] { return begun == 3; }));
+  auto newcomer = server.connect("127.0.0.12");
+  newcomer.send(get_request("/"));
+  CHECK(newcomer.read_reply().status == 503);
+  {
+    std::lock_guard lock{guard};
+    for (const auto& ex : held)
+      ex->respond(200, {}, "{}");
+    held.clear();
+  }
+  for (auto& client : busy)
+    CHECK(client.read_reply().status == 200);
+  // Now they are idle.
+  auto next = server.connect("127.0.0.12");
+  next.send(get_request("/"));
+  REQUIRE(eventually([&] { return begun == 4 || answered(next); }));
+  CHECK(begun == 4);
 }
