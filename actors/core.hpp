@@ -85,6 +85,10 @@ private:
   std::set<std::string> tenants_;
 };
 
+/// Runs something on a thread that may block, in its turn among whose it is.
+using blocking_runner =
+  std::function<void(const principal_key& whose, const activity&, std::function<void()>)>;
+
 struct core {
   system_options options;
   catalog graphs;
@@ -108,7 +112,7 @@ struct core {
   egress_actor egress;
   std::shared_ptr<shared_issuer> issuer; // null outside `behalf dev`
   /// Runs a turn of a node on a thread that may block; null: on the node's own, for tests.
-  std::function<void(const principal_key&, const activity&, std::function<void()>)> run_blocking;
+  blocking_runner run_blocking;
 
   const store_reader_actor& reader() const {
     return readers[turn_.fetch_add(1, std::memory_order_relaxed) % readers.size()];

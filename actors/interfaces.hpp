@@ -18,6 +18,7 @@ struct use_identity;
 struct judge;
 struct judged;
 struct judge_on;
+struct judgement_over;
 struct get_record;
 struct found_record;
 struct read_checkpoints;
@@ -79,7 +80,7 @@ using authorizer_actor =
 
 /// Runs a plugin's `authenticate` handler, which may call out.
 using plugin_auth_actor =
-  caf::typed_actor<caf::replies_to<judge>::with<judged>, caf::reacts_to<judge_on>>;
+  caf::typed_actor<caf::replies_to<judge>::with<judged>, caf::reacts_to<judgement_over>>;
 
 /// The only owner of a writing connection: commits that arrive together become durable together.
 using store_writer_actor =

@@ -31,7 +31,6 @@ struct auth_request;   // runtime/graph/plugin.hpp: what a client presented
 struct run_plan;       // actors/run_plan.hpp
 class policy;          // runtime/auth/policy.hpp
 struct identity_setup; // actors/identity.hpp
-struct judging;        // actors/plugin_auth.cpp
 
 using principal_ptr = std::shared_ptr<const principal>;
 using presented_ptr = std::shared_ptr<const auth_request>;
@@ -88,15 +87,18 @@ struct use_identity {
 /// What a plugin's `authenticate` handler makes of a request.
 struct judge {
   presented_ptr credentials;
+  std::string peer = {};
 };
 struct judged {
   principal_ptr who;
   sealed_ptr sealed;
 };
 
-/// The handler's note to itself: others had their turn, go on.
-struct judge_on {
-  std::shared_ptr<judging> job;
+/// A judgement's note to itself: its turn on another thread is over, or others had theirs.
+struct judge_on {};
+struct judgement_over {
+  uint64_t number;
+  std::shared_ptr<result<judged>> what;
 };
 
 // --- storage -----------------------------------------------------------------------------------
@@ -316,6 +318,7 @@ struct wire_ended {
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::judge)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::judged)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::judge_on)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::judgement_over)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::authenticate)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::authenticated)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::count_body)

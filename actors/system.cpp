@@ -282,8 +282,8 @@ result<void> running_system::parts::spawn_inside() {
   setup.identity.handler = setup.plugins.authenticate();
   plugin_auth_actor plugin;
   if (setup.identity.handler)
-    plugin =
-      guarded("plugin_auth", spawn_plugin_auth(*sys, setup.identity.handler, with->services, http));
+    plugin = guarded("plugin_auth", spawn_plugin_auth(*sys, setup.identity.handler, with->services,
+                                                      http, with->run_blocking));
   with->authenticator =
     guarded("authenticator",
             spawn_authenticator(*sys, std::make_shared<const identity_setup>(setup.identity), http,

@@ -66,6 +66,7 @@ private:
   std::shared_ptr<const auth_request> request_;
 };
 
+/// Called from several threads at once. It may block: then it is given turns on threads for that.
 using authenticate_fn = std::function<task<result<auth_answer>>(auth_context)>;
 
 struct registered_graph {

@@ -3,6 +3,7 @@
 #include "connectors/registry.hpp"
 #include "tests/support/actor_fixture.hpp"
 
+#include <limits>
 #include <stdexcept>
 
 namespace behalf {
@@ -12,6 +13,13 @@ namespace {
 task<result<auth_answer>> accept(auth_context ctx) {
   auth_answer answer;
   answer.identity = ctx.request().path;
+  co_return answer;
+}
+
+task<result<auth_answer>> give_nonsense(auth_context) {
+  auth_answer answer;
+  answer.identity = "alice";
+  answer.custom = {{"level", std::numeric_limits<double>::quiet_NaN()}};
   co_return answer;
 }
 
@@ -39,6 +47,8 @@ task<result<auth_answer>> by_path(auth_context ctx) {
     throw std::runtime_error("before the coroutine begins");
   if (ctx.request().path == "stumble")
     return stumble(std::move(ctx));
+  if (ctx.request().path == "nonsense")
+    return give_nonsense(std::move(ctx));
   if (ctx.request().path == "in vain")
     return ask_in_vain(std::move(ctx));
   return accept(std::move(ctx));
@@ -67,6 +77,10 @@ TEST_CASE_METHOD(plugin_fixture, "a handler that throws fails its request, and n
     CHECK(identity(path).error().code == errc::internal);
     CHECK(identity("alice").value() == "alice");
   }
+}
+
+TEST_CASE_METHOD(plugin_fixture, "who cannot be stored is nobody", "[plugin-auth]") {
+  CHECK(identity("nonsense").error().code == errc::internal);
 }
 
 TEST_CASE_METHOD(plugin_fixture, "a handler may be refused as often as it likes", "[plugin-auth]") {
