@@ -42,4 +42,12 @@ std::vector<config_change> changes(const config_places& before, const config_pla
   return found;
 }
 
+config_places taken_over(const config_places& before, config_places after) {
+  std::erase_if(after.values, [](const auto& one) { return !is_live(one.first); });
+  for (const auto& [key, text] : before.values)
+    if (!is_live(key))
+      after.values.emplace(key, text);
+  return after;
+}
+
 } // namespace behalf

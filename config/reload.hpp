@@ -16,4 +16,8 @@ struct config_change {
 /// Every key that says something else now, in the order of their names.
 std::vector<config_change> changes(const config_places& before, const config_places& after);
 
+/// What a server runs by that took over of `after` what holds at once: to compare the next one
+/// with. So a key that needs a restart is told each time, until there was one or it is as it was.
+config_places taken_over(const config_places& before, config_places after);
+
 } // namespace behalf

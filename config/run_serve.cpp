@@ -189,6 +189,7 @@ public:
         log::warning("reload_needs_a_restart", {{"key", change.key}});
     }
     log::info("reloaded");
+    fresh->places = taken_over(now_.places, std::move(fresh->places));
     now_ = std::move(*fresh);
   }
 

@@ -5,14 +5,17 @@ namespace behalf {
 namespace {
 
 // The keys that changed; one that needs a restart ends in `!`.
-std::string changed(const std::string& before, const std::string& after) {
+std::string told(const config_places& before, const config_places& after) {
   std::string all;
+  for (const auto& c : changes(before, after))
+    all += (all.empty() ? "" : " ") + c.key + (c.live ? "" : "!");
+  return all;
+}
+std::string changed(const std::string& before, const std::string& after) {
   auto was = parse_config(before, "f"), is = parse_config(after, "f");
   REQUIRE(was.problems.empty());
   REQUIRE(is.problems.empty());
-  for (const auto& c : changes(was.places, is.places))
-    all += (all.empty() ? "" : " ") + c.key + (c.live ? "" : "!");
-  return all;
+  return told(was.places, is.places);
 }
 
 } // namespace
@@ -31,10 +34,23 @@ TEST_CASE("what changed in a file is told key by key", "[config]") {
   CHECK(changed("limits: { user: { concurrent_runs: 1, requests_per_second: 1 } }",
                 "limits: { user: { concurrent_runs: 2, requests_per_second: 2 } }")
         == "limits.user.concurrent_runs! limits.user.requests_per_second");
-  for (auto text : {"limits: { shape: { names: 500 } }", "log: { access: true }"}) {
+  for (auto text :
+       {"limits: { shape: { names: 500 } }", "log: { access: true }",
+        "server: { cors: { allow_origins: [a] } }", "limits: { tenant: { concurrent_runs: 2 } }"}) {
     INFO(text);
     CHECK(changed("", text).ends_with('!'));
   }
+}
+
+TEST_CASE("what needs a restart is told until there was one", "[config]") {
+  auto read = [](const std::string& text) { return parse_config(text, "f").places; };
+  const auto first = read("log: { level: info, access: false }");
+  const auto second = read("log: { level: debug, access: true }");
+  CHECK(told(first, second) == "log.access! log.level");
+  const auto runs_by = taken_over(first, second);
+  CHECK(told(runs_by, second) == "log.access!");
+  CHECK(told(runs_by, first) == "log.level");
+  CHECK(told(taken_over(runs_by, first), first).empty());
 }
 
 } // namespace behalf
