@@ -63,28 +63,32 @@ void get_item(Self* self, const core& with, const grant& g, Then then, Failed fa
 }
 
 template <class Self, class Then, class Failed>
-void write_item(Self* self, const core& with, commit what, Then then, Failed failed) {
+void write_item(Self* self, const core& with, const principal_key& who, commit what, Then then,
+                Failed failed) {
   ask_core(
-    self, with.writer, write_records{std::move(what)}, [then](written) mutable { then(); }, failed);
+    self, with.writer, write_records{std::move(what), who}, [then](written) mutable { then(); },
+    failed);
 }
 
+inline constexpr int most_tries_to_change = 16;
+
 /// Writes what `make` says of the item that is there (null: none); looks again when somebody else
-/// wrote meanwhile. An empty commit is nothing to do.
+/// wrote meanwhile, `tries` times. An empty commit is nothing to do.
 template <class Self, class Make, class Then, class Failed>
-void change_item(Self* self, const core& with, const record_key& which, Make make, Then then,
-                 Failed failed) {
+void change_item(Self* self, const core& with, const principal_key& who, const record_key& which,
+                 Make make, Then then, Failed failed, int tries = most_tries_to_change) {
   ask_core(
     self, with.reader(), get_record{which},
-    [self, &with, which, make, then, failed](found_record& found) mutable {
+    [self, &with, who, which, make, then, failed, tries](found_record& found) mutable {
       result<commit> what = make(found.row.get());
       if (!what)
         return failed(what.error());
       if (what->puts.empty() && what->erases.empty())
         return then();
-      write_item(self, with, std::move(*what), then,
-                 [self, &with, which, make, then, failed](error why) mutable {
-                   if (why.code == errc::conflict)
-                     return change_item(self, with, which, make, then, failed);
+      write_item(self, with, who, std::move(*what), then,
+                 [self, &with, who, which, make, then, failed, tries](error why) mutable {
+                   if (why.code == errc::conflict && tries > 1)
+                     return change_item(self, with, who, which, make, then, failed, tries - 1);
                    failed(std::move(why));
                  });
     },
@@ -100,11 +104,11 @@ void put_item(Self* self, const core& with, const grant& g, Then then, Failed fa
   if (g.visible.unrestricted()) {
     commit what;
     what.puts.push_back({std::move(*row)});
-    return write_item(self, with, std::move(what), then, failed);
+    return write_item(self, with, g.who->key(), std::move(what), then, failed);
   }
   auto fresh = std::make_shared<const record>(std::move(*row));
   change_item(
-    self, with, fresh->key(),
+    self, with, g.who->key(), fresh->key(),
     [fresh, visible = g.visible](const record* there) { return put_over(there, *fresh, visible); },
     then, failed);
 }
@@ -116,7 +120,7 @@ void delete_item(Self* self, const core& with, const grant& g, Then then, Failed
   if (!which)
     return failed(which.error());
   change_item(
-    self, with, *which,
+    self, with, g.who->key(), *which,
     [visible = g.visible](const record* there) { return erase_of(there, visible); }, then, failed);
 }
 

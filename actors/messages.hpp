@@ -132,9 +132,10 @@ struct load_run {
 /// Durable when answered. Error: conflict when a revision is not as expected.
 struct write_records {
   commit what;
+  principal_key who = {}; // whose turn it takes; nobody: the server itself
 };
 struct written {};
-/// The writer's note to itself, behind everything that arrived meanwhile: commit the group.
+/// The writer's note to itself, behind everything that arrived meanwhile: write the next group.
 struct flush_group {};
 /// Deletes what has outlived its time to live, a bounded batch at a time.
 struct sweep_expired {};

@@ -123,6 +123,11 @@ inline const std::string& tenant_of(request_pointer self) {
   return self->state.granted.who->tenant;
 }
 
+/// What the caller writes, yet empty.
+inline write_records writes_of(request_pointer self) {
+  return {{}, self->state.granted.who->key()};
+}
+
 /// How large what this client sends may be.
 inline const shape_limits& shape_of(request_pointer self) {
   return self->state.with->options.shape;

@@ -63,7 +63,7 @@ void save_later(run_pointer self, const error& why) {
 
 void save_end(run_pointer self) {
   ask_core(
-    self, self->state.with->writer, write_records{end_of_run(self)},
+    self, self->state.with->writer, write_records{end_of_run(self), self->state.plan->who->key()},
     [self](written) { ended(self, self->state.last->end); },
     [self](const error& why) {
       const auto& end = self->state.last->end;

@@ -65,7 +65,7 @@ void park(run_pointer self) {
   what.puts = unsaved(self);
   what.puts.push_back({to_record(next, "pending")});
   ask_core(
-    self, s.with->writer, write_records{std::move(what)},
+    self, s.with->writer, write_records{std::move(what), s.plan->who->key()},
     [self, end](written) { ended(self, end); }, [self, end](const error&) { ended(self, end); });
 }
 

@@ -73,7 +73,7 @@ void save_checkpoints(run_pointer self, Then then) {
   what.puts = unsaved(self);
   auto number = s.checkpoints.send();
   ask_core(
-    self, s.with->writer, write_records{std::move(what)},
+    self, s.with->writer, write_records{std::move(what), s.plan->who->key()},
     [self, number, then = std::move(then)](written) mutable {
       self->state.checkpoints.stored(number);
       then();
@@ -204,7 +204,7 @@ void note_running(run_pointer self) {
   commit what;
   what.puts.push_back({to_record(*s.plan, "running")});
   ask_core(
-    self, s.with->writer, write_records{std::move(what)}, [self](written) { open_and_load(self); },
+    self, s.with->writer, write_records{std::move(what), s.plan->who->key()}, [self](written) { open_and_load(self); },
     [self](const error&) { open_and_load(self); });
 }
 

@@ -262,14 +262,14 @@ void on_stored(scheduler_pointer self, const starting_ptr& job) {
   commit what;
   what.puts.push_back({to_record(plan, "pending")});
   ask_core(
-    self, s.with->writer, write_records{std::move(what)},
+    self, s.with->writer, write_records{std::move(what), plan.who->key()},
     [self, job](written) { hand_over(self, job); },
     [self, job](const error&) { hand_over(self, job); });
 }
 
 void write(scheduler_pointer self, starting_ptr job, commit what) {
   ask_core(
-    self, self->state.with->writer, write_records{std::move(what)},
+    self, self->state.with->writer, write_records{std::move(what), job->ask.plan->who->key()},
     [self, job](written) { on_stored(self, job); },
     [self, job](error why) {
       // Somebody changed the thread between our read and our write: look again.

@@ -1,7 +1,9 @@
-// The owners of the storage's connections. The writer groups: what arrives while it works becomes
-// durable with one fsync, and only then is any of it acknowledged.
+// The owners of the storage's connections. The writer groups: what waits when it begins becomes
+// durable with one fsync, and only then is any of it acknowledged. Tenants and users take turns.
 #include "actors/basics.hpp"
 #include "actors/spawn.hpp"
+#include "runtime/base/fair_queue.hpp"
+#include "runtime/base/json_cost.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/metrics.hpp"
 
@@ -16,45 +18,57 @@ constexpr std::chrono::seconds sweep_pause{30};
 constexpr int64_t sweep_batch = 100; // a millisecond or two: commits wait behind it
 constexpr std::chrono::seconds check_pause{1};
 
+// Bytes. Who writes much waits for the next group, so that a small write of somebody else's does
+// not wait for all of it.
+constexpr int64_t most_of_a_group = 1 << 20, quantum = 1 << 18, least_cost = 1 << 10;
+
+using writing = caf::typed_response_promise<written>;
+
+struct waiting_write {
+  commit what;
+  int64_t cost;
+  writing promise;
+};
+
 struct store_writer_state {
   static inline const char* name = "store";
-  store_writer_state() = default;
+  store_writer_state() : waiting(quantum) {}
   std::unique_ptr<storage> db;
-  std::vector<caf::typed_response_promise<written>> group; // applied, not yet durable
-  bool open = false;
-  deadline opened{};                            // when the group was
+  fair_queue<waiting_write> waiting;
+  std::vector<writing> checks;                  // whether anything can be written
+  bool sweep_due = false;                       // with the next group
+  bool called = false;                          // the next group is
   histogram *times = nullptr, *sizes = nullptr; // of groups; null: nobody counts
-  std::optional<error> fault;                   // of the last flush
+  std::optional<error> fault;                   // of the last group
   deadline checked{};                           // when that is old news
 };
 
 using writer_pointer = store_writer_actor::stateful_pointer<store_writer_state>;
 
-// What arrives while a group is open joins it; the first one opens it.
-result<void> open_group(writer_pointer self) {
-  auto& s = self->state;
-  if (s.open)
-    return {};
-  if (auto ok = s.db->begin(); !ok)
-    return ok;
-  s.open = true;
-  s.opened = std::chrono::steady_clock::now();
-  self->send(self, flush_group{}); // lands behind every commit that is waiting already
-  return {};
+// The next group lands behind everything that has arrived already.
+void call_for_group(writer_pointer self) {
+  if (!std::exchange(self->state.called, true))
+    self->send(self, flush_group{});
 }
 
-caf::result<written> when_durable(writer_pointer self, result<void> applied) {
-  if (!applied)
-    return to_caf(applied.error());
+int64_t cost_of(const commit& what) {
+  auto cost = std::size_t{least_cost};
+  for (const auto& p : what.puts)
+    cost += p.row.doc_text.size() + held_bytes(p.row.doc) + held_bytes(p.row.metadata);
+  for (const auto& change : what.thread_changes) {
+    cost += held_bytes(change.metadata);
+    for (const auto& [member, text] : change.doc)
+      cost += text.size();
+  }
+  return static_cast<int64_t>(cost);
+}
+
+caf::result<written> write(writer_pointer self, write_records& m) {
   auto promise = self->make_response_promise<written>();
-  self->state.group.push_back(promise);
+  const auto cost = cost_of(m.what);
+  self->state.waiting.push(m.who.tenant, m.who.text(), cost, {std::move(m.what), cost, promise});
+  call_for_group(self);
   return promise;
-}
-
-caf::result<written> write(writer_pointer self, const commit& what) {
-  if (auto ok = open_group(self); !ok)
-    return to_caf(ok.error());
-  return when_durable(self, self->state.db->apply(what));
 }
 
 caf::result<written> check(writer_pointer self) {
@@ -62,50 +76,93 @@ caf::result<written> check(writer_pointer self) {
   if (std::chrono::steady_clock::now() < s.checked)
     return s.fault ? caf::result<written>{to_caf(*s.fault)} : caf::result<written>{written{}};
   s.checked = std::chrono::steady_clock::now() + check_pause;
-  if (auto ok = open_group(self); !ok) {
-    s.fault = ok.error();
-    return to_caf(ok.error());
-  }
-  return when_durable(self, s.db->touch());
+  s.checks.push_back(self->make_response_promise<written>());
+  call_for_group(self);
+  return s.checks.back();
 }
 
-void flush(writer_pointer self) {
+// A batch at a time, each in a group of its own: under load its turn comes as often as a group's,
+// and nobody waits long for it.
+void sweep_in_group(writer_pointer self) {
   auto& s = self->state;
-  auto ok = s.db->flush();
-  s.open = false;
+  if (!std::exchange(s.sweep_due, false))
+    return;
+  auto swept = s.db->sweep(sweep_batch);
+  if (!swept)
+    log::error("storage_sweep_failed", {{"reason", swept.error().message}});
+  if (swept && *swept >= sweep_batch && !s.fault) // a disk that is full undoes it: no hurry
+    self->send(self, sweep_expired{});
+  else
+    self->delayed_send(self, sweep_pause, sweep_expired{});
+}
+
+// Those that wait for the group to be durable.
+std::vector<writing> apply_group(writer_pointer self) {
+  auto& s = self->state;
+  std::vector<writing> applied;
+  auto note = [&](writing& promise, const result<void>& done) {
+    if (done)
+      applied.push_back(std::move(promise));
+    else
+      promise.deliver(to_caf(done.error()));
+  };
+  if (!s.checks.empty()) {
+    const auto touched = s.db->touch();
+    for (auto& promise : std::exchange(s.checks, {}))
+      note(promise, touched);
+  }
+  for (int64_t cost = 0; cost < most_of_a_group;) {
+    auto next = s.waiting.pop();
+    if (!next)
+      break;
+    cost += next->cost;
+    note(next->promise, s.db->apply(next->what));
+  }
+  sweep_in_group(self);
+  return applied;
+}
+
+// Nothing can be written: whoever waits hears so.
+void refuse_group(writer_pointer self, const error& why) {
+  auto& s = self->state;
+  for (auto& promise : std::exchange(s.checks, {}))
+    promise.deliver(to_caf(why));
+  while (auto next = s.waiting.pop())
+    next->promise.deliver(to_caf(why));
+  if (std::exchange(s.sweep_due, false))
+    self->delayed_send(self, sweep_pause, sweep_expired{});
+}
+
+void run_group(writer_pointer self) {
+  auto& s = self->state;
+  s.called = false;
+  const auto begun = std::chrono::steady_clock::now();
+  auto ok = s.db->begin();
+  std::vector<writing> group;
+  if (ok) {
+    group = apply_group(self);
+    ok = s.db->flush();
+  } else {
+    refuse_group(self, ok.error());
+  }
   if (s.times) {
     s.times->observe(
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - s.opened).count());
-    s.sizes->observe(static_cast<double>(s.group.size()));
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+    s.sizes->observe(static_cast<double>(group.size()));
   }
   if (!ok && !s.fault)
     log::error("storage_cannot_write", {{"reason", ok.error().message}});
   if (ok && s.fault)
     log::info("storage_writes_again");
   s.fault = ok ? std::nullopt : std::optional{ok.error()};
-  for (auto& promise : std::exchange(s.group, {})) {
+  for (auto& promise : group) {
     if (ok)
       promise.deliver(written{});
     else
       promise.deliver(to_caf(ok.error()));
   }
-}
-
-// A batch at a time, and the next one behind what arrived meanwhile: under load its turn comes as
-// often as a commit's, and nobody waits long for it.
-void sweep(writer_pointer self) {
-  auto& s = self->state;
-  int64_t gone = 0;
-  if (open_group(self)) {
-    auto swept = s.db->sweep(sweep_batch);
-    gone = swept ? *swept : 0;
-    if (!swept)
-      log::error("storage_sweep_failed", {{"reason", swept.error().message}});
-  }
-  if (gone >= sweep_batch && !s.fault) // a disk that is full undoes it: no need to hurry
-    self->send(self, sweep_expired{});
-  else
-    self->delayed_send(self, sweep_pause, sweep_expired{});
+  if (!s.waiting.empty())
+    call_for_group(self);
 }
 
 store_writer_actor::behavior_type writer_behavior(writer_pointer self,
@@ -120,10 +177,13 @@ store_writer_actor::behavior_type writer_behavior(writer_pointer self,
       &meters->sizes("behalf_commit_group_size", "Writes that became durable together");
   }
   return {
-    [self](const write_records& m) { return write(self, m.what); },
+    [self](write_records& m) { return write(self, m); },
     [self](check_storage) { return check(self); },
-    [self](flush_group) { flush(self); },
-    [self](sweep_expired) { sweep(self); },
+    [self](flush_group) { run_group(self); },
+    [self](sweep_expired) {
+      self->state.sweep_due = true;
+      call_for_group(self);
+    },
   };
 }
 

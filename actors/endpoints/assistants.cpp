@@ -40,7 +40,7 @@ void with_seeded(request_pointer self, Then then) {
     then();
   };
   for (const auto& entry : entries) {
-    write_records w;
+    auto w = writes_of(self);
     w.what.puts.push_back({system_assistant(tenant_of(self), entry), 0});
     ask_core(
       self, s.with->writer, std::move(w), [one_less](written) mutable { one_less(); },

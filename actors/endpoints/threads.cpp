@@ -96,7 +96,7 @@ void create(request_pointer self) {
   if (granted.fault())
     return refuse(self, *granted.fault());
   auto shown = thread_view(row);
-  write_records w;
+  auto w = writes_of(self);
   w.what.puts.push_back({std::move(row), 0});
   ask_core(
     self, self->state.with->writer, std::move(w),
@@ -193,7 +193,7 @@ void answer_updated(request_pointer self) {
 void update(request_pointer self) {
   auto& s = self->state;
   granted_reader granted{s.granted.value};
-  write_records w;
+  auto w = writes_of(self);
   commit::thread_change change{tenant_of(self), s.thread_id, s.granted.visible};
   change.metadata = granted.object("metadata");
   change.max_metadata = shape_of(self).fields;
@@ -218,7 +218,7 @@ void remove(request_pointer self) {
     ask_core(
       self, self->state.with->scheduler, std::move(stop),
       [self](runs_stopped) {
-        write_records w;
+        auto w = writes_of(self);
         w.what.erases.push_back({thread_key(self)});
         write_and_end(self, std::move(w));
       },

@@ -75,6 +75,24 @@ TEST_CASE_METHOD(store_fixture, "what expired goes also while commits never ceas
   CHECK(stored() == 2);
 }
 
+TEST_CASE_METHOD(store_fixture, "who writes much does not hold up who writes little", "[store]") {
+  auto by = [](std::string user, std::size_t bytes) {
+    auto w = thread(uuid7(), 0);
+    w.what.puts.front().row.doc["said"] = std::string(bytes, 'a');
+    w.who = {"t", "https://id.example", std::move(user)};
+    return w;
+  };
+  for (int i = 0; i < 40; ++i)
+    self->send(writer, by("alice", 200'000));
+  auto w = by("bob", 10);
+  auto id = w.what.puts.front().row.id;
+  self->send(writer, std::move(w));
+  sched.run();
+  auto db = sqlite_connection::open(folder / "t.db", sqlite_connection::access::read_only);
+  CHECK((*db)->number("SELECT count(*) FROM thread").value() == 41);
+  CHECK((*db)->number("SELECT seq FROM thread WHERE id='" + id + "'").value() <= 3);
+}
+
 TEST_CASE_METHOD(store_fixture, "a sweep joins the group that is open", "[store]") {
   auto w = thread(uuid7(), 0);
   w.what.puts.front().row.expires = expiry{now() - std::chrono::seconds{1}};
