@@ -9,7 +9,9 @@
 #include "actors/run_meters.hpp"
 #include "runtime/auth/dev_issuer.hpp"
 #include "runtime/base/fair_budget.hpp"
+#include "runtime/base/json.hpp"
 #include "runtime/base/metrics.hpp"
+#include "runtime/base/shared_page.hpp"
 #include "runtime/base/time.hpp"
 
 #include <atomic>
@@ -94,6 +96,8 @@ struct core {
   catalog graphs;
   std::shared_ptr<const service_registry> services;
   mutable metrics meters; // counting changes nothing anyone decides on
+  mutable shared_page metrics_text{[this] { return meters.prometheus(); }};
+  mutable shared_page metrics_json{[this] { return dump(meters.as_json()); }};
   route_meters requests{meters};
   run_meters runs{meters};
   mutable seeded_tenants seeded;

@@ -169,13 +169,18 @@ void admit(request_pointer self) {
   });
 }
 
-// Anyone's request: strangers are one tenant, and each peer a user of it.
+// Strangers are one tenant, and each peer a user of it.
+std::string stranger(const http_request& req) {
+  return "peer " + req.peer;
+}
+
+// Anyone's request.
 void serve_open(request_pointer self) {
   auto& s = self->state;
   const auto& req = s.ex->req();
   if (!s.ex->has_body() || !takes_body(req.method))
     return s.where->run(self);
-  with_body(self, {}, "peer " + req.peer, open_body_limit);
+  with_body(self, {}, stranger(req), open_body_limit);
 }
 
 // Answers what no route is for. Unknown paths are not told apart for strangers.
@@ -280,11 +285,19 @@ void write_last(request_pointer self, std::string part) {
 
 result<void> hold_room(request_pointer self, std::size_t bytes) {
   auto& s = self->state;
-  if (!s.granted.who)
-    return {};
+  const auto& who = s.granted.who;
   if (!s.room)
-    s.room = s.with->answers.open(tenant_of(self), s.granted.who->key().text());
+    s.room = who ? s.with->answers.open(who->tenant, who->key().text())
+                 : s.with->answers.open({}, stranger(s.ex->req()));
   return claim(*s.room, bytes, "answers that are not yet read");
+}
+
+void answer_page(request_pointer self, std::string page, std::string type, header_list headers) {
+  if (auto room = hold_room(self, page.size()); !room)
+    return refuse(self, room.error());
+  headers.emplace_back("Content-Type", std::move(type));
+  begin_answer(self, 200, std::move(headers));
+  write_last(self, std::move(page));
 }
 
 void answer_empty(request_pointer self, unsigned status, header_list headers) {

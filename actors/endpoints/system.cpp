@@ -45,11 +45,11 @@ void info(request_pointer self) {
 }
 
 void show_metrics(request_pointer self) {
-  const auto& m = self->state.with->meters;
+  const auto& with = *self->state.with;
   const auto* format = text_query(self, "format");
   if (format && *format == "json")
-    return answer(self, 200, m.as_json());
-  answer_text(self, 200, m.prometheus(), "text/plain; version=0.0.4; charset=utf-8");
+    return answer_page(self, with.metrics_json.text(), "application/json");
+  answer_page(self, with.metrics_text.text(), "text/plain; version=0.0.4; charset=utf-8");
 }
 
 std::string rule_of(const route& r) {
@@ -59,7 +59,7 @@ std::string rule_of(const route& r) {
                                 : std::string(r.who.resource) + "." + std::string(r.who.action);
 }
 
-void docs(request_pointer self) {
+std::string docs_page() {
   std::string page =
     "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
     "content=\"width=device-width\"><title>Behalf API</title>"
@@ -71,7 +71,12 @@ void docs(request_pointer self) {
   for (const auto& r : all_routes().payloads())
     page += "<tr><td>" + std::string(to_string(r.method)) + "<td><code>" + std::string(r.pattern)
             + "</code><td>" + rule_of(r) + "<td>" + std::string(r.summary);
-  answer_text(self, 200, page + "</table></html>", "text/html; charset=utf-8",
+  return page + "</table></html>";
+}
+
+void docs(request_pointer self) {
+  static const auto page = docs_page();
+  answer_page(self, page, "text/html; charset=utf-8",
               {{"Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"}});
 }
 
@@ -85,7 +90,7 @@ json::array parameters_of(std::string_view pattern) {
   return all;
 }
 
-void openapi(request_pointer self) {
+std::string openapi_page() {
   json::object paths;
   for (const auto& r : all_routes().payloads()) {
     std::string method{to_string(r.method)};
@@ -101,14 +106,17 @@ void openapi(request_pointer self) {
       path = json::object{};
     path.get_object()[method] = std::move(operation);
   }
-  answer(
-    self, 200,
-    json::object{
-      {"openapi", "3.1.0"},
-      {"info", {{"title", "Behalf"}, {"version", BEHALF_VERSION}}},
-      {"paths", std::move(paths)},
-      {"components", {{"securitySchemes", {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}}}}}},
-      {"security", json::array{json::object{{"bearer", json::array{}}}}}});
+  return dump(json::object{
+    {"openapi", "3.1.0"},
+    {"info", {{"title", "Behalf"}, {"version", BEHALF_VERSION}}},
+    {"paths", std::move(paths)},
+    {"components", {{"securitySchemes", {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}}}}}},
+    {"security", json::array{json::object{{"bearer", json::array{}}}}}});
+}
+
+void openapi(request_pointer self) {
+  static const auto page = openapi_page();
+  answer_page(self, page, "application/json");
 }
 
 } // namespace

@@ -20,6 +20,7 @@ namespace {
 // users share: behind a proxy all of them are one peer.
 constexpr std::size_t peer_greed = 15, peer_memory_greed = 63;
 constexpr std::size_t max_refusals = 64;
+constexpr int most_accepted_at_once = 64;
 
 } // namespace
 
@@ -97,6 +98,8 @@ result<uint16_t> server_core::listen() {
     acceptor_.bind(endpoint, ec);
   if (!ec)
     acceptor_.listen(asio::socket_base::max_listen_connections, ec);
+  if (!ec)
+    acceptor_.non_blocking(true, ec);
   if (ec == asio::error::address_in_use)
     return fail(errc::conflict, "cannot listen on " + where + ": the port is in use");
   if (ec)
@@ -106,22 +109,38 @@ result<uint16_t> server_core::listen() {
   return port;
 }
 
+inbound::strand server_core::fresh_strand() {
+  return asio::make_strand(accept_strand_.get_inner_executor());
+}
+
 inbound::task<void> server_core::accept_loop(std::shared_ptr<server_core> self) {
   inbound::steady_timer pause{self->accept_strand_};
   while (self->acceptor_.is_open()) {
-    auto fresh = asio::make_strand(self->accept_strand_.get_inner_executor());
-    auto [ec, socket] = co_await self->acceptor_.async_accept(fresh, inbound::use_result);
+    auto [ec, socket] =
+      co_await self->acceptor_.async_accept(self->fresh_strand(), inbound::use_result);
     if (!ec) {
       self->welcome(std::move(socket));
-      continue;
+      ec = self->accept_waiting();
     }
-    if (ec == asio::error::operation_aborted)
+    if (!ec || ec == asio::error::would_block || ec == asio::error::operation_aborted)
       continue;
     // Out of file descriptors, most likely: wait for some to come back rather than spin.
     log::warning("accept_failed", {{"reason", ec.message()}});
     pause.expires_after(std::chrono::milliseconds{100});
     co_await pause.async_wait(inbound::use_result);
   }
+}
+
+// Whoever waits behind the one just accepted: a turn on the pool each would keep newcomers before
+// the door while those inside keep the pool busy.
+error_code server_core::accept_waiting() {
+  error_code ec;
+  for (int i = 0; i < most_accepted_at_once && acceptor_.is_open() && !ec; ++i) {
+    auto socket = acceptor_.accept(fresh_strand(), ec);
+    if (!ec)
+      welcome(std::move(socket));
+  }
+  return ec;
 }
 
 void server_core::welcome(inbound::tcp_socket socket) {

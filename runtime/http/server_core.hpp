@@ -69,6 +69,8 @@ private:
   using acceptor = inbound::asio::basic_socket_acceptor<inbound::asio::ip::tcp, inbound::strand>;
 
   static inbound::task<void> accept_loop(std::shared_ptr<server_core> self);
+  inbound::strand fresh_strand();
+  inbound::error_code accept_waiting();
   void welcome(inbound::tcp_socket socket);
 
   mutable std::mutex guard_;
