@@ -204,8 +204,8 @@ void note_running(run_pointer self) {
   commit what;
   what.puts.push_back({to_record(*s.plan, "running")});
   ask_core(
-    self, s.with->writer, write_records{std::move(what), s.plan->who->key()}, [self](written) { open_and_load(self); },
-    [self](const error&) { open_and_load(self); });
+    self, s.with->writer, write_records{std::move(what), s.plan->who->key()},
+    [self](written) { open_and_load(self); }, [self](const error&) { open_and_load(self); });
 }
 
 void execute(run_pointer self) {
