@@ -177,16 +177,49 @@ void read_all(yaml_section& root, config& out) {
   root.finish();
 }
 
+namespace {
+
+constexpr std::string_view blank = " \t\r";
+
+// "---" begins a document and "..." ends one, at the begin of a line and nowhere else.
+bool divides(std::string_view line) {
+  const auto mark = line.substr(0, 3);
+  return (mark == "---" || mark == "...")
+         && (line.size() == 3 || blank.find(line[3]) != blank.npos);
+}
+
+// YAML::LoadAll would tell, but comes to no end on some broken texts.
+bool holds_several_documents(const std::string& text) {
+  bool content = false, divided = false;
+  std::istringstream lines{text};
+  for (std::string line; std::getline(lines, line);) {
+    std::string_view rest{line};
+    if (divides(rest)) {
+      divided = content;
+      rest.remove_prefix(3);
+    }
+    rest.remove_prefix(std::min(rest.find_first_not_of(blank), rest.size()));
+    const bool directive = !content && line.starts_with('%');
+    if (rest.empty() || rest.front() == '#' || directive)
+      continue;
+    if (divided)
+      return true;
+    content = true;
+  }
+  return false;
+}
+
+} // namespace
+
 loaded_config parse_config(const std::string& text, const std::string& name) {
   loaded_config out;
   out.places.file = name;
   try {
-    auto documents = YAML::LoadAll(text);
-    if (documents.size() > 1)
+    if (holds_several_documents(text))
       out.problems.push_back({name, "", "holds several YAML documents ('---'); one is read"});
     YAML::Node node{YAML::NodeType::Map};
-    if (!documents.empty() && !documents.front().IsNull())
-      node = documents.front();
+    if (auto first = YAML::Load(text); first.IsDefined() && !first.IsNull())
+      node = first;
     if (!survey(node, "", out, 0))
       return out;
     std::map<std::string, std::string> variables;

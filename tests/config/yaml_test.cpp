@@ -20,6 +20,15 @@ TEST_CASE("an empty file is a valid configuration", "[config]") {
   CHECK(parse_config("", "f").value.system.http.port == 2024);
 }
 
+TEST_CASE("one document is read, and a second one is a fault", "[config]") {
+  for (auto one : {"audit: a", "---\naudit: a\n...\n", "%YAML 1.2\n---\naudit: a\n---\n# end",
+                   "audit: |\n  ---\n  text", "# first\n---\naudit: a\r\n"})
+    CHECK(faults_of(one).empty());
+  for (auto two :
+       {"audit: a\n---\naudit: b", "audit: a\n...\naudit: b", "--- {audit: a}\n--- {audit: b}"})
+    CHECK(faults_of(two).find("several YAML documents") != std::string::npos);
+}
+
 TEST_CASE("unknown keys are named with their line and what was probably meant", "[config]") {
   CHECK(faults_of("server:\n  listn: x\n")
         == "f.yaml:2: server.listn: unknown key; did you mean 'listen'?\n");
