@@ -223,12 +223,15 @@ bool rewrites(const json::value* list, const json::value& update) {
   const auto& all = update.get_array();
   if (std::any_of(all.begin(), all.end(), removes))
     return true;
-  const auto* old = list ? list->if_array() : nullptr;
-  if (!old)
-    return false;
   id_notes<bool> ids{all, any_message, false};
-  return std::any_of(old->begin(), old->end(),
-                     [&](const json::value& m) { return ids.find(id_of(m)) != nullptr; });
+  auto repeats = [&](const json::value& m) {
+    auto* seen = ids.find(id_of(m));
+    return seen && std::exchange(*seen, true);
+  };
+  if (std::any_of(all.begin(), all.end(), repeats))
+    return true;
+  const auto* old = list ? list->if_array() : nullptr;
+  return old && std::any_of(old->begin(), old->end(), repeats);
 }
 
 message_change join_messages(json::array& list, const json::array& update) {

@@ -25,7 +25,7 @@ enum class message_change : uint8_t { appended, rewritten };
 /// What `check_removals` refuses must not come here.
 message_change join_messages(json::array& list, const json::array& update);
 
-/// True when joining `update` would change or remove a message of `list` (null: none yet).
+/// True when joining `update` to `list` (null: none yet) does anything but append all of it.
 bool rewrites(const json::value* list, const json::value& update);
 
 /// Error: InvalidUpdateError when `update` removes a message that is neither in `list` nor

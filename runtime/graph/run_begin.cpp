@@ -105,7 +105,8 @@ void run_loop::impl::enter_from(const json::value& input, next_moves extra) {
     start.id = head.next.front().id;
     start.is = pending_task::state::failed;
     start.failure = error_class(why) + "(" + dump(json::value(why.message)) + ")";
-    head.pending = {std::move(start)};
+    head.pending = updates;
+    head.pending.push_back(std::move(start));
     keep(head);
     fail_run(why);
   };
@@ -115,12 +116,15 @@ void run_loop::impl::enter_from(const json::value& input, next_moves extra) {
   if (!writes)
     return refuse(writes.error());
   std::erase_if(*writes, [this](const channel_write& w) { return !flow->takes_input(w.channel); });
+  auto before = state.before(*writes);
   auto changes = state.apply(std::move(*writes));
   if (!changes)
     return refuse(changes.error());
   auto moves = moves_from(flow::start, state, {}, true);
-  if (!moves)
+  if (!moves) {
+    state.take_back(std::move(before));
     return refuse(moves.error());
+  }
   for (auto& [node, triggers] : extra.pulls)
     moves->pull(node);
   for (auto& one : extra.pushes)

@@ -236,9 +236,9 @@ void run_loop::impl::keep_pending() {
     return;
   dirty = true;
   head.pending = updates;
-  for (const auto& t : tasks)
-    if (t.so_far.is != pending_task::state::open || !t.so_far.answers.empty())
-      head.pending.push_back(t.so_far);
+  for (const auto* t : tasks_in_order())
+    if (t->so_far.is != pending_task::state::open || !t->so_far.answers.empty())
+      head.pending.push_back(t->so_far);
   if (resumed)
     head.resumed_by = spec.facts->run_id;
   keep(head);

@@ -67,12 +67,17 @@ void run_loop::impl::finish(run_finish::status is) {
   if (spec.checkpointing && spec.lasting == durability_mode::exit && dirty) {
     keep_pending();
     write_full();
+    for (auto& one : head.pending)
+      if (one.id == null_task_id)
+        one.writes.clear(); // they are in what is written now
     head.parent_id = first_head == head.id ? head.parent_id : first_head;
     out.checkpoints = {head};
   }
   auto& end = out.finish.emplace();
   end.is = is;
-  end.values = state_view{state, flow->shown()};
+  auto shown = state; // with what was done of a superstep that is not complete
+  static_cast<void>(shown.apply(writes_of(tasks_in_order())));
+  end.values = state_view{std::move(shown), flow->shown()};
   for (const auto& t : tasks) {
     if (t.so_far.is != pending_task::state::done)
       end.next.push_back(t.plan.name);

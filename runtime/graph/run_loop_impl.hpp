@@ -73,7 +73,12 @@ struct run_loop::impl {
   void close_step(std::vector<live_task*> in_order);
   next_moves moves_of(const std::vector<live_task*>& in_order);
   result<std::vector<channel_change>> apply_all(const std::vector<live_task*>& in_order);
-  bool hidden_by_changes(const channel_writes& writes) const;
+  /// As their writes are joined, whichever was faster.
+  std::vector<live_task*> tasks_in_order();
+  /// What those that are done wrote.
+  channel_writes writes_of(const std::vector<live_task*>& in_order) const;
+  bool any_shown(const std::vector<channel_change>& changes) const;
+  bool hidden_by_changes(const std::vector<channel_before>& old) const;
   live_task* running(std::string_view id);
 
   // --- run_commit.cpp: what follows a superstep, and what is kept of it

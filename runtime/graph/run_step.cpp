@@ -1,6 +1,5 @@
 // One superstep: starting its tasks, taking their results, and what they come to together.
 #include "runtime/base/id.hpp"
-#include "runtime/graph/messages.hpp"
 #include "runtime/graph/run_loop_impl.hpp"
 
 #include <algorithm>
@@ -96,19 +95,18 @@ void run_loop::impl::task_done(std::string_view id, node_result how) {
   succeeded(*t, nullptr, {});
 }
 
-// True when a checkpoint's changes would not tell these writes: a reducer of its own, or messages
-// that replace or remove others.
-bool run_loop::impl::hidden_by_changes(const channel_writes& writes) const {
-  return keeps_every_step()
-         && std::any_of(writes.begin(), writes.end(), [this](const channel_write& w) {
-              auto kind = (*flow->channels())[w.channel].kind;
-              return kind == reducer::custom
-                     || (kind == reducer::messages && rewrites(state.find(w.channel), w.value));
-            });
+// True when a checkpoint's changes would not tell these writes of a sole task: a reducer of its
+// own, or messages that replace or remove others.
+bool run_loop::impl::hidden_by_changes(const std::vector<channel_before>& old) const {
+  return keeps_every_step() && std::any_of(old.begin(), old.end(), [this](const auto& one) {
+           auto kind = (*flow->channels())[one.channel].kind;
+           return kind == reducer::custom || (kind == reducer::messages && !one.length);
+         });
 }
 
-// A task alone in its step is applied at once, so that its routers read the state itself; one
-// among several is applied to a copy for them, and to the state when all have ended.
+// A task alone in its step is applied at once, so that its routers read the state itself, and
+// taken back when they fail; one among several is applied to a copy for them, and to the state
+// when all have ended.
 void run_loop::impl::succeeded(live_task& t, json::value values, const flow::route& go_to) {
   auto writes = to_writes(*flow->channels(), values);
   if (!writes)
@@ -116,15 +114,18 @@ void run_loop::impl::succeeded(live_task& t, json::value values, const flow::rou
   std::vector<loop_event> made;
   events.task_done(made, {t.plan, step}, *writes, state, false);
   auto alone = tasks.size() == 1;
-  if (!alone || hidden_by_changes(*writes))
+  auto before = alone ? state.before(*writes) : std::vector<channel_before>{};
+  if (!alone || hidden_by_changes(before))
     t.writes = *writes;
   auto copy = alone ? graph_state{} : state;
   auto changes = alone ? state.apply(std::move(*writes)) : copy.apply(std::move(*writes));
   if (!changes)
     return failed(t, changes.error());
   auto moves = moves_from(t.plan.name, alone ? state : copy, go_to, false);
-  if (!moves)
+  if (!moves) {
+    state.take_back(std::move(before));
     return failed(t, moves.error());
+  }
   t.so_far.is = pending_task::state::done;
   for (const auto& [node, triggers] : moves->pulls)
     t.so_far.branches.push_back(node);
@@ -171,15 +172,16 @@ void run_loop::impl::complete_step() {
   auto waits = std::any_of(tasks.begin(), tasks.end(), [](const live_task& t) {
     return t.so_far.is == pending_task::state::interrupted;
   });
-  if (waits) {
-    keep_pending();
-    return finish(run_finish::status::success);
-  }
-  std::vector<live_task*> in_order;
-  for (auto& t : tasks)
-    in_order.push_back(&t);
-  std::sort(in_order.begin(), in_order.end(), earlier);
-  close_step(std::move(in_order));
+  if (!waits)
+    return close_step(tasks_in_order());
+  keep_pending();
+  auto shown = state;
+  auto changes = shown.apply(writes_of(tasks_in_order()));
+  if (!changes)
+    return fail_run(changes.error());
+  if (any_shown(*changes))
+    events.values(out.events, shown);
+  finish(run_finish::status::success);
 }
 
 void run_loop::impl::close_step(std::vector<live_task*> in_order) {
@@ -194,9 +196,7 @@ void run_loop::impl::close_step(std::vector<live_task*> in_order) {
     if (in_order.size() > 1 || !t->so_far.writes.empty())
       results[t->plan.id] = std::move(t->so_far.writes);
   auto sole = in_order.size() == 1 && results.empty() ? in_order.front()->plan.id : std::string{};
-  auto shown = std::any_of(changes->begin(), changes->end(),
-                           [this](const channel_change& c) { return flow->shows(c.channel); });
-  if (shown)
+  if (any_shown(*changes))
     events.values(out.events, state);
   auto stops = std::any_of(tasks.begin(), tasks.end(),
                            [this](const live_task& t) { return spec.after.stops(t.plan.name); });
@@ -229,11 +229,28 @@ result<std::vector<channel_change>>
 run_loop::impl::apply_all(const std::vector<live_task*>& in_order) {
   if (in_order.size() == 1 && !in_order.front()->cached)
     return std::exchange(sole_changes, {});
+  return state.apply(writes_of(in_order));
+}
+
+std::vector<live_task*> run_loop::impl::tasks_in_order() {
+  std::vector<live_task*> in_order;
+  for (auto& t : tasks)
+    in_order.push_back(&t);
+  std::sort(in_order.begin(), in_order.end(), earlier);
+  return in_order;
+}
+
+channel_writes run_loop::impl::writes_of(const std::vector<live_task*>& in_order) const {
   channel_writes all;
-  for (auto* t : in_order)
-    for (auto& w : t->writes)
-      all.push_back(in_order.size() == 1 ? std::move(w) : w);
-  return state.apply(std::move(all));
+  for (const auto* t : in_order)
+    if (t->so_far.is == pending_task::state::done)
+      all.insert(all.end(), t->writes.begin(), t->writes.end());
+  return all;
+}
+
+bool run_loop::impl::any_shown(const std::vector<channel_change>& changes) const {
+  return std::any_of(changes.begin(), changes.end(),
+                     [this](const channel_change& c) { return flow->shows(c.channel); });
 }
 
 } // namespace behalf

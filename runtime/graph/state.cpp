@@ -159,6 +159,34 @@ channel_change graph_state::commit(std::size_t at, json::value latest, json::arr
   return {at, true, json::value(std::move(joined))};
 }
 
+std::vector<channel_before> graph_state::before(const channel_writes& writes) const {
+  std::vector<channel_before> old;
+  old.reserve(writes.size());
+  for (const auto& w : writes) {
+    const auto& value = values_[w.channel];
+    auto kind = (*channels_)[w.channel].kind;
+    auto list = !value || value->is_array();
+    if (list
+        && (kind == reducer::append
+            || (kind == reducer::messages && !rewrites(value.get(), w.value))))
+      old.push_back({w.channel, nullptr, value ? value->get_array().size() : 0});
+    else
+      old.push_back({w.channel, value, std::nullopt});
+  }
+  return old;
+}
+
+void graph_state::take_back(std::vector<channel_before> old) {
+  for (auto& one : old) {
+    if (one.length.value_or(0) > 0) {
+      auto mine = own(values_[one.channel], nullptr);
+      mine->get_array().resize(*one.length);
+      one.value = std::move(mine);
+    }
+    values_[one.channel] = std::move(one.value);
+  }
+}
+
 result<channel_writes> to_writes(const channel_table& channels, const json::value& update) {
   channel_writes writes;
   if (update.is_null())

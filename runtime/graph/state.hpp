@@ -25,6 +25,13 @@ struct channel_change {
   json::value value; // of an append; null for a set, whose value is in the state
 };
 
+/// What a channel held before a write, for taking the write back.
+struct channel_before {
+  std::size_t channel;
+  value_ptr value;                   // null: never written, or a list that only grows
+  std::optional<std::size_t> length; // of such a list, which goes on growing in place
+};
+
 /// The values of a graph's channels. Copies share the values: cheap.
 class graph_state {
 public:
@@ -45,6 +52,10 @@ public:
   /// Error: InvalidUpdateError (kind) for a second overwrite of a last_value channel, or a value
   /// the channel cannot take.
   result<std::vector<channel_change>> apply(channel_writes writes);
+
+  /// What one task's `writes` are about to change; asked before `apply`, for `take_back`.
+  std::vector<channel_before> before(const channel_writes& writes) const;
+  void take_back(std::vector<channel_before> old);
 
 private:
   channel_change commit(std::size_t channel, json::value latest, json::array joined);

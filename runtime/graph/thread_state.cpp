@@ -38,16 +38,25 @@ json::object stored_values(const loaded_checkpoint& at) {
   return all;
 }
 
-// With what commands wrote beside the checkpoint, and (`latest`) finished tasks of its superstep.
+// With what commands wrote beside the checkpoint, and (`latest`) finished tasks of its superstep,
+// unless they cannot be joined.
 json::object shown_values(const loaded_checkpoint& at, const graph& flow, bool latest) {
   graph_state state{flow.channels()};
   for (const auto& [name, v] : at.values)
     if (auto i = flow.channels()->find(name); i != channel_table::none)
       state.set(i, v);
-  for (const auto& one : at.at.pending)
-    if (one.id == null_task_id || (latest && one.is == pending_task::state::done))
-      if (auto writes = to_writes(*flow.channels(), one.writes))
-        static_cast<void>(state.apply(std::move(*writes)));
+  channel_writes finished;
+  for (const auto& one : at.at.pending) {
+    auto command = one.id == null_task_id;
+    if (!command && !(latest && done(&one)))
+      continue;
+    auto writes = to_writes(*flow.channels(), one.writes);
+    if (writes && command)
+      static_cast<void>(state.apply(std::move(*writes)));
+    else if (writes)
+      finished.insert(finished.end(), writes->begin(), writes->end());
+  }
+  static_cast<void>(state.apply(std::move(finished)));
   return state_view{std::move(state), flow.shown()}.to_json().get_object();
 }
 

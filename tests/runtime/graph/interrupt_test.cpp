@@ -7,6 +7,30 @@
 
 using namespace behalf;
 
+namespace {
+
+// a and b, which write `also` too, beside one that asks.
+std::shared_ptr<const graph> beside_a_question(const flow::update& also) {
+  graph_builder b{"beside"};
+  b.channel("foo", flow::append()).channel("x", flow::last_value());
+  for (const std::string name : {"a", "b"})
+    b.node(name, [name, also](const state_view&, context&) -> node_result {
+      auto writes = also;
+      writes.set("foo", json::array{name});
+      return writes;
+    });
+  b.node("ask", [](const state_view&, context& ctx) -> node_result {
+    if (const auto* yes = ctx.answer())
+      return flow::update{{"foo", *yes}};
+    return flow::interrupt{"?"};
+  });
+  for (auto name : {"b", "ask", "a"})
+    b.edge(flow::start, name);
+  return b.build().value();
+}
+
+} // namespace
+
 TEST_CASE("an interrupt stops the run as a success with its question", "[graph]") {
   kept_checkpoints thread;
   run_driver run{probes::inter(), thread};
@@ -187,6 +211,54 @@ TEST_CASE("a command's update and goto act beside the pending task", "[graph]") 
   on.command(js(R"({"resume": 1, "update": [["foo", ["v"]]]})")).run();
   CHECK(on.values() == js(R"({"foo": ["a", "u", "v", "b", "b"], "ans": 1})"));
   CHECK(*thread.load()->values.at("foo") == on.values().at("foo"));
+}
+
+TEST_CASE("a stopped run shows what the tasks beside the question wrote", "[graph]") {
+  auto flow = beside_a_question({});
+  for (auto durability : {"sync", "exit"}) {
+    kept_checkpoints thread;
+    run_driver run{flow, thread};
+    run.kwargs["durability"] = durability;
+    run.input(js(R"({"foo": "in"})")).run();
+    const auto shown = js(R"({"foo": ["in", "a", "b"]})");
+    CHECK(run.finish->interrupts.size() == 1);
+    CHECK(run.finish->next == std::vector<std::string>{"ask"});
+    CHECK(run.data("values").back() == shown);
+    CHECK(run.values() == shown);
+    CHECK(json::value(thread_values(*thread.load(), flow.get())) == shown);
+
+    run_driver on{flow, thread};
+    on.kwargs["durability"] = durability;
+    on.command(js(R"({"resume": "yes"})")).run();
+    CHECK(on.values() == js(R"({"foo": ["in", "a", "yes", "b"]})"));
+  }
+}
+
+TEST_CASE("two overwrites of one channel beside a question are refused", "[graph]") {
+  auto flow = beside_a_question({{"x", 1}});
+  kept_checkpoints thread;
+  run_driver run{flow, thread};
+  run.input(js(R"({"x": 0})")).run();
+  CHECK(run.finish->failure_class == "InvalidUpdateError");
+  CHECK(run.finish->failure.starts_with("At key 'x': Can receive only one value per step."));
+  CHECK(run.finish->thread_status() == "error");
+  CHECK(run.values() == js(R"({"foo": [], "x": 0})"));
+  CHECK(run.values() == json::value(thread_values(*thread.load(), flow.get())));
+}
+
+TEST_CASE("an update is kept once whatever the durability", "[graph]") {
+  for (auto durability : {"sync", "exit"}) {
+    kept_checkpoints thread;
+    run_driver{probes::inter(), thread}.input(js("{}")).run();
+    run_driver run{probes::inter(), thread};
+    run.kwargs["durability"] = durability;
+    run.command(js(R"({"update": {"foo": ["u"]}})")).run();
+    CHECK(run.values() == js(R"({"foo": ["a", "u"]})"));
+    CHECK(thread_values(*thread.load(), probes::inter().get()) == run.values().as_object());
+    run_driver on{probes::inter(), thread};
+    on.command(js(R"({"resume": 1})")).run();
+    CHECK(on.values().at("foo") == js(R"(["a", "u", "b"])"));
+  }
 }
 
 TEST_CASE("updates of a finished thread may repeat", "[graph]") {

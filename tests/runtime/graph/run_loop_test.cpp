@@ -1,4 +1,5 @@
 #include "runtime/graph/run_loop.hpp"
+#include "runtime/graph/thread_state.hpp"
 #include "tests/runtime/graph/probe_graphs.hpp"
 #include "tests/runtime/graph/run_driver.hpp"
 #include "tests/support/catch.hpp"
@@ -316,4 +317,92 @@ TEST_CASE("any number of steps may be asked for", "[graph]") {
   run.kwargs["config"] = json::object{{"recursion_limit", INT64_MAX}};
   run.input(js(R"({"messages": "hi"})")).run();
   CHECK(run.finish->is == run_finish::status::success);
+}
+
+namespace {
+
+// Its node writes every kind of channel; its router fails `failures` times.
+std::shared_ptr<const graph> with_router(int failures, int attempts) {
+  graph_builder b{"routed"};
+  b.channel("list", flow::append()).channel("last", flow::last_value());
+  b.channel("messages", flow::messages());
+  b.channel("sum", flow::reduced(
+                     [](const json::value& old, const json::value& v) -> json::value {
+                       return old.to_number<int64_t>() + v.to_number<int64_t>();
+                     },
+                     0));
+  auto options = node_options{};
+  options.retry.max_attempts = attempts;
+  options.retry.retry_on = [](const error&) { return true; };
+  b.node(
+    "a",
+    [](const state_view&, context&) -> node_result {
+      return flow::update{{"list", {2}},
+                          {"last", "new"},
+                          {"sum", 1},
+                          {"messages", js(R"([{"role": "user", "content": "new", "id": "m"}])")}};
+    },
+    options);
+  b.edge(flow::start, "a");
+  b.conditional("a", [left = std::make_shared<int>(failures)](const state_view&, const context&) {
+    if ((*left)-- > 0)
+      throw std::runtime_error("which way?");
+    return flow::route{flow::end};
+  });
+  return b.build().value();
+}
+
+const char* const routed_input =
+  R"({"list": [1], "last": "old", "messages": {"role": "user", "content": "old", "id": "m"}})";
+
+} // namespace
+
+TEST_CASE("what a node wrote is taken back when its router fails", "[graph]") {
+  kept_checkpoints thread;
+  auto flow = with_router(1, 1);
+  run_driver run{flow, thread};
+  run.input(js(routed_input)).run();
+  CHECK(run.finish->failure == "which way?");
+  CHECK(run.values().at("list") == js("[1]"));
+  CHECK(run.values().at("last") == "old");
+  CHECK(run.values().at("sum") == 0);
+  CHECK(run.values().at("messages").at(0).at("content") == "old");
+  CHECK(run.values() == json::value(thread_values(*thread.load(), flow.get())));
+}
+
+TEST_CASE("a node whose router failed and is tried again writes once", "[graph]") {
+  kept_checkpoints thread;
+  auto flow = with_router(2, 3);
+  run_driver run{flow, thread};
+  run.input(js(routed_input)).run();
+  CHECK(run.finish->is == run_finish::status::success);
+  CHECK(run.values().at("list") == js("[1, 2]"));
+  CHECK(run.values().at("sum") == 1);
+  CHECK(run.values() == json::value(thread_values(*thread.load(), flow.get())));
+}
+
+TEST_CASE("input is not taken when the way from the start fails", "[graph]") {
+  graph_builder b{"start"};
+  b.channel("list", flow::append());
+  b.node("a", [](const state_view&, context&) -> node_result { return {}; });
+  b.conditional(flow::start, [](const state_view& s, const context&) -> flow::route {
+    if (s.list("list").size() > 1)
+      throw std::runtime_error("which way?");
+    return "a";
+  });
+  auto flow = b.build().value();
+  kept_checkpoints thread;
+  run_driver{flow, thread}.input(js(R"({"list": [1]})")).run();
+  run_driver run{flow, thread};
+  run.input(js(R"({"list": [2]})")).run();
+  CHECK(run.finish->is == run_finish::status::error);
+  CHECK(run.values() == js(R"({"list": [1]})"));
+  CHECK(run.values() == json::value(thread_values(*thread.load(), flow.get())));
+
+  // A command's update is kept beside the input that is refused again.
+  run_driver again{flow, thread};
+  again.command(js(R"({"update": {"list": ["u"]}})")).run();
+  CHECK(again.finish->is == run_finish::status::error);
+  CHECK(again.values() == js(R"({"list": [1, "u"]})"));
+  CHECK(again.values() == json::value(thread_values(*thread.load(), flow.get())));
 }
