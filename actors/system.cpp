@@ -266,16 +266,22 @@ result<void> running_system::parts::spawn_inside() {
   auto recovered = recover_runs(**db, setup.options.runs.max_attempts);
   if (!recovered)
     return recovered.error();
-  std::vector<store_reader_actor> of_scans;
-  for (auto* some : {&with->readers, &of_scans})
-    for (std::size_t i = 0; i < setup.options.readers; ++i) {
-      auto reader = (*db)->open_reader();
-      if (!reader)
-        return reader.error();
-      some->push_back(guarded("store_reader", spawn_store_reader(*sys, std::move(*reader))));
-    }
-  with->scans = guarded("scan_desk", spawn_scan_desk(*sys, std::move(of_scans)));
+  std::vector<std::unique_ptr<storage_reader>> connections;
+  while (connections.size() < 2 * setup.options.readers) {
+    auto reader = (*db)->open_reader();
+    if (!reader)
+      return reader.error();
+    connections.push_back(std::move(*reader));
+  }
+  // Before its readers, so that it ends after them: whose connection is closed last puts the log
+  // into the database, and a reader's may not.
   with->writer = guarded("store", spawn_store_writer(*sys, std::move(*db), &with->meters));
+  std::vector<store_reader_actor> of_scans;
+  for (auto& connection : connections) {
+    auto& some = with->readers.size() < setup.options.readers ? with->readers : of_scans;
+    some.push_back(guarded("store_reader", spawn_store_reader(*sys, std::move(connection))));
+  }
+  with->scans = guarded("scan_desk", spawn_scan_desk(*sys, std::move(of_scans)));
   with->authorizer = guarded("authorizer", spawn_authorizer(*sys, *rules));
   if (setup.plugins.handlers().empty())
     own_rules.set(*rules);

@@ -5,6 +5,8 @@
 #include "tests/support/crew.hpp"
 #include "tests/support/running_fixture.hpp"
 
+#include <filesystem>
+
 using namespace behalf;
 using namespace behalf::testing;
 using namespace std::chrono_literals;
@@ -241,6 +243,7 @@ TEST_CASE("a drain answers what has arrived, and nothing acknowledged is lost", 
   server.system->stop();
   clients.join();
   wrong.report();
+  CHECK_FALSE(std::filesystem::exists(server.database() + "-wal")); // all is in the database
 
   server.start();
   REQUIRE(book.all().size() >= 20);

@@ -112,6 +112,8 @@ public:
     system = std::move(*started);
   }
 
+  std::string database() const { return folder_ / "behalf.db"; }
+
   mail_service mail;
   std::shared_ptr<toil_script> toil = std::make_shared<toil_script>();
   std::unique_ptr<running_system> system;
@@ -122,7 +124,7 @@ private:
     s.options.http.port = 0;
     s.options.runs.shutdown_grace = grace_;
     s.threads = threads_;
-    s.storage.path = folder_ / "behalf.db";
+    s.storage.path = database();
     s.audit_path = folder_ / "audit.jsonl";
     s.plugins.graph(hello_graph());
     s.plugins.graph(mail_graph());
