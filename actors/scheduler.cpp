@@ -15,15 +15,16 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <algorithm>
 #include <functional>
 #include <unordered_map>
-#include <unordered_set>
 
 namespace behalf {
 namespace {
 
 constexpr int most_attempts_to_start = 16;
 constexpr std::chrono::milliseconds tick{500};
+constexpr int most_ticks_to_load = 16; // between two tries
 // A run that is due later than this waits in the storage alone. What its client presented is gone
 // by then: few tokens live longer anyway.
 constexpr std::chrono::minutes short_wait{5};
@@ -40,6 +41,12 @@ struct live_run {
   std::weak_ptr<const run_plan> seen = {}; // as those who look at it hold it
 };
 
+// Whose turn it was when the storage failed, or there was no memory for it.
+struct late_run {
+  int tries = 0;
+  int ticks = 0; // until the next try; 0: one is under way
+};
+
 // Who waits for a run to be loaded: with null when it is gone.
 using run_wanted = std::function<void(result<live_run*>)>;
 live_run* const gone = nullptr;
@@ -53,7 +60,7 @@ struct scheduler_state {
   limiter limits;
   std::unordered_map<std::string, live_run> runs; // those in memory
   std::unordered_map<std::string, std::vector<run_wanted>> loading;
-  std::unordered_set<std::string> not_loaded;             // theirs was the turn, the storage failed
+  std::unordered_map<std::string, late_run> not_loaded;
   std::unordered_map<std::string, principal_key> holding; // whose runs are over and keep a slot
   bool parking = false;                      // the server is stopping: nothing starts any more
   std::vector<std::function<void()>> parked; // told of each start_run that was on its way
@@ -147,9 +154,12 @@ void end_unreadable(scheduler_pointer self, const record& row, const error& why)
 }
 
 void on_load_failed(scheduler_pointer self, const std::string& id, const error& why) {
-  log::error("run_not_loaded", {{"run_id", id}, {"reason", why.message}});
-  if (self->state.queue.is_running(id))
-    self->state.not_loaded.insert(id); // tried again with the next tick
+  if (self->state.queue.is_running(id)) { // tried again, less and less often
+    auto& late = self->state.not_loaded[id];
+    if (late.tries++ == 0)
+      log::error("run_not_loaded", {{"run_id", id}, {"reason", why.message}});
+    late.ticks = std::min(most_ticks_to_load, 1 << std::min(late.tries - 1, 6));
+  }
   loaded(self, id, why);
 }
 
@@ -172,6 +182,8 @@ void on_loaded(scheduler_pointer self, const std::string& id, const found_record
     return on_load_failed(self, id, ok.error());
   auto& run = keep(self, std::make_shared<const run_plan>(std::move(*plan)), nullptr, nullptr);
   run.visiting = true;
+  if (auto late = s.not_loaded.extract(id); !late.empty())
+    log::info("run_loaded", {{"run_id", id}, {"tries", late.mapped().tries + 1}});
   loaded(self, id, &run);
 }
 
@@ -509,8 +521,11 @@ void on_progress(scheduler_pointer self, const run_progressed& m) {
 void on_tick(scheduler_pointer self) {
   auto& s = self->state;
   execute(self, s.queue.wake(now()));
-  auto again = std::exchange(s.not_loaded, {});
-  execute(self, {again.begin(), again.end()});
+  run_queue::run_ids again;
+  for (auto& [id, late] : s.not_loaded)
+    if (late.ticks > 0 && --late.ticks == 0)
+      again.push_back(id);
+  execute(self, again);
   const auto& limits = s.with->options.runs;
   auto t = clock::now();
   for (auto it = s.runs.begin(); it != s.runs.end();) {

@@ -38,19 +38,6 @@ void token_cache::put(const token_digest& token, std::shared_ptr<const principal
   by_digest_.emplace(token, order_.begin());
 }
 
-std::size_t token_cache::revoke(const principal_key& who) {
-  std::size_t count = 0;
-  for (auto at = order_.begin(); at != order_.end();) {
-    auto next = std::next(at);
-    if (at->who->key() == who) {
-      erase(at);
-      ++count;
-    }
-    at = next;
-  }
-  return count;
-}
-
 void token_cache::erase(entries::iterator at) {
   by_digest_.erase(at->token);
   order_.erase(at);

@@ -35,9 +35,6 @@ public:
   void put(const token_digest& token, std::shared_ptr<const principal> who, time_point expires,
            time_point now);
 
-  /// Forgets all tokens of a principal; returns how many there were.
-  std::size_t revoke(const principal_key& who);
-
   std::size_t size() const { return by_digest_.size(); }
 
 private:

@@ -7,30 +7,19 @@
 namespace behalf {
 namespace {
 
-result<std::optional<record>> read_row(sqlite_statement& use, const sqlite_table& t) {
-  auto row = use.step();
-  if (!row)
-    return row.error();
-  if (!*row)
-    return std::optional<record>{};
+result<record> read_row(sqlite_statement& use, const sqlite_table& t) {
   auto r = read_head(use, t);
   if (!r)
-    return r.error();
+    return r;
   if (auto doc = read_doc(use, t.metadata_column() + 1, *r); !doc)
     return doc.error();
-  return std::optional{std::move(*r)};
+  return r;
 }
 
 // As read_row, but what cannot be read comes as it is stored.
-result<std::optional<record>> read_or_keep(sqlite_statement& use, const sqlite_table& t) {
-  auto row = use.step();
-  if (!row)
-    return row.error();
-  if (!*row)
-    return std::optional<record>{};
-  auto r = read_head(use, t);
-  if (r && read_doc(use, t.metadata_column() + 1, *r))
-    return std::optional{std::move(*r)};
+result<record> read_or_keep(sqlite_statement& use, const sqlite_table& t) {
+  if (auto r = read_row(use, t))
+    return r;
   record raw;
   raw.type = t.type;
   raw.revision = use.number(1);
@@ -38,7 +27,21 @@ result<std::optional<record>> read_or_keep(sqlite_statement& use, const sqlite_t
     c.read(use, at++, raw);
   raw.doc_text = std::string(use.text(t.metadata_column())) + '\n'
                  + std::string(use.text(t.metadata_column() + 1));
-  return std::optional{std::move(raw)};
+  return raw;
+}
+
+// The next row, none behind the last.
+template <class Read>
+result<std::optional<record>> next_row(sqlite_statement& use, const sqlite_table& t, Read read) {
+  auto row = use.step();
+  if (!row)
+    return row.error();
+  if (!*row)
+    return std::optional<record>{};
+  auto r = read(use, t);
+  if (!r)
+    return r.error();
+  return std::optional{std::move(*r)};
 }
 
 constexpr std::string_view unfinished = "status IN ('pending', 'running')";
@@ -56,7 +59,7 @@ result<std::optional<record>> sqlite_reads::find(const record_key& key, bool hid
   bind_key(*use, key);
   if (t.expires)
     use->bind(5, to_micros(clock_()));
-  return read_row(*use, t);
+  return next_row(*use, t, read_row);
 }
 
 result<std::optional<record>> sqlite_reads::get(const record_key& key) {
@@ -87,7 +90,7 @@ result<std::vector<record>> sqlite_reads::unfinished_runs(const record* after, i
   use->bind(2, from.tenant).bind(3, from.id).bind(4, limit);
   std::vector<record> runs;
   for (;;) {
-    auto r = read_or_keep(*use, t);
+    auto r = next_row(*use, t, read_or_keep);
     if (!r)
       return r.error();
     if (!*r)
@@ -102,7 +105,7 @@ result<std::optional<record>> sqlite_reads::unfinished_run(const record_key& key
   if (!use)
     return use.error();
   bind_key(*use, key);
-  return read_or_keep(*use, t);
+  return next_row(*use, t, read_or_keep);
 }
 
 } // namespace behalf

@@ -58,7 +58,8 @@ result<int64_t> sqlite_writes::sweep_expired(time_point at, int64_t max_rows) {
     record_key thread{kind::thread, std::string(use->text(0)), std::string(use->text(1))};
     auto keep = use->number(2) != 0;
     use->reset();
-    auto more = keep ? keep_latest_checkpoint(thread) : sweep_thread(thread, max_rows - *removed);
+    auto more = keep ? keep_latest_checkpoint(thread, max_rows - *removed)
+                     : sweep_thread(thread, max_rows - *removed);
     if (!more)
       return more;
     *removed += *more;
@@ -142,7 +143,34 @@ result<int64_t> sqlite_writes::sweep_thread(const record_key& thread, int64_t ma
   return removed + 1;
 }
 
-result<int64_t> sqlite_writes::keep_latest_checkpoint(const record_key& thread) {
+// The newest first, so that what is left at any moment can be restored.
+result<int64_t> sqlite_writes::drop_old_checkpoints(const record_key& thread, int64_t max_rows) {
+  return change("WITH RECURSIVE space (ns) AS ("
+                " SELECT min(ns) FROM checkpoint WHERE tenant=?1 AND parent=?2"
+                " UNION ALL"
+                " SELECT (SELECT min(ns) FROM checkpoint"
+                "  WHERE tenant=?1 AND parent=?2 AND ns>space.ns) FROM space"
+                "  WHERE space.ns IS NOT NULL),"
+                "latest (ns, id) AS ("
+                " SELECT ns, (SELECT max(id) FROM checkpoint"
+                "  WHERE tenant=?1 AND parent=?2 AND ns=space.ns AND hidden=0) FROM space),"
+                "kept (ns, id) AS ("
+                " SELECT ns, id FROM latest WHERE id IS NOT NULL"
+                " UNION"
+                " SELECT c.ns, c.parent_checkpoint FROM kept k CROSS JOIN checkpoint c"
+                "  ON c.tenant=?1 AND c.parent=?2 AND c.ns=k.ns AND c.id=k.id"
+                "  WHERE c.is_full=0)"
+                "DELETE FROM checkpoint WHERE seq IN (SELECT seq FROM checkpoint"
+                " WHERE tenant=?1 AND parent=?2 AND (ns, id) NOT IN (SELECT ns, id FROM kept)"
+                " ORDER BY ns DESC, id DESC LIMIT ?3)",
+                {thread.tenant, thread.id}, {max_rows});
+}
+
+result<int64_t> sqlite_writes::keep_latest_checkpoint(const record_key& thread, int64_t max_rows) {
+  auto dropped = drop_old_checkpoints(thread, max_rows);
+  if (!dropped || *dropped >= max_rows)
+    return dropped;
+  // What is left builds up the latest one.
   auto hidden = change("UPDATE checkpoint AS older SET hidden=1"
                        " WHERE tenant=?1 AND parent=?2 AND hidden=0 AND id<>("
                        "  SELECT max(id) FROM checkpoint c WHERE c.tenant=?1 AND c.parent=?2"
@@ -150,11 +178,9 @@ result<int64_t> sqlite_writes::keep_latest_checkpoint(const record_key& thread) 
                        {thread.tenant, thread.id});
   if (!hidden)
     return hidden;
-  if (auto dropped = drop_unneeded(thread.tenant, thread.id); !dropped)
-    return dropped.error();
   auto ended = change("UPDATE thread SET expires_at=NULL WHERE tenant=?1 AND id=?2",
                       {thread.tenant, thread.id});
-  return ended ? result<int64_t>{*hidden + 1} : ended;
+  return ended ? *dropped + 1 : ended;
 }
 
 } // namespace behalf

@@ -28,12 +28,21 @@ std::vector<term> without(const std::vector<term>& terms, const std::vector<term
   return rest;
 }
 
+// Does `one` with each of them, up to the first that fails.
+template <class All, class One>
+result<void> each(const All& all, One one) {
+  for (const auto& it : all)
+    if (result<void> done = one(it); !done)
+      return done;
+  return {};
+}
+
 } // namespace
 
 result<void> sqlite_writes::apply(const commit& c) {
-  for (const auto& key : c.needs)
-    if (auto there = must_exist(key); !there)
-      return there;
+  auto there = each(c.needs, [this](const record_key& key) { return must_exist(key); });
+  if (!there)
+    return there;
   if (auto erased = apply_erases(c); !erased)
     return erased;
   auto belongs = [](const commit::put& p) {
@@ -44,13 +53,11 @@ result<void> sqlite_writes::apply(const commit& c) {
       if (belongs(p) == belonging)
         if (auto done = put(p); !done)
           return done;
-  for (const auto& t : c.thread_changes)
-    if (auto done = change_thread(t); !done)
-      return done;
-  for (const auto& r : c.refreshes)
-    if (auto done = refresh(r); !done)
-      return done;
-  return {};
+  auto changed =
+    each(c.thread_changes, [this](const commit::thread_change& t) { return change_thread(t); });
+  if (!changed)
+    return changed;
+  return each(c.refreshes, [this](const commit::refresh& r) { return refresh(r); });
 }
 
 result<void> sqlite_writes::touch() {
@@ -59,13 +66,10 @@ result<void> sqlite_writes::touch() {
 }
 
 result<void> sqlite_writes::apply_erases(const commit& c) {
-  for (const auto& e : c.erases)
-    if (auto done = erase(e); !done)
-      return done;
-  for (const auto& e : c.checkpoint_erases)
-    if (auto done = erase_run_checkpoints(e); !done)
-      return done;
-  return {};
+  if (auto done = each(c.erases, [this](const commit::erase& e) { return erase(e); }); !done)
+    return done;
+  return each(c.checkpoint_erases,
+              [this](const commit::erase_run_checkpoints& e) { return erase_run_checkpoints(e); });
 }
 
 // A damaged row is set aside, so that nothing stored can keep anyone from writing.

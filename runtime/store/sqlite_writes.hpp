@@ -71,7 +71,8 @@ private:
   result<int64_t> sweep_items(time_point at, int64_t max_rows);
   result<int64_t> sweep_runs(time_point older_than, int64_t max_rows);
   result<int64_t> sweep_thread(const record_key& thread, int64_t max_rows);
-  result<int64_t> keep_latest_checkpoint(const record_key& thread);
+  result<int64_t> keep_latest_checkpoint(const record_key& thread, int64_t max_rows);
+  result<int64_t> drop_old_checkpoints(const record_key& thread, int64_t max_rows);
   /// Runs a statement with texts as ?1, ?2, … and numbers after them; returns rows changed.
   result<int64_t> change(std::string_view sql, std::initializer_list<std::string_view> texts,
                          std::initializer_list<int64_t> numbers = {});

@@ -267,6 +267,18 @@ TEST_CASE_METHOD(node_fixture, "a node keeps, finds and deletes items", "[nodes]
   CHECK(got(run_node(remember)) == js(R"([{"text":"milk"},false])"));
 }
 
+TEST_CASE_METHOD(node_fixture, "an item that others change all the time is given up", "[nodes]") {
+  int tries = 0;
+  disk.refuse = [&](const commit& what) -> std::optional<error> {
+    if (what.erases.empty() || what.erases[0].which.type != kind::item)
+      return std::nullopt;
+    ++tries;
+    return fail(errc::conflict, "somebody was faster");
+  };
+  CHECK(failure(run_node(remember)) == "ConflictError");
+  CHECK(tries == 16);
+}
+
 struct store_rights : node_fixture {
   const std::vector<std::string> notes{"notes"};
 

@@ -1,6 +1,10 @@
 // Which runs start, which wait, which are refused, and what becomes of them.
+#include "runtime/base/log.hpp"
 #include "tests/support/run_fixture.hpp"
 #include "tests/support/run_graphs.hpp"
+
+#include <fstream>
+#include <iterator>
 
 namespace behalf {
 namespace {
@@ -475,6 +479,31 @@ TEST_CASE_METHOD(delayed_fixture, "a run nobody has room for is neither shown no
   let_outside_go();
   pass(milliseconds{500});
   CHECK(run_status(later) == "success");
+}
+
+TEST_CASE_METHOD(delayed_fixture,
+                 "a run nobody has room for is tried less and less, and named once", "[runs]") {
+  const auto file = (folder / "log").string();
+  open();
+  auto later = ask<run_ref>(scheduler, delayed(std::chrono::hours{1})).value();
+  with->memory = fair_budget{1};
+  REQUIRE(log::configure("info", log::format::text, file));
+  open(due(later));
+  for (int tick = 0; tick < 40; ++tick)
+    pass(milliseconds{500});
+  CHECK(run_status(later) == "pending");
+  with->memory = fair_budget{};
+  let_outside_go();
+  for (int tick = 0; tick < 16; ++tick)
+    pass(milliseconds{500});
+  CHECK(run_status(later) == "success");
+  REQUIRE(log::configure("info"));
+  std::ifstream in{file};
+  const std::string text{std::istreambuf_iterator<char>{in}, {}};
+  const auto named = text.find("run_not_loaded");
+  CHECK(named != text.npos);
+  CHECK(text.find("run_not_loaded", named + 1) == text.npos);
+  CHECK(text.find("run_loaded run_id=" + later.plan->run_id + " tries=7") != text.npos);
 }
 
 TEST_CASE_METHOD(delayed_fixture, "runs in the storage are stopped like others", "[runs]") {

@@ -4,6 +4,7 @@
 #include "runtime/http/url.hpp"
 #include "secrets/encode.hpp"
 #include "secrets/inject.hpp"
+#include "tests/secrets/feeding.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace behalf;
@@ -29,17 +30,8 @@ std::string target_of(const credential_writer& w, std::string_view target) {
   return std::string{t.view()};
 }
 
-// Fed in pieces of `step` bytes; 0: at once.
 std::string scrubbed(const credential_writer& w, std::string_view reply, std::size_t step = 0) {
-  auto s = w.scrubber();
-  std::string out;
-  while (step != 0 && reply.size() > step) {
-    s->feed(reply.substr(0, step), out);
-    reply.remove_prefix(step);
-  }
-  s->feed(reply, out);
-  s->finish(out);
-  return out;
+  return testing::fed(*w.scrubber(), reply, step);
 }
 
 const std::string token = "gho_16C7e42F292c6912E7710c838347Ae178B4a+/=";

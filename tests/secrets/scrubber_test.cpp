@@ -1,6 +1,7 @@
 #include "runtime/base/guarded_memory.hpp"
 #include "runtime/base/outbound.hpp"
 #include "secrets/scrubber.hpp"
+#include "tests/secrets/feeding.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/encodings.hpp"
 
@@ -11,17 +12,8 @@ using namespace behalf::testing;
 
 namespace {
 
-// Fed in pieces of `step` bytes; 0: at once.
 std::string scrubbed(const std::string& secret, std::string_view reply, std::size_t step = 0) {
-  auto s = make_scrubber(secret);
-  std::string out;
-  while (step != 0 && reply.size() > step) {
-    s->feed(reply.substr(0, step), out);
-    reply.remove_prefix(step);
-  }
-  s->feed(reply, out);
-  s->finish(out);
-  return out;
+  return fed(*make_scrubber(secret), reply, step);
 }
 
 std::string random_secret(random_source& random) {

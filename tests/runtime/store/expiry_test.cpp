@@ -133,6 +133,33 @@ TEMPLATE_LIST_TEST_CASE("a thread may keep its latest checkpoint when its time i
   CHECK(f.db->checkpoint_chain("acme", "t1", "", "").value().size() == 2);
 }
 
+TEMPLATE_LIST_TEST_CASE("a long thread keeps its latest checkpoint a bounded batch at a time",
+                        "[store]", storages) {
+  storage_fixture<TestType> f;
+  auto id = [](int i) { return "c" + std::to_string(1000 + i); };
+  commit c;
+  c.puts.push_back({with_ttl(make_thread("t1"), minutes{1}, true)});
+  for (int i = 0; i < 250; ++i)
+    c.puts.push_back({make_checkpoint("t1", id(i), i % 10 == 0 ? "" : id(i - 1))});
+  REQUIRE(f.write(c));
+  const query all{.type = kind::checkpoint,
+                  .tenant = "acme",
+                  .parent = "t1",
+                  .limit = 1000,
+                  .sort = sort_key::id};
+  f.factory.clock += minutes{2};
+  int turns = 0;
+  while (sweep(f, 40) >= 40) {
+    ++turns;
+    for (const auto& left : f.ids(all)) // whoever reads meanwhile
+      REQUIRE(f.db->checkpoint_chain("acme", "t1", "", left));
+  }
+  CHECK(turns == 6);
+  CHECK(f.ids(all) == names{id(249)});
+  CHECK(f.db->checkpoint_chain("acme", "t1", "", "").value().size() == 10);
+  CHECK(sweep(f) == 0);
+}
+
 TEST_CASE("runs that are over go after their time, whatever waits beside them", "[store]") {
   sqlite_factory factory;
   auto options = factory.options();
