@@ -1,4 +1,5 @@
-// How long searches take among many threads of many owners.
+// How long searches, counts, deletes and the sweep take among many threads of many owners. In the
+// end all threads have expired: the sweep removes them, a batch a turn.
 // Usage: store_search [folder] [threads, default a million]
 #include "runtime/base/id.hpp"
 #include "runtime/store/sqlite.hpp"
@@ -8,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <numeric>
 #include <vector>
 
 namespace {
@@ -16,6 +18,7 @@ using namespace behalf;
 
 constexpr int64_t owners = 1000;
 constexpr int64_t group = 1000;
+const time_point expire_at = now() + std::chrono::hours{24};
 
 template <class T>
 T must(result<T> r) {
@@ -36,6 +39,7 @@ record nth_thread(int64_t n) {
   r.metadata = {{"owner", "user-" + std::to_string(n % owners)}, {"graph_id", "inbox"}};
   r.doc = {{"values", {{"who", n}}}, {"config", json::object{}}};
   r.created_at = r.updated_at = r.state_updated_at = from_micros(n);
+  r.expires = expiry{expire_at, std::chrono::hours{1}};
   return r;
 }
 
@@ -64,6 +68,54 @@ void measure(const char* name, Work work) {
   std::printf("%-52s %10.3f %10.3f\n", name, took[took.size() / 2], took.back());
 }
 
+double ms(std::chrono::steady_clock::duration d) {
+  return std::chrono::duration<double, std::milli>(d).count();
+}
+
+// Others have their turn between two slices.
+void in_slices(const char* name, record_scan& scan, storage_reader& reader) {
+  std::chrono::steady_clock::duration longest{}, whole{};
+  for (bool done = false; !done;) {
+    auto from = std::chrono::steady_clock::now();
+    done = must(reader.go_on(scan, {})).done;
+    auto took = std::chrono::steady_clock::now() - from;
+    longest = std::max(longest, took);
+    whole += took;
+  }
+  std::printf("%s, in slices: %.3f ms in all, the longest %.3f ms\n", name, ms(whole), ms(longest));
+}
+
+void remove_some(storage& db, storage_reader& reader, query of) {
+  of.limit = 50;
+  auto some = must(reader.search(of)).rows;
+  measure("delete of a thread, made durable", [&] {
+    commit what;
+    what.erases.push_back({some.back().key()});
+    some.pop_back();
+    must(db.begin());
+    must(db.apply(what));
+    must(db.flush());
+  });
+}
+
+// As the server does: a batch, then whoever else wants to write.
+void sweep_all(storage& db) {
+  constexpr int64_t batch = 100;
+  std::vector<double> took;
+  for (int64_t gone = batch; gone >= batch;) {
+    auto from = std::chrono::steady_clock::now();
+    must(db.begin());
+    gone = must(db.sweep(batch));
+    must(db.flush());
+    took.push_back(ms(std::chrono::steady_clock::now() - from));
+  }
+  auto whole = std::accumulate(took.begin(), took.end(), 0.0);
+  std::sort(took.begin(), took.end());
+  std::printf("sweep of all: %.1f s in %zu turns, p50 %.3f ms, p99 %.3f ms, the longest %.3f ms\n",
+              whole / 1000, took.size(), took[took.size() / 2], took[took.size() * 99 / 100],
+              took.back());
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -71,7 +123,9 @@ int main(int argc, char** argv) {
   auto threads = argc > 2 ? std::atoll(argv[2]) : 1'000'000;
   auto file = folder / ("store_search-" + uuid4() + ".db");
   {
-    auto db = must(open_sqlite({.path = file.string()}));
+    bool expired = false;
+    auto time = [&expired] { return expired ? expire_at : now(); };
+    auto db = must(open_sqlite({.path = file.string(), .clock = time}));
     fill(*db, threads);
     auto reader = must(db->open_reader());
     auto mine = must(filter::parse(json::object{{"owner", "user-7"}}));
@@ -103,15 +157,17 @@ int main(int argc, char** argv) {
     nested.metadata = {{"no", {{"such", "thing"}}}};
     nested.visible = mine;
     measure("what no index knows, of one owner", search(nested));
-    std::chrono::steady_clock::duration longest{};
-    record_scan all{base, record_scan::wants::count};
-    for (bool done = false; !done;) {
-      auto from = std::chrono::steady_clock::now();
-      done = must(reader->go_on(all, {})).done;
-      longest = std::max(longest, std::chrono::steady_clock::now() - from);
-    }
-    std::printf("longest of the slices of that count: %.3f ms\n",
-                std::chrono::duration<double, std::milli>(longest).count());
+    query of_values{base}, of_values_mine{base};
+    of_values.values = of_values_mine.values = {{"who", 7}};
+    of_values_mine.visible = mine;
+    measure("by values, of the tenant: all are read", search(of_values));
+    measure("by values, of one owner", search(of_values_mine));
+    record_scan all{base, record_scan::wants::count}, values{of_values, record_scan::wants::rows};
+    in_slices("count of the tenant", all, *reader);
+    in_slices("by values, of the tenant", values, *reader);
+    remove_some(*db, *reader, base);
+    expired = true;
+    sweep_all(*db);
   }
   for (const char* suffix : {"", "-wal", "-shm", ".lock"})
     std::filesystem::remove(file.string() + suffix);
