@@ -126,6 +126,10 @@ int main(int argc, char** argv) {
   auto* look = storage->add_subcommand("check", "Look for what is damaged");
   look->add_option("--file,file", file, "The database (behalf.db)")->type_name("FILE")->required();
   look->add_flag("--set-aside", set_aside, "Take records out that cannot be read");
+  std::string saved;
+  auto* recover = storage->add_subcommand("recover", "Save what can be read of a damaged one");
+  recover->add_option("file", file, "The damaged database")->type_name("FILE")->required();
+  recover->add_option("new", saved, "The file to make")->type_name("NEW")->required();
   auto* audit = app.add_subcommand("audit", "The audit log");
   audit->require_subcommand(1);
   auto* verify = audit->add_subcommand("verify", "Check that no line was changed or removed");
@@ -169,6 +173,8 @@ int main(int argc, char** argv) {
     return run_secret(secret);
   if (app.got_subcommand("api-key"))
     return run_api_key(key);
+  if (recover->parsed())
+    return run_storage_recover(file, saved);
   if (app.got_subcommand("storage"))
     return run_storage_check(file, set_aside);
   if (audit->parsed() && audit->got_subcommand("repair"))

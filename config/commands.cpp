@@ -5,6 +5,7 @@
 #include "runtime/http/client.hpp"
 #include "runtime/http/url.hpp"
 #include "runtime/store/sqlite_check.hpp"
+#include "runtime/store/sqlite_recover.hpp"
 #include "secrets/audit_log.hpp"
 #include "secrets/embedded_store.hpp"
 #include "secrets/master_key.hpp"
@@ -230,12 +231,24 @@ int run_storage_check(const std::string& file, bool set_aside) {
     std::printf("%lld records are now in the table set_aside; nothing reads them\n",
                 static_cast<long long>(found->set_aside));
   if (found->pages_damaged)
-    std::printf("pages are damaged: restore a backup, or save what can be read with: sqlite3 %s "
-                ".recover\n",
+    std::printf("pages are damaged: restore a backup; without one, stop the server and save what "
+                "can be read: behalf storage recover %s NEW\n",
                 file.c_str());
   else if (!found->faults.empty() && !set_aside)
     std::printf("to take damaged records out: stop the server, then add --set-aside\n");
   return found->faults.empty() || (set_aside && !found->pages_damaged) ? exit_ok : exit_failed;
+}
+
+int run_storage_recover(const std::string& from, const std::string& to) {
+  auto saved = recover_sqlite(from, to);
+  if (!saved)
+    return say(saved.error());
+  for (const auto& fault : saved->faults)
+    std::fprintf(stderr, "behalf: %s: %s\n", from.c_str(), fault.c_str());
+  std::printf("%lld records are in %s; %s is unchanged\ncheck it (behalf storage check %s), then "
+              "put it in the old one's place, whose -wal and -shm go away with it\n",
+              static_cast<long long>(saved->records), to.c_str(), from.c_str(), to.c_str());
+  return exit_ok;
 }
 
 int run_audit_repair(const std::string& file) {

@@ -32,6 +32,8 @@ int run_secret(const secret_command& given);
 
 /// Looks through a database; `set_aside` also takes out of it what cannot be read.
 int run_storage_check(const std::string& file, bool set_aside);
+/// Saves what can be read of a damaged database into a new file.
+int run_storage_recover(const std::string& from, const std::string& to);
 
 int run_audit_verify(const std::string& file, const std::string& anchor);
 int run_audit_repair(const std::string& file);

@@ -3,10 +3,14 @@
 
 #include "runtime/base/error.hpp"
 
+#include <cstdint>
 #include <string>
 #include <utility>
 
 namespace behalf {
+
+/// What else may hold the same lock meanwhile.
+enum class others : uint8_t { none, may_share };
 
 /// Held from `take` until the object ends; the system releases it when the process dies. The
 /// file stays, with the number of the process that held it last.
@@ -20,9 +24,9 @@ public:
   }
   ~process_lock();
 
-  /// Locks `<path>.lock`. Error: internal, `<path>: in use by process 4711`, or why the lock file
-  /// cannot be made.
-  static result<process_lock> take(const std::string& path);
+  /// Locks `<path>.lock`, of the file that symbolic links lead to. Error: internal, `<path>: in use
+  /// by process 4711`, or why the lock file cannot be made.
+  static result<process_lock> take(const std::string& path, others allowed = others::none);
 
 private:
   explicit process_lock(int fd) : fd_(fd) {}

@@ -5,28 +5,75 @@
 #include "runtime/store/sqlite_writes.hpp"
 
 #include <optional>
+#include <sstream>
 
 namespace behalf {
 namespace {
 
 using access = sqlite_connection::access;
 
-// SQLite's own check of pages, indexes and columns: up to 100 sentences, or "ok".
-result<void> check_pages(sqlite_connection& db, storage_check& into) {
-  auto use = db.prepare("PRAGMA integrity_check");
+// What SQLite's own check says: sentences about pages, indexes and columns, up to 100. It says what
+// it found, and then fails, where there is a table or an index that it cannot walk.
+result<std::vector<std::string>> integrity(sqlite_connection& db, const std::string& of = {}) {
+  std::vector<std::string> said;
+  auto failed = [&](const error& why) -> result<std::vector<std::string>> {
+    if (!db.met_damage())
+      return why;
+    if (said.empty())
+      said.emplace_back("pages are damaged");
+    return said;
+  };
+  auto use = db.prepare("PRAGMA integrity_check" + (of.empty() ? "" : "(" + of + ")"));
   if (!use)
-    return use.error();
+    return failed(use.error());
   for (;;) {
     auto row = use->step();
     if (!row)
-      return row.error();
+      return failed(row.error());
     if (!*row)
-      return {};
-    if (use->text(0) == "ok")
-      continue;
-    into.pages_damaged = true;
-    into.faults.emplace_back(use->text(0));
+      return said;
+    std::istringstream lines{std::string(use->text(0))};
+    for (std::string line; std::getline(lines, line);)
+      if (line != "ok" && !line.starts_with("***"))
+        said.push_back(std::move(line));
   }
+}
+
+// A damaged index can be made anew from its table.
+bool can_be_walked(sqlite_connection& db, const std::string& table) {
+  return db.number("SELECT count(*) FROM " + table + " NOT INDEXED").has_value();
+}
+
+// SQLite's sentences name pages; people need to know what is in them.
+result<void> name_damaged_tables(sqlite_connection& db, storage_check& into) {
+  std::vector<std::string> tables;
+  {
+    auto use = db.prepare("SELECT name FROM sqlite_schema WHERE type='table' AND name NOT LIKE "
+                          "'sqlite_%'");
+    if (!use)
+      return use.error();
+    for (auto row = use->step(); row && *row; row = use->step())
+      tables.emplace_back(use->text(0));
+  }
+  for (const auto& table : tables) {
+    auto said = integrity(db, table);
+    if (!said)
+      return said.error();
+    if (!said->empty())
+      into.faults.push_back(can_be_walked(db, table)
+                              ? "an index of the table " + table + " is damaged"
+                              : "the table " + table + " is damaged");
+  }
+  return {};
+}
+
+result<void> check_pages(sqlite_connection& db, storage_check& into) {
+  auto said = integrity(db);
+  if (!said)
+    return said.error();
+  into.pages_damaged = !said->empty();
+  into.faults = std::move(*said);
+  return into.pages_damaged ? name_damaged_tables(db, into) : result<void>{};
 }
 
 result<void> check_references(sqlite_connection& db, storage_check& into) {

@@ -128,6 +128,11 @@ sqlite_statement& sqlite_statement::bind_blob(int at, std::string_view bytes) {
   return *this;
 }
 
+sqlite_statement& sqlite_statement::bind_from(const sqlite_statement& row, int column, int at) {
+  sqlite3_bind_value(stmt_, at, sqlite3_column_value(row.stmt_, column));
+  return *this;
+}
+
 result<bool> sqlite_statement::step() {
   auto code = sqlite3_step(stmt_);
   if (code == SQLITE_ROW)

@@ -41,6 +41,8 @@ public:
   sqlite_statement& bind(int at, int64_t number);
   sqlite_statement& bind_null(int at);
   sqlite_statement& bind_blob(int at, std::string_view bytes);
+  /// What stands in a row of another statement, of whatever type.
+  sqlite_statement& bind_from(const sqlite_statement& row, int column, int at);
 
   /// True: there is a row to read. False: done.
   result<bool> step();
@@ -49,6 +51,7 @@ public:
   /// Ready to be bound and stepped again.
   void reset();
 
+  int columns() const { return sqlite3_column_count(stmt_); }
   int64_t number(int column) const { return sqlite3_column_int64(stmt_, column); }
   bool is_null(int column) const { return sqlite3_column_type(stmt_, column) == SQLITE_NULL; }
   bool is_text(int column) const { return sqlite3_column_type(stmt_, column) == SQLITE_TEXT; }
@@ -96,6 +99,8 @@ public:
   int64_t last_row() const { return sqlite3_last_insert_rowid(db_); }
   /// False once SQLite has rolled the transaction back by itself (disk full, I/O error).
   bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
+  /// Whether what failed last met damaged pages.
+  bool met_damage() const { return (sqlite3_errcode(db_) & 0xff) == SQLITE_CORRUPT; }
   const std::string& path() const { return path_; }
   sqlite3* native() { return db_; }
 

@@ -128,6 +128,10 @@ result<void> sqlite_writes::take_out(const sqlite_table& t, int64_t seq, row_par
 result<void> sqlite_writes::file_anew(const sqlite_table& t, int64_t seq) {
   if (auto gone = change("DELETE FROM " + t.term_table + " WHERE seq=?1", {}, {seq}); !gone)
     return gone.error();
+  return file_row(t, seq);
+}
+
+result<void> sqlite_writes::file_row(const sqlite_table& t, int64_t seq) {
   record row;
   {
     auto use = db_->prepare(t.head);

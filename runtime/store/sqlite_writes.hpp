@@ -24,6 +24,8 @@ public:
   result<void> touch();
   /// Copies a damaged row to the table `set_aside` and removes it; of a thread, its damaged part.
   result<void> take_out(const sqlite_table& t, int64_t seq, row_part part, const std::string& why);
+  /// Files a row that is filed nowhere yet under its terms.
+  result<void> file_row(const sqlite_table& t, int64_t seq);
   /// What has expired, and finished runs older than `finished_runs` (0: they stay).
   result<int64_t> sweep(int64_t max_rows, std::chrono::milliseconds finished_runs);
   /// Gives at most `pages` freed pages back to the file system once many are free; returns how

@@ -1,9 +1,12 @@
 // Nothing that is stored may stand in the way of anything else: rows nobody can read.
 #include "runtime/store/sqlite_check.hpp"
 #include "runtime/store/sqlite_connection.hpp"
+#include "runtime/store/sqlite_recover.hpp"
 #include "tests/runtime/store/fixture.hpp"
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 
 using namespace behalf;
 
@@ -23,7 +26,57 @@ struct damaged : storage_fixture<sqlite_factory> {
     REQUIRE(other);
     return (*other)->number(sql).value();
   }
+
+  static constexpr std::size_t page_size = 4096;
+
+  /// 600 threads, each with a run and two checkpoints.
+  void fill_with_threads() {
+    commit c;
+    for (int i = 0; i < threads; ++i) {
+      auto id = "t" + std::to_string(i);
+      c.puts.push_back({make_thread(
+        id, i, {{"owner", i % 2 == 0 ? "alice" : "bob"}, {"text", std::string(200, 'x')}})});
+      c.puts.push_back({make_run(id, "r" + std::to_string(i), i, "success")});
+      c.puts.push_back({make_checkpoint(id, "c1")});
+      c.puts.push_back({make_checkpoint(id, "c2")});
+    }
+    REQUIRE(write(c));
+  }
+  static constexpr int threads = 600;
+  std::string read() const {
+    std::ifstream file{factory.folder.file(), std::ios::binary};
+    return {std::istreambuf_iterator<char>{file}, {}};
+  }
+  using storage_fixture::write;
+  void write(const std::string& bytes) const {
+    std::ofstream{factory.folder.file(), std::ios::binary} << bytes;
+  }
+  void damage_page(int64_t page) const {
+    auto bytes = read();
+    write(bytes.replace((static_cast<std::size_t>(page) - 1) * page_size, page_size, page_size,
+                        '\xee'));
+  }
+  /// The pages a tree's root page points at, in their order.
+  std::vector<int64_t> leaves_under(int64_t root) const {
+    auto bytes = read().substr((static_cast<std::size_t>(root) - 1) * page_size, page_size);
+    auto at = [&](std::size_t from, int size) {
+      int64_t n = 0;
+      for (int i = 0; i < size; ++i)
+        n = n * 256 + static_cast<unsigned char>(bytes[from + static_cast<std::size_t>(i)]);
+      return n;
+    };
+    std::vector<int64_t> pages;
+    for (std::size_t cell = 0; cell < static_cast<std::size_t>(at(3, 2)); ++cell)
+      pages.push_back(at(static_cast<std::size_t>(at(12 + 2 * cell, 2)), 4));
+    pages.push_back(at(8, 4));
+    return pages;
+  }
 };
+
+bool says(const storage_check& found, const std::string& part) {
+  return std::any_of(found.faults.begin(), found.faults.end(),
+                     [&](const auto& one) { return one.find(part) != one.npos; });
+}
 
 constexpr auto bad_document = "UPDATE thread SET doc='{\"n\":Infinity}' WHERE id='t2'";
 constexpr auto bad_metadata = "UPDATE thread SET metadata='{\"owner' WHERE id='t2'";
@@ -151,17 +204,71 @@ TEST_CASE_METHOD(damaged, "a check finds what is damaged and takes it out", "[st
   CHECK(ids({.tenant = "acme", .metadata = {{"owner", "alice"}}}) == names{"t3", "t1"});
 }
 
-TEST_CASE_METHOD(damaged, "a check names damaged pages", "[store]") {
-  for (int i = 0; i < 200; ++i)
-    REQUIRE(put(make_thread("t" + std::to_string(i), i, {{"text", std::string(200, 'x')}})));
+TEST_CASE_METHOD(damaged, "a check names damaged pages and what is in them", "[store]") {
+  fill_with_threads();
   db.reset();
-  {
-    std::fstream file{factory.folder.file(), std::ios::in | std::ios::out | std::ios::binary};
-    file.seekp(10 * 4096);
-    file << std::string(2 * 4096, '\xee');
+  auto good = read();
+  auto table = number("SELECT rootpage FROM sqlite_schema WHERE name='thread'");
+  auto index = number("SELECT rootpage FROM sqlite_schema WHERE name='sqlite_autoindex_thread_1'");
+  for (auto [page, what] : {std::pair{leaves_under(table)[3], "the table thread is damaged"},
+                            std::pair{leaves_under(table).back(), "the table thread is damaged"},
+                            std::pair{table, "the table thread is damaged"},
+                            std::pair{leaves_under(index)[1], "an index of the table thread"}}) {
+    INFO(what << ", page " << page);
+    damage_page(page);
+    auto found = check_sqlite(factory.folder.file(), damaged_records::report);
+    REQUIRE(found);
+    CHECK(found->pages_damaged);
+    CHECK(says(*found, "age " + std::to_string(page)));
+    CHECK(says(*found, what));
+    CHECK_FALSE(says(*found, "behalf storage check")); // it is what runs
+    write(good);
   }
-  auto found = check_sqlite(factory.folder.file(), damaged_records::report);
-  bool told =
-    found ? found->pages_damaged : found.error().message.find("is damaged") != std::string::npos;
-  CHECK(told);
+  CHECK(check_sqlite(factory.folder.file(), damaged_records::report)->faults.empty());
+}
+
+TEST_CASE_METHOD(damaged, "what can be read of a damaged table is saved into a new file",
+                 "[store]") {
+  fill_with_threads();
+  auto path = factory.folder.file(), saved = factory.folder.file("saved.db");
+  CHECK(recover_sqlite(path, saved).error().message.find("in use by") != std::string::npos);
+  db.reset();
+  auto leaves = leaves_under(number("SELECT rootpage FROM sqlite_schema WHERE name='thread'"));
+  damage_page(leaves[3]);
+  damage_page(leaves[5]);
+  auto before = read();
+  auto done = recover_sqlite(path, saved);
+  REQUIRE(done);
+  CHECK(read() == before);
+  REQUIRE_FALSE(done->faults.empty());
+  CHECK(done->faults[0].find("the table thread is damaged; records known to be lost: ") == 0);
+  CHECK(recover_sqlite(path, saved).error().message == saved + ": is there already");
+
+  auto found = check_sqlite(saved, damaged_records::report);
+  REQUIRE(found);
+  CHECK(found->faults.empty());
+  CHECK(found->records == done->records);
+  auto fresh = open_sqlite({.path = saved, .clock = [] { return from_micros(1'000'000); }});
+  REQUIRE(fresh);
+  auto left = (*fresh)->count({.tenant = "acme"}).value();
+  CHECK(left > threads * 3 / 4);
+  CHECK(left < threads);
+  CHECK(done->records == left * 4); // each with its run and checkpoints
+  auto of_alice = (*fresh)->count({.tenant = "acme", .metadata = {{"owner", "alice"}}}).value();
+  CHECK(of_alice > left / 3);
+  CHECK((*fresh)->checkpoint_chain("acme", "t0", "", "").value().back().id == "c2");
+}
+
+TEST_CASE_METHOD(damaged, "a checkpoint that builds upon a lost one is not saved", "[store]") {
+  REQUIRE(write({.puts = {{make_thread("t1")},
+                          {make_checkpoint("t1", "c1")},
+                          {make_checkpoint("t1", "c2", "c1")},
+                          {make_checkpoint("t1", "c3", "c2")},
+                          {make_checkpoint("t1", "c4")}}}));
+  db.reset();
+  damage("DELETE FROM checkpoint WHERE id='c1'");
+  auto saved = factory.folder.file("saved.db");
+  auto done = recover_sqlite(factory.folder.file(), saved);
+  REQUIRE(done);
+  CHECK(done->records == 2); // the thread and c4
 }

@@ -1,4 +1,5 @@
 // What is particular to the SQLite storage: its files, what opening refuses, a full disk, threads.
+#include "runtime/store/process_lock.hpp"
 #include "runtime/store/sqlite.hpp"
 #include "runtime/store/sqlite_connection.hpp"
 #include "runtime/store/sqlite_schema.hpp"
@@ -89,6 +90,33 @@ TEST_CASE("two servers cannot open one file", "[store]") {
   CHECK(refusal(path) == path + ": in use by process " + std::to_string(::getpid()));
   f.db.reset();
   CHECK(open_sqlite({.path = path}));
+}
+
+TEST_CASE("two servers cannot open one file through a symbolic link either", "[store]") {
+  storage_fixture<sqlite_factory> f;
+  auto path = f.factory.folder.file(), link = f.factory.folder.file("link.db");
+  auto folder = f.factory.folder.file("folder");
+  std::filesystem::create_symlink("test.db", link);
+  std::filesystem::create_directory_symlink(".", folder);
+  for (const auto& other : {link, folder + "/link.db", folder + "/test.db"})
+    CHECK(has(refusal(other), other + ": in use by process"));
+  f.db.reset();
+  CHECK(open_sqlite({.path = link}));
+}
+
+TEST_CASE("those who share a lock keep out who wants it alone, and the other way", "[store]") {
+  temporary_folder folder;
+  auto path = folder.file();
+  {
+    auto one = process_lock::take(path, others::may_share);
+    auto two = process_lock::take(path, others::may_share);
+    REQUIRE(one);
+    REQUIRE(two);
+    CHECK(process_lock::take(path).error().message == path + ": in use by another process");
+  }
+  auto alone = process_lock::take(path);
+  REQUIRE(alone);
+  CHECK(has(process_lock::take(path, others::may_share).error().message, "in use by process"));
 }
 
 TEST_CASE("opening says which file cannot be used and why", "[store]") {
