@@ -29,7 +29,8 @@ std::unique_ptr<secret_task> immediately(immediate_task::work w) {
 
 } // namespace
 
-embedded_store::embedded_store(std::shared_ptr<core> c) : core_(std::move(c)) {}
+embedded_store::embedded_store(process_lock shared, std::string path, std::shared_ptr<core> c)
+  : lock_(std::move(shared)), path_(std::move(path)), core_(std::move(c)) {}
 
 embedded_store::~embedded_store() = default;
 
@@ -37,6 +38,9 @@ result<std::unique_ptr<embedded_store>> embedded_store::open(const std::string& 
                                                              secret master_key) {
   if (master_key.size() != envelope_key_bytes)
     return fail(errc::invalid_argument, "a master key has 32 bytes");
+  auto lock = process_lock::take(path, others::may_share);
+  if (!lock)
+    return lock.error();
   auto db = sqlite_connection::open(path, sqlite_connection::access::read_write_create);
   if (!db)
     return db.error();
@@ -44,7 +48,7 @@ result<std::unique_ptr<embedded_store>> embedded_store::open(const std::string& 
   if (auto ready = c->prepare(); !ready)
     return ready.error();
   c->changed_elsewhere(); // from here on
-  return std::unique_ptr<embedded_store>{new embedded_store{std::move(c)}};
+  return std::unique_ptr<embedded_store>{new embedded_store{std::move(*lock), path, std::move(c)}};
 }
 
 std::unique_ptr<secret_task> embedded_store::read(const credential_key& key, inbound_token_ptr) {
@@ -125,6 +129,11 @@ result<int64_t> embedded_store::shred(const principal_key& who) {
 }
 
 result<void> embedded_store::rotate_master_key(const secret& old_key, secret new_key) {
+  lock_ = {};
+  auto alone = process_lock::take(path_);
+  if (!alone)
+    return fail(errc::conflict, alone.error().message + "; stop what serves with the old key");
+  lock_ = std::move(*alone);
   return core_->rotate(old_key, std::move(new_key));
 }
 

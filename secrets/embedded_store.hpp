@@ -3,6 +3,7 @@
 // service and generation, so that a row moved to another place does not open.
 #pragma once
 
+#include "runtime/store/process_lock.hpp"
 #include "secrets/secret_source.hpp"
 
 #include <cstdint>
@@ -45,12 +46,15 @@ public:
   result<int64_t> shred(const principal_key& who);
 
   /// Wraps every data key anew, in one transaction: after it only the new master key opens the
-  /// store; until it, only the old one. Error: denied when `old_key` is not the present one.
+  /// store; until it, only the old one. Errors: denied when `old_key` is not the present one;
+  /// conflict while another process has the file open, which would go on with the old key.
   result<void> rotate_master_key(const secret& old_key, secret new_key);
 
 private:
   class core;
-  explicit embedded_store(std::shared_ptr<core> c);
+  embedded_store(process_lock shared, std::string path, std::shared_ptr<core> c);
+  process_lock lock_;
+  std::string path_;
   std::shared_ptr<core> core_;
 };
 

@@ -243,6 +243,21 @@ TEST_CASE_METHOD(store_fixture, "after a rotation only the new master key opens 
           == "token " + std::to_string(i));
 }
 
+TEST_CASE_METHOD(store_fixture, "no master key is exchanged under who uses it",
+                 "[secrets][store]") {
+  put({alice, "github"}, "alices");
+  {
+    auto cli = embedded_store::open(path, key_of('k')).value();
+    auto refused = cli->rotate_master_key(key_of('k'), key_of('n'));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == errc::conflict);
+    CHECK(refused.error().message.find(path + ": in use by ") == 0);
+    CHECK(cli->get({alice, "github"}));
+  }
+  CHECK(value({alice, "github"}) == "alices");
+  CHECK(store->rotate_master_key(key_of('k'), key_of('n')));
+}
+
 TEST_CASE_METHOD(store_fixture, "a rotation that meets a broken key changes nothing",
                  "[secrets][store]") {
   put({alice, "github"}, "alices");
