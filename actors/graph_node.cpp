@@ -120,7 +120,9 @@ void close_one(node_pointer self, uint64_t stream_id) {
 }
 
 auto or_resume(node_pointer self) {
-  return [self](error why) { resume(self, effect_reply{std::move(why)}); };
+  return [self](error why) {
+    resume(self, effect_reply{for_run(std::move(why), self->state.what.run->run_id)});
+  };
 }
 
 // --- services ----------------------------------------------------------------------------------
@@ -133,14 +135,20 @@ void send_out(node_pointer self, outbound_call call) {
   ask_core(
     self, s.with->egress, std::move(out),
     [self](outbound_reply& r) { drive(self, self->state.call->resume(std::move(r))); },
-    [self](error why) { drive(self, self->state.call->resume(std::move(why))); });
+    [self](error why) {
+      auto& s = self->state;
+      drive(self, s.call->resume(for_run(std::move(why), s.what.run->run_id)));
+    });
 }
 
 void pull(node_pointer self, uint64_t stream_id) {
   ask_core(
     self, self->state.with->egress, egress_read{stream_id, self->state.what.run->run_id},
     [self](outbound_chunk& c) { drive(self, self->state.call->resume_chunk(std::move(c))); },
-    [self](error why) { drive(self, self->state.call->resume_chunk(std::move(why))); });
+    [self](error why) {
+      auto& s = self->state;
+      drive(self, s.call->resume_chunk(for_run(std::move(why), s.what.run->run_id)));
+    });
 }
 
 void drive(node_pointer self, connector::step next) {

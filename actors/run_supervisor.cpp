@@ -32,6 +32,11 @@ void fail_run(run_pointer self, const error& why) {
   finish(self, std::move(end));
 }
 
+// What the core could not do for the run.
+void fail_inside(run_pointer self, const error& why) {
+  fail_run(self, for_run(why, self->state.plan->run_id));
+}
+
 // --- executing ---------------------------------------------------------------------------------
 
 void start_task(run_pointer self, task_spec task) {
@@ -81,7 +86,7 @@ void save_checkpoints(run_pointer self, Then then) {
     [self, number](const error& why) {
       self->state.checkpoints.failed(number);
       if (!self->state.ending)
-        fail_run(self, why);
+        fail_inside(self, why);
     });
 }
 
@@ -176,7 +181,7 @@ void load(run_pointer self) {
       self->state.newest = std::move(found.newest);
       run(self);
     },
-    [self](const error& why) { fail_run(self, why); });
+    [self](const error& why) { fail_inside(self, why); });
 }
 
 // The user's credentials for the run, then what it starts from.
@@ -194,7 +199,7 @@ void open_and_load(run_pointer self) {
       self->state.handles = std::make_shared<handle_list>(std::move(m.by_service));
       load(self);
     },
-    [self](const error& why) { fail_run(self, why); });
+    [self](const error& why) { fail_inside(self, why); });
 }
 
 // A run that waited is stored as running before it does anything: a crash it causes is counted at

@@ -1,5 +1,6 @@
 #include "secrets/vault_login.hpp"
 
+#include "runtime/base/log.hpp"
 #include "secrets/encode.hpp"
 #include "secrets/secret_json.hpp"
 
@@ -195,8 +196,10 @@ error vault_status(const secret_reply& reply, const std::string& doing) {
   }
 }
 
+// Users are told too, so where it is stays with the log.
 error vault_unreachable(const error& why) {
-  return overloaded("Vault cannot be reached: " + why.message, "5");
+  log::warning("vault_unreachable", {{"reason", why.message}});
+  return overloaded("Vault cannot be reached", "5");
 }
 
 } // namespace behalf

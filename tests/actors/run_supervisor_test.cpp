@@ -129,6 +129,20 @@ TEST_CASE_METHOD(supervisor_fixture, "an end on a thread that was deleted is ove
   CHECK(over(run));
 }
 
+TEST_CASE_METHOD(supervisor_fixture, "a run is not told where the server keeps its files",
+                 "[runs]") {
+  disk.refuse = [](const commit& what) -> std::optional<error> {
+    if (!keeps_checkpoints(what) || ends_a_run(what))
+      return std::nullopt;
+    return fail(errc::internal, "/srv/behalf.db: the database is damaged");
+  };
+  outside.hold = true;
+  auto run = run_of(runs::call());
+  auto told = dump(*ended(run).body);
+  CHECK(told.find("the server failed here") != std::string::npos);
+  CHECK(told.find("behalf.db") == std::string::npos);
+}
+
 TEST_CASE_METHOD(supervisor_fixture, "a lost checkpoint fails the run, whose end keeps it",
                  "[runs]") {
   bool lost = false;

@@ -194,5 +194,7 @@ TEST_CASE_METHOD(vault_fixture, "a login that fails says why", "[secrets][vault]
   for (auto body : {"", "{}", "[]", "not json", R"({"auth":null})", R"({"auth":{}})",
                     R"({"auth":{"client_token":7}})"})
     CHECK(read({reply(200, body)}).error().code == errc::upstream);
-  CHECK(read({fail(errc::timeout, "no answer")}).error().code == errc::overloaded);
+  auto away = read({fail(errc::timeout, "https://vault.internal:8200 does not answer")});
+  CHECK(away.error().code == errc::overloaded);
+  CHECK(away.error().message == "Vault cannot be reached");
 }
