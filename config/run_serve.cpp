@@ -2,6 +2,7 @@
 #include "config/assemble.hpp"
 #include "config/commands.hpp"
 #include "config/dev_mode.hpp"
+#include "config/open_files.hpp"
 #include "config/reload.hpp"
 #include "config/schema.hpp"
 #include "runtime/base/log.hpp"
@@ -161,6 +162,21 @@ result<void> configure_log(const config& c) {
                         c.log_file);
 }
 
+// Without this, connections that are allowed would find no descriptor, and neither would a call
+// out.
+void fit_connections(config& c) {
+  auto files = raise_open_files();
+  auto& most = c.system.http.max_connections;
+  auto possible = connections_within(most, files);
+  if (possible < most)
+    log::warning("max_connections_lowered",
+                 {{"configured", most},
+                  {"used", possible},
+                  {"open_files", files},
+                  {"hint", "raise the limit of open files (LimitNOFILE, ulimit -Hn)"}});
+  most = possible;
+}
+
 // Answers hang-ups: the log file is opened anew, and of the configuration holds at once what can.
 class reloader {
 public:
@@ -262,6 +278,7 @@ int run_serve(const serve_command& given) {
   harden_process({c.allow_core_dumps});
   if (auto ok = configure_log(c); !ok)
     return say_where(ok.error(), loaded->places);
+  fit_connections(c);
   if (c.system.http.port == 0) {
     auto port = free_port(c.system.http.address);
     if (!port)

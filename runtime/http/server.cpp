@@ -21,6 +21,7 @@ namespace {
 constexpr std::size_t peer_greed = 15, peer_memory_greed = 63;
 constexpr std::size_t max_refusals = 64;
 constexpr int most_accepted_at_once = 64;
+constexpr std::chrono::seconds between_complaints{10};
 
 } // namespace
 
@@ -115,6 +116,7 @@ inbound::strand server_core::fresh_strand() {
 
 inbound::task<void> server_core::accept_loop(std::shared_ptr<server_core> self) {
   inbound::steady_timer pause{self->accept_strand_};
+  std::chrono::steady_clock::time_point tell_again{};
   while (self->acceptor_.is_open()) {
     auto [ec, socket] =
       co_await self->acceptor_.async_accept(self->fresh_strand(), inbound::use_result);
@@ -125,7 +127,10 @@ inbound::task<void> server_core::accept_loop(std::shared_ptr<server_core> self) 
     if (!ec || ec == asio::error::would_block || ec == asio::error::operation_aborted)
       continue;
     // Out of file descriptors, most likely: wait for some to come back rather than spin.
-    log::warning("accept_failed", {{"reason", ec.message()}});
+    if (auto now = std::chrono::steady_clock::now(); now >= tell_again) {
+      log::warning("accept_failed", {{"reason", ec.message()}});
+      tell_again = now + between_complaints;
+    }
     pause.expires_after(std::chrono::milliseconds{100});
     co_await pause.async_wait(inbound::use_result);
   }

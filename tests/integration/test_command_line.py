@@ -1,5 +1,6 @@
 """The command line as a new user meets it: wrong flags, wrong files, taken ports."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -276,6 +277,25 @@ def test_test_users_open_to_the_network_are_warned_of(tmp_path):
                         args=("--data", "data", "--host", host))
         assert ("Not only this machine" in server.process.stdout.read_text()) == warned
         server.close()
+
+
+def test_few_open_files_leave_some_to_everything_but_connections(tmp_path, monkeypatch):
+    few = tmp_path / "few"
+    few.write_text(f'#!/bin/sh\nulimit -n 300\nexec "{binary()}" "$@"\n')
+    few.chmod(0o755)
+    monkeypatch.setenv("BEHALF_BINARY", str(few))
+    server = Behalf(None, tmp_path / "run", command="dev", args=("--data", "data"))
+    assert "max_connections_lowered configured=10000 used=172" in server.process.output()
+    port = int(server.url.rsplit(":", 1)[1])
+    with contextlib.ExitStack() as held:
+        for _ in range(280):
+            held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+        other = held.enter_context(
+            socket.create_connection(("127.0.0.1", port), 5, source_address=("127.0.0.2", 0)))
+        other.sendall(b"GET /ok HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert other.recv(100).startswith(b"HTTP/1.1 200")
+    assert "accept_failed" not in server.process.output()
+    server.close()
 
 
 def test_the_second_dev_in_a_folder_is_told_why(tmp_path):
