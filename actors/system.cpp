@@ -105,6 +105,11 @@ struct core_actor {
 
 } // namespace
 
+result<void> check_graphs(const system_setup& setup) {
+  catalog unused;
+  return fill_catalog(unused, setup);
+}
+
 graph_work::graph_work(const std::string& graph_id, const graph& flow)
   : between("routing and reducing of graph '" + graph_id + "'") {
   for (const auto& one : flow.nodes())

@@ -43,6 +43,10 @@ rights_source rights_of(const system_setup& setup);
 /// Error: invalid_argument, beginning with the key.
 result<void> check_reach(const std::string& address, bool identity);
 
+/// Did plugins register every graph that is to be served? Error: invalid_argument, beginning with
+/// the key.
+result<void> check_graphs(const system_setup& setup);
+
 /// The process ends with this when a core actor dies: its neighbours wait for its answers without
 /// a timer, and whoever keeps the process alive starts it anew.
 inline constexpr int exit_core_lost = 5;

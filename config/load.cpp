@@ -2,6 +2,7 @@
 #include "config/sections.hpp"
 #include "runtime/base/text.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -27,8 +28,9 @@ const std::vector<section_path> overridable{
   {"runs"},           {"egress"},           {"secrets"}, {"limits"}};
 
 // What the file alone may say: lists and names of people's own make no names of variables.
-const std::vector<std::string> of_the_file{
-  "identity", "authorization", "services", "graphs", "plugins", "dev", "audit", "allow_core_dumps"};
+const std::vector<std::string> of_the_file{"identity", "authorization", "services",
+                                           "graphs",   "plugins",       "dev",
+                                           "audit",    "retention",     "allow_core_dumps"};
 
 std::string joined(const section_path& path, char between) {
   std::string text;
@@ -71,6 +73,20 @@ void note_values(const YAML::Node& node, const std::string& path,
                 path.empty() ? entry.first.Scalar() : path + "." + entry.first.Scalar(), out);
 }
 
+// The section that somebody probably meant. Other variables may begin with BEHALF_ as well: they
+// are left alone.
+std::string nearly_a_section(std::string_view name) {
+  auto first = name.substr(0, name.find('_'));
+  if (first.size() == name.size())
+    return {};
+  auto all = of_the_file;
+  for (const auto& path : overridable)
+    all.push_back(path.front());
+  auto found = std::find_if(all.begin(), all.end(),
+                            [&](const auto& one) { return edit_distance(one, first) == 1; });
+  return found == all.end() ? "" : *found;
+}
+
 // Sets what the environment overrides; answers which variable each key came from.
 std::map<std::string, std::string> apply_environment(YAML::Node& root, loaded_config& out) {
   std::map<std::string, std::string> from, written;
@@ -100,6 +116,9 @@ std::map<std::string, std::string> apply_environment(YAML::Node& root, loaded_co
         (*there)[key] = value;
         from[joined(*path, '.') + "." + key] = variable;
       }
+    if (auto meant = nearly_a_section(name); !meant.empty())
+      out.problems.push_back(
+        {variable, "", "there is no such section; did you mean " + meant + "?"});
   }
   return from;
 }

@@ -19,8 +19,10 @@ void read_listen(yaml_section& in, server_options& o) {
     host = host.substr(1, host.size() - 2);
   bool digits =
     !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == port.npos;
-  if (!digits || std::stoi(port) > 65535)
+  if (!digits)
     return in.fault("listen", "must be address:port, such as 127.0.0.1:2024");
+  if (std::stoi(port) > 65535)
+    return in.fault("listen", "a port is a number from 0 to 65535");
   o.port = static_cast<uint16_t>(std::stoi(port));
   if (!host.empty())
     o.address = host;

@@ -63,7 +63,7 @@ std::string base_url(const server_options& o) {
 result<uint16_t> free_port(const std::string& address) {
   boost::system::error_code ec;
   boost::asio::io_context io;
-  auto ip = boost::asio::ip::make_address(address == "localhost" ? "127.0.0.1" : address, ec);
+  auto ip = boost::asio::ip::make_address(address, ec);
   if (ec)
     return fail(errc::invalid_argument, "'" + address + "' is no IP address");
   boost::asio::ip::tcp::acceptor probe{io};
@@ -146,6 +146,8 @@ result<loaded_config> read(const serve_command& given) {
     c.system.http.address = given.host;
     loaded.places.lines["server.listen"] = "--host";
   }
+  if (c.system.http.address == "localhost")
+    c.system.http.address = "127.0.0.1";
   if (given.port >= 0)
     c.system.http.port = static_cast<uint16_t>(given.port);
   if (given.dev)
@@ -186,18 +188,22 @@ public:
       system_(system) {}
 
   void run() {
-    report(configure_log(now_.value)); // what goes wrong below is already in the new file
+    report(configure_log(now_.value),
+           now_.places); // what goes wrong below is already in the new file
     auto fresh = given_.config.empty() ? result<loaded_config>{now_} : read(given_);
     if (!fresh)
-      return report(fresh.error());
+      return report(fresh.error(), now_.places);
     for (const auto& p : fresh->problems)
       log::error("reload_refused", {{"where", p.where}, {"key", p.key}, {"problem", p.message}});
     if (!fresh->problems.empty())
       return;
     auto changed = changes(now_.places, fresh->places);
-    if (auto ok = take_over(fresh->value, changed); !ok)
-      return report(ok.error());
-    report(configure_log(fresh->value));
+    if (auto ok = configure_log(fresh->value); !ok)
+      return report(ok.error(), fresh->places);
+    if (auto ok = take_over(fresh->value, changed); !ok) {
+      report(configure_log(now_.value), now_.places);
+      return report(ok.error(), fresh->places);
+    }
     for (const auto& change : changed) {
       if (change.live)
         log::info("reload_changed", {{"key", change.key}});
@@ -239,12 +245,12 @@ private:
     identity_ = std::move(identity);
     return {};
   }
-  void report(const result<void>& done) const {
+  static void report(const result<void>& done, const config_places& places) {
     if (done)
       return;
     const auto& why = done.error().message;
     auto key = why.substr(0, why.find(": "));
-    log::error("reload_refused", {{"where", now_.places.of(key)}, {"key", key}, {"problem", why}});
+    log::error("reload_refused", {{"where", places.of(key)}, {"key", key}, {"problem", why}});
   }
 
   serve_command given_;
@@ -346,6 +352,8 @@ int validate_admission(const config& c, const config_places& places, std::string
     return exit_ok;
   }
   if (auto ok = load_plugins(c, seen); !ok)
+    return say_where(ok.error(), places);
+  if (auto ok = check_graphs(seen); !ok)
     return say_where(ok.error(), places);
   seen.identity.providers = c.identity.providers;
   seen.has_rules = c.has_rules;

@@ -9,7 +9,7 @@ namespace behalf {
 json::value schema_node::to_json() const {
   if (!mapping)
     return own;
-  json::object out{{"type", json::array{"object", "null"}}};
+  json::object out{{"type", "object"}};
   json::object properties;
   json::array needed;
   json::value others = false;
@@ -49,6 +49,7 @@ json::object config_schema() {
   auto out = root.to_json().get_object();
   out["$schema"] = "https://json-schema.org/draft/2020-12/schema";
   out["title"] = "Configuration of Behalf";
+  out["type"] = json::array{"object", "null"}; // an empty file
   return out;
 }
 

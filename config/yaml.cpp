@@ -6,8 +6,27 @@
 namespace behalf {
 namespace {
 
-// Edit distance, to offer the key somebody probably meant.
-std::size_t distance(std::string_view a, std::string_view b) {
+std::string joined(const std::vector<std::string>& all) {
+  std::string text;
+  for (const auto& one : all)
+    text += (text.empty() ? "" : ", ") + one;
+  return text;
+}
+
+std::string plain(double number) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, number, std::chars_format::fixed).ptr};
+}
+
+template <class Number>
+bool parse(std::string_view text, Number& out) {
+  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return ec == std::errc{} && end == text.data() + text.size();
+}
+
+} // namespace
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j)
     row[j] = j;
@@ -22,21 +41,6 @@ std::size_t distance(std::string_view a, std::string_view b) {
   }
   return row[b.size()];
 }
-
-std::string joined(const std::vector<std::string>& all) {
-  std::string text;
-  for (const auto& one : all)
-    text += (text.empty() ? "" : ", ") + one;
-  return text;
-}
-
-template <class Number>
-bool parse(std::string_view text, Number& out) {
-  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return ec == std::errc{} && end == text.data() + text.size();
-}
-
-} // namespace
 
 yaml_section::yaml_section(YAML::Node node, std::string path, std::string file, problems& faults,
                            schema_node* dry, unsigned variant)
@@ -91,10 +95,16 @@ bool yaml_section::has(std::string_view key) {
   return n.IsDefined() && !n.IsNull();
 }
 
-// Whether there is a value to read. A key without one is no way to say "the default".
+// Whether there is a value to read.
 bool yaml_section::given(std::string_view key, json::object type) {
   if (dry_)
     dry_->keys[std::string(key)].own.insert(type.begin(), type.end());
+  return has_value(key);
+}
+
+// A key without a value is no way to say "the default": what was commented out below it may have
+// been the rules.
+bool yaml_section::has_value(std::string_view key) {
   auto n = take(key);
   if (n.IsDefined() && n.IsNull())
     fault(key, "has no value");
@@ -191,7 +201,7 @@ void yaml_section::decimal(std::string_view key, double& out, double high) {
   auto n = take(key);
   double given = 0;
   if (!n.IsScalar() || !parse(n.Scalar(), given) || !(given >= 0 && given <= high))
-    fault(key, "must be a number, 0 or more");
+    fault(key, "must be a number from 0 to " + plain(high));
   else
     out = given;
 }
@@ -275,7 +285,7 @@ yaml_section yaml_section::inside(YAML::Node node, std::string path, std::string
 }
 
 std::optional<yaml_section> yaml_section::section(std::string_view key) {
-  if (!has(key) && !dry_)
+  if (!has_value(key) && !dry_)
     return std::nullopt;
   return inside(take(key), full(key), key, false);
 }
@@ -284,7 +294,7 @@ std::vector<yaml_section> yaml_section::sections(std::string_view key) {
   std::vector<yaml_section> all;
   if (dry_)
     all.push_back(inside(take(key), full(key), key, true));
-  if (!has(key))
+  if (!has_value(key))
     return all;
   auto n = take(key);
   if (!n.IsSequence()) {
@@ -317,9 +327,9 @@ void yaml_section::finish() {
     if (std::binary_search(asked_.begin(), asked_.end(), name))
       continue;
     auto nearest = std::min_element(asked_.begin(), asked_.end(), [&](auto& a, auto& b) {
-      return distance(a, name) < distance(b, name);
+      return edit_distance(a, name) < edit_distance(b, name);
     });
-    std::string hint = nearest != asked_.end() && distance(*nearest, name) <= 2
+    std::string hint = nearest != asked_.end() && edit_distance(*nearest, name) <= 2
                          ? "unknown key; did you mean '" + *nearest + "'?"
                          : "unknown key; known here: " + joined(asked_);
     faults_->push_back({where(entry.first), full(name), hint});

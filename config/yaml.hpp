@@ -24,6 +24,9 @@ struct config_problem {
   std::string text() const { return where + ": " + (key.empty() ? "" : key + ": ") + message; }
 };
 
+/// How many letters two names differ by: to offer the one somebody probably meant.
+std::size_t edit_distance(std::string_view a, std::string_view b);
+
 /// A mapping of the file. Take fields out by name; what is left over when `finish` is called is
 /// an unknown key. Faults are collected, not thrown, so that one run shows all of them. With a
 /// `schema_node` it is a dry run: whatever is asked for is noted there.
@@ -80,6 +83,7 @@ public:
 private:
   YAML::Node take(std::string_view key);
   bool given(std::string_view key, json::object type);
+  bool has_value(std::string_view key);
   yaml_section inside(YAML::Node node, std::string path, std::string_view key, bool list);
   std::string where(const YAML::Node& node) const;
   std::string full(std::string_view key) const;

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <system_error>
 
@@ -93,6 +94,13 @@ void write(spdlog::level::level_enum level, std::string_view name, std::string_v
 
 result<void> configure(std::string_view level, format as, const std::string& file) {
   auto& s = the_sink();
+  auto folder = std::filesystem::path(file).parent_path();
+  std::error_code ec;
+  if (!folder.empty() && !std::filesystem::is_directory(folder, ec)) // spdlog would make it
+    return fail(errc::invalid_argument, "log.file: " + file
+                                          + " cannot be written: there is no "
+                                            "folder "
+                                          + folder.string());
   try {
     if (file.empty())
       s.lead(std::make_shared<spdlog::sinks::stderr_sink_mt>());

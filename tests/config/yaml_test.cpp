@@ -35,6 +35,16 @@ TEST_CASE("unknown keys are named with their line and what was probably meant", 
   CHECK(faults_of("sevices: {}\n").find("f.yaml:1: sevices: unknown key") == 0);
 }
 
+TEST_CASE("a section whose lines are all commented out is a fault", "[config]") {
+  for (auto name : {"identity", "authorization", "server", "services", "graphs", "dev", "limits",
+                    "limits:\n  user"}) {
+    INFO(name);
+    CHECK(faults_of(std::string(name) + ":\n").find(": has no value\n") != std::string::npos);
+  }
+  CHECK(faults_of("authorization: {}\n").empty());
+  CHECK(faults_of("identity: []\n").empty());
+}
+
 TEST_CASE("all faults are found in one pass", "[config]") {
   auto found = parse_config("log: { level: loud }\nstorage: mysql:x\nruns: { slots: many }", "f");
   CHECK(found.problems.size() == 3);
@@ -109,9 +119,11 @@ TEST_CASE("the environment sets what it says, or is a fault", "[config]") {
     return c.problems.size() == 1 ? c.problems[0].where : "none";
   };
   for (auto name : {"BEHALF_LIMITS_USER_BRUST", "BEHALF_LIMITS_BURST", "BEHALF_IDENTITY_TYPE",
-                    "BEHALF_AUTHORIZATION", "BEHALF_SERVICES_MAIL_URL", "BEHALF_RUNS_SLOT"})
+                    "BEHALF_AUTHORIZATION", "BEHALF_SERVICES_MAIL_URL", "BEHALF_RUNS_SLOT",
+                    "BEHALF_RUN_SLOTS", "BEHALF_RUNZ_X", "BEHALF_RETENTION_FINISHED_RUNS"})
     CHECK(fault(name) == name);
-  CHECK(fault("BEHALF_HOME_OF_SOMEBODY") == "none");
+  for (auto name : {"BEHALF_HOME_OF_SOMEBODY", "BEHALF_RUN", "BEHALF_TESTS"})
+    CHECK(fault(name) == "none");
   auto secret = with("BEHALF_SECRETS_MASTER_KEY", "00ff",
                      "secrets: { type: embedded, master_key: 'env:BEHALF_SECRETS_MASTER_KEY' }");
   CHECK(secret.problems.empty());

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from parts.behalf import Behalf, binary, run
+from parts.plugins import plugin
 from parts.tools import ROOT, free_port
 
 
@@ -73,7 +74,11 @@ FAULTS = [
     ("dev: { users: [{ name: a, claims: 4 }] }", "dev.users[0].claims", "mapping"),
     ("dev: { users: [{ name: a }, { name: a }] }", "dev.users", "two users"),
     ("graphs:\n  a: builtin:b", "behalf.yaml:2: graphs.a", "builtin:hello"),
-    ("limits: { user: { burst: -1 } }", "limits.user.burst", "a number, 0 or more"),
+    ("limits: { user: { burst: -1 } }", "limits.user.burst", "a number from 0 to 1000000000"),
+    ("runs: { user_share: 2 }", "runs.user_share", "a number from 0 to 1"),
+    ("identity:\n  # - type: oidc", "behalf.yaml:1: identity", "has no value"),
+    ("authorization:\n  # threads: owner", "behalf.yaml:1: authorization", "has no value"),
+    ("server: { listen: 127.0.0.1:99999 }", "server.listen", "65535"),
     ("secrets: { type: vault, address: nowhere, auth: { type: jwt, role: r } }", "secrets", "URL"),
     ("\nauthorization: { threads: owner }", "behalf.yaml:2: authorization", "identity"),
 ]
@@ -92,6 +97,7 @@ def test_a_wrong_configuration_names_file_line_and_key(text, place, hint, tmp_pa
 SERVE_FAULTS = [
     ("graphs:\n  a: ./none.so", "behalf.yaml:2: graphs.a", "No such file"),
     ("plugins: [./behalf.yaml]", "behalf.yaml:1: plugins", "cannot be used"),
+    ("log: { file: none/log }", "behalf.yaml:1: log.file", "no folder none"),
     ("log: { file: . }", "behalf.yaml:1: log.file", "Is a directory"),
     ("server: { tls: { cert: none.pem, key: none.pem } }", "server.tls.cert", "No such file"),
     ("egress:\n  ca_file: .", "behalf.yaml:2: egress.ca_file", "folder"),
@@ -128,6 +134,20 @@ def test_what_is_no_readable_file_is_refused(command, tmp_path):
     for name, why in ((".", "folder"), ("none.yaml", "No such file")):
         done = run(*command, name, folder=tmp_path)
         assert done.returncode == 3 and why in done.stderr, done.stderr
+
+
+def test_validate_knows_what_graphs_a_library_has(tmp_path):
+    (tmp_path / "f.yaml").write_text(f"graphs:\n  zzz: {plugin('probe')}\n")
+    done = run("validate", "f.yaml", folder=tmp_path)
+    assert done.returncode == 3 and "f.yaml:2: graphs.zzz: no graph 'zzz'" in done.stderr
+
+
+def test_localhost_is_an_address(tmp_path):
+    listen = f"localhost:{free_port()}"
+    for config, args in (({"server": {"listen": listen}}, ()), (None, ("--host", "localhost"))):
+        server = Behalf(config, tmp_path / "run", command="dev", args=("--data", "data", *args))
+        assert server.call("GET", "/ok").status_code == 200
+        server.close()
 
 
 def test_examples_are_valid(tmp_path):

@@ -79,6 +79,19 @@ def test_a_log_that_was_moved_away_is_opened_anew(live):
     assert len(it.lines("reloaded")) == 1  # which is told at info
 
 
+def test_a_log_file_that_cannot_be_written_changes_nothing(live, tmp_path):
+    it = live()
+    good = it.config["log"]
+    it.rewrite(log={"file": str(tmp_path / "none" / "log.txt")},
+               limits={"user": {"requests_per_second": 0.001}})
+    assert "key=log.file" in it.hang_up("reload_refused")
+    assert not it.lines("reload_changed") and not it.lines("reloaded")
+    assert [it.status("first") for _ in range(3)] == [200] * 3
+    it.rewrite(log=good, limits={})
+    it.hang_up("reloaded")
+    assert len(it.lines("reload_refused")) == 1 and not (tmp_path / "none").exists()
+
+
 def test_what_needs_a_restart_is_named(live):
     it = live()
     it.rewrite(runs={"slots": 3})

@@ -8,6 +8,16 @@
 
 using namespace behalf;
 
+TEST_CASE("a log file is made, a folder for it is not", "[log]") {
+  scratch_folder folder;
+  auto refused = log::configure("info", log::format::text, folder / "none/log");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("log.file: ") == 0);
+  CHECK(refused.error().message.find("there is no folder " + (folder / "none"))
+        != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(folder / "none"));
+}
+
 TEST_CASE("lines of several threads come whole and all of them", "[log]") {
   scratch_folder folder;
   auto file = folder / "log";
