@@ -85,6 +85,10 @@ struct audit_summary {
   std::string first_time, last_time;
 };
 
+/// The kind of an error of `verify_audit_log` behind which no whole line follows: what a crash
+/// leaves, and `repair_audit_log` can cut off.
+inline constexpr const char* broken_audit_end = "BrokenAuditEnd";
+
 /// Checks a whole log. Error: invalid_argument `line 17: …` for the first line that was changed,
 /// added, removed, moved or cut short; not_found when there is no file. `anchor`: the log must
 /// still contain that line with that hash.

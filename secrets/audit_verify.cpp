@@ -129,6 +129,18 @@ int64_t intact_lines(std::string_view text) {
   return count;
 }
 
+// What is wrong, and whether that is an end that can be cut off: of the kind broken_audit_end.
+error judged(error fault, std::string_view from_there) {
+  auto intact = intact_lines(from_there);
+  if (intact == 0)
+    fault.kind = broken_audit_end;
+  else
+    fault.message += "; " + std::to_string(intact)
+                     + " intact lines follow, so this is no broken end: keep the file as evidence "
+                       "and begin a new one";
+  return fault;
+}
+
 result<void> keep_as(const std::string& path, const std::string& bytes) {
   open_file file{path, O_WRONLY | O_CREAT | O_EXCL};
   if (file.get() < 0)
@@ -161,7 +173,10 @@ result<audit_summary> verify_audit_log(const std::string& path,
   auto all = read_log(path, anchor);
   if (!all)
     return all.error();
-  return all->fault ? *all->fault : all->links.end();
+  if (!all->fault)
+    return all->links.end();
+  auto rest = read_from(path, all->good_bytes);
+  return rest ? judged(std::move(*all->fault), *rest) : rest.error();
 }
 
 result<audit_repair> repair_audit_log(const std::string& path) {
@@ -180,10 +195,8 @@ result<audit_repair> repair_audit_log(const std::string& path) {
   auto cut = read_from(path, all->good_bytes);
   if (!cut)
     return cut.error();
-  if (auto intact = intact_lines(*cut); intact > 0)
-    return fail(errc::denied, path + ": " + all->fault->message + "; " + std::to_string(intact)
-                                + " intact lines follow, so this is no broken end: keep the file "
-                                  "as evidence and begin a new one");
+  if (auto why = judged(*all->fault, *cut); why.kind != broken_audit_end)
+    return fail(errc::denied, path + ": " + why.message);
   done.cut_bytes = cut->size();
   done.cut_file = path + ".cut-" + std::to_string(to_micros(now()) / 1'000'000);
   if (auto ok = keep_as(done.cut_file, *cut); !ok)

@@ -342,6 +342,7 @@ TEST_CASE_METHOD(log_fixture, "a broken end is cut off, kept, and noted in the l
     write(3);
     write_file(path, read_file(path) + damage);
     CHECK(verdict().starts_with("line 4:"));
+    CHECK(verify_audit_log(path).error().kind == broken_audit_end);
     auto done = repair_audit_log(path).value();
     CHECK(done.kept_lines == 3);
     CHECK(read_file(done.cut_file) == damage);
@@ -367,6 +368,8 @@ TEST_CASE_METHOD(log_fixture, "a whole log is left alone, and so is one changed 
   auto refused = repair_audit_log(path);
   CHECK(refused.error().code == errc::denied);
   CHECK(refused.error().message.find("4 intact lines follow") != std::string::npos);
+  CHECK(verdict().find("4 intact lines follow, so this is no broken end") != std::string::npos);
+  CHECK(verify_audit_log(path).error().kind != broken_audit_end);
   CHECK(read_file(path) == bad);
 
   write_file(path, good);
