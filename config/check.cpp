@@ -33,13 +33,6 @@ std::string config_places::of(std::string_view key) const {
 
 namespace {
 
-// Any library may bring an authenticate handler, those of `graphs` too.
-bool loads_plugins(const config& c) {
-  return !c.plugins.empty() || std::any_of(c.graphs.begin(), c.graphs.end(), [](const auto& g) {
-    return !g.second.starts_with("builtin:");
-  });
-}
-
 // An error that begins with its key.
 config_problem problem_of(const error& why, const config_places& places) {
   auto end = why.message.find(": ");
@@ -48,6 +41,12 @@ config_problem problem_of(const error& why, const config_places& places) {
 }
 
 } // namespace
+
+bool loads_plugins(const config& c) {
+  return !c.plugins.empty() || std::any_of(c.graphs.begin(), c.graphs.end(), [](const auto& g) {
+    return !g.second.starts_with("builtin:");
+  });
+}
 
 std::vector<config_problem> without_identity(const config& c, const config_places& places) {
   std::vector<config_problem> found;

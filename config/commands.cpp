@@ -2,6 +2,7 @@
 
 #include "config/assemble.hpp"
 #include "config/dev_mode.hpp"
+#include "runtime/auth/identities.hpp"
 #include "runtime/http/client.hpp"
 #include "runtime/http/url.hpp"
 #include "runtime/store/sqlite_check.hpp"
@@ -17,6 +18,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <set>
 #include <unistd.h>
 
 namespace behalf {
@@ -64,7 +66,7 @@ result<config> store_of_dev(config c, const secret_command& given) {
   return c;
 }
 
-result<secrets_config> settings_of(const secret_command& given) {
+result<config> settings_of(const secret_command& given) {
   config c;
   if (!given.config.empty()) {
     auto loaded = load_config(given.config);
@@ -87,7 +89,7 @@ result<secrets_config> settings_of(const secret_command& given) {
     return fail(errc::invalid_argument, given.config
                                           + ": secrets.master_key: is needed: file:<path> or "
                                             "env:<name> of a 32-byte key");
-  return found;
+  return complete;
 }
 
 result<secret> master_key_of(const std::string& reference, const std::string& base) {
@@ -103,7 +105,32 @@ std::string folder_of(const secret_command& given) {
   return folder.empty() ? "." : folder;
 }
 
-int put(embedded_store& store, const secret_command& given) {
+// A token under names that nothing looks for is stored, and never found. Plugins and `behalf dev`
+// have issuers of their own, which no file tells.
+void warn_of_unknown_names(const config& c, const secret_command& given) {
+  if (given.config.empty())
+    return;
+  auto warn = [&](std::string_view what, const std::string& name, std::set<std::string> known) {
+    std::string list;
+    for (const auto& one : known)
+      list += (list.empty() ? "" : ", ") + one;
+    if (!known.contains(name))
+      std::fprintf(stderr, "behalf: warning: %s names no %.*s '%s'; there %s\n",
+                   given.config.c_str(), static_cast<int>(what.size()), what.data(), name.c_str(),
+                   known.empty() ? "is none" : ("are: " + list).c_str());
+  };
+  std::set<std::string> issuers, services;
+  for (const auto& provider : c.identity.providers)
+    issuers.insert(issuer_of(provider));
+  for (const auto& service : c.services)
+    if (service.credential.from == credential_source::secrets)
+      services.emplace(service.credential_name());
+  if (!loads_plugins(c) && c.dev.users.empty())
+    warn("issuer", given.issuer, std::move(issuers));
+  warn("credential of a service", given.service, std::move(services));
+}
+
+int put(embedded_store& store, const config& settings, const secret_command& given) {
   stored_credential what;
   auto value = read_secret_input();
   if (!value)
@@ -119,6 +146,7 @@ int put(embedded_store& store, const secret_command& given) {
       return say(fail(errc::invalid_argument, "--expires-at is in the past"), exit_usage);
     what.expires_at = *at;
   }
+  warn_of_unknown_names(settings, given);
   credential_key key{{given.tenant, given.issuer, given.subject}, given.service};
   auto done = store.put(key, what, std::nullopt, now());
   if (!done)
@@ -167,12 +195,12 @@ int run_secret(const secret_command& given) {
   auto settings = settings_of(given);
   if (!settings)
     return say(settings.error(), exit_config);
-  auto key = master_key_of(settings->master_key, folder_of(given));
+  auto key = master_key_of(settings->secrets.master_key, folder_of(given));
   if (!key)
     return say(fail(errc::invalid_argument, "secrets.master_key: " + key.error().message),
                exit_config);
   auto old_key = secret{key->expose()};
-  auto store = embedded_store::open(settings->path, std::move(*key));
+  auto store = embedded_store::open(settings->secrets.path, std::move(*key));
   if (!store)
     return say(store.error());
   if (given.verb == "list")
@@ -180,7 +208,7 @@ int run_secret(const secret_command& given) {
   if (given.verb == "rotate-master-key")
     return rotate(**store, old_key, given);
   if (given.verb == "put")
-    return put(**store, given);
+    return put(**store, *settings, given);
   auto gone = (*store)->remove({{given.tenant, given.issuer, given.subject}, given.service});
   if (!gone)
     return say(gone.error());

@@ -86,6 +86,9 @@ loaded_config load_config(const std::string& file);
 /// authenticate handler is known once it is loaded: then ask `without_identity`.
 std::vector<config_problem> contradictions(const config& c, const config_places& places);
 
+/// Any library may bring an authenticate handler, those of `graphs` too.
+bool loads_plugins(const config& c);
+
 /// What web pages may do, where the file does not say. A server on a loopback address, and `behalf
 /// dev`, answers to local names and local pages only: there a page needs no token, or a known one.
 void complete_page_rules(config& c, bool dev);

@@ -199,6 +199,26 @@ def test_a_token_that_no_header_can_hold_is_refused(tmp_path):
     assert run("secret", "put", *about, folder=tmp_path, input="windows\r\n").returncode == 0
 
 
+def test_a_token_that_nothing_would_look_for_is_warned_of(tmp_path):
+    (tmp_path / "one").write_text(secrets.token_hex(32))
+    (tmp_path / "one").chmod(0o600)
+    entry = yaml.safe_load(run("api-key", "--subject", "u", folder=tmp_path).stdout.split("\n", 1)[1])
+    (tmp_path / "f.yaml").write_text(yaml.safe_dump({
+        "secrets": {"type": "embedded", "path": "s.db", "master_key": "file:one"},
+        "identity": [{"type": "api_key", "keys": entry}],
+        "services": {"mail": {"base_url": "https://mail.example", "credential": {"name": "box"}}}}))
+
+    def put(issuer: str, service: str) -> str:
+        done = run("secret", "put", "--config", "f.yaml", "--user", "u", "--issuer", issuer,
+                   "--service", service, folder=tmp_path, input="token")
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    assert put("api_key", "box") == ""
+    assert "no issuer 'api-key'; there are: api_key" in put("api-key", "box")
+    assert "'mail'; there are: box" in put("api_key", "mail")
+
+
 def test_a_mistyped_data_folder_is_not_made(tmp_path):
     done = run("secret", "list", "--data", "typo", folder=tmp_path)
     assert done.returncode == 3 and "typo" in done.stderr and not (tmp_path / "typo").exists()
