@@ -2,7 +2,6 @@
 #pragma once
 
 #include "runtime/base/error.hpp"
-#include "runtime/base/log.hpp"
 #include "runtime/base/time.hpp"
 
 #include <caf/actor_clock.hpp>
@@ -41,15 +40,6 @@ inline error from_caf(const caf::error& e) {
   if (e == caf::sec::request_timeout)
     return {errc::timeout, "the request ran out of time"};
   return {errc::internal, "an internal component failed"};
-}
-
-/// What a run is told of an error of the core's. What it says of the server's own faults names
-/// files and parts of the machine: that is the log's, as with answers 500.
-inline error for_run(error why, std::string_view run_id) {
-  if (why.code != errc::internal || !why.kind.empty())
-    return why;
-  log::error("run_met_a_fault", {{"run_id", run_id}, {"reason", why.message}});
-  return fail(errc::internal, "the server failed here; its log says why");
 }
 
 /// Lets a message handler answer with a plain result.

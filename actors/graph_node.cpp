@@ -2,6 +2,7 @@
 // The node sees handles and replies; credentials pass it by.
 #include "actors/basics.hpp"
 #include "actors/item_access.hpp"
+#include "actors/own_faults.hpp"
 #include "actors/scans.hpp"
 #include "actors/spawn.hpp"
 #include "actors/step.hpp"

@@ -1,5 +1,6 @@
 // One run: asks the engine what to do, starts nodes, keeps checkpoints, hands out events, and
 // makes the end durable before anyone hears of it.
+#include "actors/own_faults.hpp"
 #include "actors/run_state.hpp"
 #include "actors/thread_pool.hpp"
 #include "actors/thread_states.hpp"

@@ -108,6 +108,8 @@ std::vector<writing> apply_group(writer_pointer self) {
   };
   if (!s.checks.empty()) {
     const auto touched = s.db->touch();
+    if (!touched)
+      s.checked = {}; // no flush will tell the next one
     for (auto& promise : std::exchange(s.checks, {}))
       note(promise, touched);
   }

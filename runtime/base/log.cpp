@@ -97,10 +97,8 @@ result<void> configure(std::string_view level, format as, const std::string& fil
   auto folder = std::filesystem::path(file).parent_path();
   std::error_code ec;
   if (!folder.empty() && !std::filesystem::is_directory(folder, ec)) // spdlog would make it
-    return fail(errc::invalid_argument, "log.file: " + file
-                                          + " cannot be written: there is no "
-                                            "folder "
-                                          + folder.string());
+    return fail(errc::invalid_argument, "log.file: " + file + " cannot be written: "
+                                          + std::generic_category().message(ENOENT));
   try {
     if (file.empty())
       s.lead(std::make_shared<spdlog::sinks::stderr_sink_mt>());

@@ -8,6 +8,8 @@
 
 #include <chrono>
 #include <optional>
+#include <sys/stat.h>
+#include <utility>
 
 namespace behalf {
 namespace {
@@ -92,6 +94,10 @@ public:
   }
 
   result<void> touch() override {
+    if (file_at(options_.path) != file_)
+      return fail(errc::internal, options_.path
+                                    + ": was moved away or replaced under the server; what is "
+                                      "written goes to the old file: restart it");
     return plain(unit([&] { return counted(writes_.touch()); }));
   }
 
@@ -148,11 +154,19 @@ private:
     return done;
   }
 
+  // Device and number: a path may come to mean another file.
+  static std::pair<dev_t, ino_t> file_at(const std::string& path) {
+    struct stat about {};
+    return ::stat(path.c_str(), &about) == 0 ? std::pair{about.st_dev, about.st_ino}
+                                             : std::pair<dev_t, ino_t>{};
+  }
+
   process_lock lock_;
   log_keeper log_;
   sqlite_writes writes_;
   sqlite_options options_;
   std::optional<error> broken_;
+  const std::pair<dev_t, ino_t> file_ = file_at(options_.path);
 };
 
 // What the runs to come are numbered above, should the clock have been set back since.

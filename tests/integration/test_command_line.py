@@ -97,7 +97,7 @@ def test_a_wrong_configuration_names_file_line_and_key(text, place, hint, tmp_pa
 SERVE_FAULTS = [
     ("graphs:\n  a: ./none.so", "behalf.yaml:2: graphs.a", "No such file"),
     ("plugins: [./behalf.yaml]", "behalf.yaml:1: plugins", "cannot be used"),
-    ("log: { file: none/log }", "behalf.yaml:1: log.file", "no folder none"),
+    ("log: { file: none/log }", "behalf.yaml:1: log.file", "No such file"),
     ("log: { file: . }", "behalf.yaml:1: log.file", "Is a directory"),
     ("server: { tls: { cert: none.pem, key: none.pem } }", "server.tls.cert", "No such file"),
     ("egress:\n  ca_file: .", "behalf.yaml:2: egress.ca_file", "folder"),

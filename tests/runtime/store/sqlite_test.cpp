@@ -119,6 +119,25 @@ TEST_CASE("those who share a lock keep out who wants it alone, and the other way
   CHECK(has(process_lock::take(path, others::may_share).error().message, "in use by process"));
 }
 
+TEST_CASE("a database that was moved away under its server is found out", "[store]") {
+  storage_fixture<sqlite_factory> f;
+  auto path = f.factory.folder.file();
+  auto touch = [&] {
+    REQUIRE(f.db->begin());
+    auto done = f.db->touch();
+    REQUIRE(f.db->flush());
+    return done;
+  };
+  CHECK(touch());
+  std::filesystem::rename(path, path + ".away");
+  CHECK(has(touch().error().message, path + ": was moved away or replaced"));
+  std::ofstream{path} << "another one";
+  CHECK(has(touch().error().message, "moved away or replaced"));
+  std::filesystem::remove(path);
+  std::filesystem::rename(path + ".away", path);
+  CHECK(touch());
+}
+
 TEST_CASE("opening says which file cannot be used and why", "[store]") {
   temporary_folder folder;
   auto nowhere = folder.file("no/such/folder.db");
