@@ -15,7 +15,7 @@ std::size_t raise_open_files() {
 }
 
 std::size_t connections_within(std::size_t wanted, std::size_t open_files) {
-  auto kept = std::min(open_files / 2, std::clamp<std::size_t>(open_files / 4, 128, 1024));
+  auto kept = std::min(open_files / 2, std::clamp<std::size_t>(open_files / 4, 192, 1024));
   return std::min(wanted, open_files - kept);
 }
 

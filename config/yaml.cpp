@@ -81,6 +81,10 @@ void yaml_section::fault(std::string_view key, std::string message) {
     return;
   const auto& constant = node_;
   auto at = key.empty() || !node_.IsMap() ? node_ : constant[std::string(key)];
+  if (at.IsDefined() && at.IsNull()) // what is not there is marked where the next thing begins
+    for (const auto& entry : node_)
+      if (entry.first.IsScalar() && entry.first.Scalar() == key)
+        at.reset(entry.first);
   config_problem found{at.IsDefined() ? where(at) : line_, full(key), std::move(message)};
   // One sentence a key: what follows from the first only confuses.
   auto same = [&](const config_problem& p) {

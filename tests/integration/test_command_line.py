@@ -325,7 +325,7 @@ def test_few_open_files_leave_some_to_everything_but_connections(tmp_path, monke
     few.chmod(0o755)
     monkeypatch.setenv("BEHALF_BINARY", str(few))
     server = Behalf(None, tmp_path / "run", command="dev", args=("--data", "data"))
-    assert "max_connections_lowered configured=10000 used=172" in server.process.output()
+    assert "max_connections_lowered configured=10000 used=150" in server.process.output()
     port = int(server.url.rsplit(":", 1)[1])
     with contextlib.ExitStack() as held:
         for _ in range(280):
