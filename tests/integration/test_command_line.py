@@ -202,7 +202,8 @@ def test_a_token_that_no_header_can_hold_is_refused(tmp_path):
 def test_a_token_that_nothing_would_look_for_is_warned_of(tmp_path):
     (tmp_path / "one").write_text(secrets.token_hex(32))
     (tmp_path / "one").chmod(0o600)
-    entry = yaml.safe_load(run("api-key", "--subject", "u", folder=tmp_path).stdout.split("\n", 1)[1])
+    made = run("api-key", "--subject", "u", folder=tmp_path).stdout
+    entry = yaml.safe_load(made.split("\n", 1)[1])
     (tmp_path / "f.yaml").write_text(yaml.safe_dump({
         "secrets": {"type": "embedded", "path": "s.db", "master_key": "file:one"},
         "identity": [{"type": "api_key", "keys": entry}],
