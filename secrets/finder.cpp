@@ -143,7 +143,7 @@ void credential_finder::add(form_kind kind, std::string_view bytes) {
 // Whatever a form is made of, may be folded with, or is escaped by.
 void credential_finder::want(std::string_view bytes) {
   using namespace std::string_view_literals;
-  for (auto some : {bytes, "\0\r\n\t :-,_ABCDEF\\%&=#;ux"sv})
+  for (auto some : {bytes, "\0\r\n\t :-,_ABCDEF\\%&=#;uxU{}"sv})
     for (char c : some)
       wanted_[static_cast<unsigned char>(c)] = true;
 }

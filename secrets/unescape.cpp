@@ -46,11 +46,39 @@ int64_t hex_at(std::string_view text, std::size_t at, std::size_t count) {
   return value;
 }
 
+constexpr std::size_t longest_in_braces = 8; // digits
+
+// \u{73}
+decoded braced(std::string_view text) {
+  auto end = text.substr(0, 4 + longest_in_braces).find('}', 3); // no further: there may be many
+  if (end == text.npos || end == 3)
+    return {};
+  auto value = hex_at(text, 3, end - 3);
+  return value < 0 || value >= 0x110000 ? decoded{}
+                                        : code_point(end + 1, static_cast<uint32_t>(value));
+}
+
+bool octal_digit(char c) {
+  return c >= '0' && c <= '7';
+}
+
+decoded octal(std::string_view text) {
+  uint32_t value = 0;
+  std::size_t at = 1;
+  for (; at < std::min<std::size_t>(text.size(), 4) && octal_digit(text[at]); ++at)
+    value = value * 8 + static_cast<uint32_t>(text[at] - '0');
+  return at == 1 || value > 0xff ? decoded{} : one(at, static_cast<char>(value));
+}
+
 decoded backslash(std::string_view text) {
   if (text.size() < 2)
     return {};
+  if (octal_digit(text[1]))
+    return octal(text);
   switch (text[1]) {
   case 'u': {
+    if (text.substr(2).starts_with('{'))
+      return braced(text);
     auto unit = hex_at(text, 2, 4);
     if (unit < 0)
       return {};
@@ -59,6 +87,11 @@ decoded backslash(std::string_view text) {
         return code_point(
           12, static_cast<uint32_t>(0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00)));
     return code_point(6, static_cast<uint32_t>(unit));
+  }
+  case 'U': {
+    auto value = hex_at(text, 2, 8);
+    return value < 0 || value >= 0x110000 ? decoded{}
+                                          : code_point(10, static_cast<uint32_t>(value));
   }
   case 'x': {
     auto byte = hex_at(text, 2, 2);
@@ -372,11 +405,16 @@ std::size_t open_escape(std::string_view text) {
     };
     auto digit = [](char c) { return hex_value(c) >= 0; };
     switch (rest.front()) {
-    case '\\':
+    case '\\': {
+      auto braces = rest.substr(1).starts_with("u{");
       if (rest.size() == 1 || (rest[1] == 'u' && rest.size() < 6 && all(2, digit))
-          || (rest[1] == 'x' && rest.size() < 4 && all(2, digit)))
+          || (rest[1] == 'U' && rest.size() < 10 && all(2, digit))
+          || (braces && rest.size() <= 3 + longest_in_braces && all(3, digit))
+          || (rest[1] == 'x' && rest.size() < 4 && all(2, digit))
+          || (rest.size() < 4 && all(1, octal_digit)))
         return at;
       break;
+    }
     case '%':
       if (rest.size() < 3 && all(1, digit))
         return at;

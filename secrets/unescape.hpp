@@ -38,7 +38,8 @@ private:
 /// Which bytes somebody looks for: escapes of others are left as they are.
 using byte_set = std::array<bool, 256>;
 
-/// One level of: JSON and JavaScript (`\u002B`, `\x2b`, `\/`), percent (`%2B`) and HTML
+/// One level of: JSON, JavaScript, Python and C (`\u002B`, `\u{2b}`, `\U0000002b`, `\x2b`, `\053`,
+/// `\/`), percent (`%2B`) and HTML
 /// (`&#43;`, `&#x2b;`, `&plus;`). False when the text has none of these bytes so.
 bool read_escapes(std::string_view text, const byte_set& wanted, derived_text& out);
 

@@ -134,6 +134,27 @@ inline std::vector<encoding> all_encodings() {
        return each_byte(
          t, [](char c) { return "\\x" + hex_byte(static_cast<unsigned char>(c), false); });
      }},
+    {"\\u{}",
+     [](text t, source) {
+       return each_byte(
+         t, [](char c) { return "\\u{" + hex_byte(static_cast<unsigned char>(c), false) + "}"; });
+     }},
+    {"\\U",
+     [](text t, source) {
+       return each_byte(
+         t, [](char c) { return "\\U000000" + hex_byte(static_cast<unsigned char>(c), true); });
+     }},
+    {"octal, some",
+     [](text t, source random) {
+       return each_byte(t, [&](char c) {
+         auto byte = static_cast<unsigned char>(c);
+         return random() % 2 == 0 || c == '\\'
+                  ? std::string{'\\', static_cast<char>('0' + (byte >> 6)),
+                                static_cast<char>('0' + (byte >> 3 & 7)),
+                                static_cast<char>('0' + (byte & 7))}
+                  : std::string(1, c);
+       });
+     }},
     {"python quote", [](text t, source) { return percent(t, "_.-~/"); }},
     {"python quote, nothing safe", [](text t, source) { return percent(t, "_.-~"); }},
     {"encodeURIComponent", [](text t, source) { return percent(t, "-_.!~*'()"); }},
