@@ -81,6 +81,27 @@ void put_in_front(json::value& name_space, const json::array& prefix) {
   name_space = std::move(whole);
 }
 
+// A label of the store may hold no '.', NUL or unit separator, and the first is not "langgraph". A
+// '%' is written so only where it would be read as one of these: no two texts meet.
+std::string store_label(std::string_view text, bool first) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  auto digit = [&](std::size_t at) {
+    return at < text.size() && digits.find(text[at]) != digits.npos;
+  };
+  std::string label;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    auto c = static_cast<unsigned char>(text[at]);
+    const bool written = c == '.' || c == '\0' || c == '\x1f'
+                         || (c == '%' && digit(at + 1) && digit(at + 2))
+                         || (first && at == 0 && text == "langgraph");
+    if (written)
+      label += {'%', digits[c >> 4], digits[c & 15]};
+    else
+      label += text[at];
+  }
+  return label;
+}
+
 on_answer apply_prefix(const std::vector<std::string>& labels, const on_context& ctx,
                        json::object& value) {
   json::array prefix;
@@ -90,7 +111,7 @@ on_answer apply_prefix(const std::vector<std::string>& labels, const on_context&
       return v.error();
     if (!v->is_string() || v->get_string().empty())
       return fail(errc::denied, "a part of your store namespace is not text");
-    prefix.push_back(std::move(*v));
+    prefix.emplace_back(store_label(v->get_string(), prefix.empty()));
   }
   bool found = false;
   for (auto name : {"namespace", "namespace_prefix"})

@@ -2,6 +2,8 @@
 #include "runtime/auth/rules.hpp"
 #include "tests/support/catch.hpp"
 
+#include <set>
+
 using namespace behalf;
 
 namespace {
@@ -87,6 +89,39 @@ TEST_CASE("owner stamps what is written and hides what is not one's own", "[auth
 TEST_CASE("owner on the store keeps everyone in a namespace of their own", "[auth]") {
   auto o = apply(R"("owner")", "store", "put", R"({"namespace":["notes"],"key":"k"})");
   CHECK(dump(o.value) == R"({"namespace":["alice","notes"],"key":"k"})");
+}
+
+TEST_CASE("every identity has a namespace in the store, and no two the same", "[auth]") {
+  auto label = [](std::string identity) {
+    auto who = alice();
+    who.identity = std::move(identity);
+    auto o = apply(R"("owner")", "store", "put", R"({"namespace":["n"]})", who);
+    return std::string(o.value.at("namespace").at(0).as_string());
+  };
+  for (auto kept :
+       {"alice", "alice@example", "auth0|7", "100%", "%", "50%2", "%2e", "langgraph2", "ä b"})
+    CHECK(label(kept) == kept);
+  CHECK(label("a.b@ex.com") == "a%2Eb@ex%2Ecom");
+  CHECK(label("langgraph") == "%6Canggraph");
+  CHECK(label(std::string{"a\0b\x1f", 4}) == "a%00b%1F");
+  CHECK(label("a%2Eb@ex%2Ecom") == "a%252Eb@ex%252Ecom");
+  std::set<std::string> identities, labels;
+  for (std::string text : {".", "%", "%2E", "%25", "2E", "%2", "langgraph", "%6Canggraph", "l"})
+    for (std::string more : {"", ".", "%", "2E", "25", "%2E", "%25", "anggraph"}) {
+      identities.insert(text + more);
+      labels.insert(label(text + more));
+    }
+  CHECK(labels.size() == identities.size());
+  // What was shown is the same place when it comes back.
+  auto who = alice();
+  who.identity = "a.b";
+  CHECK(dump(apply(R"("owner")", "store", "get", R"({"namespace":["a%2Eb","n"]})", who).value)
+        == R"({"namespace":["a%2Eb","n"]})");
+  // Only the first label of a namespace has a word it may not be.
+  who.identity = "langgraph";
+  CHECK(
+    dump(apply(R"({"namespace_prefix":["users","{identity}"]})", "store", "get", "{}", who).value)
+    == R"({"namespace":["users","langgraph"]})");
 }
 
 TEST_CASE("a missing permission is named", "[auth]") {
