@@ -21,6 +21,8 @@ result<item_question> ask_about(std::string_view action, const std::vector<std::
 
 result<item_question> ask_to_put(const std::vector<std::string>& labels, std::string_view key,
                                  json::object value, json::value index, json::value ttl) {
+  if (key.empty()) // it could not be asked for
+    return fail(errc::bad_request, "Key is required");
   auto asked = ask_about("put", labels, key);
   if (!asked)
     return asked;

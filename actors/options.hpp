@@ -29,7 +29,6 @@ struct system_options {
   run_options runs;
   limiter_options limits;     // per tenant and user; 0 means none
   shape_limits shape;         // of what clients send
-  bool access_log = false;    // a line per answer, at info
   bool authenticated = false; // an `identity` section or an `authenticate` handler exists
   std::size_t readers = 2;    // reading connections for records, and as many for searches
   std::size_t answer_memory = 256 * 1024 * 1024; // of answers their clients have not read yet

@@ -245,7 +245,7 @@ void note_answer(request_state& s, unsigned status) {
   auto took = std::chrono::steady_clock::now() - s.began;
   if (s.where)
     s.with->requests.count(*s.where, status, std::chrono::duration<double>(took).count());
-  if (!s.with->options.access_log)
+  if (!s.with->options.http.access_log)
     return;
   const auto& req = s.ex->req();
   log::info("access", {{"method", req.method_name},

@@ -131,7 +131,7 @@ void read_log(yaml_section in, config& out) {
   in.one_of("format", format, {"text", "json"});
   out.log_json = format == "json";
   in.text("file", out.log_file);
-  in.flag("access", out.system.access_log);
+  in.flag("access", out.system.http.access_log);
   in.finish();
 }
 

@@ -50,8 +50,9 @@ std::string_view authority_of(std::string_view origin) {
 
 std::string_view without_port(std::string_view authority) {
   const auto colon = authority.rfind(':');
-  return colon == authority.npos || authority.ends_with(']') ? authority
-                                                             : authority.substr(0, colon);
+  const bool port = colon != authority.npos
+                    && authority.find_first_not_of("0123456789", colon + 1) == authority.npos;
+  return port ? authority.substr(0, colon) : authority;
 }
 
 page_rules::page_rules(const cors_options& cors, page_options pages)

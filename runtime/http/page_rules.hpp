@@ -54,7 +54,7 @@ bool is_local_name(std::string_view host);
 bool is_ip_literal(std::string_view host);
 /// "http://localhost:3000" → "localhost:3000"; empty for what is no origin ("null").
 std::string_view authority_of(std::string_view origin);
-/// "[::1]:2024" → "[::1]".
+/// "[::1]:2024" → "[::1]". What follows the colon is a port only if it is all digits.
 std::string_view without_port(std::string_view authority);
 
 } // namespace behalf

@@ -142,6 +142,9 @@ void request_parser::on_field_impl(field_code code, string_view name, string_vie
   check_framing(code, text);
   if (code == http::field::host)
     ++hosts_;
+  if (code == http::field::origin
+      && ++origins_ > 1) // which one counts must not depend on who reads
+    refuse(400, "Exactly one Origin is accepted");
   store({name.data(), name.size()}, text);
   if (refused_)
     ec = http::error::bad_field; // stop here: refused_ has the reason

@@ -1,5 +1,6 @@
 // The writing half of a session.
 #include "runtime/base/id.hpp"
+#include "runtime/base/log.hpp"
 #include "runtime/http/session.hpp"
 
 namespace behalf::inbound {
@@ -120,6 +121,15 @@ task<bool> session<Stream>::refuse_request(refusal why) {
   answer_head head{why.status, {}, "application/json", error_body(why.detail)};
   if (why.status == 503)
     head.headers.emplace_back("Retry-After", "1");
+  if (core_->options.access_log)
+    log::info("access", {{"method", ""},
+                         {"route", "none"},
+                         {"status", why.status},
+                         {"identity", ""},
+                         {"tenant", ""},
+                         {"address", remote_},
+                         {"request_id", request_id_},
+                         {"ms", 0.0}});
   std::string tail;
   compose_head(head, tail);
   linger_ = co_await send(tail);

@@ -200,6 +200,7 @@ BAD = [
     ("PUT", "/store/items", '{"namespace": [], "key": "k", "value": {}}', 400),
     ("PUT", "/store/items", '{"namespace": ["a.b"], "key": "k", "value": {}}', 422),
     ("PUT", "/store/items", '{"namespace": ["a"], "key": "k", "value": null}', 422),
+    ("PUT", "/store/items", '{"namespace": ["a"], "key": "", "value": {}}', 400),
     ("GET", "/store/items?namespace=a", None, 400),
     ("POST", "/store/items/search", '{"filter": {"a": {"$in": [1]}}}', 400),
     ("GET", "/nowhere", None, 404),

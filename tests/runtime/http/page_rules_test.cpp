@@ -41,8 +41,9 @@ TEST_CASE("a name that is not ours is refused, with the key that would allow it"
   for (const auto* host :
        {"localhost", "LOCALHOST:1", "127.0.0.1:2024", "[::1]", "[::1]:2024", "agents.example.com"})
     CHECK(status(rules.check(from_page("", host), false)) == 200);
-  for (const auto* host : {"evil.example:2024", "localhost.evil.example", "127.0.0.1.evil.example",
-                           "10.0.0.1", "::1", "", "localhost:2024:1", "a@localhost"}) {
+  for (const auto* host :
+       {"evil.example:2024", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "::1",
+        "", "localhost:2024:1", "a@localhost", "127.0.0.1:80@evil.example"}) {
     CAPTURE(host);
     const auto no = rules.check(from_page("", host), false);
     REQUIRE(no);
@@ -116,6 +117,8 @@ TEST_CASE("the server refuses pages before anybody is asked", "[http][pages]") {
   CHECK(server.ask(get_request("/", evil)).status == 403);
   CHECK(server.ask(post_request("/", "{}", local + "Content-Type: text/plain\r\n")).status == 415);
   CHECK(server.ask(get_request("/dev/token", local)).status == 403);
+  CHECK(handled == 0);
+  CHECK(server.ask(get_request("/", "Origin: http://127.0.0.1:80@evil.example\r\n")).status == 403);
   CHECK(handled == 0);
   const auto seen = server.ask(get_request("/", local));
   CHECK(seen.status == 200);

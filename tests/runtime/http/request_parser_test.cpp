@@ -59,6 +59,8 @@ TEST_CASE("requests that could be read in two ways are refused", "[http][securit
     {"bare carriage return", "GET / HTTP/1.1\r\nHost: t\r\nX: a\rb\r\n\r\n", 400u},
     {"NUL in a value", std::string{"GET / HTTP/1.1\r\nHost: t\r\nX: a\0b\r\n\r\n", 35}, 400u},
     {"no host", "GET / HTTP/1.1\r\n\r\n", 400u},
+    {"two origins",
+     "GET / HTTP/1.1\r\nHost: a\r\nOrigin: http://localhost\r\nOrigin: http://b\r\n\r\n", 400u},
     {"two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400u},
     {"bad chunk size", post + "Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n", 400u},
     {"chunk longer than said", post + "Transfer-Encoding: chunked\r\n\r\n2\r\nabcd\r\n0\r\n\r\n",
