@@ -168,9 +168,11 @@ struct run_ref {
 struct stop_runs {
   std::string tenant, thread_id;
   std::vector<std::string> run_ids;
-  bool rollback = false; // also forget them and what they did
-  bool deleting = false; // the thread itself is going: waiters hear "Run not found"
-  bool park = false;     // every run of every thread, to go on after a restart
+  bool rollback = false;  // also forget them and what they did
+  bool deleting = false;  // erases the thread first: waiters hear "Run not found"
+  bool park = false;      // every run of every thread, to go on after a restart
+  filter visible = {};    // `deleting`: which thread may be erased,
+  principal_key who = {}; // and on whose behalf
 };
 struct runs_stopped {
   int64_t count;

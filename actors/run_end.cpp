@@ -25,7 +25,7 @@ void not_saved(run_pointer self, run_ending end, const error& why) {
 commit end_of_run(run_pointer self) {
   auto& s = self->state;
   if (s.plan->drop_thread) {
-    commit what;
+    auto what = of_run(*s.plan);
     what.erases.push_back({{kind::thread, s.plan->who->tenant, s.plan->thread_id}});
     return what;
   }
@@ -39,11 +39,23 @@ commit end_of_run(run_pointer self) {
   return what;
 }
 
-// A full disk, a damaged file, a checkpoint before it that failed: none of them is the run's fault,
-// and each may pass.
-bool may_pass(errc why) {
-  return why == errc::internal || why == errc::overloaded || why == errc::timeout
-         || why == errc::conflict;
+// A full disk, a damaged file: not the run's fault, and each may pass. So may a checkpoint before
+// it that failed, once: the next try brings it along.
+bool may_pass(end_to_store& last, errc why) {
+  if (why == errc::conflict)
+    return ++last.conflicts < 2;
+  last.conflicts = 0;
+  return why == errc::internal || why == errc::overloaded || why == errc::timeout;
+}
+
+// What the run did does not go with what is stored. That it failed does.
+void save_bare(run_pointer self, const error& why) {
+  auto& s = self->state;
+  log::error("run_end_refused", {{"run_id", s.plan->run_id}, {"reason", why.message}});
+  s.last->bare = true;
+  s.last->end = failure({errc::internal, "the run's end could not be stored", {}, "StorageError"});
+  s.checkpoints.forget();
+  save_end(self);
 }
 
 void save_later(run_pointer self, const error& why) {
@@ -62,16 +74,23 @@ void save_later(run_pointer self, const error& why) {
 } // namespace
 
 void save_end(run_pointer self) {
+  if (self->state.result)
+    return;
   ask_core(
     self, self->state.with->writer, write_records{end_of_run(self), self->state.plan->who->key()},
     [self](written) { ended(self, self->state.last->end); },
     [self](const error& why) {
-      const auto& end = self->state.last->end;
+      auto& s = self->state;
+      if (s.result)
+        return;
+      auto& last = *s.last;
       if (why.code == errc::not_found) // the thread was deleted under the run
-        return ended(self, end);
-      if (!may_pass(why.code))
-        return not_saved(self, end, why);
-      save_later(self, why);
+        return ended(self, last.end);
+      if (may_pass(last, why.code))
+        return save_later(self, why);
+      if (last.bare)
+        return not_saved(self, last.end, why);
+      save_bare(self, why);
     });
 }
 
@@ -146,6 +165,8 @@ void note_end(run_pointer self, const run_ending& end) {
 // It is durable: tell everyone.
 void ended(run_pointer self, const run_ending& end) {
   auto& s = self->state;
+  if (s.result) // its thread was deleted while the end was on its way
+    return;
   note_end(self, end);
   s.result = run_result{end.status, std::make_shared<const json::value>(end.body)};
   s.events.close();

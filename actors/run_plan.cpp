@@ -121,6 +121,7 @@ result<run_plan> plan_from(const record& row) {
 commit set_aside(const record& row, std::string_view why, bool with_thread) {
   json::object failure{{"error", "UnreadableRun"}, {"message", why}};
   commit what;
+  what.needs.push_back(row.key());
   auto kept = row;
   kept.status = "error";
   kept.updated_at = now();

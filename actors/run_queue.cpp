@@ -63,13 +63,25 @@ result<void> run_queue::admits(const principal_key& who, bool delayed) const {
   return {};
 }
 
-void run_queue::expect(const principal_key& who, bool delayed) {
+result<void> run_queue::admits_on(const std::string& tenant, const std::string& thread_id) const {
+  auto at = lanes_.find(lane_key(tenant, thread_id));
+  if (at == lanes_.end() || at->second.runs() + at->second.expected < options_.per_thread)
+    return {};
+  return fail(errc::too_many, "This thread has as many runs as it can hold", "Retry-After", "1");
+}
+
+void run_queue::expect(const principal_key& who, const std::string& thread_id, bool delayed) {
   ++(delayed ? expected_delayed_ : expected_);
+  ++lanes_[lane_key(who.tenant, thread_id)].expected;
   count(who.tenant, who.text(), [&](usage& h) { ++(delayed ? h.delayed : h.runs); });
 }
 
-void run_queue::arrived(const principal_key& who, bool delayed) {
+void run_queue::arrived(const principal_key& who, const std::string& thread_id, bool delayed) {
   --(delayed ? expected_delayed_ : expected_);
+  auto at = lanes_.find(lane_key(who.tenant, thread_id));
+  --at->second.expected;
+  if (at->second.nothing())
+    lanes_.erase(at);
   count(who.tenant, who.text(), [&](usage& h) { --(delayed ? h.delayed : h.runs); });
 }
 
@@ -126,13 +138,13 @@ run_queue::run_ids run_queue::end(const std::string& run_id) {
     timers_.erase({*p.run.due, run_id});
     l.delayed.erase({*p.run.due, run_id});
   } else {
-    if (l.in_line && l.ready.front() == run_id) {
+    if (l.in_line && l.next() == run_id) {
       line_.remove(*l.in_line); // it waited in its user's line; the next one may be another's
       l.in_line.reset();
     }
-    std::erase(l.ready, run_id);
+    l.ready.erase(p.turn);
   }
-  if (l.running.empty() && l.ready.empty() && l.delayed.empty())
+  if (l.nothing())
     lanes_.erase(std::string(p.in->first));
   else
     try_start(l, started);
@@ -180,7 +192,7 @@ run_queue::run_ids run_queue::wake(time_point now) {
       --h.delayed;
       ++h.runs; // at once: who has but this one must not be forgotten in between
     });
-    p.in->second.ready.push_back(p.run.run_id);
+    take_turn(p);
     try_start(p.in->second, started);
   }
   return started;
@@ -197,14 +209,19 @@ run_queue::run_ids run_queue::cleared(const std::string& run_id) {
 
 void run_queue::make_ready(place& p) {
   count(p.run.who.tenant, p.user, [](usage& h) { ++h.runs; });
-  p.in->second.ready.push_back(p.run.run_id);
+  take_turn(p);
+}
+
+void run_queue::take_turn(place& p) {
+  p.turn = ++turns_;
+  p.in->second.ready.emplace(p.turn, p.run.run_id);
 }
 
 // The thread's next run starts, or goes into the line for a slot.
 void run_queue::try_start(lane& l, run_ids& started) {
   if (!l.running.empty() || l.in_line || l.ready.empty())
     return;
-  const auto& p = runs_.at(l.ready.front());
+  const auto& p = runs_.at(l.next());
   if (p.run.suspect) {
     if (!suspect_.empty() && suspect_ != p.run.run_id)
       return; // next_suspect comes back to it
@@ -217,8 +234,8 @@ void run_queue::try_start(lane& l, run_ids& started) {
 }
 
 void run_queue::start(lane& l, run_ids& started) {
-  l.running = std::move(l.ready.front());
-  l.ready.pop_front();
+  l.running = std::move(l.ready.begin()->second);
+  l.ready.erase(l.ready.begin());
   ++running_;
   const auto& p = runs_.at(l.running);
   count(p.run.who.tenant, p.user, [](usage& h) { ++h.running; });
@@ -252,7 +269,7 @@ void run_queue::next_suspect(const std::string& after, run_ids& started) {
     if (!suspect_.empty())
       return;
     auto& l = runs_.at(id).in->second;
-    if (!l.ready.empty() && l.ready.front() == id)
+    if (!l.ready.empty() && l.next() == id)
       try_start(l, started);
   }
 }
@@ -276,10 +293,16 @@ run_queue::run_ids run_queue::inflight(const std::string& tenant,
   const auto& l = at->second;
   if (!l.running.empty())
     all.push_back(l.running);
-  all.insert(all.end(), l.ready.begin(), l.ready.end());
+  for (const auto& [turn, run] : l.ready)
+    all.push_back(run);
   for (const auto& [due, run] : l.delayed)
     all.push_back(run);
   return all;
+}
+
+std::size_t run_queue::on_thread(const std::string& tenant, const std::string& thread_id) const {
+  auto at = lanes_.find(lane_key(tenant, thread_id));
+  return at == lanes_.end() ? 0 : at->second.runs();
 }
 
 } // namespace behalf

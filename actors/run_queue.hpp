@@ -7,7 +7,9 @@
 #include "runtime/base/principal.hpp"
 #include "runtime/base/time.hpp"
 
+#include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -39,10 +41,12 @@ public:
   /// Whether one more of this user's runs may come. Error: overloaded when the server is full,
   /// too_many when it is the user's or tenant's share that is.
   result<void> admits(const principal_key& who, bool delayed) const;
-  /// It is on its way: it counts as one of this user's until it arrives or is given up. `arrived`
-  /// goes before `add`.
-  void expect(const principal_key& who, bool delayed);
-  void arrived(const principal_key& who, bool delayed);
+  /// Whether one more may wait on this thread. Error: too_many.
+  result<void> admits_on(const std::string& tenant, const std::string& thread_id) const;
+  /// It is on its way: it counts as one of this user's and thread's until it arrives or is given
+  /// up. `arrived` goes before `add`.
+  void expect(const principal_key& who, const std::string& thread_id, bool delayed);
+  void arrived(const principal_key& who, const std::string& thread_id, bool delayed);
   std::size_t expected() const { return expected_ + expected_delayed_; }
   /// Whether one that comes now would start at once.
   bool would_start(const principal_key& who) const;
@@ -63,6 +67,8 @@ public:
 
   /// Runs of a thread: the executing one first, then as they will start.
   run_ids inflight(const std::string& tenant, const std::string& thread_id) const;
+  /// How many those are.
+  std::size_t on_thread(const std::string& tenant, const std::string& thread_id) const;
 
   std::size_t running() const { return running_; }
   std::size_t delayed() const { return timers_.size(); }
@@ -78,17 +84,22 @@ private:
   using timer = std::pair<time_point, std::string>; // due, run
 
   struct lane {
-    std::string running; // "" when none is
-    std::deque<std::string> ready;
+    std::string running;                   // "" when none is
+    std::map<uint64_t, std::string> ready; // by turn
     std::set<timer> delayed;
+    std::size_t expected = 0;
     std::optional<fair_queue<lane*>::ticket> in_line; // for a slot
+    const std::string& next() const { return ready.begin()->second; }
+    std::size_t runs() const { return (running.empty() ? 0 : 1) + ready.size() + delayed.size(); }
+    bool nothing() const { return runs() + expected == 0; }
   };
   using lanes = std::unordered_map<std::string, lane>;
 
   struct place {
     queued_run run;
     lanes::value_type* in;
-    std::string user; // who.text()
+    std::string user;  // who.text()
+    uint64_t turn = 0; // in its lane
     bool delayed = false;
   };
   /// What one user or tenant has, with what is on its way.
@@ -109,6 +120,7 @@ private:
   }
   bool may_run(const std::string& tenant, const std::string& user) const;
   void make_ready(place& p);
+  void take_turn(place& p);
   void try_start(lane& l, run_ids& started);
   void start(lane& l, run_ids& started);
   void fill_slots(run_ids& started);
@@ -117,6 +129,7 @@ private:
   queue_options options_;
   std::size_t running_ = 0;
   std::size_t expected_ = 0, expected_delayed_ = 0;
+  uint64_t turns_ = 0;
   lanes lanes_;
   std::unordered_map<std::string, place> runs_;
   usages users_, tenants_;

@@ -35,6 +35,8 @@ struct end_to_store {
   run_ending end;
   int tries = 0;
   int64_t again = 0; // the generation that wakes it
+  int conflicts = 0; // in a row
+  bool bare = false; // without what the run did
 };
 
 struct run_supervisor_state {

@@ -61,7 +61,7 @@ void park(run_pointer self) {
   auto next = *s.plan;
   next.attempt += s.begun;
   next.delayed = false; // its time has come
-  commit what;
+  auto what = of_run(*s.plan);
   what.puts = unsaved(self);
   what.puts.push_back({to_record(next, "pending")});
   ask_core(
@@ -76,6 +76,15 @@ caf::result<run_result> cancel(run_pointer self, const cancel_run& m) {
   if (s.result)
     return *s.result;
   auto promise = when_ended(self);
+  if (m.deleting) { // its rows have gone with the thread, and so did a place for its end
+    s.ending = true;
+    run_ending end;
+    end.status = "interrupted";
+    end.body = wait_error({{"error", "HTTPException"}, {"message", "404: Run not found"}});
+    stop_nodes(self);
+    ended(self, end);
+    return promise;
+  }
   if (s.ending)
     return promise;
   if (m.park) {
@@ -94,14 +103,7 @@ caf::result<run_result> cancel(run_pointer self, const cancel_run& m) {
   auto end = cancelled(self);
   if (m.rollback)
     undo(self, end);
-  if (m.deleting) { // its rows go with the thread
-    s.ending = true;
-    end.body = wait_error({{"error", "HTTPException"}, {"message", "404: Run not found"}});
-    stop_nodes(self);
-    ended(self, end);
-  } else {
-    finish(self, std::move(end));
-  }
+  finish(self, std::move(end));
   return promise;
 }
 

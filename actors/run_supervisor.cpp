@@ -75,7 +75,7 @@ void start_tasks(run_pointer self, std::vector<task_spec> tasks) {
 template <class Then>
 void save_checkpoints(run_pointer self, Then then) {
   auto& s = self->state;
-  commit what;
+  auto what = of_run(*s.plan);
   what.puts = unsaved(self);
   auto number = s.checkpoints.send();
   ask_core(
@@ -207,11 +207,16 @@ void open_and_load(run_pointer self) {
 // the next start. One that did not wait was stored so when created.
 void note_running(run_pointer self) {
   auto& s = self->state;
-  commit what;
+  auto what = of_run(*s.plan);
   what.puts.push_back({to_record(*s.plan, "running")});
   ask_core(
     self, s.with->writer, write_records{std::move(what), s.plan->who->key()},
-    [self](written) { open_and_load(self); }, [self](const error&) { open_and_load(self); });
+    [self](written) { open_and_load(self); },
+    [self](const error& why) {
+      if (why.code == errc::not_found && !self->state.ending) // it went with its thread
+        return fail_run(self, why);
+      open_and_load(self);
+    });
 }
 
 void execute(run_pointer self) {

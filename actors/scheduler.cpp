@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <unordered_map>
 
 namespace behalf {
@@ -51,6 +52,8 @@ struct late_run {
 using run_wanted = std::function<void(result<live_run*>)>;
 live_run* const gone = nullptr;
 
+using thread_name = std::pair<std::string, std::string>; // tenant, id
+
 struct scheduler_state {
   static inline const char* name = "scheduler";
   scheduler_state() = default;
@@ -64,6 +67,8 @@ struct scheduler_state {
   std::unordered_map<std::string, principal_key> holding; // whose runs are over and keep a slot
   bool parking = false;                      // the server is stopping: nothing starts any more
   std::vector<std::function<void()>> parked; // told of each start_run that was on its way
+  std::map<thread_name, std::vector<std::function<void()>>>
+    erasing; // and what waits until they are
   metric *pending = nullptr, *running = nullptr, *created = nullptr;
 };
 
@@ -86,7 +91,7 @@ void give_up(scheduler_pointer self, const starting_ptr& job, error why) {
     return;
   const auto& plan = *job->ask.plan;
   s.limits.end_run(plan.who->key());
-  s.queue.arrived(plan.who->key(), plan.delayed);
+  s.queue.arrived(plan.who->key(), plan.thread_id, plan.delayed);
   for (const auto& one_less : s.parked)
     one_less();
 }
@@ -257,7 +262,7 @@ void start(scheduler_pointer self, starting_ptr job);
 void hand_over(scheduler_pointer self, const starting_ptr& job) {
   auto& s = self->state;
   const auto& plan = *job->ask.plan;
-  s.queue.arrived(plan.who->key(), plan.delayed);
+  s.queue.arrived(plan.who->key(), plan.thread_id, plan.delayed);
   job->promise.deliver(launch(self, job->ask));
   for (const auto& one_less : s.parked)
     one_less();
@@ -271,7 +276,7 @@ void on_stored(scheduler_pointer self, const starting_ptr& job) {
     return hand_over(self, job);
   // Stored as running, it would be taken at the next start for one that a crash interrupted.
   plan.waited = true;
-  commit what;
+  auto what = of_run(plan);
   what.puts.push_back({to_record(plan, "pending")});
   ask_core(
     self, s.with->writer, write_records{std::move(what), plan.who->key()},
@@ -284,9 +289,10 @@ void write(scheduler_pointer self, starting_ptr job, commit what) {
     self, self->state.with->writer, write_records{std::move(what), job->ask.plan->who->key()},
     [self, job](written) { on_stored(self, job); },
     [self, job](error why) {
-      // Somebody changed the thread between our read and our write: look again.
-      if (why.code == errc::conflict && !job->ask.stateless
-          && ++job->attempts < most_attempts_to_start)
+      // Somebody made or deleted the thread between our read and our write: look again.
+      const bool other =
+        why.code == errc::conflict || (why.code == errc::not_found && job->ask.create_thread);
+      if (other && !job->ask.stateless && ++job->attempts < most_attempts_to_start)
         return start(self, job);
       give_up(self, job, std::move(why));
     });
@@ -311,12 +317,17 @@ void on_thread(scheduler_pointer self, starting_ptr job, const found_record& fou
   if (self->state.parking)
     return give_up(self, job, stops());
   auto& plan = *job->ask.plan;
+  auto& erasing = self->state.erasing;
+  if (auto at = erasing.find({plan.who->tenant, plan.thread_id}); at != erasing.end()) {
+    at->second.push_back([self, job] { start(self, job); });
+    return;
+  }
   const auto hidden = fail(errc::not_found, "Thread or assistant not found.");
   if (!found.row && !job->ask.create_thread)
     return give_up(self, job, hidden);
   if (found.row && !job->ask.visible.matches(found.row->metadata))
     return give_up(self, job, hidden);
-  auto busy = !self->state.queue.inflight(plan.who->tenant, plan.thread_id).empty();
+  auto busy = self->state.queue.on_thread(plan.who->tenant, plan.thread_id) > 0;
   if (busy && plan.multitask_strategy == "reject")
     return give_up(self, job,
                    fail(errc::conflict,
@@ -343,11 +354,14 @@ result<void> count(scheduler_pointer self, const run_plan& plan) {
   auto who = plan.who->key();
   if (auto ok = s.limits.begin_run(who, clock::now()); !ok)
     return ok;
-  if (auto ok = s.queue.admits(who, plan.delayed); !ok) {
+  auto ok = s.queue.admits(who, plan.delayed);
+  if (ok && plan.multitask_strategy == "enqueue") // the others come when nothing waits
+    ok = s.queue.admits_on(who.tenant, plan.thread_id);
+  if (!ok) {
     s.limits.end_run(who);
     return ok;
   }
-  s.queue.expect(who, plan.delayed);
+  s.queue.expect(who, plan.thread_id, plan.delayed);
   return {};
 }
 
@@ -372,59 +386,153 @@ void start(scheduler_pointer self, starting_ptr job) {
 
 // --- stopping --------------------------------------------------------------------------------
 
-// Counts answers: the promise is delivered when the last run has ended, or could not be.
+// Many ends are many writes: one of these asks for the next when one is done.
+constexpr std::size_t most_ends_at_once = 32;
+
 struct stopping {
-  caf::typed_response_promise<runs_stopped> promise;
-  std::size_t left;
-  int64_t stopped;
+  cancel_run how;
+  run_queue::run_ids left; // the last one is next
+  std::function<void(result<runs_stopped>)> then;
+  std::size_t at_once = most_ends_at_once;
+  std::size_t asked = 0; // and not answered
+  bool asking = false;
+  int64_t stopped = 0;
   std::optional<error> failed = {}; // one of them is there still
 };
+using stopping_ptr = std::shared_ptr<stopping>;
+
+void stop_next(scheduler_pointer self, const stopping_ptr& job);
+
+void one_less(scheduler_pointer self, const stopping_ptr& job) {
+  --job->asked;
+  stop_next(self, job);
+}
+
+void stop_one(scheduler_pointer self, const stopping_ptr& job, const std::string& id) {
+  with_run(self, id, [self, job](const result<live_run*>& run) {
+    if (!run)
+      job->failed = run.error();
+    if (!run || !*run)
+      return one_less(self, job);
+    (*run)->visiting = false;
+    ask_core(
+      self, (*run)->supervisor, job->how, [self, job](run_result&) { one_less(self, job); },
+      [self, job](const error&) { one_less(self, job); });
+  });
+}
+
+// Some are answered before `stop_one` returns: what follows is left to whoever is asking already.
+void stop_next(scheduler_pointer self, const stopping_ptr& job) {
+  if (std::exchange(job->asking, true))
+    return;
+  while (!job->left.empty() && job->asked < job->at_once) {
+    auto id = std::move(job->left.back());
+    job->left.pop_back();
+    ++job->asked;
+    stop_one(self, job, id);
+  }
+  job->asking = false;
+  if (job->asked > 0)
+    return;
+  auto then = std::exchange(job->then, nullptr);
+  if (job->failed)
+    then(*job->failed);
+  else
+    then(runs_stopped{job->stopped});
+}
+
+stopping_ptr new_stop(cancel_run how, run_queue::run_ids ids,
+                      std::function<void(result<runs_stopped>)> then) {
+  auto job = std::make_shared<stopping>();
+  job->how = how;
+  job->stopped = static_cast<int64_t>(ids.size());
+  job->left = std::move(ids);
+  job->then = std::move(then);
+  return job;
+}
 
 // What waits in the storage alone is parked already.
-run_queue::run_ids live(const scheduler_state& s) {
+caf::result<runs_stopped> park_all(scheduler_pointer self) {
+  auto& s = self->state;
+  s.parking = true;
   run_queue::run_ids ids;
   for (const auto& [id, run] : s.runs)
     if (!run.ended)
       ids.push_back(id);
+  auto promise = self->make_response_promise<runs_stopped>();
+  auto job =
+    new_stop({false, false, false, true}, std::move(ids),
+             [promise](result<runs_stopped> n) mutable { deliver(promise, std::move(n)); });
+  job->at_once = job->left.size() + s.queue.expected();
+  job->asked = s.queue.expected();
+  if (job->asked > 0)
+    s.parked.push_back([self, job] { one_less(self, job); });
+  stop_next(self, job);
+  return promise;
+}
+
+// Those waiting first, the executing one last: none starts because one before it was stopped.
+run_queue::run_ids meant(const run_queue& queue, const stop_runs& m) {
+  if (m.run_ids.empty())
+    return queue.inflight(m.tenant, m.thread_id);
+  run_queue::run_ids ids;
+  for (const auto& id : m.run_ids)
+    if (const auto* run = queue.find(id);
+        run && run->who.tenant == m.tenant && run->thread_id == m.thread_id)
+      ids.push_back(id);
   return ids;
 }
 
-caf::result<runs_stopped> stop(scheduler_pointer self, const stop_runs& m) {
+void go_on_after_erasing(scheduler_pointer self, const thread_name& which) {
+  auto waiting = self->state.erasing.extract(which);
+  for (const auto& then : waiting.mapped())
+    then();
+}
+
+// The thread first, so that all of it goes or nothing. What its runs still write is refused then.
+// Those created before the erase was asked for are here when it is answered: they end with it.
+void erase_thread(scheduler_pointer self, const stop_runs& m,
+                  caf::typed_response_promise<runs_stopped> promise) {
   auto& s = self->state;
-  s.parking = s.parking || m.park;
-  auto ids = m.park ? live(s) : s.queue.inflight(m.tenant, m.thread_id);
-  if (!m.run_ids.empty())
-    std::erase_if(ids, [&](const std::string& id) {
-      return std::find(m.run_ids.begin(), m.run_ids.end(), id) == m.run_ids.end();
-    });
-  auto left = ids.size() + (m.park ? s.queue.expected() : 0);
-  if (left == 0)
-    return runs_stopped{0};
-  auto job = std::make_shared<stopping>(
-    stopping{self->make_response_promise<runs_stopped>(), left, static_cast<int64_t>(ids.size())});
-  auto one_less = [job] {
-    if (--job->left > 0)
-      return;
-    if (job->failed)
-      job->promise.deliver(to_caf(*job->failed));
-    else
-      job->promise.deliver(runs_stopped{job->stopped});
+  thread_name which{m.tenant, m.thread_id};
+  if (auto under_way = s.erasing.find(which); under_way != s.erasing.end()) {
+    under_way->second.push_back([self, m, promise] { erase_thread(self, m, promise); });
+    return;
+  }
+  s.erasing[which];
+  commit what;
+  what.erases.push_back({{kind::thread, m.tenant, m.thread_id}, {}, m.visible});
+  auto done = [self, which, promise](result<runs_stopped> n) mutable {
+    go_on_after_erasing(self, which);
+    deliver(promise, std::move(n));
   };
+  ask_core(
+    self, s.with->writer, write_records{std::move(what), m.who},
+    [self, which, done](written) {
+      auto ids = self->state.queue.inflight(which.first, which.second);
+      std::erase_if(ids, [self](const std::string& id) { // waited in the storage: it went there
+        if (self->state.runs.contains(id))
+          return false;
+        forget(self, id);
+        return true;
+      });
+      stop_next(self, new_stop({false, true}, std::move(ids), done));
+    },
+    [done](error why) mutable { done(std::move(why)); });
+}
+
+caf::result<runs_stopped> stop(scheduler_pointer self, const stop_runs& m) {
   if (m.park)
-    s.parked.push_back(one_less);
-  cancel_run how{m.rollback, m.deleting, false, m.park};
-  for (const auto& id : ids)
-    with_run(self, id, [self, how, job, one_less](const result<live_run*>& run) {
-      if (!run)
-        job->failed = run.error();
-      if (!run || !*run)
-        return one_less();
-      (*run)->visiting = false;
-      ask_core(
-        self, (*run)->supervisor, how, [one_less](run_result&) { one_less(); },
-        [one_less](const error&) { one_less(); });
-    });
-  return job->promise;
+    return park_all(self);
+  auto promise = self->make_response_promise<runs_stopped>();
+  if (m.deleting)
+    erase_thread(self, m, promise);
+  else
+    stop_next(self, new_stop({m.rollback}, meant(self->state.queue, m),
+                             [promise](result<runs_stopped> n) mutable {
+                               deliver(promise, std::move(n));
+                             }));
+  return promise;
 }
 
 run_ref shown(live_run& run) {

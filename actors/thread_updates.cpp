@@ -83,6 +83,12 @@ commit creation(const core& with, run_plan& plan, const record* thread, const fi
   return what;
 }
 
+commit of_run(const run_plan& plan) {
+  commit what;
+  what.needs.push_back({kind::run, plan.who->tenant, plan.run_id});
+  return what;
+}
+
 commit ending_on(const run_plan& plan, const run_ending& end) {
   commit::thread_change thread{plan.who->tenant, plan.thread_id};
   if (!end.as_before) {
@@ -95,7 +101,7 @@ commit ending_on(const run_plan& plan, const run_ending& end) {
   thread.doc.emplace_back("ran", "true");
   thread.at = now();
   thread.new_state = true;
-  commit what;
+  auto what = of_run(plan);
   what.thread_changes.push_back(std::move(thread));
   if (end.rollback) {
     what.erases.push_back({{kind::run, plan.who->tenant, plan.run_id}});

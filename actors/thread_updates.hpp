@@ -16,6 +16,10 @@ namespace behalf {
 commit creation(const core& with, run_plan& plan, const record* thread, const filter& visible,
                 bool busy, bool starts);
 
+/// For what a run that is under way writes: refused as not_found once the run has gone with its
+/// thread, so that nothing of it comes to another thread of the same id.
+commit of_run(const run_plan& plan);
+
 /// How a run ended, as it is stored and answered.
 struct run_ending {
   std::string status = "success";     // of the run: success, error, interrupted, timeout

@@ -139,6 +139,7 @@ void read_runs(yaml_section in, config& out) {
   auto& o = out.system.runs;
   in.number("slots", o.slots, 1, 100'000);
   in.number("capacity", o.capacity, 1, 10'000'000);
+  in.number("per_thread", o.per_thread, 1, 10'000'000);
   in.number("blocking_threads", o.blocking_threads, 1, 10'000);
   in.decimal("user_share", o.user_share, 1);
   in.decimal("tenant_share", o.tenant_share, 1);

@@ -208,21 +208,18 @@ void update(request_pointer self) {
     });
 }
 
-// The runs are ended first, so that nothing writes to a thread that is gone.
+// By the scheduler: no run may begin on a thread that is on its way out.
 void remove(request_pointer self) {
   with_thread(self, [self](const row_ptr&) {
     stop_runs stop;
     stop.tenant = tenant_of(self);
     stop.thread_id = self->state.thread_id;
     stop.deleting = true;
+    stop.visible = self->state.granted.visible;
+    stop.who = self->state.granted.who->key();
     ask_core(
       self, self->state.with->scheduler, std::move(stop),
-      [self](runs_stopped) {
-        auto w = writes_of(self);
-        w.what.erases.push_back({thread_key(self)});
-        write_and_end(self, std::move(w));
-      },
-      or_refuse(self));
+      [self](runs_stopped) { answer_empty(self, 204); }, or_refuse(self));
   });
 }
 

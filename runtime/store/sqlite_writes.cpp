@@ -175,6 +175,8 @@ result<void> sqlite_writes::must_exist(const record_key& key) {
     if (*thread == 0)
       return fail(errc::not_found, "thread " + key.parent + " does not exist");
   }
+  if (key.type == kind::run) // it went with its thread, and another may be there by that name
+    return fail(errc::not_found, "run " + key.id + " does not exist");
   return wrong_revision(key, 1, 0);
 }
 
@@ -254,6 +256,9 @@ result<void> sqlite_writes::erase(const commit::erase& e) {
     return old.error();
   if (e.expected && *e.expected != old->revision)
     return wrong_revision(e.which, *e.expected, old->revision);
+  if (old->seq != 0 && !e.visible.matches(old->head.metadata))
+    return fail(errc::not_found,
+                std::string(kind_text(e.which.type)) + " " + e.which.id + " does not exist");
   return old->seq == 0 ? result<void>{} : remove(table_of(e.which.type), *old);
 }
 

@@ -40,6 +40,7 @@ struct commit {
   struct erase {
     record_key which;
     std::optional<int64_t> expected = {};
+    filter visible = {}; // one that does not match its metadata is not_found
   };
   /// The checkpoints a run wrote on a thread. Those that later checkpoints build upon leave the
   /// history and stay as long as they are needed.
@@ -52,7 +53,9 @@ struct commit {
     time_point now;
   };
 
-  std::vector<record_key> needs = {}; // must be there before anything is changed; else conflict
+  /// Must be there before anything is changed; else conflict, and not_found where it is a run that
+  /// is gone, or the thread of what is missing.
+  std::vector<record_key> needs = {};
   std::vector<put> puts = {};
   std::vector<erase> erases = {};
   std::vector<erase_run_checkpoints> checkpoint_erases = {};

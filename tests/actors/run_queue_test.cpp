@@ -189,16 +189,55 @@ TEST_CASE("runs on their way take places until they arrive", "[runs]") {
   o.delayed_per_user = 1;
   run_queue q{o};
   while (q.admits(alice, false))
-    q.expect(alice, false);
+    q.expect(alice, "t", false);
   CHECK(q.expected() == 7);
   CHECK(q.admits(alice, false).error().code == errc::too_many);
-  q.expect(alice, true);
+  q.expect(alice, "t", true);
   CHECK(q.admits(alice, true).error().code == errc::too_many);
-  q.arrived(alice, true);
+  q.arrived(alice, "t", true);
   CHECK(q.admits(alice, true));
   for (int i = 0; i < 7; ++i)
-    q.arrived(alice, false);
+    q.arrived(alice, "t", false);
   CHECK(q.admits(alice, false));
+  CHECK(q.remembered() == 0);
+}
+
+TEST_CASE("a thread holds so many runs", "[runs]") {
+  auto o = sizes(1);
+  o.per_thread = 3;
+  run_queue q{o};
+  add(q, "t", "a");
+  add_later(q, "t", "b", noon + std::chrono::hours{1});
+  CHECK(q.admits_on("acme", "t"));
+  q.expect(alice, "t", false);
+  CHECK(q.on_thread("acme", "t") == 2);
+  CHECK(q.admits_on("acme", "t").error().code == errc::too_many);
+  CHECK(q.admits_on("acme", "u"));
+  CHECK(q.admits_on("globex", "t"));
+  q.arrived(alice, "t", false);
+  CHECK(q.admits_on("acme", "t"));
+}
+
+TEST_CASE("runs that end anywhere in a long line leave the others in order", "[runs]") {
+  run_queue q{sizes(1, 100'000)};
+  constexpr int many = 50'000;
+  add(q, "t", "first");
+  ids left;
+  for (int i = 0; i < many; ++i)
+    add(q, "t", std::to_string(i));
+  for (int i = many - 1; i >= 0; --i) { // from the far end: each where looking for it takes longest
+    if (i % 10'000 == 7)
+      left.insert(left.begin(), std::to_string(i));
+    else
+      q.end(std::to_string(i));
+  }
+  CHECK(q.on_thread("acme", "t") == left.size() + 1);
+  std::string now = "first";
+  for (const auto& next : left) {
+    CHECK(q.end(now) == ids{next});
+    now = next;
+  }
+  q.end(now);
   CHECK(q.remembered() == 0);
 }
 

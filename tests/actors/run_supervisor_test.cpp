@@ -19,6 +19,19 @@ struct supervisor_fixture : run_fixture {
     open();
     return start(thread, name, std::move(kwargs));
   }
+
+  /// Deletes the thread under its runs and makes one of the same id.
+  void begin_anew() {
+    write_records gone, anew;
+    gone.what.erases.push_back({{kind::thread, "acme", thread}});
+    REQUIRE(ask<written>(writer, gone));
+    record row;
+    row.tenant = "acme";
+    row.id = thread;
+    row.status = "idle";
+    anew.what.puts.push_back({row, 0});
+    REQUIRE(ask<written>(writer, anew));
+  }
 };
 
 bool ends_a_run(const commit& what) {
@@ -141,6 +154,51 @@ TEST_CASE_METHOD(supervisor_fixture, "a run is not told where the server keeps i
   auto told = dump(*ended(run).body);
   CHECK(told.find("the server failed here") != std::string::npos);
   CHECK(told.find("behalf.db") == std::string::npos);
+}
+
+TEST_CASE_METHOD(supervisor_fixture, "an end leaves a later thread of the same id alone",
+                 "[runs]") {
+  outside.hold = true;
+  auto run = run_of(runs::call()), behind = start(thread, "call", nothing);
+  begin_anew();
+  let_outside_go();
+  CHECK(over(run));
+  CHECK(over(behind));
+  CHECK(outside.calls.size() == 1); // the one that waited did nothing
+  auto row = stored(kind::thread, thread);
+  CHECK(row->status == "idle");
+  CHECK_FALSE(row->doc.contains("values"));
+  CHECK(run_status(run).empty());
+  CHECK(run_status(behind).empty());
+  CHECK(checkpoints(thread).empty());
+  CHECK(with->meters.gauge("behalf_run_ends_waiting", "").value() == 0);
+}
+
+TEST_CASE_METHOD(supervisor_fixture, "an end that does not go with what is stored is an error",
+                 "[runs]") {
+  int refused = 0;
+  disk.refuse = [&](const commit& what) -> std::optional<error> {
+    if (!ends_a_run(what) || !keeps_checkpoints(what))
+      return std::nullopt;
+    ++refused;
+    return fail(errc::conflict, "checkpoint c does not exist");
+  };
+  outside.hold = true;
+  auto m = order(thread, "call", nothing);
+  serve(runs::call());
+  m.plan->kwargs["durability"] = "exit";
+  open();
+  auto run = start(std::move(m)).value();
+  let_outside_go();
+  CHECK_FALSE(over(run)); // one that was on its way may come along
+  pass(std::chrono::seconds{1});
+  auto end = ended(run);
+  CHECK(end.status == "error");
+  CHECK(end.body->at("__error__").at("error") == "StorageError");
+  CHECK(refused == 2);
+  CHECK(run_status(run) == "error");
+  CHECK(thread_status(thread) == "error");
+  CHECK(with->meters.gauge("behalf_run_ends_waiting", "").value() == 0);
 }
 
 TEST_CASE_METHOD(supervisor_fixture, "a lost checkpoint fails the run, whose end keeps it",

@@ -39,6 +39,19 @@ struct scheduler_fixture : run_fixture {
   result<run_ref> find(const run_ref& run, std::string tenant = "acme") {
     return ask<run_ref>(scheduler, find_run{std::move(tenant), run.plan->run_id});
   }
+  run_ref own_run(run_ref run) {
+    own(run.run);
+    return run;
+  }
+  pending_answer<runs_stopped> erase(const std::string& which, filter visible = {}) {
+    stop_runs how;
+    how.tenant = "acme";
+    how.thread_id = which;
+    how.deleting = true;
+    how.visible = std::move(visible);
+    how.who = alice->key();
+    return ask_later<runs_stopped>(scheduler, std::move(how));
+  }
   int64_t stop(stop_runs how) {
     how.tenant = "acme";
     return ask<runs_stopped>(scheduler, std::move(how)).value().count;
@@ -255,6 +268,140 @@ TEST_CASE_METHOD(scheduler_fixture, "another tenant's runs cannot be stopped", "
   CHECK_FALSE(over(run));
 }
 
+TEST_CASE_METHOD(scheduler_fixture, "a thread's runs go with it", "[runs]") {
+  open();
+  auto first = start_on(thread), second = start_on(thread);
+  CHECK(erase(thread)());
+  CHECK(ended(first).body->at("__error__").at("message") == "404: Run not found");
+  CHECK(ended(second).body->at("__error__").at("message") == "404: Run not found");
+  CHECK_FALSE(stored(kind::thread, thread));
+  CHECK(run_status(first).empty());
+  CHECK(run_status(second).empty());
+  CHECK(with->meters.gauge("lg_api_num_pending_runs", "").value() == 0);
+  CHECK(with->meters.gauge("lg_api_num_running_runs", "").value() == 0);
+}
+
+TEST_CASE_METHOD(scheduler_fixture, "a run that comes while its thread is erased has a new one",
+                 "[runs]") {
+  open();
+  auto before = start_on(thread), waiting = start_on(thread);
+  disk.hold = true;
+  auto late = start_later("enqueue"); // is written before the thread goes, and goes with it
+  auto gone = erase(thread), again = erase(thread);
+  auto after = start_later("reject");
+  CHECK_FALSE(gone());
+  CHECK_FALSE(after());
+  let_disk_go();
+  REQUIRE(gone());
+  CHECK(gone()->has_value());
+  CHECK(again()->has_value());
+  for (auto run : {before, waiting, own_run(late()->value())}) {
+    CHECK(over(run));
+    CHECK(run_status(run).empty());
+  }
+  auto run = own_run(after()->value());
+  let_outside_go();
+  CHECK(ended(run).status == "success");
+  CHECK(run_status(run) == "success");
+  CHECK(thread_status(thread) == "idle");
+  for (const auto& row : checkpoints(thread))
+    CHECK(row.run_id == run.plan->run_id);
+  CHECK(with->meters.gauge("lg_api_num_pending_runs", "").value() == 0);
+  CHECK(with->meters.gauge("lg_api_num_running_runs", "").value() == 0);
+}
+
+TEST_CASE_METHOD(scheduler_fixture, "a run whose thread went before it was written has a new one",
+                 "[runs]") {
+  open();
+  start_on(thread);
+  bool gone = false;
+  disk.refuse = [&](const commit& what) -> std::optional<error> {
+    if (gone || what.thread_changes.empty())
+      return std::nullopt;
+    gone = true;
+    return fail(errc::not_found, "thread " + thread + " does not exist");
+  };
+  CHECK(executing(start_on(thread)) == false); // behind the first one
+  CHECK(gone);
+}
+
+TEST_CASE_METHOD(scheduler_fixture, "a thread that cannot be erased keeps its runs", "[runs]") {
+  open();
+  auto run = start_on(thread);
+  disk.refuse = [](const commit& what) -> std::optional<error> {
+    if (what.erases.empty())
+      return std::nullopt;
+    return disk_full("the disk is full");
+  };
+  CHECK(erase(thread)()->error().kind == storage_full);
+  disk.refuse = nullptr;
+  filter bobs = filter::parse(json::object{{"owner", "bob"}}).value();
+  CHECK(erase(thread, bobs)()->error().code == errc::not_found);
+  let_outside_go();
+  CHECK(ended(run).status == "success");
+  CHECK(thread_status(thread) == "idle");
+}
+
+TEST_CASE_METHOD(scheduler_fixture, "an end that waits for the disk does not hold up an erase",
+                 "[runs]") {
+  open();
+  auto run = start_on(thread);
+  disk.refuse = [](const commit& what) -> std::optional<error> {
+    if (what.thread_changes.empty())
+      return std::nullopt;
+    return disk_full("the disk is full");
+  };
+  let_outside_go();
+  CHECK_FALSE(over(run));
+  CHECK(erase(thread)()->has_value());
+  CHECK(over(run));
+  CHECK(with->meters.gauge("behalf_run_ends_waiting", "").value() == 0);
+  pass(std::chrono::seconds{10}); // it is not tried again
+  CHECK(over(run));
+}
+
+TEST_CASE_METHOD(scheduler_fixture, "many ends of one thread are written a few at a time",
+                 "[runs]") {
+  open();
+  std::vector<run_ref> all;
+  for (int i = 0; i < 100; ++i)
+    all.push_back(start_on(thread));
+  std::size_t asked = 0;
+  disk.refuse = [&](const commit&) -> std::optional<error> {
+    ++asked;
+    return std::nullopt;
+  };
+  disk.hold = true;
+  auto last = start_later("interrupt");
+  CHECK(asked == 32);
+  for (std::size_t so_far : {64, 96, 100}) {
+    self->send(writer, let_go{});
+    sched.run();
+    CHECK(asked == so_far);
+  }
+  let_disk_go();
+  auto run = own_run(last()->value());
+  CHECK(std::all_of(all.begin(), all.end(), [&](const run_ref& r) { return over(r); }));
+  CHECK(executing(run));
+  CHECK(outside.calls.size() == 2); // none of those between began
+}
+
+TEST_CASE_METHOD(scheduler_fixture, "a thread takes so many runs and no more", "[runs]") {
+  with->options.runs.per_thread = 2;
+  open();
+  auto first = start_on(thread);
+  disk.hold = true;
+  auto second = start_later("enqueue");
+  CHECK(start_later("enqueue")()->error().code == errc::too_many);
+  let_disk_go();
+  CHECK(start_as("enqueue").error().code == errc::too_many);
+  CHECK(executing(start_on(other)));
+  auto instead = start_as("interrupt").value(); // takes the place of those there are
+  CHECK(over(first));
+  CHECK(executing(instead));
+  own_run(second()->value());
+}
+
 TEST_CASE_METHOD(scheduler_fixture, "parked runs are stored to go on, and nothing starts any more",
                  "[runs]") {
   open();
@@ -407,10 +554,6 @@ struct delayed_fixture : scheduler_fixture {
     m.plan->delayed = true;
     return m;
   }
-  run_ref own_run(run_ref run) {
-    own(run.run);
-    return run;
-  }
   /// What a restart finds when the run is due.
   recovered_runs due(const run_ref& run) {
     return {{}, {{run.plan->run_id, thread, alice->key(), now() - std::chrono::seconds{1}}}};
@@ -504,6 +647,15 @@ TEST_CASE_METHOD(delayed_fixture,
   CHECK(named != text.npos);
   CHECK(text.find("run_not_loaded", named + 1) == text.npos);
   CHECK(text.find("run_loaded run_id=" + later.plan->run_id + " tries=7") != text.npos);
+}
+
+TEST_CASE_METHOD(delayed_fixture, "runs in the storage go with their thread", "[runs]") {
+  open();
+  auto later = ask<run_ref>(scheduler, delayed(std::chrono::hours{1})).value();
+  CHECK(erase(thread)());
+  CHECK(run_status(later).empty());
+  CHECK(find(later).error().code == errc::not_found);
+  CHECK(start_as("reject")); // nothing of it is left on the new thread
 }
 
 TEST_CASE_METHOD(delayed_fixture, "runs in the storage are stopped like others", "[runs]") {

@@ -93,6 +93,33 @@ TEMPLATE_LIST_TEST_CASE("a checkpoint is not stored without what it builds upon"
   CHECK(f.write(end).error().code == errc::not_found);
 }
 
+TEMPLATE_LIST_TEST_CASE("what a run writes comes to no later thread of the same id", "[store]",
+                        storages) {
+  storage_fixture<TestType> f;
+  REQUIRE(f.put(make_thread("t1")));
+  REQUIRE(f.put(make_run("t1", "r1")));
+  commit step{.needs = {{kind::run, "acme", "r1"}}, .puts = {{make_checkpoint("t1", "c1")}}};
+  CHECK(f.write(step));
+  REQUIRE(f.write({.erases = {{thread_key("t1")}}}));
+  REQUIRE(f.put(make_thread("t1")));
+  CHECK(f.write(step).error().code == errc::not_found);
+  CHECK(f.db->newest_checkpoint("acme", "t1", "").value().empty());
+}
+
+TEMPLATE_LIST_TEST_CASE("only who may see a thread erases it", "[store]", storages) {
+  storage_fixture<TestType> f;
+  auto alices = make_thread("t1");
+  alices.metadata["owner"] = "alice";
+  REQUIRE(f.put(alices));
+  commit gone{.erases = {{thread_key("t1"), {}, make_filter({{"owner", "bob"}})}}};
+  CHECK(f.write(gone).error().code == errc::not_found);
+  CHECK(f.get(thread_key("t1")));
+  gone.erases[0].visible = make_filter({{"owner", "alice"}});
+  CHECK(f.write(gone));
+  CHECK_FALSE(f.get(thread_key("t1")));
+  CHECK(f.write(gone)); // nothing is there to be seen
+}
+
 TEMPLATE_LIST_TEST_CASE("the newest checkpoint of a thread is known, erased ones too", "[store]",
                         storages) {
   storage_fixture<TestType> f;
