@@ -114,6 +114,7 @@ struct core {
   scan_desk_actor scans;
   secret_store_actor secrets; // null when no service takes a credential
   egress_actor egress;
+  mcp_keeper_actor mcp;                  // null when no service is an MCP server
   std::shared_ptr<shared_issuer> issuer; // null outside `behalf dev`
   /// Runs a turn of a node on a thread that may block; null: on the node's own, for tests.
   blocking_runner run_blocking;

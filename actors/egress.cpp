@@ -68,6 +68,8 @@ void move_on(egress_pointer self, const std::string& name) {
 
 void leave(egress_pointer self, const going_ptr& call) {
   forget_run_of(self, call);
+  if (call->ask.beside)
+    return;
   auto name = lane_of(*call);
   self->state.lanes.at(name).calls.done(user_of(*call));
   move_on(self, name);
@@ -187,6 +189,10 @@ void open_credential(egress_pointer self, const going_ptr& call) {
 }
 
 void admit(egress_pointer self, const going_ptr& call) {
+  if (call->ask.beside) {
+    self->state.by_run[call->ask.run_id].insert(call);
+    return open_credential(self, call);
+  }
   auto name = lane_of(*call);
   auto& lane = self->state.lanes.try_emplace(name, call->service->max_concurrent).first->second;
   auto place = lane.calls.wait(call->ask.who->key().tenant, user_of(*call), call);
@@ -240,7 +246,8 @@ egress_actor::behavior_type egress_behavior(egress_pointer self,
     [self](egress_call& m) { return go(self, m); },
     [self](const egress_read& m) { return read_on(self, m); },
     [self](const egress_close& m) { close_for(self, m); },
-    [self](const cut_calls& m) { cut_run(self, m.run_id); },
+    [self](const hand_stream& m) { hand_over(self, m); },
+    [self](const cut_calls& m) { cut_run(self, m); },
     [self](const look_after_calls&) { look_after(self); },
   };
 }

@@ -82,11 +82,12 @@ void stop_waiting(egress_pointer self, const going_ptr& call);
 /// Time to ask whether what is out may still be.
 void look_after(egress_pointer self);
 
-/// The run stops: nothing of it goes on.
-void cut_run(egress_pointer self, const std::string& run_id);
+/// The run stops: nothing of it goes on, but what goes beside a lane, which is cut on its own.
+void cut_run(egress_pointer self, const cut_calls& m);
 
 caf::result<outbound_chunk> read_on(egress_pointer self, const egress_read& m);
 void close_for(egress_pointer self, const egress_close& m);
+void hand_over(egress_pointer self, const hand_stream& m);
 void end_stream(egress_pointer self, uint64_t stream_id);
 
 } // namespace behalf

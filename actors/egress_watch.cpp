@@ -120,12 +120,17 @@ void look_after(egress_pointer self) {
     arm(self);
 }
 
-void cut_run(egress_pointer self, const std::string& run_id) {
+void cut_run(egress_pointer self, const cut_calls& m) {
   auto& s = self->state;
   const auto stopped = fail(errc::upstream, "the run was stopped");
-  if (auto run = s.by_run.find(run_id); run != s.by_run.end()) {
+  auto meant = [&m](const going_out& call) {
+    return m.beside.empty() ? !call.ask.beside : call.ask.beside && call.service->name == m.beside;
+  };
+  if (auto run = s.by_run.find(m.run_id); run != s.by_run.end()) {
     for (auto at = run->second.begin(); at != run->second.end();) {
       auto call = *at++;
+      if (!meant(*call))
+        continue;
       if (call->place != 0) {
         stop_waiting(self, call);
         call->promise.deliver(to_caf(stopped));
@@ -141,7 +146,7 @@ void cut_run(egress_pointer self, const std::string& run_id) {
   }
   for (auto at = s.streams.begin(); at != s.streams.end();) {
     auto here = at++;
-    if (here->second.of->ask.run_id == run_id)
+    if (here->second.of->ask.run_id == m.run_id && meant(*here->second.of))
       end_stream(self, here->first);
   }
 }
@@ -183,6 +188,20 @@ void close_for(egress_pointer self, const egress_close& m) {
   auto at = s.streams.find(m.stream_id);
   if (at != s.streams.end() && at->second.of->ask.run_id == m.run_id)
     end_stream(self, m.stream_id);
+}
+
+void hand_over(egress_pointer self, const hand_stream& m) {
+  auto& s = self->state;
+  auto at = s.streams.find(m.stream_id);
+  if (at == s.streams.end() || at->second.of->ask.run_id != m.run_id)
+    return;
+  auto& call = *at->second.of;
+  call.ask.run_id = m.to_run;
+  call.ask.thread_id = m.to_thread;
+  if (call.lent.handle.empty())
+    return;
+  call.lent.handle = m.handle;
+  call.lent.claim.run_id = m.to_run;
 }
 
 void end_stream(egress_pointer self, uint64_t stream_id) {

@@ -55,6 +55,7 @@ struct graph_node_state {
   std::optional<effect_reply> answer; // for the machine's next turn
   bool going_on = false;              // somebody further up the stack takes the answer
   std::unique_ptr<connector> call;    // the service call under way
+  std::string service;                // it is on
   std::set<uint64_t> streams;         // open, to be closed with the node
 };
 
@@ -130,6 +131,14 @@ auto or_resume(node_pointer self) {
 
 void drive(node_pointer self, connector::step next);
 
+// Empty: the service takes no credential.
+sealed_handle handle_for(node_pointer self, const std::string& name) {
+  for (const auto& [service, handle] : *self->state.what.handles)
+    if (service == name)
+      return handle;
+  return {};
+}
+
 void send_out(node_pointer self, outbound_call call) {
   auto& s = self->state;
   egress_call out{std::move(call), s.what.who, s.what.run->run_id, s.what.run->thread_id};
@@ -152,6 +161,19 @@ void pull(node_pointer self, uint64_t stream_id) {
     });
 }
 
+void use_session(node_pointer self, mcp_session session) {
+  auto& s = self->state;
+  auto go_on = [self] { drive(self, self->state.call->proceed()); };
+  if (!s.with->mcp)
+    return go_on();
+  const auto& run = *s.what.run;
+  ask_core(
+    self, s.with->mcp,
+    session_used{s.what.who, run.run_id, run.thread_id, handle_for(self, s.service), s.service,
+                 std::move(session), s.what.stopped},
+    [go_on](session_ready) { go_on(); }, [go_on](const error&) { go_on(); });
+}
+
 void drive(node_pointer self, connector::step next) {
   while (auto* close = std::get_if<connector::close_stream>(&next)) {
     close_one(self, close->stream_id);
@@ -164,6 +186,8 @@ void drive(node_pointer self, connector::step next) {
     pull(self, read->stream_id);
   } else if (auto* wait = std::get_if<connector::pause>(&next)) {
     self->delayed_send(self, wait->time, wake_up{});
+  } else if (auto* in = std::get_if<connector::in_session>(&next)) {
+    use_session(self, std::move(in->session));
   } else {
     auto reply = std::move(std::get<connector::done>(next).reply);
     self->state.call.reset();
@@ -177,10 +201,8 @@ void drive(node_pointer self, connector::step next) {
 
 void call_service(node_pointer self, service_call call) {
   auto& s = self->state;
-  caller by{s.what.who->key(), {}};
-  for (const auto& [service, handle] : *s.what.handles)
-    if (service == call.service)
-      by.handle = handle;
+  s.service = call.service;
+  caller by{s.what.who->key(), handle_for(self, call.service), s.what.run->run_id};
   auto opened = s.with->services->open(std::move(call), std::move(by));
   if (!opened)
     return resume(self, effect_reply{opened.error()});

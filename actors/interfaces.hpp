@@ -56,11 +56,17 @@ struct redeem;
 struct credential;
 struct forget_credential;
 struct retry_call;
+struct session_used;
+struct session_ready;
+struct run_left;
+struct end_sessions;
+struct sessions_ended;
 struct egress_call;
 struct outbound_reply;
 struct egress_read;
 struct outbound_chunk;
 struct egress_close;
+struct hand_stream;
 struct cut_calls;
 struct look_after_calls;
 struct wire_call;
@@ -126,10 +132,15 @@ using secret_store_actor =
                    caf::reacts_to<forget_credential>, caf::reacts_to<retry_call>>;
 
 /// Redeems a handle and lets the call leave once its receipt is durable.
-using egress_actor =
-  caf::typed_actor<caf::replies_to<egress_call>::with<outbound_reply>,
-                   caf::replies_to<egress_read>::with<outbound_chunk>, caf::reacts_to<egress_close>,
-                   caf::reacts_to<cut_calls>, caf::reacts_to<look_after_calls>>;
+using egress_actor = caf::typed_actor<caf::replies_to<egress_call>::with<outbound_reply>,
+                                      caf::replies_to<egress_read>::with<outbound_chunk>,
+                                      caf::reacts_to<egress_close>, caf::reacts_to<hand_stream>,
+                                      caf::reacts_to<cut_calls>, caf::reacts_to<look_after_calls>>;
+
+/// Looks after MCP sessions: listens to them while runs use them, ends them when no run does.
+using mcp_keeper_actor =
+  caf::typed_actor<caf::replies_to<session_used>::with<session_ready>, caf::reacts_to<run_left>,
+                   caf::replies_to<end_sessions>::with<sessions_ended>, caf::reacts_to<wake_up>>;
 
 /// The outbound door.
 using http_client_actor = caf::typed_actor<caf::replies_to<wire_call>::with<outbound_reply>,

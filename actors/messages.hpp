@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/interfaces.hpp"
+#include "connectors/mcp_sessions.hpp"
 #include "runtime/base/filter.hpp"
 #include "runtime/base/outbound.hpp"
 #include "runtime/base/principal.hpp"
@@ -14,6 +15,7 @@
 
 #include <caf/allowed_unsafe_message_type.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -242,6 +244,7 @@ struct run_handles {
 };
 struct close_leases {
   std::string run_id;
+  std::vector<sealed_handle> except = {}; // these stay until this is said again
 };
 /// A service refused this credential: fetch it anew next time.
 struct forget_credential {
@@ -273,6 +276,7 @@ struct egress_call {
   outbound_call call;
   principal_ptr who;
   std::string run_id, thread_id;
+  bool beside = false; // takes no place of the service's lane, and may outlast the run
 };
 /// A stream belongs to the run that opened it; to any other there is none of that number.
 struct egress_read {
@@ -283,12 +287,40 @@ struct egress_close {
   uint64_t stream_id;
   std::string run_id;
 };
-/// Cancels what a run still has under way.
+/// From now on the stream is another run's of the same user, which has a handle of its own.
+struct hand_stream {
+  uint64_t stream_id;
+  std::string run_id; // whose it was
+  std::string to_run, to_thread;
+  sealed_handle handle;
+};
+/// Cancels what a run still has under way; or, with a service, only what of that goes beside the
+/// service's lane.
 struct cut_calls {
   std::string run_id;
+  std::string beside = {};
 };
 /// Egress's note to itself: may what is under way still be?
 struct look_after_calls {};
+
+/// A run uses an MCP session, from now on until `run_left`. `stopped` is set when it is too late.
+/// Answered when the server has somebody to ask, if it wants to, or was given the time.
+struct session_used {
+  principal_ptr who;
+  std::string run_id, thread_id;
+  sealed_handle handle;
+  std::string service;
+  mcp_session session;
+  std::shared_ptr<const std::atomic<bool>> stopped;
+};
+struct session_ready {};
+/// The run has ended. Its leases are closed on the way, those last that end its sessions.
+struct run_left {
+  std::string run_id;
+};
+/// Ends every session that no run uses. Answered when the servers have been told.
+struct end_sessions {};
+struct sessions_ended {};
 
 struct audit_receipt {
   int64_t seq;
@@ -363,9 +395,15 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::forget_credential)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::retry_call)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::credential)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::audit_event)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::session_used)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::session_ready)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::run_left)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::end_sessions)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::sessions_ended)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::egress_call)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::egress_read)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::egress_close)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::hand_stream)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::cut_calls)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::look_after_calls)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::outbound_reply)

@@ -173,7 +173,9 @@ void ended(run_pointer self, const run_ending& end) {
   show_news(self);
   for (auto& promise : std::exchange(s.waiting, {}))
     promise.deliver(*s.result);
-  if (s.with->secrets)
+  if (s.with->mcp)
+    self->send(s.with->mcp, run_left{s.plan->run_id});
+  else if (s.with->secrets)
     self->send(s.with->secrets, close_leases{s.plan->run_id});
   // Until it is said that the slot is still taken, nobody may say that it is free.
   auto lease = std::exchange(s.lease, nullptr);

@@ -285,8 +285,9 @@ store_behavior(store_pointer self, std::shared_ptr<std::unique_ptr<secret_source
     [self](const redeem& m) { return open_handle(self, m); },
     [self](const open_leases& m) { return open(self, m); },
     [self](const close_leases& m) {
-      self->state.leases.close_run(m.run_id);
-      self->state.tokens.erase(m.run_id);
+      self->state.leases.close_run(m.run_id, m.except);
+      if (m.except.empty())
+        self->state.tokens.erase(m.run_id);
     },
     [self](const forget_credential& m) {
       self->state.cache.refuse({m.who, m.service}, m.fingerprint);

@@ -51,6 +51,9 @@ secret_store_actor spawn_secret_store(caf::actor_system& sys, std::unique_ptr<se
 egress_actor spawn_egress(caf::actor_system& sys, std::shared_ptr<const service_registry> services,
                           secret_store_actor secrets, audit_actor audit, http_client_actor http,
                           metrics& meters);
+mcp_keeper_actor spawn_mcp_keeper(caf::actor_system& sys,
+                                  std::shared_ptr<const service_registry> services,
+                                  egress_actor egress, secret_store_actor secrets);
 audit_actor spawn_audit(caf::actor_system& sys, audit_log log, bool in_background = true);
 
 graph_node_actor spawn_graph_node(caf::actor_system& sys, core_ptr with, step what);

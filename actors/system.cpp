@@ -22,6 +22,7 @@
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -73,6 +74,7 @@ result<void> fill_catalog(catalog& to, const system_setup& setup) {
 
 constexpr std::chrono::milliseconds most_for_parking{2'000}; // of the grace, after the exchanges
 constexpr std::chrono::milliseconds most_for_cutting{500};
+constexpr std::chrono::milliseconds most_for_sessions{2'000};
 constexpr std::chrono::milliseconds least{250}; // for each thing that must still be done
 
 // What is left, but never nothing: what was acknowledged is to be closed in order.
@@ -193,6 +195,7 @@ struct running_system::parts {
   result<void> listen();
   void drain(deadline by);
   void park_runs(deadline by);
+  void end_mcp_sessions(deadline by);
   void end_actors(deadline by);
 };
 
@@ -244,6 +247,10 @@ result<void> running_system::parts::spawn_outside() {
                                                  http, setup.options.runs.timeout, with->meters));
   with->egress =
     guarded("egress", spawn_egress(*sys, with->services, with->secrets, audit, http, with->meters));
+  if (std::any_of(setup.services.begin(), setup.services.end(),
+                  [](const service_options& s) { return s.type == service_type::mcp; }))
+    with->mcp =
+      guarded("mcp_keeper", spawn_mcp_keeper(*sys, with->services, with->egress, with->secrets));
   return {};
 }
 
@@ -351,6 +358,16 @@ void running_system::parts::park_runs(deadline by) {
       [](caf::error&) { log::warning("runs_not_parked"); });
 }
 
+// Servers that answer are told that the sessions end; the others find out by themselves.
+void running_system::parts::end_mcp_sessions(deadline by) {
+  if (!with->mcp)
+    return;
+  caf::scoped_actor self{*sys};
+  auto time = std::min<std::chrono::nanoseconds>(time_to(by), most_for_sessions);
+  self->request(with->mcp, time, end_sessions{})
+    .receive([](sessions_ended) {}, [](caf::error&) { log::warning("mcp_sessions_left_open"); });
+}
+
 // Who asks ends before who answers.
 void running_system::parts::end_actors(deadline by) {
   caf::scoped_actor self{*sys};
@@ -418,6 +435,7 @@ bool running_system::stop() {
   p.pool.reserve_for_the_end();
   p.drain(by - std::min<std::chrono::milliseconds>(grace / 5, most_for_parking));
   p.park_runs(by);
+  p.end_mcp_sessions(by);
   p.end_actors(by);
   // Everything is on disk. What has not returned by now may never.
   auto returned = p.blocking.stop(std::chrono::steady_clock::now() + time_to(by));
@@ -432,6 +450,7 @@ bool running_system::stop() {
   with.scheduler = nullptr;
   with.authenticator = nullptr;
   with.authorizer = nullptr;
+  with.mcp = nullptr;
   with.egress = nullptr;
   with.secrets = nullptr;
   with.writer = nullptr;

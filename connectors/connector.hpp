@@ -2,6 +2,7 @@
 // what came back. Whoever drives it owns the network, so a connector has no credential to lose.
 #pragma once
 
+#include "connectors/mcp_sessions.hpp"
 #include "runtime/base/outbound.hpp"
 #include "runtime/base/principal.hpp"
 
@@ -19,6 +20,7 @@ namespace behalf {
 /// | pull_chunk     | read the stream's next bytes         | `resume_chunk(chunk or error)`   |
 /// | close_stream   | end the stream, wait for nothing     | `proceed()`                      |
 /// | pause          | wait that long                       | `proceed()`                      |
+/// | in_session     | tell who keeps sessions of its use   | `proceed()`                      |
 /// | done           | hand the reply to the node           | nothing: the machine is over     |
 ///
 /// Each step has one answer and each answer one step. A stream may be open while a further call
@@ -35,10 +37,13 @@ public:
   struct pause {
     std::chrono::milliseconds time;
   };
+  struct in_session {
+    mcp_session session;
+  };
   struct done {
     result<service_reply> reply;
   };
-  using step = std::variant<outbound_call, pull_chunk, close_stream, pause, done>;
+  using step = std::variant<outbound_call, pull_chunk, close_stream, pause, in_session, done>;
 
   virtual ~connector() = default;
   virtual step start() = 0;
@@ -50,7 +55,8 @@ public:
 /// For whom a call is made: the key of everything kept between calls, and the credential's place.
 struct caller {
   principal_key who;
-  sealed_handle handle; // empty: the service takes no credential
+  sealed_handle handle;    // empty: the service takes no credential
+  std::string run_id = {}; // which uses what is kept between calls
 };
 
 } // namespace behalf

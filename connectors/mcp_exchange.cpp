@@ -25,7 +25,7 @@ mcp_exchange::mcp_exchange(std::shared_ptr<const service_options> service, seale
     method_(std::move(method)), params_(std::move(params)) {}
 
 mcp_exchange::step mcp_exchange::start() {
-  auto request = call(mcp_request(id_, method_, std::move(params_)));
+  auto request = post(mcp_request(id_, method_, std::move(params_)));
   request.stream = true; // JSON or events: the reply's head tells
   return request;
 }
@@ -62,23 +62,15 @@ mcp_exchange::step mcp_exchange::proceed() {
   if (state_ != waiting::to_resume)
     return give_up("was resumed out of turn");
   state_ = waiting::for_stream;
-  auto get = call({});
-  get.method = "GET";
-  get.headers = mcp_resume_headers(session_, events_.last_id());
-  get.stream = true;
+  auto get = mcp_get(*service_, session_, events_.last_id());
+  get.handle = handle_;
   return get;
 }
 
-outbound_call mcp_exchange::call(std::string body) const {
-  outbound_call post;
-  post.service = service_->name;
-  post.method = "POST";
-  post.url = service_->url;
-  post.headers = mcp_post_headers(session_);
-  post.body = std::move(body);
-  post.handle = handle_;
-  post.timeout = service_->timeout;
-  return post;
+outbound_call mcp_exchange::post(std::string message) const {
+  auto call = mcp_post(*service_, session_, std::move(message));
+  call.handle = handle_;
+  return call;
 }
 
 mcp_exchange::step mcp_exchange::read_head(outbound_reply& reply) {
@@ -96,15 +88,14 @@ mcp_exchange::step mcp_exchange::read_head(outbound_reply& reply) {
       return give_up("sent a malformed session id");
     session_.id = *session;
   }
-  const auto* given = find_header(reply.headers, "content-type");
-  const auto type = given ? media_type(*given) : std::string{};
+  const auto* type = find_header(reply.headers, "content-type");
   if (status_ >= 400)
     form_ = form::problem;
   else if (status_ != 200)
     return give_up("answered with status " + std::to_string(status_));
-  else if (type == "text/event-stream")
+  else if (is_event_stream(reply))
     form_ = form::events;
-  else if (type != "application/json")
+  else if (!type || media_type(*type) != "application/json")
     return give_up("answered with neither JSON nor an event stream");
   return take(reply.body, stream_ == 0);
 }
@@ -114,8 +105,7 @@ mcp_exchange::step mcp_exchange::read_resumed(outbound_reply& reply) {
   state_ = waiting::for_bytes;
   if (reply.status == 401 || reply.status == 403)
     return finish(needs_auth(*service_, reply.status, reply.headers));
-  const auto* type = find_header(reply.headers, "content-type");
-  if (reply.status != 200 || !type || media_type(*type) != "text/event-stream")
+  if (!is_event_stream(reply))
     return give_up("broke its stream off and did not take it up again (status "
                    + std::to_string(reply.status) + ")");
   events_.reconnected();
@@ -151,38 +141,46 @@ mcp_exchange::step mcp_exchange::pull() {
 
 // Looks at the messages read so far, until one needs something sent.
 mcp_exchange::step mcp_exchange::work_off() {
-  while (!messages_.empty()) {
-    const auto message = parse_json(messages_.front());
-    messages_.pop_front();
-    if (!message)
-      return give_up("sent malformed JSON");
-    resumed_ = 0;
-    if (auto next = look_at(*message))
+  while (!batch_.empty() || !messages_.empty())
+    if (auto next = read_next())
       return std::move(*next);
+  if (!ended_)
+    return pull();
+  return form_ == form::whole ? give_up("sent JSON without a response to its request") : take_up();
+}
+
+std::optional<mcp_exchange::step> mcp_exchange::read_next() {
+  if (!batch_.empty()) {
+    const auto one = std::move(batch_.front());
+    batch_.pop_front();
+    return look_at(one);
   }
-  return ended_ ? take_up() : pull();
+  auto message = parse_json(messages_.front());
+  messages_.pop_front();
+  if (!message)
+    return give_up("sent malformed JSON");
+  resumed_ = 0;
+  if (!message->is_array())
+    return look_at(*message);
+  // A batch: only servers of 2025-03-26 may send one. Our response is the end of the exchange:
+  // what is asked beside it is answered before.
+  auto& all = message->get_array();
+  std::stable_partition(all.begin(), all.end(), [&](const json::value& one) {
+    return !one.is_object() || classify(one.get_object(), id_) != mcp_message::answer;
+  });
+  batch_.assign(std::make_move_iterator(all.begin()), std::make_move_iterator(all.end()));
+  return std::nullopt;
 }
 
 mcp_exchange::step mcp_exchange::whole_body() {
   if (form_ == form::problem)
     return report_problem();
-  const auto message = parse_json(body_);
-  if (!message)
-    return give_up("sent malformed JSON");
-  if (message->is_object() && classify(message->get_object(), id_) != mcp_message::answer)
-    return give_up("sent a message that is no response to its request");
-  auto next = look_at(*message);
-  return next ? std::move(*next) : give_up("sent JSON without a response to its request");
+  messages_.push_back(std::move(body_));
+  return work_off();
 }
 
 // What a message asks for; nothing when it is of no interest here.
 std::optional<mcp_exchange::step> mcp_exchange::look_at(const json::value& message) {
-  if (message.is_array()) { // a batch: only servers of 2025-03-26 may send one
-    for (const auto& one : message.get_array())
-      if (one.is_object() && classify(one.get_object(), id_) == mcp_message::answer)
-        return look_at(one);
-    return std::nullopt;
-  }
   if (!message.is_object())
     return give_up("sent JSON that is no message");
   const auto& content = message.get_object();
@@ -193,7 +191,7 @@ std::optional<mcp_exchange::step> mcp_exchange::look_at(const json::value& messa
     if (++requests_ > most_requests)
       return give_up("sent too many requests of its own");
     state_ = waiting::for_answer;
-    return call(mcp_answer_to(content));
+    return post(mcp_answer_to(content));
   case mcp_message::answer:
     break;
   }

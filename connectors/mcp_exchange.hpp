@@ -51,7 +51,7 @@ private:
   };
   enum class form : uint8_t { whole, events, problem };
 
-  outbound_call call(std::string body) const;
+  outbound_call post(std::string message) const;
   step read_head(outbound_reply& reply);
   step read_resumed(outbound_reply& reply);
   step take(std::string_view bytes, bool last);
@@ -59,6 +59,7 @@ private:
   step work_off();
   step whole_body();
   step take_up();
+  std::optional<step> read_next();
   std::optional<step> look_at(const json::value& message);
   step finish(result<mcp_answer> answer);
   step give_up(std::string_view why);
@@ -82,6 +83,7 @@ private:
   std::string retry_after_; // of the reply, as it says
   event_stream events_;
   std::deque<std::string> messages_; // read, not yet looked at
+  std::deque<json::value> batch_;    // of the message last read; before those above
   std::size_t received_ = 0;
   int requests_ = 0; // of the server, answered so far
   int resumed_ = 0;  // since the last message came

@@ -19,6 +19,21 @@ std::string error_text(const json::object& failure) {
   return line;
 }
 
+outbound_call call(const service_options& service, const mcp_session& session, std::string method,
+                   std::string accept) {
+  outbound_call made;
+  made.service = service.name;
+  made.method = std::move(method);
+  made.url = service.url;
+  made.timeout = service.timeout;
+  made.headers.emplace_back("Accept", std::move(accept));
+  if (!session.protocol_version.empty())
+    made.headers.emplace_back("MCP-Protocol-Version", session.protocol_version);
+  if (!session.id.empty())
+    made.headers.emplace_back("Mcp-Session-Id", session.id);
+  return made;
+}
+
 } // namespace
 
 std::string mcp_request(int64_t id, std::string_view method, json::object params) {
@@ -37,10 +52,6 @@ std::string mcp_answer_to(const json::object& request) {
     answer["result"] = json::object{};
   else if (method == "roots/list")
     answer["result"] = json::object{{"roots", json::array{}}};
-  else if (method == "elicitation/create")
-    answer["result"] = json::object{{"action", "decline"}};
-  else if (method == "sampling/createMessage")
-    answer["error"] = json::object{{"code", -1}, {"message", "User rejected sampling request"}};
   else
     answer["error"] = json::object{{"code", -32601}, {"message", "Method not found"}};
   return dump(answer);
@@ -52,28 +63,25 @@ json::object mcp_initialize_params() {
           {"clientInfo", {{"name", "behalf"}, {"version", BEHALF_VERSION}}}};
 }
 
-header_list mcp_post_headers(const mcp_session& session) {
-  header_list headers{{"Content-Type", "application/json"},
-                      {"Accept", "application/json, text/event-stream"}};
-  if (!session.protocol_version.empty())
-    headers.emplace_back("MCP-Protocol-Version", session.protocol_version);
-  if (!session.id.empty())
-    headers.emplace_back("Mcp-Session-Id", session.id);
-  return headers;
+outbound_call mcp_post(const service_options& service, const mcp_session& session,
+                       std::string message) {
+  auto post = call(service, session, "POST", "application/json, text/event-stream");
+  post.headers.emplace_back("Content-Type", "application/json");
+  post.body = std::move(message);
+  return post;
 }
 
-header_list mcp_end_headers(const mcp_session& session) {
-  auto headers = mcp_post_headers(session);
-  headers.erase(headers.begin());
-  return headers;
+outbound_call mcp_get(const service_options& service, const mcp_session& session,
+                      std::string_view last_id) {
+  auto get = call(service, session, "GET", "text/event-stream");
+  if (!last_id.empty())
+    get.headers.emplace_back("Last-Event-ID", last_id);
+  get.stream = true;
+  return get;
 }
 
-header_list mcp_resume_headers(const mcp_session& session, std::string_view last_id) {
-  auto headers = mcp_post_headers(session);
-  headers.erase(headers.begin());
-  headers.front().second = "text/event-stream";
-  headers.emplace_back("Last-Event-ID", last_id);
-  return headers;
+outbound_call mcp_delete(const service_options& service, const mcp_session& session) {
+  return call(service, session, "DELETE", "application/json, text/event-stream");
 }
 
 bool is_session_id(std::string_view id) {
@@ -86,6 +94,11 @@ mcp_message classify(const json::object& message, int64_t id) {
   if (member(message, "method"))
     return given ? mcp_message::request : mcp_message::other;
   return given && *given == json::value(id) ? mcp_message::answer : mcp_message::other;
+}
+
+bool is_event_stream(const outbound_reply& reply) {
+  const auto* type = find_header(reply.headers, "content-type");
+  return reply.status == 200 && type && media_type(*type) == "text/event-stream";
 }
 
 result<json::object> mcp_result(const json::object& response, std::string_view what) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "connectors/mcp_sessions.hpp"
+#include "connectors/service_options.hpp"
 #include "runtime/base/outbound.hpp"
 
 #include <array>
@@ -17,21 +18,24 @@ constexpr std::array<std::string_view, 3> mcp_versions{"2025-11-25", "2025-06-18
 std::string mcp_request(int64_t id, std::string_view method, json::object params);
 std::string mcp_notification(std::string_view method);
 
-/// The answer to a request of the server: `ping` is answered, there are no roots, sampling and
-/// elicitation are declined in their own words, anything else is refused with -32601.
+/// The answer to a request of the server: `ping` is answered, there are no roots, anything else is
+/// declined with -32601, since no capability for it was declared.
 std::string mcp_answer_to(const json::object& request);
 
 /// `initialize`: no capabilities of ours, and who we are.
 json::object mcp_initialize_params();
 
-/// The fields of a POST. A version and a session id are there once a session has them.
-header_list mcp_post_headers(const mcp_session& session);
+/// Sends a message. A version and a session id are named once the session has them. Like those
+/// below it still wants a handle.
+outbound_call mcp_post(const service_options& service, const mcp_session& session,
+                       std::string message);
 
-/// The fields of the DELETE that ends a session.
-header_list mcp_end_headers(const mcp_session& session);
+/// Listens: to the session's own stream, or, after `last_id`, to whichever had that event.
+outbound_call mcp_get(const service_options& service, const mcp_session& session,
+                      std::string_view last_id);
 
-/// The fields of the GET that takes up a broken stream after `last_id`.
-header_list mcp_resume_headers(const mcp_session& session, std::string_view last_id);
+/// Ends the session.
+outbound_call mcp_delete(const service_options& service, const mcp_session& session);
 
 /// Whether a session id may be sent back: 1 to 1024 bytes of visible ASCII.
 bool is_session_id(std::string_view id);
@@ -42,6 +46,9 @@ enum class mcp_message : uint8_t {
   other,   // a notification, or a response nobody here waits for
 };
 mcp_message classify(const json::object& message, int64_t id);
+
+/// Whether a reply is a stream of events to be read.
+bool is_event_stream(const outbound_reply& reply);
 
 /// The result of a response. Error: upstream of kind "mcp_error" with the server's code and
 /// message, or upstream when the response is malformed. `what` begins the sentence:

@@ -5,7 +5,6 @@
 #include "connectors/mcp_messages.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <functional>
 #include <optional>
 #include <set>
@@ -13,8 +12,7 @@
 namespace behalf {
 namespace {
 
-constexpr std::size_t most_tools = 10'000;       // an empty page counts as one
-constexpr std::chrono::minutes longest_idle{10}; // a session is used again; after that it is ended
+constexpr std::size_t most_tools = 10'000; // an empty page counts as one
 
 class mcp_service final : public connector {
 public:
@@ -24,16 +22,12 @@ public:
       sessions_(std::move(sessions)) {}
 
   step start() override {
-    auto known = sessions_->find(by_.who, service_->name);
+    auto known = sessions_->find(by_.who, service_->name, by_.run_id);
     if (!known)
       return initialize();
-    if (known->idle > longest_idle) {
-      sessions_->forget(by_.who, service_->name, known->id);
-      return leave(*known, [this] { return initialize(); });
-    }
     kept_ = true;
     session_ = std::move(*known);
-    return operate();
+    return announce();
   }
 
   step resume(result<outbound_reply> reply) override {
@@ -46,10 +40,14 @@ public:
   step resume_chunk(result<outbound_chunk> chunk) override {
     return exchange_ ? follow(exchange_->resume_chunk(std::move(chunk))) : out_of_turn();
   }
-  step proceed() override { return exchange_ ? follow(exchange_->proceed()) : out_of_turn(); }
+  step proceed() override {
+    if (phase_ == phase::announcing)
+      return operate();
+    return exchange_ ? follow(exchange_->proceed()) : out_of_turn();
+  }
 
 private:
-  enum class phase : uint8_t { initializing, confirming, operating, leaving };
+  enum class phase : uint8_t { initializing, confirming, announcing, operating, leaving };
 
   static step out_of_turn() {
     return done{fail(errc::internal, "an MCP call was resumed out of turn")};
@@ -115,14 +113,8 @@ private:
     if (!member(object_or_empty(answer.value, "capabilities"), "tools"))
       return leave_for("is an MCP server without tools");
     phase_ = phase::confirming;
-    outbound_call call;
-    call.service = service_->name;
-    call.method = "POST";
-    call.url = service_->url;
-    call.headers = mcp_post_headers(session_);
-    call.body = mcp_notification("notifications/initialized");
+    auto call = mcp_post(*service_, session_, mcp_notification("notifications/initialized"));
     call.handle = by_.handle;
-    call.timeout = service_->timeout;
     return call;
   }
 
@@ -134,27 +126,27 @@ private:
     if (reply->status / 100 != 2)
       return leave_for("refused notifications/initialized with status "
                        + std::to_string(reply->status));
-    auto kept = sessions_->keep(by_.who, service_->name, session_);
+    auto kept = sessions_->keep(by_.who, service_->name, session_, by_.run_id);
     if (kept.id == session_.id)
-      return operate();
+      return announce();
     // Another call of this user was faster: one session is enough.
     auto ours = std::exchange(session_, std::move(kept));
-    return leave(ours, [this] { return operate(); });
+    return leave(ours, [this] { return announce(); });
   }
 
-  // Ends a session that the server may still hold, and goes on.
+  step announce() {
+    phase_ = phase::announcing;
+    return in_session{session_};
+  }
+
+  // Ends a session that nobody has heard of, and goes on.
   step leave(const mcp_session& session, std::function<step()> next) {
     if (session.id.empty())
       return next();
     phase_ = phase::leaving;
     next_ = std::move(next);
-    outbound_call call;
-    call.service = service_->name;
-    call.method = "DELETE";
-    call.url = service_->url;
-    call.headers = mcp_end_headers(session);
+    auto call = mcp_delete(*service_, session);
     call.handle = by_.handle;
-    call.timeout = service_->timeout;
     return call;
   }
   step leave_for(std::string why) {

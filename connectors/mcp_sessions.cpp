@@ -2,46 +2,47 @@
 
 namespace behalf {
 
-std::optional<mcp_session> mcp_sessions::find(const principal_key& who, std::string_view service) {
+std::optional<mcp_session> mcp_sessions::find(const principal_key& who, std::string_view service,
+                                              const std::string& run_id) {
   std::lock_guard lock{guard_};
   const auto found = entries_.find(key{who, service});
   if (found == entries_.end())
     return std::nullopt;
-  ages_.splice(ages_.end(), ages_, found->second.age);
-  const auto now = std::chrono::steady_clock::now();
-  auto session = found->second.session;
-  session.idle = now - std::exchange(found->second.used, now);
-  return session;
+  found->second.runs.insert(run_id);
+  return found->second.session;
 }
 
 mcp_session mcp_sessions::keep(const principal_key& who, std::string_view service,
-                               mcp_session session) {
+                               mcp_session session, const std::string& run_id) {
   std::lock_guard lock{guard_};
-  const auto [at, fresh] = entries_.try_emplace(key{who, service});
-  at->second.used = std::chrono::steady_clock::now();
-  if (!fresh) {
-    ages_.splice(ages_.end(), ages_, at->second.age);
-    return at->second.session;
-  }
-  at->second.age = ages_.insert(ages_.end(), &at->first);
-  at->second.session = session;
-  if (entries_.size() > capacity_)
-    erase(entries_.find(*ages_.front()));
-  return session;
+  auto& kept = entries_.try_emplace(key{who, service}, entry{std::move(session), {}}).first->second;
+  kept.runs.insert(run_id);
+  return kept.session;
 }
 
 void mcp_sessions::forget(const principal_key& who, std::string_view service, std::string_view id) {
   std::lock_guard lock{guard_};
-  const auto found = entries_.find(key{who, service});
-  if (found != entries_.end() && found->second.session.id == id)
-    erase(found);
+  if (const auto found = with_id(who, service, id); found != entries_.end())
+    entries_.erase(found);
 }
 
-void mcp_sessions::forget(const principal_key& who) {
+void mcp_sessions::leave(const principal_key& who, std::string_view service, std::string_view id,
+                         const std::string& run_id) {
   std::lock_guard lock{guard_};
-  auto at = entries_.lower_bound(key{who, {}});
-  while (at != entries_.end() && at->first.first == who)
-    erase(at++);
+  if (const auto found = with_id(who, service, id); found != entries_.end())
+    found->second.runs.erase(run_id);
+}
+
+bool mcp_sessions::take_unused(const principal_key& who, std::string_view service,
+                               std::string_view id) {
+  std::lock_guard lock{guard_};
+  const auto found = with_id(who, service, id);
+  if (found == entries_.end())
+    return true;
+  if (!found->second.runs.empty())
+    return false;
+  entries_.erase(found);
+  return true;
 }
 
 std::size_t mcp_sessions::size() const {
@@ -49,9 +50,10 @@ std::size_t mcp_sessions::size() const {
   return entries_.size();
 }
 
-void mcp_sessions::erase(entries::iterator at) {
-  ages_.erase(at->second.age);
-  entries_.erase(at);
+mcp_sessions::entries::iterator
+mcp_sessions::with_id(const principal_key& who, std::string_view service, std::string_view id) {
+  const auto found = entries_.find(key{who, service});
+  return found != entries_.end() && found->second.session.id == id ? found : entries_.end();
 }
 
 } // namespace behalf

@@ -1,4 +1,6 @@
-// Whatever an MCP server sends, a call on it ends, and asks for nothing out of turn.
+// Whatever an MCP server sends, a call on it and listening to it end, and ask for nothing out of
+// turn.
+#include "connectors/mcp_listener.hpp"
 #include "connectors/registry.hpp"
 #include "fuzz/fuzz.hpp"
 
@@ -70,6 +72,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   caller by;
   by.who.subject = std::to_string(in.ConsumeIntegralInRange(0, 1));
   auto machine = services.open(std::move(what), std::move(by)).value();
+  if (in.ConsumeIntegralInRange(0, 3) == 0)
+    machine = std::make_unique<mcp_listener>(services.find("up"), mcp_session{"s", "2025-03-26"});
   std::string asked;
   auto next = machine->start();
   bool open = false;

@@ -66,9 +66,15 @@ result<const lease*> lease_book::find(const sealed_handle& handle, const lease_c
   return &l;
 }
 
-std::size_t lease_book::close_run(std::string_view run_id) {
+std::size_t lease_book::close_run(std::string_view run_id,
+                                  const std::vector<sealed_handle>& except) {
   auto at = by_run_.find(run_id);
-  return at == by_run_.end() ? 0 : drop(handle_ids{at->second});
+  if (at == by_run_.end())
+    return 0;
+  auto ids = at->second;
+  for (const auto& stays : except)
+    forget_id(ids, stays.id);
+  return drop(ids);
 }
 
 std::size_t lease_book::sweep(time_point now) {

@@ -55,8 +55,9 @@ public:
   result<const lease*> find(const sealed_handle& handle, const lease_claim& claim,
                             time_point now) const;
 
-  /// The run has ended: none of its handles opens anything any more. Returns how many it had.
-  std::size_t close_run(std::string_view run_id);
+  /// The run has ended: none of its handles opens anything any more, but for those in `except`,
+  /// until this is said again. Returns how many were closed.
+  std::size_t close_run(std::string_view run_id, const std::vector<sealed_handle>& except = {});
 
   /// Drops leases past their expiry. Returns how many.
   std::size_t sweep(time_point now);

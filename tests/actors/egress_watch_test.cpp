@@ -22,7 +22,8 @@ struct outside {
   std::vector<uint64_t> cut_streams;
   std::vector<std::string> audited;
   int redeemed = 0, asked_again = 0;
-  std::optional<error> no_more; // what who asks again hears
+  std::vector<std::string> asked_for; // again: run and handle
+  std::optional<error> no_more;       // what who asks again hears
 };
 
 class no_writer : public credential_writer {
@@ -35,6 +36,8 @@ secret_store_actor::behavior_type lender(outside* w) {
   return {
     [w](const redeem& m) -> caf::result<credential> {
       (m.again ? w->asked_again : w->redeemed) += 1;
+      if (m.again)
+        w->asked_for.push_back(m.claim.run_id + " " + m.handle.id);
       if (m.again && w->no_more)
         return to_caf(*w->no_more);
       return credential{std::make_shared<no_writer>(), "fp"};
@@ -286,6 +289,49 @@ TEST_CASE_METHOD(watch_fixture, "a stopped run's calls end: out, waiting and str
   CHECK(w.cut_streams == std::vector<uint64_t>{44});
   CHECK(w.redeemed == 5); // the other run's call has its turn
   CHECK(w.calls.size() == 1);
+}
+
+TEST_CASE_METHOD(watch_fixture, "a call beside the lane neither waits nor makes others wait",
+                 "[egress]") {
+  for (int i = 0; i < 3; ++i)
+    call("r");
+  CHECK(w.calls.size() == 2); // as many as the service allows
+  auto beside = call_of("alice", "s");
+  beside.beside = true;
+  auto listening = ask_later<outbound_reply>(out, beside);
+  CHECK(w.calls.size() == 3);
+  CHECK(w.redeemed == 3);
+  CHECK(w.audited == std::vector<std::string>(3, "call GET sent"));
+  outbound_reply fine;
+  fine.status = 200;
+  self->send(door, wire_ended{w.calls.rbegin()->first,
+                              std::make_shared<result<outbound_reply>>(fine), nullptr});
+  REQUIRE(listening());
+  CHECK(listening()->has_value());
+  CHECK(w.calls.size() == 2); // its end makes no room: it took none
+  auto again = ask_later<outbound_reply>(out, beside);
+  for (const auto& other : {cut_calls{"s"}, cut_calls{"s", "open"}, cut_calls{"r", "api"}}) {
+    self->send(out, other);
+    sched.run();
+    CHECK_FALSE(again());
+  }
+  self->send(out, cut_calls{"s", "api"});
+  REQUIRE(again());
+  CHECK(again()->error().message == "the run was stopped");
+}
+
+TEST_CASE_METHOD(watch_fixture, "a stream may go over to another run, and to its handle",
+                 "[egress]") {
+  auto id = stream("r", 49);
+  read(id);
+  self->send(out, hand_stream{id, "other", "s", "thread", {"stolen"}}); // it is not that run's
+  self->send(out, hand_stream{id, "r", "s", "thread", {"handle of s"}});
+  tell("r");
+  CHECK(w.cut_streams.empty());
+  w.no_more = error{errc::denied, "no", {}, "handle_unknown"};
+  after(1s);
+  CHECK(w.asked_for == std::vector<std::string>{"s handle of s"});
+  CHECK(w.cut_streams == std::vector<uint64_t>{49});
 }
 
 TEST_CASE_METHOD(watch_fixture, "a stream is its run's: to another it is not there", "[egress]") {

@@ -158,6 +158,13 @@ TEST_CASE_METHOD(redeem_fixture, "handles die with their run and no other", "[se
   sched.run();
   CHECK(outcome(claim(ending, "run-1", "alice")) == "handle_unknown");
   CHECK(outcome(claim(going_on, "run-2", "alice")) == "opened");
+  const auto last = claim(going_on, "run-2", "alice").handle;
+  self->send(store, close_leases{"run-2", {last}}); // it has something to end
+  sched.run();
+  CHECK(outcome(claim(going_on, "run-2", "alice")) == "opened");
+  self->send(store, close_leases{"run-2"});
+  sched.run();
+  CHECK(outcome(claim(going_on, "run-2", "alice")) == "handle_unknown");
 }
 
 } // namespace behalf

@@ -103,7 +103,7 @@ TEST_CASE("a stream that goes on after the response is closed", "[connectors][mc
   CHECK(upstream.closed == 1);
 }
 
-TEST_CASE("the server's ping is answered, its other requests are declined", "[connectors][mcp]") {
+TEST_CASE("the server's ping is answered, what it may not ask is declined", "[connectors][mcp]") {
   const std::size_t piece = GENERATE(1u, 50u, 100'000u);
   const auto body = sse_message(asks("p-1", "ping")) + sse_message(progress())
                     + sse_message(asks(5, "elicitation/create"))
@@ -116,8 +116,8 @@ TEST_CASE("the server's ping is answered, its other requests are declined", "[co
   CHECK(reply->receipt == 1); // of the request, not of the answers
   const char* answers[] = {
     R"({"jsonrpc":"2.0","id":"p-1","result":{}})",
-    R"({"jsonrpc":"2.0","id":5,"result":{"action":"decline"}})",
-    R"({"jsonrpc":"2.0","id":6,"error":{"code":-1,"message":"User rejected sampling request"}})",
+    R"({"jsonrpc":"2.0","id":5,"error":{"code":-32601,"message":"Method not found"}})",
+    R"({"jsonrpc":"2.0","id":6,"error":{"code":-32601,"message":"Method not found"}})",
     R"({"jsonrpc":"2.0","id":8,"result":{"roots":[]}})",
     R"({"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"Method not found"}})"};
   REQUIRE(upstream.calls.size() == 6);
@@ -195,6 +195,38 @@ TEST_CASE("a batch is read as servers of 2025-03-26 send it", "[connectors][mcp]
     played({200, plain, dump(json::array{progress(), rpc_result(6, {}), rpc_result(7, fine)})});
   REQUIRE(reply);
   CHECK(reply->body == fine);
+}
+
+TEST_CASE("what a batch asks is answered, also beside the response", "[connectors][mcp]") {
+  const json::value batch = json::array{progress(), asks("a", "ping"), rpc_result(7, fine),
+                                        asks("b", "roots/list"), asks("c", "tasks/list")};
+  const auto alone = json::value(json::array{asks("z", "ping")});
+  const auto stream = GENERATE(false, true);
+  const auto body = stream ? sse_message(alone) + sse_message(batch) : dump(batch);
+  std::deque<scripted_reply> script{{200, stream ? events : plain, body}};
+  script.resize(6, {202});
+  scripted_upstream upstream{std::move(script), 11};
+  const auto reply = played(upstream);
+  REQUIRE(reply);
+  CHECK(reply->body == fine);
+  std::vector<std::string> answered;
+  for (std::size_t n = 1; n < upstream.calls.size(); ++n)
+    answered.push_back(upstream.calls[n].body);
+  std::vector<std::string> expected{
+    R"({"jsonrpc":"2.0","id":"a","result":{}})",
+    R"({"jsonrpc":"2.0","id":"b","result":{"roots":[]}})",
+    R"({"jsonrpc":"2.0","id":"c","error":{"code":-32601,"message":"Method not found"}})"};
+  if (stream)
+    expected.insert(expected.begin(), R"({"jsonrpc":"2.0","id":"z","result":{}})");
+  CHECK(answered == expected);
+  CHECK(upstream.open() == 0);
+}
+
+TEST_CASE("a batch without the response is not waited for", "[connectors][mcp]") {
+  scripted_upstream upstream{{{200, plain, dump(json::array{asks("a", "ping")})}, {202}}};
+  CHECK(played(upstream).error().message
+        == "service 'up' sent JSON without a response to its request (tools/call)");
+  CHECK(upstream.calls.size() == 2);
 }
 
 TEST_CASE("a reply larger than allowed is cut off", "[connectors][mcp]") {

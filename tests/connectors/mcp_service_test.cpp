@@ -49,10 +49,12 @@ TEST_CASE("the first call of a user initializes, later ones do not", "[connector
   CHECK(parse_json(bench.calls[2].body).value().at("params")
         == json::value{{"name", "echo"}, {"arguments", {{"text", "hi"}}}});
 
+  CHECK(bench.sessions == names{"session-1"});
   bench.server.methods.clear();
   const auto second = bench.call("echo");
   REQUIRE(second);
   CHECK(bench.server.methods == names{"tools/call"});
+  CHECK(bench.sessions == names{"session-1"}); // every call says which it uses
 }
 
 TEST_CASE("no two requests of a session share an id", "[connectors][mcp]") {
@@ -86,33 +88,34 @@ TEST_CASE("a user never gets another user's session", "[connectors][mcp]") {
 TEST_CASE("sessions of two services of one user are two", "[connectors][mcp]") {
   mcp_sessions sessions;
   const auto who = scripted_caller().who;
-  sessions.keep(who, "a", {"1", "v"});
-  sessions.keep(who, "b", {"2", "v"});
-  CHECK(sessions.find(who, "a")->id == "1");
-  CHECK(sessions.find(who, "b")->id == "2");
+  sessions.keep(who, "a", {"1", "v"}, "r");
+  sessions.keep(who, "b", {"2", "v"}, "r");
+  CHECK(sessions.find(who, "a", "r")->id == "1");
+  CHECK(sessions.find(who, "b", "r")->id == "2");
   sessions.forget(who, "a", "another");
-  CHECK(sessions.find(who, "a"));
+  CHECK(sessions.find(who, "a", "r"));
   sessions.forget(who, "a", "1");
-  CHECK_FALSE(sessions.find(who, "a"));
-  CHECK(sessions.find(who, "b"));
+  CHECK_FALSE(sessions.find(who, "a", "r"));
+  CHECK(sessions.find(who, "b", "r"));
 }
 
-TEST_CASE("the least recently used session goes first", "[connectors][mcp]") {
-  mcp_sessions sessions{3};
-  const auto user = [](int n) { return principal_key{"t", "i", std::to_string(n)}; };
-  for (int n = 0; n < 3; ++n)
-    sessions.keep(user(n), "s", {std::to_string(n), "v"});
-  CHECK(sessions.find(user(0), "s"));
-  CHECK(sessions.keep(user(1), "s", {"1b", "v"}).id == "1"); // there is one already
-  sessions.keep(user(3), "s", {"3", "v"});
-  CHECK(sessions.size() == 3);
-  CHECK_FALSE(sessions.find(user(2), "s"));
-  CHECK(sessions.find(user(1), "s")->id == "1");
-  sessions.keep(user(0), "other", {"x", "v"});
-  sessions.forget(user(0));
-  CHECK_FALSE(sessions.find(user(0), "s"));
-  CHECK_FALSE(sessions.find(user(0), "other"));
-  CHECK(sessions.find(user(1), "s"));
+TEST_CASE("a session is taken out once no run uses it", "[connectors][mcp]") {
+  mcp_sessions sessions;
+  const auto who = scripted_caller().who;
+  CHECK(sessions.keep(who, "s", {"1", "v"}, "first").id == "1");
+  CHECK(sessions.keep(who, "s", {"2", "v"}, "second").id == "1"); // there is one already
+  CHECK(sessions.find(who, "s", "third")->id == "1");
+  for (const auto* run : {"first", "second", "third"}) {
+    CHECK_FALSE(sessions.take_unused(who, "s", "1"));
+    sessions.leave(who, "s", "another", run);
+    CHECK_FALSE(sessions.take_unused(who, "s", "1"));
+    sessions.leave(who, "s", "1", run);
+  }
+  CHECK(sessions.take_unused(who, "s", "another")); // nobody would be given it
+  CHECK(sessions.size() == 1);
+  CHECK(sessions.take_unused(who, "s", "1"));
+  CHECK_FALSE(sessions.find(who, "s", "first"));
+  CHECK(sessions.size() == 0);
 }
 
 TEST_CASE("a lost session is replaced once, and the call repeated", "[connectors][mcp]") {
@@ -125,9 +128,10 @@ TEST_CASE("a lost session is replaced once, and the call repeated", "[connectors
   REQUIRE(reply);
   CHECK(bench.server.methods
         == names{"tools/call", "initialize", "notifications/initialized", "tools/call"});
+  CHECK(bench.sessions == names{"session-1", "session-2"});
   CHECK(find_header(bench.calls[1].headers, "mcp-session-id") == nullptr);
   CHECK(*find_header(bench.calls[3].headers, "mcp-session-id") == "session-2");
-  CHECK(bench.services.sessions().find(scripted_caller().who, "up")->id == "session-2");
+  CHECK(bench.services.sessions().find(scripted_caller().who, "up", "r")->id == "session-2");
 }
 
 TEST_CASE("a server that loses every session is given up", "[connectors][mcp]") {
@@ -347,7 +351,8 @@ TEST_CASE("a session that nobody will use is ended", "[connectors][mcp]") {
     mcp_bench bench;
     scripted_upstream upstream{[&](const outbound_call& call) {
       if (call.body.find("notifications/initialized") != std::string::npos)
-        bench.services.sessions().keep(scripted_caller().who, "up", {"theirs", "2025-11-25"});
+        bench.services.sessions().keep(scripted_caller().who, "up", {"theirs", "2025-11-25"},
+                                       "another run");
       bench.server.live.insert("theirs");
       bench.server.opener["theirs"] = call.handle.id;
       return bench.server(call);

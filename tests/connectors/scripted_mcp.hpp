@@ -92,6 +92,7 @@ struct mcp_bench {
   std::size_t piece = 1u << 20;
   std::vector<outbound_call> calls; // of the last run
   std::vector<std::chrono::milliseconds> pauses;
+  std::vector<std::string> sessions;
   std::size_t closed = 0, left_open = 0;
 
   explicit mcp_bench(service_options service = scripted_service(service_type::mcp))
@@ -102,6 +103,7 @@ struct mcp_bench {
     auto answer = upstream.run(*services.open(std::move(what), by).value());
     calls = std::move(upstream.calls);
     pauses = std::move(upstream.pauses);
+    sessions = std::move(upstream.sessions);
     closed = upstream.closed;
     left_open = upstream.open();
     return answer;

@@ -55,6 +55,9 @@ public:
       else if (auto* close = std::get_if<connector::close_stream>(&next)) {
         closed += open_.erase(close->stream_id);
         next = machine.proceed();
+      } else if (auto* in = std::get_if<connector::in_session>(&next)) {
+        sessions.push_back(std::move(in->session.id));
+        next = machine.proceed();
       } else {
         pauses.push_back(std::get<connector::pause>(next).time);
         next = machine.proceed();
@@ -68,7 +71,8 @@ public:
 
   std::vector<outbound_call> calls;
   std::vector<std::chrono::milliseconds> pauses;
-  std::size_t closed = 0; // streams the machine ended early
+  std::vector<std::string> sessions; // the machine said it uses
+  std::size_t closed = 0;            // streams the machine ended early
 
 private:
   struct stream {
@@ -129,7 +133,7 @@ inline service_options scripted_service(service_type type) {
 }
 
 inline caller scripted_caller(const std::string& subject = "alice") {
-  return {{"acme", "https://id.example", subject}, {"handle-of-" + subject}};
+  return {{"acme", "https://id.example", subject}, {"handle-of-" + subject}, "run-of-" + subject};
 }
 
 } // namespace behalf

@@ -35,6 +35,20 @@ TEST_CASE("a handle opens its lease for its user, run, service and hosts", "[sec
   CHECK(book.find(handle, claim, t0 + 59s));
 }
 
+TEST_CASE("a handle may outlive its run, alone and until that is taken back", "[secrets][lease]") {
+  lease_book book;
+  auto stays = book.open(for_alice(), t0).value();
+  auto goes = book.open(for_alice("run-1", "mail"), t0).value();
+  auto other = book.open(for_alice("run-2"), t0).value();
+  CHECK(book.close_run("run-1", {stays, {"unknown"}, other}) == 1);
+  CHECK(book.find(stays, by_alice(), t0));
+  CHECK_FALSE(book.find(goes, by_alice(), t0));
+  CHECK(book.size() == 2);
+  CHECK(book.close_run("run-1") == 1);
+  CHECK(book.find(stays, by_alice(), t0).error().kind == "handle_unknown");
+  CHECK(book.size() == 1);
+}
+
 TEST_CASE("a claim with one wrong word is refused, and says which", "[secrets][lease]") {
   lease_book book;
   auto handle = book.open(for_alice(), t0).value();
