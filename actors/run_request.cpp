@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace behalf {
 namespace {
 
 constexpr std::array stream_modes{"values",  "messages", "messages-tuple", "tasks", "checkpoints",
                                   "updates", "events",   "debug",          "custom"};
+
+constexpr std::size_t longest_id = 256; // of a checkpoint: they are UUIDs
 
 // A field that may be one string or a list of them; `*` stays a string.
 std::optional<json::array> one_or_many(body_reader& in, std::string_view key) {
@@ -61,22 +64,27 @@ json::object read_checkpoint(body_reader& in) {
   if (auto id = in.text("checkpoint_id", true))
     found["checkpoint_id"] = *id;
   const auto* id = member(found, "checkpoint_id");
-  if (id && !id->is_string() && !id->is_null())
+  const auto* text = id ? id->if_string() : nullptr;
+  if (id && !id->is_null() && (!text || text->size() > longest_id))
     in.refuse(fail(errc::invalid_argument, "Invalid checkpoint ID"));
   return found;
 }
 
 // What a run merges key by key: every part of it is bounded.
 json::object read_config(body_reader& in, const shape_limits& bounds) {
-  auto config = in.object("config", &shape_limits::fields, true).value_or(json::object{});
+  auto config = in.merged("config", &shape_limits::config_bytes).value_or(json::object{});
   body_reader of{config, bounds};
   of.object("configurable", &shape_limits::fields, true);
-  of.object("metadata", &shape_limits::fields, true);
+  of.metadata();
   if (of.fault())
     in.refuse(*of.fault());
   const auto* limit = of.any("recursion_limit");
   if (limit && !limit->is_int64())
     in.refuse(fail(errc::invalid_argument, "config.recursion_limit must be an integer"));
+  else if (limit && std::cmp_greater(limit->get_int64(), bounds.recursion_limit))
+    in.refuse(fail(errc::invalid_argument, "config.recursion_limit must be "
+                                             + std::to_string(bounds.recursion_limit)
+                                             + " at most"));
   return config;
 }
 
@@ -97,7 +105,7 @@ std::optional<json::object> read_command(body_reader& in, const shape_limits& bo
 
 json::object read_kwargs(body_reader& in, bool temporary, const shape_limits& bounds) {
   auto config = read_config(in, bounds);
-  auto context = in.object("context", &shape_limits::fields, true);
+  auto context = in.merged("context", &shape_limits::config_bytes);
   if (context && !context->empty() && !object_or_empty(config, "configurable").empty())
     in.refuse(
       fail(errc::bad_request, "Cannot specify both configurable and context. Use context."));
@@ -128,7 +136,7 @@ result<run_request> run_request::parse(const json::value& body, bool stateless,
   run_request r;
   in.require("assistant_id");
   r.assistant = in.text("assistant_id").value_or("");
-  r.metadata = in.object("metadata", &shape_limits::fields, true).value_or(json::object{});
+  r.metadata = in.metadata().value_or(json::object{});
   r.keep_thread = in.one_of("on_completion", {"delete", "keep"}) == "keep";
   r.kwargs = read_kwargs(in, stateless && !r.keep_thread, bounds);
   r.multitask_strategy =

@@ -284,9 +284,11 @@ void on_stored(scheduler_pointer self, const starting_ptr& job) {
     [self, job](const error&) { hand_over(self, job); });
 }
 
-void write(scheduler_pointer self, starting_ptr job, commit what) {
+void write(scheduler_pointer self, starting_ptr job, result<commit> what) {
+  if (!what)
+    return give_up(self, job, what.error());
   ask_core(
-    self, self->state.with->writer, write_records{std::move(what), job->ask.plan->who->key()},
+    self, self->state.with->writer, write_records{std::move(*what), job->ask.plan->who->key()},
     [self, job](written) { on_stored(self, job); },
     [self, job](error why) {
       // Somebody made or deleted the thread between our read and our write: look again.

@@ -48,12 +48,31 @@ record new_thread(const run_plan& plan, const json::object& run_metadata) {
   return row;
 }
 
+// Each part was within its bound; together they are copied into every checkpoint.
+result<void> check_copied(const run_plan& plan, const shape_limits& bounds) {
+  const auto limit = bounds.metadata_bytes;
+  auto bytes = text_bytes(plan.metadata, limit);
+  const auto& config = object_or_empty(plan.kwargs, "config");
+  for (const auto& [key, v] : object_or_empty(config, "configurable"))
+    if (v.is_string() && goes_into_checkpoints(key, v) && bytes <= limit)
+      bytes += key.size() + text_bytes(v, limit);
+  if (bytes <= limit)
+    return {};
+  return fail(errc::invalid_argument,
+              "the run's metadata, with its thread's, its config's and the texts in "
+              "config.configurable, has more than "
+                + std::to_string(limit) + " bytes of JSON");
+}
+
 } // namespace
 
-commit creation(const core& with, run_plan& plan, const record* thread, const filter& visible,
-                bool busy, bool starts) {
+result<commit> creation(const core& with, run_plan& plan, const record* thread,
+                        const filter& visible, bool busy, bool starts) {
   plan.new_thread = thread == nullptr;
   merge_config(with, plan, thread);
+  const auto& bounds = with.options.shape;
+  if (auto ok = check_copied(plan, bounds); !ok)
+    return ok.error();
   auto config = plan.sent_config;
   config.erase("configurable");
   json::object graph{{"graph_id", plan.graph_id}, {"assistant_id", plan.assistant_id}};
@@ -68,6 +87,8 @@ commit creation(const core& with, run_plan& plan, const record* thread, const fi
   } else {
     auto row = new_thread(plan, plan.thread_metadata.value_or(plan.sent_metadata));
     merge(row.metadata, graph);
+    if (auto ok = check_metadata(row.metadata, bounds); !ok)
+      return ok.error();
     row.doc["config"] = std::move(config);
     row.doc["settled"] = "idle"; // what a run that leaves no trace goes back to
     row.status = "busy";

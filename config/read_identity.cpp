@@ -178,6 +178,9 @@ void read_shape(yaml_section in, shape_limits& o) {
   in.number("conditions", o.conditions, 10, 100'000);
   in.number("names", o.names, 10, 100'000);
   in.number("parameters", o.parameters, 10, 100'000);
+  in.number("metadata_bytes", o.metadata_bytes, 4096, 1 << 24);
+  in.number("config_bytes", o.config_bytes, 4096, 1 << 26);
+  in.number("recursion_limit", o.recursion_limit, 1, 1'000'000'000);
   in.finish();
 }
 

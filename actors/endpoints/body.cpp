@@ -155,6 +155,14 @@ std::optional<json::object> body_reader::object(std::string_view key, shape_boun
   return *o;
 }
 
+std::optional<json::object> body_reader::merged(std::string_view key, shape_bound bytes) {
+  auto found = object(key, &shape_limits::fields, true);
+  if (found
+      && !within(key, text_bytes(*found, bounds_.*bytes), bytes, "bytes of JSON in this object"))
+    return std::nullopt;
+  return found;
+}
+
 std::optional<json::object> body_reader::conditions(std::string_view key, bool nullable) {
   const auto* o = find_object(key, nullable);
   if (!o)

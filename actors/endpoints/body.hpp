@@ -34,6 +34,11 @@ public:
   std::optional<bool> flag(std::string_view key);
   std::optional<json::object> object(std::string_view key, shape_bound members,
                                      bool nullable = false);
+  /// An object merged key by key, absent when null; `bytes`: how long it may be as text.
+  std::optional<json::object> merged(std::string_view key, shape_bound bytes);
+  std::optional<json::object> metadata() {
+    return merged("metadata", &shape_limits::metadata_bytes);
+  }
   /// An object whose values are counted at every depth.
   std::optional<json::object> conditions(std::string_view key, bool nullable = false);
   std::optional<json::array> list(std::string_view key, shape_bound elements);

@@ -33,7 +33,7 @@ result<json::object> prepare_create(request_pointer self) {
   auto& s = self->state;
   body_reader in{s.body, shape_of(self)};
   s.thread_id = in.uuid("thread_id", "thread", true).value_or(uuid7());
-  auto metadata = in.object("metadata", &shape_limits::fields, true).value_or(json::object{});
+  auto metadata = in.metadata().value_or(json::object{});
   auto if_exists = in.one_of("if_exists", {"raise", "do_nothing"}).value_or("raise");
   auto ttl = in.object("ttl", &shape_limits::fields, true);
   if (const auto* steps = in.any("supersteps"); steps && !steps->is_null())
@@ -95,6 +95,8 @@ void create(request_pointer self) {
   auto row = new_thread(self, granted.object("metadata"));
   if (granted.fault())
     return refuse(self, *granted.fault());
+  if (auto ok = check_metadata(row.metadata, shape_of(self)); !ok) // with what handlers added
+    return refuse(self, ok.error());
   auto shown = thread_view(row);
   auto w = writes_of(self);
   w.what.puts.push_back({std::move(row), 0});
@@ -168,8 +170,7 @@ result<json::object> prepare_update(request_pointer self) {
   if (!value)
     return value;
   body_reader in{self->state.body, shape_of(self)};
-  (*value)["metadata"] =
-    in.object("metadata", &shape_limits::fields, true).value_or(json::object{});
+  (*value)["metadata"] = in.metadata().value_or(json::object{});
   if (in.fault())
     return *in.fault();
   return value;
@@ -196,7 +197,7 @@ void update(request_pointer self) {
   auto w = writes_of(self);
   commit::thread_change change{tenant_of(self), s.thread_id, s.granted.visible};
   change.metadata = granted.object("metadata");
-  change.max_metadata = shape_of(self).fields;
+  change.bounds = shape_of(self);
   if (granted.fault())
     return refuse(self, *granted.fault());
   change.at = now();

@@ -81,6 +81,17 @@ void count_into(std::size_t& n, const json::value& v, std::size_t limit) {
       count_into(n, at->value(), limit);
 }
 
+template <class Json>
+std::size_t count_text(const Json& of, std::size_t limit) {
+  json::serializer from;
+  from.reset(&of);
+  std::array<char, 4096> part;
+  std::size_t n = 0;
+  while (n <= limit && !from.done())
+    n += from.read(part.data(), part.size()).size();
+  return n;
+}
+
 const json::object& empty_object() {
   static const json::object none;
   return none;
@@ -162,6 +173,21 @@ std::size_t count_values(const json::value& v, std::size_t limit) {
   std::size_t n = 0;
   count_into(n, v, limit);
   return n;
+}
+
+std::size_t text_bytes(const json::value& v, std::size_t limit) {
+  return count_text(v, limit);
+}
+
+std::size_t text_bytes(const json::object& o, std::size_t limit) {
+  return o.empty() ? 2 : count_text(o, limit);
+}
+
+result<void> check_metadata(const json::object& metadata, const shape_limits& bounds) {
+  if (text_bytes(metadata, bounds.metadata_bytes) <= bounds.metadata_bytes)
+    return {};
+  return fail(errc::invalid_argument, "metadata would have more than "
+                                        + std::to_string(bounds.metadata_bytes) + " bytes of JSON");
 }
 
 const json::value* member(const json::value& v, std::string_view key) {

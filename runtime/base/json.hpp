@@ -60,6 +60,13 @@ private:
 /// How many values `v` is made of, itself included; counting ends above `limit`.
 std::size_t count_values(const json::value& v, std::size_t limit);
 
+/// Bytes of the text `dump` makes of it; counting ends above `limit`.
+std::size_t text_bytes(const json::value& v, std::size_t limit);
+std::size_t text_bytes(const json::object& o, std::size_t limit);
+
+/// Error: invalid_argument when a record's metadata is longer than `bounds` allow.
+result<void> check_metadata(const json::object& metadata, const shape_limits& bounds);
+
 /// The member, or null when `v` is no object or has no such member. This and the others that
 /// answer a part of what they are given refuse temporaries, which the part would not outlive.
 const json::value* member(const json::value& v, std::string_view key);

@@ -21,6 +21,12 @@ struct shape_limits {
   std::size_t conditions = 1'000; // values in a search's filters, at any depth
   std::size_t names = 1'000;      // in a list of names or ids: stream_mode, select, namespace, goto
   std::size_t parameters = 1'000; // of a query or a form
+
+  // What is copied into every run and checkpoint, as JSON text.
+  std::size_t metadata_bytes = 64 * 1024; // of a record's metadata, however it came together
+  std::size_t config_bytes = 1024 * 1024; // of a run's config, and of its context
+
+  std::size_t recursion_limit = 10'000; // supersteps a client may ask for: each one is stored
 };
 
 /// One row of the table: who reads a list has to name it.

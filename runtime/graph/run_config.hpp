@@ -38,6 +38,11 @@ struct merged_config {
   const json::object& configurable() const { return object_or_empty(config, "configurable"); }
 };
 
+/// Whether a checkpoint's metadata repeats this member of `configurable`: scalars do.
+inline bool goes_into_checkpoints(std::string_view key, const json::value& v) {
+  return !v.is_structured() && !key.starts_with("__");
+}
+
 /// Right wins, top level only: assistant, thread, run; then the server's own keys, which a client
 /// cannot set: ids, langgraph_auth_*, and user_id when there is a user.
 /// `context_schema`: only its properties are taken; null: everything.

@@ -1,5 +1,7 @@
 #include "runtime/graph/run_spec.hpp"
 
+#include "runtime/graph/run_config.hpp"
+
 #include <algorithm>
 
 namespace behalf {
@@ -28,7 +30,7 @@ run_command read_command(const json::object& o) {
 json::object metadata_for_checkpoints(const run_facts& facts) {
   auto all = facts.metadata;
   for (const auto& [key, v] : facts.configurable())
-    if (!v.is_object() && !v.is_array() && !key.starts_with("__"))
+    if (goes_into_checkpoints(key, v))
       all[key] = v;
   for (const auto& [key, id] : {std::pair{"graph_id", &facts.graph_id},
                                 {"assistant_id", &facts.assistant_id},

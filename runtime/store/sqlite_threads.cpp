@@ -19,6 +19,13 @@ bool has_column(const sqlite_table& t, std::string_view name) {
                      [&](const auto& c) { return c.name == name; });
 }
 
+result<void> check_merged(const json::object& metadata, const shape_limits& bounds) {
+  if (metadata.size() > bounds.fields)
+    return fail(errc::invalid_argument,
+                "metadata would have more than " + std::to_string(bounds.fields) + " members");
+  return check_metadata(metadata, bounds);
+}
+
 } // namespace
 
 result<void> sqlite_writes::change_thread(const commit::thread_change& c) {
@@ -30,9 +37,8 @@ result<void> sqlite_writes::change_thread(const commit::thread_change& c) {
     return fail(errc::not_found, "thread " + c.id + " does not exist");
   auto row = old->head;
   merge(row.metadata, c.metadata);
-  if (row.metadata.size() > c.max_metadata)
-    return fail(errc::invalid_argument, "the thread's metadata would have more than "
-                                          + std::to_string(c.max_metadata) + " members");
+  if (auto ok = c.bounds ? check_merged(row.metadata, *c.bounds) : result<void>{}; !ok)
+    return ok;
   auto doc = document(t, old->seq);
   if (!doc)
     return doc.error();

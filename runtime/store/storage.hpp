@@ -1,6 +1,7 @@
 // Where everything durable lives: reading, and writing in groups that one fsync makes durable.
 #pragma once
 
+#include "runtime/base/shape.hpp"
 #include "runtime/store/record_scan.hpp"
 #include "runtime/store/records.hpp"
 
@@ -33,7 +34,7 @@ struct commit {
     std::string settled = {}; // its status from now on while no run is under way; empty: as before
     time_point at{};          // becomes updated_at
     bool new_state = false;   // and state_updated_at
-    std::size_t max_metadata = static_cast<std::size_t>(-1); // members; more: invalid_argument
+    std::optional<shape_limits> bounds = {}; // of what metadata comes to, or invalid_argument
   };
   /// Erasing a thread erases its runs and checkpoints. Erasing what is not there is no error
   /// unless `expected` is given.

@@ -81,6 +81,17 @@ TEST_CASE("what holds many things is read up to its bound", "[body]") {
         == "the text holds a NUL\n\nOn instance[\"f\"]");
 }
 
+TEST_CASE("what is copied into every run is read up to its length as text", "[body]") {
+  auto metadata = [](body_reader& in) { in.metadata(); };
+  auto of_length = [](std::size_t bytes) {
+    return json::object{{"metadata", {{"k", std::string(bytes - std::size("{'k':''}") + 1, 'x')}}}};
+  };
+  CHECK(fault_of(of_length(bounds.metadata_bytes), metadata) == "none");
+  CHECK(fault_of(of_length(bounds.metadata_bytes + 1), metadata)
+        == "there are more than 65536 bytes of JSON in this object\n\nOn instance[\"metadata\"]");
+  CHECK(fault_of({{"metadata", nullptr}}, metadata) == "none");
+}
+
 TEST_CASE("a fault does not repeat what is large", "[body]") {
   auto flag = [](body_reader& in) { in.flag("f"); };
   CHECK(fault_of({{"f", names(100'000)}}, flag)
@@ -114,6 +125,17 @@ TEST_CASE("every list of a run's request is bounded", "[body]") {
     CHECK(parsed({{"config", {{field, wide}}}})
             .ends_with("On instance[\"" + std::string(field) + "\"]"));
   CHECK(parsed({{"command", {{"goto", many}}}}).ends_with("On instance[\"goto\"]"));
+  const std::string long_text(bounds.metadata_bytes, 'x'), longer_text(bounds.config_bytes, 'x');
+  CHECK(parsed({{"metadata", {{"a", long_text}}}}).ends_with("On instance[\"metadata\"]"));
+  CHECK(parsed({{"config", {{"metadata", {{"a", long_text}}}}}})
+          .ends_with("On instance[\"metadata\"]"));
+  for (auto field : {"config", "context"})
+    CHECK(parsed({{field, {{"a", longer_text}}}})
+            .ends_with("On instance[\"" + std::string(field) + "\"]"));
+  CHECK(parsed({{"checkpoint", {{"checkpoint_id", long_text}}}}) == "Invalid checkpoint ID");
+  CHECK(parsed({{"config", {{"recursion_limit", 10'000}}}}) == "accepted");
+  CHECK(parsed({{"config", {{"recursion_limit", 10'001}}}})
+        == "config.recursion_limit must be 10000 at most");
   CHECK(parsed({{"input", {{"messages", names(50'000)}}}}) == "accepted");
   auto modes = run_request::parse(
     {{"assistant_id", "hello"}, {"stream_mode", {"values", "debug", "values"}}}, false, bounds);

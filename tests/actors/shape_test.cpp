@@ -61,3 +61,26 @@ TEST_CASE_METHOD(door, "a form of many fields is refused at once", "[shape]") {
     form += "&f" + std::to_string(i) + "=";
   CHECK(said(alice.post_text("/dev/token", form)) == "400 the form has more than 1000 fields");
 }
+
+TEST_CASE_METHOD(door, "what a thread's metadata grows to is bounded, and what runs copy of it",
+                 "[shape]") {
+  const std::string half(40 * 1024, 'x');
+  auto thread = parse_json(alice.post("/threads", {{"metadata", {{"a", half}}}}).body).value();
+  auto at = "/threads/" + std::string(string_or(thread.as_object(), "thread_id"));
+  CHECK(
+    said(alice.post("/threads", {{"metadata", {{"a", half}, {"b", half}}}})).starts_with("422 "));
+  CHECK(said(alice.call("PATCH", at, {{"metadata", {{"b", half}}}}))
+        == "422 metadata would have more than 65536 bytes of JSON");
+  auto run = [&](json::object more) {
+    more["assistant_id"] = "hello";
+    more["input"] = json::object{};
+    return said(alice.post(at + "/runs/wait", more));
+  };
+  const std::string too_much = "422 the run's metadata, with its thread's, its config's and the "
+                               "texts in config.configurable, has more than 65536 bytes of JSON";
+  CHECK(run({{"metadata", {{"b", half}}}}) == too_much);
+  CHECK(run({{"config", {{"metadata", {{"b", half}}}}}}) == too_much);
+  CHECK(run({{"config", {{"configurable", {{"b", half}}}}}}) == too_much);
+  CHECK(run({{"config", {{"configurable", {{"b", {{"not copied", half}}}}}}}}) == "200 ");
+  CHECK(run({}) == "200 ");
+}

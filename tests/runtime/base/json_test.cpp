@@ -195,3 +195,12 @@ TEST_CASE("a part is found whatever the order of its members", "[base][json]") {
   CHECK_FALSE(holds(R"({"a": {"b": 1}})"));
   CHECK(contains(json::value(1), json::value(1U)));
 }
+
+TEST_CASE("the length of a text is known without making it", "[json]") {
+  const json::value v{{"a", {1, -2.5, nullptr, true, "\n\"\x01é"}}, {"b", json::object{}}};
+  CHECK(text_bytes(v, 1000) == dump(v).size());
+  CHECK(text_bytes(v.get_object(), 1000) == dump(v).size());
+  CHECK(text_bytes(json::object{}, 1000) == 2);
+  CHECK(text_bytes(json::value(std::string(100'000, 'x')), 10) > 10);
+  CHECK(text_bytes(json::value(std::string(100'000, 'x')), 10) < 10'000);
+}

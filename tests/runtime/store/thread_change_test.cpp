@@ -132,3 +132,23 @@ TEMPLATE_LIST_TEST_CASE("the newest checkpoint of a thread is known, erased ones
   REQUIRE(f.write({.checkpoint_erases = {{"acme", "t1", "r1"}}}));
   CHECK(f.db->newest_checkpoint("acme", "t1", "").value() == "c3");
 }
+
+TEMPLATE_LIST_TEST_CASE("what merging comes to stays within the bounds given", "[store]",
+                        storages) {
+  storage_fixture<TestType> f;
+  REQUIRE(f.put(make_thread("t1", 1, {{"a", std::string(30, 'x')}})));
+  shape_limits bounds;
+  bounds.metadata_bytes = 60;
+  bounds.fields = 2;
+  auto merged = [&](json::object more) {
+    auto c = change(std::move(more));
+    c.bounds = bounds;
+    auto done = f.write({.thread_changes = {c}});
+    return done ? "merged" : done.error().message;
+  };
+  CHECK(merged({{"b", std::string(30, 'y')}}) == "metadata would have more than 60 bytes of JSON");
+  CHECK(f.get(thread_key("t1"))->metadata.size() == 1);
+  CHECK(merged({{"b", 1}}) == "merged");
+  CHECK(merged({{"c", 1}}) == "metadata would have more than 2 members");
+  CHECK(f.get(thread_key("t1"))->metadata.size() == 2);
+}
