@@ -2,6 +2,7 @@
 
 #include "actors/granted.hpp"
 #include "actors/store_items.hpp"
+#include "runtime/graph/checkpoint.hpp"
 
 namespace behalf {
 namespace {
@@ -83,7 +84,7 @@ result<record_key> granted_item(const grant& g) {
   return record_key{kind::item, g.who->tenant, std::move(key), std::move(*ns)};
 }
 
-result<record> granted_put(const grant& g) {
+result<record> granted_put(const grant& g, std::size_t most_bytes) {
   auto place = granted_item(g);
   if (!place)
     return place.error();
@@ -95,6 +96,9 @@ result<record> granted_put(const grant& g) {
   row.parent = std::move(place->parent);
   row.created_at = row.updated_at = now();
   row.doc = in.object("value");
+  if (json_weight(row.doc) > most_bytes)
+    return fail(errc::invalid_argument,
+                "value would have more than " + std::to_string(most_bytes) + " bytes of JSON");
   if (in.has("ttl"))
     if (auto minutes = in.number("ttl", 0, max_ttl_minutes); minutes > 0) // 0: for ever
       row.expires = expiry_in(minutes, row.created_at);

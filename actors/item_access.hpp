@@ -36,7 +36,8 @@ admission admission_of(item_question what, principal_ptr who);
 /// What the rules left. Error: of checked_namespace, or internal when a handler left something that
 /// is no place, item or search.
 result<record_key> granted_item(const grant& g);
-result<record> granted_put(const grant& g);
+/// Error: invalid_argument when the value has more than `most_bytes`: a node may make any.
+result<record> granted_put(const grant& g, std::size_t most_bytes);
 result<query> granted_search(const grant& g);
 
 /// May the holder of the grant see this item?
@@ -98,7 +99,7 @@ void change_item(Self* self, const core& with, const principal_key& who, const r
 /// An item that is there and that this principal may not see is not overwritten: not_found.
 template <class Self, class Then, class Failed>
 void put_item(Self* self, const core& with, const grant& g, Then then, Failed failed) {
-  auto row = granted_put(g);
+  auto row = granted_put(g, with.options.runs.state_bytes);
   if (!row)
     return failed(row.error());
   if (g.visible.unrestricted()) {

@@ -157,6 +157,7 @@ void run(run_pointer self) {
   auto spec = run_spec::from_kwargs({s.plan, &s.plan->kwargs}, facts_of(s.plan));
   spec.recursion_limit =
     std::min(spec.recursion_limit, static_cast<int64_t>(s.with->options.shape.recursion_limit));
+  spec.state_bytes = s.with->options.runs.state_bytes;
   spec.checkpointing = !s.plan->temporary;
   spec.from_checkpoint = !s.plan->checkpoint_id.empty();
   spec.after_crash = s.plan->attempt > 1;

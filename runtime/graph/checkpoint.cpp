@@ -135,15 +135,18 @@ std::size_t json_weight(const json::value& v) {
       sum += json_weight(one) + 1;
     return sum;
   }
-  case json::kind::object: {
-    std::size_t sum = 2;
-    for (const auto& [key, one] : v.get_object())
-      sum += key.size() + 4 + json_weight(one);
-    return sum;
-  }
+  case json::kind::object:
+    return json_weight(v.get_object());
   default:
     return 5;
   }
+}
+
+std::size_t json_weight(const json::object& v) {
+  std::size_t sum = 2;
+  for (const auto& [key, one] : v)
+    sum += key.size() + 4 + json_weight(one);
+  return sum;
 }
 
 } // namespace behalf

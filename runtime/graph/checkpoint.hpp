@@ -104,5 +104,6 @@ result<void> overlay(named_values& values, const checkpoint_doc& link);
 
 /// About the bytes `v` takes as text.
 std::size_t json_weight(const json::value& v);
+std::size_t json_weight(const json::object& v);
 
 } // namespace behalf

@@ -11,6 +11,7 @@ run_loop::impl::impl(std::shared_ptr<const graph> g, std::optional<loaded_checkp
   : flow(std::move(g)), spec(std::move(s)),
     base_metadata(std::make_shared<const json::object>(std::move(spec.checkpoint_metadata))),
     state(flow->channels()) {
+  state.limit_bytes(spec.state_bytes, from ? from->at.full_weight + from->at.weight : 0);
   if (from)
     bind(std::move(*from));
 }

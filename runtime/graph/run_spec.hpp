@@ -47,6 +47,7 @@ struct run_spec {
   std::optional<run_command> command; // present: input is ignored
   breakpoint_set before, after;
   int64_t recursion_limit = 10'000;
+  std::size_t state_bytes = static_cast<std::size_t>(-1); // of the state as JSON, about
   stream_modes modes;
   bool checkpointing = true; // false: temporary, nothing is kept
   durability_mode lasting = durability_mode::async;

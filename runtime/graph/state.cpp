@@ -1,5 +1,6 @@
 #include "runtime/graph/state.hpp"
 
+#include "runtime/graph/checkpoint.hpp"
 #include "runtime/graph/messages.hpp"
 
 #include <algorithm>
@@ -95,6 +96,31 @@ result<void> prepare(channel_batch& batch, const channel& how, const json::value
   return {};
 }
 
+// What the state weighs without the values that the batches replace.
+std::size_t kept_bytes(const channel_table& channels, const std::vector<value_ptr>& values,
+                       const std::vector<channel_batch>& batches) {
+  std::size_t sum = 0;
+  for (std::size_t at = 0; at < values.size(); ++at) {
+    const auto kind = channels[at].kind;
+    const auto grows = kind == reducer::append || kind == reducer::messages;
+    const auto written = std::any_of(batches.begin(), batches.end(),
+                                     [&](const channel_batch& b) { return b.channel == at; });
+    if (values[at] && (grows || !written))
+      sum += json_weight(*values[at]);
+  }
+  return sum;
+}
+
+std::size_t added_bytes(const std::vector<channel_batch>& batches) {
+  std::size_t sum = 0;
+  for (const auto& batch : batches) {
+    sum += json_weight(batch.latest);
+    for (const auto& one : batch.joined)
+      sum += json_weight(one) + 1;
+  }
+  return sum;
+}
+
 } // namespace
 
 bool channel_table::add(channel c) {
@@ -132,6 +158,15 @@ result<std::vector<channel_change>> graph_state::apply(channel_writes writes) {
   for (auto& batch : batches)
     if (auto ok = prepare(batch, (*channels_)[batch.channel], find(batch.channel)); !ok)
       return ok.error();
+  const auto more = added_bytes(batches);
+  if (more > most_bytes_ || bytes_ > most_bytes_ - more) { // perhaps by what was replaced since
+    const auto kept = kept_bytes(*channels_, values_, batches);
+    if (more > most_bytes_ || kept > most_bytes_ - more)
+      return invalid_update("The state of the thread would have more than "
+                            + std::to_string(most_bytes_) + " bytes of JSON");
+    bytes_ = kept;
+  }
+  bytes_ += more;
   std::vector<channel_change> changes;
   changes.reserve(batches.size());
   for (auto& batch : batches)

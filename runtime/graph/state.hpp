@@ -48,9 +48,16 @@ public:
   const value_ptr& shared(std::size_t channel) const { return values_[channel]; }
   void set(std::size_t channel, value_ptr value) { values_[channel] = std::move(value); }
 
+  /// From now on writes are refused that would make the state longer than `most` bytes of JSON.
+  /// `now`: what it has at most. Both are about: escapes and digits are not counted.
+  void limit_bytes(std::size_t most, std::size_t now) {
+    most_bytes_ = most;
+    bytes_ = now;
+  }
+
   /// Applies the writes of one superstep, in order. The state is unchanged when it fails.
   /// Error: InvalidUpdateError (kind) for a second overwrite of a last_value channel, or a value
-  /// the channel cannot take.
+  /// the channel cannot take, or that there is no room for.
   result<std::vector<channel_change>> apply(channel_writes writes);
 
   /// What one task's `writes` are about to change; asked before `apply`, for `take_back`.
@@ -62,6 +69,8 @@ private:
 
   std::shared_ptr<const channel_table> channels_;
   std::vector<value_ptr> values_;
+  std::size_t bytes_ = 0; // at least as many as it has: what was replaced may be counted
+  std::size_t most_bytes_ = static_cast<std::size_t>(-1);
 };
 
 /// Turns an object into writes: unknown keys are dropped, messages get their ids and full form.

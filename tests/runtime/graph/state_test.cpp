@@ -143,3 +143,24 @@ TEST_CASE("the text of a view is the text of its JSON", "[graph]") {
   CHECK(text == shown(s));
   CHECK(js(text) == state_view{s}.to_json());
 }
+
+TEST_CASE("a state grows up to its bound, and stays as it was beyond it", "[graph]") {
+  graph_state s{table()};
+  s.limit_bytes(100, 0);
+  const auto takes = [&](const std::string& before, std::size_t n, const std::string& after) {
+    return ::apply(s, before + std::string(n, 'x') + after);
+  };
+  for (int i = 0; i < 10; ++i) // what is replaced does not count
+    REQUIRE(takes(R"({"x": ")", 60, "\"}"));
+  REQUIRE(takes(R"({"list": [")", 1, "\"]}"));
+  const auto before = shown(s);
+  auto refused = takes(R"({"list": [")", 40, "\"]}");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == "InvalidUpdateError");
+  CHECK(refused.error().message
+        == "The state of the thread would have more than 100 bytes of JSON");
+  CHECK_FALSE(takes(R"({"x": ")", 200, "\"}"));
+  CHECK(shown(s) == before);
+  REQUIRE(takes(R"({"x": ")", 1, "\"}"));
+  CHECK(takes(R"({"list": [")", 40, "\"]}"));
+}
