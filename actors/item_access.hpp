@@ -50,12 +50,13 @@ result<commit> erase_of(const record* there, const filter& visible);
 
 /// `then` gets the row, or null where there is none or it is not to be seen.
 template <class Self, class Then, class Failed>
-void get_item(Self* self, const core& with, const grant& g, Then then, Failed failed) {
+void get_item(Self* self, const core& with, const grant& g, Then then, Failed failed,
+              fair_budget::share_ptr room = nullptr) {
   auto which = granted_item(g);
   if (!which)
     return failed(which.error());
   ask_core(
-    self, with.reader(), get_record{std::move(*which)},
+    self, with.reader(), get_record{std::move(*which), {}, std::move(room)},
     [then, visible = g.visible](found_record& found) mutable {
       then(found.row && shows_item(visible, *found.row) ? found.row
                                                         : std::shared_ptr<const record>{});

@@ -106,7 +106,10 @@ struct judgement_over {
 // --- storage -----------------------------------------------------------------------------------
 
 struct get_record {
+  enum class part : uint8_t { whole, head }; // head: without its document
   record_key which;
+  part what = part::whole;
+  fair_budget::share_ptr room = nullptr; // of who asks: counts what a long one takes
 };
 struct found_record {
   std::shared_ptr<const record> row; // null: there is none
@@ -114,7 +117,8 @@ struct found_record {
 /// The checkpoints from the nearest full one up to the one named, or up to the head.
 struct read_checkpoints {
   std::string thread_id, ns, checkpoint_id;
-  principal_key who; // whose turn it takes; the thread is of its tenant
+  principal_key who;                     // whose turn it takes; the thread is of its tenant
+  fair_budget::share_ptr room = nullptr; // as of get_record
 };
 struct found_checkpoints {
   std::vector<record> rows;

@@ -286,6 +286,8 @@ void write_last(request_pointer self, std::string part) {
 result<void> hold_room(request_pointer self, std::size_t bytes) {
   auto& s = self->state;
   const auto& who = s.granted.who;
+  if (s.rows) // what they are shown as is counted instead
+    s.rows->resize(0);
   if (!s.room)
     s.room = who ? s.with->answers.open(who->tenant, who->key().text())
                  : s.with->answers.open({}, stranger(s.ex->req()));
@@ -298,6 +300,13 @@ void answer_page(request_pointer self, std::string page, std::string type, heade
   headers.emplace_back("Content-Type", std::move(type));
   begin_answer(self, 200, std::move(headers));
   write_last(self, std::move(page));
+}
+
+fair_budget::share_ptr room_for_rows(request_pointer self) {
+  auto& s = self->state;
+  if (!s.rows)
+    s.rows = s.with->answers.open(tenant_of(self), s.granted.who->key().text());
+  return s.rows;
 }
 
 void answer_empty(request_pointer self, unsigned status, header_list headers) {

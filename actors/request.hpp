@@ -56,7 +56,7 @@ struct request_state {
   grant granted; // `who` and `sealed` from authentication on, the rest with authorization
   presented_ptr credentials;
   deadline began{};
-  fair_budget::share_ptr place, memory, room; // what this request holds of what users share
+  fair_budget::share_ptr place, memory, room, rows; // what this request holds of what users share
 
   // Set by an endpoint's `prepare`.
   std::string thread_id, run_id;
@@ -106,6 +106,9 @@ inline constexpr std::size_t longest_uncounted = 256 * 1024;
 /// Takes room for the part to be written, instead of the one before it: of the caller's share, or
 /// of the peer's. Errors: as `claim`.
 result<void> hold_room(request_pointer self, std::size_t bytes);
+
+/// Where long records are counted from before they are parsed until they are text.
+fair_budget::share_ptr room_for_rows(request_pointer self);
 
 void answer_empty(request_pointer self, unsigned status, header_list headers = {});
 void refuse(request_pointer self, const error& why);

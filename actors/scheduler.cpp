@@ -147,7 +147,8 @@ void end_unreadable(scheduler_pointer self, const record& row, const error& why)
               {"remedy", "it ended as an error; its row keeps what was stored: start it anew"}});
   auto& s = self->state;
   ask_core(
-    self, s.with->reader(), get_record{{kind::thread, row.tenant, row.parent}},
+    self, s.with->reader(),
+    get_record{{kind::thread, row.tenant, row.parent}, get_record::part::head},
     [self, row, why](found_record& found) {
       ask_core(
         self, self->state.with->writer,
@@ -381,7 +382,8 @@ void start(scheduler_pointer self, starting_ptr job) {
       creation(*s.with, *job->ask.plan, nullptr, {}, false, starts_now(self, *job->ask.plan)));
   const auto& plan = *job->ask.plan;
   ask_core(
-    self, s.with->reader(), get_record{{kind::thread, plan.who->tenant, plan.thread_id}},
+    self, s.with->reader(),
+    get_record{{kind::thread, plan.who->tenant, plan.thread_id}, get_record::part::head},
     [self, job](found_record& found) { on_thread(self, job, found); },
     [self, job](error why) { give_up(self, job, std::move(why)); });
 }

@@ -197,8 +197,9 @@ struct store_reader_state {
 
 using reader_pointer = store_reader_actor::stateful_pointer<store_reader_state>;
 
-result<found_record> get(storage_reader& db, const record_key& which) {
-  auto row = db.get(which);
+result<found_record> get(storage_reader& db, const get_record& m) {
+  auto row =
+    m.what == get_record::part::head ? db.get_head(m.which) : db.get(m.which, m.room.get());
   if (!row)
     return row.error();
   if (!*row)
@@ -216,7 +217,7 @@ result<found_record> unfinished_run(storage_reader& db, const load_run& m) {
 }
 
 result<found_checkpoints> chain(storage_reader& db, const read_checkpoints& m) {
-  auto rows = db.checkpoint_chain(m.who.tenant, m.thread_id, m.ns, m.checkpoint_id);
+  auto rows = db.checkpoint_chain(m.who.tenant, m.thread_id, m.ns, m.checkpoint_id, m.room.get());
   if (!rows)
     return rows.error();
   found_checkpoints found{std::move(*rows), {}};
@@ -235,7 +236,7 @@ reader_behavior(reader_pointer self, std::shared_ptr<std::unique_ptr<storage_rea
   self->state.db = std::move(*db);
   auto& reader = *self->state.db;
   return {
-    [&reader](const get_record& m) { return reply(get(reader, m.which)); },
+    [&reader](const get_record& m) { return reply(get(reader, m)); },
     [&reader](const read_checkpoints& m) { return reply(chain(reader, m)); },
     [&reader](const scan_on& m) { return reply(reader.go_on(*m.search, {})); },
     [&reader](const load_run& m) { return reply(unfinished_run(reader, m)); },

@@ -22,14 +22,12 @@ run_ids ids_of(const run_plan& plan, bool thread_existed) {
 }
 
 void merge_config(const core& with, run_plan& plan, const record* thread) {
-  const auto& thread_config = thread ? object_or_empty(thread->doc, "config") : nothing;
   const auto* entry = with.graphs.by_graph(plan.graph_id);
   const auto* who = plan.who->identity.empty() ? nullptr : plan.who.get();
-  auto merged = merge_run_config({nothing, nothing, no_context},
-                                 {thread_config, thread ? thread->metadata : nothing, no_context},
-                                 {plan.sent_config, plan.sent_metadata, plan.sent_context}, who,
-                                 ids_of(plan, thread != nullptr), plan.headers, {},
-                                 entry ? entry->flow->context_schema() : no_context);
+  auto merged = merge_run_config(
+    {nothing, nothing, no_context}, {nothing, thread ? thread->metadata : nothing, no_context},
+    {plan.sent_config, plan.sent_metadata, plan.sent_context}, who, ids_of(plan, thread != nullptr),
+    plan.headers, {}, entry ? entry->flow->context_schema() : no_context);
   plan.kwargs["config"] = std::move(merged.config);
   plan.kwargs["context"] = std::move(merged.context);
   plan.metadata = std::move(merged.metadata);

@@ -10,10 +10,11 @@
 namespace behalf {
 
 /// Completes the plan (configuration merged from assistant, thread, run, user and server) and says
-/// what to write: the run, and its thread as busy. `thread` is null for a new one; of one that is
-/// there `visible` must still match when it is written. `starts` when nothing holds the run back:
-/// it is then stored as running at once. Error: invalid_argument when what every checkpoint of the
-/// run would repeat is longer than metadata may be.
+/// what to write: the run, and its thread as busy. `thread` is null for a new one, and else needs
+/// no document: of its last run's config what could be merged is not kept. Of one that is there
+/// `visible` must still match when it is written. `starts` when nothing holds the run back: it is
+/// then stored as running at once. Error: invalid_argument when what every checkpoint of the run
+/// would repeat is longer than metadata may be.
 result<commit> creation(const core& with, run_plan& plan, const record* thread,
                         const filter& visible, bool busy, bool starts);
 

@@ -87,7 +87,7 @@ void get(request_pointer self) {
     [self](const row_ptr& item) {
       answer(self, 200, item ? json::value(item_view(*item)) : json::value(nullptr));
     },
-    or_refuse(self));
+    or_refuse(self), room_for_rows(self));
 }
 
 result<json::object> prepare_delete(request_pointer self) {

@@ -5,6 +5,9 @@
 #include "actors/scans.hpp"
 #include "actors/store_items.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace behalf {
 
 bool may_see(request_pointer self, const record& row) {
@@ -93,11 +96,12 @@ void take_rows(request_pointer self, row_answer& rows, const scan_part& part) {
 
 } // namespace
 
-void answer_rows(request_pointer self, query q, row_style style) {
+void answer_rows(request_pointer self, query q, row_style style, record_scan::wants want) {
   auto out = std::make_shared<long_answer>();
   out->text = style.begin;
   auto rows = std::make_shared<row_answer>(
-    row_answer{new_search(*self->state.with, std::move(q)), std::move(style)});
+    row_answer{new_search(*self->state.with, std::move(q), want), std::move(style)});
+  rows->search->room = room_for_rows(self);
   out->more = [self, rows] {
     next_slice(
       self, *self->state.with, rows->search, *self->state.granted.who,
@@ -105,6 +109,15 @@ void answer_rows(request_pointer self, query q, row_style style) {
       [self](const error& why) { break_off(self, why); });
   };
   make_answer(self, std::move(out));
+}
+
+bool only_of_heads(const std::vector<std::string>& fields) {
+  constexpr std::array of_heads{"thread_id", "run_id",     "assistant_id", "graph_id",
+                                "name",      "created_at", "updated_at",   "state_updated_at",
+                                "status",    "metadata"};
+  return !fields.empty() && std::all_of(fields.begin(), fields.end(), [&](const auto& field) {
+    return std::find(of_heads.begin(), of_heads.end(), field) != of_heads.end();
+  });
 }
 
 void answer_page(request_pointer self, query q, json::object (*view)(const record&)) {
@@ -115,11 +128,13 @@ void answer_page(request_pointer self, query q, json::object (*view)(const recor
   style.headers = [](const record_scan& s) {
     return pagination(s.what.offset, s.what.limit, static_cast<std::size_t>(s.found), s.more);
   };
-  answer_rows(self, std::move(q), std::move(style));
+  auto want = only_of_heads(fields) ? record_scan::wants::heads : record_scan::wants::rows;
+  answer_rows(self, std::move(q), std::move(style), want);
 }
 
 void answer_count(request_pointer self, query q) {
   auto search = new_search(*self->state.with, std::move(q), record_scan::wants::count);
+  search->room = room_for_rows(self);
   each_slice(
     self, self->state.with, search, self->state.granted.who,
     [self, search](scan_part& part) {

@@ -20,13 +20,23 @@ bool may_see(request_pointer self, const record& row);
 
 /// Calls `then` with the row, or with null where there is none or the caller may not see it.
 template <class Then>
-void look_up(request_pointer self, record_key which, Then then) {
+void look_up(request_pointer self, record_key which, Then then,
+             get_record::part what = get_record::part::whole) {
   ask_core(
-    self, self->state.with->reader(), get_record{std::move(which)},
+    self, self->state.with->reader(),
+    get_record{std::move(which), what,
+               what == get_record::part::whole ? room_for_rows(self) : nullptr},
     [self, then = std::move(then)](found_record& found) mutable {
       then(found.row && may_see(self, *found.row) ? found.row : row_ptr{});
     },
     or_refuse(self));
+}
+
+/// The same without its document, which may be long: for who needs to know that it is there, what
+/// its status and its metadata are.
+template <class Then>
+void look_up_head(request_pointer self, record_key which, Then then) {
+  look_up(self, std::move(which), std::move(then), get_record::part::head);
 }
 
 /// Writes; then, with 204, nothing more to say.
@@ -59,7 +69,8 @@ struct row_style {
 };
 
 /// Answers the rows found, however many and however long they are.
-void answer_rows(request_pointer self, query q, row_style style);
+void answer_rows(request_pointer self, query q, row_style style,
+                 record_scan::wants want = record_scan::wants::rows);
 
 /// The same as `view` shows them, with the fields selected and the headers that lead to the next
 /// page.

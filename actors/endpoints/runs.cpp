@@ -170,7 +170,7 @@ void with_right_to_create(request_pointer self, Then then) {
   if (!s.run->create_thread || s.thread_id.empty())
     return then();
   ask_core(
-    self, s.with->reader(), get_record{thread_key(self, s.thread_id)},
+    self, s.with->reader(), get_record{thread_key(self, s.thread_id), get_record::part::head},
     [self, then](found_record& found) mutable {
       auto& s = self->state;
       if (found.row) {
@@ -206,7 +206,8 @@ void with_right_to_stop(request_pointer self, const std::string& thread_id, json
     self, self->state.with->authorizer, also(self, "update", std::move(value)),
     [self, thread_id, then, none, refused](grant& g) mutable {
       ask_core(
-        self, self->state.with->reader(), get_record{thread_key(self, thread_id)},
+        self, self->state.with->reader(),
+        get_record{thread_key(self, thread_id), get_record::part::head},
         [then, none, refused, visible = g.visible](found_record& thread) mutable {
           if (!thread.row)
             return none();
@@ -302,7 +303,8 @@ template <class Then, class Missing>
 void with_run(request_pointer self, Then then, Missing missing) {
   auto& s = self->state;
   ask_core(
-    self, s.with->reader(), get_record{{kind::run, tenant_of(self), s.run_id}},
+    self, s.with->reader(),
+    get_record{{kind::run, tenant_of(self), s.run_id}, {}, room_for_rows(self)},
     [self, then, missing](found_record& run) mutable {
       auto& s = self->state;
       auto thread_id = !s.thread_id.empty() ? s.thread_id : run.row ? run.row->parent : "";
@@ -313,7 +315,7 @@ void with_run(request_pointer self, Then then, Missing missing) {
           return missing("Not Found", "Run not found");
         then(row);
       };
-      look_up(self, thread_key(self, thread_id), std::move(check));
+      look_up_head(self, thread_key(self, thread_id), std::move(check));
     },
     or_refuse(self));
 }
@@ -352,7 +354,7 @@ void list_runs_of(request_pointer self) {
 
 void list(request_pointer self) {
   const auto& id = self->state.thread_id;
-  look_up(self, thread_key(self, id), [self](const row_ptr& thread) {
+  look_up_head(self, thread_key(self, id), [self](const row_ptr& thread) {
     if (!thread)
       return refuse(self, no_thread(self->state.thread_id));
     list_runs_of(self);
@@ -436,7 +438,8 @@ void answer_ended(request_pointer self, const row_ptr& row) {
     return answer(self, 200, json::object{});
   ask_core(
     self, self->state.with->scans,
-    read_checkpoints{row->parent, "", checkpoint, self->state.granted.who->key()},
+    read_checkpoints{row->parent, "", checkpoint, self->state.granted.who->key(),
+                     room_for_rows(self)},
     [self, row](found_checkpoints& found) {
       const auto* entry = self->state.with->graphs.by_graph(string_or(row->doc, "graph_id"));
       auto values = shown_values(found.rows, entry ? entry->flow.get() : nullptr);

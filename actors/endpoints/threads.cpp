@@ -19,12 +19,15 @@ record_key thread_key(request_pointer self) {
 
 // Loads the thread of the path and goes on if the caller may see it.
 template <class Then>
-void with_thread(request_pointer self, Then then) {
-  look_up(self, thread_key(self), [self, then](row_ptr row) mutable {
-    if (!row)
-      return refuse(self, no_thread(self->state.thread_id));
-    then(row);
-  });
+void with_thread(request_pointer self, get_record::part what, Then then) {
+  look_up(
+    self, thread_key(self),
+    [self, then](row_ptr row) mutable {
+      if (!row)
+        return refuse(self, no_thread(self->state.thread_id));
+      then(row);
+    },
+    what);
 }
 
 // --- create ----------------------------------------------------------------------------------
@@ -154,7 +157,7 @@ void count(request_pointer self) {
 // --- one thread ------------------------------------------------------------------------------
 
 void get(request_pointer self) {
-  with_thread(self, [self](const row_ptr& row) {
+  with_thread(self, get_record::part::whole, [self](const row_ptr& row) {
     auto shown = thread_view(*row);
     auto include = list_query(self, "include");
     if (!include)
@@ -181,7 +184,7 @@ void answer_updated(request_pointer self) {
   if (prefer && prefer->find("return=minimal") != prefer->npos)
     return answer_empty(self, 204);
   ask_core(
-    self, self->state.with->reader(), get_record{thread_key(self)},
+    self, self->state.with->reader(), get_record{thread_key(self), {}, room_for_rows(self)},
     [self](found_record& found) { // not asked again whether it may be seen: that was decided
       if (!found.row)
         return refuse(self, no_thread(self->state.thread_id));
@@ -211,7 +214,7 @@ void update(request_pointer self) {
 
 // By the scheduler: no run may begin on a thread that is on its way out.
 void remove(request_pointer self) {
-  with_thread(self, [self](const row_ptr&) {
+  with_thread(self, get_record::part::head, [self](const row_ptr&) {
     stop_runs stop;
     stop.tenant = tenant_of(self);
     stop.thread_id = self->state.thread_id;
@@ -232,10 +235,11 @@ const catalog_entry* graph_of(request_pointer self, const record& thread) {
 }
 
 void show_state(request_pointer self, std::string checkpoint_id) {
-  with_thread(self, [self, checkpoint_id](const row_ptr& thread) {
+  with_thread(self, get_record::part::head, [self, checkpoint_id](const row_ptr& thread) {
     ask_core(
       self, self->state.with->scans,
-      read_checkpoints{self->state.thread_id, "", checkpoint_id, self->state.granted.who->key()},
+      read_checkpoints{self->state.thread_id, "", checkpoint_id, self->state.granted.who->key(),
+                       room_for_rows(self)},
       [self, thread, checkpoint_id](found_checkpoints& found) {
         const auto* entry = graph_of(self, *thread);
         auto shown = shown_state(found.rows, entry ? entry->flow.get() : nullptr,
@@ -355,7 +359,8 @@ void next_of_past(request_pointer self, const std::shared_ptr<past>& p) {
     return complete(self);
   }
   ask_core(
-    self, s.with->scans, read_checkpoints{s.thread_id, "", p->ids[p->next], s.granted.who->key()},
+    self, s.with->scans,
+    read_checkpoints{s.thread_id, "", p->ids[p->next], s.granted.who->key(), room_for_rows(self)},
     [self, p](found_checkpoints& found) {
       if (auto ok = load_past(*p, found.rows); !ok)
         return break_off(self, ok.error());
@@ -377,7 +382,7 @@ void show_past(request_pointer self, std::shared_ptr<past> p) {
 }
 
 void history(request_pointer self) {
-  with_thread(self, [self](const row_ptr& thread) {
+  with_thread(self, get_record::part::head, [self](const row_ptr& thread) {
     const auto* entry = graph_of(self, *thread);
     auto p = std::make_shared<past>(entry ? entry->flow.get() : nullptr, self->state.thread_id);
     auto& s = self->state;

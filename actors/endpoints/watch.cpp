@@ -107,6 +107,7 @@ void watch_events(request_pointer self, run_ref run, header_list headers) {
   auto& s = self->state;
   s.as = delivery::events;
   s.begun = true;
+  s.rows.reset(); // this may take long, and holds no row
   s.watched = std::move(run);
   auto fields = sse_headers();
   fields.insert(fields.end(), headers.begin(), headers.end());
@@ -118,6 +119,7 @@ void watch_events(request_pointer self, run_ref run, header_list headers) {
 void watch_end(request_pointer self, run_ref run, header_list headers) {
   auto& s = self->state;
   s.as = delivery::awaited;
+  s.rows.reset();
   s.watched = std::move(run);
   s.head = std::move(headers);
   attend(self, s.watched.run);

@@ -88,6 +88,10 @@ fair_budget::answer fair_budget::share::resize(std::size_t size) {
   return answer::granted;
 }
 
+std::size_t fair_budget::share::capacity() const {
+  return in_->capacity; // never changes
+}
+
 fair_budget::fair_budget(std::size_t capacity, std::size_t greed)
   : in_(std::make_shared<ledger>(capacity, greed)) {}
 

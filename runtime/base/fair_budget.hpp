@@ -32,6 +32,8 @@ public:
     /// Takes more or gives back, so that the share is `size`; unless granted nothing changes.
     answer resize(std::size_t size);
     std::size_t size() const { return size_; }
+    /// Of the whole budget.
+    std::size_t capacity() const;
 
   private:
     friend class fair_budget;

@@ -1,6 +1,7 @@
 // A search or a count in slices: what it wants, where it is, and what it has found.
 #pragma once
 
+#include "runtime/base/fair_budget.hpp"
 #include "runtime/store/query.hpp"
 #include "runtime/store/terms.hpp"
 
@@ -44,6 +45,9 @@ struct record_scan {
   query what;
   wants want;
   search_bounds bounds;
+
+  /// Null: nobody counts. Else what the long rows of a slice take, until the next one begins.
+  fair_budget::share_ptr room = nullptr;
 
   // Known when the first row comes, and when it is done.
   int64_t found = 0; // matches of the page, or of all pages for a count

@@ -34,9 +34,10 @@ private:
 
 // The checkpoint named, or the latest one of its thread and ns. That is asked for by its key: a
 // damaged one must be an error, as a thread without its state would begin anew.
-result<std::optional<record>> sqlite_reads::named_or_latest(const record_key& key) {
+result<std::optional<record>> sqlite_reads::named_or_latest(const record_key& key,
+                                                            fair_budget::share* room) {
   if (!key.id.empty())
-    return get(key);
+    return get(key, room);
   auto newest = newest_checkpoint(key, false);
   if (!newest)
     return newest.error();
@@ -44,12 +45,12 @@ result<std::optional<record>> sqlite_reads::named_or_latest(const record_key& ke
     return std::optional<record>{};
   auto latest = key;
   latest.id = std::move(*newest);
-  return get(latest);
+  return get(latest, room);
 }
 
 // A checkpoint others build upon, hidden or not.
-result<record> sqlite_reads::ancestor(const record_key& key) {
-  auto found = find(key, true);
+result<record> sqlite_reads::ancestor(const record_key& key, fair_budget::share* room) {
+  auto found = find(key, true, room);
   if (!found)
     return found.error();
   if (!*found)
@@ -58,11 +59,12 @@ result<record> sqlite_reads::ancestor(const record_key& key) {
   return std::move(**found);
 }
 
-result<std::vector<record>> sqlite_reads::checkpoint_chain(const record_key& newest) {
+result<std::vector<record>> sqlite_reads::checkpoint_chain(const record_key& newest,
+                                                           fair_budget::share* room) {
   auto view = snapshot::open(*db_);
   if (!view)
     return view.error();
-  auto last = named_or_latest(newest);
+  auto last = named_or_latest(newest, room);
   if (!last)
     return last.error();
   std::vector<record> chain;
@@ -74,7 +76,7 @@ result<std::vector<record>> sqlite_reads::checkpoint_chain(const record_key& new
     if (chain.size() == max_chain)
       return fail(errc::internal, db_->path() + ": the checkpoints of thread " + key.parent
                                     + " have no full one among them");
-    auto before = ancestor(key);
+    auto before = ancestor(key, room);
     if (!before)
       return before.error();
     chain.push_back(std::move(*before));

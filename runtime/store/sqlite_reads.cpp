@@ -1,13 +1,19 @@
 #include "runtime/store/sqlite_reads.hpp"
 
+#include "runtime/base/json_cost.hpp"
 #include "runtime/base/log.hpp"
 
+#include <algorithm>
 #include <limits>
 
 namespace behalf {
 namespace {
 
-result<record> read_row(sqlite_statement& use, const sqlite_table& t) {
+constexpr std::size_t longest_uncounted = 256 * 1024;
+
+result<record> read_row(sqlite_statement& use, const sqlite_table& t, fair_budget::share* room) {
+  if (auto ok = claim_room(room, use.text(t.metadata_column() + 1)); !ok)
+    return ok.error();
   auto r = read_head(use, t);
   if (!r)
     return r;
@@ -18,7 +24,7 @@ result<record> read_row(sqlite_statement& use, const sqlite_table& t) {
 
 // As read_row, but what cannot be read comes as it is stored.
 result<record> read_or_keep(sqlite_statement& use, const sqlite_table& t) {
-  if (auto r = read_row(use, t))
+  if (auto r = read_row(use, t, nullptr))
     return r;
   record raw;
   raw.type = t.type;
@@ -48,7 +54,18 @@ constexpr std::string_view unfinished = "status IN ('pending', 'running')";
 
 } // namespace
 
-result<std::optional<record>> sqlite_reads::find(const record_key& key, bool hidden_too) {
+result<void> claim_room(fair_budget::share* room, std::string_view stored) {
+  if (!room || stored.size() <= longest_uncounted)
+    return {};
+  constexpr auto any = std::numeric_limits<std::size_t>::max();
+  // Parsed it is copied once more at least where it is shown, and then written as text.
+  const auto sum = room->size() + parse_cost(stored, any) + 2 * stored.size();
+  const auto most = std::max(room->size(), room->capacity() / 2);
+  return claim(*room, std::min(sum, most), "long records being read");
+}
+
+result<std::optional<record>> sqlite_reads::find(const record_key& key, bool hidden_too,
+                                                 fair_budget::share* room) {
   const auto& t = table_of(key.type);
   auto sql = t.find + still_there(t, t.name, 5);
   if (key.type == kind::checkpoint && !hidden_too)
@@ -59,11 +76,24 @@ result<std::optional<record>> sqlite_reads::find(const record_key& key, bool hid
   bind_key(*use, key);
   if (t.expires)
     use->bind(5, to_micros(clock_()));
-  return next_row(*use, t, read_row);
+  return next_row(*use, t, [room](sqlite_statement& row, const sqlite_table& of) {
+    return read_row(row, of, room);
+  });
 }
 
-result<std::optional<record>> sqlite_reads::get(const record_key& key) {
-  return find(key, false);
+result<std::optional<record>> sqlite_reads::get(const record_key& key, fair_budget::share* room) {
+  return find(key, false, room);
+}
+
+result<std::optional<record>> sqlite_reads::get_head(const record_key& key) {
+  const auto& t = table_of(key.type);
+  auto use = db_->prepare(t.find_head + still_there(t, t.name, 5));
+  if (!use)
+    return use.error();
+  bind_key(*use, key);
+  if (t.expires)
+    use->bind(5, to_micros(clock_()));
+  return next_row(*use, t, read_head);
 }
 
 // Once for each: lists are read again and again.

@@ -84,8 +84,9 @@ result<void> sqlite_reads::rarest_first(term_plan& plan, const sqlite_table& t) 
 }
 
 // The record with its document, when it is a match; `bytes`: of both as text.
-result<std::optional<sqlite_reads::loaded>> sqlite_reads::load(const query& q, int64_t seq,
+result<std::optional<sqlite_reads::loaded>> sqlite_reads::load(const record_scan& s, int64_t seq,
                                                                bool with_doc) {
+  const auto& q = s.what;
   const auto& t = table_of(q.type);
   auto head = db_->prepare(t.head);
   if (!head)
@@ -108,10 +109,16 @@ result<std::optional<sqlite_reads::loaded>> sqlite_reads::load(const query& q, i
     return doc.error();
   if (row = doc->bind(1, seq).step(); !row)
     return row.error();
+  const auto before = s.room ? s.room->size() : 0;
+  if (auto ok = claim_room(s.room.get(), doc->text(0)); !ok)
+    return ok.error();
   if (auto read = read_doc(*doc, 0, found.row); !read)
     return read.error();
   found.bytes += doc->text(0).size();
-  if (!matches_doc(q, found.row))
+  const auto match = matches_doc(q, found.row);
+  if (s.room && (!match || !with_doc))
+    s.room->resize(before);
+  if (!match)
     return std::optional<loaded>{};
   if (!with_doc)
     found.row.doc.clear();
@@ -129,7 +136,7 @@ result<bool> sqlite_reads::consider(record_scan& s, const sqlite_statement& row,
   const auto now = in_order && !counting && own.kept < keep && own.skipped == s.what.offset
                    && static_cast<int64_t>(own.hits.size()) < page_limit(s);
   if (!trusted || now) {
-    auto found = load(s.what, hit.seq, now && s.want == record_scan::wants::rows);
+    auto found = load(s, hit.seq, now && s.want == record_scan::wants::rows);
     const auto damaged = !found && found.error().kind == unreadable_record;
     if (!found && !damaged)
       return found.error();
@@ -233,7 +240,7 @@ result<void> sqlite_reads::fetch(record_scan& s, const slice_limits& limits, dea
       return {};
     auto& hit = own.hits[own.next];
     if (!hit.row) {
-      auto found = load(s.what, hit.seq, s.want == record_scan::wants::rows);
+      auto found = load(s, hit.seq, s.want == record_scan::wants::rows);
       if (!found && found.error().kind != unreadable_record)
         return found.error();
       if (!found)
@@ -269,6 +276,8 @@ result<void> sqlite_reads::plan(record_scan& s) {
 }
 
 result<scan_part> sqlite_reads::go_on(record_scan& s, const slice_limits& limits) {
+  if (s.room)
+    s.room->resize(0); // of the slice before, which its asker is done with
   const auto begun = clock::now();
   const auto end = limits.time < longest_slice ? begun + limits.time : begun + longest_slice;
   time_limit limit{*db_, std::min(s.what.by, begun + longest_slice)};

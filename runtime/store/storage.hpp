@@ -77,7 +77,12 @@ class storage_reader {
 public:
   virtual ~storage_reader() = default;
 
-  virtual result<std::optional<record>> get(const record_key& key) = 0;
+  /// `room` (may be null): what a long record takes is claimed first, added to what is claimed
+  /// already. Errors then also: too_many, overloaded.
+  virtual result<std::optional<record>> get(const record_key& key,
+                                            fair_budget::share* room = nullptr) = 0;
+  /// Without its document, however long that is.
+  virtual result<std::optional<record>> get_head(const record_key& key) = 0;
 
   /// The next slice of a search or count: one short read. Errors: invalid_argument when it reached
   /// its bounds, timeout after `what.by`.
@@ -90,10 +95,10 @@ public:
   /// From the nearest full checkpoint up to the one named, in the order to apply them; the latest
   /// one's chain when `checkpoint_id` is empty. Empty when there is no such checkpoint.
   /// Error: internal when the chain has a hole or one of them, the latest too, cannot be read.
-  virtual result<std::vector<record>> checkpoint_chain(const std::string& tenant,
-                                                       const std::string& thread_id,
-                                                       const std::string& ns,
-                                                       const std::string& checkpoint_id) = 0;
+  /// `room`: as of `get`.
+  virtual result<std::vector<record>>
+  checkpoint_chain(const std::string& tenant, const std::string& thread_id, const std::string& ns,
+                   const std::string& checkpoint_id, fair_budget::share* room = nullptr) = 0;
 
   /// The greatest id among a thread's checkpoints in `ns`, erased ones that others need included;
   /// empty when there is none.

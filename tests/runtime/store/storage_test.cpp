@@ -267,3 +267,43 @@ TEST_CASE("namespace labels are checked and keep their order as text", "[store]"
   CHECK(encode_namespace({"a", "b"}).value().starts_with(a));
   CHECK_FALSE(encode_namespace({"ab"}).value().starts_with(a));
 }
+
+TEMPLATE_LIST_TEST_CASE("what a long record takes is claimed before it is parsed", "[store]",
+                        storages) {
+  storage_fixture<TestType> f;
+  auto thread = make_thread("t1", 1, {{"owner", "alice"}});
+  thread.doc = {{"values", std::string(1 << 20, 'x')}};
+  REQUIRE(f.put(thread));
+  auto checkpoint = make_checkpoint("t1", "c1");
+  checkpoint.doc = thread.doc;
+  REQUIRE(f.put(checkpoint));
+  const auto key = thread.key();
+  auto shown = [&](fair_budget::share& room) {
+    auto found = f.db->get(key, &room);
+    return found ? std::string{"found"} : found.error().message;
+  };
+  fair_budget wide{64 << 20}, narrow{4 << 20};
+  auto room = wide.open("acme", "alice");
+  CHECK(shown(*room) == "found");
+  CHECK(room->size() > std::size_t{3} << 20);
+  REQUIRE(f.db->checkpoint_chain("acme", "t1", "", "", room.get()));
+  CHECK(room->size() > std::size_t{6} << 20);
+
+  auto alone = narrow.open("acme", "alice"), other = narrow.open("acme", "alice");
+  CHECK(shown(*alone) == "found"); // however long: who is alone can read it
+  CHECK(alone->size() == std::size_t{2} << 20);
+  CHECK(shown(*other) == "Too many long records being read for one caller; others wait");
+  auto head = f.db->get_head(key);
+  REQUIRE(head);
+  CHECK((*head)->metadata == thread.metadata);
+  CHECK((*head)->doc.empty());
+
+  record_scan scan{{.tenant = "acme"}};
+  scan.room = other;
+  auto part = f.db->go_on(scan, {});
+  REQUIRE_FALSE(part);
+  CHECK(part.error().code == errc::too_many);
+  record_scan heads{{.tenant = "acme"}, record_scan::wants::heads};
+  heads.room = other;
+  CHECK(f.db->go_on(heads, {}));
+}
