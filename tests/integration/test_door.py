@@ -132,7 +132,7 @@ def test_one_users_bodies_leave_room_for_another(door):
         except TimeoutError:
             held.append(client)
     assert 5 <= len(held) <= 8 and refused >= 5
-    body = {"metadata": {"text": "b" * 200_000}}
+    body = {"a field nobody reads": "b" * 200_000}
     assert server.call("POST", "/threads", bob, json=body).status_code == 200
     for client in held:
         client.close()
@@ -173,10 +173,10 @@ def test_documents_cost_what_they_take(door):
     server = door(max_body_memory=48 << 20)
     alice = log_in(server, "alice")
     numbers = b"[" + b"1," * 90_000 + b"1]"  # 720 KB that parse to many times that
-    text = b'{"metadata":{"n":[' + b",".join([numbers] * 4) + b"]}}"
+    text = (b'{"assistant_id":"hello","input":{"n":[' + b",".join([numbers] * 4) + b"]}}")
     clients = [dial(server) for _ in range(6)]
     for client in clients:
-        client.sendall(head(server, len(text), alice))
+        client.sendall(head(server, len(text), alice, "/runs"))
     for client in clients:
         client.sendall(text[: len(text) // 2])
     statuses = []
@@ -193,11 +193,11 @@ def test_documents_cost_what_they_take(door):
 def test_what_runs_hold_counts_after_their_requests(door):
     server = door(max_body_memory=8 << 20)
     alice, bob = log_in(server, "alice"), log_in(server, "bob")
-    big = {"assistant_id": "steps", "input": {"upto": 60, "pause_ms": 1000},
-           "metadata": {"text": "a" * 500_000}}
+    steps = {"upto": 60, "pause_ms": 1000}
+    big = {"assistant_id": "steps", "input": {**steps, "text": "a" * 500_000}}
     statuses = [server.call("POST", "/runs", alice, json=big).status_code for _ in range(20)]
     assert statuses[0] == 200 and statuses[-1] == 429
-    small = {**big, "metadata": {}}  # what is kept for the next one of a small budget
+    small = {**big, "input": steps}  # what is kept for the next one of a small budget
     assert server.call("POST", "/runs", bob, json=small).status_code == 200
 
 

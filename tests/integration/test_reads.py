@@ -13,6 +13,7 @@ from parts.behalf import run
 from parts.stacks import base, start
 
 MIB = 1 << 20
+LONG_METADATA = {"shape": {"metadata_bytes": 4 * MIB}}  # heads of rows are what some tests read
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def patiently(stack, token) -> httpx.Client:
 
 
 def test_scanning_clients_leave_the_log_short_and_others_quick(serve):
-    stack = serve(log={"level": "info"})
+    stack = serve(log={"level": "info"}, limits=LONG_METADATA)
     alice, bob = stack.login("alice"), stack.login("bob")
     with patiently(stack, alice) as client:
         for _ in range(400):
@@ -144,7 +145,7 @@ def test_a_long_history_takes_little_memory(serve):
 
 
 def test_a_page_of_long_threads_goes_out_in_parts(serve):
-    stack = serve(log={"level": "info"})
+    stack = serve(log={"level": "info"}, limits=LONG_METADATA)
     token = stack.login("alice")
     with patiently(stack, token) as client:
         for n in range(60):
@@ -213,7 +214,7 @@ def test_a_search_ends_when_its_client_leaves(serve):
 
 
 def test_a_damaged_page_costs_who_reads_it_and_nobody_else(serve):
-    stack = serve()
+    stack = serve(limits=LONG_METADATA)
     token = stack.login("alice")
     threads = []
     for n in range(20):
