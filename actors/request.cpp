@@ -12,6 +12,7 @@
 #include <boost/beast/core/string.hpp>
 #include <caf/send.hpp>
 
+#include <algorithm>
 #include <charconv>
 
 namespace behalf {
@@ -58,6 +59,10 @@ bool takes_body(verb v) {
   return v == verb::post || v == verb::put || v == verb::patch || v == verb::del;
 }
 
+// What is sent is there as the document, as what handlers left of it, and as what is made of it: a
+// run's state, a row, an answer.
+constexpr std::size_t copies_of_body = 3;
+
 // Bodies of the operations that have one are JSON whatever their Content-Type says. The text is
 // gone when the document is there.
 result<void> parse_body(request_state& s) {
@@ -72,7 +77,9 @@ result<void> parse_body(request_state& s) {
   if (!parsed)
     return parsed.error();
   s.body = std::move(*parsed);
-  return claim(*s.memory, held_bytes(s.body), what);
+  const auto held = held_bytes(s.body);
+  const auto most = std::max(held, s.memory->capacity() / 2); // who is alone is served
+  return claim(*s.memory, std::min(copies_of_body * held, most), what);
 }
 
 result<json::object> prepare(request_pointer self) {

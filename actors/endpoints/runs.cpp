@@ -15,16 +15,24 @@ namespace {
 
 // --- create ----------------------------------------------------------------------------------
 
+json::value taken(json::object& from, std::string_view key) {
+  auto* v = from.if_contains(key);
+  return v ? std::move(*v) : json::value(nullptr);
+}
+
 result<json::object> prepare_create(request_pointer self) {
   auto& s = self->state;
   auto stateless = s.params["thread_id"].empty();
   if (!stateless)
     if (auto on = prepare_thread(self); !on)
       return on;
+  // Most of the body, at times: moved, not copied.
+  auto input = s.body.is_object() ? taken(s.body.get_object(), "input") : json::value(nullptr);
   auto parsed = run_request::parse(s.body, stateless, shape_of(self));
   if (!parsed)
     return parsed.error();
   s.run = std::move(*parsed);
+  s.run->kwargs["input"] = std::move(input);
   s.body = nullptr; // all of it that counts is in there
   s.run_id = uuid7();
   auto& r = *s.run;
@@ -100,11 +108,6 @@ result<const catalog_entry*> assistant_of(request_pointer self) {
   if (const auto* entry = graphs.by_assistant(*id))
     return entry;
   return fail(errc::not_found, "Thread or assistant not found.");
-}
-
-json::value taken(json::object& from, std::string_view key) {
-  auto* v = from.if_contains(key);
-  return v ? std::move(*v) : json::value(nullptr);
 }
 
 json::object taken_object(json::object& from, std::string_view key) {
