@@ -2,19 +2,23 @@
 
 #include "runtime/base/log.hpp"
 
+#include <algorithm>
 #include <system_error>
 #include <utility>
 
 namespace behalf {
 namespace {
 
-constexpr std::chrono::seconds linger{10}; // a thread's without work
+constexpr std::chrono::seconds linger{10};      // a thread's without work
+constexpr std::chrono::seconds next_attempt{1}; // at a thread that could not be started
 
 } // namespace
 
-blocking_threads::blocking_threads(std::size_t most, metrics& meters)
+blocking_threads::blocking_threads(boost::asio::io_context& io, std::size_t most, metrics& meters,
+                                   start_fn start)
   : most_(most), running_(meters.gauge("behalf_blocking_turns", "Turns on threads that may block")),
-    queued_(meters.gauge("behalf_blocking_turns_waiting", "Turns that wait for such a thread")) {}
+    queued_(meters.gauge("behalf_blocking_turns_waiting", "Turns that wait for such a thread")),
+    start_(std::move(start)), again_(io) {}
 
 blocking_threads::~blocking_threads() {
   stop(deadline::max());
@@ -28,19 +32,42 @@ void blocking_threads::run(const principal_key& who, const activity& what, work 
   queue_.push(who.tenant, user, 1, {&what, user, std::move(job)});
   queued_.set(static_cast<double>(queue_.size()));
   join_ended();
-  if (queue_.size() > idle_ && threads_.size() < most_)
-    start_one();
+  if (!short_ && queue_.size() > idle_ && threads_.size() < most_ && !start_one())
+    try_later();
   changed_.notify_one();
 }
 
-void blocking_threads::start_one() {
+bool blocking_threads::start_one() {
   auto me = threads_.emplace(threads_.end());
   try {
-    me->thread = std::thread{[this, me] { serve(me); }};
-  } catch (const std::system_error&) { // those there are will come to it
+    me->thread = start_([this, me] { serve(me); });
+  } catch (const std::system_error&) {
     threads_.erase(me);
-    log::error("blocking_thread_not_started", {{"threads", threads_.size()}});
+    return false;
   }
+  return true;
+}
+
+// Out of threads or memory: there may be none that would ever come to what waits.
+void blocking_threads::try_later() {
+  if (!std::exchange(short_, true))
+    log::error("blocking_thread_not_started", {{"threads", threads_.size()}});
+  again_.expires_after(next_attempt);
+  again_.async_wait([this](boost::system::error_code ec) {
+    if (!ec)
+      start_wanted();
+  });
+}
+
+void blocking_threads::start_wanted() {
+  std::lock_guard lock{guard_};
+  if (stopping_)
+    return;
+  auto wanted = queue_.size() > idle_ ? queue_.size() - idle_ : 0;
+  for (wanted = std::min(wanted, most_ - threads_.size()); wanted > 0; --wanted)
+    if (!start_one())
+      return try_later();
+  short_ = false;
 }
 
 void blocking_threads::join_ended() {

@@ -9,6 +9,9 @@
 #include "runtime/base/principal.hpp"
 #include "runtime/base/time.hpp"
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
 #include <condition_variable>
 #include <functional>
 #include <list>
@@ -24,8 +27,13 @@ class blocking_threads {
 public:
   using work = std::function<void()>;
 
-  /// `meters` must outlive it.
-  blocking_threads(std::size_t most, metrics& meters);
+  using start_fn = std::function<std::thread(work)>;
+
+  /// `io` and `meters` must outlive it. A thread that `start` cannot start (it throws system_error)
+  /// is tried again while there is work for it.
+  blocking_threads(
+    boost::asio::io_context& io, std::size_t most, metrics& meters,
+    start_fn start = [](work serve) { return std::thread{std::move(serve)}; });
   blocking_threads(const blocking_threads&) = delete;
   ~blocking_threads(); // waits for what is under way
 
@@ -51,18 +59,22 @@ private:
   std::optional<waiting> take();
   void done(const waiting& what);
   void serve(workers::iterator me);
-  void start_one();
+  bool start_one();
+  void start_wanted();
+  void try_later();
   void join_ended();
 
   const std::size_t most_;
   metric &running_, &queued_;
+  const start_fn start_;
   std::mutex guard_;
   std::condition_variable changed_;
   fair_queue<waiting> queue_;
   workers threads_, ended_;
   std::unordered_map<std::string, std::size_t> busy_of_; // by user
   std::size_t idle_ = 0, busy_ = 0;
-  bool stopping_ = false;
+  bool stopping_ = false, short_ = false;
+  boost::asio::steady_timer again_;
 };
 
 } // namespace behalf

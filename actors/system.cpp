@@ -174,7 +174,7 @@ struct running_system::parts {
   thread_pool pool{io, with->meters, [this](std::vector<caf::resumable*> jobs) {
                      adopt_jobs(*sys, std::move(jobs));
                    }};
-  blocking_threads blocking{setup.options.runs.blocking_threads, with->meters};
+  blocking_threads blocking{io, setup.options.runs.blocking_threads, with->meters};
   caf::actor_system_config cfg;
   std::optional<caf::actor_system> sys;
 

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace behalf {
@@ -17,6 +18,7 @@ using namespace std::chrono_literals;
 const activity toiling{"toiling"};
 
 struct blocking_fixture {
+  boost::asio::io_context io;
   metrics meters;
   std::promise<void> open;
   std::shared_future<void> opened = open.get_future().share();
@@ -48,7 +50,7 @@ struct blocking_fixture {
 } // namespace
 
 TEST_CASE_METHOD(blocking_fixture, "what finds no thread waits, and users take turns", "[pool]") {
-  threads.emplace(1, meters);
+  threads.emplace(io, 1, meters);
   hold();
   for (const auto* user : {"alice", "alice", "alice", "bob"})
     run(user);
@@ -63,7 +65,7 @@ TEST_CASE_METHOD(blocking_fixture, "what finds no thread waits, and users take t
 }
 
 TEST_CASE_METHOD(blocking_fixture, "no user takes all threads", "[pool]") {
-  threads.emplace(8, meters);
+  threads.emplace(io, 8, meters);
   for (int i = 0; i < 7; ++i)
     hold("alice");
   run("alice");
@@ -80,7 +82,7 @@ TEST_CASE_METHOD(blocking_fixture, "no user takes all threads", "[pool]") {
 
 TEST_CASE_METHOD(blocking_fixture, "a stop waits for what is under way, and drops the rest",
                  "[pool]") {
-  threads.emplace(1, meters);
+  threads.emplace(io, 1, meters);
   hold();
   auto held = std::make_shared<int>(1);
   threads->run({"acme", "id", "alice"}, toiling, [this, held] { note("alice"); });
@@ -89,6 +91,23 @@ TEST_CASE_METHOD(blocking_fixture, "a stop waits for what is under way, and drop
   open.set_value();
   CHECK(threads->stop(std::chrono::steady_clock::now() + 1min));
   CHECK(order.empty());
+}
+
+TEST_CASE_METHOD(blocking_fixture, "a thread that cannot be started is tried again", "[pool]") {
+  int refused = 0;
+  threads.emplace(io, 2, meters, [&](blocking_threads::work serve) {
+    if (++refused <= 2)
+      throw std::system_error{std::make_error_code(std::errc::resource_unavailable_try_again)};
+    return std::thread{std::move(serve)};
+  });
+  std::promise<void> last;
+  threads->run({"acme", "id", "alice"}, toiling, [&] { last.set_value(); });
+  CHECK(refused == 1);
+  CHECK(queued() == 1);
+  io.run(); // until nothing is to be tried again
+  REQUIRE(last.get_future().wait_for(1min) == std::future_status::ready);
+  CHECK(refused == 3);
+  CHECK(threads->stop(std::chrono::steady_clock::now() + 1min));
 }
 
 } // namespace behalf
