@@ -2,6 +2,7 @@
 #include "actors/basics.hpp"
 #include "actors/spawn.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/metrics.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
@@ -14,6 +15,8 @@ struct audit_state {
   static inline const char* name = "audit";
   audit_state() = default;
   std::unique_ptr<audit_log> log;
+  bool failed = false;        // the last flush
+  metric* writable = nullptr; // null: nobody counts
   std::vector<std::pair<int64_t, caf::typed_response_promise<audit_receipt>>> group;
 };
 
@@ -31,8 +34,13 @@ caf::result<audit_receipt> append(audit_pointer self, const audit_record& what) 
 void flush(audit_pointer self) {
   auto& s = self->state;
   auto ok = s.log->flush();
-  if (!ok)
+  const bool failed = std::exchange(s.failed, !ok);
+  if (!ok && !failed)
     log::error("audit_cannot_write", {{"reason", ok.error().message}});
+  if (ok && failed)
+    log::info("audit_writes_again");
+  if (s.writable)
+    s.writable->set(ok ? 1 : 0);
   for (auto& [seq, promise] : std::exchange(s.group, {})) {
     if (ok)
       promise.deliver(audit_receipt{seq});
@@ -41,9 +49,15 @@ void flush(audit_pointer self) {
   }
 }
 
-audit_actor::behavior_type audit_behavior(audit_pointer self, std::shared_ptr<audit_log> log) {
+audit_actor::behavior_type audit_behavior(audit_pointer self, std::shared_ptr<audit_log> log,
+                                          metrics* meters) {
   contain(self);
   self->state.log = std::make_unique<audit_log>(std::move(*log));
+  if (meters) {
+    self->state.writable = &meters->gauge("behalf_audit_writable",
+                                          "0: the last receipt could not be written, 1: it was");
+    self->state.writable->set(1);
+  }
   return {
     [self](const audit_event& m) { return append(self, m.what); },
     [self](flush_group) { flush(self); },
@@ -52,10 +66,11 @@ audit_actor::behavior_type audit_behavior(audit_pointer self, std::shared_ptr<au
 
 } // namespace
 
-audit_actor spawn_audit(caf::actor_system& sys, audit_log log, bool in_background) {
+audit_actor spawn_audit(caf::actor_system& sys, audit_log log, metrics* meters,
+                        bool in_background) {
   auto held = std::make_shared<audit_log>(std::move(log));
-  return in_background ? sys.spawn<caf::detached>(audit_behavior, held)
-                       : sys.spawn(audit_behavior, held);
+  return in_background ? sys.spawn<caf::detached>(audit_behavior, held, meters)
+                       : sys.spawn(audit_behavior, held, meters);
 }
 
 } // namespace behalf

@@ -149,8 +149,11 @@ void record(egress_pointer self, const going_ptr& call) {
       self->state.meters.injected();
       dispatch(self, call);
     },
-    [self, call](const error&) {
-      give_up(self, call, fail(errc::overloaded, "no receipt could be written for this call"));
+    [self, call](error why) {
+      self->state.meters.ended(call->service->name, egress_meters::failed);
+      if (why.kind != storage_full)
+        why = fail(errc::overloaded, "no receipt could be written for this call");
+      give_up(self, call, std::move(why));
     });
 }
 

@@ -6,12 +6,13 @@ namespace behalf {
 
 run_meters::run_meters(metrics& all)
   : all_(&all),
-    wait_(&all.latency("behalf_run_wait_seconds", "Time from when a run fell due to its turn")),
+    wait_(&all.duration("behalf_run_wait_seconds", "Time from when a run fell due to its turn")),
+    ends_waiting_(&all.gauge("behalf_run_ends_waiting", "Runs that are over and not stored yet")),
     other_(look_up("other")) {}
 
 run_meters::of_graph run_meters::look_up(const std::string& graph_id) {
-  of_graph found{&all_->latency("behalf_run_seconds", "Time from a run's turn to its end",
-                                {{"graph", graph_id}}),
+  of_graph found{&all_->duration("behalf_run_seconds", "Time from a run's turn to its end",
+                                 {{"graph", graph_id}}),
                  {}};
   for (std::size_t i = 0; i < statuses.size(); ++i)
     found.ends[i] = &all_->counter("behalf_runs_ended_total", "Runs by graph and how they ended",

@@ -23,6 +23,8 @@ public:
   void began(double waited) const { wait_->observe(waited); }
   /// A run is over: success, error, interrupted or timeout, after so many seconds.
   void ended(const std::string& graph_id, std::string_view status, double took) const;
+  /// Runs that are over and not stored yet.
+  metric& ends_waiting() const { return *ends_waiting_; }
 
 private:
   static constexpr std::array<std::string_view, 4> statuses{"success", "error", "interrupted",
@@ -35,6 +37,7 @@ private:
 
   metrics* all_;
   histogram* wait_;
+  metric* ends_waiting_;
   of_graph other_;
   std::unordered_map<std::string, of_graph> graphs_;
 };

@@ -25,7 +25,7 @@ struct recovered_runs;
 store_writer_actor spawn_store_writer(caf::actor_system& sys, std::unique_ptr<storage> db,
                                       metrics* meters, bool in_background = true);
 store_reader_actor spawn_store_reader(caf::actor_system& sys, std::unique_ptr<storage_reader> db,
-                                      bool in_background = true);
+                                      metrics* meters, bool in_background = true);
 /// Hands slices to `readers`, which serve nobody else.
 scan_desk_actor spawn_scan_desk(caf::actor_system& sys, std::vector<store_reader_actor> readers);
 
@@ -54,7 +54,8 @@ egress_actor spawn_egress(caf::actor_system& sys, std::shared_ptr<const service_
 mcp_keeper_actor spawn_mcp_keeper(caf::actor_system& sys,
                                   std::shared_ptr<const service_registry> services,
                                   egress_actor egress, secret_store_actor secrets);
-audit_actor spawn_audit(caf::actor_system& sys, audit_log log, bool in_background = true);
+audit_actor spawn_audit(caf::actor_system& sys, audit_log log, metrics* meters,
+                        bool in_background = true);
 
 graph_node_actor spawn_graph_node(caf::actor_system& sys, core_ptr with, step what);
 

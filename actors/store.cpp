@@ -30,6 +30,10 @@ struct waiting_write {
   writing promise;
 };
 
+metric& damage_gauge(metrics& meters) {
+  return meters.gauge("behalf_storage_damaged", "1: a damaged page was met since the start");
+}
+
 struct store_writer_state {
   static inline const char* name = "store";
   store_writer_state() : waiting(quantum) {}
@@ -39,11 +43,42 @@ struct store_writer_state {
   bool sweep_due = false;                       // with the next group
   bool called = false;                          // the next group is
   histogram *times = nullptr, *sizes = nullptr; // of groups; null: nobody counts
-  std::optional<error> fault;                   // of the last group
-  deadline checked{};                           // when that is old news
+  metric *writable = nullptr, *damaged = nullptr;
+  bool met_damage = false;
+  std::optional<error> fault; // of the last group that wrote something
+  deadline checked{};         // when that is old news
 };
 
 using writer_pointer = store_writer_actor::stateful_pointer<store_writer_state>;
+
+// Of what was touched, not of all the others: whether those can be written the next check finds out
+// by itself.
+void note_damage(writer_pointer self, const error& why) {
+  auto& s = self->state;
+  if (why.kind != storage_damaged)
+    return;
+  s.checked = {};
+  if (s.damaged)
+    s.damaged->set(1);
+  if (!std::exchange(s.met_damage, true))
+    log::error("storage_damaged", {{"reason", why.message}});
+}
+
+// Whether anything can be written. A group that wrote nothing says nothing about that.
+void note_state(writer_pointer self, const result<void>& ok, bool wrote) {
+  auto& s = self->state;
+  if (!ok)
+    note_damage(self, ok.error());
+  if (ok ? !wrote : ok.error().kind == storage_damaged)
+    return;
+  if (!ok && !s.fault)
+    log::error("storage_cannot_write", {{"reason", ok.error().message}});
+  if (ok && s.fault)
+    log::info("storage_writes_again");
+  s.fault = ok ? std::nullopt : std::optional{ok.error()};
+  if (s.writable)
+    s.writable->set(ok ? 1 : 0);
+}
 
 // The next group lands behind everything that has arrived already.
 void call_for_group(writer_pointer self) {
@@ -82,29 +117,37 @@ caf::result<written> check(writer_pointer self) {
 }
 
 // A batch at a time, each in a group of its own: under load its turn comes as often as a group's,
-// and nobody waits long for it.
-void sweep_in_group(writer_pointer self) {
+// and nobody waits long for it. How many rows are gone.
+int64_t sweep_in_group(writer_pointer self) {
   auto& s = self->state;
   if (!std::exchange(s.sweep_due, false))
-    return;
+    return 0;
   auto swept = s.db->sweep(sweep_batch);
-  if (!swept)
+  if (!swept) {
+    note_damage(self, swept.error());
     log::error("storage_sweep_failed", {{"reason", swept.error().message}});
+  }
   if (swept && *swept >= sweep_batch && !s.fault) // a disk that is full undoes it: no hurry
     self->send(self, sweep_expired{});
   else
     self->delayed_send(self, sweep_pause, sweep_expired{});
+  return swept ? *swept : 0;
 }
 
-// Those that wait for the group to be durable.
-std::vector<writing> apply_group(writer_pointer self) {
+// What is to become durable together.
+struct applied_group {
+  std::vector<writing> promises;
+  int64_t swept = 0;
+};
+
+applied_group apply_group(writer_pointer self) {
   auto& s = self->state;
-  std::vector<writing> applied;
+  applied_group group;
   auto note = [&](writing& promise, const result<void>& done) {
     if (done)
-      applied.push_back(std::move(promise));
-    else
-      promise.deliver(to_caf(done.error()));
+      return group.promises.push_back(std::move(promise));
+    note_damage(self, done.error());
+    promise.deliver(to_caf(done.error()));
   };
   if (!s.checks.empty()) {
     const auto touched = s.db->touch();
@@ -120,8 +163,8 @@ std::vector<writing> apply_group(writer_pointer self) {
     cost += next->cost;
     note(next->promise, s.db->apply(next->what));
   }
-  sweep_in_group(self);
-  return applied;
+  group.swept = sweep_in_group(self);
+  return group;
 }
 
 // Nothing can be written: whoever waits hears so.
@@ -140,7 +183,7 @@ void run_group(writer_pointer self) {
   s.called = false;
   const auto begun = std::chrono::steady_clock::now();
   auto ok = s.db->begin();
-  std::vector<writing> group;
+  applied_group group;
   if (ok) {
     group = apply_group(self);
     ok = s.db->flush();
@@ -150,14 +193,10 @@ void run_group(writer_pointer self) {
   if (s.times) {
     s.times->observe(
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
-    s.sizes->observe(static_cast<double>(group.size()));
+    s.sizes->observe(static_cast<double>(group.promises.size()));
   }
-  if (!ok && !s.fault)
-    log::error("storage_cannot_write", {{"reason", ok.error().message}});
-  if (ok && s.fault)
-    log::info("storage_writes_again");
-  s.fault = ok ? std::nullopt : std::optional{ok.error()};
-  for (auto& promise : group) {
+  note_state(self, ok, !group.promises.empty() || group.swept > 0);
+  for (auto& promise : group.promises) {
     if (ok)
       promise.deliver(written{});
     else
@@ -177,6 +216,10 @@ store_writer_actor::behavior_type writer_behavior(writer_pointer self,
                                          "Time from a group's first write until it is durable");
     self->state.sizes =
       &meters->sizes("behalf_commit_group_size", "Writes that became durable together");
+    self->state.writable = &meters->gauge(
+      "behalf_storage_writable", "0: the last write to the database failed, 1: it did not");
+    self->state.writable->set(1);
+    self->state.damaged = &damage_gauge(*meters);
   }
   return {
     [self](write_records& m) { return write(self, m); },
@@ -193,9 +236,17 @@ struct store_reader_state {
   static inline const char* name = "store-reader";
   store_reader_state() = default;
   std::unique_ptr<storage_reader> db;
+  metric* damaged = nullptr; // null: nobody counts
 };
 
 using reader_pointer = store_reader_actor::stateful_pointer<store_reader_state>;
+
+template <class T>
+caf::result<T> answer(reader_pointer self, result<T> found) {
+  if (!found && found.error().kind == storage_damaged && self->state.damaged)
+    self->state.damaged->set(1);
+  return reply(std::move(found));
+}
 
 result<found_record> get(storage_reader& db, const get_record& m) {
   auto row =
@@ -231,15 +282,18 @@ result<found_checkpoints> chain(storage_reader& db, const read_checkpoints& m) {
 }
 
 store_reader_actor::behavior_type
-reader_behavior(reader_pointer self, std::shared_ptr<std::unique_ptr<storage_reader>> db) {
+reader_behavior(reader_pointer self, std::shared_ptr<std::unique_ptr<storage_reader>> db,
+                metrics* meters) {
   contain(self);
   self->state.db = std::move(*db);
+  if (meters)
+    self->state.damaged = &damage_gauge(*meters);
   auto& reader = *self->state.db;
   return {
-    [&reader](const get_record& m) { return reply(get(reader, m)); },
-    [&reader](const read_checkpoints& m) { return reply(chain(reader, m)); },
-    [&reader](const scan_on& m) { return reply(reader.go_on(*m.search, {})); },
-    [&reader](const load_run& m) { return reply(unfinished_run(reader, m)); },
+    [self, &reader](const get_record& m) { return answer(self, get(reader, m)); },
+    [self, &reader](const read_checkpoints& m) { return answer(self, chain(reader, m)); },
+    [self, &reader](const scan_on& m) { return answer(self, reader.go_on(*m.search, {})); },
+    [self, &reader](const load_run& m) { return answer(self, unfinished_run(reader, m)); },
   };
 }
 
@@ -256,10 +310,10 @@ store_writer_actor spawn_store_writer(caf::actor_system& sys, std::unique_ptr<st
 }
 
 store_reader_actor spawn_store_reader(caf::actor_system& sys, std::unique_ptr<storage_reader> db,
-                                      bool in_background) {
+                                      metrics* meters, bool in_background) {
   auto held = std::make_shared<std::unique_ptr<storage_reader>>(std::move(db));
-  return in_background ? sys.spawn<caf::detached>(reader_behavior, held)
-                       : sys.spawn(reader_behavior, held);
+  return in_background ? sys.spawn<caf::detached>(reader_behavior, held, meters)
+                       : sys.spawn(reader_behavior, held, meters);
 }
 
 } // namespace behalf

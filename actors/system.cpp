@@ -237,7 +237,7 @@ result<void> running_system::parts::spawn_outside() {
     return line.error();
   if (line->recovered_bytes() > 0)
     log::warning("audit_tail_removed", {{"bytes", line->recovered_bytes()}});
-  audit = guarded("audit", spawn_audit(*sys, std::move(*line)));
+  audit = guarded("audit", spawn_audit(*sys, std::move(*line), &with->meters));
   bool credentials = false;
   for (const auto& s : setup.services)
     credentials = credentials || s.takes_credential();
@@ -291,7 +291,8 @@ result<void> running_system::parts::spawn_inside() {
   std::vector<store_reader_actor> of_scans;
   for (auto& connection : connections) {
     auto& some = with->readers.size() < setup.options.readers ? with->readers : of_scans;
-    some.push_back(guarded("store_reader", spawn_store_reader(*sys, std::move(connection))));
+    some.push_back(
+      guarded("store_reader", spawn_store_reader(*sys, std::move(connection), &with->meters)));
   }
   with->scans = guarded("scan_desk", spawn_scan_desk(*sys, std::move(of_scans)));
   with->authorizer = guarded("authorizer", spawn_authorizer(*sys, *rules));

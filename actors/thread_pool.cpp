@@ -27,6 +27,7 @@ thread_pool::thread_pool(boost::asio::io_context& io, metrics& meters, adopt_fn 
     lent_total_(meters.counter("behalf_spare_threads_lent_total",
                                "Threads lent to the pool because one of its own was held")),
     lent_now_(meters.gauge("behalf_spare_threads", "Threads lent to the pool now")),
+    allowed_(meters.gauge("behalf_spare_threads_allowed", "Most threads lent to the pool at once")),
     longest_(meters.gauge("behalf_longest_turn_seconds",
                           "The longest that one turn has held a thread of the pool")) {}
 
@@ -39,6 +40,7 @@ void thread_pool::start(pool_options options) {
   io_.restart();
   stopping_ = false;
   spares_ = options.spares;
+  allowed_.set(static_cast<double>(spares_));
   while (seats_.size() < options.threads + options.spares + for_the_end) {
     auto& seat = seats_.emplace_back();
     seat.watch_sleeps_ = &watch_sleeps_;

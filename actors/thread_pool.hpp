@@ -139,7 +139,7 @@ private:
 
   boost::asio::io_context& io_;
   adopt_fn adopt_;
-  metric &lent_total_, &lent_now_, &longest_;
+  metric &lent_total_, &lent_now_, &allowed_, &longest_;
 
   mutable std::mutex guard_;
   std::condition_variable changed_; // a thread returned, the watch is wanted

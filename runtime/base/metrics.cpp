@@ -11,6 +11,7 @@ namespace behalf {
 namespace {
 
 const std::vector<double> seconds{0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10};
+const std::vector<double> minutes{0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 900, 1800, 3600};
 const std::vector<double> pieces{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000};
 
 std::string series_name(const std::string& name, const prometheus::ClientMetric& m) {
@@ -94,6 +95,10 @@ histogram& metrics::observed(const std::string& name, const std::string& help, c
 
 histogram& metrics::latency(const std::string& name, const std::string& help, const labels& with) {
   return observed(name, help, with, seconds);
+}
+
+histogram& metrics::duration(const std::string& name, const std::string& help, const labels& with) {
+  return observed(name, help, with, minutes);
 }
 
 histogram& metrics::sizes(const std::string& name, const std::string& help, const labels& with) {

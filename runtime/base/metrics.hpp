@@ -62,6 +62,8 @@ public:
   metric& gauge(const std::string& name, const std::string& help, const labels& with = {});
   /// In seconds: buckets from 100 µs to 10 s.
   histogram& latency(const std::string& name, const std::string& help, const labels& with = {});
+  /// In seconds, of what may take long: buckets from 10 ms to 1 h.
+  histogram& duration(const std::string& name, const std::string& help, const labels& with = {});
   /// In pieces: buckets from 1 to 1,000.
   histogram& sizes(const std::string& name, const std::string& help, const labels& with = {});
 

@@ -27,6 +27,9 @@ inline constexpr std::string_view unreadable_record = "UnreadableRecord";
 inline constexpr std::string_view storage_full = "StorageFullError";
 error disk_full(std::string what);
 
+/// `kind` of the error that says a page of the database is damaged.
+inline constexpr std::string_view storage_damaged = "StorageDamagedError";
+
 /// "assistant", "thread", …: for messages and table names.
 std::string_view kind_text(kind k);
 

@@ -245,7 +245,11 @@ error sqlite_connection::explain(int code) const {
   if (is_full(code, db_))
     return disk_full("the server's disk is full; nothing was changed");
   auto kind = category(code);
-  return fail(kind, kind == errc::internal ? path_ + ": " + reason(code, db_) : reason(code, db_));
+  auto why =
+    fail(kind, kind == errc::internal ? path_ + ": " + reason(code, db_) : reason(code, db_));
+  if ((code & 0xff) == SQLITE_CORRUPT)
+    why.kind = storage_damaged;
+  return why;
 }
 
 } // namespace behalf

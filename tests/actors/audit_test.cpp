@@ -11,13 +11,18 @@
 namespace behalf {
 namespace {
 
-struct audit_fixture : actor_fixture {
+// Outlives the actors, which end with the other base.
+struct counted {
+  metrics meters;
+};
+
+struct audit_fixture : counted, actor_fixture {
   scratch_folder folder;
   std::string path = folder / "audit.log";
   audit_actor audit;
 
   audit_fixture() { open(); }
-  void open() { audit = own(spawn_audit(sys, audit_log::open(path).value(), false)); }
+  void open() { audit = own(spawn_audit(sys, audit_log::open(path).value(), &meters, false)); }
   void close() {
     self->send_exit(audit, caf::exit_reason::kill);
     owned.clear();
@@ -87,7 +92,9 @@ TEST_CASE_METHOD(audit_fixture, "a line that did not reach the disk has no recei
   CHECK(refused.error().kind == storage_full);
   CHECK(refused.error().message.find("no credential leaves") != std::string::npos);
   CHECK(lines() == 1);
+  CHECK(meters.gauge("behalf_audit_writable", "").value() == 0);
   CHECK(ask<audit_receipt>(audit, call("run-3")).value().seq == 2); // its number is free again
+  CHECK(meters.gauge("behalf_audit_writable", "").value() == 1);
   CHECK(lines() == 2);
 }
 

@@ -14,7 +14,7 @@ namespace {
 // Keeps the order in which things happened: the receipt must come before the call.
 struct world {
   std::vector<std::string> happened;
-  bool audit_fails = false;
+  std::optional<error> audit_fails = {};
   std::string denies; // kind of the refusal, or empty
 };
 
@@ -58,7 +58,7 @@ struct egress_fixture : actor_fixture {
         [world](const audit_event& m) -> caf::result<audit_receipt> {
           world->happened.push_back("audit " + m.what.action + " " + m.what.path);
           if (world->audit_fails)
-            return to_caf(fail(errc::internal, "disk full"));
+            return to_caf(*world->audit_fails);
           return audit_receipt{7};
         },
         [](flush_group) {},
@@ -108,8 +108,14 @@ TEST_CASE_METHOD(egress_fixture, "a credential leaves after its receipt", "[egre
 }
 
 TEST_CASE_METHOD(egress_fixture, "without a receipt nothing leaves", "[egress]") {
-  w.audit_fails = true;
-  CHECK(call("https://api.example.com/v1/x").error().code == errc::overloaded);
+  w.audit_fails = fail(errc::internal, "/var/audit.jsonl: input/output error");
+  auto refused = call("https://api.example.com/v1/x").error();
+  CHECK(refused.code == errc::overloaded);
+  CHECK(refused.message.find("/var") == std::string::npos);
+  w.audit_fails = disk_full("the audit log cannot be written");
+  CHECK(call("https://api.example.com/v1/x").error().kind == storage_full);
+  metrics::labels failed{{"service", "api"}, {"outcome", "failed"}};
+  CHECK(meters.counter("behalf_egress_calls_total", "", failed).value() == 2);
   CHECK(std::find(w.happened.begin(), w.happened.end(), "wire") == w.happened.end());
 }
 

@@ -1,6 +1,7 @@
 #include "actors/scans.hpp"
 #include "actors/spawn.hpp"
 #include "runtime/base/id.hpp"
+#include "runtime/base/metrics.hpp"
 #include "runtime/store/sqlite.hpp"
 #include "runtime/store/sqlite_connection.hpp"
 #include "tests/support/actor_fixture.hpp"
@@ -8,25 +9,46 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
+#include <fstream>
+#include <sys/resource.h>
 
 namespace behalf {
 namespace {
 
-struct store_fixture : actor_fixture {
+// Outlives the actors, which end with the other base.
+struct counted {
+  metrics meters;
+};
+
+struct store_fixture : counted, actor_fixture {
   std::filesystem::path folder =
     std::filesystem::temp_directory_path() / ("behalf-store-" + uuid4());
+  std::string path = folder / "t.db";
   store_writer_actor writer;
   store_reader_actor reader;
 
   store_fixture() {
     std::filesystem::create_directories(folder);
-    sqlite_options options;
-    options.path = folder / "t.db";
-    auto db = open_sqlite(options).value();
-    reader = own(spawn_store_reader(sys, db->open_reader().value(), false));
-    writer = own(spawn_store_writer(sys, std::move(db), nullptr, false));
+    open();
   }
+  void open() {
+    sqlite_options options;
+    options.path = path;
+    auto db = open_sqlite(options).value();
+    reader = own(spawn_store_reader(sys, db->open_reader().value(), &meters, false));
+    writer = own(spawn_store_writer(sys, std::move(db), &meters, false));
+  }
+  void close() {
+    self->send_exit(reader, caf::exit_reason::kill);
+    self->send_exit(writer, caf::exit_reason::kill);
+    sched.run();
+    owned.clear();
+    reader = nullptr;
+    writer = nullptr;
+  }
+  double gauge(const std::string& name) { return meters.gauge(name, "").value(); }
   ~store_fixture() { std::filesystem::remove_all(folder); }
 
   static write_records thread(const std::string& id, std::optional<int64_t> expected) {
@@ -249,6 +271,50 @@ TEST_CASE_METHOD(desk_fixture, "too many searches waiting are refused, for one u
     return s->own.at != record_scan::notes::stage::new_one;
   });
   CHECK(served == 513); // 512 waited behind the one that was being served
+}
+
+TEST_CASE_METHOD(store_fixture, "only what was written says that there is room again", "[store]") {
+  REQUIRE(ask<written>(writer, thread(uuid7(), 0)));
+  CHECK(gauge("behalf_storage_writable") == 1);
+  rlimit old{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &old) == 0);
+  auto signalled = ::signal(SIGXFSZ, SIG_IGN);
+  rlimit none{0, old.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &none) == 0);
+  auto refused = ask<written>(writer, thread(uuid7(), 0));
+  setrlimit(RLIMIT_FSIZE, &old);
+  ::signal(SIGXFSZ, signalled);
+  REQUIRE(refused.has_error());
+  CHECK(refused.error().kind == storage_full);
+  CHECK(gauge("behalf_storage_writable") == 0);
+  caf::anon_send(writer, sweep_expired{}); // finds nothing to do
+  sched.run();
+  CHECK(gauge("behalf_storage_writable") == 0);
+  REQUIRE(ask<written>(writer, thread(uuid7(), 0)));
+  CHECK(gauge("behalf_storage_writable") == 1);
+  CHECK(gauge("behalf_storage_damaged") == 0);
+}
+
+TEST_CASE_METHOD(store_fixture, "a damaged page is no disk that cannot be written", "[store]") {
+  close();
+  auto page = sqlite_connection::open(path, sqlite_connection::access::read_only)
+                .value()
+                ->number("SELECT rootpage FROM sqlite_schema WHERE type='table' AND name='item'")
+                .value();
+  std::fstream file{path, std::ios::in | std::ios::out | std::ios::binary};
+  file.seekp((page - 1) * 4096);
+  file << std::string(4096, '\xff');
+  file.close();
+  open();
+  auto item = thread(uuid7(), 0);
+  item.what.puts[0].row.type = kind::item;
+  for (int i = 0; i < 2; ++i) {
+    CHECK(ask<written>(writer, item).error().kind == storage_damaged);
+    CHECK(gauge("behalf_storage_damaged") == 1);
+    CHECK(gauge("behalf_storage_writable") == 1);
+    CHECK(ask<written>(writer, check_storage{}));
+    CHECK(ask<written>(writer, thread(uuid7(), 0)));
+  }
 }
 
 } // namespace behalf

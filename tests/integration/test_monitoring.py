@@ -60,6 +60,26 @@ def test_every_metric_that_is_asked_for_is_served(expressions, served):
     assert not missing
 
 
+def test_no_action_names_a_status_the_server_never_sends():
+    text = (MONITORING / "alerts.yaml").read_text()
+    assert set(re.findall(r"\b5\d\d\b", text)) <= {"500", "502", "503", "504"}
+
+
+def test_what_alerts_ask_for_is_there_before_anything_goes_wrong(served):
+    for quiet in (
+        "behalf_storage_writable 1",
+        "behalf_storage_damaged 0",
+        "behalf_audit_writable 1",
+        "behalf_run_ends_waiting 0",
+        "behalf_spare_threads_allowed 16",
+    ):
+        assert f"\n{quiet}\n" in served
+
+
+def test_runs_are_measured_up_to_the_longest_that_is_usual(served):
+    assert 'behalf_run_seconds_bucket{graph="hello",le="3600"} 1' in served
+
+
 def test_a_run_counts_with_its_graph_and_its_end(served):
     assert 'behalf_runs_ended_total{graph="hello",status="success"} 1' in served
     assert 'behalf_run_seconds_count{graph="hello"} 1' in served
