@@ -2,6 +2,7 @@
 #include "runtime/base/process_metrics.hpp"
 #include "tests/support/catch.hpp"
 
+#include <sys/resource.h>
 #include <thread>
 
 using namespace behalf;
@@ -56,5 +57,19 @@ TEST_CASE("the process says how much it uses", "[metrics]") {
   CHECK(read.at("process_resident_memory_bytes").as_double() > 1e6);
   CHECK(read.at("process_threads").as_double() >= 1);
   CHECK(read.at("process_open_fds").as_double() >= 3);
+  CHECK(read.at("process_start_time_seconds").as_double() > 1.6e9);
+}
+
+TEST_CASE("the process says how much it uses while it can open no file", "[metrics]") {
+  metrics all;
+  add_process_metrics(all);
+  rlimit old{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &old) == 0);
+  rlimit none{0, old.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  auto read = all.as_json();
+  setrlimit(RLIMIT_NOFILE, &old);
+  CHECK(read.at("process_open_fds").as_double() >= 3);
+  CHECK(read.at("process_resident_memory_bytes").as_double() > 1e6);
   CHECK(read.at("process_start_time_seconds").as_double() > 1.6e9);
 }
