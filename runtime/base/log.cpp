@@ -3,7 +3,7 @@
 #include "runtime/base/json.hpp"
 #include "runtime/base/time.hpp"
 
-#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -11,12 +11,51 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
-#include <filesystem>
+#include <fcntl.h>
 #include <memory>
+#include <mutex>
 #include <system_error>
+#include <unistd.h>
 
 namespace behalf::log {
 namespace {
+
+// Lines are whole or not there: what a full disk leaves of one is ended before the next. What it
+// does not take goes to standard error.
+class file_sink final : public spdlog::sinks::base_sink<std::mutex> {
+public:
+  /// Throws system_error.
+  explicit file_sink(const std::string& path)
+    : fd_(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644)) {
+    if (fd_ < 0)
+      throw std::system_error{errno, std::generic_category()};
+  }
+  ~file_sink() override { ::close(fd_); }
+
+protected:
+  void sink_it_(const spdlog::details::log_msg& msg) override {
+    std::string line = torn_ ? "\n" : "";
+    line.append(msg.payload.data(), msg.payload.size());
+    line += '\n';
+    std::string_view rest = line;
+    while (!rest.empty()) {
+      auto n = ::write(fd_, rest.data(), rest.size());
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n <= 0)
+        break;
+      rest.remove_prefix(static_cast<std::size_t>(n));
+    }
+    torn_ = rest.empty() ? false : torn_ || rest.size() < line.size();
+    if (!rest.empty())
+      std::fprintf(stderr, "%.*s\n", static_cast<int>(msg.payload.size()), msg.payload.data());
+  }
+  void flush_() override {}
+
+private:
+  int fd_;
+  bool torn_ = false; // the file does not end with a line
+};
 
 // Where the lines go may change while others write: they meet at `to`, which has a lock.
 struct sink {
@@ -94,19 +133,14 @@ void write(spdlog::level::level_enum level, std::string_view name, std::string_v
 
 result<void> configure(std::string_view level, format as, const std::string& file) {
   auto& s = the_sink();
-  auto folder = std::filesystem::path(file).parent_path();
-  std::error_code ec;
-  if (!folder.empty() && !std::filesystem::is_directory(folder, ec)) // spdlog would make it
-    return fail(errc::invalid_argument, "log.file: " + file + " cannot be written: "
-                                          + std::generic_category().message(ENOENT));
   try {
     if (file.empty())
       s.lead(std::make_shared<spdlog::sinks::stderr_sink_mt>());
     else
-      s.lead(std::make_shared<spdlog::sinks::basic_file_sink_mt>(file));
-  } catch (const spdlog::spdlog_ex&) { // it begins with spdlog's own words
-    return fail(errc::invalid_argument, "log.file: " + file + " cannot be written: "
-                                          + std::generic_category().message(errno));
+      s.lead(std::make_shared<file_sink>(file));
+  } catch (const std::system_error& e) {
+    return fail(errc::invalid_argument,
+                "log.file: " + file + " cannot be written: " + e.code().message());
   }
   s.as = as;
   s.logger->set_level(spdlog::level::from_str(std::string(level)));

@@ -3,7 +3,9 @@
 #include "tests/secrets/scratch_folder.hpp"
 #include "tests/support/catch.hpp"
 
+#include <csignal>
 #include <set>
+#include <sys/resource.h>
 #include <thread>
 
 using namespace behalf;
@@ -44,4 +46,34 @@ TEST_CASE("lines of several threads come whole and all of them", "[log]") {
     seen.emplace(int_or(fields, "thread", -1), int_or(fields, "number", -1));
   }
   CHECK(seen.size() == 800);
+}
+
+TEST_CASE("what a full disk leaves of a line spoils no other", "[log]") {
+  scratch_folder folder;
+  auto file = folder / "log";
+  REQUIRE(log::configure("info", log::format::text, file));
+  log::info("before");
+  auto before = read_file(file);
+  rlimit old{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &old) == 0);
+  auto signalled = ::signal(SIGXFSZ, SIG_IGN);
+  rlimit tight{before.size() + 10, old.rlim_max}; // room for a part of a line
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &tight) == 0);
+  log::info("torn");
+  log::info("lost");
+  setrlimit(RLIMIT_FSIZE, &old);
+  ::signal(SIGXFSZ, signalled);
+  log::info("after");
+  log::info("later");
+  REQUIRE(log::configure("info"));
+
+  std::istringstream lines{read_file(file)};
+  std::vector<std::string> ends;
+  for (std::string line; std::getline(lines, line);)
+    ends.push_back(line.substr(line.rfind(' ') + 1));
+  REQUIRE(ends.size() == 4);
+  CHECK(ends[0] == "before");
+  CHECK(ends[1].size() == 10); // of the torn one
+  CHECK(ends[2] == "after");
+  CHECK(ends[3] == "later");
 }
