@@ -76,9 +76,12 @@ result<std::optional<record>> sqlite_reads::find(const record_key& key, bool hid
   bind_key(*use, key);
   if (t.expires)
     use->bind(5, to_micros(clock_()));
-  return next_row(*use, t, [room](sqlite_statement& row, const sqlite_table& of) {
+  auto row = next_row(*use, t, [room](sqlite_statement& row, const sqlite_table& of) {
     return read_row(row, of, room);
   });
+  if (!row && row.error().kind == unreadable_record)
+    report(row.error());
+  return row;
 }
 
 result<std::optional<record>> sqlite_reads::get(const record_key& key, fair_budget::share* room) {
@@ -96,7 +99,7 @@ result<std::optional<record>> sqlite_reads::get_head(const record_key& key) {
   return next_row(*use, t, read_head);
 }
 
-// Once for each: lists are read again and again.
+// Once for each: they are read again and again.
 void sqlite_reads::report(const error& unreadable) {
   constexpr std::size_t most = 1000;
   if (reported_.size() < most && reported_.insert(unreadable.message).second)
