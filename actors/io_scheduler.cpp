@@ -124,6 +124,8 @@ public:
       asio::post(io_, [this, job] { run(job); });
   }
 
+  void drop_timers() { clock_.cancel_all(); }
+
   caf::actor_clock& clock() noexcept override { return clock_; }
 
 protected:
@@ -173,6 +175,10 @@ private:
 
 void adopt_jobs(caf::actor_system& sys, std::vector<caf::resumable*> jobs) {
   dynamic_cast<io_coordinator&>(sys.scheduler()).adopt(jobs);
+}
+
+void drop_timers(caf::actor_system& sys) {
+  dynamic_cast<io_coordinator&>(sys.scheduler()).drop_timers();
 }
 
 void run_actors_on(caf::actor_system_config& cfg, asio::io_context& io) {

@@ -18,6 +18,9 @@ namespace behalf {
 /// Actors run while a thread runs `io`, which must outlive the actor system.
 void run_actors_on(caf::actor_system_config& cfg, boost::asio::io_context& io);
 
+/// At the end: what was to happen later never does. A delayed message keeps its actor alive.
+void drop_timers(caf::actor_system& sys);
+
 /// Lets other threads run what one that is held has deferred.
 void adopt_jobs(caf::actor_system& sys, std::vector<caf::resumable*> jobs);
 

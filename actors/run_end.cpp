@@ -9,16 +9,12 @@ namespace {
 
 constexpr std::chrono::milliseconds first_pause{100}, longest_pause{5'000};
 
-metric& ends_waiting(run_pointer self) {
-  return self->state.with->meters.gauge("behalf_run_ends_waiting",
-                                        "Runs that are over and not stored yet");
-}
-
 // Whoever waits must not take for done what nobody will find.
 void not_saved(run_pointer self, run_ending end, const error& why) {
   log::error("run_end_not_saved", {{"run_id", self->state.plan->run_id}, {"reason", why.message}});
   end.status = "error";
-  end.body = wait_error({{"error", "StorageError"}, {"message", "the run's end was not saved"}});
+  end.error = json::object{{"error", "StorageError"}, {"message", "the run's end was not saved"}};
+  end.body = wait_error(end.error);
   ended(self, end);
 }
 
@@ -58,24 +54,41 @@ void save_bare(run_pointer self, const error& why) {
   save_end(self);
 }
 
+// Who asked for the end need not wait with it for a disk that takes it, or mends itself.
+void tell_who_stopped_it(run_pointer self, const error& why) {
+  if (why.code != errc::overloaded && why.code != errc::internal)
+    return;
+  error wait{errc::overloaded,
+             "The run has ended; that is stored as soon as the storage can be written",
+             {{"Retry-After", "5"}},
+             why.kind};
+  for (auto& promise : std::exchange(self->state.stopping, {}))
+    promise.deliver(to_caf(wait));
+}
+
 void save_later(run_pointer self, const error& why) {
   auto& s = self->state;
   auto& last = *s.last;
   if (last.tries++ == 0)
-    ends_waiting(self).add();
+    s.with->runs.ends_waiting().add();
   if ((last.tries & (last.tries - 1)) == 0) // less and less often
     log::warning("run_end_waits",
                  {{"run_id", s.plan->run_id}, {"tries", last.tries}, {"reason", why.message}});
+  tell_who_stopped_it(self, why);
   last.again = ++s.generation;
-  auto pause = std::min(longest_pause, first_pause * (1 << std::min(last.tries - 1, 6)));
-  self->delayed_send(self, pause, wake_up{last.again});
+  self->delayed_send(self, pause_after(last.tries), wake_up{last.again});
 }
 
 } // namespace
 
+std::chrono::milliseconds pause_after(int tries) {
+  return std::min(longest_pause, first_pause * (1 << std::min(tries - 1, 6)));
+}
+
 void save_end(run_pointer self) {
   if (self->state.result)
     return;
+  self->state.last->asked = true;
   ask_core(
     self, self->state.with->writer, write_records{end_of_run(self), self->state.plan->who->key()},
     [self](written) { ended(self, self->state.last->end); },
@@ -84,14 +97,22 @@ void save_end(run_pointer self) {
       if (s.result)
         return;
       auto& last = *s.last;
+      last.asked = false;
       if (why.code == errc::not_found) // the thread was deleted under the run
         return ended(self, last.end);
       if (may_pass(last, why.code))
-        return save_later(self, why);
+        return s.parked ? leave_for_the_next_start(self) : save_later(self, why);
       if (last.bare)
         return not_saved(self, last.end, why);
       save_bare(self, why);
     });
+}
+
+void leave_for_the_next_start(run_pointer self) {
+  run_ending end;
+  end.status = "pending";
+  end.body = wait_error({{"error", "ServerStopping"}, {"message", "the server is restarting"}});
+  ended(self, end);
 }
 
 void show_news(run_pointer self) {
@@ -169,10 +190,13 @@ void ended(run_pointer self, const run_ending& end) {
     return;
   note_end(self, end);
   s.result = run_result{end.status, std::make_shared<const json::value>(end.body)};
+  if (end.status == "error" || end.status == "timeout")
+    s.events.append("error", dump(end.error));
   s.events.close();
   show_news(self);
-  for (auto& promise : std::exchange(s.waiting, {}))
-    promise.deliver(*s.result);
+  for (auto* those : {&s.waiting, &s.stopping})
+    for (auto& promise : std::exchange(*those, {}))
+      promise.deliver(*s.result);
   if (s.with->mcp)
     self->send(s.with->mcp, run_left{s.plan->run_id});
   else if (s.with->secrets)
@@ -183,10 +207,11 @@ void ended(run_pointer self, const run_ending& end) {
   s.loop.reset();
   s.from.reset();
   s.checkpoints.forget();
-  if (s.last && s.last->tries > 0) {
-    ends_waiting(self).add(-1);
+  if (!s.last || s.last->tries == 0)
+    return;
+  s.with->runs.ends_waiting().add(-1);
+  if (end.status != "pending")
     log::info("run_end_saved", {{"run_id", s.plan->run_id}, {"tries", s.last->tries}});
-  }
 }
 
 void finish(run_pointer self, run_ending end) {

@@ -33,10 +33,11 @@ struct live_node {
 /// How the run ended, until that is stored.
 struct end_to_store {
   run_ending end;
-  int tries = 0;
-  int64_t again = 0; // the generation that wakes it
-  int conflicts = 0; // in a row
-  bool bare = false; // without what the run did
+  int tries = 0;      // that failed
+  bool asked = false; // the writer has it; otherwise:
+  int64_t again = 0;  // the generation that wakes it
+  int conflicts = 0;  // in a row
+  bool bare = false;  // without what the run did
 };
 
 struct run_supervisor_state {
@@ -64,14 +65,18 @@ struct run_supervisor_state {
   checkpoint_backlog checkpoints;
   std::optional<end_to_store> last;
   bool begun = false, ending = false;
-  deadline turn{};        // when it began
-  int64_t tasks_done = 0; // since the start of the process
+  bool parked = false; // the server is stopping: nothing is tried again
+  int tries_to_begin = 0;
+  int64_t begin_again = 0; // the generation that wakes it
+  deadline turn{};         // when it began
+  int64_t tasks_done = 0;  // since the start of the process
   bool progress_told = false;
 
   event_log events;
   std::vector<viewer> viewers;
   std::optional<run_result> result;
-  std::vector<caf::typed_response_promise<run_result>> waiting;
+  std::vector<caf::typed_response_promise<run_result>> waiting;  // for the end
+  std::vector<caf::typed_response_promise<run_result>> stopping; // it, and told when it must wait
 };
 
 using run_pointer = run_supervisor_actor::stateful_pointer<run_supervisor_state>;
@@ -86,9 +91,14 @@ std::vector<commit::put> unsaved(run_pointer self);
 /// Stops the run's nodes and cuts their calls.
 void stop_nodes(run_pointer self);
 /// Makes the end durable, however long that takes, then tells everyone. Only the first end counts.
+/// An error's event is of what is told then.
 void finish(run_pointer self, run_ending end);
 /// Tries again to store the end.
 void save_end(run_pointer self);
+/// The pause after so many tries to write that failed.
+std::chrono::milliseconds pause_after(int tries);
+/// Ends the run in memory alone: it goes on after the next start.
+void leave_for_the_next_start(run_pointer self);
 /// It is durable, or will never be: tells everyone.
 void ended(run_pointer self, const run_ending& end);
 

@@ -48,16 +48,26 @@ void undo(run_pointer self, run_ending& end) {
     s.checkpoints.add({s.from->at});
 }
 
+// The end that waits for its next try has it at once.
+void save_now(run_pointer self) {
+  auto& s = self->state;
+  if (s.last->asked)
+    return;
+  s.last->again = ++s.generation;
+  save_end(self);
+}
+
 // The server is stopping: what is done is kept, the run waits for the next start.
 void park(run_pointer self) {
   auto& s = self->state;
-  s.ending = true;
-  run_ending end;
-  end.status = "pending";
-  end.body = wait_error({{"error", "ServerStopping"}, {"message", "the server is restarting"}});
+  s.parked = true;
+  if (s.last)
+    return save_now(self);
+  if (std::exchange(s.ending, true))
+    return;
   stop_nodes(self);
   if (!s.begun && s.plan->waited) // it is stored so
-    return ended(self, end);
+    return leave_for_the_next_start(self);
   auto next = *s.plan;
   next.attempt += s.begun;
   next.delayed = false; // its time has come
@@ -66,7 +76,8 @@ void park(run_pointer self) {
   what.puts.push_back({to_record(next, "pending")});
   ask_core(
     self, s.with->writer, write_records{std::move(what), s.plan->who->key()},
-    [self, end](written) { ended(self, end); }, [self, end](const error&) { ended(self, end); });
+    [self](written) { leave_for_the_next_start(self); },
+    [self](const error&) { leave_for_the_next_start(self); });
 }
 
 } // namespace
@@ -75,7 +86,8 @@ caf::result<run_result> cancel(run_pointer self, const cancel_run& m) {
   auto& s = self->state;
   if (s.result)
     return *s.result;
-  auto promise = when_ended(self);
+  auto promise = self->make_response_promise<run_result>();
+  s.stopping.push_back(promise);
   if (m.deleting) { // its rows have gone with the thread, and so did a place for its end
     s.ending = true;
     run_ending end;
@@ -85,18 +97,19 @@ caf::result<run_result> cancel(run_pointer self, const cancel_run& m) {
     ended(self, end);
     return promise;
   }
-  if (s.ending)
-    return promise;
   if (m.park) {
     park(self);
     return promise;
   }
+  if (s.last)
+    save_now(self);
+  if (s.ending)
+    return promise;
   if (m.timed_out) {
     auto why =
       error{errc::timeout, "the run took longer than the server allows", {}, "TimeoutError"};
     auto end = failure(why);
     end.status = "timeout";
-    s.events.append("error", dump(end.error));
     finish(self, std::move(end));
     return promise;
   }

@@ -28,9 +28,7 @@ void fail_run(run_pointer self, const error& why) {
   auto& s = self->state;
   if (s.loop)
     return apply(self, s.loop->fail_with(why));
-  auto end = failure(why);
-  s.events.append("error", dump(end.error));
-  finish(self, std::move(end));
+  finish(self, failure(why));
 }
 
 // What the core could not do for the run.
@@ -102,7 +100,8 @@ void note_progress(run_pointer self) {
 void apply(run_pointer self, loop_output out) {
   auto& s = self->state;
   for (const auto& e : out.events)
-    s.events.append(e.name, *e.data);
+    if (!out.finish || e.name != "error") // that is told with the end
+      s.events.append(e.name, *e.data);
   s.checkpoints.add(std::move(out.checkpoints));
   if (out.finish) {
     finish(self, ending_of(*s.plan, *out.finish));
@@ -207,18 +206,29 @@ void open_and_load(run_pointer self) {
 }
 
 // A run that waited is stored as running before it does anything: a crash it causes is counted at
-// the next start. One that did not wait was stored so when created.
+// the next start. One that did not wait was stored so when created. While the disk is full it goes
+// on waiting: nothing it did could be kept.
 void note_running(run_pointer self) {
   auto& s = self->state;
+  s.begun = true;
   auto what = of_run(*s.plan);
   what.puts.push_back({to_record(*s.plan, "running")});
   ask_core(
     self, s.with->writer, write_records{std::move(what), s.plan->who->key()},
     [self](written) { open_and_load(self); },
     [self](const error& why) {
-      if (why.code == errc::not_found && !self->state.ending) // it went with its thread
+      auto& s = self->state;
+      if (why.code == errc::not_found && !s.ending) // it went with its thread
         return fail_run(self, why);
-      open_and_load(self);
+      if (why.kind != storage_full)
+        return open_and_load(self);
+      if (s.ending)
+        return;
+      if (s.tries_to_begin++ == 0)
+        log::warning("run_waits_for_room", {{"run_id", s.plan->run_id}});
+      s.begun = false;
+      s.begin_again = ++s.generation;
+      self->delayed_send(self, pause_after(s.tries_to_begin), wake_up{s.begin_again});
     });
 }
 
@@ -251,6 +261,8 @@ void on_wake(run_pointer self, int64_t generation) {
   auto& s = self->state;
   if (s.last && s.last->again == generation)
     return save_end(self);
+  if (s.begin_again == generation && !s.ending)
+    return note_running(self);
   if (auto retry = s.retries.extract(generation); !retry.empty() && !s.ending)
     return start_task(self, std::move(retry.mapped()));
   auto limit = s.limits.extract(generation);

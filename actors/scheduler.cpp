@@ -421,7 +421,11 @@ void stop_one(scheduler_pointer self, const stopping_ptr& job, const std::string
     (*run)->visiting = false;
     ask_core(
       self, (*run)->supervisor, job->how, [self, job](run_result&) { one_less(self, job); },
-      [self, job](const error&) { one_less(self, job); });
+      [self, job](const error& why) {
+        if (why.code == errc::overloaded) // its end is not stored
+          job->failed = why;
+        one_less(self, job);
+      });
   });
 }
 

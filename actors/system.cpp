@@ -58,6 +58,13 @@ void add_file_metrics(metrics& all, const std::string& database) {
   });
 }
 
+// Clients are told no path; who starts the server is.
+error named(error why, const std::string& file) {
+  if (why.kind == storage_full)
+    why.message = file + ": " + why.message;
+  return why;
+}
+
 result<void> fill_catalog(catalog& to, const system_setup& setup) {
   for (const auto& [name, registered] : setup.graphs) {
     const registered_graph* found = nullptr;
@@ -197,6 +204,7 @@ struct running_system::parts {
   void park_runs(deadline by);
   void end_mcp_sessions(deadline by);
   void end_actors(deadline by);
+  bool end_system(deadline by);
 };
 
 // What every actor of the core is made through: its death ends the process, and it ends with the
@@ -274,10 +282,10 @@ result<void> running_system::parts::spawn_inside() {
     return rules.error();
   auto db = open_sqlite(setup.storage);
   if (!db)
-    return db.error();
+    return named(db.error(), setup.storage.path);
   auto recovered = recover_runs(**db, setup.options.runs.max_attempts);
   if (!recovered)
-    return recovered.error();
+    return named(recovered.error(), setup.storage.path);
   std::vector<std::unique_ptr<storage_reader>> connections;
   while (connections.size() < 2 * setup.options.readers) {
     auto reader = (*db)->open_reader();
@@ -382,6 +390,24 @@ void running_system::parts::end_actors(deadline by) {
   }
 }
 
+// The actor system waits for all its actors, on a thread of its own: should one not end, the
+// process does all the same.
+bool running_system::parts::end_system(deadline by) {
+  auto ended = std::make_shared<std::promise<void>>();
+  auto end = ended->get_future();
+  std::thread waiting{[this, ended] {
+    sys.reset();
+    ended->set_value();
+  }};
+  if (end.wait_until(by) == std::future_status::ready) {
+    waiting.join();
+    return true;
+  }
+  waiting.detach();
+  log::error("actors_did_not_end");
+  return false;
+}
+
 running_system::running_system() = default;
 
 running_system::~running_system() {
@@ -461,8 +487,12 @@ bool running_system::stop() {
   p.audit = nullptr;
   p.door_out.reset();
   p.door_in.reset();
+  drop_timers(*p.sys);
   p.pool.start({1, 0});
-  p.sys.reset();
+  if (!p.end_system(std::chrono::steady_clock::now() + time_to(by))) {
+    static_cast<void>(parts_.release());
+    return false;
+  }
   return p.pool.stop(deadline::max());
 }
 

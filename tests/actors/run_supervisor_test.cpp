@@ -132,6 +132,106 @@ TEST_CASE_METHOD(supervisor_fixture, "an end is tried again until the disk takes
   CHECK(with->meters.gauge("behalf_run_ends_waiting", "").value() == 0);
 }
 
+TEST_CASE_METHOD(supervisor_fixture, "a stop of the server does not wait for the disk", "[runs]") {
+  disk.refuse = [&](const commit& what) -> std::optional<error> {
+    return ends_a_run(what) ? std::optional{disk_full("the disk is full")} : std::nullopt;
+  };
+  auto run = run_of(runs::pair());
+  auto result = result_of(run);
+  pass(std::chrono::seconds{5});
+  REQUIRE_FALSE(result());
+  stop_runs all;
+  all.park = true;
+  CHECK(ask<runs_stopped>(scheduler, all).value().count == 1);
+  REQUIRE(result());
+  CHECK(result()->value().status == "pending");
+  CHECK(run_status(run) == "running"); // so that the next start goes on with it
+  CHECK(with->meters.gauge("behalf_run_ends_waiting", "").value() == 0);
+  int tries = 0;
+  disk.refuse = [&](const commit&) -> std::optional<error> {
+    ++tries;
+    return std::nullopt;
+  };
+  pass(std::chrono::seconds{60});
+  CHECK(tries == 0);
+}
+
+TEST_CASE_METHOD(supervisor_fixture, "a stop takes the end of a run that finds room by then",
+                 "[runs]") {
+  disk.refuse = [&](const commit& what) -> std::optional<error> {
+    return ends_a_run(what) ? std::optional{disk_full("the disk is full")} : std::nullopt;
+  };
+  auto run = run_of(runs::pair());
+  disk.refuse = nullptr;
+  stop_runs all;
+  all.park = true;
+  ask<runs_stopped>(scheduler, all).value();
+  CHECK(run_status(run) == "success");
+}
+
+TEST_CASE_METHOD(supervisor_fixture, "who stops a run whose end finds no room is told at once",
+                 "[runs]") {
+  outside.hold = true;
+  auto run = run_of(runs::call());
+  auto result = result_of(run);
+  disk.refuse = [](const commit&) { return disk_full("the disk is full"); };
+  stop_runs one;
+  one.tenant = "acme";
+  one.thread_id = thread;
+  for (int i = 0; i < 2; ++i) { // the second meets an end that waits
+    auto refused = ask<runs_stopped>(scheduler, one);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == storage_full);
+    CHECK(refused.error().headers == disk_full("").headers);
+  }
+  one.deleting = true;
+  CHECK(ask<runs_stopped>(scheduler, one).error().kind == storage_full);
+  CHECK_FALSE(result());
+  disk.refuse = nullptr;
+  one.deleting = false;
+  CHECK(ask<runs_stopped>(scheduler, one).value().count == 1);
+  REQUIRE(result());
+  CHECK(run_status(run) == "interrupted");
+}
+
+TEST_CASE_METHOD(supervisor_fixture, "an error is an event when it is stored", "[runs]") {
+  disk.refuse = [&](const commit& what) -> std::optional<error> {
+    return ends_a_run(what) ? std::optional{disk_full("the disk is full")} : std::nullopt;
+  };
+  auto run = run_of(runs::one([](const state_view&, context&) -> node_result {
+    throw std::invalid_argument("no such folder");
+  }));
+  CHECK(lines(run).empty());
+  disk.refuse = nullptr;
+  pass(std::chrono::seconds{5});
+  CHECK(lines(run) == steps{R"(error {"error":"ValueError","message":"no such folder"})"});
+  CHECK(events(run).last);
+}
+
+TEST_CASE_METHOD(supervisor_fixture, "a run that waited begins when there is room", "[runs]") {
+  outside.hold = true;
+  auto first = run_of(runs::call());
+  auto run = start(thread, "call", nothing);
+  int refused = 0;
+  disk.refuse = [&](const commit& what) -> std::optional<error> {
+    if (what.puts.empty() || what.puts[0].row.status != "running")
+      return std::nullopt;
+    ++refused;
+    return disk_full("the disk is full");
+  };
+  let_outside_go();
+  REQUIRE(over(first));
+  CHECK(refused == 1);
+  pass(std::chrono::seconds{5});
+  CHECK(refused == 2);
+  CHECK(run_status(run) == "pending");
+  CHECK_FALSE(over(run));
+  disk.refuse = nullptr;
+  pass(std::chrono::seconds{5});
+  CHECK(ended(run).status == "success");
+  CHECK(run_status(run) == "success");
+}
+
 TEST_CASE_METHOD(supervisor_fixture, "an end on a thread that was deleted is over", "[runs]") {
   outside.hold = true;
   auto run = run_of(runs::call());

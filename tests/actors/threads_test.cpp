@@ -283,6 +283,28 @@ TEST_CASE("a stop ends streams and waits that outlast the grace", "[threads]") {
   wrong.report();
 }
 
+TEST_CASE("a stop does not wait for time limits of what is done", "[threads]") {
+  running_fixture server{20s, 4, [](system_setup& s) {
+                           graph_builder b{"limited"};
+                           b.channel("done", flow::last_value());
+                           b.node("quick",
+                                  [](const state_view&, context&) -> node_result {
+                                    return flow::update{{"done", true}};
+                                  },
+                                  {.timeout = 10min});
+                           b.edge(flow::start, "quick").edge("quick", flow::end);
+                           s.plugins.graph(b.build());
+                           s.graphs.emplace_back("limited", "limited");
+                         }};
+  api_client api{server.system->port()};
+  REQUIRE(api.log_in("alice"));
+  auto ended = api.post("/runs/wait", {{"assistant_id", "limited"}, {"input", json::object{}}});
+  CHECK(ended.body.find("\"done\":true") != std::string::npos);
+  auto begun = std::chrono::steady_clock::now();
+  CHECK(server.system->stop());
+  CHECK(std::chrono::steady_clock::now() - begun < 10s);
+}
+
 namespace {
 
 // More nodes that do not return than there are threads, and everything else goes on.

@@ -135,6 +135,65 @@ def test_a_run_whose_checkpoints_find_no_room_keeps_what_it_did(behalf, tmp_path
     assert parents[:-1] == ids[1:] and parents[-1] is None, "the history has a hole"
 
 
+def metric(server, name: str) -> float:
+    metrics = server.call("GET", "/metrics").text.splitlines()
+    return float(next(x for x in metrics if x.startswith(f"{name} ")).split()[1])
+
+
+def ends_waiting(server) -> float:
+    return metric(server, "behalf_run_ends_waiting")
+
+
+def steps_run(server, token, thread: str, upto: int, **more) -> str:
+    body = {"assistant_id": "steps", "input": {"upto": upto, "pause_ms": 50}, **more}
+    return server.call("POST", f"/threads/{thread}/runs", token, json=body).json()["run_id"]
+
+
+def test_a_server_stops_although_an_end_waits_for_room(behalf, tmp_path, request):
+    full = SizeLimit(tmp_path, request)
+    stack = start(behalf, tmp_path, "dev", "embedded", base(), ("alice",), request)
+    server, token = stack.server, stack.login("alice")
+    thread = server.call("POST", "/threads", token, json={}).json()["thread_id"]
+    assert ends_waiting(server) == 0
+    run = steps_run(server, token, thread, 10, durability="exit")
+    full.fill(server)
+    until(lambda: ends_waiting(server) == 1)
+    assert server.stop() == 0
+    server.start()
+    token = stack.login("alice")
+    assert server.call("GET", f"/threads/{thread}/runs/{run}/join", token).json()["n"] == 10
+
+
+def test_a_full_disk_keeps_nobody_waiting_for_an_end(behalf, tmp_path, request):
+    full = SizeLimit(tmp_path, request)
+    stack = start(behalf, tmp_path, "dev", "embedded", base(), ("alice",), request)
+    server, token = stack.server, stack.login("alice")
+    thread, other = (
+        server.call("POST", "/threads", token, json={}).json()["thread_id"] for _ in range(2)
+    )
+    run = steps_run(server, token, thread, 500, durability="exit")
+    delayed = steps_run(server, token, other, 2, after_seconds=1)
+    full.fill(server)
+    for method, path in (
+        ("POST", f"/threads/{thread}/runs/{run}/cancel"),
+        ("POST", f"/threads/{thread}/runs/{run}/cancel?wait=true"),
+        ("DELETE", f"/threads/{thread}"),
+    ):
+        began = time.monotonic()
+        refused = server.call(method, path, token)
+        assert refused.status_code == 503 and refused.headers["retry-after"] == "5"
+        assert time.monotonic() - began < 5
+    until(lambda: metric(server, "behalf_run_wait_seconds_count") == 2)  # its turn has come
+    waits = server.call("GET", f"/threads/{other}/runs/{delayed}", token).json()
+    assert waits["status"] == "pending"
+    full.free(server)
+    until(lambda: ends_waiting(server) == 0)
+    where = f"/threads/{thread}/runs/{run}"
+    assert server.call("GET", where, token).json()["status"] == "interrupted"
+    assert server.call("GET", f"/threads/{other}/runs/{delayed}/join", token).json()["n"] == 2
+    assert server.call("DELETE", f"/threads/{thread}", token).status_code == 204
+
+
 # --- many at once ------------------------------------------------------------------------------
 
 
@@ -235,11 +294,11 @@ def test_damaged_rows_stop_neither_the_server_nor_other_rows(behalf, tmp_path, r
         db.execute("UPDATE thread SET doc='{\"n\":1e400' WHERE id=?", (threads[1],))
         db.commit()
     server.start()
-    listed = server.call("POST", "/threads/search", token, json={}).json()
-    assert {one["thread_id"] for one in listed} == {threads[0], threads[2]}
     asked = server.call("GET", f"/threads/{threads[1]}", token)
     assert asked.status_code == 500
     assert "record_unreadable" in server.process.output()
+    listed = server.call("POST", "/threads/search", token, json={}).json()
+    assert {one["thread_id"] for one in listed} == {threads[0], threads[2]}
     body = {"assistant_id": "hello", "input": {"messages": []}}
     run = server.call("POST", f"/threads/{threads[0]}/runs/wait", token, json=body)
     assert run.status_code == 200
