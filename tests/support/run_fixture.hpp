@@ -189,8 +189,8 @@ struct run_fixture : actor_fixture {
     options.path = folder / "t.db";
     auto db = open_sqlite(options).value();
     with->readers = {own(spawn_store_reader(sys, db->open_reader().value(), nullptr, false))};
-    with->scans =
-      own(spawn_scan_desk(sys, {own(spawn_store_reader(sys, db->open_reader().value(), nullptr, false))}));
+    with->scans = own(spawn_scan_desk(
+      sys, {own(spawn_store_reader(sys, db->open_reader().value(), nullptr, false))}));
     with->events = std::make_shared<event_memory>(with->options.runs.event_memory);
     auto real = own(spawn_store_writer(sys, std::move(db), nullptr, false));
     writer = own(sys.spawn(scripted_writer_behavior, real, &disk));
