@@ -1,6 +1,7 @@
 """One user's runs never keep another's waiting: slots, what the server holds, delayed runs."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from parts.behalf import run
 from parts.stacks import base, start
@@ -114,3 +115,49 @@ def test_threads_of_one_id_in_two_tenants_are_two(behalf):
     assert time.monotonic() - began < 4  # mallory's goes on for 5 s
     assert server.call("GET", f"/threads/{thread}", alice).json()["status"] == "idle"
     assert server.call("GET", f"/threads/{thread}", mallory).json()["status"] == "busy"
+
+
+def test_a_threads_state_grows_up_to_its_bound(behalf, tmp_path, request):
+    stack = stack_with(behalf, tmp_path, request, state_bytes=1 << 20)
+    server, alice = stack.server, stack.login("alice")
+    thread = "/threads/" + server.call("POST", "/threads", alice, json={}).json()["thread_id"]
+
+    def grow(size: int) -> dict:
+        body = {"assistant_id": "steps", "input": {"upto": 1, "seen": ["x" * size]}}
+        return server.call("POST", f"{thread}/runs/wait", alice, json=body).json()
+
+    assert "seen" in grow(700_000)
+    before = server.call("GET", f"{thread}/state", alice).json()["values"]["seen"]
+    failed = grow(700_000)["__error__"]
+    assert failed["error"] == "InvalidUpdateError" and "1048576 bytes" in failed["message"]
+    shown = server.call("GET", thread, alice).json()
+    assert shown["status"] == "error" and shown["values"]["seen"] == before
+    assert len(grow(1_000)["seen"]) > len(before)
+
+
+def test_long_threads_are_counted_before_they_are_read(behalf, tmp_path, request):
+    config = base() | {"server": {"answer_memory": 64 << 20}}
+    stack = start(behalf, tmp_path, "dev", "embedded", config, USERS, request)
+    server, alice, bob = stack.server, stack.login("alice"), stack.login("bob")
+    thread = "/threads/" + server.call("POST", "/threads", alice, json={}).json()["thread_id"]
+    numbers = [[1] * 90_000] * 10  # 2 MB that are many times that while they are read
+    body = {"assistant_id": "steps", "input": {"upto": 0, "seen": numbers}}
+    assert server.call("POST", f"{thread}/runs/wait", alice, json=body).status_code == 200
+    assert server.call("GET", thread, alice).status_code == 200  # alone
+    before = server.process.resident_kib()
+    most = 0
+    with ThreadPoolExecutor(24) as clients:
+        asked = [clients.submit(server.call, "GET", thread, alice) for _ in range(96)]
+        while not all(one.done() for one in asked):
+            most = max(most, server.process.resident_kib())
+            time.sleep(0.005)
+        answers = [one.result() for one in asked]
+    print(f"{(most - before) / 1024:.0f} MiB more in memory")
+    assert {a.status_code for a in answers} <= {200, 429, 503}
+    assert any(a.status_code == 200 for a in answers)
+    assert all("Retry-After" in a.headers for a in answers if a.status_code != 200)
+    assert most - before < 200 * 1024  # was 290
+    page = {"select": ["thread_id", "status"]}
+    found = server.call("POST", "/threads/search", alice, json=page)
+    assert found.json() == [{"thread_id": thread.rpartition("/")[2], "status": "idle"}]
+    assert server.call("GET", thread, bob).status_code == 404
