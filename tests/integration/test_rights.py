@@ -2,6 +2,7 @@
 like an identity."""
 
 import json
+from urllib.parse import quote
 
 import pytest
 
@@ -18,7 +19,7 @@ def dev(behalf):
     """A development server of alice and bob; `rules`: the authorization section, None for none."""
 
     def start(rules: dict | None = None):
-        config = dev_users("alice", "bob") | {"graphs": KEEPER}
+        config = dev_users("alice", "bob", "c.d@ex.com", "langgraph") | {"graphs": KEEPER}
         if rules is not None:
             config["authorization"] = rules
         return behalf(config, command="dev", args=("--data", "data"))
@@ -69,6 +70,21 @@ def test_a_node_reaches_its_users_items_and_nobody_elses(dev, rules):
     assert read(server, alice, "notes") == shown
     assert node(server, alice, "get", ["notes"]) == {"text": "of alice"}
     assert node(server, alice, "search", []) == [{"text": "of alice"}]
+
+
+@pytest.mark.parametrize("user, label", [("c.d@ex.com", "c%2Ed@ex%2Ecom"),
+                                         ("langgraph", "%6Canggraph")])
+def test_every_identity_has_a_namespace(dev, user, label):
+    server = dev({"*": "deny", "threads": "owner", "store": "owner"})
+    token = login(server, user)
+    assert put(server, token, ["notes"], {"text": "of mine"}) == 204
+    shown = read(server, token, "notes")
+    assert shown["namespace"] == [label, "notes"]
+    assert put(server, token, shown["namespace"], {"text": "anew"}) == 204  # the same place
+    assert read(server, token, "notes")["value"] == {"text": "anew"}
+    assert read(server, token, quote(".".join(shown["namespace"])))["value"] == {"text": "anew"}
+    assert node(server, token, "search", []) == [{"text": "anew"}]
+    assert node(server, login(server, "alice"), "search", []) == []
 
 
 def test_a_node_may_not_what_its_user_may_not(dev):

@@ -1,8 +1,10 @@
 """Nodes that hold their threads, and what everyone else notices of it: nothing."""
 
+import random
 import re
 import threading
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -119,6 +121,34 @@ def test_a_stop_that_is_heard_ends_at_once(behalf):
     assert server.stop() == 0
     assert time.monotonic() - begun < 3
     assert "did_not_return" not in server.process.output()
+
+
+def test_deleting_a_thread_under_new_runs_leaves_nothing_behind(behalf):
+    graphs = {"steps": f"{plugin('probe')}:steps"}
+    server = behalf({"graphs": graphs})
+    threads = [str(uuid.uuid4()) for _ in range(3)]
+    body = {"assistant_id": "steps", "input": {"n": 0, "upto": 10, "pause_ms": 2},
+            "if_not_exists": "create"}
+
+    def work(worker: int) -> set[int]:
+        seen, dice = set(), random.Random(worker)
+        for _ in range(200):
+            path = f"/threads/{threads[dice.randrange(3)]}"
+            asked = ("DELETE", path) if worker % 3 == 0 else ("POST", f"{path}/runs")
+            options = {"json": body} if asked[0] == "POST" else {}
+            seen.add(server.call(*asked, **options).status_code)
+        return seen
+
+    with ThreadPoolExecutor(12) as crew:
+        assert set().union(*crew.map(work, range(12))) <= {200, 204, 404, 409, 429}
+    for path in (f"/threads/{thread}" for thread in threads):
+        assert server.call("DELETE", path).status_code in (204, 404)
+        assert server.call("GET", path).status_code == 404
+    waiting = re.search(r"^behalf_run_ends_waiting ([1-9].*)$", server.call("GET", "/metrics").text,
+                        re.MULTILINE)
+    assert not waiting
+    for name in ("lg_api_num_running_runs", "lg_api_num_pending_runs"):
+        until(lambda name=name: metric(server, name) == 0)
 
 
 def test_an_authenticate_handler_that_throws_fails_its_own_request_only(behalf):
