@@ -1,5 +1,6 @@
 #include "config/reload.hpp"
 
+#include <algorithm>
 #include <array>
 #include <set>
 #include <string_view>
@@ -48,6 +49,13 @@ config_places taken_over(const config_places& before, config_places after) {
     if (!is_live(key))
       after.values.emplace(key, text);
   return after;
+}
+
+// What only a restart changes is told at each reload until then, and must do nothing each time.
+bool concern_callers(const std::vector<config_change>& changed) {
+  return std::any_of(changed.begin(), changed.end(), [](const config_change& one) {
+    return one.live && (one.key.starts_with("identity") || one.key.starts_with("limits"));
+  });
 }
 
 } // namespace behalf

@@ -20,4 +20,8 @@ std::vector<config_change> changes(const config_places& before, const config_pla
 /// with. So a key that needs a restart is told each time, until there was one or it is as it was.
 config_places taken_over(const config_places& before, config_places after);
 
+/// Whether, of what holds at once, who callers are or how much they may ask for is said otherwise:
+/// then known tokens are checked anew and rates are counted from nothing.
+bool concern_callers(const std::vector<config_change>& changed);
+
 } // namespace behalf

@@ -235,11 +235,7 @@ private:
     if (!live)
       return live.error();
     auto identity = live->identity;
-    live->other_identity =
-      !same_secrets(identity, identity_)
-      || std::any_of(changed.begin(), changed.end(), [](const config_change& one) {
-           return one.key.starts_with("identity") || one.key.starts_with("limits");
-         });
+    live->other_identity = !same_secrets(identity, identity_) || concern_callers(changed);
     if (auto ok = system_.reload(std::move(*live)); !ok)
       return ok;
     identity_ = std::move(identity);

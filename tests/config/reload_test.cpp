@@ -42,6 +42,18 @@ TEST_CASE("what changed in a file is told key by key", "[config]") {
   }
 }
 
+TEST_CASE("only what holds at once makes known callers unknown", "[config]") {
+  auto concerns = [](const std::string& after) {
+    return concern_callers(changes(parse_config("", "f").places, parse_config(after, "f").places));
+  };
+  CHECK(concerns("limits: { user: { requests_per_second: 2 } }"));
+  CHECK(concerns("identity: [{ type: oidc, issuer: 'https://a.example', audience: b }]"));
+  // These are told at every reload until a restart.
+  CHECK_FALSE(concerns("limits: { user: { concurrent_runs: 2 } }"));
+  CHECK_FALSE(concerns("limits: { shape: { names: 500 } }"));
+  CHECK_FALSE(concerns("log: { level: debug }"));
+}
+
 TEST_CASE("what needs a restart is told until there was one", "[config]") {
   auto read = [](const std::string& text) { return parse_config(text, "f").places; };
   const auto first = read("log: { level: info, access: false }");
