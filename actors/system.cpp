@@ -58,8 +58,8 @@ void add_file_metrics(metrics& all, const std::string& database) {
   });
 }
 
-// Clients are told no path; who starts the server is.
-error named(error why, const std::string& file) {
+// What clients are told too names no path; who starts the server needs it.
+error of_file(error why, const std::string& file) {
   if (why.kind == storage_full)
     why.message = file + ": " + why.message;
   return why;
@@ -282,10 +282,10 @@ result<void> running_system::parts::spawn_inside() {
     return rules.error();
   auto db = open_sqlite(setup.storage);
   if (!db)
-    return named(db.error(), setup.storage.path);
+    return of_file(db.error(), setup.storage.path);
   auto recovered = recover_runs(**db, setup.options.runs.max_attempts);
   if (!recovered)
-    return named(recovered.error(), setup.storage.path);
+    return of_file(recovered.error(), setup.storage.path);
   std::vector<std::unique_ptr<storage_reader>> connections;
   while (connections.size() < 2 * setup.options.readers) {
     auto reader = (*db)->open_reader();
