@@ -188,8 +188,6 @@ void on_loaded(scheduler_pointer self, const std::string& id, const found_record
     return on_load_failed(self, id, ok.error());
   auto& run = keep(self, std::make_shared<const run_plan>(std::move(*plan)), nullptr, nullptr);
   run.visiting = true;
-  if (auto late = s.not_loaded.extract(id); !late.empty())
-    log::info("run_loaded", {{"run_id", id}, {"tries", late.mapped().tries + 1}});
   loaded(self, id, &run);
 }
 
@@ -218,6 +216,10 @@ void execute(scheduler_pointer self, const run_queue::run_ids& started) {
       auto* run = found ? *found : gone;
       if (!run || self->state.parking)
         return;
+      // Not before: whoever else has it loaded does not let it execute.
+      const auto& id = run->plan->run_id;
+      if (auto late = self->state.not_loaded.extract(id); !late.empty())
+        log::info("run_loaded", {{"run_id", id}, {"tries", late.mapped().tries + 1}});
       run->visiting = false;
       run->started = clock::now();
       self->send(run->supervisor, execute_run{});

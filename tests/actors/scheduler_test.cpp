@@ -649,6 +649,24 @@ TEST_CASE_METHOD(delayed_fixture,
   CHECK(text.find("run_loaded run_id=" + later.plan->run_id + " tries=7") != text.npos);
 }
 
+TEST_CASE_METHOD(delayed_fixture,
+                 "a run that somebody looks at while it is late executes all the same", "[runs]") {
+  open();
+  auto later = ask<run_ref>(scheduler, delayed(std::chrono::hours{1})).value();
+  with->memory = fair_budget{1};
+  open(due(later));
+  for (int tick = 0; tick < 3; ++tick)
+    pass(milliseconds{500});
+  with->memory = fair_budget{};
+  auto found = find(later).value();
+  REQUIRE(found.run);
+  CHECK(run_status(later) == "pending");
+  let_outside_go();
+  for (int tick = 0; tick < 16; ++tick)
+    pass(milliseconds{500});
+  CHECK(run_status(later) == "success");
+}
+
 TEST_CASE_METHOD(delayed_fixture, "runs in the storage go with their thread", "[runs]") {
   open();
   auto later = ask<run_ref>(scheduler, delayed(std::chrono::hours{1})).value();
