@@ -42,7 +42,7 @@ public:
   }
   step proceed() override {
     if (phase_ == phase::announcing)
-      return operate();
+      return leave(std::exchange(spare_, {}), [this] { return operate(); });
     return exchange_ ? follow(exchange_->proceed()) : out_of_turn();
   }
 
@@ -129,9 +129,10 @@ private:
     auto kept = sessions_->keep(by_.who, service_->name, session_, by_.run_id);
     if (kept.id == session_.id)
       return announce();
-    // Another call of this user was faster: one session is enough.
-    auto ours = std::exchange(session_, std::move(kept));
-    return leave(ours, [this] { return announce(); });
+    // Another call of this user was faster: one session is enough. That this run uses the other's
+    // is said first: who is stopped while it ends its own would be taken for using it for ever.
+    spare_ = std::exchange(session_, std::move(kept));
+    return announce();
   }
 
   step announce() {
@@ -198,6 +199,7 @@ private:
   bool kept_ = false;     // the session is of an earlier call
   bool replaced_ = false; // a lost session already was, once
   mcp_session session_;
+  mcp_session spare_; // ours, when another call was faster
   std::optional<mcp_exchange> exchange_;
   json::array tools_;
   std::size_t seen_ = 0; // tools, before those are left out that are not admitted

@@ -353,6 +353,8 @@ TEST_CASE("a session that nobody will use is ended", "[connectors][mcp]") {
       if (call.body.find("notifications/initialized") != std::string::npos)
         bench.services.sessions().keep(scripted_caller().who, "up", {"theirs", "2025-11-25"},
                                        "another run");
+      if (call.method == "DELETE") // it may be stopped in here
+        CHECK(upstream.sessions == std::vector<std::string>{"theirs"});
       bench.server.live.insert("theirs");
       bench.server.opener["theirs"] = call.handle.id;
       return bench.server(call);
