@@ -194,13 +194,14 @@ void ended(run_pointer self, const run_ending& end) {
     s.events.append("error", dump(end.error));
   s.events.close();
   show_news(self);
-  for (auto* those : {&s.waiting, &s.stopping})
-    for (auto& promise : std::exchange(*those, {}))
-      promise.deliver(*s.result);
+  // Before anyone hears of it: what is asked of the keeper next comes behind this.
   if (s.with->mcp)
     self->send(s.with->mcp, run_left{s.plan->run_id});
   else if (s.with->secrets)
     self->send(s.with->secrets, close_leases{s.plan->run_id});
+  for (auto* those : {&s.waiting, &s.stopping})
+    for (auto& promise : std::exchange(*those, {}))
+      promise.deliver(*s.result);
   // Until it is said that the slot is still taken, nobody may say that it is free.
   auto lease = std::exchange(s.lease, nullptr);
   self->send(s.scheduler, run_ended{s.plan->run_id, end_with(lease)});
