@@ -74,6 +74,7 @@ public:
     std::lock_guard lock{guard_};
     super::cancel_all();
     timer_.cancel();
+    armed_ = time_point::max(); // what comes after this is to fire, or its actor would never end
   }
 
 private:
