@@ -68,8 +68,8 @@ void start_tasks(run_pointer self, std::vector<task_spec> tasks) {
   }
 }
 
-// The writer keeps the order of what it is sent, so the end, which is waited for, comes after all
-// checkpoints. Those that could not be stored go with the end.
+// The writer keeps the order of what it is sent in one user's name, so the end, which is waited
+// for, comes after all checkpoints. Those that could not be stored go with the end.
 template <class Then>
 void save_checkpoints(run_pointer self, Then then) {
   auto& s = self->state;
