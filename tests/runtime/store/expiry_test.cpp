@@ -145,8 +145,8 @@ TEMPLATE_LIST_TEST_CASE("a long thread keeps its latest checkpoint a bounded bat
   const query all{.type = kind::checkpoint,
                   .tenant = "acme",
                   .parent = "t1",
-                  .limit = 1000,
-                  .sort = sort_key::id};
+                  .sort = sort_key::id,
+                  .limit = 1000};
   f.factory.clock += minutes{2};
   int turns = 0;
   while (sweep(f, 40) >= 40) {
