@@ -19,6 +19,7 @@
 #include <caf/actor_registry.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
+#include <caf/logger.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
@@ -395,6 +396,7 @@ void running_system::parts::end_actors(deadline by) {
 bool running_system::parts::end_system(deadline by) {
   auto ended = std::make_shared<std::promise<void>>();
   auto end = ended->get_future();
+  caf::logger::set_current_actor_system(nullptr); // this thread's hold on what the system waits for
   std::thread waiting{[this, ended] {
     sys.reset();
     ended->set_value();
