@@ -169,7 +169,7 @@ TEST_CASE_METHOD(vault_fixture, "each status has its meaning", "[secrets][vault]
   REQUIRE_FALSE(gone);
   CHECK(gone.error().code == errc::overloaded);
   CHECK(http_status(gone.error().code) == 503);
-  CHECK(gone.error().message.find("connection refused") != std::string::npos);
+  CHECK(gone.error().message == "Vault cannot be reached"); // where it is stays with the log
 }
 
 TEST_CASE_METHOD(vault_fixture, "a login that fails says why", "[secrets][vault]") {
