@@ -153,7 +153,7 @@ def test_a_page_of_long_threads_goes_out_in_parts(serve):
             client.post("/threads", json={"metadata": metadata}).raise_for_status()
         before = stack.server.process.resident_kib()
         most = total = 0
-        page = b""
+        page = bytearray()
         with client.stream("POST", "/threads/search", json={"limit": 1000}) as answer:
             assert answer.headers["X-Pagination-Total"] == "60"
             for chunk in answer.iter_bytes():
