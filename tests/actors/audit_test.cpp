@@ -2,11 +2,9 @@
 #include "actors/spawn.hpp"
 #include "tests/secrets/scratch_folder.hpp"
 #include "tests/support/actor_fixture.hpp"
+#include "tests/support/small_disk.hpp"
 
 #include <caf/send.hpp>
-
-#include <signal.h>
-#include <sys/resource.h>
 
 namespace behalf {
 namespace {
@@ -80,14 +78,10 @@ TEST_CASE_METHOD(audit_fixture, "one log has one writer", "[audit]") {
 TEST_CASE_METHOD(audit_fixture, "a line that did not reach the disk has no receipt", "[audit]") {
   REQUIRE(ask<audit_receipt>(audit, call("run-1")));
   auto before = read_file(path);
-  rlimit old{};
-  REQUIRE(getrlimit(RLIMIT_FSIZE, &old) == 0);
-  auto signalled = ::signal(SIGXFSZ, SIG_IGN);
-  rlimit tight{before.size() + 100, old.rlim_max}; // room for a part of a line
-  REQUIRE(setrlimit(RLIMIT_FSIZE, &tight) == 0);
-  auto refused = ask<audit_receipt>(audit, call("run-2"));
-  setrlimit(RLIMIT_FSIZE, &old);
-  ::signal(SIGXFSZ, signalled);
+  auto refused = [&] {
+    testing::small_disk tight{before.size() + 100}; // room for a part of a line
+    return ask<audit_receipt>(audit, call("run-2"));
+  }();
   REQUIRE(refused.has_error());
   CHECK(refused.error().kind == storage_full);
   CHECK(refused.error().message.find("no credential leaves") != std::string::npos);

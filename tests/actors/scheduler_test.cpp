@@ -554,6 +554,16 @@ struct delayed_fixture : scheduler_fixture {
     m.plan->delayed = true;
     return m;
   }
+  /// One whose row cannot be read when it is due.
+  run_ref unreadable() {
+    auto later = ask<run_ref>(scheduler, delayed(std::chrono::hours{1})).value();
+    auto broken = *stored(kind::run, later.plan->run_id);
+    broken.doc["principal"] = "who?";
+    commit what;
+    what.puts.push_back({broken});
+    ask<written>(with->writer, write_records{what});
+    return later;
+  }
   /// What a restart finds when the run is due.
   recovered_runs due(const run_ref& run) {
     return {{}, {{run.plan->run_id, thread, alice->key(), now() - std::chrono::seconds{1}}}};
@@ -702,12 +712,7 @@ TEST_CASE_METHOD(delayed_fixture, "a run in the storage executes when its time h
 TEST_CASE_METHOD(delayed_fixture, "a delayed run that cannot be read when it is due ends as error",
                  "[runs]") {
   open();
-  auto later = ask<run_ref>(scheduler, delayed(std::chrono::hours{1})).value();
-  auto broken = *stored(kind::run, later.plan->run_id);
-  broken.doc["principal"] = "who?";
-  commit what;
-  what.puts.push_back({broken});
-  ask<written>(with->writer, write_records{what});
+  auto later = unreadable();
   open(due(later));
   CHECK(run_status(later) == "error");
   CHECK(thread_status(thread) == "error");
@@ -717,12 +722,7 @@ TEST_CASE_METHOD(delayed_fixture, "a delayed run that cannot be read when it is 
 TEST_CASE_METHOD(delayed_fixture, "ending a run that cannot be read keeps what its thread became",
                  "[runs]") {
   open();
-  auto later = ask<run_ref>(scheduler, delayed(std::chrono::hours{1})).value();
-  auto broken = *stored(kind::run, later.plan->run_id);
-  broken.doc["principal"] = "who?";
-  commit what;
-  what.puts.push_back({broken});
-  ask<written>(with->writer, write_records{what});
+  auto later = unreadable();
   disk.hold = true;
   commit::thread_change meanwhile{"acme", thread};
   meanwhile.metadata = {{"colour", "red"}};

@@ -5,14 +5,13 @@
 #include "runtime/store/sqlite.hpp"
 #include "runtime/store/sqlite_connection.hpp"
 #include "tests/support/actor_fixture.hpp"
+#include "tests/support/small_disk.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
 
 #include <algorithm>
-#include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <sys/resource.h>
 
 namespace behalf {
 namespace {
@@ -276,14 +275,10 @@ TEST_CASE_METHOD(desk_fixture, "too many searches waiting are refused, for one u
 TEST_CASE_METHOD(store_fixture, "only what was written says that there is room again", "[store]") {
   REQUIRE(ask<written>(writer, thread(uuid7(), 0)));
   CHECK(gauge("behalf_storage_writable") == 1);
-  rlimit old{};
-  REQUIRE(getrlimit(RLIMIT_FSIZE, &old) == 0);
-  auto signalled = ::signal(SIGXFSZ, SIG_IGN);
-  rlimit none{0, old.rlim_max};
-  REQUIRE(setrlimit(RLIMIT_FSIZE, &none) == 0);
-  auto refused = ask<written>(writer, thread(uuid7(), 0));
-  setrlimit(RLIMIT_FSIZE, &old);
-  ::signal(SIGXFSZ, signalled);
+  auto refused = [&] {
+    testing::small_disk full{0};
+    return ask<written>(writer, thread(uuid7(), 0));
+  }();
   REQUIRE(refused.has_error());
   CHECK(refused.error().kind == storage_full);
   CHECK(gauge("behalf_storage_writable") == 0);

@@ -4,9 +4,8 @@
 #include "secrets/audit_log.hpp"
 #include "tests/secrets/scratch_folder.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/small_disk.hpp"
 
-#include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -241,15 +240,11 @@ TEST_CASE_METHOD(log_fixture, "a flush that fails leaves no line and no number u
   log.append(call(1), t0);
   REQUIRE(log.flush());
   auto before = read_file(path);
-  rlimit old{};
-  REQUIRE(getrlimit(RLIMIT_FSIZE, &old) == 0);
-  auto handler = signal(SIGXFSZ, SIG_IGN);
-  rlimit tight{before.size() + 100, old.rlim_max}; // room for a part of a line
-  REQUIRE(setrlimit(RLIMIT_FSIZE, &tight) == 0);
-  log.append(call(2), t0);
-  auto flushed = log.flush();
-  setrlimit(RLIMIT_FSIZE, &old);
-  signal(SIGXFSZ, handler);
+  auto flushed = [&] {
+    testing::small_disk tight{before.size() + 100}; // room for a part of a line
+    log.append(call(2), t0);
+    return log.flush();
+  }();
   REQUIRE_FALSE(flushed);
   CHECK(flushed.error().kind == storage_full);
   CHECK(flushed.error().message.find(path) == std::string::npos); // graphs are told too

@@ -2,10 +2,9 @@
 #include "runtime/base/log.hpp"
 #include "tests/secrets/scratch_folder.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/small_disk.hpp"
 
-#include <csignal>
 #include <set>
-#include <sys/resource.h>
 #include <thread>
 
 using namespace behalf;
@@ -54,15 +53,11 @@ TEST_CASE("what a full disk leaves of a line spoils no other", "[log]") {
   REQUIRE(log::configure("info", log::format::text, file));
   log::info("before");
   auto before = read_file(file);
-  rlimit old{};
-  REQUIRE(getrlimit(RLIMIT_FSIZE, &old) == 0);
-  auto signalled = ::signal(SIGXFSZ, SIG_IGN);
-  rlimit tight{before.size() + 10, old.rlim_max}; // room for a part of a line
-  REQUIRE(setrlimit(RLIMIT_FSIZE, &tight) == 0);
-  log::info("torn");
-  log::info("lost");
-  setrlimit(RLIMIT_FSIZE, &old);
-  ::signal(SIGXFSZ, signalled);
+  {
+    testing::small_disk tight{before.size() + 10}; // room for a part of a line
+    log::info("torn");
+    log::info("lost");
+  }
   log::info("after");
   log::info("later");
   REQUIRE(log::configure("info"));

@@ -4,12 +4,11 @@
 #include "runtime/store/sqlite_connection.hpp"
 #include "runtime/store/sqlite_schema.hpp"
 #include "tests/runtime/store/fixture.hpp"
+#include "tests/support/small_disk.hpp"
 
 #include <array>
 #include <atomic>
-#include <csignal>
 #include <fstream>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
@@ -34,29 +33,6 @@ std::unique_ptr<sqlite_connection> connect(const std::string& path) {
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
-
-// No file of this process may grow beyond `bytes` while it lives.
-class small_disk {
-public:
-  explicit small_disk(rlim_t bytes) : before_(limit()), signal_(std::signal(SIGXFSZ, SIG_IGN)) {
-    rlimit now{bytes, before_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &now);
-  }
-  small_disk(const small_disk&) = delete;
-  ~small_disk() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, signal_);
-  }
-
-private:
-  static rlimit limit() {
-    rlimit l{};
-    ::getrlimit(RLIMIT_FSIZE, &l);
-    return l;
-  }
-  rlimit before_;
-  void (*signal_)(int);
-};
 
 } // namespace
 
@@ -200,7 +176,7 @@ TEST_CASE("a full disk loses the group, says so, and nothing else", "[store]") {
   big.doc = {{"values", std::string(300'000, 'x')}};
   result<void> flushed;
   {
-    small_disk disk{200'000};
+    testing::small_disk disk{200'000};
     REQUIRE(f.db->begin());
     (void)f.db->apply({.puts = {{make_thread("beside")}}});
     (void)f.db->apply({.puts = {{big}}});
@@ -260,7 +236,7 @@ TEST_CASE("whether anything can be written is tried by writing", "[store]") {
   CHECK(try_it());
   CHECK(try_it());
   {
-    small_disk disk{0};
+    testing::small_disk disk{0};
     CHECK(try_it().error().kind == storage_full);
   }
   CHECK(try_it());
