@@ -1,5 +1,6 @@
 // One execution of one node: gives the machine its turns and carries what it asks to the outside.
 // The node sees handles and replies; credentials pass it by.
+#include "actors/answer_loop.hpp"
 #include "actors/basics.hpp"
 #include "actors/item_access.hpp"
 #include "actors/own_faults.hpp"
@@ -19,8 +20,6 @@
 
 namespace behalf {
 namespace {
-
-constexpr int answers_in_a_row = 32;
 
 // The machine and what its turns need. A turn on a thread that may block goes on when its actor was
 // told to end, and keeps its run's slot until it returns.
@@ -52,11 +51,10 @@ struct graph_node_state {
   core_ptr with;
   step what;
   std::shared_ptr<machine_room> room;
-  std::optional<effect_reply> answer; // for the machine's next turn
-  bool going_on = false;              // somebody further up the stack takes the answer
-  std::unique_ptr<connector> call;    // the service call under way
-  std::string service;                // it is on
-  std::set<uint64_t> streams;         // open, to be closed with the node
+  answer_loop answers;
+  std::unique_ptr<connector> call; // the service call under way
+  std::string service;             // it is on
+  std::set<uint64_t> streams;      // open, to be closed with the node
 };
 
 using node_pointer = graph_node_actor::stateful_pointer<graph_node_state>;
@@ -96,23 +94,17 @@ std::optional<turn> next_turn(node_pointer self, std::optional<effect_reply> rep
   return s.room->give_turn(std::move(reply));
 }
 
-// Answers that are there at once, refusals above all, go round in here and not deeper and deeper;
-// after some of them others get their turn, and whoever wants to stop the node.
 void go_on(node_pointer self) {
-  auto& s = self->state;
-  s.going_on = true;
-  for (int n = 0; s.answer && n < answers_in_a_row; ++n)
-    if (auto taken = next_turn(self, std::exchange(s.answer, std::nullopt)))
+  auto turn = [self](std::optional<effect_reply> answer) {
+    if (auto taken = next_turn(self, std::move(answer)))
       take_turn(self, std::move(*taken));
-  s.going_on = false;
-  if (s.answer)
+  };
+  if (self->state.answers.run(turn))
     self->send(self, wake_up{});
 }
 
 void resume(node_pointer self, effect_reply reply) {
-  self->state.answer.emplace(std::move(reply));
-  if (!self->state.going_on)
-    go_on(self);
+  self->state.answers.take(std::move(reply), [self] { go_on(self); });
 }
 
 void close_one(node_pointer self, uint64_t stream_id) {
@@ -343,7 +335,7 @@ graph_node_actor::behavior_type node_behavior(node_pointer self, core_ptr with, 
   begin(self);
   return {
     [self](wake_up&) {
-      if (self->state.answer)
+      if (self->state.answers.waits())
         return go_on(self);
       drive(self, self->state.call->proceed());
     },

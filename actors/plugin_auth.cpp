@@ -1,6 +1,7 @@
 // Runs a plugin's `authenticate` handler, which is foreign code in the way of every request: each
 // judgement is an actor of its own, so that one waits for no other. Its coroutine asks for HTTP
 // calls to configured services; what it calls secret is sealed before anyone else sees it.
+#include "actors/answer_loop.hpp"
 #include "actors/basics.hpp"
 #include "actors/identity_calls.hpp"
 #include "actors/spawn.hpp"
@@ -19,7 +20,6 @@
 namespace behalf {
 namespace {
 
-constexpr int answers_in_a_row = 32;
 const activity authenticating{"the authenticate handler"};
 
 /// What all judgements share.
@@ -75,8 +75,7 @@ struct judgement_state {
   std::string peer;
   uint64_t number = 0; // among those of `of`
   plugin_auth_actor of;
-  std::optional<effect_reply> answer; // for the handler's next turn
-  bool going_on = false;              // somebody further up the stack takes the answer
+  answer_loop answers;
 };
 
 using judgement_actor = caf::typed_actor<caf::reacts_to<judge_on>>;
@@ -146,22 +145,17 @@ bool next_turn(judgement_pointer self, std::optional<effect_reply> reply) {
 
 void take_turn(judgement_pointer self);
 
-// As a graph's node does it: refusals go round in here, and after some of them others get a turn.
 void go_on(judgement_pointer self) {
-  auto& s = self->state;
-  s.going_on = true;
-  for (int n = 0; s.answer && n < answers_in_a_row; ++n)
-    if (next_turn(self, std::exchange(s.answer, std::nullopt)))
+  auto turn = [self](std::optional<effect_reply> answer) {
+    if (next_turn(self, std::move(answer)))
       take_turn(self);
-  s.going_on = false;
-  if (s.answer)
+  };
+  if (self->state.answers.run(turn))
     self->send(self, judge_on{});
 }
 
 void resume(judgement_pointer self, effect_reply reply) {
-  self->state.answer.emplace(std::move(reply));
-  if (!self->state.going_on)
-    go_on(self);
+  self->state.answers.take(std::move(reply), [self] { go_on(self); });
 }
 
 // Of everything a caller may prove itself with: two callers share no connection.
@@ -225,7 +219,7 @@ judgement_actor::behavior_type judgement_behavior(judgement_pointer self,
     take_turn(self);
   return {
     [self](const judge_on&) {
-      if (self->state.answer)
+      if (self->state.answers.waits())
         return go_on(self);
       take_turn(self);
     },
