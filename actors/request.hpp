@@ -101,8 +101,6 @@ void answer_page(request_pointer self, std::string page, std::string type,
 /// For answers in parts: the head; the last part, after which the request ends.
 void begin_answer(request_pointer self, unsigned status, header_list headers);
 void write_last(request_pointer self, std::string part);
-/// What is longer holds its memory until the client has read it, so that it is counted.
-inline constexpr std::size_t longest_uncounted = 256 * 1024;
 /// Takes room for the part to be written, instead of the one before it: of the caller's share, or
 /// of the peer's. Errors: as `claim`.
 result<void> hold_room(request_pointer self, std::size_t bytes);

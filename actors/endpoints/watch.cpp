@@ -2,6 +2,7 @@
 
 #include "actors/endpoints/long_answer.hpp"
 #include "actors/run_plan.hpp"
+#include "runtime/base/json_cost.hpp"
 #include "runtime/http/sse.hpp"
 
 #include <caf/send.hpp>

@@ -9,8 +9,6 @@
 namespace behalf {
 namespace {
 
-constexpr std::size_t longest_uncounted = 256 * 1024;
-
 result<record> read_row(sqlite_statement& use, const sqlite_table& t, fair_budget::share* room) {
   if (auto ok = claim_room(room, use.text(t.metadata_column() + 1)); !ok)
     return ok.error();
