@@ -1,6 +1,6 @@
 // Receipts: given for lines that are on disk, and for no others.
 #include "actors/spawn.hpp"
-#include "tests/secrets/scratch_folder.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tests/support/actor_fixture.hpp"
 #include "tests/support/small_disk.hpp"
 

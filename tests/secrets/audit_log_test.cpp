@@ -2,7 +2,7 @@
 #include "runtime/store/records.hpp"
 #include "secrets/audit_line.hpp"
 #include "secrets/audit_log.hpp"
-#include "tests/secrets/scratch_folder.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/small_disk.hpp"
 

@@ -2,7 +2,7 @@
 #include "secrets/embedded_store.hpp"
 #include "secrets/envelope.hpp"
 #include "tests/secrets/people.hpp"
-#include "tests/secrets/scratch_folder.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tests/support/catch.hpp"
 
 #include <sqlite3.h>

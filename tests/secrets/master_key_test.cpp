@@ -1,7 +1,7 @@
 #include "runtime/base/id.hpp"
 #include "secrets/master_key.hpp"
 #include "secrets/references.hpp"
-#include "tests/secrets/scratch_folder.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tests/support/catch.hpp"
 
 #include <cstdlib>

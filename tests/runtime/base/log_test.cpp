@@ -1,6 +1,6 @@
 #include "runtime/base/json.hpp"
 #include "runtime/base/log.hpp"
-#include "tests/secrets/scratch_folder.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/small_disk.hpp"
 
