@@ -12,7 +12,7 @@ set(wrong "")
 set(seen 0)
 foreach(folder runtime/base runtime/http runtime/auth runtime/graph runtime/store secrets connectors
                actors config)
-  file(GLOB_RECURSE files ${SOURCE_DIR}/${folder}/*.hpp ${SOURCE_DIR}/${folder}/*.cpp)
+  file(GLOB_RECURSE files ${SOURCE_DIR}/${folder}/*) # whatever their names end in
   foreach(file ${files})
     file(STRINGS ${file} includes REGEX "^#include \"")
     foreach(line ${includes})

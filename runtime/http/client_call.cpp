@@ -1,14 +1,35 @@
 #include "runtime/http/client_call.hpp"
 
 #include "runtime/http/client_core.hpp"
+#include "runtime/http/request_head.hpp"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 namespace behalf {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
+
+namespace {
+
+constexpr auto awaited = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t small_body = 16 * 1024; // travels in the head's buffer: one write, one packet
+
+bool idempotent(const std::string& method) {
+  return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE"
+         || method == "OPTIONS";
+}
+
+std::string_view body_of(const wire_request& request) {
+  return request.secret_body ? request.secret_body->view() : std::string_view{request.call.body};
+}
+
+} // namespace
 
 client_call::client_call(std::shared_ptr<client_core> core, uint64_t id, wire_request request,
                          checked_url url, deadline by, reply_handler done, connection_pointer kept,
@@ -181,6 +202,175 @@ void client_call::end(bool whole) {
   parser_.reset();
   scrub_.reset();
   in_ = {};
+}
+
+// Everything up to the reply: its head for a stream, all of it otherwise.
+asio::awaitable<result<void>> client_call::exchange() {
+  for (bool retried = false;; retried = true) {
+    bool kept = connection_ != nullptr;
+    if (!kept) {
+      auto opened = co_await open();
+      if (!opened)
+        co_return opened.error();
+    }
+    watch(by_);
+    std::size_t sent = 0;
+    none done = co_await send(sent);
+    if (done)
+      done = co_await read_head();
+    if (done || !kept || retried || !may_retry(done.error(), sent)) {
+      while (done && !request_.call.stream && !parser_->done())
+        done = co_await read_more();
+      if (!done)
+        co_return about_host(done.error());
+      co_return done;
+    }
+    connection_.reset(); // it went stale between the pool's look at it and our bytes
+  }
+}
+
+// Only what surely had no effect, or may have it twice, is sent again.
+bool client_call::may_retry(const error& e, std::size_t sent) const {
+  if (stopped_ != stop_reason::none || answered_ || e.code != errc::upstream)
+    return false;
+  return sent == 0 || idempotent(request_.call.method);
+}
+
+// Leaves a connection on which nothing has been said yet.
+asio::awaitable<result<void>> client_call::open() {
+  watch(std::min(by_, std::chrono::steady_clock::now() + core_->options.connect_timeout));
+  auto found = co_await addresses();
+  if (!found)
+    co_return found.error();
+  bool secret = request_.credential || request_.secret_body;
+  if (auto ok = admit_addresses(url_, *found, request_.policy, secret); !ok)
+    co_return ok.error();
+  error_code refused;
+  for (const auto& address : *found) {
+    if (stopped_ != stop_reason::none)
+      break;
+    connection_ = std::make_unique<client_connection>(strand_);
+    asio::ip::tcp::endpoint to{address, url_.where.port};
+    refused = co_await connection_->connect(to);
+    if (!refused)
+      co_return co_await secure();
+  }
+  co_return about_host(failure(refused, "could not be reached"));
+}
+
+// The addresses are looked up once and connected to as they are: what has been classified is
+// where the bytes go.
+asio::awaitable<result<address_list>> client_call::addresses() {
+  error_code not_literal;
+  auto literal = asio::ip::make_address(url_.where.host, not_literal);
+  if (!not_literal)
+    co_return address_list(1, literal);
+  lookup_ = core_->names.begin(url_.where.host, strand_);
+  auto [ec] = co_await lookup_->signal.async_wait(awaited);
+  auto lookup = std::move(lookup_);
+  if (!lookup->answer)
+    co_return about_host(failure(ec, "could not be resolved"));
+  if (!*lookup->answer)
+    co_return fail(errc::upstream, url_.where.text() + " could not be resolved ("
+                                     + lookup->answer->error().message + ")");
+  co_return std::move(**lookup->answer);
+}
+
+asio::awaitable<result<void>> client_call::secure() {
+  ++core_->opened;
+  if (!url_.where.tls())
+    co_return none();
+  auto ec = co_await connection_->secure(core_->tls, url_.where.host);
+  if (!ec)
+    co_return none();
+  auto problem = connection_->certificate_problem();
+  if (problem.empty() || stopped_ != stop_reason::none)
+    co_return about_host(failure(ec, "did not complete the TLS handshake"));
+  co_return fail(errc::upstream,
+                 url_.where.text() + " showed a certificate that is not trusted (" + problem + ")");
+}
+
+asio::awaitable<result<void>> client_call::send(std::size_t& sent) {
+  auto body = body_of(request_);
+  auto head = write_request_head(request_.call, url_, core_->options.user_agent, body.size(),
+                                 request_.credential.get());
+  if (!head)
+    co_return head.error();
+  bool joined = body.size() <= small_body;
+  if (joined)
+    head->append(body);
+  auto end = co_await connection_->write(head->view());
+  head->clear();
+  sent = end.bytes;
+  if (!end.ec && !joined) {
+    end = co_await connection_->write(body);
+    sent += end.bytes;
+  }
+  // A server may refuse a long body early and close: its answer tells more than the failed write.
+  if (end.ec && (sent == 0 || stopped_ != stop_reason::none))
+    co_return failure(end.ec, "closed the connection");
+  co_return none();
+}
+
+asio::awaitable<result<void>> client_call::read_head() {
+  in_.clear();
+  answered_ = false;
+  reset_reply();
+  none done;
+  while (done && !parser_->head_done())
+    done = co_await read_more();
+  co_return done;
+}
+
+asio::awaitable<result<void>> client_call::read_more() {
+  auto end = co_await connection_->read(in_);
+  answered_ = answered_ || end.bytes > 0;
+  if (!end.ec)
+    co_return parse();
+  if (end.ec == asio::error::eof && parser_->head_done())
+    co_return parser_->feed_end();
+  co_return failure(end.ec, answered_ ? "broke off its reply" : "closed the connection unanswered");
+}
+
+result<void> client_call::parse() {
+  while (true) {
+    if (parser_->done())
+      return {};
+    if (auto ok = parser_->feed(in_); !ok)
+      return ok.error();
+    if (!parser_->interim() || !parser_->done())
+      return {};
+    reset_reply();
+    if (in_.empty())
+      return {};
+  }
+}
+
+void client_call::reset_reply() {
+  const auto& options = core_->options;
+  auto limit = request_.max_reply_bytes ? request_.max_reply_bytes : options.max_reply_bytes;
+  reply_limits limits{options.max_header_bytes, request_.call.stream ? 0 : limit};
+  if (request_.credential && !scrub_)
+    scrub_ = request_.credential->scrubber();
+  parser_.emplace(limits, scrub_.get(), request_.secret_reply.get(),
+                  request_.call.method == "HEAD");
+}
+
+error client_call::failure(const error_code& ec, const char* what) const {
+  if (stopped_ == stop_reason::late)
+    return fail(errc::timeout, "did not answer in time");
+  if (stopped_ == stop_reason::cancelled)
+    return {errc::upstream, "was left: the call was cancelled", {}, "cancelled"};
+  if (!ec || ec == asio::error::eof || ec == asio::ssl::error::stream_truncated)
+    return fail(errc::upstream, what);
+  return fail(errc::upstream, std::string{what} + " (" + ec.message() + ")");
+}
+
+// Errors of the wire are worded without their subject, which is the host.
+error client_call::about_host(error e) const {
+  if (e.code == errc::upstream || e.code == errc::timeout)
+    e.message = url_.where.text() + " " + e.message;
+  return e;
 }
 
 } // namespace behalf

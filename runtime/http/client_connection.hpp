@@ -1,5 +1,4 @@
-// One outbound connection, plain or TLS. Not thread-safe: every call on its strand, or while
-// nothing is under way.
+// One outbound connection, plain or TLS, and the pool of those that wait for another call.
 #pragma once
 
 #include "runtime/base/wiped.hpp"
@@ -12,9 +11,12 @@
 
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <vector>
 
 namespace behalf {
 
@@ -24,6 +26,7 @@ struct io_end {
   std::size_t bytes = 0;
 };
 
+/// Not thread-safe: every call on its strand, or while nothing is under way.
 class client_connection {
 public:
   using error_code = boost::system::error_code;
@@ -63,6 +66,37 @@ private:
   boost::asio::any_io_executor executor_;
   tcp::socket socket_;
   std::unique_ptr<boost::asio::ssl::stream<tcp::socket&>> tls_;
+};
+
+/// Idle connections, by the user and host they belong to. Thread-safe. A key says whose connection
+/// it is and to where: nobody gets another's.
+class client_pool {
+public:
+  using clock = std::chrono::steady_clock;
+  using connection_pointer = std::unique_ptr<client_connection>;
+
+  client_pool(std::size_t per_key, std::size_t total, std::chrono::milliseconds idle_timeout);
+
+  /// The most recently used connection of that key that is still good, or null.
+  connection_pointer take(const std::string& key);
+
+  /// Keeps it if there is room, in place of the key's oldest if need be; else it ends here.
+  void give(const std::string& key, connection_pointer connection);
+
+  /// Closes what has been idle too long. Answers whether any is left.
+  bool sweep(clock::time_point now);
+
+  /// Closes all; from now on nothing is kept.
+  void close();
+
+  std::size_t idle() const;
+
+private:
+  mutable std::mutex mutex_;
+  std::size_t per_key_, total_, idle_ = 0;
+  std::chrono::milliseconds idle_timeout_;
+  bool closed_ = false;
+  std::unordered_map<std::string, std::vector<connection_pointer>> kept_; // oldest first
 };
 
 } // namespace behalf

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "runtime/http/client.hpp"
-#include "runtime/http/client_pool.hpp"
+#include "runtime/http/client_connection.hpp"
 #include "runtime/http/resolver.hpp"
 
 #include <boost/asio/io_context.hpp>
