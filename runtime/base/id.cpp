@@ -1,32 +1,39 @@
 #include "runtime/base/id.hpp"
 
-#include "runtime/base/text.hpp"
 #include "runtime/base/time.hpp"
 
-#include <openssl/evp.h>
+#include <boost/endian/conversion.hpp>
+#include <boost/uuid/name_generator_sha1.hpp>
+#include <boost/uuid/string_generator.hpp>
+#include <boost/uuid/uuid_io.hpp>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
+#include <stdexcept>
 
 namespace behalf {
 namespace {
 
-using bytes16 = std::array<unsigned char, 16>;
+using boost::uuids::uuid;
 
 constexpr char hex_digits[] = "0123456789abcdef";
 
-// One call to the system's generator serves many identifiers.
+void generate(unsigned char* out, std::size_t n) {
+  if (RAND_bytes(out, static_cast<int>(n)) != 1)
+    throw std::runtime_error{"the system's random generator failed"};
+}
+
+// One call to the generator serves many identifiers: it takes ten times as long as the rest of one.
 void random_bytes(unsigned char* out, std::size_t n) {
   thread_local std::array<unsigned char, 1024> pool;
   thread_local std::size_t used = pool.size();
-  if (n > pool.size()) {
-    RAND_bytes(out, static_cast<int>(n));
-    return;
-  }
+  if (n > pool.size())
+    return generate(out, n);
   if (used + n > pool.size()) {
-    RAND_bytes(pool.data(), static_cast<int>(pool.size()));
+    generate(pool.data(), pool.size());
     used = 0;
   }
   for (std::size_t i = 0; i < n; ++i) {
@@ -35,22 +42,22 @@ void random_bytes(unsigned char* out, std::size_t n) {
   }
 }
 
-std::string format(const bytes16& b) {
-  std::string text;
-  text.reserve(36);
-  for (std::size_t i = 0; i < 16; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10)
-      text += '-';
-    text += hex_digits[b[i] >> 4];
-    text += hex_digits[b[i] & 15];
-  }
-  return text;
+std::string stamp(uuid id, unsigned version) {
+  id.data[6] = static_cast<unsigned char>((id.data[6] & 0x0f) | (version << 4));
+  id.data[8] = static_cast<unsigned char>((id.data[8] & 0x3f) | 0x80);
+  return to_string(id);
 }
 
-std::string stamp(bytes16 b, unsigned version) {
-  b[6] = static_cast<unsigned char>((b[6] & 0x0f) | (version << 4));
-  b[8] = static_cast<unsigned char>((b[8] & 0x3f) | 0x80);
-  return format(b);
+// Nothing unless `text` is a UUID with or without dashes. Its size is looked at first: the
+// generator would take braces, and it throws, which costs more than all else here.
+std::optional<uuid> read_uuid(std::string_view text) {
+  if (text.size() != 32 && text.size() != 36)
+    return std::nullopt;
+  try {
+    return boost::uuids::string_generator{}(text.begin(), text.end());
+  } catch (const std::runtime_error&) {
+    return std::nullopt;
+  }
 }
 
 // Strictly increasing within the process, so that two identifiers never tie.
@@ -65,29 +72,19 @@ uint64_t next_tick(std::atomic<uint64_t>& last, uint64_t tick) {
 
 // 60 bits of time, the version between the first 48 and the last 12; the rest is random.
 std::string of_tick(uint64_t tick, unsigned version) {
-  bytes16 b;
-  random_bytes(b.data() + 8, 8);
-  for (int i = 0; i < 6; ++i)
-    b[static_cast<std::size_t>(i)] = static_cast<unsigned char>(tick >> (52 - 8 * i));
-  b[6] = static_cast<unsigned char>((tick >> 8) & 0x0f);
-  b[7] = static_cast<unsigned char>(tick);
-  return stamp(b, version);
+  uuid id;
+  boost::endian::store_big_u64(id.data, (tick >> 12) << 16 | (tick & 0xfff));
+  random_bytes(id.data + 8, 8);
+  return stamp(id, version);
 }
 
 // The inverse; 0 for what is no identifier of that version.
-uint64_t tick_of(std::string_view id, char version) {
-  if (id.size() != 36 || id[14] != version)
+uint64_t tick_of(std::string_view text, unsigned version) {
+  const auto id = read_uuid(text);
+  if (!id || id->data[6] >> 4 != version)
     return 0;
-  uint64_t tick = 0;
-  for (std::size_t i = 0; i < 18; ++i) {
-    if (i == 8 || i == 13 || i == 14)
-      continue;
-    auto v = hex_value(id[i]);
-    if (v < 0)
-      return 0;
-    tick = tick << 4 | static_cast<uint64_t>(v);
-  }
-  return tick;
+  const auto time = boost::endian::load_big_u64(id->data);
+  return (time >> 16) << 12 | (time & 0xfff);
 }
 
 std::atomic<uint64_t> last_uuid7{0};
@@ -152,16 +149,16 @@ result<std::string> decode(std::string_view text, const decode_table& table) {
 } // namespace
 
 std::string uuid4() {
-  bytes16 b;
-  random_bytes(b.data(), b.size());
-  return stamp(b, 4);
+  uuid id;
+  random_bytes(id.data, sizeof id.data);
+  return stamp(id, 4);
 }
 
 std::string uuid6(std::string_view after) {
   static std::atomic<uint64_t> last{0};
   // 100 ns ticks since 1582-10-15 (RFC 9562 5.6).
   auto tick = next_tick(last, static_cast<uint64_t>(to_micros(now())) * 10 + 0x01B21DD213814000ull);
-  return of_tick(std::max(tick, tick_of(after, '6') + 1), 6);
+  return of_tick(std::max(tick, tick_of(after, 6) + 1), 6);
 }
 
 std::string uuid7() {
@@ -171,54 +168,21 @@ std::string uuid7() {
 }
 
 void continue_uuid7(std::string_view newest) {
-  auto tick = tick_of(newest, '7');
+  auto tick = tick_of(newest, 7);
   for (auto seen = last_uuid7.load(); seen < tick;)
     if (last_uuid7.compare_exchange_weak(seen, tick))
       return;
 }
 
 std::string uuid5(std::string_view space, std::string_view name) {
-  std::string data;
-  int high = -1;
-  for (char c : space) {
-    auto v = hex_value(c);
-    if (v < 0)
-      continue;
-    if (high < 0) {
-      high = v;
-    } else {
-      data += static_cast<char>(high * 16 + v);
-      high = -1;
-    }
-  }
-  data += name;
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  EVP_Digest(data.data(), data.size(), digest, nullptr, EVP_sha1(), nullptr);
-  bytes16 b;
-  std::copy_n(digest, 16, b.begin());
-  return stamp(b, 5);
+  const boost::uuids::name_generator_sha1 within{read_uuid(space).value()};
+  return to_string(within(name.data(), name.size()));
 }
 
 result<std::string> parse_uuid(std::string_view text, std::string_view what) {
-  bytes16 b;
-  std::size_t n = 0;
-  bool dashed = text.size() == 36;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (dashed && (i == 8 || i == 13 || i == 18 || i == 23)) {
-      if (text[i] != '-')
-        break;
-      continue;
-    }
-    auto v = hex_value(text[i]);
-    if (v < 0 || n >= 32)
-      break;
-    auto& byte = b[n / 2];
-    byte = static_cast<unsigned char>(n % 2 ? byte * 16 + v : v);
-    ++n;
-  }
-  if (n != 32 || (text.size() != 32 && text.size() != 36))
-    return fail(errc::invalid_argument, "Invalid " + std::string(what) + " ID: must be a UUID");
-  return format(b);
+  if (const auto id = read_uuid(text))
+    return to_string(*id);
+  return fail(errc::invalid_argument, "Invalid " + std::string(what) + " ID: must be a UUID");
 }
 
 std::string random_hex(std::size_t bytes) {
@@ -249,10 +213,10 @@ std::string sha256_hex(std::string_view data) {
 }
 
 std::string hash_uuid(std::string_view data) {
-  auto d = sha256(data);
-  bytes16 b;
-  std::copy_n(d.begin(), 16, b.begin());
-  return format(b);
+  const auto digest = sha256(data);
+  uuid id;
+  std::copy_n(digest.begin(), sizeof id.data, id.data);
+  return to_string(id);
 }
 
 std::string hash_hex32(std::string_view data) {

@@ -56,6 +56,7 @@ TEST_CASE("a UUID is read with or without dashes, in any case", "[id]") {
   constexpr auto id = "2ed6657d-e927-568b-95e1-2665a8aea6a2";
   CHECK(parse_uuid("2ED6657DE927568B95E12665A8AEA6A2", "run").value() == id);
   for (auto bad : {"", "2ed6657d-e927-568b-95e1-2665a8aea6a",
-                   "2ed6657d-e927-568b-95e1-2665a8aea6ag", "2ed6657de-927-568b-95e1-2665a8aea6a2"})
+                   "2ed6657d-e927-568b-95e1-2665a8aea6ag", "2ed6657de-927-568b-95e1-2665a8aea6a2",
+                   "{2ed6657d-e927-568b-95e1-2665a8aea6}", "2ed6657d-e927-568b-95e1-2665a8ae"})
     CHECK(parse_uuid(bad, "run").error().message == "Invalid run ID: must be a UUID");
 }
