@@ -2,35 +2,37 @@
 
 namespace behalf::inbound {
 
-void outbox::read_body(body_wish wish) {
+void outbox::read_body(std::size_t limit, fair_budget::share_ptr memory, body_handler got) {
   {
     std::lock_guard lock{guard_};
     if (stage_ != stage::unanswered || closed_)
       return;
-    pending_.body.emplace(std::move(wish));
+    pending_.body.emplace(body_wish{limit, std::move(memory), std::move(got)});
   }
   wake_.notify();
 }
 
-void outbox::respond(answer_head head) {
+void outbox::respond(unsigned status, header_list headers, std::string body,
+                     std::string content_type) {
   {
     std::lock_guard lock{guard_};
     if (stage_ != stage::unanswered || closed_)
       return;
     stage_ = stage::answered;
-    pending_.head.emplace(std::move(head));
+    pending_.head.emplace(
+      answer_head{status, std::move(headers), std::move(content_type), std::move(body)});
     pending_.last = true;
   }
   wake_.notify();
 }
 
-void outbox::begin_stream(answer_head head) {
+void outbox::begin_stream(unsigned status, header_list headers) {
   {
     std::lock_guard lock{guard_};
     if (stage_ != stage::unanswered || closed_)
       return;
     stage_ = stage::streaming;
-    pending_.head.emplace(std::move(head));
+    pending_.head.emplace(answer_head{status, std::move(headers), {}, {}, true});
   }
   wake_.notify();
 }

@@ -1,4 +1,4 @@
-// Where an exchange's answer waits for its connection: written to by any thread, emptied by the
+// The exchange of a connection: its answer waits here, written to by any thread, emptied by the
 // connection's strand.
 #pragma once
 
@@ -78,25 +78,32 @@ struct outgoing {
   bool nothing() const { return !body && !head && parts.empty() && !last && !cut && !watch; }
 };
 
-class outbox {
+/// An exchange and its connection's side of it. Handlers get it from `hand_out`.
+class outbox final : public exchange {
 public:
-  outbox(strand executor, std::shared_ptr<late_calls> calls, deadline due,
-         std::chrono::milliseconds grace)
-    : executor_(std::move(executor)), calls_(std::move(calls)), due_(due), grace_(grace) {}
+  outbox(http_request req, secret_headers secrets, incoming_body body, strand executor,
+         std::shared_ptr<late_calls> calls, std::chrono::milliseconds grace)
+    : exchange(std::move(req), std::move(secrets), std::move(body)), executor_(std::move(executor)),
+      calls_(std::move(calls)), due_(this->req().by), grace_(grace) {}
 
-  // For the exchange, from any thread; see exchange.hpp.
-  void read_body(body_wish wish);
-  void respond(answer_head head);
-  void begin_stream(answer_head head);
-  void write(std::string bytes, std::function<void()> written);
-  void finish();
-  void abandon(); // the exchange is no more: 500, or a cut stream, if it was not answered in full
-  bool gone() const { return gone_.load(std::memory_order_acquire); }
-  void on_gone(std::function<void()> call);
-  void every(std::chrono::milliseconds period, std::function<void()> call);
-  void on_deadline(std::function<void()> call);
-  void clear_deadline();
-  void extend_deadline(std::chrono::milliseconds more);
+  /// What the handler holds. When it lets go of the last reference before the answer is whole,
+  /// 500 or a cut stream follows.
+  static exchange_ptr hand_out(const std::shared_ptr<outbox>& box) {
+    return {box.get(), [box](exchange*) { box->abandon(); }};
+  }
+
+  void read_body(std::size_t limit, fair_budget::share_ptr memory, body_handler got) override;
+  void respond(unsigned status, header_list headers, std::string body,
+               std::string content_type = "application/json") override;
+  void begin_stream(unsigned status, header_list headers) override;
+  void write(std::string bytes, std::function<void()> written) override;
+  void finish() override;
+  bool gone() const override { return gone_.load(std::memory_order_acquire); }
+  void on_gone(std::function<void()> call) override;
+  void every(std::chrono::milliseconds period, std::function<void()> call) override;
+  void on_deadline(std::function<void()> call) override;
+  void clear_deadline() override;
+  void extend_deadline(std::chrono::milliseconds more) override;
 
   // For the connection, on its strand.
   task<void> changed() { return wake_.wait(); }
@@ -116,6 +123,7 @@ private:
   enum class stage : uint8_t { unanswered, streaming, answered };
   using callbacks = std::vector<std::function<void()>>;
 
+  void abandon();
   void expire(std::unique_lock<std::mutex>& lock);
   callbacks drop_client(); // guard_ held
 
@@ -131,42 +139,6 @@ private:
   bool closed_ = false;
   std::atomic<bool> gone_{false};
   wake_signal wake_;
-};
-
-/// The exchange of a real connection.
-class live_exchange final : public exchange {
-public:
-  live_exchange(http_request req, secret_headers secrets, incoming_body body,
-                std::shared_ptr<outbox> box)
-    : exchange(std::move(req), std::move(secrets), std::move(body)), box_(std::move(box)) {}
-  ~live_exchange() override { box_->abandon(); }
-
-  void read_body(std::size_t limit, fair_budget::share_ptr memory, body_handler got) override {
-    box_->read_body({limit, std::move(memory), std::move(got)});
-  }
-
-  void respond(unsigned status, header_list headers, std::string body,
-               std::string content_type) override {
-    box_->respond({status, std::move(headers), std::move(content_type), std::move(body)});
-  }
-  void begin_stream(unsigned status, header_list headers) override {
-    box_->begin_stream({status, std::move(headers), {}, {}, true});
-  }
-  void write(std::string chunk, std::function<void()> written) override {
-    box_->write(std::move(chunk), std::move(written));
-  }
-  void finish() override { box_->finish(); }
-  bool gone() const override { return box_->gone(); }
-  void on_gone(std::function<void()> call) override { box_->on_gone(std::move(call)); }
-  void every(std::chrono::milliseconds period, std::function<void()> call) override {
-    box_->every(period, std::move(call));
-  }
-  void on_deadline(std::function<void()> call) override { box_->on_deadline(std::move(call)); }
-  void clear_deadline() override { box_->clear_deadline(); }
-  void extend_deadline(std::chrono::milliseconds more) override { box_->extend_deadline(more); }
-
-private:
-  std::shared_ptr<outbox> box_;
 };
 
 } // namespace behalf::inbound

@@ -564,17 +564,16 @@ void session<Stream>::hand_on(request_parser& parser) {
   req.secure = is_tls<Stream>;
   enter(phase::waiting, core_->options.request_deadline);
   req.by = std::chrono::steady_clock::now() + core_->options.request_deadline;
-  box_ = std::make_shared<outbox>(stream_.get_executor(), core_->late_calls, req.by,
-                                  core_->options.deadline_grace);
-  if (answer_preflight(req))
-    return;
   incoming_body body{parser.has_body(), parser.announced(), std::nullopt};
   if (parser.done())
     body.whole = std::move(parser.body);
-  auto ex = std::make_shared<live_exchange>(std::move(req), std::move(parser.secrets),
-                                            std::move(body), box_);
+  box_ = std::make_shared<outbox>(std::move(req), std::move(parser.secrets), std::move(body),
+                                  stream_.get_executor(), core_->late_calls,
+                                  core_->options.deadline_grace);
+  if (answer_preflight(box_->req()))
+    return;
   try {
-    core_->on_exchange(std::move(ex));
+    core_->on_exchange(outbox::hand_out(box_));
   } catch (const std::exception& e) { // the exchange it dropped answers 500
     log::error("exchange_handler_threw", {{"type", typeid(e).name()}});
   }
@@ -587,8 +586,8 @@ bool session<Stream>::answer_preflight(const http_request& req) {
     return false;
   auto reply = core_->cors.preflight(req.headers, loopback_);
   const bool ok = reply.status == 200;
-  box_->respond({reply.status, std::move(reply.headers),
-                 ok ? "text/plain; charset=utf-8" : "application/json", std::move(reply.body)});
+  box_->respond(reply.status, std::move(reply.headers), std::move(reply.body),
+                ok ? "text/plain; charset=utf-8" : "application/json");
   return true;
 }
 
