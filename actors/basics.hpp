@@ -23,6 +23,13 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::error)
 
 namespace behalf {
 
+/// A note to oneself: the time of that generation has come; an older one is forgotten.
+struct wake_up {
+  int64_t generation = 0;
+};
+/// A note to oneself, behind everything that arrived meanwhile: write the next group.
+struct flush_group {};
+
 /// Our error, as CAF carries it between actors.
 inline caf::error to_caf(error e) {
   auto code = e.code;
@@ -94,7 +101,7 @@ void log_thrown(std::string_view actor, const std::exception_ptr& what);
 /// First line of every behavior. Without it CAF prints exception texts and stray messages,
 /// secrets included, to stderr. A handler that throws still ends its actor.
 template <class Self>
-void contain(Self* self) {
+void install_fault_handlers(Self* self) {
   self->set_exception_handler([name = self->name()](std::exception_ptr& what) -> caf::error {
     log_thrown(name, what);
     return to_caf(fail(errc::internal, "a handler threw"));
@@ -106,3 +113,6 @@ void contain(Self* self) {
 }
 
 } // namespace behalf
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::wake_up)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::flush_group)

@@ -1,5 +1,6 @@
 // Every actor and every message, on one page, in the order a request meets them. The payloads are
-// in messages.hpp. A narrow interface is the access control: who holds a redeemer_actor can redeem.
+// in each room's messages.hpp. A narrow interface is the access control: who holds a redeemer_actor
+// can redeem.
 #pragma once
 
 #include <caf/fwd.hpp>
@@ -11,7 +12,7 @@ namespace behalf {
 struct authenticate;
 struct authenticated;
 struct count_body;
-struct admission;
+struct authorize;
 struct grant;
 struct use_rules;
 struct use_identity;
@@ -48,7 +49,6 @@ struct execute_run;
 struct task_event;
 struct task_finished;
 struct turn_taken;
-struct step;
 struct open_leases;
 struct run_handles;
 struct close_leases;
@@ -82,7 +82,7 @@ using authenticator_actor =
   caf::typed_actor<caf::replies_to<authenticate>::with<authenticated>, caf::reacts_to<count_body>,
                    caf::reacts_to<use_identity>>;
 using authorizer_actor =
-  caf::typed_actor<caf::replies_to<admission>::with<grant>, caf::reacts_to<use_rules>>;
+  caf::typed_actor<caf::replies_to<authorize>::with<grant>, caf::reacts_to<use_rules>>;
 
 /// Runs a plugin's `authenticate` handler, which may call out.
 using plugin_auth_actor =

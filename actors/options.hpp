@@ -1,7 +1,7 @@
 // The options of the actors' own: limits and lifetimes. Defaults and comments are the manual.
 #pragma once
 
-#include "actors/queue_options.hpp"
+#include "actors/runs/queue_options.hpp"
 #include "runtime/auth/limiter.hpp"
 #include "runtime/base/shape.hpp"
 #include "runtime/http/server.hpp"
@@ -12,7 +12,7 @@
 
 namespace behalf {
 
-struct run_options : queue_options {
+struct run_options : runs::queue_options {
   std::chrono::milliseconds timeout{3'600'000};     // one run; then its status is `timeout`
   std::chrono::milliseconds resumable_ttl{120'000}; // events kept for viewers after the end
   std::size_t blocking_threads = 64;                // for nodes that may block; one more turn waits

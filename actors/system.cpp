@@ -1,13 +1,19 @@
 #include "actors/system.hpp"
 
-#include "actors/blocking_threads.hpp"
-#include "actors/event_log.hpp"
-#include "actors/io_scheduler.hpp"
-#include "actors/recovery.hpp"
-#include "actors/request.hpp"
-#include "actors/spawn.hpp"
-#include "actors/thread_pool.hpp"
-#include "actors/thread_updates.hpp"
+#include "actors/admission/messages.hpp"
+#include "actors/admission/spawn.hpp"
+#include "actors/endpoints/request.hpp"
+#include "actors/outside/messages.hpp"
+#include "actors/outside/spawn.hpp"
+#include "actors/runs/event_log.hpp"
+#include "actors/runs/messages.hpp"
+#include "actors/runs/recovery.hpp"
+#include "actors/runs/spawn.hpp"
+#include "actors/runs/thread_updates.hpp"
+#include "actors/storage/spawn.hpp"
+#include "actors/threads/blocking_threads.hpp"
+#include "actors/threads/io_scheduler.hpp"
+#include "actors/threads/thread_pool.hpp"
 #include "connectors/registry.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/base/log.hpp"
@@ -165,12 +171,12 @@ std::string catalog::names() const {
 
 struct running_system::parts {
   explicit parts(system_setup given) : setup(std::move(given)) {
-    run_actors_on(cfg, io);
+    threads::run_actors_on(cfg, io);
     sys.emplace(cfg);
     auto cores = std::max<std::size_t>(2, std::thread::hardware_concurrency());
     pool.start({setup.threads ? setup.threads : cores, setup.spare_threads});
-    with->run_blocking = [this](const principal_key& who, const activity& what,
-                                std::function<void()> work) {
+    app->run_blocking = [this](const principal_key& who, const threads::activity& what,
+                               std::function<void()> work) {
       blocking.run(who, what, std::move(work));
     };
   }
@@ -178,11 +184,11 @@ struct running_system::parts {
   system_setup setup;
   boost::asio::io_context io;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> busy{io.get_executor()};
-  std::shared_ptr<core> with = std::make_shared<core>();
-  thread_pool pool{io, with->meters, [this](std::vector<caf::resumable*> jobs) {
-                     adopt_jobs(*sys, std::move(jobs));
-                   }};
-  blocking_threads blocking{io, setup.options.runs.blocking_threads, with->meters};
+  std::shared_ptr<app_context> app = std::make_shared<app_context>();
+  threads::thread_pool pool{io, app->meters, [this](std::vector<caf::resumable*> jobs) {
+                              threads::adopt_jobs(*sys, std::move(jobs));
+                            }};
+  threads::blocking_threads blocking{io, setup.options.runs.blocking_threads, app->meters};
   caf::actor_system_config cfg;
   std::optional<caf::actor_system> sys;
 
@@ -235,56 +241,56 @@ result<void> running_system::parts::spawn_outside() {
   auto services = service_registry::create(setup.services);
   if (!services)
     return services.error();
-  with->services = std::make_shared<const service_registry>(std::move(*services));
+  app->services = std::make_shared<const service_registry>(std::move(*services));
   auto door = client::create(io, setup.egress);
   if (!door)
     return door.error();
   door_out = std::move(*door);
-  http = guarded("http_client", spawn_http_client(*sys, door_out));
+  http = guarded("http_client", outside::spawn_http_client(*sys, door_out));
   auto line = audit_log::open(setup.audit_path);
   if (!line)
     return line.error();
   if (line->recovered_bytes() > 0)
     log::warning("audit_tail_removed", {{"bytes", line->recovered_bytes()}});
-  audit = guarded("audit", spawn_audit(*sys, std::move(*line), &with->meters));
+  audit = guarded("audit", outside::spawn_audit(*sys, std::move(*line), &app->meters));
   bool credentials = false;
   for (const auto& s : setup.services)
     credentials = credentials || s.takes_credential();
   if (credentials)
-    with->secrets =
-      guarded("secret_store", spawn_secret_store(*sys, std::move(setup.secrets), with->services,
-                                                 http, setup.options.runs.timeout, with->meters));
-  with->egress =
-    guarded("egress", spawn_egress(*sys, with->services, with->secrets, audit, http, with->meters));
+    app->secrets = guarded(
+      "secret_store", outside::spawn_secret_store(*sys, std::move(setup.secrets), app->services,
+                                                  http, setup.options.runs.timeout, app->meters));
+  app->egress = guarded(
+    "egress", outside::spawn_egress(*sys, app->services, app->secrets, audit, http, app->meters));
   if (std::any_of(setup.services.begin(), setup.services.end(),
                   [](const service_options& s) { return s.type == service_type::mcp; }))
-    with->mcp =
-      guarded("mcp_keeper", spawn_mcp_keeper(*sys, with->services, with->egress, with->secrets));
+    app->mcp = guarded("mcp_keeper",
+                       outside::spawn_mcp_keeper(*sys, app->services, app->egress, app->secrets));
   return {};
 }
 
 // Storage, admission, runs.
 result<void> running_system::parts::spawn_inside() {
-  add_process_metrics(with->meters);
-  with->options = setup.options;
-  with->exchanges = fair_budget{setup.options.http.max_connections};
-  with->memory = fair_budget{setup.options.http.max_body_memory};
-  with->answers = fair_budget{setup.options.answer_memory};
-  with->events = std::make_shared<event_memory>(setup.options.runs.event_memory);
-  with->options.authenticated = has_identity(setup);
-  with->issuer = setup.issuer;
-  if (auto ok = fill_catalog(with->graphs, setup); !ok)
+  add_process_metrics(app->meters);
+  app->options = setup.options;
+  app->exchanges = fair_budget{setup.options.http.max_connections};
+  app->memory = fair_budget{setup.options.http.max_body_memory};
+  app->answers = fair_budget{setup.options.answer_memory};
+  app->events = std::make_shared<runs::event_memory>(setup.options.runs.event_memory);
+  app->options.authenticated = has_identity(setup);
+  app->issuer = setup.issuer;
+  if (auto ok = fill_catalog(app->graphs, setup); !ok)
     return ok;
-  for (const auto& served : with->graphs.entries())
-    with->runs.serve(served.graph_id);
-  add_file_metrics(with->meters, setup.storage.path);
+  for (const auto& served : app->graphs.entries())
+    app->runs.serve(served.graph_id);
+  add_file_metrics(app->meters, setup.storage.path);
   auto rules = policy_of(setup);
   if (!rules)
     return rules.error();
   auto db = open_sqlite(setup.storage);
   if (!db)
     return of_file(db.error(), setup.storage.path);
-  auto recovered = recover_runs(**db, setup.options.runs.max_attempts);
+  auto recovered = runs::recover_runs(**db, setup.options.runs.max_attempts);
   if (!recovered)
     return of_file(recovered.error(), setup.storage.path);
   std::vector<std::unique_ptr<storage_reader>> connections;
@@ -296,32 +302,33 @@ result<void> running_system::parts::spawn_inside() {
   }
   // Before its readers, so that it ends after them: whose connection is closed last puts the log
   // into the database, and a reader's may not.
-  with->writer = guarded("store", spawn_store_writer(*sys, std::move(*db), &with->meters));
+  app->writer = guarded("store", storage::spawn_store_writer(*sys, std::move(*db), &app->meters));
   std::vector<store_reader_actor> of_scans;
   for (auto& connection : connections) {
-    auto& some = with->readers.size() < setup.options.readers ? with->readers : of_scans;
-    some.push_back(
-      guarded("store_reader", spawn_store_reader(*sys, std::move(connection), &with->meters)));
+    auto& some = app->readers.size() < setup.options.readers ? app->readers : of_scans;
+    some.push_back(guarded("store_reader",
+                           storage::spawn_store_reader(*sys, std::move(connection), &app->meters)));
   }
-  with->scans = guarded("scan_desk", spawn_scan_desk(*sys, std::move(of_scans)));
-  with->authorizer = guarded("authorizer", spawn_authorizer(*sys, *rules));
+  app->scans = guarded("scan_desk", storage::spawn_scan_desk(*sys, std::move(of_scans)));
+  app->authorizer = guarded("authorizer", admission::spawn_authorizer(*sys, *rules));
   if (setup.plugins.handlers().empty())
     own_rules.set(*rules);
   setup.identity.handler = setup.plugins.authenticate();
   plugin_auth_actor plugin;
   if (setup.identity.handler)
-    plugin = guarded("plugin_auth", spawn_plugin_auth(*sys, setup.identity.handler, with->services,
-                                                      http, with->run_blocking));
-  with->authenticator =
-    guarded("authenticator",
-            spawn_authenticator(*sys, std::make_shared<const identity_setup>(setup.identity), http,
-                                plugin, with->meters));
+    plugin =
+      guarded("plugin_auth", admission::spawn_plugin_auth(*sys, setup.identity.handler,
+                                                          app->services, http, app->run_blocking));
+  app->authenticator = guarded(
+    "authenticator", admission::spawn_authenticator(
+                       *sys, std::make_shared<const admission::identity_setup>(setup.identity),
+                       http, plugin, app->meters));
   if (auto ok = all_guarded(); !ok)
     return ok;
   if (auto n = recovered->plans.size() + recovered->delayed.size(); n > 0)
     log::info("runs_recovered", {{"count", n}, {"delayed", recovered->delayed.size()}});
   // The scheduler and everything it starts see the core as it is now: complete but for itself.
-  with->scheduler = guarded("scheduler", spawn_scheduler(*sys, with, std::move(*recovered)));
+  app->scheduler = guarded("scheduler", runs::spawn_scheduler(*sys, app, std::move(*recovered)));
   return {};
 }
 
@@ -330,7 +337,7 @@ result<void> running_system::parts::listen() {
     return ok;
   door_in = std::make_unique<server>();
   auto bound = door_in->start(io, setup.options.http, [this](exchange_ptr ex) {
-    spawn_request(*sys, with, own_rules.get(), std::move(ex));
+    endpoints::spawn_request(*sys, app, own_rules.get(), std::move(ex));
   });
   if (!bound)
     return bound.error();
@@ -354,12 +361,12 @@ void running_system::parts::drain(deadline by) {
 
 // Runs stop at their last checkpoint and go on after the next start.
 void running_system::parts::park_runs(deadline by) {
-  if (!with->scheduler)
+  if (!app->scheduler)
     return;
   caf::scoped_actor self{*sys};
   stop_runs all;
   all.park = true;
-  self->request(with->scheduler, time_to(by), std::move(all))
+  self->request(app->scheduler, time_to(by), std::move(all))
     .receive(
       [](runs_stopped n) {
         if (n.count > 0)
@@ -370,11 +377,11 @@ void running_system::parts::park_runs(deadline by) {
 
 // Servers that answer are told that the sessions end; the others find out by themselves.
 void running_system::parts::end_mcp_sessions(deadline by) {
-  if (!with->mcp)
+  if (!app->mcp)
     return;
   caf::scoped_actor self{*sys};
   auto time = std::min<std::chrono::nanoseconds>(time_to(by), most_for_sessions);
-  self->request(with->mcp, time, end_sessions{})
+  self->request(app->mcp, time, end_sessions{})
     .receive([](sessions_ended) {}, [](caf::error&) { log::warning("mcp_sessions_left_open"); });
 }
 
@@ -435,7 +442,7 @@ result<void> running_system::reload(live_setup fresh) {
   const auto& plugins = p.setup.plugins;
   fresh.identity.handler = plugins.authenticate();
   auto identity = !fresh.identity.open();
-  if (identity != p.with->options.authenticated)
+  if (identity != p.app->options.authenticated)
     return fail(errc::invalid_argument,
                 "identity: whether callers have an identity at all changes with a restart only");
   auto from = rights_from(fresh.has_rules, !plugins.handlers().empty(), identity);
@@ -447,11 +454,11 @@ result<void> running_system::reload(live_setup fresh) {
   auto shared = std::make_shared<const policy>(std::move(*rules));
   if (plugins.handlers().empty())
     p.own_rules.set(shared);
-  caf::anon_send(p.with->authorizer, use_rules{std::move(shared)});
+  caf::anon_send(p.app->authorizer, use_rules{std::move(shared)});
   use_identity next;
   if (fresh.other_identity)
-    next.setup = std::make_shared<const identity_setup>(std::move(fresh.identity));
-  caf::anon_send(p.with->authenticator, std::move(next));
+    next.setup = std::make_shared<const admission::identity_setup>(std::move(fresh.identity));
+  caf::anon_send(p.app->authenticator, std::move(next));
   return {};
 }
 
@@ -475,21 +482,21 @@ bool running_system::stop() {
   }
   // Handles, in the core and in what the doors still hold, keep actors alive, and the actor system
   // waits for all of them; they end on a thread of the pool.
-  auto& with = *p.with;
-  with.scheduler = nullptr;
-  with.authenticator = nullptr;
-  with.authorizer = nullptr;
-  with.mcp = nullptr;
-  with.egress = nullptr;
-  with.secrets = nullptr;
-  with.writer = nullptr;
-  with.scans = nullptr;
-  with.readers.clear();
+  auto& app = *p.app;
+  app.scheduler = nullptr;
+  app.authenticator = nullptr;
+  app.authorizer = nullptr;
+  app.mcp = nullptr;
+  app.egress = nullptr;
+  app.secrets = nullptr;
+  app.writer = nullptr;
+  app.scans = nullptr;
+  app.readers.clear();
   p.http = nullptr;
   p.audit = nullptr;
   p.door_out.reset();
   p.door_in.reset();
-  drop_timers(*p.sys);
+  threads::drop_timers(*p.sys);
   p.pool.start({1, 0});
   if (!p.end_system(std::chrono::steady_clock::now() + time_to(by))) {
     static_cast<void>(parts_.release());

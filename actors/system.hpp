@@ -1,8 +1,8 @@
 // The running server: every actor, in dependency order; and its end, in reverse.
 #pragma once
 
-#include "actors/core.hpp"
-#include "actors/identity.hpp"
+#include "actors/admission/identity.hpp"
+#include "actors/app_context.hpp"
 #include "connectors/service_options.hpp"
 #include "runtime/auth/rights.hpp"
 #include "runtime/graph/plugin.hpp"
@@ -23,7 +23,7 @@ struct system_setup {
   client_options egress;
   sqlite_options storage;
   std::vector<service_options> services;
-  identity_setup identity;
+  admission::identity_setup identity;
   named_rules rules;
   bool has_rules = false;                 // an authorization section exists, perhaps an empty one
   std::unique_ptr<secret_source> secrets; // null: no store
@@ -55,7 +55,7 @@ inline constexpr int exit_core_lost = 5;
 struct live_setup {
   named_rules rules;
   bool has_rules = false;
-  identity_setup identity;
+  admission::identity_setup identity;
   bool other_identity = true; // false: as it was, but issuers' keys are fetched again
 };
 

@@ -76,7 +76,7 @@ double processor_micros() {
 }
 
 // Groups of `size` units until the time is over. Prints units/s and how long a group took.
-void measure(const char* name, storage& db, std::size_t size, double seconds,
+void measure(const char* name, storage_engine& db, std::size_t size, double seconds,
              const std::function<commit(int64_t)>& unit) {
   std::vector<double> took;
   int64_t units = 0;

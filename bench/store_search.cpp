@@ -43,7 +43,7 @@ record nth_thread(int64_t n) {
   return r;
 }
 
-void fill(storage& db, int64_t threads) {
+void fill(storage_engine& db, int64_t threads) {
   for (int64_t n = 0; n < threads;) {
     must(db.begin());
     for (auto end = std::min(n + group, threads); n < end; ++n)
@@ -85,7 +85,7 @@ void in_slices(const char* name, record_scan& scan, storage_reader& reader) {
   std::printf("%s, in slices: %.3f ms in all, the longest %.3f ms\n", name, ms(whole), ms(longest));
 }
 
-void remove_some(storage& db, storage_reader& reader, query of) {
+void remove_some(storage_engine& db, storage_reader& reader, query of) {
   of.limit = 50;
   auto some = must(reader.search(of)).rows;
   measure("delete of a thread, made durable", [&] {
@@ -99,7 +99,7 @@ void remove_some(storage& db, storage_reader& reader, query of) {
 }
 
 // As the server does: a batch, then whoever else wants to write.
-void sweep_all(storage& db) {
+void sweep_all(storage_engine& db) {
   constexpr int64_t batch = 100;
   std::vector<double> took;
   for (int64_t gone = batch; gone >= batch;) {

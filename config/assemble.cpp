@@ -132,7 +132,7 @@ result<std::unique_ptr<secret_source>> open_secrets(const config& given, const s
 }
 
 result<live_setup> assemble_live(config given, const std::string& base,
-                                 const identity_setup& running) {
+                                 const admission::identity_setup& running) {
   for (const auto& [reference, bytes] : running.client_secrets)
     if (reference.starts_with("env:"))
       given.identity.client_secrets.emplace(reference, bytes);

@@ -21,7 +21,7 @@ result<void> load_plugins(const config& c, system_setup& to);
 /// the environment are gone from there: they stay as they were in `running`.
 /// Error: invalid_argument, naming the key.
 result<live_setup> assemble_live(config given, const std::string& base,
-                                 const identity_setup& running);
+                                 const admission::identity_setup& running);
 
 /// Whether Vault's settings are sound, without resolving a reference or asking Vault.
 /// Error: invalid_argument, naming the key.

@@ -1,7 +1,7 @@
 // Everything the configuration file says, as the components' own options.
 #pragma once
 
-#include "actors/identity.hpp"
+#include "actors/admission/identity.hpp"
 #include "actors/options.hpp"
 #include "config/yaml.hpp"
 #include "connectors/service_options.hpp"
@@ -47,7 +47,7 @@ struct config {
   client_options egress;
   sqlite_options storage;
   std::vector<service_options> services;
-  identity_setup identity;
+  admission::identity_setup identity;
   named_rules rules;      // in file order
   bool has_rules = false; // there is an authorization section, perhaps an empty one
   secrets_config secrets;

@@ -1,7 +1,7 @@
 // `behalf dev`: embedded everything, in one data folder, without a configuration or with one.
 #pragma once
 
-#include "actors/core.hpp"
+#include "actors/app_context.hpp"
 #include "config/config.hpp"
 
 #include <string>

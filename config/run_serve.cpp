@@ -183,7 +183,8 @@ void fit_connections(config& c) {
 class reloader {
 public:
   /// `now`: what the server runs by. `identity`: with its secrets resolved.
-  reloader(serve_command given, loaded_config now, identity_setup identity, running_system& system)
+  reloader(serve_command given, loaded_config now, admission::identity_setup identity,
+           running_system& system)
     : given_(std::move(given)), now_(std::move(now)), identity_(std::move(identity)),
       system_(system) {}
 
@@ -216,7 +217,7 @@ public:
   }
 
 private:
-  static bool same_secrets(const identity_setup& a, const identity_setup& b) {
+  static bool same_secrets(const admission::identity_setup& a, const admission::identity_setup& b) {
     return std::equal(a.client_secrets.begin(), a.client_secrets.end(), b.client_secrets.begin(),
                       b.client_secrets.end(), [](const auto& one, const auto& other) {
                         return one.first == other.first
@@ -251,7 +252,7 @@ private:
 
   serve_command given_;
   loaded_config now_;
-  identity_setup identity_;
+  admission::identity_setup identity_;
   running_system& system_;
 };
 

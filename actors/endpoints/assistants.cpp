@@ -4,7 +4,7 @@
 #include "actors/endpoints/rows.hpp"
 #include "actors/endpoints/views.hpp"
 
-namespace behalf {
+namespace behalf::endpoints {
 namespace {
 
 record system_assistant(const std::string& tenant, const catalog_entry& entry) {
@@ -27,8 +27,8 @@ record system_assistant(const std::string& tenant, const catalog_entry& entry) {
 template <class Then>
 void with_seeded(request_pointer self, Then then) {
   auto& s = self->state;
-  const auto& entries = s.with->graphs.entries();
-  if (s.with->seeded.has(tenant_of(self)) || entries.empty())
+  const auto& entries = s.app->graphs.entries();
+  if (s.app->seeded.has(tenant_of(self)) || entries.empty())
     return then();
   auto left = std::make_shared<std::size_t>(entries.size());
   auto all_there = std::make_shared<bool>(true);
@@ -36,14 +36,14 @@ void with_seeded(request_pointer self, Then then) {
     if (--*left > 0)
       return;
     if (*all_there) // else the next request tries again
-      self->state.with->seeded.add(tenant_of(self));
+      self->state.app->seeded.add(tenant_of(self));
     then();
   };
   for (const auto& entry : entries) {
     auto w = writes_of(self);
     w.what.puts.push_back({system_assistant(tenant_of(self), entry), 0});
     ask_core(
-      self, s.with->writer, std::move(w), [one_less](written) mutable { one_less(); },
+      self, s.app->writer, std::move(w), [one_less](written) mutable { one_less(); },
       [one_less, all_there](const error& why) mutable {
         *all_there = *all_there && why.code == errc::conflict; // which says that it was there
         one_less();
@@ -59,7 +59,7 @@ result<json::object> prepare_search(request_pointer self) {
   value["graph_id"] = graph_id ? json::value(*graph_id) : json::value(nullptr);
   if (in.fault())
     return *in.fault();
-  const auto& graphs = self->state.with->graphs;
+  const auto& graphs = self->state.app->graphs;
   if (graph_id && !graphs.by_graph(*graph_id))
     return fail(errc::not_found,
                 "Graph '" + *graph_id + "' not found. Expected one of: [" + graphs.names() + "]");
@@ -68,7 +68,7 @@ result<json::object> prepare_search(request_pointer self) {
 
 result<query> assistant_query(request_pointer self) {
   body_reader in{self->state.body, shape_of(self)};
-  granted_reader granted{self->state.granted.value};
+  admission::granted_reader granted{self->state.granted.value};
   auto q = paged_query(self, granted, kind::assistant, "created_at");
   if (granted.has("graph_id"))
     q.graph_id = granted.text("graph_id");
@@ -128,4 +128,4 @@ std::vector<route> assistant_routes() {
   };
 }
 
-} // namespace behalf
+} // namespace behalf::endpoints

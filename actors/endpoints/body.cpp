@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace behalf {
+namespace behalf::endpoints {
 namespace {
 
 std::string quoted(std::string_view text) {
@@ -203,4 +203,4 @@ std::optional<std::vector<std::string>> body_reader::texts(std::string_view key,
   return found;
 }
 
-} // namespace behalf
+} // namespace behalf::endpoints

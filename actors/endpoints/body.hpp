@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace behalf {
+namespace behalf::endpoints {
 
 /// Takes typed fields out of a body. Unknown fields are ignored, an absent field is nullopt, and
 /// null counts as a value of the wrong type unless the field is nullable (contract: SDKs drop
@@ -65,4 +65,4 @@ private:
   std::optional<error> fault_;
 };
 
-} // namespace behalf
+} // namespace behalf::endpoints

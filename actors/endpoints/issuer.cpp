@@ -4,13 +4,13 @@
 #include "runtime/graph/plugin.hpp"
 #include "runtime/http/url.hpp"
 
-namespace behalf {
+namespace behalf::endpoints {
 namespace {
 
 // Goes on with the issuer, one request at a time: it is small and never waits.
 template <class Use>
 void with_issuer(request_pointer self, Use use) {
-  const auto& issuer = self->state.with->issuer;
+  const auto& issuer = self->state.app->issuer;
   if (!issuer)
     return refuse(self, fail(errc::not_found, "Not Found"));
   std::lock_guard lock{issuer->guard};
@@ -86,4 +86,4 @@ std::vector<route> issuer_routes() {
   };
 }
 
-} // namespace behalf
+} // namespace behalf::endpoints

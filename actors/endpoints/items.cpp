@@ -3,10 +3,10 @@
 #include "actors/endpoints/routes.hpp"
 #include "actors/endpoints/rows.hpp"
 #include "actors/endpoints/views.hpp"
-#include "actors/item_access.hpp"
-#include "actors/store_items.hpp"
+#include "actors/storage/item_access.hpp"
+#include "actors/storage/store_items.hpp"
 
-namespace behalf {
+namespace behalf::endpoints {
 namespace {
 
 using labels = std::vector<std::string>;
@@ -36,7 +36,7 @@ json::value query_of(body_reader& in) {
 }
 
 // What a well-formed body asks.
-result<json::object> value_of(const body_reader& in, result<item_question> asked) {
+result<json::object> value_of(const body_reader& in, result<storage::item_question> asked) {
   if (in.fault())
     return *in.fault();
   if (!asked)
@@ -50,17 +50,18 @@ result<json::object> prepare_put(request_pointer self) {
   in.require("key");
   in.require("value");
   if (const auto* ttl = in.any("ttl"); ttl && !ttl->is_null())
-    in.number("ttl", 0, max_ttl_minutes);
-  auto asked = ask_to_put(labels_of(in, "namespace"), in.text("key").value_or(""),
-                          in.object("value", &shape_limits::members).value_or(json::object{}),
-                          index_of(in), any_of(in, "ttl"));
+    in.number("ttl", 0, storage::max_ttl_minutes);
+  auto asked =
+    storage::ask_to_put(labels_of(in, "namespace"), in.text("key").value_or(""),
+                        in.object("value", &shape_limits::members).value_or(json::object{}),
+                        index_of(in), any_of(in, "ttl"));
   return value_of(in, std::move(asked));
 }
 
 void put(request_pointer self) {
   const auto& s = self->state;
-  put_item(
-    self, *s.with, s.granted, [self] { answer_empty(self, 204); }, or_refuse(self));
+  storage::put_item(
+    self, *s.app, s.granted, [self] { answer_empty(self, 204); }, or_refuse(self));
 }
 
 result<json::object> prepare_get(request_pointer self) {
@@ -74,7 +75,7 @@ result<json::object> prepare_get(request_pointer self) {
     parts.push_back(ns->substr(from, dot - from));
     from = dot + 1;
   }
-  auto asked = ask_to_get(parts, *key);
+  auto asked = storage::ask_to_get(parts, *key);
   if (!asked)
     return asked.error();
   return std::move(asked->value);
@@ -82,8 +83,8 @@ result<json::object> prepare_get(request_pointer self) {
 
 void get(request_pointer self) {
   const auto& s = self->state;
-  get_item(
-    self, *s.with, s.granted,
+  storage::get_item(
+    self, *s.app, s.granted,
     [self](const row_ptr& item) {
       answer(self, 200, item ? json::value(item_view(*item)) : json::value(nullptr));
     },
@@ -94,27 +95,27 @@ result<json::object> prepare_delete(request_pointer self) {
   body_reader in{self->state.body, shape_of(self)};
   in.require("namespace");
   in.require("key");
-  auto asked = ask_to_delete(labels_of(in, "namespace"), in.text("key").value_or(""));
+  auto asked = storage::ask_to_delete(labels_of(in, "namespace"), in.text("key").value_or(""));
   return value_of(in, std::move(asked));
 }
 
 void remove(request_pointer self) {
   const auto& s = self->state;
-  delete_item(
-    self, *s.with, s.granted, [self] { answer_empty(self, 204); }, or_refuse(self));
+  storage::delete_item(
+    self, *s.app, s.granted, [self] { answer_empty(self, 204); }, or_refuse(self));
 }
 
 result<json::object> prepare_search(request_pointer self) {
   auto in = optional_body(self);
   auto limit = in.integer("limit", 0, 1000).value_or(10);
-  auto asked = ask_to_search(
+  auto asked = storage::ask_to_search(
     labels_of(in, "namespace_prefix"), in.conditions("filter", true).value_or(json::object{}),
     limit == 0 ? 10 : limit, in.integer("offset", 0, 1'000'000'000).value_or(0), query_of(in));
   return value_of(in, std::move(asked));
 }
 
 void search(request_pointer self) {
-  auto q = granted_search(self->state.granted);
+  auto q = storage::granted_search(self->state.granted);
   if (!q)
     return refuse(self, q.error());
   row_style style;
@@ -136,14 +137,14 @@ std::vector<route> item_routes() {
   };
   return {
     {verb::put, "/store/items", store("put"), prepare_put, put, "Put an item",
-     changeable_item_fields("put")},
+     storage::changeable_item_fields("put")},
     {verb::get, "/store/items", store("get"), prepare_get, get, "Get an item",
-     changeable_item_fields("get")},
+     storage::changeable_item_fields("get")},
     {verb::del, "/store/items", store("delete"), prepare_delete, remove, "Delete an item",
-     changeable_item_fields("delete")},
+     storage::changeable_item_fields("delete")},
     {verb::post, "/store/items/search", store("search"), prepare_search, search,
-     "Search items below a namespace", changeable_item_fields("search")},
+     "Search items below a namespace", storage::changeable_item_fields("search")},
   };
 }
 
-} // namespace behalf
+} // namespace behalf::endpoints

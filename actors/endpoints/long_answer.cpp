@@ -4,7 +4,7 @@
 
 #include <caf/send.hpp>
 
-namespace behalf {
+namespace behalf::endpoints {
 namespace {
 
 constexpr std::size_t part_size = 256 * 1024;
@@ -34,7 +34,7 @@ void go_on(request_pointer self) {
     return break_off(self, room.error());
   if (!s.begun)
     begin(self, std::move(out.headers));
-  s.ex->extend_deadline(s.with->options.http.request_deadline);
+  s.ex->extend_deadline(s.app->options.http.request_deadline);
   s.ex->write(std::exchange(out.text, {}),
               [me = request_actor{self}] { caf::anon_send(me, part_written{}); });
 }
@@ -63,4 +63,4 @@ void end_with_client(request_pointer self) {
     s.ex->on_gone([me = request_actor{self}] { caf::anon_send(me, client_gone{}); });
 }
 
-} // namespace behalf
+} // namespace behalf::endpoints

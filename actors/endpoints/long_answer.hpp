@@ -1,12 +1,12 @@
 // Answers of any length from bounded memory: made piece by piece, the next when one is written.
 #pragma once
 
-#include "actors/request.hpp"
+#include "actors/endpoints/request.hpp"
 
 #include <functional>
 #include <memory>
 
-namespace behalf {
+namespace behalf::endpoints {
 
 /// A JSON answer in the making. One that stays short goes out whole, with its length.
 struct long_answer {
@@ -31,4 +31,4 @@ void break_off(request_pointer self, const error& why);
 /// From now on the request ends when the client leaves.
 void end_with_client(request_pointer self);
 
-} // namespace behalf
+} // namespace behalf::endpoints

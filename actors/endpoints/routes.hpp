@@ -1,13 +1,13 @@
 // The route table: every operation of the API, what it needs to be allowed, and who answers it.
 #pragma once
 
-#include "actors/request.hpp"
+#include "actors/endpoints/request.hpp"
 
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace behalf {
+namespace behalf::endpoints {
 
 /// Who may call a route at all. There is no default: a route without one does not compile.
 struct access {
@@ -49,4 +49,4 @@ std::vector<route> issuer_routes();
 
 const router<route>& all_routes();
 
-} // namespace behalf
+} // namespace behalf::endpoints

@@ -2,22 +2,22 @@
 
 #include "actors/endpoints/long_answer.hpp"
 #include "actors/endpoints/views.hpp"
-#include "actors/scans.hpp"
-#include "actors/store_items.hpp"
+#include "actors/storage/scans.hpp"
+#include "actors/storage/store_items.hpp"
 
 #include <algorithm>
 #include <array>
 
-namespace behalf {
+namespace behalf::endpoints {
 
 bool may_see(request_pointer self, const record& row) {
   const auto& visible = self->state.granted.visible;
-  return visible.matches(row.type == kind::item ? item_fields(row) : row.metadata);
+  return visible.matches(row.type == kind::item ? storage::item_fields(row) : row.metadata);
 }
 
 void write_and_end(request_pointer self, write_records what) {
   ask_core(
-    self, self->state.with->writer, std::move(what), [self](written) { answer_empty(self, 204); },
+    self, self->state.app->writer, std::move(what), [self](written) { answer_empty(self, 204); },
     or_refuse(self));
 }
 
@@ -53,7 +53,7 @@ json::object read_paging(body_reader& in, const std::vector<std::string_view>& s
           {"offset", in.integer("offset", 0, 1'000'000'000).value_or(0)}};
 }
 
-query paged_query(request_pointer self, granted_reader& granted, kind type,
+query paged_query(request_pointer self, admission::granted_reader& granted, kind type,
                   std::string_view sort_by) {
   auto& s = self->state;
   body_reader in{s.body, shape_of(self)};
@@ -72,7 +72,7 @@ query paged_query(request_pointer self, granted_reader& granted, kind type,
 namespace {
 
 struct row_answer {
-  search_ptr search;
+  storage::search_ptr search;
   row_style style;
   bool first = true;
 };
@@ -100,11 +100,11 @@ void answer_rows(request_pointer self, query q, row_style style, record_scan::wa
   auto out = std::make_shared<long_answer>();
   out->text = style.begin;
   auto rows = std::make_shared<row_answer>(
-    row_answer{new_search(*self->state.with, std::move(q), want), std::move(style)});
+    row_answer{storage::new_search(*self->state.app, std::move(q), want), std::move(style)});
   rows->search->room = room_for_rows(self);
   out->more = [self, rows] {
-    next_slice(
-      self, *self->state.with, rows->search, *self->state.granted.who,
+    storage::next_slice(
+      self, *self->state.app, rows->search, *self->state.granted.who,
       [self, rows](scan_part& part) { take_rows(self, *rows, part); },
       [self](const error& why) { break_off(self, why); });
   };
@@ -133,10 +133,10 @@ void answer_page(request_pointer self, query q, json::object (*view)(const recor
 }
 
 void answer_count(request_pointer self, query q) {
-  auto search = new_search(*self->state.with, std::move(q), record_scan::wants::count);
+  auto search = storage::new_search(*self->state.app, std::move(q), record_scan::wants::count);
   search->room = room_for_rows(self);
-  each_slice(
-    self, self->state.with, search, self->state.granted.who,
+  storage::each_slice(
+    self, self->state.app, search, self->state.granted.who,
     [self, search](scan_part& part) {
       if (part.done)
         answer(self, 200, search->found);
@@ -147,4 +147,4 @@ void answer_count(request_pointer self, query q) {
     or_refuse(self));
 }
 
-} // namespace behalf
+} // namespace behalf::endpoints

@@ -1,9 +1,9 @@
 // Rows between the storage and an answer: one the caller may see, or a page of them.
 #pragma once
 
+#include "actors/admission/granted.hpp"
 #include "actors/endpoints/body.hpp"
-#include "actors/granted.hpp"
-#include "actors/request.hpp"
+#include "actors/endpoints/request.hpp"
 
 #include <functional>
 #include <memory>
@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace behalf {
+namespace behalf::endpoints {
 
 using row_ptr = std::shared_ptr<const record>;
 
@@ -23,7 +23,7 @@ template <class Then>
 void look_up(request_pointer self, record_key which, Then then,
              get_record::part what = get_record::part::whole) {
   ask_core(
-    self, self->state.with->reader(),
+    self, self->state.app->reader(),
     get_record{std::move(which), what,
                what == get_record::part::whole ? room_for_rows(self) : nullptr},
     [self, then = std::move(then)](found_record& found) mutable {
@@ -58,7 +58,7 @@ json::object read_paging(body_reader& in, const std::vector<std::string_view>& s
 inline const std::vector<std::string_view> of_paging{"metadata", "limit", "offset"};
 
 /// A search as asked for by such a body and narrowed by the handlers.
-query paged_query(request_pointer self, granted_reader& granted, kind type,
+query paged_query(request_pointer self, admission::granted_reader& granted, kind type,
                   std::string_view sort_by);
 
 /// What is around the rows of an answer, and how each is shown.
@@ -79,4 +79,4 @@ void answer_page(request_pointer self, query q, json::object (*view)(const recor
 /// Answers how many there are on all pages.
 void answer_count(request_pointer self, query q);
 
-} // namespace behalf
+} // namespace behalf::endpoints

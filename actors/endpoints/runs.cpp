@@ -1,16 +1,16 @@
 // Runs: create and watch them, on a thread or without one; read, list, join and cancel.
+#include "actors/admission/granted.hpp"
 #include "actors/endpoints/body.hpp"
 #include "actors/endpoints/routes.hpp"
 #include "actors/endpoints/rows.hpp"
+#include "actors/endpoints/run_stream.hpp"
 #include "actors/endpoints/views.hpp"
-#include "actors/endpoints/watch.hpp"
-#include "actors/granted.hpp"
-#include "actors/thread_states.hpp"
+#include "actors/runs/thread_states.hpp"
 #include "runtime/base/id.hpp"
 
 #include <charconv>
 
-namespace behalf {
+namespace behalf::endpoints {
 namespace {
 
 // --- create ----------------------------------------------------------------------------------
@@ -52,7 +52,8 @@ result<json::object> prepare_create(request_pointer self) {
 const std::vector<std::string_view> of_create{
   "assistant_id", "metadata", "multitask_strategy", "if_not_exists", "after_seconds", "kwargs"};
 
-void check_breakpoints(granted_reader& in, std::string_view key, const json::object& kwargs) {
+void check_breakpoints(admission::granted_reader& in, std::string_view key,
+                       const json::object& kwargs) {
   const auto* v = member(kwargs, key);
   if (v && !v->is_null() && !(v->is_string() && v->get_string() == "*"))
     in.texts(key);
@@ -60,8 +61,8 @@ void check_breakpoints(granted_reader& in, std::string_view key, const json::obj
 
 // Handlers may write anything into `kwargs`; what a run could not make sense of is refused here.
 std::optional<error> fault_of_kwargs(const json::object& kwargs) {
-  granted_reader in{kwargs};
-  granted_reader config{in.object("config")};
+  admission::granted_reader in{kwargs};
+  admission::granted_reader config{in.object("config")};
   if (config.has("configurable"))
     config.object("configurable");
   in.object("context");
@@ -80,7 +81,7 @@ std::optional<error> fault_of_kwargs(const json::object& kwargs) {
 result<void> take_granted(request_pointer self) {
   auto& s = self->state;
   auto& r = *s.run;
-  granted_reader in{s.granted.value};
+  admission::granted_reader in{s.granted.value};
   r.assistant = in.text("assistant_id");
   r.multitask_strategy =
     in.one_of("multitask_strategy", {"enqueue", "reject", "interrupt", "rollback"});
@@ -94,7 +95,7 @@ result<void> take_granted(request_pointer self) {
 }
 
 result<const catalog_entry*> assistant_of(request_pointer self) {
-  const auto& graphs = self->state.with->graphs;
+  const auto& graphs = self->state.app->graphs;
   const auto& name = self->state.run->assistant;
   if (const auto* entry = graphs.by_graph(name))
     return entry;
@@ -115,9 +116,9 @@ json::object taken_object(json::object& from, std::string_view key) {
   return v.is_object() ? std::move(v.get_object()) : json::object{};
 }
 
-std::shared_ptr<run_plan> plan_of(request_pointer self, const catalog_entry& entry) {
+std::shared_ptr<runs::run_plan> plan_of(request_pointer self, const catalog_entry& entry) {
   auto& s = self->state;
-  auto plan = std::make_shared<run_plan>();
+  auto plan = std::make_shared<runs::run_plan>();
   plan->run_id = s.run_id;
   plan->thread_id = s.thread_id.empty() ? uuid7() : s.thread_id;
   plan->assistant_id = entry.assistant_id;
@@ -147,7 +148,7 @@ struct locations {
   std::string run, watch;
 };
 
-locations locations_of(request_pointer self, const run_plan& plan, std::string_view verb) {
+locations locations_of(request_pointer self, const runs::run_plan& plan, std::string_view verb) {
   auto on_thread = "/threads/" + plan.thread_id + "/runs/" + plan.run_id;
   if (!self->state.thread_id.empty() || verb == "join")
     return {on_thread, on_thread + "/" + std::string(verb)};
@@ -156,8 +157,8 @@ locations locations_of(request_pointer self, const run_plan& plan, std::string_v
 }
 
 // Asks for a further right of the caller, on the same request.
-admission also(request_pointer self, std::string_view action, json::object value) {
-  admission a;
+authorize also(request_pointer self, std::string_view action, json::object value) {
+  authorize a;
   a.who = self->state.granted.who;
   a.resource = "threads";
   a.action = action;
@@ -173,7 +174,7 @@ void with_right_to_create(request_pointer self, Then then) {
   if (!s.run->create_thread || s.thread_id.empty())
     return then();
   ask_core(
-    self, s.with->reader(), get_record{thread_key(self, s.thread_id), get_record::part::head},
+    self, s.app->reader(), get_record{thread_key(self, s.thread_id), get_record::part::head},
     [self, then](found_record& found) mutable {
       auto& s = self->state;
       if (found.row) {
@@ -187,9 +188,9 @@ void with_right_to_create(request_pointer self, Then then) {
                      {"if_exists", "raise"}});
       a.may_change = of_thread;
       ask_core(
-        self, s.with->authorizer, std::move(a),
+        self, s.app->authorizer, std::move(a),
         [self, then](grant& g) mutable {
-          granted_reader in{g.value};
+          admission::granted_reader in{g.value};
           self->state.thread_metadata = in.object("metadata");
           if (in.fault())
             return refuse(self, *in.fault());
@@ -206,10 +207,10 @@ template <class Then, class None, class Refused>
 void with_right_to_stop(request_pointer self, const std::string& thread_id, json::object value,
                         Then then, None none, Refused refused) {
   ask_core(
-    self, self->state.with->authorizer, also(self, "update", std::move(value)),
+    self, self->state.app->authorizer, also(self, "update", std::move(value)),
     [self, thread_id, then, none, refused](grant& g) mutable {
       ask_core(
-        self, self->state.with->reader(),
+        self, self->state.app->reader(),
         get_record{thread_key(self, thread_id), get_record::part::head},
         [then, none, refused, visible = g.visible](found_record& thread) mutable {
           if (!thread.row)
@@ -251,7 +252,7 @@ void launch(request_pointer self, const catalog_entry& entry, bool watched, Then
   m.watched = watched;
   s.cancel_on_disconnect = s.run->cancel_on_disconnect;
   ask_core(
-    self, s.with->scheduler, std::move(m), [then](run_ref& ref) mutable { then(ref); },
+    self, s.app->scheduler, std::move(m), [then](run_ref& ref) mutable { then(ref); },
     or_refuse(self));
 }
 
@@ -269,7 +270,7 @@ void start(request_pointer self, bool watched, Then then) {
 void create(request_pointer self) {
   start(self, false, [self](run_ref& ref) {
     auto where = locations_of(self, *ref.plan, "stream");
-    answer(self, 200, run_view(shown_record(*ref.plan, "pending")),
+    answer(self, 200, run_view(runs::shown_record(*ref.plan, "pending")),
            {{"Content-Location", where.run}});
   });
 }
@@ -306,7 +307,7 @@ template <class Then, class Missing>
 void with_run(request_pointer self, Then then, Missing missing) {
   auto& s = self->state;
   ask_core(
-    self, s.with->reader(),
+    self, s.app->reader(),
     get_record{{kind::run, tenant_of(self), s.run_id}, {}, room_for_rows(self)},
     [self, then, missing](found_record& run) mutable {
       auto& s = self->state;
@@ -368,7 +369,7 @@ void list(request_pointer self) {
 
 // The event a client saw last: "<ms>-<seq>"; "-1", "-" and "0" mean from the start; nothing, and
 // what we did not write ourselves, means from now on.
-int64_t resume_point(request_pointer self, const run_plan& plan) {
+int64_t resume_point(request_pointer self, const runs::run_plan& plan) {
   const auto* header = find_header(self->state.ex->req().headers, "last-event-id");
   constexpr auto from_now = std::numeric_limits<int64_t>::max();
   if (!header || !plan.resumable())
@@ -415,7 +416,7 @@ void join_events(request_pointer self) {
       self->state.modes = std::move(*modes);
       with_right_to_leave(self, row, [self] {
         ask_core(
-          self, self->state.with->scheduler, find_run{tenant_of(self), self->state.run_id},
+          self, self->state.app->scheduler, find_run{tenant_of(self), self->state.run_id},
           [self](run_ref& ref) {
             self->state.seen = resume_point(self, *ref.plan);
             watch_events(self, std::move(ref), {});
@@ -440,12 +441,12 @@ void answer_ended(request_pointer self, const row_ptr& row) {
   if (checkpoint.empty())
     return answer(self, 200, json::object{});
   ask_core(
-    self, self->state.with->scans,
+    self, self->state.app->scans,
     read_checkpoints{row->parent, "", checkpoint, self->state.granted.who->key(),
                      room_for_rows(self)},
     [self, row](found_checkpoints& found) {
-      const auto* entry = self->state.with->graphs.by_graph(string_or(row->doc, "graph_id"));
-      auto values = shown_values(found.rows, entry ? entry->flow.get() : nullptr);
+      const auto* entry = self->state.app->graphs.by_graph(string_or(row->doc, "graph_id"));
+      auto values = runs::shown_values(found.rows, entry ? entry->flow.get() : nullptr);
       if (!values)
         return refuse(self, values.error());
       answer(self, 200, *values);
@@ -459,7 +460,7 @@ void join(request_pointer self) {
     [self](const row_ptr& row) {
       with_right_to_leave(self, row, [self, row] {
         ask_core(
-          self, self->state.with->scheduler, find_run{tenant_of(self), self->state.run_id},
+          self, self->state.app->scheduler, find_run{tenant_of(self), self->state.run_id},
           [self](run_ref& ref) { watch_end(self, std::move(ref), {}); },
           [self, row](const error& why) {
             if (why.code != errc::not_found)
@@ -492,7 +493,7 @@ result<json::object> prepare_cancel(request_pointer self) {
 }
 
 void cancel(request_pointer self) {
-  granted_reader granted{self->state.granted.value};
+  admission::granted_reader granted{self->state.granted.value};
   auto rollback = granted.one_of("action", {"interrupt", "rollback"}) == "rollback";
   if (granted.fault())
     return refuse(self, *granted.fault());
@@ -507,7 +508,7 @@ void cancel(request_pointer self) {
       stop.rollback = rollback;
       auto wait = flag_query(self, "wait");
       ask_core(
-        self, s.with->scheduler, std::move(stop),
+        self, s.app->scheduler, std::move(stop),
         [self, wait, row](runs_stopped n) {
           if (n.count == 0)
             return refuse(self, fail(errc::not_found,
@@ -562,4 +563,4 @@ std::vector<route> run_routes() {
   };
 }
 
-} // namespace behalf
+} // namespace behalf::endpoints

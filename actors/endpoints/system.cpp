@@ -3,7 +3,7 @@
 #include "actors/endpoints/views.hpp"
 #include "runtime/base/log.hpp"
 
-namespace behalf {
+namespace behalf::endpoints {
 namespace {
 
 // Reading and writing both: a full disk still reads.
@@ -16,10 +16,10 @@ void ready(request_pointer self) {
                       "Retry-After", "5"));
   };
   ask_core(
-    self, self->state.with->reader(), get_record{{kind::assistant, "", ""}}, // there is none
+    self, self->state.app->reader(), get_record{{kind::assistant, "", ""}}, // there is none
     [self, not_ready](found_record&) {
       ask_core(
-        self, self->state.with->writer, check_storage{},
+        self, self->state.app->writer, check_storage{},
         [self](written) {
           answer(self, 200, json::object{{"ok", true}, {"services", {{"storage", "ok"}}}});
         },
@@ -35,7 +35,7 @@ void ok(request_pointer self) {
 }
 
 void info(request_pointer self) {
-  const auto& o = self->state.with->options;
+  const auto& o = self->state.app->options;
   answer(self, 200,
          json::object{{"version", BEHALF_VERSION},
                       {"flags", {{"assistants", true}, {"crons", false}, {"langsmith", false}}},
@@ -45,11 +45,11 @@ void info(request_pointer self) {
 }
 
 void show_metrics(request_pointer self) {
-  const auto& with = *self->state.with;
+  const auto& app = *self->state.app;
   const auto* format = text_query(self, "format");
   if (format && *format == "json")
-    return answer_page(self, with.metrics_json.text(), "application/json");
-  answer_page(self, with.metrics_text.text(), "text/plain; version=0.0.4; charset=utf-8");
+    return answer_page(self, app.metrics_json.text(), "application/json");
+  answer_page(self, app.metrics_text.text(), "text/plain; version=0.0.4; charset=utf-8");
 }
 
 std::string rule_of(const route& r) {
@@ -146,4 +146,4 @@ const router<route>& all_routes() {
   return table;
 }
 
-} // namespace behalf
+} // namespace behalf::endpoints

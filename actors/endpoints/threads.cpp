@@ -4,13 +4,13 @@
 #include "actors/endpoints/routes.hpp"
 #include "actors/endpoints/rows.hpp"
 #include "actors/endpoints/views.hpp"
-#include "actors/scans.hpp"
-#include "actors/store_items.hpp"
-#include "actors/thread_states.hpp"
+#include "actors/runs/thread_states.hpp"
+#include "actors/storage/scans.hpp"
+#include "actors/storage/store_items.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/graph/history_walk.hpp"
 
-namespace behalf {
+namespace behalf::endpoints {
 namespace {
 
 record_key thread_key(request_pointer self) {
@@ -44,7 +44,7 @@ result<json::object> prepare_create(request_pointer self) {
   if (ttl) {
     body_reader of{*ttl, shape_of(self)};
     of.one_of("strategy", {"delete", "keep_latest"});
-    of.number("ttl", 0, max_ttl_minutes);
+    of.number("ttl", 0, storage::max_ttl_minutes);
     if (of.fault())
       in.refuse(*of.fault());
   }
@@ -59,7 +59,7 @@ std::optional<expiry> expiry_of(const json::value& body, time_point from) {
   const auto* minutes = ttl ? member(*ttl, "ttl") : nullptr;
   if (!minutes || !minutes->is_number())
     return std::nullopt;
-  auto e = expiry_in(minutes->to_number<double>(), from);
+  auto e = storage::expiry_in(minutes->to_number<double>(), from);
   e.keep_latest = string_or(ttl->get_object(), "strategy") == "keep_latest";
   return e;
 }
@@ -93,7 +93,7 @@ void existing_thread(request_pointer self, const error& why, bool do_nothing) {
 }
 
 void create(request_pointer self) {
-  granted_reader granted{self->state.granted.value};
+  admission::granted_reader granted{self->state.granted.value};
   auto do_nothing = granted.one_of("if_exists", {"raise", "do_nothing"}) == "do_nothing";
   auto row = new_thread(self, granted.object("metadata"));
   if (granted.fault())
@@ -104,7 +104,7 @@ void create(request_pointer self) {
   auto w = writes_of(self);
   w.what.puts.push_back({std::move(row), 0});
   ask_core(
-    self, self->state.with->writer, std::move(w),
+    self, self->state.app->writer, std::move(w),
     [self, shown](written) { answer(self, 200, shown); },
     [self, do_nothing](error why) { existing_thread(self, why, do_nothing); });
 }
@@ -128,7 +128,7 @@ result<json::object> prepare_search(request_pointer self) {
 
 result<query> thread_query(request_pointer self) {
   body_reader in{self->state.body, shape_of(self)};
-  granted_reader granted{self->state.granted.value};
+  admission::granted_reader granted{self->state.granted.value};
   auto q = paged_query(self, granted, kind::thread, "updated_at");
   for (const auto& id : in.texts("ids", &shape_limits::names).value_or(std::vector<std::string>{}))
     q.ids.push_back(parse_uuid(id, "thread").value());
@@ -184,7 +184,7 @@ void answer_updated(request_pointer self) {
   if (prefer && prefer->find("return=minimal") != prefer->npos)
     return answer_empty(self, 204);
   ask_core(
-    self, self->state.with->reader(), get_record{thread_key(self), {}, room_for_rows(self)},
+    self, self->state.app->reader(), get_record{thread_key(self), {}, room_for_rows(self)},
     [self](found_record& found) { // not asked again whether it may be seen: that was decided
       if (!found.row)
         return refuse(self, no_thread(self->state.thread_id));
@@ -196,7 +196,7 @@ void answer_updated(request_pointer self) {
 // Merged where the thread is written: what others change of it meanwhile is not in the way.
 void update(request_pointer self) {
   auto& s = self->state;
-  granted_reader granted{s.granted.value};
+  admission::granted_reader granted{s.granted.value};
   auto w = writes_of(self);
   commit::thread_change change{tenant_of(self), s.thread_id, s.granted.visible};
   change.metadata = granted.object("metadata");
@@ -206,7 +206,7 @@ void update(request_pointer self) {
   change.at = now();
   w.what.thread_changes.push_back(std::move(change));
   ask_core(
-    self, s.with->writer, std::move(w), [self](written) { answer_updated(self); },
+    self, s.app->writer, std::move(w), [self](written) { answer_updated(self); },
     [self](error why) {
       refuse(self, why.code == errc::not_found ? fail(errc::not_found, "Not Found") : why);
     });
@@ -222,7 +222,7 @@ void remove(request_pointer self) {
     stop.visible = self->state.granted.visible;
     stop.who = self->state.granted.who->key();
     ask_core(
-      self, self->state.with->scheduler, std::move(stop),
+      self, self->state.app->scheduler, std::move(stop),
       [self](runs_stopped) { answer_empty(self, 204); }, or_refuse(self));
   });
 }
@@ -231,19 +231,19 @@ void remove(request_pointer self) {
 
 // The graph that last ran on the thread tells how to read its checkpoints.
 const catalog_entry* graph_of(request_pointer self, const record& thread) {
-  return self->state.with->graphs.by_graph(string_or(thread.metadata, "graph_id"));
+  return self->state.app->graphs.by_graph(string_or(thread.metadata, "graph_id"));
 }
 
 void show_state(request_pointer self, std::string checkpoint_id) {
   with_thread(self, get_record::part::head, [self, checkpoint_id](const row_ptr& thread) {
     ask_core(
-      self, self->state.with->scans,
+      self, self->state.app->scans,
       read_checkpoints{self->state.thread_id, "", checkpoint_id, self->state.granted.who->key(),
                        room_for_rows(self)},
       [self, thread, checkpoint_id](found_checkpoints& found) {
         const auto* entry = graph_of(self, *thread);
-        auto shown = shown_state(found.rows, entry ? entry->flow.get() : nullptr,
-                                 self->state.thread_id, checkpoint_id);
+        auto shown = runs::shown_state(found.rows, entry ? entry->flow.get() : nullptr,
+                                       self->state.thread_id, checkpoint_id);
         if (!shown)
           return refuse(self, shown.error());
         answer(self, 200, *shown);
@@ -339,7 +339,7 @@ void show_more(request_pointer self, past& p) {
 }
 
 result<void> load_past(past& p, const std::vector<record>& rows) {
-  auto docs = to_docs(rows);
+  auto docs = runs::to_docs(rows);
   if (!docs)
     return docs.error();
   if (docs->empty()) { // it went in the meantime
@@ -359,7 +359,7 @@ void next_of_past(request_pointer self, const std::shared_ptr<past>& p) {
     return complete(self);
   }
   ask_core(
-    self, s.with->scans,
+    self, s.app->scans,
     read_checkpoints{s.thread_id, "", p->ids[p->next], s.granted.who->key(), room_for_rows(self)},
     [self, p](found_checkpoints& found) {
       if (auto ok = load_past(*p, found.rows); !ok)
@@ -386,8 +386,8 @@ void history(request_pointer self) {
     const auto* entry = graph_of(self, *thread);
     auto p = std::make_shared<past>(entry ? entry->flow.get() : nullptr, self->state.thread_id);
     auto& s = self->state;
-    each_slice(
-      self, s.with, new_search(*s.with, history_query(self), record_scan::wants::heads),
+    storage::each_slice(
+      self, s.app, storage::new_search(*s.app, history_query(self), record_scan::wants::heads),
       s.granted.who,
       [self, p](scan_part& part) {
         for (auto& row : part.rows)
@@ -445,4 +445,4 @@ std::vector<route> thread_routes() {
   };
 }
 
-} // namespace behalf
+} // namespace behalf::endpoints

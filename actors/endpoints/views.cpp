@@ -1,6 +1,6 @@
 #include "actors/endpoints/views.hpp"
 
-namespace behalf {
+namespace behalf::endpoints {
 namespace {
 
 json::value doc_value(const record& row, std::string_view key) {
@@ -97,4 +97,4 @@ header_list pagination(int64_t offset, int64_t limit, std::size_t shown, bool mo
   return headers;
 }
 
-} // namespace behalf
+} // namespace behalf::endpoints

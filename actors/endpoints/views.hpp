@@ -1,13 +1,12 @@
 // Records as the API shows them.
 #pragma once
 
-#include "actors/messages.hpp"
-#include "actors/run_plan.hpp"
+#include "actors/runs/run_plan.hpp"
 
 #include <string>
 #include <vector>
 
-namespace behalf {
+namespace behalf::endpoints {
 
 /// A thread's row: status; metadata; doc {config, values, ran, error, interrupts}. `error` and
 /// `interrupts` are shown once a run has touched the thread (`ran`).
@@ -27,4 +26,4 @@ json::object selected(json::object all, const std::vector<std::string>& fields);
 /// X-Pagination-Total is offset + shown (+ 1 when more exist), X-Pagination-Next only then.
 header_list pagination(int64_t offset, int64_t limit, std::size_t shown, bool more);
 
-} // namespace behalf
+} // namespace behalf::endpoints

@@ -72,7 +72,7 @@ result<void> set_cache(sqlite_connection& db, int kib) {
   return db.execute("PRAGMA cache_size=-" + std::to_string(kib));
 }
 
-class sqlite_storage final : public sqlite_reading<storage> {
+class sqlite_storage final : public sqlite_reading<storage_engine> {
 public:
   sqlite_storage(process_lock lock, std::unique_ptr<sqlite_connection> db, sqlite_options options)
     : sqlite_reading(std::move(db), options.clock), lock_(std::move(lock)),
@@ -184,7 +184,7 @@ result<void> continue_run_ids(sqlite_connection& db) {
 
 } // namespace
 
-result<std::unique_ptr<storage>> open_sqlite(sqlite_options options) {
+result<std::unique_ptr<storage_engine>> open_sqlite(sqlite_options options) {
   auto lock = process_lock::take(options.path);
   if (!lock)
     return lock.error();
@@ -205,7 +205,7 @@ result<std::unique_ptr<storage>> open_sqlite(sqlite_options options) {
     return done.error();
   if (auto done = continue_run_ids(**db); !done)
     return done.error();
-  return std::unique_ptr<storage>{
+  return std::unique_ptr<storage_engine>{
     std::make_unique<sqlite_storage>(std::move(*lock), std::move(*db), std::move(options))};
 }
 

@@ -25,6 +25,6 @@ struct sqlite_options {
 
 /// Opens the file, creating or migrating it. Errors: internal, the sentence names the file and
 /// why: no such folder, not a database, made by a newer version, in use by another process.
-result<std::unique_ptr<storage>> open_sqlite(sqlite_options options);
+result<std::unique_ptr<storage_engine>> open_sqlite(sqlite_options options);
 
 } // namespace behalf

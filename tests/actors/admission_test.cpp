@@ -80,7 +80,7 @@ TEST_CASE_METHOD(provider_fixture, "providers that are exchanged decide from the
   auto known = token();
   REQUIRE(knock(known));
   auto fetched = provider.fetches;
-  auto fresh = std::make_shared<identity_setup>(*setup);
+  auto fresh = std::make_shared<admission::identity_setup>(*setup);
   std::get<oidc_provider>(fresh->providers[0]).rules.audiences = {"another"};
   self->send(door, use_identity{fresh});
   CHECK(knock(known).error().code == errc::unauthenticated); // no cache remembers it
@@ -89,7 +89,8 @@ TEST_CASE_METHOD(provider_fixture, "providers that are exchanged decide from the
   provider.down = true;
   self->send(door, use_identity{fresh});
   CHECK(knock(token({{"aud", "another"}, {"jti", "b"}}))); // by the keys we have
-  self->send(door, use_identity{std::make_shared<identity_setup>(identity_setup{})});
+  self->send(
+    door, use_identity{std::make_shared<admission::identity_setup>(admission::identity_setup{})});
   CHECK(knock("")->who->identity.empty());
 }
 
@@ -99,7 +100,7 @@ TEST_CASE_METHOD(provider_fixture, "a check under way survives an exchange of it
   provider.hold = true;
   open();
   auto waiting = knock_later(token());
-  auto other = std::make_shared<identity_setup>();
+  auto other = std::make_shared<admission::identity_setup>();
   oidc_provider p;
   p.rules.issuer = "https://other.example";
   p.rules.audiences = {"behalf"};

@@ -1,7 +1,10 @@
 // Receipts: given for lines that are on disk, and for no others.
-#include "actors/spawn.hpp"
-#include "tests/support/scratch_folder.hpp"
+#include "actors/outside/messages.hpp"
+#include "actors/outside/spawn.hpp"
+#include "runtime/base/metrics.hpp"
+#include "runtime/store/records.hpp"
 #include "tests/support/actor_fixture.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tests/support/small_disk.hpp"
 
 #include <caf/send.hpp>
@@ -20,7 +23,9 @@ struct audit_fixture : counted, actor_fixture {
   audit_actor audit;
 
   audit_fixture() { open(); }
-  void open() { audit = own(spawn_audit(sys, audit_log::open(path).value(), &meters, false)); }
+  void open() {
+    audit = own(outside::spawn_audit(sys, audit_log::open(path).value(), &meters, false));
+  }
   void close() {
     self->send_exit(audit, caf::exit_reason::kill);
     owned.clear();

@@ -1,23 +1,26 @@
 #include "actors/endpoints/body.hpp"
-#include "actors/run_plan.hpp"
-#include "actors/run_request.hpp"
+#include "actors/endpoints/run_request.hpp"
+#include "actors/runs/run_plan.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace behalf;
 
 namespace {
 
-static_assert(std::is_constructible_v<body_reader, const json::value&, const shape_limits&>);
-static_assert(std::is_constructible_v<body_reader, json::value&, const shape_limits&>);
-static_assert(std::is_constructible_v<body_reader, json::object&, const shape_limits&>);
-static_assert(!std::is_constructible_v<body_reader, json::value, const shape_limits&>);
-static_assert(!std::is_constructible_v<body_reader, const json::value, const shape_limits&>);
-static_assert(!std::is_constructible_v<body_reader, json::object, const shape_limits&>);
-static_assert(!std::is_constructible_v<body_reader, const json::object, const shape_limits&>);
+static_assert(
+  std::is_constructible_v<endpoints::body_reader, const json::value&, const shape_limits&>);
+static_assert(std::is_constructible_v<endpoints::body_reader, json::value&, const shape_limits&>);
+static_assert(std::is_constructible_v<endpoints::body_reader, json::object&, const shape_limits&>);
+static_assert(!std::is_constructible_v<endpoints::body_reader, json::value, const shape_limits&>);
+static_assert(
+  !std::is_constructible_v<endpoints::body_reader, const json::value, const shape_limits&>);
+static_assert(!std::is_constructible_v<endpoints::body_reader, json::object, const shape_limits&>);
+static_assert(
+  !std::is_constructible_v<endpoints::body_reader, const json::object, const shape_limits&>);
 
 template <class Error, class Id>
 concept is_outcome = requires(Error&& why, Id&& id) {
-  run_outcome{std::forward<Error>(why), std::forward<Id>(id)};
+  runs::run_outcome{std::forward<Error>(why), std::forward<Id>(id)};
 };
 static_assert(is_outcome<json::value&, std::string&>);
 static_assert(!is_outcome<json::value, std::string&>);
@@ -29,7 +32,7 @@ const shape_limits bounds;
 // The fault of reading one field of `body`.
 template <class Read>
 std::string fault_of(const json::value& body, Read read) {
-  body_reader in{body, bounds};
+  endpoints::body_reader in{body, bounds};
   read(in);
   return in.fault() ? in.fault()->message : "none";
 }
@@ -49,10 +52,10 @@ json::object fields(std::size_t n) {
 
 TEST_CASE("an object inside a body is read in its place", "[body]") {
   const json::value body{{"ttl", {{"strategy", "delete"}, {"ttl", 60}}}};
-  body_reader in{body, bounds};
+  endpoints::body_reader in{body, bounds};
   const auto ttl = in.object("ttl", &shape_limits::fields);
   REQUIRE(ttl);
-  body_reader of{*ttl, bounds};
+  endpoints::body_reader of{*ttl, bounds};
   CHECK(of.one_of("strategy", {"delete", "keep_latest"}) == "delete");
   CHECK(of.number("ttl", 0, 100) == 60.0);
   CHECK_FALSE(of.one_of("ttl", {"x"}));
@@ -61,19 +64,19 @@ TEST_CASE("an object inside a body is read in its place", "[body]") {
 }
 
 TEST_CASE("what holds many things is read up to its bound", "[body]") {
-  auto texts = [](body_reader& in) { in.texts("f", &shape_limits::names); };
+  auto texts = [](endpoints::body_reader& in) { in.texts("f", &shape_limits::names); };
   CHECK(fault_of({{"f", names(bounds.names)}}, texts) == "none");
   CHECK(fault_of({{"f", names(bounds.names + 1)}}, texts)
         == "there are more than 1000 elements in this list\n\nOn instance[\"f\"]");
-  auto object = [](body_reader& in) { in.object("f", &shape_limits::fields); };
+  auto object = [](endpoints::body_reader& in) { in.object("f", &shape_limits::fields); };
   CHECK(fault_of({{"f", fields(bounds.fields)}}, object) == "none");
   CHECK(fault_of({{"f", fields(bounds.fields + 1)}}, object)
         == "there are more than 1000 members in this object\n\nOn instance[\"f\"]");
-  auto filter = [](body_reader& in) { in.conditions("f"); };
+  auto filter = [](endpoints::body_reader& in) { in.conditions("f"); };
   CHECK(fault_of({{"f", {{"a", names(bounds.conditions - 1)}}}}, filter) == "none");
   CHECK(fault_of({{"f", {{"a", names(bounds.conditions)}}}}, filter)
         == "there are more than 1000 values in this filter\n\nOn instance[\"f\"]");
-  auto text = [](body_reader& in) { in.text("f"); };
+  auto text = [](endpoints::body_reader& in) { in.text("f"); };
   CHECK(fault_of({{"f", std::string(bounds.name_bytes, 'x')}}, text) == "none");
   CHECK(fault_of({{"f", std::string(bounds.name_bytes + 1, 'x')}}, text)
         == "there are more than 8192 bytes in this text\n\nOn instance[\"f\"]");
@@ -82,7 +85,7 @@ TEST_CASE("what holds many things is read up to its bound", "[body]") {
 }
 
 TEST_CASE("what is copied into every run is read up to its length as text", "[body]") {
-  auto metadata = [](body_reader& in) { in.metadata(); };
+  auto metadata = [](endpoints::body_reader& in) { in.metadata(); };
   auto of_length = [](std::size_t bytes) {
     return json::object{{"metadata", {{"k", std::string(bytes - std::size("{'k':''}") + 1, 'x')}}}};
   };
@@ -93,17 +96,17 @@ TEST_CASE("what is copied into every run is read up to its length as text", "[bo
 }
 
 TEST_CASE("a fault does not repeat what is large", "[body]") {
-  auto flag = [](body_reader& in) { in.flag("f"); };
+  auto flag = [](endpoints::body_reader& in) { in.flag("f"); };
   CHECK(fault_of({{"f", names(100'000)}}, flag)
         == "list is not of type \"boolean\"\n\nOn instance[\"f\"]");
   CHECK(fault_of(names(100'000), flag) == "list is not of type \"object\"");
 }
 
 TEST_CASE("absurd numbers are refused", "[body]") {
-  auto ttl = [](body_reader& in) { in.number("f", 0, 1e6); };
+  auto ttl = [](endpoints::body_reader& in) { in.number("f", 0, 1e6); };
   CHECK(fault_of({{"f", 1e300}}, ttl) == "1E300 is not between 0E0 and 1E6\n\nOn instance[\"f\"]");
   CHECK(fault_of({{"f", -1}}, ttl) != "none");
-  auto limit = [](body_reader& in) { in.integer("f", 1, 1000); };
+  auto limit = [](endpoints::body_reader& in) { in.integer("f", 1, 1000); };
   CHECK(fault_of({{"f", UINT64_MAX}}, limit)
         == "18446744073709551615 is not between 1 and 1000\n\nOn instance[\"f\"]");
   CHECK(fault_of({{"f", 1.5}}, limit) == "1.5E0 is not of type \"integer\"\n\nOn instance[\"f\"]");
@@ -112,7 +115,7 @@ TEST_CASE("absurd numbers are refused", "[body]") {
 TEST_CASE("every list of a run's request is bounded", "[body]") {
   auto parsed = [](json::object more) {
     more["assistant_id"] = "hello";
-    auto r = run_request::parse(more, false, bounds);
+    auto r = endpoints::run_request::parse(more, false, bounds);
     return r ? "accepted" : r.error().message;
   };
   const auto many = names(bounds.names + 1);
@@ -137,7 +140,7 @@ TEST_CASE("every list of a run's request is bounded", "[body]") {
   CHECK(parsed({{"config", {{"recursion_limit", 10'001}}}})
         == "config.recursion_limit must be 10000 at most");
   CHECK(parsed({{"input", {{"messages", names(50'000)}}}}) == "accepted");
-  auto modes = run_request::parse(
+  auto modes = endpoints::run_request::parse(
     {{"assistant_id", "hello"}, {"stream_mode", {"values", "debug", "values"}}}, false, bounds);
   REQUIRE(modes);
   CHECK(modes->kwargs.at("stream_mode") == json::array{"values", "debug"});

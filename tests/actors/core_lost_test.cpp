@@ -1,5 +1,5 @@
 // A core actor must not die unnoticed: others wait for its answers without a timer.
-#include "actors/spawn.hpp"
+#include "actors/admission/spawn.hpp"
 #include "tests/support/actor_fixture.hpp"
 
 #include <caf/send.hpp>
@@ -9,7 +9,7 @@ namespace {
 
 struct lost_fixture : actor_fixture {
   bool lost = false;
-  authorizer_actor one = spawn_authorizer(sys, nullptr);
+  authorizer_actor one = admission::spawn_authorizer(sys, nullptr);
 
   lost_fixture() {
     when_lost(one, [this] { lost = true; });

@@ -1,7 +1,10 @@
-#include "actors/spawn.hpp"
+#include "actors/outside/messages.hpp"
+#include "actors/outside/spawn.hpp"
 #include "connectors/registry.hpp"
 #include "runtime/base/id.hpp"
+#include "runtime/base/metrics.hpp"
 #include "runtime/http/client.hpp"
+#include "runtime/store/records.hpp"
 #include "tests/support/actor_fixture.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
@@ -78,7 +81,7 @@ struct egress_fixture : actor_fixture {
           [](wire_ended&) {},
         };
       }));
-    out = own(spawn_egress(sys, services, secrets, audit, http, meters));
+    out = own(outside::spawn_egress(sys, services, secrets, audit, http, meters));
   }
 
   result<outbound_reply> call(const std::string& url, bool handle = true) {

@@ -1,7 +1,9 @@
 // What happens to calls and streams that are out when their run stops or their credential is
 // withdrawn.
-#include "actors/spawn.hpp"
+#include "actors/outside/messages.hpp"
+#include "actors/outside/spawn.hpp"
 #include "connectors/registry.hpp"
+#include "runtime/base/metrics.hpp"
 #include "runtime/http/client.hpp"
 #include "tests/support/actor_fixture.hpp"
 
@@ -15,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // The outside, where nothing ends by itself.
-struct outside {
+struct outer_world {
   std::vector<std::string> whose;                                        // by call that went out
   std::map<uint64_t, caf::typed_response_promise<outbound_reply>> calls; // by ticket
   std::map<uint64_t, caf::typed_response_promise<outbound_chunk>> reads; // by stream
@@ -32,7 +34,7 @@ public:
   std::unique_ptr<reply_scrubber> scrubber() const override { return nullptr; }
 };
 
-secret_store_actor::behavior_type lender(outside* w) {
+secret_store_actor::behavior_type lender(outer_world* w) {
   return {
     [w](const redeem& m) -> caf::result<credential> {
       (m.again ? w->asked_again : w->redeemed) += 1;
@@ -49,7 +51,7 @@ secret_store_actor::behavior_type lender(outside* w) {
   };
 }
 
-http_client_actor::behavior_type wire(http_client_actor::pointer me, outside* w) {
+http_client_actor::behavior_type wire(http_client_actor::pointer me, outer_world* w) {
   return {
     [me, w](const wire_call& m) -> caf::result<outbound_reply> {
       auto promise = me->make_response_promise<outbound_reply>();
@@ -82,7 +84,7 @@ http_client_actor::behavior_type wire(http_client_actor::pointer me, outside* w)
 }
 
 struct watch_fixture : actor_fixture {
-  outside w;
+  outer_world w;
   metrics meters;
   egress_actor out;
   http_client_actor door;
@@ -110,7 +112,7 @@ struct watch_fixture : actor_fixture {
         [](flush_group) {},
       };
     }));
-    out = own(spawn_egress(sys, services, secrets, audit, door, meters));
+    out = own(outside::spawn_egress(sys, services, secrets, audit, door, meters));
   }
 
   egress_call call_of(const std::string& user, const std::string& run_id,

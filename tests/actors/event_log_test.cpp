@@ -1,17 +1,17 @@
-#include "actors/event_log.hpp"
+#include "actors/runs/event_log.hpp"
 #include "tests/support/catch.hpp"
 
 namespace behalf {
 namespace {
 
-std::shared_ptr<event_memory> memory(std::size_t bytes = 1 << 20) {
-  return std::make_shared<event_memory>(bytes);
+std::shared_ptr<runs::event_memory> memory(std::size_t bytes = 1 << 20) {
+  return std::make_shared<runs::event_memory>(bytes);
 }
 
 } // namespace
 
 TEST_CASE("a viewer reads on from the event it saw last", "[events]") {
-  event_log log{1 << 20, memory(), "alice"};
+  runs::event_log log{1 << 20, memory(), "alice"};
   log.append("values", "1");
   log.append("values", "2");
   log.append("values", "3");
@@ -28,7 +28,7 @@ TEST_CASE("a viewer reads on from the event it saw last", "[events]") {
 }
 
 TEST_CASE("a viewer from now on sees nothing old", "[events]") {
-  event_log log{1 << 20, memory(), "alice"};
+  runs::event_log log{1 << 20, memory(), "alice"};
   log.append("values", "1");
   constexpr auto from_now = std::numeric_limits<int64_t>::max();
   auto batch = log.read(from_now, 10);
@@ -40,7 +40,7 @@ TEST_CASE("a viewer from now on sees nothing old", "[events]") {
 }
 
 TEST_CASE("a viewer too slow for the log's bound is told so", "[events]") {
-  event_log log{250, memory(), "alice"};
+  runs::event_log log{250, memory(), "alice"};
   for (int i = 0; i < 10; ++i)
     log.append("values", "0123456789");
   CHECK(log.read(0, 10).lost);
@@ -49,7 +49,7 @@ TEST_CASE("a viewer too slow for the log's bound is told so", "[events]") {
 }
 
 TEST_CASE("one batch is as long as a write should be", "[events]") {
-  event_log log{16 << 20, memory(16 << 20), "alice"};
+  runs::event_log log{16 << 20, memory(16 << 20), "alice"};
   for (int i = 0; i < 20; ++i)
     log.append("values", std::string(100'000, 'x'));
   auto batch = log.read(0, 256);
@@ -59,14 +59,14 @@ TEST_CASE("one batch is as long as a write should be", "[events]") {
 
 TEST_CASE("who has most of the memory gives way, oldest runs first", "[events]") {
   auto shared = memory(1'000'000);
-  std::vector<event_log> of_alice;
+  std::vector<runs::event_log> of_alice;
   for (int run = 0; run < 100; ++run) {
     auto& log = of_alice.emplace_back(1 << 20, shared, "alice");
     log.append("values", std::string(9'000, 'a'));
     log.close();
   }
   CHECK(shared->bytes() > 900'000); // alone she may fill it
-  event_log of_bob{1 << 20, shared, "bob"};
+  runs::event_log of_bob{1 << 20, shared, "bob"};
   for (int i = 0; i < 40; ++i)
     of_bob.append("values", std::string(10'000, 'b'));
   CHECK(shared->bytes() <= 1'000'000);
@@ -77,7 +77,7 @@ TEST_CASE("who has most of the memory gives way, oldest runs first", "[events]")
 
 TEST_CASE("a run that goes on keeps its newest event, however little memory there is", "[events]") {
   auto shared = memory(1'000);
-  event_log mine{1 << 20, shared, "alice"}, other{1 << 20, shared, "alice"};
+  runs::event_log mine{1 << 20, shared, "alice"}, other{1 << 20, shared, "alice"};
   for (int i = 0; i < 3; ++i) {
     mine.append("values", std::string(2'000, 'm'));
     other.append("values", std::string(2'000, 'o'));
@@ -90,9 +90,9 @@ TEST_CASE("a run that goes on keeps its newest event, however little memory ther
 TEST_CASE("a log that ends leaves nothing behind", "[events]") {
   auto shared = memory();
   {
-    event_log log{1 << 20, shared, "alice"};
+    runs::event_log log{1 << 20, shared, "alice"};
     log.append("values", "1");
-    event_log moved = std::move(log);
+    runs::event_log moved = std::move(log);
     CHECK(shared->users() == 1);
   }
   CHECK(shared->bytes() == 0);

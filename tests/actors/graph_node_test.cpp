@@ -117,17 +117,16 @@ struct apart_fixture : node_fixture {
   std::optional<run_ref> shown; // to a node, which is a function of its own
 
   apart_fixture() {
-    with->run_blocking = [this](const principal_key&, const activity&, std::function<void()> work) {
-      waiting.push_back(std::move(work));
-    };
+    app->run_blocking = [this](const principal_key&, const threads::activity&,
+                               std::function<void()> work) { waiting.push_back(std::move(work)); };
   }
   void let_threads_go() {
     for (auto& work : std::exchange(waiting, {}))
       work();
     sched.run();
   }
-  const activity& work_of(const std::string& node) {
-    return with->graphs.by_graph("one")->work->nodes.find(node)->second;
+  const threads::activity& work_of(const std::string& node) {
+    return app->graphs.by_graph("one")->work->nodes.find(node)->second;
   }
 };
 
@@ -211,7 +210,7 @@ TEST_CASE_METHOD(node_fixture, "a node waits for its service and goes on with th
 }
 
 TEST_CASE_METHOD(node_fixture, "a call goes out with its run's handle, as its user", "[nodes]") {
-  with->secrets = secrets;
+  app->secrets = secrets;
   auto run = run_node(read_mail);
   REQUIRE(outside.redeemed.size() == 1);
   const auto& claim = outside.redeemed[0];
@@ -297,19 +296,19 @@ struct store_rights : node_fixture {
     what.puts.push_back({item});
     REQUIRE(ask<written>(writer, write_records{what}));
     auto said = got(run_node(probe));
-    auto left = ask<found_record>(with->reader(), get_record{item.key()}).value().row;
+    auto left = ask<found_record>(app->reader(), get_record{item.key()}).value().row;
     CHECK((left && left->doc == item.doc));
     return said;
   }
   void rule(const std::string& key, const json::value& spec) {
     rules = std::make_shared<policy>();
     REQUIRE(rules->add(key, compile(parse_rule(spec).value()).value()));
-    with->authorizer = own(spawn_authorizer(sys, rules));
+    app->authorizer = own(admission::spawn_authorizer(sys, rules));
   }
   void handler(on_handler h) {
     rules = std::make_shared<policy>();
     REQUIRE(rules->add("store", std::move(h)));
-    with->authorizer = own(spawn_authorizer(sys, rules));
+    app->authorizer = own(admission::spawn_authorizer(sys, rules));
   }
 };
 
@@ -464,7 +463,7 @@ TEST_CASE_METHOD(apart_fixture, "a node learns that its run was cancelled", "[no
 
 TEST_CASE_METHOD(apart_fixture, "a cancelled run's slot is taken until its node returns",
                  "[nodes]") {
-  with->options.runs.slots = 1;
+  app->options.runs.slots = 1;
   auto first = run_node([](const state_view&, context&) { return node_result{}; }, blocking());
   auto turn = std::exchange(waiting, {});
   REQUIRE(turn.size() == 1);
@@ -480,7 +479,7 @@ TEST_CASE_METHOD(apart_fixture, "a cancelled run's slot is taken until its node 
 }
 
 TEST_CASE_METHOD(apart_fixture, "a node knows when its time, or its run's, is up", "[nodes]") {
-  with->options.runs.timeout = std::chrono::minutes{10};
+  app->options.runs.timeout = std::chrono::minutes{10};
   std::vector<deadline> until;
   auto note = [&](const state_view&, context& ctx) -> node_result {
     until.push_back(ctx.until());

@@ -64,7 +64,7 @@ const std::string ask_a = "https://a.example/introspect", ask_b = "https://b.exa
 struct introspection_fixture : actor_fixture {
   fake_endpoints net;
   metrics meters;
-  std::shared_ptr<identity_setup> setup = std::make_shared<identity_setup>();
+  std::shared_ptr<admission::identity_setup> setup = std::make_shared<admission::identity_setup>();
   scripted_provider outside;
   authenticator_actor door;
 
@@ -86,7 +86,7 @@ struct introspection_fixture : actor_fixture {
   void open() {
     setup->client_secrets["env:SECRET"] = std::make_shared<const wiped_string>("s3cret");
     outside = own(sys.spawn(endpoints_behavior, &net));
-    door = own(spawn_authenticator(sys, setup, outside, plugin_auth_actor{}, meters));
+    door = own(admission::spawn_authenticator(sys, setup, outside, plugin_auth_actor{}, meters));
   }
   void says_active(const std::string& endpoint, std::string subject, json::object more = {}) {
     json::object answer{{"active", true}, {"sub", std::move(subject)}};

@@ -1,5 +1,6 @@
 // MCP sessions and the runs that share them: who listens, and when a session is ended.
-#include "actors/spawn.hpp"
+#include "actors/outside/messages.hpp"
+#include "actors/outside/spawn.hpp"
 #include "connectors/registry.hpp"
 #include "tests/support/actor_fixture.hpp"
 
@@ -15,7 +16,7 @@ using namespace std::chrono_literals;
 using texts = std::vector<std::string>;
 
 // What the keeper asked of egress and of the secret store, and what it hears.
-struct outside {
+struct outer_world {
   std::vector<egress_call> calls;
   texts cut, closed_streams, handed, leases; // leases: "run: handles that stay"
   unsigned listening_status = 200;
@@ -25,7 +26,7 @@ struct outside {
   std::map<uint64_t, caf::typed_response_promise<outbound_chunk>> reads;
 };
 
-void hand_out(outside& w) {
+void hand_out(outer_world& w) {
   for (auto& [id, read] : std::exchange(w.reads, {})) {
     if (w.bytes.empty()) {
       w.reads[id] = read;
@@ -36,7 +37,7 @@ void hand_out(outside& w) {
   }
 }
 
-egress_actor::behavior_type egress_like(egress_actor::pointer me, outside* w) {
+egress_actor::behavior_type egress_like(egress_actor::pointer me, outer_world* w) {
   return {
     [me, w](const egress_call& m) -> caf::result<outbound_reply> {
       w->calls.push_back(m);
@@ -70,7 +71,7 @@ egress_actor::behavior_type egress_like(egress_actor::pointer me, outside* w) {
   };
 }
 
-secret_store_actor::behavior_type lender(outside* w) {
+secret_store_actor::behavior_type lender(outer_world* w) {
   return {
     [](const redeem&) -> caf::result<credential> { return credential{}; },
     [](const open_leases&) -> caf::result<run_handles> { return run_handles{}; },
@@ -86,7 +87,7 @@ secret_store_actor::behavior_type lender(outside* w) {
 }
 
 struct keeper_fixture : actor_fixture {
-  outside w;
+  outer_world w;
   std::shared_ptr<const service_registry> services = registry();
   egress_actor egress;
   mcp_keeper_actor keeper;
@@ -95,7 +96,7 @@ struct keeper_fixture : actor_fixture {
     auto* world = &w;
     egress = own(sys.spawn([world](egress_actor::pointer me) { return egress_like(me, world); }));
     auto secrets = own(sys.spawn([world](secret_store_actor::pointer) { return lender(world); }));
-    keeper = own(spawn_mcp_keeper(sys, services, egress, secrets));
+    keeper = own(outside::spawn_mcp_keeper(sys, services, egress, secrets));
   }
 
   static std::shared_ptr<const service_registry> registry() {

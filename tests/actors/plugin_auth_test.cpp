@@ -1,5 +1,6 @@
 // A plugin's `authenticate` handler, which is foreign code in the way of every request.
-#include "actors/spawn.hpp"
+#include "actors/admission/messages.hpp"
+#include "actors/admission/spawn.hpp"
 #include "connectors/registry.hpp"
 #include "tests/support/actor_fixture.hpp"
 
@@ -55,7 +56,7 @@ task<result<auth_answer>> by_path(auth_context ctx) {
 }
 
 struct plugin_fixture : actor_fixture {
-  plugin_auth_actor gate = own(spawn_plugin_auth(
+  plugin_auth_actor gate = own(admission::spawn_plugin_auth(
     sys, by_path, std::make_shared<const service_registry>(service_registry::create({}).value()),
     {}));
 

@@ -1,6 +1,6 @@
 // What a start makes of the runs it finds: who goes on, who is suspected of the crash, who is
 // given up, and that nothing stored keeps it from starting.
-#include "actors/recovery.hpp"
+#include "actors/runs/recovery.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/store/sqlite_connection.hpp"
 #include "tests/runtime/store/fixture.hpp"
@@ -11,8 +11,8 @@ namespace behalf {
 namespace {
 
 struct recovery_fixture : storage_fixture<sqlite_factory> {
-  run_plan plan_of(const std::string& run) {
-    run_plan plan;
+  runs::run_plan plan_of(const std::string& run) {
+    runs::run_plan plan;
     plan.run_id = run;
     plan.thread_id = "thread of " + run;
     plan.graph_id = "g";
@@ -23,10 +23,10 @@ struct recovery_fixture : storage_fixture<sqlite_factory> {
     plan.created_at = now();
     return plan;
   }
-  void store(const run_plan& plan, const std::string& status) {
+  void store(const runs::run_plan& plan, const std::string& status) {
     auto thread = make_thread(plan.thread_id);
     thread.status = "busy";
-    REQUIRE(write({.puts = {{thread}, {to_record(plan, status)}}}));
+    REQUIRE(write({.puts = {{thread}, {runs::to_record(plan, status)}}}));
   }
   void executing(const std::string& run) { store(plan_of(run), "running"); }
   /// The run completes a superstep.
@@ -34,16 +34,16 @@ struct recovery_fixture : storage_fixture<sqlite_factory> {
     REQUIRE(put(make_checkpoint("thread of " + run, uuid6(), "", run)));
   }
   /// The process ended while these executed.
-  recovered_runs crash(const std::vector<std::string>& executed) {
+  runs::recovered_runs crash(const std::vector<std::string>& executed) {
     for (const auto& run : executed) {
       auto row = *get({kind::run, "acme", run});
       row.status = "running";
       REQUIRE(put(row));
     }
-    return recover_runs(*db, 3).value();
+    return runs::recover_runs(*db, 3).value();
   }
-  std::map<std::string, run_plan> by_name(const recovered_runs& all) {
-    std::map<std::string, run_plan> plans;
+  std::map<std::string, runs::run_plan> by_name(const runs::recovered_runs& all) {
+    std::map<std::string, runs::run_plan> plans;
     for (const auto& plan : all.plans)
       plans.emplace(plan->run_id, *plan);
     return plans;
@@ -117,7 +117,7 @@ TEST_CASE_METHOD(recovery_fixture, "one aborting run takes none of twenty others
     all.push_back("innocent " + std::to_string(i));
   for (const auto& run : all)
     executing(run);
-  auto found = recover_runs(*db, 3).value();
+  auto found = runs::recover_runs(*db, 3).value();
   for (int crashes = 0; crashes < 20; ++crashes) {
     // As the queue does: one suspect after the other, until the process ends.
     std::vector<std::string> executed;
@@ -145,7 +145,7 @@ TEST_CASE_METHOD(recovery_fixture, "those a crash was not laid to go first", "[r
   executing("a");
   crash({"a"});
   executing("b");
-  auto found = recover_runs(*db, 3).value();
+  auto found = runs::recover_runs(*db, 3).value();
   REQUIRE(found.plans.size() == 2);
   CHECK(found.plans[0]->run_id == "b");
   CHECK(found.plans[1]->run_id == "a");
@@ -156,7 +156,7 @@ TEST_CASE_METHOD(recovery_fixture, "a queued run starts after a restart, whateve
   auto plan = plan_of("r");
   plan.created_at = now() + std::chrono::hours{2}; // the clock was two hours ahead then
   store(plan, "pending");
-  auto found = recover_runs(*db, 3).value();
+  auto found = runs::recover_runs(*db, 3).value();
   CHECK(found.delayed.empty());
   REQUIRE(found.plans.size() == 1);
   CHECK_FALSE(found.plans[0]->delayed);
@@ -168,7 +168,7 @@ TEST_CASE_METHOD(recovery_fixture, "a delayed run is noted, not loaded", "[runs]
   plan.delayed = true;
   plan.kwargs = {{"input", std::string(100'000, 'x')}};
   store(plan, "pending");
-  auto found = recover_runs(*db, 3).value();
+  auto found = runs::recover_runs(*db, 3).value();
   CHECK(found.plans.empty());
   REQUIRE(found.delayed.size() == 1);
   CHECK(found.delayed[0].due == plan.created_at);
@@ -177,7 +177,7 @@ TEST_CASE_METHOD(recovery_fixture, "a delayed run is noted, not loaded", "[runs]
   CHECK(rows.at(0).doc.size() == 1);
   auto whole = db->unfinished_run({kind::run, "acme", "r"}).value();
   REQUIRE(whole);
-  CHECK(plan_from(*whole).value().kwargs == plan.kwargs);
+  CHECK(runs::plan_from(*whole).value().kwargs == plan.kwargs);
 }
 
 TEST_CASE_METHOD(recovery_fixture, "what cannot be read is set aside, and the others go on",
@@ -192,7 +192,7 @@ TEST_CASE_METHOD(recovery_fixture, "what cannot be read is set aside, and the ot
   spoil("torn", R"({"principal":)");
   spoil("nobody", R"({"kwargs":{"n":1}})");
   spoil("later", R"({"kwargs":{"n":1}})");
-  auto found = recover_runs(*db, 3).value();
+  auto found = runs::recover_runs(*db, 3).value();
   REQUIRE(found.plans.size() == 1);
   CHECK(found.plans[0]->run_id == "good");
   CHECK(found.delayed.empty());
@@ -204,7 +204,7 @@ TEST_CASE_METHOD(recovery_fixture, "what cannot be read is set aside, and the ot
   CHECK(text.find(R"({"principal":)") != text.npos);
   for (auto run : {"nobody", "later"})
     CHECK(get({kind::run, "acme", run})->doc.at("kwargs").at("n") == 1);
-  CHECK(by_name(recover_runs(*db, 3).value()).size() == 1); // once is enough
+  CHECK(by_name(runs::recover_runs(*db, 3).value()).size() == 1); // once is enough
 }
 
 } // namespace behalf

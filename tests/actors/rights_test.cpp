@@ -92,8 +92,8 @@ TEST_CASE_METHOD(handled_server, "no handler's mistake in any field of any route
   auto run = make_run(thread);
   const json::value wrong{json::array{json::object{}}};
   std::size_t tried = 0;
-  for (const auto& r : all_routes().payloads()) {
-    if (r.who.is != access::level::checked)
+  for (const auto& r : endpoints::all_routes().payloads()) {
+    if (r.who.is != endpoints::access::level::checked)
       continue;
     auto target = filled(r.pattern, {{"thread_id", thread},
                                      {"run_id", run},

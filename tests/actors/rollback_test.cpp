@@ -123,8 +123,8 @@ TEST_CASE_METHOD(rollback_fixture, "a run rolled back after a restart leaves not
   stop_runs all;
   all.park = true;
   ask<runs_stopped>(scheduler, all).value();
-  auto plan = plan_from(*stored(kind::run, run.plan->run_id)).value();
-  open({{std::make_shared<const run_plan>(plan)}, {}});
+  auto plan = runs::plan_from(*stored(kind::run, run.plan->run_id)).value();
+  open({{std::make_shared<const runs::run_plan>(plan)}, {}});
   auto again = ask<run_ref>(scheduler, find_run{"acme", run.plan->run_id}).value();
   own(again.run);
   roll_back(again);

@@ -1,4 +1,4 @@
-#include "actors/run_queue.hpp"
+#include "actors/runs/run_queue.hpp"
 #include "tests/support/catch.hpp"
 
 #include <deque>
@@ -11,28 +11,29 @@ namespace {
 const time_point noon = from_micros(1'800'000'000'000'000);
 const principal_key alice{"acme", "idp", "alice"}, bob{"acme", "idp", "bob"},
   eve{"globex", "idp", "eve"};
-using ids = run_queue::run_ids;
+using ids = runs::run_queue::run_ids;
 
-queue_options sizes(std::size_t slots, std::size_t capacity = 100) {
-  queue_options o;
+runs::queue_options sizes(std::size_t slots, std::size_t capacity = 100) {
+  runs::queue_options o;
   o.slots = slots;
   o.capacity = capacity;
   return o;
 }
 
-ids add(run_queue& q, const std::string& thread, const std::string& run,
+ids add(runs::run_queue& q, const std::string& thread, const std::string& run,
         const principal_key& who = alice) {
   return q.add({run, thread, who, {}}, noon);
 }
-ids add_later(run_queue& q, const std::string& thread, const std::string& run, time_point due) {
+ids add_later(runs::run_queue& q, const std::string& thread, const std::string& run,
+              time_point due) {
   return q.add({run, thread, alice, due}, noon);
 }
-ids add_suspect(run_queue& q, const std::string& thread, const std::string& run) {
+ids add_suspect(runs::run_queue& q, const std::string& thread, const std::string& run) {
   return q.add({run, thread, alice, {}, true}, noon);
 }
 
 // So many runs of one user, each on a thread of its own; how many started.
-std::size_t flood(run_queue& q, const principal_key& who, int count, const std::string& tag) {
+std::size_t flood(runs::run_queue& q, const principal_key& who, int count, const std::string& tag) {
   std::size_t started = 0;
   for (int i = 0; i < count; ++i) {
     auto name = tag + std::to_string(i);
@@ -44,7 +45,7 @@ std::size_t flood(run_queue& q, const principal_key& who, int count, const std::
 } // namespace
 
 TEST_CASE("runs of one thread execute one after another", "[runs]") {
-  run_queue q{sizes(8)};
+  runs::run_queue q{sizes(8)};
   CHECK(add(q, "t", "a") == ids{"a"});
   CHECK(add(q, "t", "b").empty());
   CHECK(q.inflight("acme", "t") == ids{"a", "b"});
@@ -54,7 +55,7 @@ TEST_CASE("runs of one thread execute one after another", "[runs]") {
 }
 
 TEST_CASE("two tenants' threads of one id have nothing to do with each other", "[runs]") {
-  run_queue q{sizes(8)};
+  runs::run_queue q{sizes(8)};
   CHECK(add(q, "t", "a", alice) == ids{"a"});
   CHECK(q.inflight("globex", "t").empty());
   CHECK(add(q, "t", "e", eve) == ids{"e"});
@@ -62,7 +63,7 @@ TEST_CASE("two tenants' threads of one id have nothing to do with each other", "
 }
 
 TEST_CASE("threads of a user wait for a slot in the order they came", "[runs]") {
-  run_queue q{sizes(1)};
+  runs::run_queue q{sizes(1)};
   CHECK(add(q, "t1", "a") == ids{"a"});
   CHECK(add(q, "t2", "b").empty());
   CHECK(add(q, "t3", "c").empty());
@@ -73,7 +74,7 @@ TEST_CASE("threads of a user wait for a slot in the order they came", "[runs]") 
 }
 
 TEST_CASE("alone, a user has all slots but a small reserve", "[runs]") {
-  run_queue q{sizes(64, 1000)};
+  runs::run_queue q{sizes(64, 1000)};
   CHECK(flood(q, alice, 200, "a") == 56);
   CHECK_FALSE(q.would_start(alice));
   CHECK(q.would_start(bob));
@@ -82,7 +83,7 @@ TEST_CASE("alone, a user has all slots but a small reserve", "[runs]") {
 }
 
 TEST_CASE("who comes last waits for one round of turns at most", "[runs]") {
-  run_queue q{sizes(64, 10'000)};
+  runs::run_queue q{sizes(64, 10'000)};
   std::deque<std::string> running;
   auto note = [&](const ids& started) {
     running.insert(running.end(), started.begin(), started.end());
@@ -105,7 +106,7 @@ TEST_CASE("who comes last waits for one round of turns at most", "[runs]") {
 }
 
 TEST_CASE("slots that become free go by turns until all have the same", "[runs]") {
-  run_queue q{sizes(16, 1000)};
+  runs::run_queue q{sizes(16, 1000)};
   std::vector<std::string> running;
   std::map<char, int> has;
   auto note = [&](const ids& started) {
@@ -129,7 +130,7 @@ TEST_CASE("slots that become free go by turns until all have the same", "[runs]"
 }
 
 TEST_CASE("a tenant with many users leaves slots to the others", "[runs]") {
-  run_queue q{sizes(64, 1000)};
+  runs::run_queue q{sizes(64, 1000)};
   for (int i = 0; i < 200; ++i) {
     auto name = "a" + std::to_string(i);
     add(q, name, name, {"acme", "idp", name});
@@ -139,7 +140,7 @@ TEST_CASE("a tenant with many users leaves slots to the others", "[runs]") {
 }
 
 TEST_CASE("a delayed run neither starts early nor holds up a later one", "[runs]") {
-  run_queue q{sizes(8)};
+  runs::run_queue q{sizes(8)};
   auto later = noon + std::chrono::seconds(5);
   CHECK(add_later(q, "t", "delayed", later).empty());
   CHECK(add(q, "t", "now") == ids{"now"});
@@ -154,7 +155,7 @@ TEST_CASE("a delayed run neither starts early nor holds up a later one", "[runs]
 }
 
 TEST_CASE("ending a waiting run leaves the executing one alone", "[runs]") {
-  run_queue q{sizes(8)};
+  runs::run_queue q{sizes(8)};
   add(q, "t", "a");
   add(q, "t", "b");
   CHECK(q.end("b").empty());
@@ -164,7 +165,7 @@ TEST_CASE("ending a waiting run leaves the executing one alone", "[runs]") {
 }
 
 TEST_CASE("a thread in line whose run ended does not take the slot", "[runs]") {
-  run_queue q{sizes(1)};
+  runs::run_queue q{sizes(1)};
   add(q, "t1", "a");
   add(q, "t2", "b");
   add(q, "t3", "c");
@@ -173,7 +174,7 @@ TEST_CASE("a thread in line whose run ended does not take the slot", "[runs]") {
 }
 
 TEST_CASE("a queue that is full refuses, and one user fills it not quite", "[runs]") {
-  run_queue q{sizes(1, 8)};
+  runs::run_queue q{sizes(1, 8)};
   while (q.admits(alice, false))
     add(q, std::to_string(q.all()), std::to_string(q.all()));
   CHECK(q.all() == 7);
@@ -187,7 +188,7 @@ TEST_CASE("a queue that is full refuses, and one user fills it not quite", "[run
 TEST_CASE("runs on their way take places until they arrive", "[runs]") {
   auto o = sizes(1, 8);
   o.delayed_per_user = 1;
-  run_queue q{o};
+  runs::run_queue q{o};
   while (q.admits(alice, false))
     q.expect(alice, "t", false);
   CHECK(q.expected() == 7);
@@ -205,7 +206,7 @@ TEST_CASE("runs on their way take places until they arrive", "[runs]") {
 TEST_CASE("a thread holds so many runs", "[runs]") {
   auto o = sizes(1);
   o.per_thread = 3;
-  run_queue q{o};
+  runs::run_queue q{o};
   add(q, "t", "a");
   add_later(q, "t", "b", noon + std::chrono::hours{1});
   CHECK(q.admits_on("acme", "t"));
@@ -219,7 +220,7 @@ TEST_CASE("a thread holds so many runs", "[runs]") {
 }
 
 TEST_CASE("runs that end anywhere in a long line leave the others in order", "[runs]") {
-  run_queue q{sizes(1, 100'000)};
+  runs::run_queue q{sizes(1, 100'000)};
   constexpr int many = 50'000;
   add(q, "t", "first");
   ids left;
@@ -245,7 +246,7 @@ TEST_CASE("delayed runs have bounds of their own", "[runs]") {
   auto o = sizes(1, 1);
   o.delayed = 3;
   o.delayed_per_user = 2;
-  run_queue q{o};
+  runs::run_queue q{o};
   for (int i = 0; i < 2; ++i) {
     REQUIRE(q.admits(alice, true));
     add_later(q, "t", std::to_string(i), noon + std::chrono::hours{1});
@@ -258,7 +259,7 @@ TEST_CASE("delayed runs have bounds of their own", "[runs]") {
 }
 
 TEST_CASE("suspects execute one at a time, others beside them", "[runs]") {
-  run_queue q{sizes(8)};
+  runs::run_queue q{sizes(8)};
   CHECK(add_suspect(q, "t1", "s1") == ids{"s1"});
   CHECK(add_suspect(q, "t2", "s2").empty());
   CHECK(add_suspect(q, "t3", "s3").empty());
@@ -283,13 +284,13 @@ TEST_CASE("suspects execute one at a time, others beside them", "[runs]") {
 
 TEST_CASE("what is over leaves nothing behind", "[runs]") {
   auto o = sizes(5, 100'000);
-  run_queue q{o};
+  runs::run_queue q{o};
   std::minstd_rand dice{7};
   std::vector<std::string> open;
   std::map<std::string, int> threads;
   for (int i = 0; i < 20'000; ++i) {
     principal_key who{"t" + std::to_string(dice() % 3), "idp", "u" + std::to_string(dice() % 9)};
-    queued_run run{std::to_string(i), std::to_string(dice() % 50), who, {}, dice() % 10 == 0};
+    runs::queued_run run{std::to_string(i), std::to_string(dice() % 50), who, {}, dice() % 10 == 0};
     if (dice() % 4 == 0)
       run.due = noon + std::chrono::seconds(dice() % 1000);
     open.push_back(run.run_id);
@@ -314,7 +315,7 @@ TEST_CASE("what is over leaves nothing behind", "[runs]") {
 }
 
 TEST_CASE("a run that is over and holding keeps its slot, not its thread", "[runs]") {
-  run_queue q{sizes(1)};
+  runs::run_queue q{sizes(1)};
   REQUIRE(add(q, "t1", "r1") == ids{"r1"});
   CHECK(add(q, "t1", "r2").empty());
   CHECK(q.end_holding("r1").empty());
@@ -328,7 +329,7 @@ TEST_CASE("a run that is over and holding keeps its slot, not its thread", "[run
 }
 
 TEST_CASE("what holds a slot counts against its user's share", "[runs]") {
-  run_queue q{sizes(8)};
+  runs::run_queue q{sizes(8)};
   CHECK(flood(q, alice, 7, "a") == 7);
   for (int i = 0; i < 7; ++i)
     q.end_holding("a" + std::to_string(i));

@@ -119,7 +119,7 @@ TEST_CASE_METHOD(supervisor_fixture, "an end is tried again until the disk takes
   CHECK_FALSE(result()); // nobody is told what nobody would find
   CHECK_FALSE(events(run).last);
   CHECK(thread_status(thread) == "busy");
-  CHECK(with->meters.gauge("behalf_run_ends_waiting", "").value() == 1);
+  CHECK(app->meters.gauge("behalf_run_ends_waiting", "").value() == 1);
 
   disk.refuse = nullptr;
   pass(std::chrono::seconds{5});
@@ -129,7 +129,7 @@ TEST_CASE_METHOD(supervisor_fixture, "an end is tried again until the disk takes
   CHECK(run_status(run) == "success");
   CHECK(thread_status(thread) == "idle");
   CHECK(checkpoints(thread).size() == 4);
-  CHECK(with->meters.gauge("behalf_run_ends_waiting", "").value() == 0);
+  CHECK(app->meters.gauge("behalf_run_ends_waiting", "").value() == 0);
 }
 
 TEST_CASE_METHOD(supervisor_fixture, "a stop of the server does not wait for the disk", "[runs]") {
@@ -146,7 +146,7 @@ TEST_CASE_METHOD(supervisor_fixture, "a stop of the server does not wait for the
   REQUIRE(result());
   CHECK(result()->value().status == "pending");
   CHECK(run_status(run) == "running"); // so that the next start goes on with it
-  CHECK(with->meters.gauge("behalf_run_ends_waiting", "").value() == 0);
+  CHECK(app->meters.gauge("behalf_run_ends_waiting", "").value() == 0);
   int tries = 0;
   disk.refuse = [&](const commit&) -> std::optional<error> {
     ++tries;
@@ -271,7 +271,7 @@ TEST_CASE_METHOD(supervisor_fixture, "an end leaves a later thread of the same i
   CHECK(run_status(run).empty());
   CHECK(run_status(behind).empty());
   CHECK(checkpoints(thread).empty());
-  CHECK(with->meters.gauge("behalf_run_ends_waiting", "").value() == 0);
+  CHECK(app->meters.gauge("behalf_run_ends_waiting", "").value() == 0);
 }
 
 TEST_CASE_METHOD(supervisor_fixture, "an end that does not go with what is stored is an error",
@@ -298,7 +298,7 @@ TEST_CASE_METHOD(supervisor_fixture, "an end that does not go with what is store
   CHECK(refused == 2);
   CHECK(run_status(run) == "error");
   CHECK(thread_status(thread) == "error");
-  CHECK(with->meters.gauge("behalf_run_ends_waiting", "").value() == 0);
+  CHECK(app->meters.gauge("behalf_run_ends_waiting", "").value() == 0);
 }
 
 TEST_CASE_METHOD(supervisor_fixture, "a lost checkpoint fails the run, whose end keeps it",

@@ -77,7 +77,7 @@ TEST_CASE_METHOD(scheduler_fixture, "a run is durable before its reference is gi
 
 TEST_CASE_METHOD(scheduler_fixture, "a run that cannot be stored is refused and takes no slot",
                  "[runs]") {
-  with->options.runs.slots = 1;
+  app->options.runs.slots = 1;
   open();
   disk.refuse = [](const commit&) { return fail(errc::internal, "disk full"); };
   CHECK(start(order(thread, "call", nothing)).error().message == "disk full");
@@ -146,7 +146,7 @@ TEST_CASE_METHOD(scheduler_fixture, "rollback forgets what runs, then runs from 
 }
 
 TEST_CASE_METHOD(scheduler_fixture, "as many threads run at once as there are slots", "[runs]") {
-  with->options.runs.slots = 2;
+  app->options.runs.slots = 2;
   open();
   auto a = start_on(uuid7()), b = start_on(uuid7()), c = start_on(uuid7());
   CHECK(executing(a));
@@ -159,8 +159,8 @@ TEST_CASE_METHOD(scheduler_fixture, "as many threads run at once as there are sl
 }
 
 TEST_CASE_METHOD(scheduler_fixture, "more runs than the server can hold are refused", "[runs]") {
-  with->options.runs.slots = 1;
-  with->options.runs.capacity = 2;
+  app->options.runs.slots = 1;
+  app->options.runs.capacity = 2;
   open();
   auto first = start_on(thread);
   start_on(other);
@@ -174,7 +174,7 @@ TEST_CASE_METHOD(scheduler_fixture, "more runs than the server can hold are refu
 
 TEST_CASE_METHOD(scheduler_fixture, "runs that are being stored have their place already",
                  "[runs]") {
-  with->options.runs.capacity = 2;
+  app->options.runs.capacity = 2;
   open();
   disk.hold = true;
   auto first = ask_later<run_ref>(scheduler, order(thread, "call", nothing));
@@ -191,7 +191,7 @@ TEST_CASE_METHOD(scheduler_fixture, "runs that are being stored have their place
 }
 
 TEST_CASE_METHOD(scheduler_fixture, "a user's limit on runs counts those under way", "[runs]") {
-  with->options.limits.user.concurrent_runs = 1;
+  app->options.limits.user.concurrent_runs = 1;
   open();
   auto first = start_on(thread);
   CHECK(start(order(other, "call", nothing)).error().code == errc::too_many);
@@ -211,7 +211,7 @@ TEST_CASE_METHOD(scheduler_fixture, "a live run is found by its tenant alone", "
 
 TEST_CASE_METHOD(scheduler_fixture, "a resumable run is found after its end, for a while",
                  "[runs]") {
-  with->options.runs.resumable_ttl = milliseconds{-1}; // until the next look
+  app->options.runs.resumable_ttl = milliseconds{-1}; // until the next look
   open();
   auto run = start(thread, "call", {{"input", json::object{}}, {"resumable", true}});
   let_outside_go();
@@ -277,8 +277,8 @@ TEST_CASE_METHOD(scheduler_fixture, "a thread's runs go with it", "[runs]") {
   CHECK_FALSE(stored(kind::thread, thread));
   CHECK(run_status(first).empty());
   CHECK(run_status(second).empty());
-  CHECK(with->meters.gauge("lg_api_num_pending_runs", "").value() == 0);
-  CHECK(with->meters.gauge("lg_api_num_running_runs", "").value() == 0);
+  CHECK(app->meters.gauge("lg_api_num_pending_runs", "").value() == 0);
+  CHECK(app->meters.gauge("lg_api_num_running_runs", "").value() == 0);
 }
 
 TEST_CASE_METHOD(scheduler_fixture, "a run that comes while its thread is erased has a new one",
@@ -306,8 +306,8 @@ TEST_CASE_METHOD(scheduler_fixture, "a run that comes while its thread is erased
   CHECK(thread_status(thread) == "idle");
   for (const auto& row : checkpoints(thread))
     CHECK(row.run_id == run.plan->run_id);
-  CHECK(with->meters.gauge("lg_api_num_pending_runs", "").value() == 0);
-  CHECK(with->meters.gauge("lg_api_num_running_runs", "").value() == 0);
+  CHECK(app->meters.gauge("lg_api_num_pending_runs", "").value() == 0);
+  CHECK(app->meters.gauge("lg_api_num_running_runs", "").value() == 0);
 }
 
 TEST_CASE_METHOD(scheduler_fixture, "a run whose thread went before it was written has a new one",
@@ -355,7 +355,7 @@ TEST_CASE_METHOD(scheduler_fixture, "an end that waits for the disk does not hol
   CHECK_FALSE(over(run));
   CHECK(erase(thread)()->has_value());
   CHECK(over(run));
-  CHECK(with->meters.gauge("behalf_run_ends_waiting", "").value() == 0);
+  CHECK(app->meters.gauge("behalf_run_ends_waiting", "").value() == 0);
   pass(std::chrono::seconds{10}); // it is not tried again
   CHECK(over(run));
 }
@@ -387,7 +387,7 @@ TEST_CASE_METHOD(scheduler_fixture, "many ends of one thread are written a few a
 }
 
 TEST_CASE_METHOD(scheduler_fixture, "a thread takes so many runs and no more", "[runs]") {
-  with->options.runs.per_thread = 2;
+  app->options.runs.per_thread = 2;
   open();
   auto first = start_on(thread);
   disk.hold = true;
@@ -439,7 +439,7 @@ TEST_CASE_METHOD(scheduler_fixture,
 
 TEST_CASE_METHOD(scheduler_fixture,
                  "a run that was to start at once and could not is parked unbegun", "[runs]") {
-  with->options.runs.slots = 1;
+  app->options.runs.slots = 1;
   open();
   disk.hold = true; // both find the slot free
   auto first = ask_later<run_ref>(scheduler, order(thread, "call", nothing));
@@ -470,8 +470,8 @@ TEST_CASE_METHOD(scheduler_fixture, "what a restart finds unfinished goes on whe
   auto kept = checkpoints(thread).size();
   outside.calls.clear();
   let_outside_go();
-  auto plan = plan_from(*stored(kind::run, before.plan->run_id)).value();
-  open({{std::make_shared<const run_plan>(plan)}, {}});
+  auto plan = runs::plan_from(*stored(kind::run, before.plan->run_id)).value();
+  open({{std::make_shared<const runs::run_plan>(plan)}, {}});
   CHECK(outside.calls.size() == 1); // `a` is not done again
   CHECK(run_status(before) == "success");
   CHECK(checkpoints(thread).size() == kept + 1);
@@ -486,16 +486,16 @@ TEST_CASE_METHOD(scheduler_fixture, "a run that crashed the server too often is 
   all.park = true;
   stop(all);
   outside.calls.clear();
-  auto plan = plan_from(*stored(kind::run, before.plan->run_id)).value();
+  auto plan = runs::plan_from(*stored(kind::run, before.plan->run_id)).value();
   plan.given_up = "the run was interrupted by crashes too often";
-  open({{std::make_shared<const run_plan>(plan)}, {}});
+  open({{std::make_shared<const runs::run_plan>(plan)}, {}});
   CHECK(run_status(before) == "error");
   CHECK(outside.calls.empty());
 }
 
 TEST_CASE_METHOD(scheduler_fixture, "a supervisor with a bug fails its run and frees its slot",
                  "[runs]") {
-  with->options.runs.slots = 1;
+  app->options.runs.slots = 1;
   node_options fatal;
   fatal.retry.max_attempts = 2;
   fatal.retry.retry_on = [](const error&) -> bool { throw std::logic_error("a bug"); };
@@ -522,7 +522,7 @@ TEST_CASE_METHOD(scheduler_fixture, "a thread id another tenant uses as well is 
     REQUIRE(ours);
     CHECK(executing(*ours));
     cancel(*ours);
-    CHECK(ask<found_record>(with->reader(), get_record{{kind::thread, "globex", thread}})
+    CHECK(ask<found_record>(app->reader(), get_record{{kind::thread, "globex", thread}})
             .value()
             .row->status
           == "interrupted");
@@ -561,11 +561,11 @@ struct delayed_fixture : scheduler_fixture {
     broken.doc["principal"] = "who?";
     commit what;
     what.puts.push_back({broken});
-    ask<written>(with->writer, write_records{what});
+    ask<written>(app->writer, write_records{what});
     return later;
   }
   /// What a restart finds when the run is due.
-  recovered_runs due(const run_ref& run) {
+  runs::recovered_runs due(const run_ref& run) {
     return {{}, {{run.plan->run_id, thread, alice->key(), now() - std::chrono::seconds{1}}}};
   }
 };
@@ -603,13 +603,13 @@ TEST_CASE_METHOD(delayed_fixture, "a run that was only looked at leaves the memo
   auto m = delayed(std::chrono::hours{1});
   m.plan->kwargs["input"] = json::object{{"text", std::string(1'000, 'x')}};
   auto later = ask<run_ref>(scheduler, std::move(m)).value();
-  CHECK(with->memory.used() == 0);
+  CHECK(app->memory.used() == 0);
   auto found = find(later).value();
   pass(milliseconds{500});
-  CHECK(with->memory.used() > 1'000); // somebody looks at it
+  CHECK(app->memory.used() > 1'000); // somebody looks at it
   found = {};
   pass(milliseconds{500});
-  CHECK(with->memory.used() == 0);
+  CHECK(app->memory.used() == 0);
   CHECK(cancel(own_run(find(later).value())).status == "interrupted"); // it waits all the same
   CHECK(find(later).error().code == errc::not_found);
 }
@@ -618,7 +618,7 @@ TEST_CASE_METHOD(delayed_fixture, "a run nobody has room for is neither shown no
                  "[runs]") {
   open();
   auto later = ask<run_ref>(scheduler, delayed(std::chrono::hours{1})).value();
-  with->memory = fair_budget{1};
+  app->memory = fair_budget{1};
   CHECK(find(later).error().code == errc::overloaded);
   stop_runs all;
   all.tenant = "acme";
@@ -628,7 +628,7 @@ TEST_CASE_METHOD(delayed_fixture, "a run nobody has room for is neither shown no
 
   open(due(later));
   CHECK(run_status(later) == "pending");
-  with->memory = fair_budget{};
+  app->memory = fair_budget{};
   let_outside_go();
   pass(milliseconds{500});
   CHECK(run_status(later) == "success");
@@ -639,13 +639,13 @@ TEST_CASE_METHOD(delayed_fixture,
   const auto file = (folder / "log").string();
   open();
   auto later = ask<run_ref>(scheduler, delayed(std::chrono::hours{1})).value();
-  with->memory = fair_budget{1};
+  app->memory = fair_budget{1};
   REQUIRE(log::configure("info", log::format::text, file));
   open(due(later));
   for (int tick = 0; tick < 40; ++tick)
     pass(milliseconds{500});
   CHECK(run_status(later) == "pending");
-  with->memory = fair_budget{};
+  app->memory = fair_budget{};
   let_outside_go();
   for (int tick = 0; tick < 16; ++tick)
     pass(milliseconds{500});
@@ -663,11 +663,11 @@ TEST_CASE_METHOD(delayed_fixture,
                  "a run that somebody looks at while it is late executes all the same", "[runs]") {
   open();
   auto later = ask<run_ref>(scheduler, delayed(std::chrono::hours{1})).value();
-  with->memory = fair_budget{1};
+  app->memory = fair_budget{1};
   open(due(later));
   for (int tick = 0; tick < 3; ++tick)
     pass(milliseconds{500});
-  with->memory = fair_budget{};
+  app->memory = fair_budget{};
   auto found = find(later).value();
   REQUIRE(found.run);
   CHECK(run_status(later) == "pending");
@@ -729,7 +729,7 @@ TEST_CASE_METHOD(delayed_fixture, "ending a run that cannot be read keeps what i
   meanwhile.at = now();
   commit first;
   first.thread_changes.push_back(std::move(meanwhile));
-  auto changed = ask_later<written>(with->writer, write_records{std::move(first)});
+  auto changed = ask_later<written>(app->writer, write_records{std::move(first)});
   open(due(later)); // reads the thread as it was before
   let_disk_go();
   REQUIRE(changed());
@@ -740,7 +740,7 @@ TEST_CASE_METHOD(delayed_fixture, "ending a run that cannot be read keeps what i
 }
 
 TEST_CASE_METHOD(delayed_fixture, "one user's delayed runs are bounded", "[runs]") {
-  with->options.runs.delayed_per_user = 2;
+  app->options.runs.delayed_per_user = 2;
   open();
   for (int i = 0; i < 2; ++i)
     CHECK(ask<run_ref>(scheduler, delayed(std::chrono::hours{1})));

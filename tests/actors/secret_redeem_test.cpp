@@ -1,7 +1,9 @@
 // Who may open which handle, and what a source that cannot be reached stops. The source is a plain
 // one that answers at once; secret_store_test has one that is waited for.
-#include "actors/spawn.hpp"
+#include "actors/outside/messages.hpp"
+#include "actors/outside/spawn.hpp"
 #include "connectors/registry.hpp"
+#include "runtime/base/metrics.hpp"
 #include "secrets/secret_source.hpp"
 #include "tests/support/actor_fixture.hpp"
 
@@ -69,8 +71,8 @@ struct redeem_fixture : actor_fixture {
     open.url = "https://weather.example.com";
     auto services =
       std::make_shared<const service_registry>(service_registry::create({mail, open}).value());
-    store = own(spawn_secret_store(sys, std::make_unique<shelf_source>(all), services,
-                                   http_client_actor{}, std::chrono::hours{1}, meters));
+    store = own(outside::spawn_secret_store(sys, std::make_unique<shelf_source>(all), services,
+                                            http_client_actor{}, std::chrono::hours{1}, meters));
   }
 
   static principal_key key_of(const std::string& name) { return {"acme", "https://id", name}; }

@@ -1,7 +1,10 @@
 // The secret store as its neighbours see it, over a scripted Vault: how often it is asked, and who
 // hears what.
-#include "actors/spawn.hpp"
+#include "actors/outside/messages.hpp"
+#include "actors/outside/spawn.hpp"
+#include "actors/runs/messages.hpp"
 #include "connectors/registry.hpp"
+#include "runtime/base/metrics.hpp"
 #include "runtime/graph/plugin.hpp"
 #include "runtime/http/client.hpp"
 #include "secrets/vault.hpp"
@@ -71,8 +74,8 @@ struct store_fixture : actor_fixture {
       std::move(service_registry::create({service("mail"), service("files")})).value());
     vault_options options;
     options.address = "https://vault.example.com";
-    store = own(spawn_secret_store(sys, vault_store::create(options).value(), services, http,
-                                   std::chrono::hours(1), meters));
+    store = own(outside::spawn_secret_store(sys, vault_store::create(options).value(), services,
+                                            http, std::chrono::hours(1), meters));
   }
 
   // A run's handles; `token`: what the user presented, or empty.
@@ -211,7 +214,8 @@ TEST_CASE_METHOD(store_fixture, "what came with the principal needs no store", "
   mail.credential.from = credential_source::principal;
   auto services =
     std::make_shared<const service_registry>(service_registry::create({mail}).value());
-  store = own(spawn_secret_store(sys, nullptr, services, http, std::chrono::hours(1), meters));
+  store =
+    own(outside::spawn_secret_store(sys, nullptr, services, http, std::chrono::hours(1), meters));
   stored_credential held;
   held.value = secret{std::string_view{"canary-3"}};
   auto sealed = std::make_shared<sealed_fields>();

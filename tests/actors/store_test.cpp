@@ -1,5 +1,6 @@
-#include "actors/scans.hpp"
-#include "actors/spawn.hpp"
+#include "actors/storage/messages.hpp"
+#include "actors/storage/scans.hpp"
+#include "actors/storage/spawn.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/base/metrics.hpp"
 #include "runtime/store/sqlite.hpp"
@@ -36,8 +37,8 @@ struct store_fixture : counted, actor_fixture {
     sqlite_options options;
     options.path = path;
     auto db = open_sqlite(options).value();
-    reader = own(spawn_store_reader(sys, db->open_reader().value(), &meters, false));
-    writer = own(spawn_store_writer(sys, std::move(db), &meters, false));
+    reader = own(storage::spawn_store_reader(sys, db->open_reader().value(), &meters, false));
+    writer = own(storage::spawn_store_writer(sys, std::move(db), &meters, false));
   }
   void close() {
     self->send_exit(reader, caf::exit_reason::kill);
@@ -154,14 +155,14 @@ TEST_CASE_METHOD(store_fixture, "one refused commit does not spoil its group", "
 namespace {
 
 struct desk_fixture : store_fixture {
-  scan_desk_actor desk = own(spawn_scan_desk(sys, {reader}));
+  scan_desk_actor desk = own(storage::spawn_scan_desk(sys, {reader}));
 
   static principal_key user(std::string name) {
     return {"t", "https://id.example", std::move(name)};
   }
 
   // A search with more slices than its user may take in one turn.
-  search_ptr search() {
+  storage::search_ptr search() {
     query q;
     q.tenant = "t";
     q.limit = 1000;
@@ -205,8 +206,8 @@ TEST_CASE_METHOD(desk_fixture, "one user's many searches do not keep another's w
         [](const load_run&) -> caf::result<found_record> { return found_record{}; },
       };
     }));
-  auto desk = own(spawn_scan_desk(sys, {slow}));
-  std::vector<search_ptr> held;
+  auto desk = own(storage::spawn_scan_desk(sys, {slow}));
+  std::vector<storage::search_ptr> held;
   auto wait = [&](const std::string& tenant, const std::string& who, int n) {
     for (int i = 0; i < n; ++i) {
       held.push_back(search());
@@ -253,7 +254,7 @@ TEST_CASE_METHOD(desk_fixture, "a failed search gives its reader back", "[store]
 
 TEST_CASE_METHOD(desk_fixture, "too many searches waiting are refused, for one user first",
                  "[store]") {
-  std::vector<search_ptr> held;
+  std::vector<storage::search_ptr> held;
   auto ask_many = [&](const std::string& who, int n) {
     for (int i = 0; i < n; ++i) {
       held.push_back(search());

@@ -1,5 +1,5 @@
 // Threads for what may block: so many at once, the others by turns.
-#include "actors/blocking_threads.hpp"
+#include "actors/threads/blocking_threads.hpp"
 #include "tests/support/catch.hpp"
 
 #include <future>
@@ -15,7 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const activity toiling{"toiling"};
+const threads::activity toiling{"toiling"};
 
 struct blocking_fixture {
   boost::asio::io_context io;
@@ -24,7 +24,7 @@ struct blocking_fixture {
   std::shared_future<void> opened = open.get_future().share();
   std::mutex guard;
   std::vector<std::string> order;
-  std::optional<blocking_threads> threads;
+  std::optional<threads::blocking_threads> threads;
 
   void note(const std::string& what) {
     std::lock_guard lock{guard};
@@ -95,7 +95,7 @@ TEST_CASE_METHOD(blocking_fixture, "a stop waits for what is under way, and drop
 
 TEST_CASE_METHOD(blocking_fixture, "a thread that cannot be started is tried again", "[pool]") {
   int refused = 0;
-  threads.emplace(io, 2, meters, [&](blocking_threads::work serve) {
+  threads.emplace(io, 2, meters, [&](threads::blocking_threads::work serve) {
     if (++refused <= 2)
       throw std::system_error{std::make_error_code(std::errc::resource_unavailable_try_again)};
     return std::thread{std::move(serve)};

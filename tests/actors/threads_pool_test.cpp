@@ -1,7 +1,7 @@
 // The pool of threads and its watch: whatever holds a thread holds up nobody. Time enters only as
 // the most a test waits.
-#include "actors/io_scheduler.hpp"
-#include "actors/thread_pool.hpp"
+#include "actors/threads/io_scheduler.hpp"
+#include "actors/threads/thread_pool.hpp"
 #include "tests/support/catch.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -37,11 +37,12 @@ struct pool_fixture {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> busy{io.get_executor()};
   caf::actor_system_config cfg;
   std::optional<caf::actor_system> sys;
-  thread_pool pool{
-    io, meters, [this](std::vector<caf::resumable*> jobs) { adopt_jobs(*sys, std::move(jobs)); }};
+  threads::thread_pool pool{io, meters, [this](std::vector<caf::resumable*> jobs) {
+                              threads::adopt_jobs(*sys, std::move(jobs));
+                            }};
 
   void start(std::size_t threads, std::size_t spares) {
-    run_actors_on(cfg, io);
+    threads::run_actors_on(cfg, io);
     sys.emplace(cfg);
     pool.start({threads, spares});
   }
@@ -79,13 +80,13 @@ TEST_CASE_METHOD(pool_fixture, "a handler that holds the only thread holds up no
 TEST_CASE_METHOD(pool_fixture, "an actor that holds the only thread holds up nobody it wrote to",
                  "[pool]") {
   start(1, 1);
-  const activity toiling{"toiling"};
+  const threads::activity toiling{"toiling"};
   event asked, held;
   auto helper = sys->spawn(
     [&](caf::event_based_actor*) -> caf::behavior { return {[&](int) { asked.happen(); }}; });
   auto toiler = sys->spawn([&](caf::event_based_actor* self) -> caf::behavior {
     return {[&, self](int n) {
-      doing(toiling);
+      threads::doing(toiling);
       self->send(helper, n);
       static_cast<void>(asked.happens());
       held.happen();
@@ -128,15 +129,15 @@ TEST_CASE_METHOD(pool_fixture, "a stop does not wait for ever, and says so", "[p
 }
 
 TEST_CASE("what held a thread is forgiven after many quick turns in a row", "[pool]") {
-  activity work{"work"};
+  threads::activity work{"work"};
   CHECK_FALSE(work.may_hold_a_thread());
   CHECK(work.held_a_thread());
   CHECK_FALSE(work.held_a_thread()); // known
-  for (int i = 1; i < activity::turns_to_forgive; ++i)
+  for (int i = 1; i < threads::activity::turns_to_forgive; ++i)
     work.took(1ms);
   CHECK(work.may_hold_a_thread());
-  work.took(activity::patience);
-  for (int i = 1; i < activity::turns_to_forgive; ++i)
+  work.took(threads::activity::patience);
+  for (int i = 1; i < threads::activity::turns_to_forgive; ++i)
     work.took(1ms);
   CHECK(work.may_hold_a_thread());
   work.took(1ms);

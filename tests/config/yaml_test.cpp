@@ -98,7 +98,7 @@ TEST_CASE("absurd times, sizes and limits are refused", "[config]") {
 }
 
 TEST_CASE("the environment sets what it says, or is a fault", "[config]") {
-  auto with = [](const char* name, const char* value, const std::string& text) {
+  auto app = [](const char* name, const char* value, const std::string& text) {
     ::setenv(name, value, 1);
     auto c = parse_config(text, "f.yaml");
     ::unsetenv(name);
@@ -106,16 +106,16 @@ TEST_CASE("the environment sets what it says, or is a fault", "[config]") {
   };
   for (auto text : {"", "limits: {}", "limits: { user: { burst: 9, requests_per_second: 3 } }"}) {
     INFO(text);
-    auto c = with("BEHALF_LIMITS_USER_REQUESTS_PER_SECOND", "7.5", text);
+    auto c = app("BEHALF_LIMITS_USER_REQUESTS_PER_SECOND", "7.5", text);
     CHECK(c.problems.empty());
     CHECK(c.value.identity.limits.user.requests_per_second == 7.5);
     CHECK(c.places.values.at("limits.user.requests_per_second") == "7.5");
   }
-  CHECK(with("BEHALF_LIMITS_TENANT_CONCURRENT_RUNS", "4", "")
+  CHECK(app("BEHALF_LIMITS_TENANT_CONCURRENT_RUNS", "4", "")
           .value.identity.limits.tenant.concurrent_runs
         == 4);
   auto fault = [&](const char* name) {
-    auto c = with(name, "1", "");
+    auto c = app(name, "1", "");
     return c.problems.size() == 1 ? c.problems[0].where : "none";
   };
   for (auto name : {"BEHALF_LIMITS_USER_BRUST", "BEHALF_LIMITS_BURST", "BEHALF_IDENTITY_TYPE",
@@ -124,8 +124,8 @@ TEST_CASE("the environment sets what it says, or is a fault", "[config]") {
     CHECK(fault(name) == name);
   for (auto name : {"BEHALF_HOME_OF_SOMEBODY", "BEHALF_RUN", "BEHALF_TESTS"})
     CHECK(fault(name) == "none");
-  auto secret = with("BEHALF_SECRETS_MASTER_KEY", "00ff",
-                     "secrets: { type: embedded, master_key: 'env:BEHALF_SECRETS_MASTER_KEY' }");
+  auto secret = app("BEHALF_SECRETS_MASTER_KEY", "00ff",
+                    "secrets: { type: embedded, master_key: 'env:BEHALF_SECRETS_MASTER_KEY' }");
   CHECK(secret.problems.empty());
   CHECK(secret.value.secrets.master_key == "env:BEHALF_SECRETS_MASTER_KEY");
 }

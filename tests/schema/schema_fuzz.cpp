@@ -219,7 +219,7 @@ TEST_CASE("no value of any field of any route ends, stops or fills the server", 
   REQUIRE(server.alive());
   api_client alice{server.port()};
   hostile_requests requests{bearer_of(alice)};
-  for (const auto& r : all_routes().payloads())
+  for (const auto& r : endpoints::all_routes().payloads())
     requests.add(to_string(r.method), r.pattern);
   requests.places(alice);
   learn(requests, server.port());

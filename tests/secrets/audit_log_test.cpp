@@ -2,8 +2,8 @@
 #include "runtime/store/records.hpp"
 #include "secrets/audit_line.hpp"
 #include "secrets/audit_log.hpp"
-#include "tests/support/scratch_folder.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tests/support/small_disk.hpp"
 
 #include <sys/stat.h>
@@ -140,21 +140,21 @@ TEST_CASE_METHOD(log_fixture, "lines removed, moved, repeated or added are found
                  "[secrets][audit]") {
   write(5);
   auto good = lines();
-  auto with = [&](auto change, const std::string& expected) {
+  auto app = [&](auto change, const std::string& expected) {
     auto bad = good;
     change(bad);
     put(bad);
     CHECK(verdict().starts_with(expected));
   };
-  with([](auto& l) { l.erase(l.begin()); }, "line 1:");
-  with([](auto& l) { l.erase(l.begin() + 2); }, "line 3:");
-  with([](auto& l) { std::swap(l[1], l[2]); }, "line 2:");
-  with([](auto& l) { l.insert(l.begin() + 3, l[2]); }, "line 4:");
-  with([](auto& l) { l.insert(l.begin() + 1, "{}"); }, "line 2:");
-  with([](auto& l) { l.insert(l.begin() + 1, ""); }, "line 2:");
-  with([](auto& l) { l.push_back(l.back()); }, "line 6:");
+  app([](auto& l) { l.erase(l.begin()); }, "line 1:");
+  app([](auto& l) { l.erase(l.begin() + 2); }, "line 3:");
+  app([](auto& l) { std::swap(l[1], l[2]); }, "line 2:");
+  app([](auto& l) { l.insert(l.begin() + 3, l[2]); }, "line 4:");
+  app([](auto& l) { l.insert(l.begin() + 1, "{}"); }, "line 2:");
+  app([](auto& l) { l.insert(l.begin() + 1, ""); }, "line 2:");
+  app([](auto& l) { l.push_back(l.back()); }, "line 6:");
   // A line with a right hash and number of its own, that does not continue the one before.
-  with(
+  app(
     [](auto& l) {
       audit_hash hash{};
       l[2] = write_audit_line(3, t0, call(99), audit_hash{}, hash);

@@ -132,10 +132,12 @@ TEST_CASE("a hardened process cannot be dumped; on request it can", "[secrets][c
     if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 1)
       _exit(1);
     harden_process();
-    rlimit core{};
-    getrlimit(RLIMIT_CORE, &core);
-    _exit(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 && core.rlim_cur == 0 && core.rlim_max == 0 ? 0
-                                                                                              : 2);
+    rlimit app_context{};
+    getrlimit(RLIMIT_CORE, &app_context);
+    _exit(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 && app_context.rlim_cur == 0
+              && app_context.rlim_max == 0
+            ? 0
+            : 2);
   }
   int status = 0;
   REQUIRE(waitpid(child, &status, 0) == child);

@@ -2,8 +2,8 @@
 #include "secrets/embedded_store.hpp"
 #include "secrets/envelope.hpp"
 #include "tests/secrets/people.hpp"
-#include "tests/support/scratch_folder.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <sqlite3.h>
 

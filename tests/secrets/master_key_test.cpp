@@ -1,8 +1,8 @@
 #include "runtime/base/id.hpp"
 #include "secrets/master_key.hpp"
 #include "secrets/references.hpp"
-#include "tests/support/scratch_folder.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <cstdlib>
 #include <sys/stat.h>

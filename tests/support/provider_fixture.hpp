@@ -2,8 +2,10 @@
 // the test says so.
 #pragma once
 
-#include "actors/identity.hpp"
-#include "actors/spawn.hpp"
+#include "actors/admission/identity.hpp"
+#include "actors/admission/messages.hpp"
+#include "actors/admission/spawn.hpp"
+#include "actors/outside/messages.hpp"
 #include "runtime/auth/rules.hpp"
 #include "runtime/auth/signing.hpp"
 #include "runtime/base/id.hpp"
@@ -81,7 +83,7 @@ struct provider_fixture : actor_fixture {
   provider_script provider;
   metrics meters;
   std::shared_ptr<policy> rules = std::make_shared<policy>(unmatched::allowed);
-  std::shared_ptr<identity_setup> setup = std::make_shared<identity_setup>();
+  std::shared_ptr<admission::identity_setup> setup = std::make_shared<admission::identity_setup>();
   scripted_provider outside;
   authenticator_actor door;
   authorizer_actor judge;
@@ -89,8 +91,8 @@ struct provider_fixture : actor_fixture {
   /// Call when everything is set up.
   void open() {
     outside = own(sys.spawn(scripted_provider_behavior, &provider));
-    judge = own(spawn_authorizer(sys, rules));
-    door = own(spawn_authenticator(sys, setup, outside, plugin_auth_actor{}, meters));
+    judge = own(admission::spawn_authorizer(sys, rules));
+    door = own(admission::spawn_authenticator(sys, setup, outside, plugin_auth_actor{}, meters));
   }
   void use_oidc() {
     oidc_provider p;
@@ -129,7 +131,7 @@ struct provider_fixture : actor_fixture {
     auto known = knock(bearer);
     if (!known)
       return known.error();
-    admission a;
+    authorize a;
     a.who = known->who;
     a.resource = "threads";
     a.action = std::move(action);

@@ -2,12 +2,17 @@
 // to, a scripted way out, and the real scheduler with its supervisors and nodes.
 #pragma once
 
-#include "actors/event_log.hpp"
-#include "actors/messages.hpp"
-#include "actors/recovery.hpp"
-#include "actors/run_plan.hpp"
-#include "actors/scans.hpp"
-#include "actors/spawn.hpp"
+#include "actors/admission/spawn.hpp"
+#include "actors/outside/messages.hpp"
+#include "actors/outside/spawn.hpp"
+#include "actors/runs/event_log.hpp"
+#include "actors/runs/messages.hpp"
+#include "actors/runs/recovery.hpp"
+#include "actors/runs/run_plan.hpp"
+#include "actors/runs/spawn.hpp"
+#include "actors/storage/messages.hpp"
+#include "actors/storage/scans.hpp"
+#include "actors/storage/spawn.hpp"
 #include "connectors/registry.hpp"
 #include "runtime/auth/policy.hpp"
 #include "runtime/base/id.hpp"
@@ -175,7 +180,7 @@ struct run_fixture : actor_fixture {
     std::filesystem::temp_directory_path() / ("behalf-runs-" + uuid4());
   disk_script disk;
   outside_script outside;
-  std::shared_ptr<core> with = std::make_shared<core>();
+  std::shared_ptr<app_context> app = std::make_shared<app_context>();
   scripted_writer writer;
   scripted_door door;
   secret_store_actor secrets; // nodes get handles when a test gives it to the core
@@ -188,22 +193,23 @@ struct run_fixture : actor_fixture {
     sqlite_options options;
     options.path = folder / "t.db";
     auto db = open_sqlite(options).value();
-    with->readers = {own(spawn_store_reader(sys, db->open_reader().value(), nullptr, false))};
-    with->scans = own(spawn_scan_desk(
-      sys, {own(spawn_store_reader(sys, db->open_reader().value(), nullptr, false))}));
-    with->events = std::make_shared<event_memory>(with->options.runs.event_memory);
-    auto real = own(spawn_store_writer(sys, std::move(db), nullptr, false));
+    app->readers = {
+      own(storage::spawn_store_reader(sys, db->open_reader().value(), nullptr, false))};
+    app->scans = own(storage::spawn_scan_desk(
+      sys, {own(storage::spawn_store_reader(sys, db->open_reader().value(), nullptr, false))}));
+    app->events = std::make_shared<runs::event_memory>(app->options.runs.event_memory);
+    auto real = own(storage::spawn_store_writer(sys, std::move(db), nullptr, false));
     writer = own(sys.spawn(scripted_writer_behavior, real, &disk));
-    with->writer = writer;
-    with->authorizer = own(spawn_authorizer(sys, rules));
+    app->writer = writer;
+    app->authorizer = own(admission::spawn_authorizer(sys, rules));
     auto services = std::make_shared<const service_registry>(
       service_registry::create({service("api"), service("mail", true)}).value());
-    with->services = services;
+    app->services = services;
     door = own(sys.spawn(scripted_door_behavior, &outside));
     secrets = own(sys.spawn(scripted_secrets, &outside));
-    with->egress =
-      own(spawn_egress(sys, services, secrets, own(sys.spawn(scripted_audit)), door, with->meters));
-    with->options.runs.slots = 8;
+    app->egress = own(outside::spawn_egress(sys, services, secrets, own(sys.spawn(scripted_audit)),
+                                            door, app->meters));
+    app->options.runs.slots = 8;
   }
   ~run_fixture() {
     disk = {};
@@ -227,11 +233,11 @@ struct run_fixture : actor_fixture {
     return who;
   }
 
-  void serve(std::shared_ptr<const graph> flow) { with->graphs.add(flow->name(), flow); }
+  void serve(std::shared_ptr<const graph> flow) { app->graphs.add(flow->name(), flow); }
 
   /// Call when everything is served. `recovered`: as after a restart.
-  void open(recovered_runs recovered = {}) {
-    scheduler = own(spawn_scheduler(sys, with, std::move(recovered)));
+  void open(runs::recovered_runs recovered = {}) {
+    scheduler = own(runs::spawn_scheduler(sys, app, std::move(recovered)));
     sched.run();
   }
 
@@ -240,7 +246,7 @@ struct run_fixture : actor_fixture {
   start_run order(const std::string& thread, const std::string& graph_id,
                   json::object kwargs) const {
     start_run m;
-    m.plan = std::make_shared<run_plan>();
+    m.plan = std::make_shared<runs::run_plan>();
     m.plan->run_id = uuid7();
     m.plan->thread_id = thread;
     m.plan->graph_id = m.plan->assistant_id = graph_id;
@@ -312,7 +318,7 @@ struct run_fixture : actor_fixture {
   // --- what is stored ----------------------------------------------------------------------------
 
   std::shared_ptr<const record> stored(kind type, const std::string& id) {
-    return ask<found_record>(with->reader(), get_record{{type, "acme", id}}).value().row;
+    return ask<found_record>(app->reader(), get_record{{type, "acme", id}}).value().row;
   }
   std::string thread_status(const std::string& id) { return stored(kind::thread, id)->status; }
   /// "" when there is no such run.
@@ -327,8 +333,8 @@ struct run_fixture : actor_fixture {
     q.parent = thread;
     q.sort = sort_key::id;
     q.descending = false;
-    auto search = new_search(*with, q);
-    return ask<scan_part>(with->scans, scan_on{search, alice->key()}).value().rows;
+    auto search = storage::new_search(*app, q);
+    return ask<scan_part>(app->scans, scan_on{search, alice->key()}).value().rows;
   }
 };
 

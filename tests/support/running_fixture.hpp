@@ -5,9 +5,9 @@
 #include "actors/system.hpp"
 #include "runtime/graph/hello.hpp"
 #include "secrets/embedded_store.hpp"
-#include "tests/support/scratch_folder.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/raw_server.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <atomic>
 #include <future>

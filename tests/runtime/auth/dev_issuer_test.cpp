@@ -34,7 +34,7 @@ form_fields request(std::string_view uri = callback) {
           {"scope", "openid profile"},        {"nonce", "n1"}};
 }
 
-form_fields with(form_fields form, std::string_view name, std::string_view value) {
+form_fields app(form_fields form, std::string_view name, std::string_view value) {
   for (auto& [key, v] : form)
     if (key == name)
       v = value;
@@ -150,17 +150,17 @@ TEST_CASE("a code is good once, for a minute, for its client, URI and verifier",
   code = get_code(i);
   CHECK(oauth_error(i.token(exchange(code), noon + 60s)) == "invalid_grant");
   const form_fields wrong[]{
-    with(exchange(""), "client_id", "other"),
-    with(exchange(""), "redirect_uri", "http://127.0.0.1:5001/cb?x=1"),
-    with(exchange(""), "code_verifier", std::string(43, 'a')),
-    with(exchange(""), "code_verifier", challenge),
+    app(exchange(""), "client_id", "other"),
+    app(exchange(""), "redirect_uri", "http://127.0.0.1:5001/cb?x=1"),
+    app(exchange(""), "code_verifier", std::string(43, 'a')),
+    app(exchange(""), "code_verifier", challenge),
     without(exchange(""), "code_verifier"),
     without(exchange(""), "client_id"),
     without(exchange(""), "redirect_uri"),
   };
   for (const auto& form : wrong) {
     auto mine = get_code(i);
-    CHECK(oauth_error(i.token(with(form, "code", mine), noon)) == "invalid_grant");
+    CHECK(oauth_error(i.token(app(form, "code", mine), noon)) == "invalid_grant");
     CHECK(oauth_error(i.token(exchange(mine), noon)) == "invalid_grant"); // one attempt only
   }
   for (auto guess : {"", "0", "' OR 1=1"})
@@ -233,11 +233,11 @@ TEST_CASE("registered URIs match exactly, loopback ones on any port", "[auth]") 
 TEST_CASE("other faults of an authorization request go back to the client", "[auth]") {
   auto i = issuer();
   const std::pair<form_fields, const char*> faults[]{
-    {with(request(), "response_type", "token"), "unsupported_response_type"},
+    {app(request(), "response_type", "token"), "unsupported_response_type"},
     {without(request(), "response_type"), "unsupported_response_type"},
     {without(request(), "code_challenge"), "invalid_request"},
-    {with(request(), "code_challenge", "short"), "invalid_request"},
-    {with(request(), "code_challenge_method", "plain"), "invalid_request"},
+    {app(request(), "code_challenge", "short"), "invalid_request"},
+    {app(request(), "code_challenge_method", "plain"), "invalid_request"},
     {without(request(), "code_challenge_method"), "invalid_request"},
   };
   for (const auto& [form, error] : faults) {
@@ -254,12 +254,12 @@ TEST_CASE("other faults of an authorization request go back to the client", "[au
   o.client_ids = {"known"};
   auto strict = issuer(o);
   CHECK(strict.authorize(request(), noon).status == 400);
-  CHECK(strict.authorize(with(request(), "client_id", "known"), noon).status == 200);
+  CHECK(strict.authorize(app(request(), "client_id", "known"), noon).status == 200);
 }
 
 TEST_CASE("the page can neither be framed nor filled with markup", "[auth]") {
   auto i = issuer();
-  auto page = i.authorize(with(request(), "client_id", "<script>\"'&"), noon);
+  auto page = i.authorize(app(request(), "client_id", "<script>\"'&"), noon);
   CHECK(page.body.find("<script") == std::string::npos);
   CHECK(page.body.find("&lt;script&gt;&quot;&#39;&amp;") != std::string::npos);
   CHECK(header(page, "Content-Security-Policy").find("frame-ancestors 'none'")
@@ -281,10 +281,10 @@ TEST_CASE("the password grant serves the command line", "[auth]") {
   REQUIRE(proven);
   CHECK(proven->subject == "bob");
   CHECK_FALSE(body(reply).contains("id_token"));
-  CHECK(oauth_error(i.token(with(form, "password", "alice"), noon)) == "invalid_grant");
+  CHECK(oauth_error(i.token(app(form, "password", "alice"), noon)) == "invalid_grant");
   CHECK(oauth_error(i.token(without(form, "username"), noon)) == "invalid_grant");
   CHECK(oauth_error(i.token(without(form, "grant_type"), noon)) == "invalid_request");
-  CHECK(oauth_error(i.token(with(form, "grant_type", "implicit"), noon))
+  CHECK(oauth_error(i.token(app(form, "grant_type", "implicit"), noon))
         == "unsupported_grant_type");
   form.emplace_back("username", "alice");
   CHECK(oauth_error(i.token(form, noon)) == "invalid_request");

@@ -16,7 +16,7 @@ json::object document() {
           {"something", json::array{1}}};
 }
 
-json::object with(std::string_view name, json::value v) {
+json::object app(std::string_view name, json::value v) {
   auto o = document();
   o[name] = std::move(v);
   return o;
@@ -37,16 +37,16 @@ TEST_CASE("a document that another could have written is discarded", "[auth]") {
   const json::value documents[]{
     json::array{},
     "text",
-    with("issuer", "https://id.example.com/realms/acme/"),
-    with("issuer", "https://ID.example.com/realms/acme"),
-    with("issuer", nullptr),
-    with("jwks_uri", nullptr),
-    with("jwks_uri", "http://id.example.com/certs"),
-    with("jwks_uri", "file:///etc/passwd"),
-    with("jwks_uri", "/certs"),
-    with("userinfo_endpoint", "https://user@id.example.com/"),
-    with("introspection_endpoint", "https://id.example.com/#x"),
-    with("token_endpoint", "javascript:alert(1)"),
+    app("issuer", "https://id.example.com/realms/acme/"),
+    app("issuer", "https://ID.example.com/realms/acme"),
+    app("issuer", nullptr),
+    app("jwks_uri", nullptr),
+    app("jwks_uri", "http://id.example.com/certs"),
+    app("jwks_uri", "file:///etc/passwd"),
+    app("jwks_uri", "/certs"),
+    app("userinfo_endpoint", "https://user@id.example.com/"),
+    app("introspection_endpoint", "https://id.example.com/#x"),
+    app("token_endpoint", "javascript:alert(1)"),
   };
   for (const auto& d : documents) {
     INFO(dump(d));

@@ -27,7 +27,7 @@ json::object answer() {
           {"team", "red"}};
 }
 
-json::object with(std::string_view name, json::value v) {
+json::object app(std::string_view name, json::value v) {
   auto o = answer();
   o[name] = std::move(v);
   return o;
@@ -58,7 +58,7 @@ TEST_CASE("an active token gives claims, to be used for a minute at most", "[aut
   CHECK(c->issuer == "https://id.example.com");
   CHECK(c->all.at("team") == "red");
   CHECK(c->expires == now_ + 60s);
-  CHECK(read_introspection(with("exp", noon + 10), rules(), now_)->expires == now_ + 10s);
+  CHECK(read_introspection(app("exp", noon + 10), rules(), now_)->expires == now_ + 10s);
   CHECK(read_introspection(without("exp"), rules(), now_)->expires == now_ + 60s);
   auto long_cache = rules();
   long_cache.cache_for = 1h;
@@ -70,10 +70,10 @@ TEST_CASE("an active token gives claims, to be used for a minute at most", "[aut
 
 TEST_CASE("only active true counts, and what it says must fit", "[auth]") {
   for (const auto& a :
-       {json::object{{"active", false}}, with("active", false), with("exp", noon),
-        with("exp", "later"), with("exp", -5), with("nbf", noon + 61), with("iat", noon + 61),
-        with("sub", ""), with("sub", nullptr), without("sub"), with("sub", 5),
-        with("iss", "https://evil.example"), with("iss", nullptr), with("sub", "a\nb")}) {
+       {json::object{{"active", false}}, app("active", false), app("exp", noon),
+        app("exp", "later"), app("exp", -5), app("nbf", noon + 61), app("iat", noon + 61),
+        app("sub", ""), app("sub", nullptr), without("sub"), app("sub", 5),
+        app("iss", "https://evil.example"), app("iss", nullptr), app("sub", "a\nb")}) {
     INFO(dump(a));
     auto c = read_introspection(a, rules(), now_);
     REQUIRE_FALSE(c);
@@ -81,8 +81,8 @@ TEST_CASE("only active true counts, and what it says must fit", "[auth]") {
   }
   for (const json::value& a :
        {json::value(json::array{}), json::value(nullptr), json::value("x"),
-        json::value(json::object{}), json::value(with("active", "true")),
-        json::value(with("active", 1)), json::value(with("active", nullptr))}) {
+        json::value(json::object{}), json::value(app("active", "true")),
+        json::value(app("active", 1)), json::value(app("active", nullptr))}) {
     INFO(dump(a));
     auto c = read_introspection(a, rules(), now_);
     REQUIRE_FALSE(c);
@@ -94,10 +94,10 @@ TEST_CASE("what another issuer may still know is told apart from a refusal", "[a
   auto why = [](const json::object& a, introspection_rules r = rules()) {
     return read_introspection(a, r, now_).error();
   };
-  CHECK(is_not_responsible(why(with("active", false))));
-  CHECK(is_not_responsible(why(with("iss", "https://other.example"))));
+  CHECK(is_not_responsible(why(app("active", false))));
+  CHECK(is_not_responsible(why(app("iss", "https://other.example"))));
   CHECK(is_not_responsible(inactive_token()));
-  CHECK_FALSE(is_not_responsible(why(with("exp", noon))));
+  CHECK_FALSE(is_not_responsible(why(app("exp", noon))));
   CHECK_FALSE(is_not_responsible(why(without("sub"))));
   CHECK_FALSE(is_not_responsible(why(without("active"))));
   auto strict = rules();
@@ -110,8 +110,8 @@ TEST_CASE("audience and client are checked where they are configured", "[auth]")
   strict.audiences = {"behalf"};
   strict.clients = {"web"};
   CHECK(read_introspection(answer(), strict, now_));
-  CHECK_FALSE(read_introspection(with("aud", "other"), strict, now_));
+  CHECK_FALSE(read_introspection(app("aud", "other"), strict, now_));
   CHECK_FALSE(read_introspection(without("aud"), strict, now_));
-  CHECK_FALSE(read_introspection(with("client_id", "other"), strict, now_));
+  CHECK_FALSE(read_introspection(app("client_id", "other"), strict, now_));
   CHECK(read_introspection(without("aud"), rules(), now_));
 }

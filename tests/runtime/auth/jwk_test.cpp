@@ -5,7 +5,7 @@ using namespace behalf;
 
 namespace {
 
-json::object with(json::object jwk, std::string_view name, json::value v) {
+json::object app(json::object jwk, std::string_view name, json::value v) {
   jwk[name] = std::move(v);
   return jwk;
 }
@@ -27,16 +27,16 @@ TEST_CASE("only keys that verify with our algorithms are read", "[auth]") {
   CHECK(why(forge::p384_pair().jwk) == "accepted");
   CHECK(why(forge::rsa_pair().jwk) == "accepted");
   CHECK(why(forge::ed_pair().jwk) == "accepted");
-  CHECK(why(with(p256, "use", "enc")) == "'use' is not sig");
-  CHECK(why(with(p256, "use", 1)) == "'use' is not sig");
-  CHECK(why(with(p256, "key_ops", json::array{"sign"})) == "'key_ops' does not allow verify");
-  CHECK(why(with(p256, "key_ops", json::array{"sign", "verify"})) == "accepted");
-  CHECK(why(with(p256, "key_ops", "verify")) == "'key_ops' does not allow verify");
-  CHECK(why(with(p256, "d", "AAAA")) == "a published key must not hold private material");
-  CHECK(why(with(p256, "alg", "RS256")) == "'alg' does not fit the key, or is not one we use");
-  CHECK(why(with(p256, "alg", "none")) == "'alg' does not fit the key, or is not one we use");
-  CHECK(why(with(p256, "alg", 5)) == "'alg' does not fit the key, or is not one we use");
-  CHECK(why(with(p256, "kid", 5)) == "'kid' must be text");
+  CHECK(why(app(p256, "use", "enc")) == "'use' is not sig");
+  CHECK(why(app(p256, "use", 1)) == "'use' is not sig");
+  CHECK(why(app(p256, "key_ops", json::array{"sign"})) == "'key_ops' does not allow verify");
+  CHECK(why(app(p256, "key_ops", json::array{"sign", "verify"})) == "accepted");
+  CHECK(why(app(p256, "key_ops", "verify")) == "'key_ops' does not allow verify");
+  CHECK(why(app(p256, "d", "AAAA")) == "a published key must not hold private material");
+  CHECK(why(app(p256, "alg", "RS256")) == "'alg' does not fit the key, or is not one we use");
+  CHECK(why(app(p256, "alg", "none")) == "'alg' does not fit the key, or is not one we use");
+  CHECK(why(app(p256, "alg", 5)) == "'alg' does not fit the key, or is not one we use");
+  CHECK(why(app(p256, "kid", 5)) == "'kid' must be text");
   CHECK(why(json::array{}) == "a key must be an object");
   CHECK(why(json::object{{"kty", "oct"}, {"k", "AAAA"}})
         == "a published key must not hold private material");
@@ -47,22 +47,22 @@ TEST_CASE("a key's numbers must make a key", "[auth]") {
   const auto& rsa = forge::rsa_pair().jwk;
   auto off_curve = base64url_decode(string_or(p256, "y")).value();
   off_curve[31] = static_cast<char>(off_curve[31] ^ 1);
-  CHECK(why(with(p256, "y", b64(off_curve))) != "accepted");
-  CHECK(why(with(p256, "x", b64(std::string(32, '\xff')))) != "accepted");
-  CHECK(why(with(p256, "x", b64(std::string(33, '\0'))))
+  CHECK(why(app(p256, "y", b64(off_curve))) != "accepted");
+  CHECK(why(app(p256, "x", b64(std::string(32, '\xff')))) != "accepted");
+  CHECK(why(app(p256, "x", b64(std::string(33, '\0'))))
         == "a coordinate has the wrong length for its curve");
-  CHECK(why(with(p256, "crv", "P-384")) == "a coordinate has the wrong length for its curve");
-  CHECK(why(with(p256, "crv", "P-521")) == "'kty' or 'crv' is not one we use");
-  CHECK(why(with(p256, "crv", "secp256k1")) == "'kty' or 'crv' is not one we use");
-  CHECK(why(with(p256, "x", "not base64!")) == "'x' must be base64url text");
-  CHECK(why(with(p256, "x", nullptr)) == "'x' must be base64url text");
+  CHECK(why(app(p256, "crv", "P-384")) == "a coordinate has the wrong length for its curve");
+  CHECK(why(app(p256, "crv", "P-521")) == "'kty' or 'crv' is not one we use");
+  CHECK(why(app(p256, "crv", "secp256k1")) == "'kty' or 'crv' is not one we use");
+  CHECK(why(app(p256, "x", "not base64!")) == "'x' must be base64url text");
+  CHECK(why(app(p256, "x", nullptr)) == "'x' must be base64url text");
   CHECK(why(forge::rsa(1024).jwk) == "an RSA key must have 2048 to 8192 bits");
-  CHECK(why(with(rsa, "n", b64("\x01" + std::string(2048, '\xff')))) != "accepted");
-  CHECK(why(with(rsa, "e", "AQ")) == "an RSA exponent must be odd and at least 3");
-  CHECK(why(with(rsa, "e", "Ag")) == "an RSA exponent must be odd and at least 3");
-  CHECK(why(with(forge::ed_pair().jwk, "x", b64(std::string(31, 'a'))))
+  CHECK(why(app(rsa, "n", b64("\x01" + std::string(2048, '\xff')))) != "accepted");
+  CHECK(why(app(rsa, "e", "AQ")) == "an RSA exponent must be odd and at least 3");
+  CHECK(why(app(rsa, "e", "Ag")) == "an RSA exponent must be odd and at least 3");
+  CHECK(why(app(forge::ed_pair().jwk, "x", b64(std::string(31, 'a'))))
         == "an Ed25519 key has 32 bytes");
-  CHECK(why(with(forge::ed_pair().jwk, "crv", "X25519")) == "'kty' or 'crv' is not one we use");
+  CHECK(why(app(forge::ed_pair().jwk, "crv", "X25519")) == "'kty' or 'crv' is not one we use");
 }
 
 TEST_CASE("a key set skips what it cannot use and keeps the rest", "[auth]") {

@@ -17,7 +17,7 @@ bool accepted(const std::string& token, const issuer_rules& rules = forge::rules
   return r.has_value();
 }
 
-json::object with(std::string_view name, json::value v, json::object base = forge::payload()) {
+json::object app(std::string_view name, json::value v, json::object base = forge::payload()) {
   base[name] = std::move(v);
   return base;
 }
@@ -91,23 +91,23 @@ TEST_CASE("claims arrive as the issuer wrote them", "[auth]") {
 TEST_CASE("what the standards allow is accepted", "[auth]") {
   auto s = forge::noon_seconds();
   const json::object payloads[]{
-    with("aud", json::array{"other", "behalf"}),
-    with("aud", json::array{"https://agents.example.com"}),
-    with("nbf", s + 60),
-    with("iat", s + 60),
-    with("exp", s + 1),
-    with("exp", 253'402'300'799),
-    with("sub", "f:8b1c:Zoë/Ünal@例え.example"),
-    with("sub", "\xF0\x9F\x8E\xA9"),
-    with("nonce", "an access token may carry one where typ tells"),
-    with("https://example.com/claims", json::object{{"deep", json::array{1, 2.5, nullptr}}}),
+    app("aud", json::array{"other", "behalf"}),
+    app("aud", json::array{"https://agents.example.com"}),
+    app("nbf", s + 60),
+    app("iat", s + 60),
+    app("exp", s + 1),
+    app("exp", 253'402'300'799),
+    app("sub", "f:8b1c:Zoë/Ünal@例え.example"),
+    app("sub", "\xF0\x9F\x8E\xA9"),
+    app("nonce", "an access token may carry one where typ tells"),
+    app("https://example.com/claims", json::object{{"deep", json::array{1, 2.5, nullptr}}}),
   };
   for (const auto& p : payloads) {
     INFO(dump(p));
     accepted(forge::token(forge::header(), p));
   }
   for (auto typ : {"at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"})
-    accepted(forge::token(with("typ", typ, forge::header())));
+    accepted(forge::token(app("typ", typ, forge::header())));
   auto no_iat = forge::payload();
   no_iat.erase("iat");
   accepted(forge::token(forge::header(), no_iat));
@@ -119,9 +119,9 @@ TEST_CASE("older issuers may write JWT or no type, where the configuration says 
   auto h = forge::header();
   h.erase("typ");
   accepted(forge::token(h), lax);
-  accepted(forge::token(with("typ", "JWT", forge::header())), lax);
+  accepted(forge::token(app("typ", "JWT", forge::header())), lax);
   accepted(forge::token(), lax);
-  accepted(forge::token(with("typ", "JWT", forge::header()), with("typ", "Bearer")), lax);
+  accepted(forge::token(app("typ", "JWT", forge::header()), app("typ", "Bearer")), lax);
   CHECK_FALSE(verify(forge::token(h), forge::rules(), forge::keys(), forge::noon()));
 }
 
@@ -129,8 +129,8 @@ TEST_CASE("a list of clients is checked against azp, else client_id", "[auth]") 
   auto strict = forge::rules();
   strict.clients = {"web", "cli"};
   accepted(forge::token(), strict);
-  accepted(forge::token(forge::header(), with("azp", "cli")), strict);
-  CHECK_FALSE(verify(forge::token(forge::header(), with("azp", "other")), strict, forge::keys(),
+  accepted(forge::token(forge::header(), app("azp", "cli")), strict);
+  CHECK_FALSE(verify(forge::token(forge::header(), app("azp", "other")), strict, forge::keys(),
                      forge::noon()));
 }
 
@@ -142,14 +142,14 @@ TEST_CASE("an unknown key is told apart, so that keys can be fetched again", "[a
   auto none = verify(forge::token(), forge::rules(), key_set{}, forge::noon());
   REQUIRE_FALSE(none);
   CHECK(is_unknown_key(none.error()));
-  auto expired = verify(forge::token(forge::header(), with("exp", 1)), forge::rules(),
-                        forge::keys(), forge::noon());
+  auto expired = verify(forge::token(forge::header(), app("exp", 1)), forge::rules(), forge::keys(),
+                        forge::noon());
   REQUIRE_FALSE(expired);
   CHECK_FALSE(is_unknown_key(expired.error()));
 }
 
 TEST_CASE("a refusal tells the client what to do, and nothing of the token", "[auth]") {
-  auto r = verify(forge::token(forge::header(), with("exp", 1)), forge::rules(), forge::keys(),
+  auto r = verify(forge::token(forge::header(), app("exp", 1)), forge::rules(), forge::keys(),
                   forge::noon());
   REQUIRE_FALSE(r);
   CHECK(r.error().code == errc::unauthenticated);

@@ -1,7 +1,7 @@
 #include "runtime/base/json.hpp"
 #include "runtime/base/log.hpp"
-#include "tests/support/scratch_folder.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tests/support/small_disk.hpp"
 
 #include <set>

@@ -165,7 +165,7 @@ TEST_CASE("runs that are over go after their time, whatever waits beside them", 
   auto options = factory.options();
   options.finished_runs = minutes{10};
   struct {
-    std::unique_ptr<storage> db;
+    std::unique_ptr<storage_engine> db;
   } f{std::move(open_sqlite(options).value())};
   commit c;
   c.puts.push_back({make_thread("t1")});

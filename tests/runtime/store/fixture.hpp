@@ -39,7 +39,7 @@ struct sqlite_factory {
   sqlite_options options() {
     return {.path = folder.file(), .clock = [this] { return clock; }};
   }
-  std::unique_ptr<storage> open() {
+  std::unique_ptr<storage_engine> open() {
     auto opened = open_sqlite(options());
     REQUIRE(opened);
     return std::move(*opened);
@@ -50,7 +50,7 @@ using storages = std::tuple<sqlite_factory>;
 template <class Factory>
 struct storage_fixture {
   Factory factory;
-  std::unique_ptr<storage> db = factory.open();
+  std::unique_ptr<storage_engine> db = factory.open();
 
   /// One commit in its own group.
   result<void> write(const commit& c) {

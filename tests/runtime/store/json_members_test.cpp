@@ -8,8 +8,8 @@ namespace {
 
 using changes = std::vector<std::pair<std::string, std::string>>;
 
-std::string changed(std::string_view object, const changes& with) {
-  return join_members(split_members(object).value(), with);
+std::string changed(std::string_view object, const changes& app) {
+  return join_members(split_members(object).value(), app);
 }
 
 } // namespace

@@ -83,12 +83,12 @@ int64_t run_and_kill(const sqlite_options& options, int64_t next, std::mt19937& 
   return last;
 }
 
-bool is_there(storage& db, const record_key& key) {
+bool is_there(storage_engine& db, const record_key& key) {
   return db.get(key).value().has_value();
 }
 
 // Returns the number of the first commit that is not there.
-int64_t check_all(storage& db, int64_t acknowledged) {
+int64_t check_all(storage_engine& db, int64_t acknowledged) {
   int64_t n = 1;
   for (;; ++n) {
     auto id = thread_id(n);

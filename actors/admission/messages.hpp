@@ -1,0 +1,99 @@
+// What is asked about who asks: request → authenticator → request → authorizer → request. Here and
+// in the other rooms: one struct per message, its name is the verb. All are cheap to copy (what is
+// big sits behind a shared_ptr) and none can hold secret bytes.
+#pragma once
+
+#include "actors/caller.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/base/filter.hpp"
+#include "runtime/base/json.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace behalf {
+
+class policy; // runtime/auth/policy.hpp
+namespace admission {
+struct identity_setup;
+}
+
+/// Who is this? Asked with nothing but the head of a request.
+struct authenticate {
+  presented_ptr credentials;
+  std::size_t body_bytes = 0; // as announced; counted against the caller's limits
+  std::string peer = {};      // who has a share of the work that finding out takes
+};
+struct authenticated {
+  principal_ptr who;
+  sealed_ptr sealed;
+};
+/// A body that came unannounced: its bytes count as well.
+struct count_body {
+  principal_ptr who;
+  std::size_t bytes = 0;
+};
+
+/// May this caller do this? `value` is what the operation is about to read or write; handlers
+/// may change the fields that `may_change` names.
+struct authorize {
+  principal_ptr who;
+  sealed_ptr sealed;
+  std::string resource, action;
+  json::object value;
+  std::span<const std::string_view> may_change = {}; // of a table that stays
+};
+
+/// Yes, on what `visible` matches. `value` is as the handlers left it.
+struct grant {
+  principal_ptr who;
+  filter visible;
+  json::object value;
+  sealed_ptr sealed;
+};
+
+/// From now on these decide: the configuration was read again.
+struct use_rules {
+  std::shared_ptr<const policy> rules;
+};
+struct use_identity {
+  std::shared_ptr<const admission::identity_setup>
+    setup; // null: nothing changed, fetch issuers' keys again
+};
+
+/// What a plugin's `authenticate` handler makes of a request.
+struct judge {
+  presented_ptr credentials;
+  std::string peer = {};
+};
+struct judged {
+  principal_ptr who;
+  sealed_ptr sealed;
+};
+
+/// A judgement's note to itself: its turn on another thread is over, or others had theirs.
+struct judge_on {};
+struct judgement_over {
+  uint64_t number;
+  std::shared_ptr<result<judged>> what;
+};
+
+} // namespace behalf
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::judge)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::judged)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::judge_on)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::judgement_over)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::authenticate)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::authenticated)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::count_body)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::authorize)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::use_rules)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::use_identity)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::grant)

@@ -1,0 +1,134 @@
+// What requests and runs may reach: handles of the core actors, the graphs, and the options they
+// share. Made once by system.cpp, never changed while it is in use.
+#pragma once
+
+#include "actors/endpoints/route_meters.hpp"
+#include "actors/interfaces.hpp"
+#include "actors/options.hpp"
+#include "actors/runs/run_meters.hpp"
+#include "actors/threads/activity.hpp"
+#include "runtime/auth/dev_issuer.hpp"
+#include "runtime/base/fair_budget.hpp"
+#include "runtime/base/json.hpp"
+#include "runtime/base/metrics.hpp"
+#include "runtime/base/shared_page.hpp"
+#include "runtime/base/time.hpp"
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace behalf {
+
+class graph;
+namespace runs {
+class event_memory;
+}
+class service_registry;
+
+/// The development issuer, for request actors on several threads.
+struct shared_issuer {
+  std::mutex guard;
+  dev_issuer issuer;
+};
+
+/// What threads do for a graph's runs.
+struct graph_work {
+  graph_work(const std::string& graph_id, const graph& flow);
+
+  threads::activity between; // nodes: routers, reducers
+  std::map<std::string, threads::activity, std::less<>> nodes;
+};
+
+/// A graph and the assistant made for it at start (UUIDv5 of the graph's name).
+struct catalog_entry {
+  std::string graph_id, assistant_id, description;
+  std::shared_ptr<const graph> flow;
+  std::shared_ptr<const graph_work> work;
+};
+
+class catalog {
+public:
+  void add(std::string graph_id, std::shared_ptr<const graph> flow, std::string description = {});
+
+  const catalog_entry* by_graph(std::string_view graph_id) const;
+  const catalog_entry* by_assistant(std::string_view assistant_id) const;
+  const std::vector<catalog_entry>& entries() const { return entries_; }
+
+  /// "a, b": for messages about a graph nobody has.
+  std::string names() const;
+
+private:
+  std::vector<catalog_entry> entries_;
+};
+
+/// Tenants whose system assistants are in the storage already. Tenants come with their users, so
+/// theirs are made when one of them first asks. Forgetting one costs a look at what is there.
+class seeded_tenants {
+public:
+  bool has(const std::string& tenant) const {
+    std::lock_guard lock{guard_};
+    return tenants_.contains(tenant);
+  }
+  void add(const std::string& tenant) {
+    std::lock_guard lock{guard_};
+    if (tenants_.size() >= most)
+      tenants_.clear();
+    tenants_.insert(tenant);
+  }
+
+private:
+  static constexpr std::size_t most = 10'000;
+
+  mutable std::mutex guard_;
+  std::set<std::string> tenants_;
+};
+
+/// Runs something on a thread that may block, in its turn among whose it is.
+using blocking_runner =
+  std::function<void(const principal_key& whose, const threads::activity&, std::function<void()>)>;
+
+struct app_context {
+  system_options options;
+  catalog graphs;
+  std::shared_ptr<const service_registry> services;
+  mutable metrics meters; // counting changes nothing anyone decides on
+  mutable shared_page metrics_text{[this] { return meters.prometheus(); }};
+  mutable shared_page metrics_json{[this] { return dump(meters.as_json()); }};
+  endpoints::route_meters requests{meters};
+  runs::run_meters runs{meters};
+  mutable seeded_tenants seeded;
+  std::shared_ptr<runs::event_memory> events;
+
+  fair_budget exchanges, memory; // requests under way and their bodies, by tenant and user
+  fair_budget answers;           // on their way to slow readers
+
+  authenticator_actor authenticator;
+  authorizer_actor authorizer; // for who acts for a principal already known
+  scheduler_actor scheduler;
+  store_writer_actor writer;
+  std::vector<store_reader_actor> readers; // of single records and states
+  scan_desk_actor scans;
+  secret_store_actor secrets; // null when no service takes a credential
+  egress_actor egress;
+  mcp_keeper_actor mcp;                  // null when no service is an MCP server
+  std::shared_ptr<shared_issuer> issuer; // null outside `behalf dev`
+  /// Runs a turn of a node on a thread that may block; null: on the node's own, for tests.
+  blocking_runner run_blocking;
+
+  const store_reader_actor& reader() const {
+    return readers[turn_.fetch_add(1, std::memory_order_relaxed) % readers.size()];
+  }
+
+private:
+  mutable std::atomic<std::size_t> turn_{0};
+};
+
+using app_ptr = std::shared_ptr<const app_context>;
+
+} // namespace behalf

@@ -1,0 +1,24 @@
+// Who a message is about, as messages carry it.
+#pragma once
+
+#include "runtime/base/principal.hpp"
+#include "secrets/stored_credential.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+
+namespace behalf {
+
+struct auth_request; // runtime/graph/plugin.hpp
+
+using principal_ptr = std::shared_ptr<const principal>;
+
+/// What a client presented; may hold its credentials.
+using presented_ptr = std::shared_ptr<const auth_request>;
+
+/// Credentials a custom `authenticate` handler gave with the principal, by field name.
+using sealed_fields = std::map<std::string, stored_credential_ptr>;
+using sealed_ptr = std::shared_ptr<const sealed_fields>;
+
+} // namespace behalf

@@ -1,0 +1,99 @@
+// The outbound door as an actor. An I/O thread never touches a promise: it sends the outcome here,
+// and here it meets the question it belongs to.
+#include "actors/basics.hpp"
+#include "actors/outside/messages.hpp"
+#include "actors/outside/spawn.hpp"
+#include "runtime/http/client.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <atomic>
+#include <unordered_map>
+
+namespace behalf::outside {
+namespace {
+
+struct waiting_call {
+  caf::typed_response_promise<outbound_reply> promise;
+  uint64_t id; // the door's number for it
+};
+
+struct http_client_state {
+  static inline const char* name = "http-client";
+  http_client_state() = default;
+  std::shared_ptr<client> door;
+  std::unordered_map<uint64_t, waiting_call> calls;
+  std::unordered_map<uint64_t, caf::typed_response_promise<outbound_chunk>> reads;
+};
+
+using client_pointer = http_client_actor::stateful_pointer<http_client_state>;
+
+caf::result<outbound_reply> start(client_pointer self, wire_call& m) {
+  auto promise = self->make_response_promise<outbound_reply>();
+  auto ticket = m.ticket;
+  auto done = [me = http_client_actor{self}, ticket](result<outbound_reply> r) {
+    caf::anon_send(
+      me, wire_ended{ticket, std::make_shared<result<outbound_reply>>(std::move(r)), nullptr});
+  };
+  auto id = self->state.door->start(std::move(*m.request), m.by, std::move(done));
+  self->state.calls.emplace(ticket, waiting_call{promise, id});
+  return promise;
+}
+
+caf::result<outbound_chunk> read(client_pointer self, const wire_read& m) {
+  auto promise = self->make_response_promise<outbound_chunk>();
+  auto ticket = wire_call::next_ticket();
+  self->state.reads.emplace(ticket, promise);
+  self->state.door->read_chunk(
+    m.stream_id, m.by, [me = http_client_actor{self}, ticket](result<outbound_chunk> r) {
+      caf::anon_send(
+        me, wire_ended{ticket, nullptr, std::make_shared<result<outbound_chunk>>(std::move(r))});
+    });
+  return promise;
+}
+
+void cancel(client_pointer self, const wire_cancel& m) {
+  auto& s = self->state;
+  if (m.stream_id != 0)
+    s.door->close(m.stream_id);
+  if (auto call = s.calls.find(m.ticket); call != s.calls.end())
+    s.door->cancel(call->second.id);
+}
+
+void on_ended(client_pointer self, wire_ended& m) {
+  auto& s = self->state;
+  if (m.reply) {
+    if (auto call = s.calls.extract(m.ticket); !call.empty())
+      deliver(call.mapped().promise, std::move(*m.reply));
+  } else if (auto read = s.reads.extract(m.ticket); !read.empty()) {
+    deliver(read.mapped(), std::move(*m.chunk));
+  }
+}
+
+http_client_actor::behavior_type client_behavior(client_pointer self,
+                                                 std::shared_ptr<client> door) {
+  install_fault_handlers(self);
+  self->state.door = std::move(door);
+  return {
+    [self](wire_call& m) { return start(self, m); },
+    [self](const wire_read& m) { return read(self, m); },
+    [self](const wire_cancel& m) { cancel(self, m); },
+    [self](wire_ended& m) { on_ended(self, m); },
+  };
+}
+
+} // namespace
+
+http_client_actor spawn_http_client(caf::actor_system& sys, std::shared_ptr<client> door) {
+  return sys.spawn(client_behavior, std::move(door));
+}
+
+} // namespace behalf::outside
+
+uint64_t behalf::wire_call::next_ticket() {
+  static std::atomic<uint64_t> last{0};
+  return ++last;
+}

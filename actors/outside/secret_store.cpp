@@ -1,0 +1,311 @@
+// Where users' tokens come from: mints sealed handles for runs, and opens them for egress. Each
+// credential is fetched once for everybody who waits for it, and its bytes stay in here.
+#include "actors/basics.hpp"
+#include "actors/outside/messages.hpp"
+#include "actors/outside/spawn.hpp"
+#include "connectors/registry.hpp"
+#include "runtime/base/id.hpp"
+#include "runtime/base/metrics.hpp"
+#include "runtime/graph/plugin.hpp"
+#include "secrets/inject.hpp"
+#include "secrets/secret_cache.hpp"
+#include "secrets/secret_source.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace behalf::outside {
+namespace {
+
+constexpr std::chrono::seconds fetch_patience{15};
+constexpr std::chrono::seconds soonest_sweep{1}, latest_sweep{10};
+
+// Who waits for a fetch; the handle is looked at again when it ends.
+struct waiting_redeem {
+  redeem ask;
+  caf::typed_response_promise<credential> promise;
+};
+
+// One operation of the source under way, and whom its end concerns.
+struct fetching {
+  std::unique_ptr<secret_task> task;
+  credential_key key; // of the cache: by service
+  inbound_token_ptr as;
+};
+using fetching_ptr = std::shared_ptr<fetching>;
+
+// A fetch that waits for what another is getting.
+struct parked_fetch {
+  std::shared_ptr<const secret_turn> turn;
+  fetching_ptr job;
+};
+
+struct secret_store_state {
+  static inline const char* name = "secret-store";
+  secret_store_state() = default;
+
+  std::unique_ptr<secret_source> source; // null: credentials come with the principal alone
+  std::shared_ptr<const service_registry> services;
+  http_client_actor http;
+  std::chrono::milliseconds lease_time{};
+  lease_book leases;
+  secret_cache cache;
+  secret fingerprint_key{random_hex(32)};
+  std::unordered_map<std::string, inbound_token_ptr> tokens; // by run: the user's own
+  std::unordered_map<uint64_t, waiting_redeem> waiters;
+  std::vector<parked_fetch> parked;
+  uint64_t last_waiter = 0;
+  bool sweeping = false; // it is time to look at what has ended, some time from now
+  metric *redeemed = nullptr, *refused = nullptr, *fetched = nullptr;
+};
+
+using store_pointer = secret_store_actor::stateful_pointer<secret_store_state>;
+
+std::vector<std::string> hosts_of(const service_options& service) {
+  std::vector<std::string> hosts;
+  if (auto policy = service.policy())
+    for (const auto& o : policy->allowed)
+      hosts.push_back(o.text());
+  return hosts;
+}
+
+// Nobody may ask for a credential again: at its end it goes all the same.
+void sweep(store_pointer self) {
+  auto& s = self->state;
+  auto t = now();
+  auto next = s.cache.sweep(t);
+  s.leases.sweep(t);
+  if (s.source)
+    s.source->sweep(t);
+  if ((!next && s.leases.size() == 0) || std::exchange(s.sweeping, true))
+    return;
+  auto wait = next ? std::clamp<time_point::duration>(*next - t, soonest_sweep, latest_sweep)
+                   : time_point::duration{latest_sweep};
+  self->delayed_send(self, wait, retry_call{std::make_shared<std::function<void()>>([self] {
+                       self->state.sweeping = false;
+                       sweep(self);
+                     })});
+}
+
+run_handles open(store_pointer self, const open_leases& m) {
+  auto& s = self->state;
+  if (!s.sweeping)
+    sweep(self);
+  run_handles handles;
+  for (const auto& service : s.services->all()) {
+    if (!service->takes_credential())
+      continue;
+    lease what{m.who->key(), m.run_id, service->name, hosts_of(*service), now() + s.lease_time};
+    if (service->credential.from == credential_source::principal) {
+      auto field = m.sealed ? m.sealed->find(std::string(service->credential_name()))
+                            : sealed_fields::const_iterator{};
+      if (!m.sealed || field == m.sealed->end())
+        continue;
+      what.held = field->second;
+    }
+    if (auto handle = s.leases.open(std::move(what), now()))
+      handles.by_service.emplace_back(service->name, std::move(*handle));
+  }
+  if (m.credentials && !m.credentials->bearer().empty())
+    s.tokens[m.run_id] = std::make_shared<const inbound_token>(m.credentials->bearer());
+  return handles;
+}
+
+// --- fetching ----------------------------------------------------------------------------------
+
+result<ready_credential> make_ready(store_pointer self, const service_options& service,
+                                    const stored_credential_ptr& found) {
+  auto writer = make_writer(service.credential.inject, found);
+  if (!writer)
+    return writer.error();
+  return ready_credential{std::move(*writer), found->expires_at,
+                          credential_fingerprint(self->state.fingerprint_key, found->value)};
+}
+
+inbound_token_ptr token_of(store_pointer self, const std::string& run_id) {
+  auto& tokens = self->state.tokens;
+  auto at = tokens.find(run_id);
+  return at == tokens.end() ? nullptr : at->second;
+}
+
+void answer(waiting_redeem& w, const result<ready_credential>& value) {
+  if (value)
+    w.promise.deliver(credential{value->writer, value->fingerprint});
+  else
+    w.promise.deliver(to_caf(value.error()));
+}
+
+void look_up(store_pointer self, waiting_redeem w);
+
+// Somebody else's fetch failed for want of a good user token: ours may be better.
+bool try_own(store_pointer self, const fetching& ended, const error& why, const redeem& ask) {
+  return (why.kind == "needs_login" || why.kind == "login_refused")
+         && !inbound_token::same(ended.as, token_of(self, ask.claim.run_id));
+}
+
+void conclude(store_pointer self, const fetching& job, result<ready_credential> value) {
+  auto& s = self->state;
+  auto ended = s.cache.finish(job.key, std::move(value), now());
+  if (!s.sweeping)
+    sweep(self);
+  std::vector<waiting_redeem> rest;
+  for (auto id : ended.waiters) {
+    auto waiter = s.waiters.extract(id);
+    if (waiter.empty())
+      continue;
+    auto& w = waiter.mapped();
+    // The run may have ended while the token was fetched.
+    if (auto still = s.leases.find(w.ask.handle, w.ask.claim, now()); !still)
+      answer(w, still.error());
+    else if (!ended.value && try_own(self, job, ended.value.error(), w.ask))
+      rest.push_back(std::move(w));
+    else
+      answer(w, ended.value);
+  }
+  for (auto& w : rest)
+    look_up(self, std::move(w));
+}
+
+void drive(store_pointer self, fetching_ptr job, secret_step step);
+
+void send_call(store_pointer self, fetching_ptr job, const secret_call& call) {
+  auto& s = self->state;
+  auto wire = to_wire(call, s.source->policy(), "secrets " + job->key.who.text());
+  if (!wire)
+    return drive(self, job, job->task->resume(wire.error(), now()));
+  wire_call out;
+  out.request = std::make_shared<wire_request>(std::move(*wire));
+  out.by = std::chrono::steady_clock::now() + fetch_patience;
+  auto body = out.request->secret_reply;
+  s.fetched->add();
+  ask_core(
+    self, s.http, std::move(out),
+    [self, job, body](outbound_reply& reply) {
+      drive(self, job, job->task->resume(from_wire(std::move(reply), body), now()));
+    },
+    [self, job](error why) { drive(self, job, job->task->resume(std::move(why), now())); });
+}
+
+void do_step(store_pointer self, fetching_ptr job, secret_step step) {
+  if (auto* wait = std::get_if<secret_wait>(&step)) {
+    self->state.parked.push_back({std::move(wait->turn), std::move(job)});
+    return;
+  }
+  if (auto* call = std::get_if<secret_call>(&step)) {
+    if (call->delay.count() == 0)
+      return send_call(self, job, *call);
+    // A retry: the answer of a timer that nobody else hears.
+    self->delayed_send(self, call->delay,
+                       retry_call{std::make_shared<std::function<void()>>(
+                         [self, job, again = *call] { send_call(self, job, again); })});
+    return;
+  }
+  auto& answer = std::get<result<secret_answer>>(step);
+  auto service = self->state.services->find(job->key.service);
+  if (!answer)
+    conclude(self, *job, answer.error());
+  else
+    conclude(self, *job, make_ready(self, *service, answer->found));
+}
+
+// After each step, those go on whose wait it ended.
+void drive(store_pointer self, fetching_ptr job, secret_step step) {
+  do_step(self, std::move(job), std::move(step));
+  auto& parked = self->state.parked;
+  auto waits = [](const parked_fetch& p) { return !p.turn->over; };
+  auto first = std::stable_partition(parked.begin(), parked.end(), waits);
+  std::vector<parked_fetch> ready(std::make_move_iterator(first),
+                                  std::make_move_iterator(parked.end()));
+  parked.erase(first, parked.end());
+  for (auto& p : ready)
+    drive(self, p.job, p.job->task->start(now()));
+}
+
+void fetch(store_pointer self, const credential_key& key, const std::string& run_id) {
+  auto& s = self->state;
+  auto service = s.services->find(key.service);
+  auto job = std::make_shared<fetching>();
+  job->key = key;
+  job->as = token_of(self, run_id);
+  job->task = s.source->read({key.who, std::string(service->credential_name())}, job->as);
+  drive(self, job, job->task->start(now()));
+}
+
+void look_up(store_pointer self, waiting_redeem w) {
+  auto& s = self->state;
+  credential_key key{w.ask.claim.who, w.ask.claim.service};
+  auto id = ++s.last_waiter;
+  auto look = s.cache.begin(key, id, now());
+  if (look.what == secret_cache::outcome::hit)
+    return answer(w, look.value);
+  auto run_id = w.ask.claim.run_id;
+  s.waiters.emplace(id, std::move(w));
+  if (look.what == secret_cache::outcome::lead)
+    fetch(self, key, run_id);
+}
+
+caf::result<credential> open_handle(store_pointer self, const redeem& m) {
+  auto& s = self->state;
+  auto found = s.leases.find(m.handle, m.claim, now());
+  if (!found) {
+    s.refused->add();
+    return to_caf(found.error());
+  }
+  if (!m.again)
+    s.redeemed->add();
+  if ((*found)->held) {
+    auto ready = make_ready(self, *s.services->find(m.claim.service), (*found)->held);
+    if (!ready)
+      return to_caf(ready.error());
+    return credential{ready->writer, ready->fingerprint};
+  }
+  if (s.source->changed_elsewhere())
+    s.cache.clear();
+  auto promise = self->make_response_promise<credential>();
+  look_up(self, {m, promise});
+  return promise;
+}
+
+secret_store_actor::behavior_type
+store_behavior(store_pointer self, std::shared_ptr<std::unique_ptr<secret_source>> source,
+               std::shared_ptr<const service_registry> services, http_client_actor http,
+               std::chrono::milliseconds lease_time, metrics* meters) {
+  install_fault_handlers(self);
+  auto& s = self->state;
+  s.source = std::move(*source);
+  s.services = std::move(services);
+  s.http = std::move(http);
+  s.lease_time = lease_time;
+  s.redeemed = &meters->counter("behalf_redeems_total", "Handles opened for egress");
+  s.refused = &meters->counter("behalf_redeem_refusals_total", "Handles that did not open");
+  s.fetched = &meters->counter("behalf_secret_fetches_total", "Calls on the secret store");
+  return {
+    [self](const redeem& m) { return open_handle(self, m); },
+    [self](const open_leases& m) { return open(self, m); },
+    [self](const close_leases& m) {
+      self->state.leases.close_run(m.run_id, m.except);
+      if (m.except.empty())
+        self->state.tokens.erase(m.run_id);
+    },
+    [self](const forget_credential& m) {
+      self->state.cache.refuse({m.who, m.service}, m.fingerprint);
+    },
+    [](const retry_call& m) { (*m.again)(); },
+  };
+}
+
+} // namespace
+
+secret_store_actor spawn_secret_store(caf::actor_system& sys, std::unique_ptr<secret_source> source,
+                                      std::shared_ptr<const service_registry> services,
+                                      http_client_actor http, std::chrono::milliseconds lease_time,
+                                      metrics& meters) {
+  auto held = std::make_shared<std::unique_ptr<secret_source>>(std::move(source));
+  return sys.spawn(store_behavior, held, std::move(services), std::move(http), lease_time, &meters);
+}
+
+} // namespace behalf::outside

@@ -1,0 +1,36 @@
+// The makers of this room's actors. Their states and behaviors stay private to their .cpp files.
+#pragma once
+
+#include "actors/interfaces.hpp"
+#include "secrets/audit_log.hpp"
+
+#include <chrono>
+#include <memory>
+
+namespace behalf {
+class client;
+class metrics;
+class secret_source;
+class service_registry;
+} // namespace behalf
+
+namespace behalf::outside {
+
+/// Turns calls of the outbound door into questions and answers.
+http_client_actor spawn_http_client(caf::actor_system& sys, std::shared_ptr<client> door);
+
+/// `source` may be null when every credential is a field of the principal.
+secret_store_actor spawn_secret_store(caf::actor_system& sys, std::unique_ptr<secret_source> source,
+                                      std::shared_ptr<const service_registry> services,
+                                      http_client_actor http, std::chrono::milliseconds lease_time,
+                                      metrics& meters);
+egress_actor spawn_egress(caf::actor_system& sys, std::shared_ptr<const service_registry> services,
+                          secret_store_actor secrets, audit_actor audit, http_client_actor http,
+                          metrics& meters);
+mcp_keeper_actor spawn_mcp_keeper(caf::actor_system& sys,
+                                  std::shared_ptr<const service_registry> services,
+                                  egress_actor egress, secret_store_actor secrets);
+audit_actor spawn_audit(caf::actor_system& sys, audit_log log, metrics* meters,
+                        bool in_background = true);
+
+} // namespace behalf::outside

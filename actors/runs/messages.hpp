@@ -1,0 +1,120 @@
+// How runs are started, watched and stopped.
+#pragma once
+
+#include "actors/caller.hpp"
+#include "actors/interfaces.hpp"
+#include "runtime/base/filter.hpp"
+#include "runtime/base/json.hpp"
+#include "runtime/base/time.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace behalf {
+
+namespace runs {
+struct run_plan;
+}
+using run_plan_ptr = std::shared_ptr<const runs::run_plan>;
+
+/// Creates a run and, when its turn comes, executes it. Durable when answered.
+struct start_run {
+  std::shared_ptr<runs::run_plan> plan; // the scheduler completes thread, config and metadata
+  filter visible;                       // must match the thread's metadata
+  presented_ptr credentials;            // for a secret store that wants the user's own token
+  sealed_ptr sealed;
+  bool stateless = false;
+  bool create_thread = false;
+  bool watched = false; // the client stays: it needs the supervisor, however late the run is due
+};
+struct find_run {
+  std::string tenant, run_id;
+};
+/// Where a live run can be watched. `run` is null for one that waits in the storage for its time
+/// and was started without `watched`.
+struct run_ref {
+  run_plan_ptr plan;
+  run_supervisor_actor run;
+};
+/// Stops runs of a thread: those named, or all when none is. Answered when they have ended.
+struct stop_runs {
+  std::string tenant, thread_id;
+  std::vector<std::string> run_ids;
+  bool rollback = false;  // also forget them and what they did
+  bool deleting = false;  // erases the thread first: waiters hear "Run not found"
+  bool park = false;      // every run of every thread, to go on after a restart
+  filter visible = {};    // `deleting`: which thread may be erased,
+  principal_key who = {}; // and on whose behalf
+};
+struct runs_stopped {
+  int64_t count;
+};
+struct run_ended {
+  enum class how : uint8_t {
+    done,
+    lost,    // its supervisor met a bug: how it ended is not stored yet
+    holding, // it is over, but a node has not returned: its slot stays taken
+    returned // after `holding`: the last one has
+  };
+  std::string run_id;
+  how is = how::done;
+};
+/// A run that may have crashed the process has completed a step since: it was not that one.
+struct run_progressed {
+  std::string run_id;
+};
+
+/// The slot is free: go.
+struct execute_run {};
+
+/// One event of a run, as viewers get it. `seq` counts from 1 within the run.
+struct run_event {
+  int64_t seq;
+  std::string name;                        // "values", "updates", "error", …
+  std::shared_ptr<const std::string> data; // one line of JSON
+  time_point at;
+};
+/// Answered as soon as there is an event after `after`, or the run is over.
+struct next_events {
+  int64_t after = 0;
+  std::size_t max = 256;
+};
+struct event_batch {
+  std::vector<run_event> events;
+  int64_t last_seq = 0;
+  bool last = false; // nothing will follow
+  bool lost = false; // older events than these were dropped: the viewer was too slow
+};
+/// Answered when the run is over: what `wait` and `join` give.
+struct await_result {};
+struct run_result {
+  std::string status;                      // success, error, interrupted, timeout
+  std::shared_ptr<const json::value> body; // final values, or {"__error__": …}
+};
+struct cancel_run {
+  bool rollback = false;
+  bool deleting = false;
+  bool timed_out = false;
+  bool park = false;
+};
+
+} // namespace behalf
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::start_run)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::find_run)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::run_ref)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::stop_runs)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::runs_stopped)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::run_ended)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::run_progressed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::execute_run)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::next_events)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::event_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::await_result)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::run_result)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::cancel_run)

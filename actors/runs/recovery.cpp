@@ -1,0 +1,181 @@
+#include "actors/runs/recovery.hpp"
+
+#include "actors/admission/messages.hpp"
+#include "runtime/base/log.hpp"
+
+#include <algorithm>
+#include <functional>
+
+namespace behalf::runs {
+namespace {
+
+using plans = std::vector<run_plan>;
+
+constexpr std::string_view too_often = "the run was interrupted by crashes too often";
+
+struct found_runs {
+  plans executing, waiting;
+  std::vector<queued_run> delayed;
+  std::vector<std::pair<record, error>> unreadable;
+};
+
+void sort_out(storage_engine& db, record row, int max_attempts, found_runs& into) {
+  auto who = principal_of(row);
+  if (who && waits_for_its_time(row)) {
+    into.delayed.push_back({row.id, row.parent, who->key(), row.created_at});
+    return;
+  }
+  auto plan = plan_from(row);
+  if (!plan) {
+    auto whole = db.unfinished_run(row.key()); // of a delayed one only a part was read
+    auto kept = whole && *whole ? std::move(**whole) : std::move(row);
+    into.unreadable.emplace_back(std::move(kept), plan.error());
+    return;
+  }
+  plan->waited = true;
+  if (plan->crashes >= max_attempts) // decided at an earlier start, which did not get that far
+    plan->given_up = too_often;
+  auto& to = row.status == "running" ? into.executing : into.waiting;
+  to.push_back(std::move(*plan));
+}
+
+result<found_runs> read_all(storage_engine& db, int max_attempts) {
+  constexpr int64_t batch = 500;
+  found_runs found;
+  std::optional<record> after;
+  for (;;) {
+    auto rows = db.unfinished_runs(after ? &*after : nullptr, batch);
+    if (!rows)
+      return rows.error();
+    if (!rows->empty()) {
+      after.emplace();
+      after->tenant = rows->back().tenant;
+      after->id = rows->back().id;
+      after->created_at = rows->back().created_at;
+    }
+    auto last = static_cast<int64_t>(rows->size()) < batch;
+    for (auto& row : *rows)
+      sort_out(db, std::move(row), max_attempts, found);
+    if (last)
+      return found;
+  }
+}
+
+// The thread's newest checkpoint: it moves with every superstep that is complete.
+std::string newest_checkpoint(storage_engine& db, const run_plan& plan) {
+  if (plan.temporary)
+    return {};
+  auto chain = db.checkpoint_chain(plan.who->tenant, plan.thread_id, "", "");
+  return chain && !chain->empty() ? chain->back().id : std::string{};
+}
+
+void report(const run_plan& plan, std::string_view decision) {
+  log::warning("run_interrupted_by_crash", {{"run_id", plan.run_id},
+                                            {"graph", plan.graph_id},
+                                            {"attempt", plan.attempt},
+                                            {"crashes", plan.crashes},
+                                            {"decision", decision}});
+}
+
+// Which of those that were executing the crash is laid to; null when it could be several.
+run_plan* culprit(plans& executing) {
+  std::vector<run_plan*> suspects, all;
+  for (auto& plan : executing) {
+    all.push_back(&plan);
+    if (plan.suspect)
+      suspects.push_back(&plan);
+  }
+  const auto& accused = suspects.empty() ? all : suspects;
+  return accused.size() == 1 ? accused.front() : nullptr;
+}
+
+void judge(storage_engine& db, plans& executing, int max_attempts) {
+  for (auto& plan : executing) {
+    ++plan.attempt;
+    auto at = newest_checkpoint(db, plan);
+    if (at != plan.crashed_at) { // it got further: what was before does not count
+      plan.crashes = 0;
+      plan.suspect = false;
+      plan.given_up.clear();
+    }
+    plan.crashed_at = std::move(at);
+  }
+  auto* guilty = culprit(executing);
+  for (auto& plan : executing) {
+    plan.suspect = true;
+    if (&plan != guilty) {
+      report(plan, "goes on, never beside another suspect");
+    } else if (++plan.crashes < max_attempts) {
+      report(plan, "goes on, the crash is laid to it");
+    } else {
+      plan.suspect = false;
+      plan.given_up = too_often;
+      report(plan, "given up");
+    }
+  }
+}
+
+// Innocent ones first: they are cleared as soon as they get on. Equals change places with every
+// attempt, so that none always goes before the same other one.
+bool less_suspicious(const run_plan& a, const run_plan& b) {
+  auto order = [](const run_plan& p) {
+    return std::pair{p.crashes, std::hash<std::string>{}(p.run_id + std::to_string(p.attempt))};
+  };
+  return order(a) < order(b);
+}
+
+std::vector<commit> decisions(storage_engine& db, const found_runs& found) {
+  std::vector<commit> all;
+  for (const auto& plan : found.executing) {
+    commit what;
+    what.puts.push_back({to_record(plan, "pending")});
+    all.push_back(std::move(what));
+  }
+  for (const auto& [row, why] : found.unreadable) {
+    log::error("run_set_aside",
+               {{"run_id", row.id},
+                {"tenant", row.tenant},
+                {"reason", why.message},
+                {"remedy", "it ended as an error; its row keeps what was stored: start it anew"}});
+    auto thread = db.get({kind::thread, row.tenant, row.parent});
+    all.push_back(set_aside(row, why.message, thread && *thread));
+  }
+  return all;
+}
+
+// One that cannot be stored is decided anew at the next start: no reason not to start now.
+void store(storage_engine& db, const std::vector<commit>& all) {
+  if (all.empty())
+    return;
+  auto ok = db.begin();
+  for (std::size_t i = 0; ok && i < all.size(); ++i)
+    if (auto one = db.apply(all[i]); !one)
+      log::error("recovery_not_stored", {{"reason", one.error().message}});
+  if (ok)
+    ok = db.flush();
+  if (!ok)
+    log::error("recovery_not_stored", {{"reason", ok.error().message}});
+}
+
+} // namespace
+
+result<recovered_runs> recover_runs(storage_engine& db, int max_attempts) {
+  auto found = read_all(db, max_attempts);
+  if (!found)
+    return found.error();
+  judge(db, found->executing, max_attempts);
+  store(db, decisions(db, *found));
+
+  recovered_runs recovered;
+  recovered.delayed = std::move(found->delayed);
+  auto all = std::move(found->executing);
+  std::move(found->waiting.begin(), found->waiting.end(), std::back_inserter(all));
+  auto others =
+    std::stable_partition(all.begin(), all.end(), [](const run_plan& p) { return p.suspect; });
+  std::sort(all.begin(), others, less_suspicious);
+  for (auto& plan : all)
+    recovered.plans.push_back(std::make_shared<const run_plan>(std::move(plan)));
+  return recovered;
+}
+
+} // namespace behalf::runs

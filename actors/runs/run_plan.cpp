@@ -1,0 +1,144 @@
+#include "actors/runs/run_plan.hpp"
+
+#include "runtime/base/id.hpp"
+
+#include <algorithm>
+
+namespace behalf::runs {
+
+namespace {
+
+// One JSON object as text, member by member.
+class object_text {
+public:
+  template <class T>
+  void add(std::string_view name, const T& v) {
+    member(name) += dump(json::value_from(v));
+  }
+  void add(std::string_view name, const json::value& v) { member(name) += dump(v); }
+  void add(std::string_view name, const json::object& v) { member(name) += dump(v); }
+  std::string take() { return std::move(text_) + '}'; }
+
+private:
+  std::string& member(std::string_view name) {
+    text_ += text_.size() > 1 ? ",\"" : "\"";
+    return text_.append(name).append("\":");
+  }
+  std::string text_ = "{";
+};
+
+record row_of(const run_plan& plan, std::string_view status) {
+  record row;
+  row.type = kind::run;
+  row.tenant = plan.who->tenant;
+  row.id = plan.run_id;
+  row.parent = plan.thread_id;
+  row.status = status;
+  row.metadata = plan.metadata;
+  row.created_at = plan.created_at;
+  // Only a delayed run is written before it is due, whatever the clock does.
+  row.updated_at = plan.delayed ? now() : std::max(now(), plan.created_at);
+  return row;
+}
+
+// As text that JSON can hold.
+std::string safe_text(const std::string& raw) {
+  return parse_json(dump(json::value(raw))) ? raw : "hexadecimal: " + to_hex(raw);
+}
+
+std::string document(const run_plan& plan, const run_outcome* end) {
+  object_text doc;
+  doc.add("assistant_id", plan.assistant_id);
+  doc.add("graph_id", plan.graph_id);
+  doc.add("kwargs", plan.kwargs);
+  doc.add("multitask_strategy", plan.multitask_strategy);
+  doc.add("principal", plan.who->to_json());
+  doc.add("from_checkpoint", plan.checkpoint_id);
+  doc.add("request_id", plan.request_id);
+  doc.add("attempt", plan.attempt);
+  doc.add("crashes", plan.crashes);
+  doc.add("drop_thread", plan.drop_thread);
+  if (!end && plan.suspect)
+    doc.add("suspect", true);
+  if (!end && !plan.crashed_at.empty())
+    doc.add("crashed_at", plan.crashed_at);
+  if (end) {
+    doc.add("error", *end->error);
+    doc.add("checkpoint_id", *end->checkpoint_id);
+  }
+  return doc.take();
+}
+
+} // namespace
+
+record to_record(const run_plan& plan, std::string_view status, const run_outcome* end) {
+  auto row = row_of(plan, status);
+  row.doc_text = document(plan, end);
+  return row;
+}
+
+record shown_record(const run_plan& plan, std::string_view status) {
+  auto row = row_of(plan, status);
+  row.doc = {{"assistant_id", plan.assistant_id},
+             {"kwargs", plan.kwargs},
+             {"multitask_strategy", plan.multitask_strategy}};
+  return row;
+}
+
+result<principal> principal_of(const record& row) {
+  if (!row.doc_text.empty())
+    return fail(errc::internal, "the stored run is no readable JSON");
+  const auto* who = member(row.doc, "principal");
+  return principal::from_json(who ? *who : json::value(nullptr));
+}
+
+result<run_plan> plan_from(const record& row) {
+  auto who = principal_of(row);
+  if (!who)
+    return who.error();
+  run_plan plan;
+  plan.run_id = row.id;
+  plan.thread_id = row.parent;
+  plan.assistant_id = string_or(row.doc, "assistant_id");
+  plan.graph_id = string_or(row.doc, "graph_id");
+  plan.who = std::make_shared<const principal>(std::move(*who));
+  plan.kwargs = object_or_empty(row.doc, "kwargs");
+  plan.metadata = row.metadata;
+  plan.multitask_strategy = string_or(row.doc, "multitask_strategy");
+  plan.checkpoint_id = string_or(row.doc, "from_checkpoint");
+  plan.created_at = row.created_at;
+  plan.delayed = waits_for_its_time(row);
+  plan.request_id = string_or(row.doc, "request_id");
+  plan.attempt = static_cast<int>(int_or(row.doc, "attempt", 1));
+  plan.crashes = static_cast<int>(int_or(row.doc, "crashes", 0));
+  plan.crashed_at = string_or(row.doc, "crashed_at");
+  plan.suspect = bool_or(row.doc, "suspect");
+  plan.temporary = bool_or(plan.kwargs, "temporary");
+  plan.drop_thread = bool_or(row.doc, "drop_thread");
+  return plan;
+}
+
+commit set_aside(const record& row, std::string_view why, bool with_thread) {
+  json::object failure{{"error", "UnreadableRun"}, {"message", why}};
+  commit what;
+  what.needs.push_back(row.key());
+  auto kept = row;
+  kept.status = "error";
+  kept.updated_at = now();
+  kept.doc_text.clear();
+  if (!row.doc_text.empty())
+    kept.doc = {{"unreadable", safe_text(row.doc_text)}};
+  kept.doc["error"] = failure;
+  what.puts.push_back({std::move(kept)});
+  if (with_thread) {
+    commit::thread_change change{row.tenant, row.parent};
+    change.doc.emplace_back("error", dump(failure));
+    change.settled = "error";
+    change.at = now();
+    change.new_state = true;
+    what.thread_changes.push_back(std::move(change));
+  }
+  return what;
+}
+
+} // namespace behalf::runs

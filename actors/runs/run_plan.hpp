@@ -1,0 +1,79 @@
+// One run as it is stored, and as its supervisor executes it.
+#pragma once
+
+#include "runtime/base/borrowed.hpp"
+#include "runtime/base/fair_budget.hpp"
+#include "runtime/base/outbound.hpp"
+#include "runtime/base/principal.hpp"
+#include "runtime/base/time.hpp"
+#include "runtime/store/storage.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace behalf::runs {
+
+struct run_plan {
+  std::string run_id, thread_id, assistant_id, graph_id;
+  std::shared_ptr<const principal> who;
+  // As the client worded them and the handlers left them.
+  json::object sent_config;
+  json::value sent_context;
+  json::object sent_metadata;
+  std::optional<json::object> thread_metadata; // of a thread it creates; none: as the run's
+  json::object kwargs;   // as GET run shows them: with config and context fully merged
+  json::object metadata; // fully merged
+  std::string multitask_strategy = "enqueue";
+  std::string checkpoint_id; // where to start from; empty: the thread's head
+  time_point created_at;     // when it falls due
+  std::string request_id;    // of the request that created it
+  header_list headers;       // of that request; rules say which a graph may see
+  bool delayed = false;      // created_at lies ahead: it is not to start before
+  int attempt = 1;           // 2 and up after a restart
+  int crashes = 0;           // of the process, laid to this run since it last made progress
+  std::string crashed_at;    // the thread's checkpoint at the last of the process's crashes
+  bool suspect = false;      // it may be what crashed the process
+  bool temporary = false;    // no checkpoints are kept
+  bool drop_thread = false;  // the thread goes when the run ends
+  bool stateless = false;    // nobody named the thread: kept after the run, it goes after a time
+  bool new_thread = false;   // has no earlier state to load
+  std::string given_up;      // why it is not executed but ends as an error; empty: it is executed
+  bool waited = false;       // was stored as pending: others went first
+  // Its user's share, while its input is here; null when it was taken in at the start.
+  fair_budget::share_ptr memory;
+
+  /// Once it is stored: what only its creation needed.
+  void forget_the_request() {
+    sent_config = {};
+    sent_context = nullptr;
+    sent_metadata = {};
+    thread_metadata.reset();
+    headers = {};
+  }
+  bool resumable() const { return bool_or(kwargs, "resumable"); }
+};
+
+/// How a run that is over ended, in its row.
+struct run_outcome {
+  borrowed<json::value> error; // {"error", "message"} or null
+  borrowed<std::string> checkpoint_id;
+};
+
+/// The run's row, to be written: its document is text already, so that nothing of a plan is copied.
+record to_record(const run_plan& plan, std::string_view status, const run_outcome* end = nullptr);
+/// Whether the row is of a run that waits for its time. Such a one was written before it was due.
+inline bool waits_for_its_time(const record& row) {
+  return row.status == "pending" && row.created_at > row.updated_at;
+}
+/// The same row as it reads back.
+record shown_record(const run_plan& plan, std::string_view status);
+/// Error: internal when the row cannot be read, or does not say whom the run acts for.
+result<run_plan> plan_from(const record& row);
+result<principal> principal_of(const record& row);
+
+/// A run that cannot be read ends as an error; what is stored of it stays in its row as text.
+/// `with_thread`: its thread is there, and says so too.
+commit set_aside(const record& row, std::string_view why, bool with_thread);
+
+} // namespace behalf::runs

@@ -1,0 +1,144 @@
+// Which run may execute now: one at a time per thread, so many in all, none before it is due, and
+// nobody more than their share.
+#pragma once
+
+#include "actors/runs/queue_options.hpp"
+#include "runtime/base/fair_queue.hpp"
+#include "runtime/base/principal.hpp"
+#include "runtime/base/time.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace behalf::runs {
+
+/// A run as the queue knows it; what it is to do is not kept here.
+struct queued_run {
+  std::string run_id, thread_id;
+  principal_key who;
+  std::optional<time_point> due; // not before; nullopt: as soon as it can
+  bool suspect = false;          // may have crashed the process: never beside another suspect
+};
+
+/// Plain bookkeeping: the scheduler asks it what to start after every change. A thread is one of a
+/// tenant: two tenants' threads of one id are two. A thread's runs go in the order they fall due;
+/// a delayed run does not hold up another. Free slots go by turns to tenants, then users.
+class run_queue {
+public:
+  using run_ids = std::vector<std::string>;
+
+  explicit run_queue(const queue_options& options = {}) : options_(options) {}
+  run_queue(run_queue&&) = default;
+  run_queue& operator=(run_queue&&) = default;
+
+  /// Whether one more of this user's runs may come. Error: overloaded when the server is full,
+  /// too_many when it is the user's or tenant's share that is.
+  result<void> admits(const principal_key& who, bool delayed) const;
+  /// Whether one more may wait on this thread. Error: too_many.
+  result<void> admits_on(const std::string& tenant, const std::string& thread_id) const;
+  /// It is on its way: it counts as one of this user's and thread's until it arrives or is given
+  /// up. `arrived` goes before `add`.
+  void expect(const principal_key& who, const std::string& thread_id, bool delayed);
+  void arrived(const principal_key& who, const std::string& thread_id, bool delayed);
+  std::size_t expected() const { return expected_ + expected_delayed_; }
+  /// Whether one that comes now would start at once.
+  bool would_start(const principal_key& who) const;
+
+  /// Each of these answers the runs to start now; they count as running from here on.
+  run_ids add(queued_run run, time_point now);
+  run_ids end(const std::string& run_id);
+  /// It is over, but something of it has not returned: its slot stays taken until `returned`.
+  run_ids end_holding(const std::string& run_id);
+  run_ids returned(const std::string& run_id);
+  run_ids wake(time_point now);
+  /// This one has shown that it does not crash the process: the next suspect may go.
+  run_ids cleared(const std::string& run_id);
+
+  /// Null when there is no such run, or no more.
+  const queued_run* find(const std::string& run_id) const;
+  bool is_running(const std::string& run_id) const;
+
+  /// Runs of a thread: the executing one first, then as they will start.
+  run_ids inflight(const std::string& tenant, const std::string& thread_id) const;
+  /// How many those are.
+  std::size_t on_thread(const std::string& tenant, const std::string& thread_id) const;
+
+  std::size_t running() const { return running_; }
+  std::size_t delayed() const { return timers_.size(); }
+  std::size_t pending() const { return runs_.size() + holding_.size() - running_ - timers_.size(); }
+  std::size_t all() const { return runs_.size(); }
+  /// Everything that is remembered about threads, users and tenants.
+  std::size_t remembered() const {
+    return lanes_.size() + users_.size() + tenants_.size() + line_.size() + timers_.size()
+           + suspects_.size() + holding_.size();
+  }
+
+private:
+  using timer = std::pair<time_point, std::string>; // due, run
+
+  struct lane {
+    std::string running;                   // "" when none is
+    std::map<uint64_t, std::string> ready; // by turn
+    std::set<timer> delayed;
+    std::size_t expected = 0;
+    std::optional<fair_queue<lane*>::ticket> in_line; // for a slot
+    const std::string& next() const { return ready.begin()->second; }
+    std::size_t runs() const { return (running.empty() ? 0 : 1) + ready.size() + delayed.size(); }
+    bool nothing() const { return runs() + expected == 0; }
+  };
+  using lanes = std::unordered_map<std::string, lane>;
+
+  struct place {
+    queued_run run;
+    lanes::value_type* in;
+    std::string user;  // who.text()
+    uint64_t turn = 0; // in its lane
+    bool delayed = false;
+  };
+  /// What one user or tenant has, with what is on its way.
+  struct usage {
+    std::size_t runs = 0, running = 0, delayed = 0; // `runs`: but for the delayed ones
+    bool nothing() const { return runs + delayed == 0; }
+  };
+  using usages = std::unordered_map<std::string, usage>;
+
+  static std::string lane_key(const std::string& tenant, const std::string& thread_id);
+  static bool may_take(std::size_t has, std::size_t free, double share);
+  static usage of(const usages& all, const std::string& whose);
+  template <class Change>
+  void count(const std::string& tenant, const std::string& user, Change change);
+
+  std::size_t free_slots() const {
+    return options_.slots > running_ ? options_.slots - running_ : 0;
+  }
+  bool may_run(const std::string& tenant, const std::string& user) const;
+  void make_ready(place& p);
+  void take_turn(place& p);
+  void try_start(lane& l, run_ids& started);
+  void start(lane& l, run_ids& started);
+  void fill_slots(run_ids& started);
+  void next_suspect(const std::string& after, run_ids& started);
+
+  queue_options options_;
+  std::size_t running_ = 0;
+  std::size_t expected_ = 0, expected_delayed_ = 0;
+  uint64_t turns_ = 0;
+  lanes lanes_;
+  std::unordered_map<std::string, place> runs_;
+  usages users_, tenants_;
+  /// Tenant and user of runs that are over and have their slot.
+  std::unordered_map<std::string, std::pair<std::string, std::string>> holding_;
+  fair_queue<lane*> line_;
+  std::set<timer> timers_;
+  std::string suspect_;              // the one that executes, or is in line to
+  std::deque<std::string> suspects_; // those who wait for it
+};
+
+} // namespace behalf::runs

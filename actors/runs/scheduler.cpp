@@ -1,0 +1,714 @@
+// Every run starts here: checked against its thread, made durable, then executed when its turn
+// comes. Knows which runs are live and where they can be watched; one that is to start much later
+// waits in the storage until its time or until somebody asks for it.
+#include "actors/basics.hpp"
+#include "actors/outside/messages.hpp"
+#include "actors/runs/messages.hpp"
+#include "actors/runs/recovery.hpp"
+#include "actors/runs/run_plan.hpp"
+#include "actors/runs/run_queue.hpp"
+#include "actors/runs/spawn.hpp"
+#include "actors/runs/thread_updates.hpp"
+#include "actors/storage/messages.hpp"
+#include "runtime/base/json_cost.hpp"
+#include "runtime/base/log.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <unordered_map>
+
+namespace behalf::runs {
+namespace {
+
+constexpr int most_attempts_to_start = 16;
+constexpr std::chrono::milliseconds tick{500};
+constexpr int most_ticks_to_load = 16; // between two tries
+// A run that is due later than this waits in the storage alone. What its client presented is gone
+// by then: few tokens live longer anyway.
+constexpr std::chrono::minutes short_wait{5};
+
+using clock = std::chrono::steady_clock; // of durations: nobody sets it
+
+// A run that is waiting, executing, or over but still being watched.
+struct live_run {
+  run_plan_ptr plan;
+  run_supervisor_actor supervisor;
+  std::optional<clock::time_point> started = {}; // executing since
+  std::optional<clock::time_point> ended = {};   // kept for viewers that come back
+  bool visiting = false;                   // loaded to be looked at: it goes with the last who does
+  std::weak_ptr<const run_plan> seen = {}; // as those who look at it hold it
+};
+
+// Whose turn it was when the storage failed, or there was no memory for it.
+struct late_run {
+  int tries = 0;
+  int ticks = 0; // until the next try; 0: one is under way
+};
+
+// Who waits for a run to be loaded: with null when it is gone.
+using run_wanted = std::function<void(result<live_run*>)>;
+live_run* const gone = nullptr;
+
+using thread_name = std::pair<std::string, std::string>; // tenant, id
+
+struct scheduler_state {
+  static inline const char* name = "scheduler";
+  scheduler_state() = default;
+
+  app_ptr app;
+  run_queue queue; // every run that is not over
+  limiter limits;
+  std::unordered_map<std::string, live_run> runs; // those in memory
+  std::unordered_map<std::string, std::vector<run_wanted>> loading;
+  std::unordered_map<std::string, late_run> not_loaded;
+  std::unordered_map<std::string, principal_key> holding; // whose runs are over and keep a slot
+  bool parking = false;                      // the server is stopping: nothing starts any more
+  std::vector<std::function<void()>> parked; // told of each start_run that was on its way
+  std::map<thread_name, std::vector<std::function<void()>>>
+    erasing; // and what waits until they are
+  metric *pending = nullptr, *running = nullptr, *created = nullptr;
+};
+
+using scheduler_pointer = scheduler_actor::stateful_pointer<scheduler_state>;
+using ref_promise = caf::typed_response_promise<run_ref>;
+
+// One start_run on its way through reading, checking and writing.
+struct starting {
+  start_run ask;
+  ref_promise promise;
+  int attempts = 0;
+  bool counted = false; // against the limits of user and tenant, and expected by the queue
+};
+using starting_ptr = std::shared_ptr<starting>;
+
+void give_up(scheduler_pointer self, const starting_ptr& job, error why) {
+  auto& s = self->state;
+  job->promise.deliver(to_caf(std::move(why)));
+  if (!job->counted)
+    return;
+  const auto& plan = *job->ask.plan;
+  s.limits.end_run(plan.who->key());
+  s.queue.arrived(plan.who->key(), plan.thread_id, plan.delayed);
+  for (const auto& one_less : s.parked)
+    one_less();
+}
+
+error stops() {
+  return fail(errc::overloaded, "The server is stopping", "Retry-After", "1");
+}
+
+void gauge(scheduler_pointer self) {
+  auto& s = self->state;
+  s.pending->set(static_cast<int64_t>(s.queue.pending()));
+  s.running->set(static_cast<int64_t>(s.queue.running()));
+}
+
+void execute(scheduler_pointer self, const run_queue::run_ids& started);
+
+live_run& keep(scheduler_pointer self, run_plan_ptr plan, presented_ptr credentials,
+               sealed_ptr sealed) {
+  auto& s = self->state;
+  auto supervisor = spawn_run_supervisor(self->system(), s.app, plan, scheduler_actor{self},
+                                         std::move(credentials), std::move(sealed));
+  auto id = plan->run_id;
+  return s.runs.insert_or_assign(id, live_run{std::move(plan), supervisor}).first->second;
+}
+
+// The run is over, in the storage too. `holding`: something of it has not returned, and keeps its
+// slot and its place among its user's runs.
+void forget(scheduler_pointer self, const std::string& id, bool holding = false) {
+  auto& s = self->state;
+  const auto* run = s.queue.find(id);
+  if (run && holding)
+    s.holding.emplace(id, run->who);
+  else if (run)
+    s.limits.end_run(run->who);
+  s.not_loaded.erase(id);
+  execute(self, holding ? s.queue.end_holding(id) : s.queue.end(id));
+}
+
+// --- runs that wait in the storage -----------------------------------------------------------
+
+void loaded(scheduler_pointer self, const std::string& id, const result<live_run*>& run) {
+  auto waiting = self->state.loading.extract(id);
+  if (!waiting.empty())
+    for (const auto& then : waiting.mapped())
+      then(run);
+}
+
+void end_unreadable(scheduler_pointer self, const record& row, const error& why) {
+  log::error("run_set_aside",
+             {{"run_id", row.id},
+              {"tenant", row.tenant},
+              {"reason", why.message},
+              {"remedy", "it ended as an error; its row keeps what was stored: start it anew"}});
+  auto& s = self->state;
+  ask_core(
+    self, s.app->reader(),
+    get_record{{kind::thread, row.tenant, row.parent}, get_record::part::head},
+    [self, row, why](found_record& found) {
+      ask_core(
+        self, self->state.app->writer,
+        write_records{set_aside(row, why.message, found.row != nullptr)},
+        [self, id = row.id](written) { forget(self, id); },
+        [self, id = row.id](const error&) { forget(self, id); });
+    },
+    [self, id = row.id](const error&) { forget(self, id); });
+}
+
+void on_load_failed(scheduler_pointer self, const std::string& id, const error& why) {
+  if (self->state.queue.is_running(id)) { // tried again, less and less often
+    auto& late = self->state.not_loaded[id];
+    if (late.tries++ == 0)
+      log::error("run_not_loaded", {{"run_id", id}, {"reason", why.message}});
+    late.ticks = std::min(most_ticks_to_load, 1 << std::min(late.tries - 1, 6));
+  }
+  loaded(self, id, why);
+}
+
+void on_loaded(scheduler_pointer self, const std::string& id, const found_record& found) {
+  auto& s = self->state;
+  if (!s.queue.find(id)) // it was ended meanwhile
+    return loaded(self, id, gone);
+  if (!found.row) {
+    loaded(self, id, gone);
+    return forget(self, id);
+  }
+  auto plan = plan_from(*found.row);
+  if (!plan) {
+    loaded(self, id, gone);
+    return end_unreadable(self, *found.row, plan.error());
+  }
+  plan->waited = true;
+  plan->memory = s.app->memory.open(plan->who->tenant, plan->who->key().text());
+  if (auto ok = claim(*plan->memory, held_bytes(plan->kwargs), "runs in memory"); !ok)
+    return on_load_failed(self, id, ok.error());
+  auto& run = keep(self, std::make_shared<const run_plan>(std::move(*plan)), nullptr, nullptr);
+  run.visiting = true;
+  loaded(self, id, &run);
+}
+
+void with_run(scheduler_pointer self, const std::string& id, run_wanted then) {
+  auto& s = self->state;
+  if (auto at = s.runs.find(id); at != s.runs.end())
+    return then(&at->second);
+  const auto* run = s.queue.find(id);
+  if (!run)
+    return then(gone);
+  auto& others = s.loading[id];
+  others.push_back(std::move(then));
+  if (others.size() > 1)
+    return;
+  ask_core(
+    self, s.app->reader(), load_run{run->who.tenant, id},
+    [self, id](found_record& found) { on_loaded(self, id, found); },
+    [self, id](const error& why) { on_load_failed(self, id, why); });
+}
+
+void execute(scheduler_pointer self, const run_queue::run_ids& started) {
+  if (self->state.parking)
+    return;
+  for (const auto& id : started)
+    with_run(self, id, [self](const result<live_run*>& found) {
+      auto* run = found ? *found : gone;
+      if (!run || self->state.parking)
+        return;
+      // Not before: whoever else has it loaded does not let it execute.
+      const auto& id = run->plan->run_id;
+      if (auto late = self->state.not_loaded.extract(id); !late.empty())
+        log::info("run_loaded", {{"run_id", id}, {"tries", late.mapped().tries + 1}});
+      run->visiting = false;
+      run->started = clock::now();
+      self->send(run->supervisor, execute_run{});
+    });
+  gauge(self);
+}
+
+bool starts_now(scheduler_pointer self, const run_plan& plan) {
+  return !plan.delayed && self->state.queue.would_start(plan.who->key());
+}
+
+queued_run entry_of(const run_plan& plan) {
+  queued_run entry{plan.run_id, plan.thread_id, plan.who->key(), {}, plan.suspect};
+  if (plan.delayed)
+    entry.due = plan.created_at;
+  return entry;
+}
+
+// The run is durable: from here on it will execute, whatever happens to the client.
+run_ref launch(scheduler_pointer self, run_plan_ptr plan, presented_ptr credentials,
+               sealed_ptr sealed) {
+  auto& s = self->state;
+  auto started = s.queue.add(entry_of(*plan), now());
+  run_ref ref{plan, keep(self, plan, std::move(credentials), std::move(sealed)).supervisor};
+  execute(self, started);
+  return ref;
+}
+
+run_ref launch(scheduler_pointer self, start_run& m) {
+  auto& s = self->state;
+  s.created->add();
+  const auto& plan = *m.plan;
+  auto soon = plan.created_at - now() <= short_wait && s.runs.size() < s.app->options.runs.capacity;
+  if (!plan.delayed || m.watched || soon)
+    return launch(self, m.plan, std::move(m.credentials), std::move(m.sealed));
+  execute(self, s.queue.add(entry_of(plan), now()));
+  return {m.plan, run_supervisor_actor{}};
+}
+
+void start(scheduler_pointer self, starting_ptr job);
+
+void hand_over(scheduler_pointer self, const starting_ptr& job) {
+  auto& s = self->state;
+  const auto& plan = *job->ask.plan;
+  s.queue.arrived(plan.who->key(), plan.thread_id, plan.delayed);
+  job->promise.deliver(launch(self, job->ask));
+  for (const auto& one_less : s.parked)
+    one_less();
+}
+
+void on_stored(scheduler_pointer self, const starting_ptr& job) {
+  auto& s = self->state;
+  auto& plan = *job->ask.plan;
+  plan.forget_the_request();
+  if (!s.parking || plan.waited)
+    return hand_over(self, job);
+  // Stored as running, it would be taken at the next start for one that a crash interrupted.
+  plan.waited = true;
+  auto what = of_run(plan);
+  what.puts.push_back({to_record(plan, "pending")});
+  ask_core(
+    self, s.app->writer, write_records{std::move(what), plan.who->key()},
+    [self, job](written) { hand_over(self, job); },
+    [self, job](const error&) { hand_over(self, job); });
+}
+
+void write(scheduler_pointer self, starting_ptr job, result<commit> what) {
+  if (!what)
+    return give_up(self, job, what.error());
+  ask_core(
+    self, self->state.app->writer, write_records{std::move(*what), job->ask.plan->who->key()},
+    [self, job](written) { on_stored(self, job); },
+    [self, job](error why) {
+      // Somebody made or deleted the thread between our read and our write: look again.
+      const bool other =
+        why.code == errc::conflict || (why.code == errc::not_found && job->ask.create_thread);
+      if (other && !job->ask.stateless && ++job->attempts < most_attempts_to_start)
+        return start(self, job);
+      give_up(self, job, std::move(why));
+    });
+}
+
+// Ends what is in the way, as the strategy says; nullopt when nothing is, or nothing need be.
+std::optional<stop_runs> runs_to_preempt(scheduler_pointer self, const run_plan& plan) {
+  if (plan.multitask_strategy != "interrupt" && plan.multitask_strategy != "rollback")
+    return std::nullopt;
+  auto inflight = self->state.queue.inflight(plan.who->tenant, plan.thread_id);
+  if (inflight.empty())
+    return std::nullopt;
+  stop_runs stop;
+  stop.tenant = plan.who->tenant;
+  stop.thread_id = plan.thread_id;
+  stop.run_ids = std::move(inflight);
+  stop.rollback = plan.multitask_strategy == "rollback";
+  return stop;
+}
+
+void on_thread(scheduler_pointer self, starting_ptr job, const found_record& found) {
+  if (self->state.parking)
+    return give_up(self, job, stops());
+  auto& plan = *job->ask.plan;
+  auto& erasing = self->state.erasing;
+  if (auto at = erasing.find({plan.who->tenant, plan.thread_id}); at != erasing.end()) {
+    at->second.push_back([self, job] { start(self, job); });
+    return;
+  }
+  const auto hidden = fail(errc::not_found, "Thread or assistant not found.");
+  if (!found.row && !job->ask.create_thread)
+    return give_up(self, job, hidden);
+  if (found.row && !job->ask.visible.matches(found.row->metadata))
+    return give_up(self, job, hidden);
+  auto busy = self->state.queue.on_thread(plan.who->tenant, plan.thread_id) > 0;
+  if (busy && plan.multitask_strategy == "reject")
+    return give_up(self, job,
+                   fail(errc::conflict,
+                        "Thread is already running a task. Wait for it to finish or choose a "
+                        "different multitask strategy."));
+  if (auto stop = runs_to_preempt(self, plan)) {
+    if (++job->attempts >= most_attempts_to_start) // others come as fast as they are ended
+      return give_up(self, job,
+                     fail(errc::conflict, "Runs keep starting on this thread. Try again later."));
+    ask_core(
+      self, scheduler_actor{self}, std::move(*stop),
+      [self, job](runs_stopped) { start(self, job); },
+      [self, job](error why) { give_up(self, job, std::move(why)); });
+    return;
+  }
+  write(self, job,
+        creation(*self->state.app, plan, found.row.get(), job->ask.visible, busy,
+                 !busy && starts_now(self, plan)));
+}
+
+// From here on it has its place, however long reading and writing take.
+result<void> count(scheduler_pointer self, const run_plan& plan) {
+  auto& s = self->state;
+  auto who = plan.who->key();
+  if (auto ok = s.limits.begin_run(who, clock::now()); !ok)
+    return ok;
+  auto ok = s.queue.admits(who, plan.delayed);
+  if (ok && plan.multitask_strategy == "enqueue") // the others come when nothing waits
+    ok = s.queue.admits_on(who.tenant, plan.thread_id);
+  if (!ok) {
+    s.limits.end_run(who);
+    return ok;
+  }
+  s.queue.expect(who, plan.thread_id, plan.delayed);
+  return {};
+}
+
+void start(scheduler_pointer self, starting_ptr job) {
+  auto& s = self->state;
+  if (s.parking)
+    return give_up(self, job, stops());
+  if (!job->counted)
+    if (auto ok = count(self, *job->ask.plan); !ok)
+      return give_up(self, job, ok.error());
+  job->counted = true;
+  if (job->ask.stateless)
+    return write(
+      self, job,
+      creation(*s.app, *job->ask.plan, nullptr, {}, false, starts_now(self, *job->ask.plan)));
+  const auto& plan = *job->ask.plan;
+  ask_core(
+    self, s.app->reader(),
+    get_record{{kind::thread, plan.who->tenant, plan.thread_id}, get_record::part::head},
+    [self, job](found_record& found) { on_thread(self, job, found); },
+    [self, job](error why) { give_up(self, job, std::move(why)); });
+}
+
+// --- stopping --------------------------------------------------------------------------------
+
+// Many ends are many writes: one of these asks for the next when one is done.
+constexpr std::size_t most_ends_at_once = 32;
+
+struct stopping {
+  cancel_run how;
+  run_queue::run_ids left; // the last one is next
+  std::function<void(result<runs_stopped>)> then;
+  std::size_t at_once = most_ends_at_once;
+  std::size_t asked = 0; // and not answered
+  bool asking = false;
+  int64_t stopped = 0;
+  std::optional<error> failed = {}; // one of them is there still
+};
+using stopping_ptr = std::shared_ptr<stopping>;
+
+void stop_next(scheduler_pointer self, const stopping_ptr& job);
+
+void one_less(scheduler_pointer self, const stopping_ptr& job) {
+  --job->asked;
+  stop_next(self, job);
+}
+
+void stop_one(scheduler_pointer self, const stopping_ptr& job, const std::string& id) {
+  with_run(self, id, [self, job](const result<live_run*>& run) {
+    if (!run)
+      job->failed = run.error();
+    if (!run || !*run)
+      return one_less(self, job);
+    (*run)->visiting = false;
+    ask_core(
+      self, (*run)->supervisor, job->how, [self, job](run_result&) { one_less(self, job); },
+      [self, job](const error& why) {
+        if (why.code == errc::overloaded) // its end is not stored
+          job->failed = why;
+        one_less(self, job);
+      });
+  });
+}
+
+// Some are answered before `stop_one` returns: what follows is left to whoever is asking already.
+void stop_next(scheduler_pointer self, const stopping_ptr& job) {
+  if (std::exchange(job->asking, true))
+    return;
+  while (!job->left.empty() && job->asked < job->at_once) {
+    auto id = std::move(job->left.back());
+    job->left.pop_back();
+    ++job->asked;
+    stop_one(self, job, id);
+  }
+  job->asking = false;
+  if (job->asked > 0)
+    return;
+  auto then = std::exchange(job->then, nullptr);
+  if (job->failed)
+    then(*job->failed);
+  else
+    then(runs_stopped{job->stopped});
+}
+
+stopping_ptr new_stop(cancel_run how, run_queue::run_ids ids,
+                      std::function<void(result<runs_stopped>)> then) {
+  auto job = std::make_shared<stopping>();
+  job->how = how;
+  job->stopped = static_cast<int64_t>(ids.size());
+  job->left = std::move(ids);
+  job->then = std::move(then);
+  return job;
+}
+
+// What waits in the storage alone is parked already.
+caf::result<runs_stopped> park_all(scheduler_pointer self) {
+  auto& s = self->state;
+  s.parking = true;
+  run_queue::run_ids ids;
+  for (const auto& [id, run] : s.runs)
+    if (!run.ended)
+      ids.push_back(id);
+  auto promise = self->make_response_promise<runs_stopped>();
+  auto job =
+    new_stop({false, false, false, true}, std::move(ids),
+             [promise](result<runs_stopped> n) mutable { deliver(promise, std::move(n)); });
+  job->at_once = job->left.size() + s.queue.expected();
+  job->asked = s.queue.expected();
+  if (job->asked > 0)
+    s.parked.push_back([self, job] { one_less(self, job); });
+  stop_next(self, job);
+  return promise;
+}
+
+// Those waiting first, the executing one last: none starts because one before it was stopped.
+run_queue::run_ids meant(const run_queue& queue, const stop_runs& m) {
+  if (m.run_ids.empty())
+    return queue.inflight(m.tenant, m.thread_id);
+  run_queue::run_ids ids;
+  for (const auto& id : m.run_ids)
+    if (const auto* run = queue.find(id);
+        run && run->who.tenant == m.tenant && run->thread_id == m.thread_id)
+      ids.push_back(id);
+  return ids;
+}
+
+void go_on_after_erasing(scheduler_pointer self, const thread_name& which) {
+  auto waiting = self->state.erasing.extract(which);
+  for (const auto& then : waiting.mapped())
+    then();
+}
+
+// The thread first, so that all of it goes or nothing. What its runs still write is refused then.
+// Those created before the erase was asked for are here when it is answered: they end with it.
+void erase_thread(scheduler_pointer self, const stop_runs& m,
+                  caf::typed_response_promise<runs_stopped> promise) {
+  auto& s = self->state;
+  thread_name which{m.tenant, m.thread_id};
+  if (auto under_way = s.erasing.find(which); under_way != s.erasing.end()) {
+    under_way->second.push_back([self, m, promise] { erase_thread(self, m, promise); });
+    return;
+  }
+  s.erasing[which];
+  commit what;
+  what.erases.push_back({{kind::thread, m.tenant, m.thread_id}, {}, m.visible});
+  auto done = [self, which, promise](result<runs_stopped> n) mutable {
+    go_on_after_erasing(self, which);
+    deliver(promise, std::move(n));
+  };
+  ask_core(
+    self, s.app->writer, write_records{std::move(what), m.who},
+    [self, which, done](written) {
+      auto ids = self->state.queue.inflight(which.first, which.second);
+      std::erase_if(ids, [self](const std::string& id) { // waited in the storage: it went there
+        if (self->state.runs.contains(id))
+          return false;
+        forget(self, id);
+        return true;
+      });
+      stop_next(self, new_stop({false, true}, std::move(ids), done));
+    },
+    [done](error why) mutable { done(std::move(why)); });
+}
+
+caf::result<runs_stopped> stop(scheduler_pointer self, const stop_runs& m) {
+  if (m.park)
+    return park_all(self);
+  auto promise = self->make_response_promise<runs_stopped>();
+  if (m.deleting)
+    erase_thread(self, m, promise);
+  else
+    stop_next(self, new_stop({m.rollback}, meant(self->state.queue, m),
+                             [promise](result<runs_stopped> n) mutable {
+                               deliver(promise, std::move(n));
+                             }));
+  return promise;
+}
+
+run_ref shown(live_run& run) {
+  auto seen = run.seen.lock();
+  if (!seen) {
+    seen = {run.plan.get(), [plan = run.plan](const run_plan*) {}};
+    run.seen = seen;
+  }
+  return {std::move(seen), run.supervisor};
+}
+
+caf::result<run_ref> find(scheduler_pointer self, const find_run& m) {
+  auto& s = self->state;
+  const auto missing = fail(errc::not_found, "Run not found");
+  if (auto run = s.runs.find(m.run_id); run != s.runs.end()) {
+    if (run->second.plan->who->tenant != m.tenant)
+      return to_caf(missing);
+    return shown(run->second);
+  }
+  const auto* waiting = s.queue.find(m.run_id);
+  if (!waiting || waiting->who.tenant != m.tenant)
+    return to_caf(missing);
+  auto promise = self->make_response_promise<run_ref>();
+  with_run(self, m.run_id, [promise, missing](const result<live_run*>& run) mutable {
+    if (run && *run)
+      promise.deliver(shown(**run));
+    else
+      promise.deliver(to_caf(run ? missing : run.error()));
+  });
+  return promise;
+}
+
+// --- ends and time ---------------------------------------------------------------------------
+
+// Somebody must end the run in the storage, close its handles and cut its calls: a new supervisor,
+// which has nothing else to do.
+void fail_lost_run(scheduler_pointer self, live_run& run) {
+  auto& s = self->state;
+  auto plan = std::make_shared<run_plan>(*run.plan);
+  plan->given_up = "the server met a fault of its own in this run";
+  run.visiting = false;
+  run.plan = std::move(plan);
+  run.supervisor =
+    spawn_run_supervisor(self->system(), s.app, run.plan, scheduler_actor{self}, nullptr, nullptr);
+  if (s.app->egress)
+    self->send(s.app->egress, cut_calls{run.plan->run_id});
+  self->send(run.supervisor, execute_run{});
+}
+
+// Its slot, and its place among its user's runs.
+void on_returned(scheduler_pointer self, const std::string& run_id) {
+  auto& s = self->state;
+  auto held = s.holding.extract(run_id);
+  if (held.empty())
+    return;
+  s.limits.end_run(held.mapped());
+  execute(self, s.queue.returned(run_id));
+}
+
+void cleared(const run_plan& plan, std::string_view why) {
+  log::info(
+    "run_no_longer_suspect",
+    {{"run_id", plan.run_id}, {"graph", plan.graph_id}, {"crashes", plan.crashes}, {"why", why}});
+}
+
+void on_ended(scheduler_pointer self, const run_ended& m) {
+  auto& s = self->state;
+  if (m.is == run_ended::how::returned)
+    return on_returned(self, m.run_id);
+  const auto& id = m.run_id;
+  auto run = s.runs.find(id);
+  if (run == s.runs.end())
+    return;
+  if (m.is == run_ended::how::lost && run->second.plan->given_up.empty())
+    return fail_lost_run(self, run->second);
+  if (const auto* entry = s.queue.find(id); entry && entry->suspect)
+    cleared(*run->second.plan, "it ended");
+  if (run->second.plan->resumable())
+    run->second.ended = clock::now();
+  else
+    s.runs.erase(run);
+  forget(self, id, m.is == run_ended::how::holding);
+}
+
+void on_progress(scheduler_pointer self, const run_progressed& m) {
+  auto& s = self->state;
+  auto run = s.runs.find(m.run_id);
+  if (run == s.runs.end())
+    return;
+  cleared(*run->second.plan, "it completed a step");
+  execute(self, s.queue.cleared(m.run_id));
+}
+
+void on_tick(scheduler_pointer self) {
+  auto& s = self->state;
+  execute(self, s.queue.wake(now()));
+  run_queue::run_ids again;
+  for (auto& [id, late] : s.not_loaded)
+    if (late.ticks > 0 && --late.ticks == 0)
+      again.push_back(id);
+  execute(self, again);
+  const auto& limits = s.app->options.runs;
+  auto t = clock::now();
+  for (auto it = s.runs.begin(); it != s.runs.end();) {
+    auto& run = it->second;
+    if ((run.ended && t - *run.ended > limits.resumable_ttl)
+        || (run.visiting && run.seen.expired())) {
+      it = s.runs.erase(it);
+      continue;
+    }
+    if (!run.ended && run.started && t - *run.started > limits.timeout) {
+      run.started = t; // asked once; it ends in a moment
+      caf::anon_send(run.supervisor, cancel_run{false, false, true});
+    }
+    ++it;
+  }
+  self->delayed_send(self, tick, wake_up{});
+}
+
+// Admitted before the restart: counted, never refused.
+void go_on(scheduler_pointer self, recovered_runs& recovered) {
+  auto& s = self->state;
+  for (auto& plan : recovered.plans) {
+    static_cast<void>(s.limits.begin_run(plan->who->key(), clock::now()));
+    launch(self, plan, nullptr, nullptr);
+  }
+  for (auto& run : recovered.delayed) {
+    static_cast<void>(s.limits.begin_run(run.who, clock::now()));
+    execute(self, s.queue.add(std::move(run), now()));
+  }
+}
+
+scheduler_actor::behavior_type scheduler_behavior(scheduler_pointer self, app_ptr app,
+                                                  std::shared_ptr<recovered_runs> recovered) {
+  install_fault_handlers(self);
+  auto& s = self->state;
+  s.app = std::move(app);
+  s.queue = run_queue{s.app->options.runs};
+  s.limits = limiter{s.app->options.limits};
+  auto& m = s.app->meters;
+  s.pending = &m.gauge("lg_api_num_pending_runs", "Runs waiting");
+  s.running = &m.gauge("lg_api_num_running_runs", "Runs executing");
+  s.created = &m.counter("behalf_runs_created_total", "Runs accepted");
+  go_on(self, *recovered);
+  self->delayed_send(self, tick, wake_up{});
+  return {
+    [self](start_run& m) -> caf::result<run_ref> {
+      auto promise = self->make_response_promise<run_ref>();
+      start(self, std::make_shared<starting>(starting{std::move(m), promise}));
+      return promise;
+    },
+    [self](const find_run& m) { return find(self, m); },
+    [self](const stop_runs& m) { return stop(self, m); },
+    [self](const run_ended& m) { on_ended(self, m); },
+    [self](const run_progressed& m) { on_progress(self, m); },
+    [self](const wake_up&) { on_tick(self); },
+  };
+}
+
+} // namespace
+
+scheduler_actor spawn_scheduler(caf::actor_system& sys, app_ptr app, recovered_runs recovered) {
+  return sys.spawn(scheduler_behavior, std::move(app),
+                   std::make_shared<recovered_runs>(std::move(recovered)));
+}
+
+} // namespace behalf::runs

@@ -1,0 +1,74 @@
+// What a graph node is spawned with, and what it reports.
+#pragma once
+
+#include "actors/runs/messages.hpp"
+#include "actors/threads/activity.hpp"
+#include "runtime/graph/run_loop.hpp"
+
+#include <caf/send.hpp>
+
+#include <atomic>
+#include <memory>
+
+namespace behalf::runs {
+
+using handle_list = std::vector<std::pair<std::string, sealed_handle>>;
+
+/// Set when what a node does will not be used: its run was stopped, or its time is up.
+using stop_flag = std::shared_ptr<std::atomic<bool>>;
+
+/// A run's slot. Its supervisor and every turn of its nodes hold it; whoever lets go last says that
+/// it is free, unless the end of the run has said so.
+class slot_lease {
+public:
+  slot_lease(scheduler_actor to, std::string run_id)
+    : scheduler_(std::move(to)), run_id_(std::move(run_id)) {}
+  slot_lease(const slot_lease&) = delete;
+  ~slot_lease() {
+    if (scheduler_)
+      caf::anon_send(scheduler_, run_ended{run_id_, run_ended::how::returned});
+  }
+
+  void settled() { scheduler_ = nullptr; }
+
+private:
+  scheduler_actor scheduler_;
+  std::string run_id_;
+};
+using slot_lease_ptr = std::shared_ptr<slot_lease>;
+
+struct step {
+  task_spec task;
+  std::shared_ptr<const run_facts> run;
+  principal_ptr who;
+  std::shared_ptr<const handle_list> handles; // of the run's services
+  run_supervisor_actor supervisor;
+  const threads::activity* work;
+  slot_lease_ptr lease;
+  stop_flag stopped;
+  deadline until; // of the node or the run, what comes first
+};
+
+} // namespace behalf::runs
+
+namespace behalf {
+
+/// Something a node wrote to the stream.
+struct task_event {
+  std::string task_id;
+  std::shared_ptr<stream_item> item;
+};
+struct task_finished {
+  std::string task_id;
+  std::shared_ptr<node_result> outcome;
+};
+/// A node's turn on a thread that may block is over.
+struct turn_taken {
+  std::shared_ptr<turn> what;
+};
+
+} // namespace behalf
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::task_event)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::task_finished)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::turn_taken)

@@ -1,0 +1,66 @@
+#include "actors/runs/thread_states.hpp"
+
+#include "runtime/graph/thread_state.hpp"
+
+namespace behalf::runs {
+
+record to_record(const checkpoint_doc& doc, const std::string& tenant, const std::string& thread_id,
+                 const std::string& run_id) {
+  record row;
+  row.type = kind::checkpoint;
+  row.tenant = tenant;
+  row.id = doc.id;
+  row.parent = thread_id;
+  row.ns = doc.ns;
+  row.parent_checkpoint = doc.parent_id;
+  row.full = doc.full;
+  row.metadata = doc.metadata();
+  // A run also writes beside the checkpoint it started from, which stays another run's.
+  row.run_id = string_or(row.metadata, "run_id", run_id);
+  row.doc = doc.body();
+  row.created_at = row.updated_at = doc.created_at;
+  return row;
+}
+
+result<std::vector<checkpoint_doc>> to_docs(const std::vector<record>& rows) {
+  std::vector<checkpoint_doc> docs;
+  for (const auto& row : rows) {
+    auto doc = checkpoint_doc::from(row.id, row.parent_checkpoint, row.ns, row.full, row.metadata,
+                                    row.doc, row.created_at);
+    if (!doc)
+      return doc.error();
+    docs.push_back(std::move(*doc));
+  }
+  return docs;
+}
+
+result<std::optional<loaded_checkpoint>> load_chain(const std::vector<record>& rows) {
+  if (rows.empty())
+    return std::optional<loaded_checkpoint>{};
+  auto docs = to_docs(rows);
+  if (!docs)
+    return docs.error();
+  auto loaded = restore_chain(*docs);
+  if (!loaded)
+    return loaded.error();
+  return std::optional<loaded_checkpoint>{std::move(*loaded)};
+}
+
+result<json::object> shown_state(const std::vector<record>& rows, const graph* flow,
+                                 const std::string& thread_id, const std::string& checkpoint_id) {
+  auto loaded = load_chain(rows);
+  if (!loaded)
+    return loaded.error();
+  if (!*loaded)
+    return empty_thread_state(thread_id, checkpoint_id);
+  return thread_state(**loaded, flow, thread_id, checkpoint_id.empty());
+}
+
+result<json::object> shown_values(const std::vector<record>& rows, const graph* flow) {
+  auto loaded = load_chain(rows);
+  if (!loaded)
+    return loaded.error();
+  return *loaded ? thread_values(**loaded, flow) : json::object{};
+}
+
+} // namespace behalf::runs

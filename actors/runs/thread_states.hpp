@@ -1,0 +1,29 @@
+// Checkpoints between the storage and the graph runtime: records to documents and back, and a
+// thread's state and history as the API shows them.
+#pragma once
+
+#include "runtime/graph/checkpoint.hpp"
+#include "runtime/graph/graph.hpp"
+#include "runtime/store/storage.hpp"
+
+#include <string>
+#include <vector>
+
+namespace behalf::runs {
+
+record to_record(const checkpoint_doc& doc, const std::string& tenant, const std::string& thread_id,
+                 const std::string& run_id);
+
+result<std::vector<checkpoint_doc>> to_docs(const std::vector<record>& rows);
+
+/// A chain as the storage reads it, restored; nullopt for an empty one. Error: internal.
+result<std::optional<loaded_checkpoint>> load_chain(const std::vector<record>& rows);
+
+/// `flow` may be null: the thread's graph is not served any more.
+result<json::object> shown_state(const std::vector<record>& rows, const graph* flow,
+                                 const std::string& thread_id, const std::string& checkpoint_id);
+
+/// The values a run left at its last checkpoint.
+result<json::object> shown_values(const std::vector<record>& rows, const graph* flow);
+
+} // namespace behalf::runs

@@ -1,0 +1,135 @@
+#include "actors/runs/thread_updates.hpp"
+
+#include "runtime/graph/graph.hpp"
+#include "runtime/graph/run_config.hpp"
+
+namespace behalf::runs {
+namespace {
+
+const json::object nothing;
+const json::value no_context;
+
+run_ids ids_of(const run_plan& plan, bool thread_existed) {
+  run_ids ids;
+  ids.run_id = plan.run_id;
+  ids.thread_id = plan.thread_id;
+  ids.graph_id = plan.graph_id;
+  ids.assistant_id = plan.assistant_id;
+  ids.request_id = plan.request_id;
+  ids.checkpoint_id = plan.checkpoint_id;
+  ids.thread_existed = thread_existed;
+  return ids;
+}
+
+void merge_config(const app_context& app, run_plan& plan, const record* thread) {
+  const auto* entry = app.graphs.by_graph(plan.graph_id);
+  const auto* who = plan.who->identity.empty() ? nullptr : plan.who.get();
+  auto merged = merge_run_config(
+    {nothing, nothing, no_context}, {nothing, thread ? thread->metadata : nothing, no_context},
+    {plan.sent_config, plan.sent_metadata, plan.sent_context}, who, ids_of(plan, thread != nullptr),
+    plan.headers, {}, entry ? entry->flow->context_schema() : no_context);
+  plan.kwargs["config"] = std::move(merged.config);
+  plan.kwargs["context"] = std::move(merged.context);
+  plan.metadata = std::move(merged.metadata);
+}
+
+record new_thread(const run_plan& plan, const json::object& run_metadata) {
+  record row;
+  row.type = kind::thread;
+  row.tenant = plan.who->tenant;
+  row.id = plan.thread_id;
+  row.status = "idle";
+  row.metadata = {{"graph_id", plan.graph_id}, {"assistant_id", plan.assistant_id}};
+  merge(row.metadata, run_metadata);
+  row.created_at = row.state_updated_at = now();
+  row.doc = {{"config", json::object{}}, {"values", nullptr}};
+  return row;
+}
+
+// Each part was within its bound; together they are copied into every checkpoint.
+result<void> check_copied(const run_plan& plan, const shape_limits& bounds) {
+  const auto limit = bounds.metadata_bytes;
+  auto bytes = text_bytes(plan.metadata, limit);
+  const auto& config = object_or_empty(plan.kwargs, "config");
+  for (const auto& [key, v] : object_or_empty(config, "configurable"))
+    if (v.is_string() && goes_into_checkpoints(key, v) && bytes <= limit)
+      bytes += key.size() + text_bytes(v, limit);
+  if (bytes <= limit)
+    return {};
+  return fail(errc::invalid_argument,
+              "the run's metadata, with its thread's, its config's and the texts in "
+              "config.configurable, has more than "
+                + std::to_string(limit) + " bytes of JSON");
+}
+
+} // namespace
+
+result<commit> creation(const app_context& app, run_plan& plan, const record* thread,
+                        const filter& visible, bool busy, bool starts) {
+  plan.new_thread = thread == nullptr;
+  merge_config(app, plan, thread);
+  const auto& bounds = app.options.shape;
+  if (auto ok = check_copied(plan, bounds); !ok)
+    return ok.error();
+  auto config = plan.sent_config;
+  config.erase("configurable");
+  json::object graph{{"graph_id", plan.graph_id}, {"assistant_id", plan.assistant_id}};
+  commit what;
+  if (thread) {
+    commit::thread_change change{plan.who->tenant, plan.thread_id, visible};
+    if (!busy)
+      change.metadata = std::move(graph);
+    change.doc.emplace_back("config", dump(config));
+    change.at = now();
+    what.thread_changes.push_back(std::move(change));
+  } else {
+    auto row = new_thread(plan, plan.thread_metadata.value_or(plan.sent_metadata));
+    merge(row.metadata, graph);
+    if (auto ok = check_metadata(row.metadata, bounds); !ok)
+      return ok.error();
+    row.doc["config"] = std::move(config);
+    row.doc["settled"] = "idle"; // what a run that leaves no trace goes back to
+    row.status = "busy";
+    row.updated_at = row.created_at;
+    row.listed = !plan.drop_thread;
+    auto stays = app.options.runs.stateless_ttl;
+    if (plan.stateless && !plan.drop_thread && stays.count() > 0)
+      row.expires = expiry{row.created_at + stays, stays};
+    what.puts.push_back({std::move(row), 0});
+  }
+  plan.waited = !starts;
+  what.puts.push_back({to_record(plan, starts ? "running" : "pending"), 0});
+  return what;
+}
+
+commit of_run(const run_plan& plan) {
+  commit what;
+  what.needs.push_back({kind::run, plan.who->tenant, plan.run_id});
+  return what;
+}
+
+commit ending_on(const run_plan& plan, const run_ending& end) {
+  commit::thread_change thread{plan.who->tenant, plan.thread_id};
+  if (!end.as_before) {
+    if (end.values)
+      thread.doc.emplace_back("values", dump(*end.values));
+    thread.doc.emplace_back("error", dump(end.error));
+    thread.doc.emplace_back("interrupts", dump(end.interrupts));
+    thread.settled = end.thread_status;
+  }
+  thread.doc.emplace_back("ran", "true");
+  thread.at = now();
+  thread.new_state = true;
+  auto what = of_run(plan);
+  what.thread_changes.push_back(std::move(thread));
+  if (end.rollback) {
+    what.erases.push_back({{kind::run, plan.who->tenant, plan.run_id}});
+    what.checkpoint_erases.push_back({plan.who->tenant, plan.thread_id, plan.run_id});
+  } else {
+    run_outcome outcome{end.error, end.checkpoint_id};
+    what.puts.push_back({to_record(plan, end.status, &outcome)});
+  }
+  return what;
+}
+
+} // namespace behalf::runs

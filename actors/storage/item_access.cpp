@@ -1,0 +1,154 @@
+#include "actors/storage/item_access.hpp"
+
+#include "actors/admission/granted.hpp"
+#include "actors/storage/store_items.hpp"
+#include "runtime/graph/checkpoint.hpp"
+
+namespace behalf::storage {
+namespace {
+
+const std::vector<std::string_view> of_put{"namespace", "key", "value", "ttl"};
+const std::vector<std::string_view> of_key{"namespace", "key"};
+const std::vector<std::string_view> of_search{"namespace", "filter", "limit", "offset"};
+
+result<item_question> ask_about(std::string_view action, const std::vector<std::string>& labels,
+                                std::string_view key) {
+  if (auto ok = checked_namespace(labels, false); !ok)
+    return ok.error();
+  return item_question{action, {{"namespace", json::value_from(labels)}, {"key", key}}};
+}
+
+} // namespace
+
+result<item_question> ask_to_put(const std::vector<std::string>& labels, std::string_view key,
+                                 json::object value, json::value index, json::value ttl) {
+  if (key.empty()) // it could not be asked for
+    return fail(errc::bad_request, "Key is required");
+  auto asked = ask_about("put", labels, key);
+  if (!asked)
+    return asked;
+  if (ttl.is_number())
+    if (auto ok = check_ttl(ttl.to_number<double>()); !ok)
+      return ok.error();
+  asked->value["value"] = std::move(value);
+  asked->value["index"] = std::move(index);
+  asked->value["ttl"] = std::move(ttl);
+  return asked;
+}
+
+result<item_question> ask_to_get(const std::vector<std::string>& labels, std::string_view key) {
+  return ask_about("get", labels, key);
+}
+
+result<item_question> ask_to_delete(const std::vector<std::string>& labels, std::string_view key) {
+  return ask_about("delete", labels, key);
+}
+
+result<item_question> ask_to_search(const std::vector<std::string>& prefix, json::object filter,
+                                    int64_t limit, int64_t offset, json::value query) {
+  if (auto ok = checked_namespace(prefix, true); !ok)
+    return ok.error();
+  if (auto ok = value_filter::parse(filter); !ok)
+    return ok.error();
+  return item_question{"search",
+                       {{"namespace", json::value_from(prefix)},
+                        {"filter", std::move(filter)},
+                        {"limit", limit},
+                        {"offset", offset},
+                        {"query", std::move(query)}}};
+}
+
+std::vector<std::string_view> changeable_item_fields(std::string_view action) {
+  return action == "put" ? of_put : action == "search" ? of_search : of_key;
+}
+
+authorize to_authorize(item_question what, principal_ptr who) {
+  authorize a;
+  a.resource = "store";
+  a.action = what.action;
+  a.may_change = what.action == "put" ? of_put : what.action == "search" ? of_search : of_key;
+  a.value = std::move(what.value);
+  a.who = std::move(who);
+  return a;
+}
+
+result<record_key> granted_item(const grant& g) {
+  admission::granted_reader in{g.value};
+  auto labels = in.texts("namespace");
+  auto key = in.text("key");
+  if (in.fault())
+    return *in.fault();
+  auto ns = checked_namespace(labels, false);
+  if (!ns)
+    return ns.error();
+  return record_key{kind::item, g.who->tenant, std::move(key), std::move(*ns)};
+}
+
+result<record> granted_put(const grant& g, std::size_t most_bytes) {
+  auto place = granted_item(g);
+  if (!place)
+    return place.error();
+  admission::granted_reader in{g.value};
+  record row;
+  row.type = kind::item;
+  row.tenant = std::move(place->tenant);
+  row.id = std::move(place->id);
+  row.parent = std::move(place->parent);
+  row.created_at = row.updated_at = now();
+  row.doc = in.object("value");
+  if (json_weight(row.doc) > most_bytes)
+    return fail(errc::invalid_argument,
+                "value would have more than " + std::to_string(most_bytes) + " bytes of JSON");
+  if (in.has("ttl"))
+    if (auto minutes = in.number("ttl", 0, max_ttl_minutes); minutes > 0) // 0: for ever
+      row.expires = expiry_in(minutes, row.created_at);
+  if (in.fault())
+    return *in.fault();
+  return row;
+}
+
+result<query> granted_search(const grant& g) {
+  admission::granted_reader in{g.value};
+  query q;
+  q.type = kind::item;
+  q.tenant = g.who->tenant;
+  auto labels = in.texts("namespace");
+  const auto& wanted = in.object("filter");
+  q.visible = g.visible;
+  q.limit = in.integer("limit", 1, 1000);
+  q.offset = in.integer("offset", 0, 1'000'000'000);
+  if (in.fault())
+    return *in.fault();
+  auto ns = checked_namespace(labels, true);
+  if (!ns)
+    return ns.error();
+  auto value = value_filter::parse(wanted);
+  if (!value)
+    return value.error();
+  q.namespace_prefix = std::move(*ns);
+  q.value = std::move(*value);
+  return q;
+}
+
+bool shows_item(const filter& visible, const record& row) {
+  return visible.unrestricted() || visible.matches(item_fields(row));
+}
+
+result<commit> put_over(const record* there, const record& fresh, const filter& visible) {
+  if (!shows_item(visible, fresh))
+    return fail(errc::denied, "Forbidden");
+  if (there && !shows_item(visible, *there))
+    return fail(errc::not_found, "Not Found");
+  commit what;
+  what.puts.push_back({fresh, there ? there->revision : 0});
+  return what;
+}
+
+result<commit> erase_of(const record* there, const filter& visible) {
+  commit what;
+  if (there && shows_item(visible, *there))
+    what.erases.push_back({there->key(), there->revision});
+  return what;
+}
+
+} // namespace behalf::storage

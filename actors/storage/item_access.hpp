@@ -1,0 +1,131 @@
+// The store as the API and nodes use it: one way to ask whether a principal may, and one way to do
+// what the rules left of the question. Nobody reads or writes an item by another way.
+#pragma once
+
+#include "actors/admission/messages.hpp"
+#include "actors/app_context.hpp"
+#include "actors/basics.hpp"
+#include "actors/storage/messages.hpp"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace behalf::storage {
+
+/// The question of an operation, as handlers see and change it.
+struct item_question {
+  std::string_view action; // put, get, delete or search
+  json::object value;
+};
+
+/// Error: of checked_namespace or value_filter.
+result<item_question> ask_to_put(const std::vector<std::string>& labels, std::string_view key,
+                                 json::object value, json::value index, json::value ttl);
+result<item_question> ask_to_get(const std::vector<std::string>& labels, std::string_view key);
+result<item_question> ask_to_delete(const std::vector<std::string>& labels, std::string_view key);
+result<item_question> ask_to_search(const std::vector<std::string>& prefix, json::object filter,
+                                    int64_t limit, int64_t offset, json::value query);
+
+/// The fields handlers may change.
+std::vector<std::string_view> changeable_item_fields(std::string_view action);
+
+/// Asks for a principal already known: goes to the authorizer.
+authorize to_authorize(item_question what, principal_ptr who);
+
+/// What the rules left. Error: of checked_namespace, or internal when a handler left something that
+/// is no place, item or search.
+result<record_key> granted_item(const grant& g);
+/// Error: invalid_argument when the value has more than `most_bytes`: a node may make any.
+result<record> granted_put(const grant& g, std::size_t most_bytes);
+result<query> granted_search(const grant& g);
+
+/// May the holder of the grant see this item?
+bool shows_item(const filter& visible, const record& row);
+
+/// What to write, given the item that is there (null: none). Errors: denied for an item its writer
+/// could not see, not_found for one in its place that they cannot.
+result<commit> put_over(const record* there, const record& fresh, const filter& visible);
+result<commit> erase_of(const record* there, const filter& visible);
+
+/// `then` gets the row, or null where there is none or it is not to be seen.
+template <class Self, class Then, class Failed>
+void get_item(Self* self, const app_context& app, const grant& g, Then then, Failed failed,
+              fair_budget::share_ptr room = nullptr) {
+  auto which = granted_item(g);
+  if (!which)
+    return failed(which.error());
+  ask_core(
+    self, app.reader(), get_record{std::move(*which), {}, std::move(room)},
+    [then, visible = g.visible](found_record& found) mutable {
+      then(found.row && shows_item(visible, *found.row) ? found.row
+                                                        : std::shared_ptr<const record>{});
+    },
+    failed);
+}
+
+template <class Self, class Then, class Failed>
+void write_item(Self* self, const app_context& app, const principal_key& who, commit what,
+                Then then, Failed failed) {
+  ask_core(
+    self, app.writer, write_records{std::move(what), who}, [then](written) mutable { then(); },
+    failed);
+}
+
+inline constexpr int most_tries_to_change = 16;
+
+/// Writes what `make` says of the item that is there (null: none); looks again when somebody else
+/// wrote meanwhile, `tries` times. An empty commit is nothing to do.
+template <class Self, class Make, class Then, class Failed>
+void change_item(Self* self, const app_context& app, const principal_key& who,
+                 const record_key& which, Make make, Then then, Failed failed,
+                 int tries = most_tries_to_change) {
+  ask_core(
+    self, app.reader(), get_record{which},
+    [self, &app, who, which, make, then, failed, tries](found_record& found) mutable {
+      result<commit> what = make(found.row.get());
+      if (!what)
+        return failed(what.error());
+      if (what->puts.empty() && what->erases.empty())
+        return then();
+      write_item(self, app, who, std::move(*what), then,
+                 [self, &app, who, which, make, then, failed, tries](error why) mutable {
+                   if (why.code == errc::conflict && tries > 1)
+                     return change_item(self, app, who, which, make, then, failed, tries - 1);
+                   failed(std::move(why));
+                 });
+    },
+    failed);
+}
+
+/// An item that is there and that this principal may not see is not overwritten: not_found.
+template <class Self, class Then, class Failed>
+void put_item(Self* self, const app_context& app, const grant& g, Then then, Failed failed) {
+  auto row = granted_put(g, app.options.runs.state_bytes);
+  if (!row)
+    return failed(row.error());
+  if (g.visible.unrestricted()) {
+    commit what;
+    what.puts.push_back({std::move(*row)});
+    return write_item(self, app, g.who->key(), std::move(what), then, failed);
+  }
+  auto fresh = std::make_shared<const record>(std::move(*row));
+  change_item(
+    self, app, g.who->key(), fresh->key(),
+    [fresh, visible = g.visible](const record* there) { return put_over(there, *fresh, visible); },
+    then, failed);
+}
+
+/// An item that is not there, or not to be seen, is gone already.
+template <class Self, class Then, class Failed>
+void delete_item(Self* self, const app_context& app, const grant& g, Then then, Failed failed) {
+  auto which = granted_item(g);
+  if (!which)
+    return failed(which.error());
+  change_item(
+    self, app, g.who->key(), *which,
+    [visible = g.visible](const record* there) { return erase_of(there, visible); }, then, failed);
+}
+
+} // namespace behalf::storage

@@ -1,0 +1,69 @@
+// What is read from the storage and written to it.
+#pragma once
+
+#include "runtime/base/principal.hpp"
+#include "runtime/store/storage.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace behalf {
+
+struct get_record {
+  enum class part : uint8_t { whole, head }; // head: without its document
+  record_key which;
+  part what = part::whole;
+  fair_budget::share_ptr room = nullptr; // of who asks: counts what a long one takes
+};
+struct found_record {
+  std::shared_ptr<const record> row; // null: there is none
+};
+/// The checkpoints from the nearest full one up to the one named, or up to the head.
+struct read_checkpoints {
+  std::string thread_id, ns, checkpoint_id;
+  principal_key who;                     // whose turn it takes; the thread is of its tenant
+  fair_budget::share_ptr room = nullptr; // as of get_record
+};
+struct found_checkpoints {
+  std::vector<record> rows;
+  std::string newest; // the greatest id on the thread, asked for when one was named
+};
+/// The next slice of a search, for `who`. The asker holds the search meanwhile and leaves it alone
+/// until the answer is there; a search nobody holds any more is dropped.
+struct scan_on {
+  std::shared_ptr<record_scan> search;
+  principal_key who;
+};
+/// A run that waits in the storage, to go on with. What cannot be read comes as `doc_text`.
+struct load_run {
+  std::string tenant, run_id;
+};
+
+/// Durable when answered. Error: conflict when a revision is not as expected.
+struct write_records {
+  commit what;
+  principal_key who = {}; // whose turn it takes; nobody: the server itself
+};
+struct written {};
+/// Deletes what has outlived its time to live, a bounded batch at a time.
+struct sweep_expired {};
+/// Can anything be written? Tried with a write of its own, at most once a second. Errors as of
+/// write_records.
+struct check_storage {};
+
+} // namespace behalf
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::get_record)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::found_record)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::read_checkpoints)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::found_checkpoints)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::load_run)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::scan_on)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::write_records)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::written)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::sweep_expired)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::check_storage)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::scan_part)

@@ -1,0 +1,26 @@
+// The makers of this room's actors. Their states and behaviors stay private to their .cpp files.
+#pragma once
+
+#include "actors/interfaces.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace behalf {
+class metrics;
+class storage_engine;
+class storage_reader;
+} // namespace behalf
+
+namespace behalf::storage {
+
+/// Detached: they wait for the disk. `in_background` false keeps them on the caller's scheduler,
+/// for tests. `meters`: may be null.
+store_writer_actor spawn_store_writer(caf::actor_system& sys, std::unique_ptr<storage_engine> db,
+                                      metrics* meters, bool in_background = true);
+store_reader_actor spawn_store_reader(caf::actor_system& sys, std::unique_ptr<storage_reader> db,
+                                      metrics* meters, bool in_background = true);
+/// Hands slices to `readers`, which serve nobody else.
+scan_desk_actor spawn_scan_desk(caf::actor_system& sys, std::vector<store_reader_actor> readers);
+
+} // namespace behalf::storage
