@@ -1,21 +1,104 @@
 // One run: asks the engine what to do, starts nodes, keeps checkpoints, hands out events, and
 // makes the end durable before anyone hears of it.
+#include "actors/basics.hpp"
 #include "actors/outside/messages.hpp"
+#include "actors/runs/checkpoint_backlog.hpp"
+#include "actors/runs/end_retries.hpp"
+#include "actors/runs/event_log.hpp"
 #include "actors/runs/own_faults.hpp"
-#include "actors/runs/run_state.hpp"
 #include "actors/runs/spawn.hpp"
+#include "actors/runs/step.hpp"
 #include "actors/runs/thread_states.hpp"
+#include "actors/runs/thread_updates.hpp"
 #include "actors/storage/messages.hpp"
 #include "actors/threads/thread_pool.hpp"
 #include "runtime/base/log.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace behalf::runs {
 namespace {
 
-void apply(run_pointer self, loop_output out);
+struct viewer {
+  next_events ask;
+  caf::typed_response_promise<event_batch> promise;
+};
+
+struct live_node {
+  graph_node_actor actor;
+  stop_flag stopped;
+};
+
+/// How the run ended, until that is stored.
+struct end_to_store {
+  run_ending end;
+  end_retries retries = {};
+  bool asked = false; // the writer has it; otherwise:
+  int64_t again = 0;  // the generation that wakes it
+};
+
+struct run_supervisor_state {
+  static inline const char* name = "run";
+  run_supervisor_state() = default;
+
+  app_ptr app;
+  run_plan_ptr plan;
+  std::shared_ptr<const graph_work> work;
+  slot_lease_ptr lease;
+  deadline until{}; // of the run
+  scheduler_actor scheduler;
+  presented_ptr credentials;
+  sealed_ptr sealed;
+
+  std::shared_ptr<const graph> flow;
+  std::optional<loaded_checkpoint> from; // the state before the run
+  std::string newest; // the thread's newest checkpoint, where the run begins at another
+  std::optional<run_loop> loop;
+  std::shared_ptr<const handle_list> handles = std::make_shared<handle_list>();
+  std::map<std::string, live_node> nodes; // by task
+  std::map<int64_t, task_spec> retries;   // by generation
+  std::map<int64_t, std::string> limits;  // by generation: tasks with a time limit
+  int64_t generation = 0;
+  checkpoint_backlog checkpoints;
+  std::optional<end_to_store> last;
+  bool begun = false, ending = false;
+  bool parked = false; // the server is stopping: nothing is tried again
+  int tries_to_begin = 0;
+  int64_t begin_again = 0; // the generation that wakes it
+  deadline turn{};         // when it began
+  int64_t tasks_done = 0;  // since the start of the process
+  bool progress_told = false;
+
+  event_log events;
+  std::vector<viewer> viewers;
+  std::optional<run_result> result;
+  std::vector<caf::typed_response_promise<run_result>> waiting;  // for the end
+  std::vector<caf::typed_response_promise<run_result>> stopping; // it, and told when it must wait
+};
+
+using run_pointer = run_supervisor_actor::stateful_pointer<run_supervisor_state>;
+
+// --- who watches and who waits ----------------------------------------------------------------
+
+// Answers the viewers who have something to see.
+void show_news(run_pointer self) {
+  auto& s = self->state;
+  std::erase_if(s.viewers, [&](viewer& v) {
+    if (!s.events.has_news(v.ask.after))
+      return false;
+    v.promise.deliver(s.events.read(v.ask.after, v.ask.max));
+    return true;
+  });
+}
 
 caf::result<event_batch> next(run_pointer self, next_events m) {
   auto& s = self->state;
@@ -26,6 +109,367 @@ caf::result<event_batch> next(run_pointer self, next_events m) {
   s.viewers.push_back(v);
   return v.promise;
 }
+
+// Answered when the run is over, or at once when it is.
+caf::result<run_result> when_ended(run_pointer self) {
+  auto& s = self->state;
+  if (s.result)
+    return *s.result;
+  s.waiting.push_back(self->make_response_promise<run_result>());
+  return s.waiting.back();
+}
+
+// --- what is kept and what executes -----------------------------------------------------------
+
+// The checkpoints that are not on their way to the storage yet, as rows to put.
+std::vector<commit::put> unsaved(run_pointer self) {
+  auto& s = self->state;
+  std::vector<commit::put> rows;
+  for (const auto& doc : s.checkpoints.waiting())
+    rows.push_back({to_record(doc, s.plan->who->tenant, s.plan->thread_id, s.plan->run_id)});
+  return rows;
+}
+
+// Stops the run's nodes and cuts their calls.
+void stop_nodes(run_pointer self) {
+  auto& s = self->state;
+  for (auto& [id, node] : s.nodes) {
+    node.stopped->store(true, std::memory_order_relaxed);
+    self->send_exit(node.actor, caf::exit_reason::kill);
+  }
+  if (!s.nodes.empty() && s.app->egress)
+    self->send(s.app->egress, cut_calls{s.plan->run_id});
+  s.nodes.clear();
+  s.retries.clear();
+}
+
+// --- how it ended -----------------------------------------------------------------------------
+
+// How `wait` says that a run failed.
+json::value wait_error(const json::value& failure) {
+  return json::object{{"__error__", failure}};
+}
+
+run_ending ending_of(const run_plan& plan, const run_finish& f) {
+  run_ending end;
+  end.status = f.is == run_finish::status::success ? "success"
+               : f.is == run_finish::status::error ? "error"
+                                                   : "interrupted";
+  end.thread_status = f.thread_status();
+  if (!plan.drop_thread)
+    end.values = f.values.to_json();
+  end.error = f.failure_json();
+  end.interrupts = f.interrupts_by_task();
+  end.checkpoint_id = f.checkpoint_id;
+  end.body = f.is == run_finish::status::error ? wait_error(end.error) : f.wait_body();
+  return end;
+}
+
+run_ending failure(const error& why) {
+  run_ending end;
+  end.status = end.thread_status = "error";
+  end.error = json::object{{"error", error_class(why)}, {"message", why.message}};
+  end.body = wait_error(end.error);
+  return end;
+}
+
+// The supervisor held the slot last, or a node's turn that has not returned still does. No other
+// holder can come.
+run_ended::how end_with(const slot_lease_ptr& lease) {
+  if (lease.use_count() > 1)
+    return run_ended::how::holding;
+  if (lease)
+    lease->settled();
+  return run_ended::how::done;
+}
+
+// Parked ones are not over: they go on after the next start.
+void note_end(run_pointer self, const run_ending& end) {
+  const auto& s = self->state;
+  const auto& plan = *s.plan;
+  if (end.status == "pending")
+    return log::info("run_parked", {{"run_id", plan.run_id}, {"thread_id", plan.thread_id}});
+  auto took = s.begun ? std::chrono::steady_clock::now() - s.turn : std::chrono::nanoseconds{0};
+  s.app->runs.ended(plan.graph_id, end.status, std::chrono::duration<double>(took).count());
+  const bool failed = end.status == "error" || end.status == "timeout";
+  const auto write = failed ? log::warning : log::info;
+  write("run_ended",
+        {{"run_id", plan.run_id},
+         {"thread_id", plan.thread_id},
+         {"assistant_id", plan.assistant_id},
+         {"graph", plan.graph_id},
+         {"identity", plan.who->identity},
+         {"status", end.status},
+         {"ms", std::chrono::duration<double, std::milli>(took).count()},
+         {"error", end.error.is_object() ? string_or(end.error.get_object(), "error") : ""}});
+}
+
+// The end is durable, or will never be stored: everyone is told.
+void ended(run_pointer self, const run_ending& end) {
+  auto& s = self->state;
+  if (s.result) // its thread was deleted while the end was on its way
+    return;
+  note_end(self, end);
+  s.result = run_result{end.status, std::make_shared<const json::value>(end.body)};
+  if (end.status == "error" || end.status == "timeout")
+    s.events.append("error", dump(end.error));
+  s.events.close();
+  show_news(self);
+  // Before anyone hears of it: a next run's sessions are opened behind this.
+  if (s.app->mcp)
+    self->send(s.app->mcp, run_left{s.plan->run_id});
+  else if (s.app->secrets)
+    self->send(s.app->secrets, close_leases{s.plan->run_id});
+  for (auto* those : {&s.waiting, &s.stopping})
+    for (auto& promise : std::exchange(*those, {}))
+      promise.deliver(*s.result);
+  // Let go of last: a node that returns now says that the slot is free, and the scheduler must have
+  // heard before that it was still held.
+  auto lease = std::exchange(s.lease, nullptr);
+  self->send(s.scheduler, run_ended{s.plan->run_id, end_with(lease)});
+  s.loop.reset();
+  s.from.reset();
+  s.checkpoints.forget();
+  if (!s.last || s.last->retries.tries() == 0)
+    return;
+  s.app->runs.ends_waiting().add(-1);
+  if (end.status != "pending")
+    log::info("run_end_saved", {{"run_id", s.plan->run_id}, {"tries", s.last->retries.tries()}});
+}
+
+// Ends the run in memory alone: it goes on after the next start.
+void leave_for_the_next_start(run_pointer self) {
+  run_ending end;
+  end.status = "pending";
+  end.body = wait_error({{"error", "ServerStopping"}, {"message", "the server is restarting"}});
+  ended(self, end);
+}
+
+// --- the end made durable ---------------------------------------------------------------------
+
+void save_end(run_pointer self);
+
+// Those who wait are told of an error: a result they were given could not be read later.
+void not_saved(run_pointer self, run_ending end, const error& why) {
+  log::error("run_end_not_saved", {{"run_id", self->state.plan->run_id}, {"reason", why.message}});
+  end.status = "error";
+  end.error = json::object{{"error", "StorageError"}, {"message", "the run's end was not saved"}};
+  end.body = wait_error(end.error);
+  ended(self, end);
+}
+
+commit end_of_run(run_pointer self) {
+  auto& s = self->state;
+  if (s.plan->drop_thread) {
+    auto what = of_run(*s.plan);
+    what.erases.push_back({{kind::thread, s.plan->who->tenant, s.plan->thread_id}});
+    return what;
+  }
+  auto what = ending_on(*s.plan, s.last->end);
+  auto rows = unsaved(self);
+  what.puts.insert(what.puts.begin(), std::make_move_iterator(rows.begin()),
+                   std::make_move_iterator(rows.end()));
+  // Should a checkpoint that was sent before turn out not to be stored, neither is this.
+  for (auto& id : s.checkpoints.on_the_way())
+    what.needs.push_back({kind::checkpoint, s.plan->who->tenant, id, s.plan->thread_id});
+  return what;
+}
+
+// What the run did contradicts what is stored, so only that it failed is stored.
+void save_failure(run_pointer self, const error& why) {
+  auto& s = self->state;
+  log::error("run_end_refused", {{"run_id", s.plan->run_id}, {"reason", why.message}});
+  s.last->end = failure({errc::internal, "the run's end could not be stored", {}, "StorageError"});
+  s.checkpoints.forget();
+  save_end(self);
+}
+
+// Whoever asked for the stop is answered now: it may take long until the storage can be written.
+void tell_who_stopped_it(run_pointer self, const error& why) {
+  if (why.code != errc::overloaded && why.code != errc::internal)
+    return;
+  error wait{errc::overloaded,
+             "The run has ended; that is stored as soon as the storage can be written",
+             {{"Retry-After", "5"}},
+             why.kind};
+  for (auto& promise : std::exchange(self->state.stopping, {}))
+    promise.deliver(to_caf(wait));
+}
+
+void save_later(run_pointer self, const error& why) {
+  auto& s = self->state;
+  auto& last = *s.last;
+  auto pause = last.retries.next_pause();
+  auto tries = last.retries.tries();
+  if (tries == 1)
+    s.app->runs.ends_waiting().add();
+  if ((tries & (tries - 1)) == 0) // less and less often
+    log::warning("run_end_waits",
+                 {{"run_id", s.plan->run_id}, {"tries", tries}, {"reason", why.message}});
+  tell_who_stopped_it(self, why);
+  last.again = ++s.generation;
+  self->delayed_send(self, pause, wake_up{last.again});
+}
+
+void on_end_not_saved(run_pointer self, const error& why) {
+  auto& s = self->state;
+  if (s.result)
+    return;
+  s.last->asked = false;
+  switch (s.last->retries.after(why)) {
+  case end_retries::next::retry:
+    return s.parked ? leave_for_the_next_start(self) : save_later(self, why);
+  case end_retries::next::store_failure:
+    return save_failure(self, why);
+  case end_retries::next::stop_thread_gone:
+    return ended(self, s.last->end);
+  case end_retries::next::stop_not_storable:
+    return not_saved(self, s.last->end, why);
+  }
+}
+
+// Tries to store the end, for as long as it takes, and tells everyone then.
+void save_end(run_pointer self) {
+  auto& s = self->state;
+  if (s.result)
+    return;
+  s.last->asked = true;
+  ask_core(
+    self, s.app->writer, write_records{end_of_run(self), s.plan->who->key()},
+    [self](written) { ended(self, self->state.last->end); },
+    [self](const error& why) { on_end_not_saved(self, why); });
+}
+
+// Only the first end counts.
+void finish(run_pointer self, run_ending end) {
+  auto& s = self->state;
+  if (s.ending)
+    return;
+  s.ending = true;
+  stop_nodes(self);
+  s.last = end_to_store{std::move(end)};
+  save_end(self);
+}
+
+// --- stopped from outside ---------------------------------------------------------------------
+
+json::value interrupt_note() {
+  return json::object{{"error", "UserInterrupt"},
+                      {"message", "interrupt requested via POST "
+                                  "/threads/{thread_id}/runs/{run_id}/cancel"}};
+}
+
+run_ending cancelled(run_pointer self) {
+  auto& s = self->state;
+  run_ending end;
+  end.status = "interrupted";
+  end.body = json::object{};
+  end.as_before = !s.loop;
+  if (!s.loop)
+    return end;
+  auto out = s.loop->cancel();
+  s.checkpoints.add(std::move(out.checkpoints));
+  if (!out.finish)
+    return end;
+  end = ending_of(*s.plan, *out.finish);
+  end.status = "interrupted";
+  if (!out.finish->next.empty()) {
+    end.thread_status = "interrupted";
+    end.error = interrupt_note();
+  }
+  return end;
+}
+
+// After a restart a run goes on from what it left itself: those rows go with it.
+bool left_by(const run_plan& plan, const checkpoint_doc& at) {
+  return at.base_metadata && string_or(*at.base_metadata, "run_id") == plan.run_id;
+}
+
+// As if the run had never been: the state before it counts again.
+void undo(run_pointer self, run_ending& end) {
+  auto& s = self->state;
+  end = run_ending{};
+  end.status = "interrupted";
+  end.rollback = end.as_before = true;
+  end.body = wait_error({{"error", "HTTPException"}, {"message", "404: Run not found"}});
+  s.checkpoints.forget();
+  if (s.from && !left_by(*s.plan, s.from->at)) // it may have written beside it: answers, tasks done
+    s.checkpoints.add({s.from->at});
+}
+
+// The end that waits for its next try has it at once.
+void save_now(run_pointer self) {
+  auto& s = self->state;
+  if (s.last->asked)
+    return;
+  s.last->again = ++s.generation;
+  save_end(self);
+}
+
+// The server is stopping: what is done is kept, the run waits for the next start.
+void park(run_pointer self) {
+  auto& s = self->state;
+  s.parked = true;
+  if (s.last)
+    return save_now(self);
+  if (std::exchange(s.ending, true))
+    return;
+  stop_nodes(self);
+  if (!s.begun && s.plan->waited) // it is stored so
+    return leave_for_the_next_start(self);
+  auto next = *s.plan;
+  next.attempt += s.begun;
+  next.delayed = false; // its time has come
+  auto what = of_run(*s.plan);
+  what.puts = unsaved(self);
+  what.puts.push_back({to_record(next, "pending")});
+  ask_core(
+    self, s.app->writer, write_records{std::move(what), s.plan->who->key()},
+    [self](written) { leave_for_the_next_start(self); },
+    [self](const error&) { leave_for_the_next_start(self); });
+}
+
+caf::result<run_result> cancel(run_pointer self, const cancel_run& m) {
+  auto& s = self->state;
+  if (s.result)
+    return *s.result;
+  auto promise = self->make_response_promise<run_result>();
+  s.stopping.push_back(promise);
+  if (m.deleting) { // its rows have gone with the thread, and so did a place for its end
+    s.ending = true;
+    run_ending end;
+    end.status = "interrupted";
+    end.body = wait_error({{"error", "HTTPException"}, {"message", "404: Run not found"}});
+    stop_nodes(self);
+    ended(self, end);
+    return promise;
+  }
+  if (m.park) {
+    park(self);
+    return promise;
+  }
+  if (s.last)
+    save_now(self);
+  if (s.ending)
+    return promise;
+  if (m.timed_out) {
+    auto why =
+      error{errc::timeout, "the run took longer than the server allows", {}, "TimeoutError"};
+    auto end = failure(why);
+    end.status = "timeout";
+    finish(self, std::move(end));
+    return promise;
+  }
+  auto end = cancelled(self);
+  if (m.rollback)
+    undo(self, end);
+  finish(self, std::move(end));
+  return promise;
+}
+
+// --- executing --------------------------------------------------------------------------------
+
+void apply(run_pointer self, loop_output out);
 
 void fail_run(run_pointer self, const error& why) {
   auto& s = self->state;
@@ -38,8 +482,6 @@ void fail_run(run_pointer self, const error& why) {
 void fail_inside(run_pointer self, const error& why) {
   fail_run(self, for_run(why, self->state.plan->run_id));
 }
-
-// --- executing ---------------------------------------------------------------------------------
 
 void start_task(run_pointer self, task_spec task) {
   auto& s = self->state;
@@ -231,7 +673,7 @@ void note_running(run_pointer self) {
         log::warning("run_waits_for_room", {{"run_id", s.plan->run_id}});
       s.begun = false;
       s.begin_again = ++s.generation;
-      self->delayed_send(self, pause_after(s.tries_to_begin), wake_up{s.begin_again});
+      self->delayed_send(self, retry_pause(s.tries_to_begin), wake_up{s.begin_again});
     });
 }
 
