@@ -7,12 +7,12 @@
 #include "actors/options.hpp"
 #include "actors/runs/run_meters.hpp"
 #include "actors/threads/activity.hpp"
+#include "behalf/time.hpp"
 #include "runtime/auth/dev_issuer.hpp"
 #include "runtime/base/fair_budget.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/metrics.hpp"
 #include "runtime/base/shared_page.hpp"
-#include "runtime/base/time.hpp"
 
 #include <atomic>
 #include <functional>

@@ -1,7 +1,7 @@
 #include "actors/basics.hpp"
 
+#include "behalf/node.hpp"
 #include "runtime/base/log.hpp"
-#include "runtime/graph/node.hpp"
 
 namespace behalf {
 

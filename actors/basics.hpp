@@ -1,8 +1,8 @@
 // What every actor needs of CAF: errors across it, asking with an end, containing what goes wrong.
 #pragma once
 
-#include "runtime/base/error.hpp"
-#include "runtime/base/time.hpp"
+#include "behalf/error.hpp"
+#include "behalf/time.hpp"
 
 #include <caf/actor_clock.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>

@@ -1,7 +1,7 @@
 // Who a message is about, as messages carry it.
 #pragma once
 
-#include "runtime/base/principal.hpp"
+#include "behalf/principal.hpp"
 #include "secrets/stored_credential.hpp"
 
 #include <map>

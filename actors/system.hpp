@@ -3,9 +3,9 @@
 
 #include "actors/admission/identity.hpp"
 #include "actors/app_context.hpp"
+#include "behalf/plugin.hpp"
 #include "connectors/service_options.hpp"
 #include "runtime/auth/rights.hpp"
-#include "runtime/graph/plugin.hpp"
 #include "runtime/http/client.hpp"
 #include "runtime/store/sqlite.hpp"
 #include "secrets/secret_source.hpp"

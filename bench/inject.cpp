@@ -4,7 +4,7 @@
 //     cmake --build build/release --target bench_inject && build/release/bench_inject
 #include "secrets/inject.hpp"
 
-#include "runtime/base/wiped.hpp"
+#include "behalf/wiped.hpp"
 #include "secrets/audit_log.hpp"
 #include "secrets/embedded_store.hpp"
 #include "secrets/lease_book.hpp"

@@ -3,9 +3,9 @@
 //
 //     cmake --build build/release --target bench_own_or_library &&
 //     build/release/bench/own_or_library
+#include "behalf/wiped.hpp"
 #include "runtime/base/guarded_memory.hpp"
 #include "runtime/base/id.hpp"
-#include "runtime/base/wiped.hpp"
 #include "runtime/http/read_buffer.hpp"
 
 #include <boost/beast/core/flat_buffer.hpp>

@@ -1,8 +1,8 @@
 // What a service says when it refuses a credential: the WWW-Authenticate header (RFC 9110 11.6.1).
 #pragma once
 
+#include "behalf/outbound.hpp"
 #include "connectors/service_options.hpp"
-#include "runtime/base/outbound.hpp"
 
 #include <string>
 #include <string_view>

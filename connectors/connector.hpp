@@ -2,9 +2,9 @@
 // what came back. Whoever drives it owns the network, so a connector has no credential to lose.
 #pragma once
 
+#include "behalf/outbound.hpp"
+#include "behalf/principal.hpp"
 #include "connectors/mcp_sessions.hpp"
-#include "runtime/base/outbound.hpp"
-#include "runtime/base/principal.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -1,7 +1,7 @@
 // Joins a service's base URL and the path a node gives, so that the result never leaves the base.
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 
 #include <string>
 #include <string_view>

@@ -1,9 +1,9 @@
 // The JSON-RPC 2.0 messages of MCP, and the HTTP fields they travel with (MCP 2025-11-25).
 #pragma once
 
+#include "behalf/outbound.hpp"
 #include "connectors/mcp_sessions.hpp"
 #include "connectors/service_options.hpp"
-#include "runtime/base/outbound.hpp"
 
 #include <array>
 #include <cstdint>

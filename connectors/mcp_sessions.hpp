@@ -1,7 +1,7 @@
 // MCP sessions shared by the runs of a user, so that only the first call on a server initializes.
 #pragma once
 
-#include "runtime/base/principal.hpp"
+#include "behalf/principal.hpp"
 
 #include <atomic>
 #include <cstdint>

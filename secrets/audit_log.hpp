@@ -2,9 +2,9 @@
 // credential leaves only after its line is on disk; `verify` finds the first line anyone changed.
 #pragma once
 
-#include "runtime/base/error.hpp"
-#include "runtime/base/principal.hpp"
-#include "runtime/base/time.hpp"
+#include "behalf/error.hpp"
+#include "behalf/principal.hpp"
+#include "behalf/time.hpp"
 #include "secrets/secret.hpp"
 
 #include <array>

@@ -1,7 +1,7 @@
 // Encoders that never leave a copy of their input in ordinary memory.
 #pragma once
 
-#include "runtime/base/wiped.hpp"
+#include "behalf/wiped.hpp"
 
 #include <cstdint>
 #include <string_view>

@@ -1,7 +1,7 @@
 // AES-256-GCM for what lies on disk: keys that wrap keys, keys that seal credentials.
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 #include "secrets/secret.hpp"
 
 #include <initializer_list>

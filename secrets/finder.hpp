@@ -1,8 +1,8 @@
 // Finds one credential in text, in the forms that ordinary encoders give it.
 #pragma once
 
+#include "behalf/wiped.hpp"
 #include "runtime/base/guarded_memory.hpp"
-#include "runtime/base/wiped.hpp"
 #include "secrets/unescape.hpp"
 
 #include <array>

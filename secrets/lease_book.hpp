@@ -1,9 +1,9 @@
 // Which handle opens which credential, for whom, in which run, towards which hosts, until when.
 #pragma once
 
-#include "runtime/base/outbound.hpp"
-#include "runtime/base/principal.hpp"
-#include "runtime/base/time.hpp"
+#include "behalf/outbound.hpp"
+#include "behalf/principal.hpp"
+#include "behalf/time.hpp"
 #include "secrets/stored_credential.hpp"
 
 #include <map>

@@ -1,7 +1,7 @@
 // The key that wraps all data keys of the embedded store: 32 bytes from outside the database.
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 #include "secrets/secret.hpp"
 
 #include <string>

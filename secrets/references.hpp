@@ -1,7 +1,7 @@
 // Secrets of the configuration: the file never holds a value, only where to find it.
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 #include "secrets/secret.hpp"
 #include "secrets/secret_file.hpp"
 

@@ -2,8 +2,8 @@
 // dumps. `grep -rn 'expose('` finds every place that looks inside.
 #pragma once
 
+#include "behalf/wiped.hpp"
 #include "runtime/base/id.hpp"
-#include "runtime/base/wiped.hpp"
 
 #include <openssl/crypto.h>
 

@@ -2,7 +2,7 @@
 // is being fetched: nothing is fetched twice.
 #pragma once
 
-#include "runtime/base/time.hpp"
+#include "behalf/time.hpp"
 #include "runtime/http/credential_writer.hpp"
 #include "secrets/stored_credential.hpp"
 

@@ -2,8 +2,8 @@
 // its body and its reply. Everything that carries them is wiped.
 #pragma once
 
-#include "runtime/base/outbound.hpp"
-#include "runtime/base/time.hpp"
+#include "behalf/outbound.hpp"
+#include "behalf/time.hpp"
 #include "runtime/http/client.hpp"
 #include "secrets/secret.hpp"
 

@@ -1,8 +1,8 @@
 // Reading and creating small files that hold secrets.
 #pragma once
 
-#include "runtime/base/error.hpp"
-#include "runtime/base/wiped.hpp"
+#include "behalf/error.hpp"
+#include "behalf/wiped.hpp"
 
 #include <string>
 #include <string_view>

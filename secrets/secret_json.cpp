@@ -1,7 +1,7 @@
 #include "secrets/secret_json.hpp"
 
+#include "behalf/wiped.hpp"
 #include "runtime/base/guarded_memory.hpp"
-#include "runtime/base/wiped.hpp"
 
 #include <boost/json/memory_resource.hpp>
 

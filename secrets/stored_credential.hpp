@@ -1,8 +1,8 @@
 // What a user has stored for one service, and the names of such things.
 #pragma once
 
-#include "runtime/base/principal.hpp"
-#include "runtime/base/time.hpp"
+#include "behalf/principal.hpp"
+#include "behalf/time.hpp"
 #include "secrets/secret.hpp"
 
 #include <cstdint>

@@ -2,7 +2,7 @@
 // came from.
 #pragma once
 
-#include "runtime/base/wiped.hpp"
+#include "behalf/wiped.hpp"
 
 #include <array>
 #include <cstdint>

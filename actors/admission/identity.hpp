@@ -1,11 +1,11 @@
 // What the authenticator is made of: the providers, the limits, and a plugin's handler.
 #pragma once
 
+#include "behalf/plugin.hpp"
+#include "behalf/wiped.hpp"
 #include "runtime/auth/limiter.hpp"
 #include "runtime/auth/policy.hpp"
 #include "runtime/auth/providers.hpp"
-#include "runtime/base/wiped.hpp"
-#include "runtime/graph/plugin.hpp"
 
 #include <map>
 #include <memory>

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "actors/caller.hpp"
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 #include "runtime/base/filter.hpp"
 #include "runtime/base/json.hpp"
 

@@ -3,7 +3,7 @@
 
 #include "actors/app_context.hpp"
 #include "actors/interfaces.hpp"
-#include "runtime/graph/plugin.hpp"
+#include "behalf/plugin.hpp"
 
 #include <memory>
 

@@ -1,7 +1,7 @@
 // The development issuer's endpoints. Without one (outside `behalf dev`) they are not there.
 #include "actors/endpoints/routes.hpp"
+#include "behalf/plugin.hpp"
 #include "runtime/auth/dev_issuer.hpp"
-#include "runtime/graph/plugin.hpp"
 #include "runtime/http/url.hpp"
 
 namespace behalf::endpoints {

@@ -3,11 +3,11 @@
 #include "actors/admission/authorizer.hpp"
 #include "actors/endpoints/routes.hpp"
 #include "actors/threads/thread_pool.hpp"
+#include "behalf/plugin.hpp"
 #include "runtime/base/asked.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/base/json_cost.hpp"
 #include "runtime/base/log.hpp"
-#include "runtime/graph/plugin.hpp"
 
 #include <boost/beast/core/string.hpp>
 #include <caf/send.hpp>

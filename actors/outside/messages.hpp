@@ -2,9 +2,9 @@
 #pragma once
 
 #include "actors/caller.hpp"
+#include "behalf/outbound.hpp"
+#include "behalf/time.hpp"
 #include "connectors/mcp_sessions.hpp"
-#include "runtime/base/outbound.hpp"
-#include "runtime/base/time.hpp"
 #include "runtime/http/credential_writer.hpp"
 #include "secrets/audit_log.hpp"
 #include "secrets/lease_book.hpp"

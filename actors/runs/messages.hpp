@@ -3,9 +3,9 @@
 
 #include "actors/caller.hpp"
 #include "actors/interfaces.hpp"
+#include "behalf/time.hpp"
 #include "runtime/base/filter.hpp"
 #include "runtime/base/json.hpp"
-#include "runtime/base/time.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
 

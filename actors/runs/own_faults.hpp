@@ -1,7 +1,7 @@
 // What leaves the core of the server's own faults: that there was one.
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/store/records.hpp"
 

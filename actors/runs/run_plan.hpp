@@ -1,11 +1,11 @@
 // One run as it is stored, and as its supervisor executes it.
 #pragma once
 
+#include "behalf/outbound.hpp"
+#include "behalf/principal.hpp"
+#include "behalf/time.hpp"
 #include "runtime/base/borrowed.hpp"
 #include "runtime/base/fair_budget.hpp"
-#include "runtime/base/outbound.hpp"
-#include "runtime/base/principal.hpp"
-#include "runtime/base/time.hpp"
 #include "runtime/store/storage.hpp"
 
 #include <memory>

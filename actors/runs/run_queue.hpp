@@ -3,9 +3,9 @@
 #pragma once
 
 #include "actors/runs/queue_options.hpp"
+#include "behalf/principal.hpp"
+#include "behalf/time.hpp"
 #include "runtime/base/fair_queue.hpp"
-#include "runtime/base/principal.hpp"
-#include "runtime/base/time.hpp"
 
 #include <cstdint>
 #include <deque>

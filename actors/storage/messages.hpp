@@ -1,7 +1,7 @@
 // What is read from the storage and written to it.
 #pragma once
 
-#include "runtime/base/principal.hpp"
+#include "behalf/principal.hpp"
 #include "runtime/store/storage.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>

@@ -1,7 +1,7 @@
 // How a machine that asks, and is often answered at once, goes on.
 #pragma once
 
-#include "runtime/graph/node.hpp"
+#include "behalf/node.hpp"
 
 #include <optional>
 #include <utility>

@@ -4,10 +4,10 @@
 #pragma once
 
 #include "actors/threads/activity.hpp"
+#include "behalf/principal.hpp"
+#include "behalf/time.hpp"
 #include "runtime/base/fair_queue.hpp"
 #include "runtime/base/metrics.hpp"
-#include "runtime/base/principal.hpp"
-#include "runtime/base/time.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "actors/threads/activity.hpp"
+#include "behalf/time.hpp"
 #include "runtime/base/metrics.hpp"
-#include "runtime/base/time.hpp"
 
 #include <boost/asio/io_context.hpp>
 

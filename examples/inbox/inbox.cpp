@@ -1,6 +1,6 @@
 // An agent that works through its user's mail. It lists the unread messages by MCP, sums them up,
 // asks for approval, and marks them done by the HTTP API: each call as the user who runs it.
-#include "runtime/graph/plugin.hpp"
+#include "behalf/plugin.hpp"
 
 #include <string>
 

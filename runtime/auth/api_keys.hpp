@@ -1,9 +1,9 @@
 // Keys for programs: the configuration holds their hashes, callers hold the keys.
 #pragma once
 
-#include "runtime/base/principal.hpp"
-#include "runtime/base/time.hpp"
-#include "runtime/base/wiped.hpp"
+#include "behalf/principal.hpp"
+#include "behalf/time.hpp"
+#include "behalf/wiped.hpp"
 
 #include <array>
 #include <memory>

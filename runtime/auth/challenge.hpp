@@ -1,7 +1,7 @@
 // What a client is told when it did not prove who it is: 401 and a challenge (RFC 6750 3).
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 
 #include <string>
 

@@ -2,8 +2,8 @@
 // folder.
 #pragma once
 
+#include "behalf/time.hpp"
 #include "runtime/base/json.hpp"
-#include "runtime/base/time.hpp"
 
 #include <chrono>
 #include <optional>

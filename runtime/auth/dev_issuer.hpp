@@ -2,9 +2,9 @@
 // key, a plain login page. For development: it keeps codes in memory and knows public clients only.
 #pragma once
 
+#include "behalf/outbound.hpp"
 #include "runtime/auth/jwt.hpp"
 #include "runtime/auth/signing.hpp"
-#include "runtime/base/outbound.hpp"
 
 #include <array>
 #include <chrono>

@@ -1,8 +1,8 @@
 // Asking the issuer whether a token is good (RFC 7662): the question's body, the answer's meaning.
 #pragma once
 
+#include "behalf/wiped.hpp"
 #include "runtime/auth/jwt.hpp"
-#include "runtime/base/wiped.hpp"
 
 #include <chrono>
 #include <string>

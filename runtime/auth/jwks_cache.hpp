@@ -2,8 +2,8 @@
 // somebody else fetches, one cache per issuer, one owner.
 #pragma once
 
+#include "behalf/time.hpp"
 #include "runtime/auth/jwk.hpp"
-#include "runtime/base/time.hpp"
 
 #include <chrono>
 #include <deque>

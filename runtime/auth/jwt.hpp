@@ -2,8 +2,8 @@
 // (RFC 7519, 7515, 8725, 9068).
 #pragma once
 
+#include "behalf/time.hpp"
 #include "runtime/auth/jwk.hpp"
-#include "runtime/base/time.hpp"
 
 #include <chrono>
 #include <optional>

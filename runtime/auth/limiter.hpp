@@ -1,8 +1,8 @@
 // How much one tenant and one user may ask for: token buckets and counters, bounded in number.
 #pragma once
 
-#include "runtime/base/principal.hpp"
-#include "runtime/base/time.hpp"
+#include "behalf/principal.hpp"
+#include "behalf/time.hpp"
 
 #include <list>
 #include <string>

@@ -1,8 +1,8 @@
 // From what an issuer says to who we say it is.
 #pragma once
 
+#include "behalf/principal.hpp"
 #include "runtime/auth/jwt.hpp"
-#include "runtime/base/principal.hpp"
 
 #include <string>
 #include <utility>

@@ -1,8 +1,8 @@
 // May this principal do this? The one `on` handler that fits best decides.
 #pragma once
 
+#include "behalf/handlers.hpp"
 #include "runtime/base/filter.hpp"
-#include "runtime/base/handlers.hpp"
 
 #include <map>
 #include <span>

@@ -1,7 +1,7 @@
 // Authorization written in the configuration: a handful of rules that become handlers.
 #pragma once
 
-#include "runtime/base/handlers.hpp"
+#include "behalf/handlers.hpp"
 
 #include <string>
 #include <string_view>

@@ -1,7 +1,7 @@
 // When to leave a provider alone that does not answer.
 #pragma once
 
-#include "runtime/base/time.hpp"
+#include "behalf/time.hpp"
 
 #include <algorithm>
 #include <chrono>

@@ -1,8 +1,8 @@
 // Tokens verified lately, so that a request costs a hash and not a signature.
 #pragma once
 
-#include "runtime/base/principal.hpp"
-#include "runtime/base/time.hpp"
+#include "behalf/principal.hpp"
+#include "behalf/time.hpp"
 
 #include <array>
 #include <chrono>

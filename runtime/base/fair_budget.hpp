@@ -2,7 +2,7 @@
 // several share it evenly, and a newcomer always finds something free.
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 
 #include <cstddef>
 #include <limits>

@@ -1,6 +1,6 @@
 #include "runtime/base/id.hpp"
 
-#include "runtime/base/time.hpp"
+#include "behalf/time.hpp"
 
 #include <boost/endian/conversion.hpp>
 #include <boost/uuid/name_generator_sha1.hpp>

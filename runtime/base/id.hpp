@@ -1,7 +1,7 @@
 // Identifiers: UUIDs of the kinds the API uses, hashes, random tokens, hex and base64url.
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 
 #include <array>
 #include <cstdint>

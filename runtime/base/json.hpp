@@ -1,7 +1,7 @@
 // JSON as the whole program uses it: Boost.JSON, and the few helpers it lacks.
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 #include "runtime/base/shape.hpp"
 
 #include <boost/json.hpp>

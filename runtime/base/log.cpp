@@ -1,7 +1,7 @@
 #include "runtime/base/log.hpp"
 
+#include "behalf/time.hpp"
 #include "runtime/base/json.hpp"
-#include "runtime/base/time.hpp"
 
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/dist_sink.h>

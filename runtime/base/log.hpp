@@ -1,7 +1,7 @@
 // The log: one line per event, a name and fields. Only log.cpp knows spdlog.
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 
 #include <cstdint>
 #include <initializer_list>

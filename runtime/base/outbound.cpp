@@ -1,4 +1,4 @@
-#include "runtime/base/outbound.hpp"
+#include "behalf/outbound.hpp"
 
 #include "runtime/base/text.hpp"
 

@@ -1,4 +1,4 @@
-#include "runtime/base/principal.hpp"
+#include "behalf/principal.hpp"
 
 #include <algorithm>
 

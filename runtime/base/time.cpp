@@ -1,4 +1,4 @@
-#include "runtime/base/time.hpp"
+#include "behalf/time.hpp"
 
 #include <cstdio>
 

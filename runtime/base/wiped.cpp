@@ -1,4 +1,4 @@
-#include "runtime/base/wiped.hpp"
+#include "behalf/wiped.hpp"
 
 #include "runtime/base/guarded_memory.hpp"
 

@@ -1,7 +1,7 @@
 // Checkpoints: what a superstep changed, what comes next, and how a chain of them becomes a state.
 #pragma once
 
-#include "runtime/base/time.hpp"
+#include "behalf/time.hpp"
 #include "runtime/graph/state.hpp"
 
 #include <map>

@@ -1,4 +1,4 @@
-#include "runtime/graph/context.hpp"
+#include "behalf/context.hpp"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 // A graph: channels, nodes and edges, checked when built, immutable and shared afterwards.
 #pragma once
 
-#include "runtime/graph/context.hpp"
+#include "behalf/context.hpp"
 
 #include <chrono>
 #include <concepts>

@@ -1,4 +1,4 @@
-#include "runtime/graph/node.hpp"
+#include "behalf/node.hpp"
 
 #include <cstdlib>
 #include <cxxabi.h>

@@ -1,4 +1,4 @@
-#include "runtime/graph/plugin.hpp"
+#include "behalf/plugin.hpp"
 
 #include <algorithm>
 #include <array>

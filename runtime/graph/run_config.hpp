@@ -1,9 +1,9 @@
 // How a run's configuration comes together from assistant, thread, run, user and server.
 #pragma once
 
+#include "behalf/outbound.hpp"
+#include "behalf/principal.hpp"
 #include "runtime/base/borrowed.hpp"
-#include "runtime/base/outbound.hpp"
-#include "runtime/base/principal.hpp"
 
 #include <string>
 #include <vector>

@@ -1,7 +1,7 @@
 // What a run is asked to do, as its engine needs it.
 #pragma once
 
-#include "runtime/graph/context.hpp"
+#include "behalf/context.hpp"
 
 #include <memory>
 #include <optional>

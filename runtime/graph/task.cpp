@@ -1,6 +1,6 @@
-#include "runtime/graph/task.hpp"
+#include "behalf/task.hpp"
 
-#include "runtime/graph/context.hpp"
+#include "behalf/context.hpp"
 
 namespace behalf {
 namespace {

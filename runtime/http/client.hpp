@@ -2,8 +2,8 @@
 // the socket's buffer, redirects never followed, replies bounded and scrubbed.
 #pragma once
 
-#include "runtime/base/outbound.hpp"
-#include "runtime/base/time.hpp"
+#include "behalf/outbound.hpp"
+#include "behalf/time.hpp"
 #include "runtime/http/credential_writer.hpp"
 #include "runtime/http/net_guard.hpp"
 

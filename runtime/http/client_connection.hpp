@@ -1,7 +1,7 @@
 // One outbound connection, plain or TLS, and the pool of those that wait for another call.
 #pragma once
 
-#include "runtime/base/wiped.hpp"
+#include "behalf/wiped.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>

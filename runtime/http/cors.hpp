@@ -1,7 +1,7 @@
 // Which web pages may call the server: cross-origin resource sharing (Fetch standard, 3.2).
 #pragma once
 
-#include "runtime/base/outbound.hpp"
+#include "behalf/outbound.hpp"
 
 #include <chrono>
 #include <string>

@@ -1,7 +1,7 @@
 // How a service wants its credential: read and checked here, once, for everybody.
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 
 #include <cstdint>
 #include <string>

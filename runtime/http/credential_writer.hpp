@@ -2,8 +2,8 @@
 // reply. The implementation lives where secrets live; the client never sees the bytes as text.
 #pragma once
 
+#include "behalf/wiped.hpp"
 #include "runtime/base/scrub.hpp"
-#include "runtime/base/wiped.hpp"
 
 #include <memory>
 #include <string>

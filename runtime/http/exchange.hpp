@@ -1,8 +1,8 @@
 // One request and the one place to answer it.
 #pragma once
 
+#include "behalf/wiped.hpp"
 #include "runtime/base/fair_budget.hpp"
-#include "runtime/base/wiped.hpp"
 #include "runtime/http/request.hpp"
 
 #include <chrono>

@@ -2,7 +2,7 @@
 // addresses lead outside. Everything unclear is refused.
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 
 #include <cstdint>
 #include <string>

@@ -2,7 +2,7 @@
 // request heads carry tokens.
 #pragma once
 
-#include "runtime/base/wiped.hpp"
+#include "behalf/wiped.hpp"
 
 #include <boost/asio/buffer.hpp>
 

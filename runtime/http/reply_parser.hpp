@@ -2,7 +2,7 @@
 // a string that is not wiped.
 #pragma once
 
-#include "runtime/base/outbound.hpp"
+#include "behalf/outbound.hpp"
 #include "runtime/http/credential_writer.hpp"
 
 #include <boost/beast/http/basic_parser.hpp>

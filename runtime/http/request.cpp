@@ -1,6 +1,6 @@
 #include "runtime/http/request.hpp"
 
-#include "runtime/base/wiped.hpp"
+#include "behalf/wiped.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,8 +1,8 @@
 // One HTTP request as everything above the socket sees it.
 #pragma once
 
-#include "runtime/base/outbound.hpp"
-#include "runtime/base/time.hpp"
+#include "behalf/outbound.hpp"
+#include "behalf/time.hpp"
 
 #include <cstdint>
 #include <string>

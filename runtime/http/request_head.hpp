@@ -2,7 +2,7 @@
 // lines written into a buffer that is wiped.
 #pragma once
 
-#include "runtime/base/outbound.hpp"
+#include "behalf/outbound.hpp"
 #include "runtime/http/credential_writer.hpp"
 #include "runtime/http/net_guard.hpp"
 

@@ -1,7 +1,7 @@
 // Writes the head of an answer.
 #pragma once
 
-#include "runtime/base/outbound.hpp"
+#include "behalf/outbound.hpp"
 
 #include <cstddef>
 #include <optional>

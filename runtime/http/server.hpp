@@ -1,7 +1,7 @@
 // The inbound door: accepts connections, reads requests, hands them on as exchanges.
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 #include "runtime/http/cors.hpp"
 #include "runtime/http/exchange.hpp"
 #include "runtime/http/page_rules.hpp"

@@ -1,7 +1,7 @@
 // Event-stream framing (HTML standard 9.2), in the order and with the line ends SDKs expect.
 #pragma once
 
-#include "runtime/base/outbound.hpp"
+#include "behalf/outbound.hpp"
 
 #include <string>
 #include <string_view>

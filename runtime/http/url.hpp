@@ -1,7 +1,7 @@
 // Reading request targets: percent-decoding, path segments, query (RFC 3986, RFC 9112 3.2).
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 #include "runtime/http/request.hpp"
 
 #include <string>

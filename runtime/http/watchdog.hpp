@@ -3,7 +3,7 @@
 // it fires. A busy connection so touches its timer twice a minute, not twice a request.
 #pragma once
 
-#include "runtime/base/time.hpp"
+#include "behalf/time.hpp"
 #include "runtime/http/io.hpp"
 
 #include <memory>

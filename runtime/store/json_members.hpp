@@ -1,7 +1,7 @@
 // The top of a stored JSON object as text: its members can be replaced without reading the rest.
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 
 #include <span>
 #include <string>

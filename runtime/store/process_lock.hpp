@@ -1,7 +1,7 @@
 // One process per database: two servers on one file would each believe its queue is its own.
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 
 #include <cstdint>
 #include <string>

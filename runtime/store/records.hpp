@@ -1,8 +1,8 @@
 // What is kept: one record type for everything durable, its kinds and its keys.
 #pragma once
 
+#include "behalf/time.hpp"
 #include "runtime/base/json.hpp"
-#include "runtime/base/time.hpp"
 
 #include <array>
 #include <chrono>

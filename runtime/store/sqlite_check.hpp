@@ -1,7 +1,7 @@
 // Looks through a whole database for what is damaged, and takes damaged records out of it.
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 
 #include <cstdint>
 #include <string>

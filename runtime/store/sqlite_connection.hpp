@@ -1,8 +1,8 @@
 // SQLite's C interface with lifetimes and errors: one connection, its prepared statements.
 #pragma once
 
-#include "runtime/base/error.hpp"
-#include "runtime/base/time.hpp"
+#include "behalf/error.hpp"
+#include "behalf/time.hpp"
 
 #include <sqlite3.h>
 

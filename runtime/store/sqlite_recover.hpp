@@ -1,7 +1,7 @@
 // Saves what can be read of a database with damaged pages.
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 
 #include <cstdint>
 #include <string>

@@ -1,6 +1,6 @@
 // A custom `authenticate` handler and `on` handlers, as a plugin. It asks a service who the caller
 // is and takes a secret for calls on `mail` from a header.
-#include "runtime/graph/plugin.hpp"
+#include "behalf/plugin.hpp"
 
 #include <stdexcept>
 

@@ -1,6 +1,6 @@
 // A graph that does in the store what its input says, and says how it went: for the tests of what a
 // node may do there.
-#include "runtime/graph/plugin.hpp"
+#include "behalf/plugin.hpp"
 
 using namespace behalf;
 

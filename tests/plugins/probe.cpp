@@ -1,7 +1,7 @@
 // Graphs for the integration tests: `probe` does what its input says, `steps` counts slowly enough
 // to be interrupted at any point, `ask` stops for an answer, `survey` does both, `toil` and
 // `toil_apart` do not let anyone in for a time.
-#include "runtime/graph/plugin.hpp"
+#include "behalf/plugin.hpp"
 
 #include <cstdlib>
 #include <stdexcept>

@@ -1,5 +1,5 @@
+#include "behalf/handlers.hpp"
 #include "runtime/base/borrowed.hpp"
-#include "runtime/base/handlers.hpp"
 #include "runtime/graph/run_config.hpp"
 #include "runtime/graph/run_events.hpp"
 #include "runtime/http/router.hpp"

@@ -1,7 +1,7 @@
 // A real core dump, searched for a real secret. Where the system writes cores elsewhere (a pipe,
 // another folder) there is nothing to search and the test says so.
+#include "behalf/wiped.hpp"
 #include "runtime/base/id.hpp"
-#include "runtime/base/wiped.hpp"
 #include "secrets/encode.hpp"
 #include "secrets/inject.hpp"
 #include "secrets/process.hpp"

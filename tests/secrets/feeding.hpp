@@ -1,7 +1,7 @@
 // How tests give a reply to a scrubber.
 #pragma once
 
-#include "runtime/base/outbound.hpp"
+#include "behalf/outbound.hpp"
 
 #include <string>
 #include <string_view>

@@ -1,8 +1,8 @@
 // Who and when most tests of this folder are about.
 #pragma once
 
-#include "runtime/base/principal.hpp"
-#include "runtime/base/time.hpp"
+#include "behalf/principal.hpp"
+#include "behalf/time.hpp"
 
 namespace behalf::testing {
 

@@ -1,5 +1,5 @@
+#include "behalf/outbound.hpp"
 #include "runtime/base/guarded_memory.hpp"
-#include "runtime/base/outbound.hpp"
 #include "secrets/scrubber.hpp"
 #include "tests/secrets/feeding.hpp"
 #include "tests/support/catch.hpp"

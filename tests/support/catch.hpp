@@ -1,7 +1,7 @@
 // Catch2, taught to print result<T>.
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 
 #include <catch2/catch.hpp>
 

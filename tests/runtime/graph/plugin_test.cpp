@@ -1,4 +1,4 @@
-#include "runtime/graph/plugin.hpp"
+#include "behalf/plugin.hpp"
 #include "tests/runtime/graph/probe_graphs.hpp"
 #include "tests/support/catch.hpp"
 

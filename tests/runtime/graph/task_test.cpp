@@ -1,9 +1,9 @@
 // The coroutine front: what authors write, driven by hand. Compiles the safe uses; the address
 // sanitizer checks that nothing in them is destroyed twice.
-#include "runtime/graph/context.hpp"
+#include "behalf/context.hpp"
+#include "behalf/plugin.hpp"
+#include "behalf/task.hpp"
 #include "runtime/graph/graph.hpp"
-#include "runtime/graph/plugin.hpp"
-#include "runtime/graph/task.hpp"
 #include "tests/support/catch.hpp"
 
 #include <deque>

@@ -1,5 +1,5 @@
 // A plugin as somebody else would write it.
-#include "runtime/graph/plugin.hpp"
+#include "behalf/plugin.hpp"
 
 using namespace behalf;
 

@@ -2,8 +2,8 @@
 // the store, the event stream, interrupts.
 #pragma once
 
-#include "runtime/graph/node.hpp"
-#include "runtime/graph/task.hpp"
+#include "behalf/node.hpp"
+#include "behalf/task.hpp"
 
 #include <atomic>
 #include <functional>

@@ -1,7 +1,7 @@
 // The two clocks: wall time as the API shows it, and deadlines.
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 
 #include <chrono>
 #include <string>

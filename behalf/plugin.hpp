@@ -2,9 +2,9 @@
 // shared library says BEHALF_PLUGIN(registry) { … }; linked-in code fills a registry directly.
 #pragma once
 
-#include "runtime/base/handlers.hpp"
-#include "runtime/base/outbound.hpp"
-#include "runtime/base/wiped.hpp"
+#include "behalf/handlers.hpp"
+#include "behalf/outbound.hpp"
+#include "behalf/wiped.hpp"
 #include "runtime/graph/graph.hpp"
 #include "runtime/graph/messages.hpp"
 

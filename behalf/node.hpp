@@ -3,8 +3,8 @@
 // Most authors never see it: they write functions or coroutines (graph.hpp, task.hpp).
 #pragma once
 
-#include "runtime/base/outbound.hpp"
-#include "runtime/base/time.hpp"
+#include "behalf/outbound.hpp"
+#include "behalf/time.hpp"
 #include "runtime/graph/state.hpp"
 
 #include <memory>

@@ -5,7 +5,7 @@
 // aggregate or a capturing lambda: g++ 12 destroys both twice. Name it first.
 #pragma once
 
-#include "runtime/graph/node.hpp"
+#include "behalf/node.hpp"
 
 #include <coroutine>
 #include <exception>
