@@ -10,7 +10,7 @@
 
 namespace behalf {
 
-struct auth_request; // runtime/graph/plugin.hpp
+struct auth_request; // behalf/auth.hpp
 
 using principal_ptr = std::shared_ptr<const principal>;
 

@@ -18,6 +18,7 @@
 #include "runtime/base/id.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/process_metrics.hpp"
+#include "runtime/graph/graph.hpp"
 #include "runtime/http/server.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>

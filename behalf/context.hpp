@@ -5,8 +5,7 @@
 #include "behalf/node.hpp"
 #include "behalf/task.hpp"
 
-#include <atomic>
-#include <functional>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,38 +13,7 @@
 
 namespace behalf {
 
-/// What is the same for every task of a run. Made once, shared.
-struct run_facts {
-  std::string run_id, thread_id, graph_id, assistant_id;
-  std::shared_ptr<const json::object> config =
-    std::make_shared<json::object>(); // merged (run_config.hpp), with `configurable`
-  std::shared_ptr<const json::value> run_context =
-    std::make_shared<json::value>(); // the API's `context`; null when there is none
-  json::object metadata;             // as events and checkpoints show it
-  std::vector<std::string> services; // names a node may use; empty: any (the driver decides)
-
-  const json::object& configurable() const { return object_or_empty(*config, "configurable"); }
-};
-
-/// Something a node writes to the run's stream while it runs.
-struct stream_item {
-  enum class kind : uint8_t { custom, message };
-  kind type = kind::custom;
-  json::value data;
-};
-
-/// What is of one task. Filled by whoever drives the node.
-struct task_facts {
-  std::shared_ptr<const run_facts> run;
-  std::string task_id, node;
-  int64_t step = 0;
-  int attempt = 1;
-  std::vector<json::value> answers;      // to its interrupts so far, in order
-  std::function<void(stream_item)> emit; // callable from the thread the node runs on
-  deadline until = deadline::max();
-  std::function<bool()> cancelled; // from any thread; true: the result will not be used
-  std::size_t next_answer = 0;
-};
+struct task_facts;
 
 /// A service's streamed body, to be pulled part by part. The driver closes what is left open.
 class byte_stream {
@@ -108,11 +76,11 @@ public:
   explicit context(std::shared_ptr<task_facts> facts) : facts_(std::move(facts)) {}
 
   /// `config.configurable` exactly as the Agent Server API gives it.
-  const json::object& configurable() const { return facts_->run->configurable(); }
-  const json::object& config() const { return *facts_->run->config; }
-  const json::object& metadata() const { return facts_->run->metadata; }
+  const json::object& configurable() const;
+  const json::object& config() const;
+  const json::object& metadata() const;
   /// The API's `context` of the run.
-  const json::value& run_context() const { return *facts_->run->run_context; }
+  const json::value& run_context() const;
 
   /// `langgraph_auth_user`; empty without authentication.
   const json::object& user() const;
@@ -120,17 +88,17 @@ public:
   std::string_view identity() const;
   bool permitted(std::string_view permission) const;
 
-  std::string_view run_id() const { return facts_->run->run_id; }
-  std::string_view thread_id() const { return facts_->run->thread_id; }
-  std::string_view node() const { return facts_->node; }
-  std::string_view task_id() const { return facts_->task_id; }
-  int64_t step() const { return facts_->step; }
-  int attempt() const { return facts_->attempt; }
+  std::string_view run_id() const;
+  std::string_view thread_id() const;
+  std::string_view node() const;
+  std::string_view task_id() const;
+  int64_t step() const;
+  int attempt() const;
   /// When the time of the node or its run is up.
-  deadline until() const { return facts_->until; }
+  deadline until() const;
   /// What the node returns will not be used: its run was cancelled or failed, its time is up, or
   /// the server stops. A node that takes long looks now and then.
-  bool cancelled() const { return facts_->cancelled && facts_->cancelled(); }
+  bool cancelled() const;
 
   /// A `custom` event of the run's stream.
   void write(json::value data) const;

@@ -2,8 +2,8 @@
 // in the configuration and by those of a plugin.
 #pragma once
 
+#include "behalf/json.hpp"
 #include "behalf/principal.hpp"
-#include "runtime/base/json.hpp"
 
 #include <functional>
 #include <string_view>

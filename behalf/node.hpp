@@ -4,8 +4,8 @@
 #pragma once
 
 #include "behalf/outbound.hpp"
+#include "behalf/state.hpp"
 #include "behalf/time.hpp"
-#include "runtime/graph/state.hpp"
 
 #include <memory>
 #include <string>

@@ -2,7 +2,7 @@
 // hold a credential: the place for one is a sealed handle.
 #pragma once
 
-#include "runtime/base/scrub.hpp"
+#include "behalf/json.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -15,6 +15,8 @@
 #include <vector>
 
 namespace behalf {
+
+class text_scrubber;
 
 /// Header fields in order; names compare without case.
 using header_list = std::vector<std::pair<std::string, std::string>>;

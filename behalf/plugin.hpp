@@ -2,72 +2,16 @@
 // shared library says BEHALF_PLUGIN(registry) { … }; linked-in code fills a registry directly.
 #pragma once
 
+#include "behalf/auth.hpp"
+#include "behalf/graph.hpp"
 #include "behalf/handlers.hpp"
-#include "behalf/outbound.hpp"
-#include "behalf/wiped.hpp"
-#include "runtime/graph/graph.hpp"
-#include "runtime/graph/messages.hpp"
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace behalf {
-
-/// The request an authenticate handler judges. The secret fields are apart from the others.
-struct auth_request {
-  std::string method, path;
-  std::string query;   // undecoded, without "?"
-  header_list headers; // lower-case names
-  wiped_string authorization, api_key, cookie;
-
-  auth_request() = default;
-  auth_request(const auth_request&) = delete;
-  auth_request& operator=(const auth_request&) = delete;
-  /// People put tokens into queries and fields of their own too: these are overwritten.
-  ~auth_request();
-
-  /// The token behind "Bearer "; empty when there is none.
-  std::string_view bearer() const;
-};
-
-/// Who is asking. A refusal is an error instead: `fail(errc::unauthenticated, …)` is a 401,
-/// `errc::denied` a 403; its headers are sent.
-struct auth_answer {
-  std::string identity;                                                  // required
-  std::string display_name = {}, tenant = {}, issuer = {}, subject = {}; // empty: by default
-  std::vector<std::string> permissions = {};
-  json::object custom = {}; // extra fields of langgraph_auth_user: never a secret
-  /// Sealed before anything else sees them: what custom shows under these names are handles.
-  std::map<std::string, wiped_string> secret_fields = {};
-};
-
-/// Handed to an authenticate handler. Cheap to copy.
-class auth_context {
-public:
-  explicit auth_context(std::shared_ptr<const auth_request> req) : request_(std::move(req)) {}
-
-  const auth_request& request() const { return *request_; }
-  /// One HTTP request to a configured service.
-  awaiting<outbound_reply> fetch(outbound_call call) const {
-    return awaiting<outbound_reply>{effect{std::move(call)}};
-  }
-
-  /// The same with the caller's own Authorization field: to an identity provider, say.
-  awaiting<outbound_reply> fetch_as_caller(outbound_call call) const {
-    call.handle.id = caller_handle;
-    return fetch(std::move(call));
-  }
-  static constexpr std::string_view caller_handle = "$caller";
-
-private:
-  std::shared_ptr<const auth_request> request_;
-};
-
-/// Called from several threads at once. It may block: then it is given turns on threads for that.
-using authenticate_fn = std::function<task<result<auth_answer>>(auth_context)>;
 
 struct registered_graph {
   std::string name, description;
@@ -97,11 +41,6 @@ private:
   std::map<std::string, on_handler> handlers_;
   std::vector<std::string> faults_;
 };
-
-/// Loads a shared library and lets it fill `into`. It stays loaded until the process ends.
-/// Error: invalid_argument naming the file: it cannot be loaded, is no plugin, was built for
-/// another version or by another compiler, or registered something refused.
-result<void> load_plugin(const std::string& path, plugin_registry& into);
 
 /// What a library tells before any C++ object crosses the border. The layout never changes.
 struct plugin_card {

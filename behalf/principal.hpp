@@ -1,7 +1,7 @@
 // Who a request acts for. Plain data: safe to log, store and show; it never holds a credential.
 #pragma once
 
-#include "runtime/base/json.hpp"
+#include "behalf/json.hpp"
 
 #include <compare>
 #include <string>

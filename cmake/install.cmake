@@ -3,10 +3,8 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 install(TARGETS behalf behalf_plugin EXPORT behalf_targets)
-foreach(folder base graph)
-  file(GLOB headers ${CMAKE_SOURCE_DIR}/runtime/${folder}/*.hpp)
-  install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/behalf/runtime/${folder})
-endforeach()
+file(GLOB headers ${CMAKE_SOURCE_DIR}/behalf/*.hpp)
+install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/behalf)
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/behalf)
 install(EXPORT behalf_targets FILE behalfTargets.cmake NAMESPACE behalf:: DESTINATION ${package})
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/behalfConfigVersion.cmake

@@ -2,6 +2,7 @@
 
 #include "runtime/auth/identities.hpp"
 #include "runtime/graph/hello.hpp"
+#include "runtime/graph/load_plugin.hpp"
 #include "secrets/embedded_store.hpp"
 #include "secrets/master_key.hpp"
 #include "secrets/references.hpp"

@@ -1,5 +1,7 @@
 #include "connectors/scrubbed.hpp"
 
+#include "runtime/base/scrub.hpp"
+
 #include <algorithm>
 #include <utility>
 #include <vector>

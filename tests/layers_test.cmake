@@ -1,16 +1,17 @@
 # Lower layers never include higher ones; siblings do not see each other. Run with -DSOURCE_DIR=…
-set(allowed_runtime/base "runtime/base/")
+set(allowed_behalf "behalf/")
+set(allowed_runtime/base "behalf/|runtime/base/")
 foreach(sibling http auth graph store)
-  set(allowed_runtime/${sibling} "runtime/base/|runtime/${sibling}/")
+  set(allowed_runtime/${sibling} "behalf/|runtime/base/|runtime/${sibling}/")
 endforeach()
-set(allowed_secrets "runtime/|secrets/")
-set(allowed_connectors "runtime/|connectors/")
-set(allowed_actors "runtime/|secrets/|connectors/|actors/")
-set(allowed_config "runtime/|secrets/|connectors/|actors/|config/")
+set(allowed_secrets "behalf/|runtime/|secrets/")
+set(allowed_connectors "behalf/|runtime/|connectors/")
+set(allowed_actors "behalf/|runtime/|secrets/|connectors/|actors/")
+set(allowed_config "behalf/|runtime/|secrets/|connectors/|actors/|config/")
 
 set(wrong "")
 set(seen 0)
-foreach(folder runtime/base runtime/http runtime/auth runtime/graph runtime/store secrets connectors
+foreach(folder behalf runtime/base runtime/http runtime/auth runtime/graph runtime/store secrets connectors
                actors config)
   file(GLOB_RECURSE files ${SOURCE_DIR}/${folder}/*) # whatever their names end in
   foreach(file ${files})

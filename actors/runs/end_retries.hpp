@@ -1,7 +1,7 @@
 // What becomes of a run's end that the storage did not take.
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "behalf/error.hpp"
 
 #include <algorithm>
 #include <chrono>

@@ -1,5 +1,7 @@
 #include "behalf/context.hpp"
 
+#include "runtime/graph/task_facts.hpp"
+
 #include <algorithm>
 
 namespace behalf {
@@ -77,6 +79,54 @@ awaiting<std::monostate> store_client::del(labels ns, std::string_view key) cons
 
 awaiting<std::vector<stored_item>> store_client::search(store_search what) const {
   return awaiting<std::vector<stored_item>>{store_operation{std::move(what)}};
+}
+
+const json::object& context::configurable() const {
+  return facts_->run->configurable();
+}
+
+const json::object& context::config() const {
+  return *facts_->run->config;
+}
+
+const json::object& context::metadata() const {
+  return facts_->run->metadata;
+}
+
+const json::value& context::run_context() const {
+  return *facts_->run->run_context;
+}
+
+std::string_view context::run_id() const {
+  return facts_->run->run_id;
+}
+
+std::string_view context::thread_id() const {
+  return facts_->run->thread_id;
+}
+
+std::string_view context::node() const {
+  return facts_->node;
+}
+
+std::string_view context::task_id() const {
+  return facts_->task_id;
+}
+
+int64_t context::step() const {
+  return facts_->step;
+}
+
+int context::attempt() const {
+  return facts_->attempt;
+}
+
+deadline context::until() const {
+  return facts_->until;
+}
+
+bool context::cancelled() const {
+  return facts_->cancelled && facts_->cancelled();
 }
 
 const json::object& context::user() const {

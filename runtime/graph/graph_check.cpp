@@ -2,6 +2,7 @@
 #include "runtime/graph/graph.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace behalf {
 namespace {

@@ -1,6 +1,7 @@
 #include "runtime/graph/messages.hpp"
 
 #include "runtime/base/id.hpp"
+#include "runtime/base/json.hpp"
 
 #include <algorithm>
 #include <array>

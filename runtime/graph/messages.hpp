@@ -1,7 +1,7 @@
 // Chat messages: the forms they come in, the one form they are kept in, and how lists of them join.
 #pragma once
 
-#include "runtime/base/json.hpp"
+#include "behalf/messages.hpp"
 
 #include <string>
 #include <string_view>
@@ -33,17 +33,4 @@ bool rewrites(const json::value* list, const json::value& update);
 result<void> check_removals(const json::array& list, const json::array& update,
                             std::string_view channel);
 
-namespace flow {
-
-/// {type: "ai", content: text, …}, with an id when the state takes it.
-json::value ai_message(std::string_view text);
-json::value human_message(std::string_view text);
-json::value system_message(std::string_view text);
-json::value tool_message(std::string_view text, std::string_view tool_call_id);
-json::value remove_message(std::string_view id);
-
-/// A message's text: its content, or the joined text blocks of a content list.
-std::string message_text(const json::value& message);
-
-} // namespace flow
 } // namespace behalf

@@ -1,5 +1,8 @@
 #include "behalf/plugin.hpp"
 
+#include "runtime/graph/graph.hpp"
+#include "runtime/graph/load_plugin.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstring>

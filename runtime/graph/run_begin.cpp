@@ -1,5 +1,6 @@
 // How a run begins: new input, a command, going on, a branch from an older checkpoint.
 #include "runtime/base/id.hpp"
+#include "runtime/base/json.hpp"
 #include "runtime/graph/run_loop_impl.hpp"
 
 #include <algorithm>

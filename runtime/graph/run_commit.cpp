@@ -1,5 +1,6 @@
 // What follows a superstep, and what is kept of it.
 #include "runtime/base/id.hpp"
+#include "runtime/base/json.hpp"
 #include "runtime/graph/run_loop_impl.hpp"
 
 #include <algorithm>

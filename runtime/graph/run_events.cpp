@@ -1,5 +1,6 @@
 #include "runtime/graph/run_events.hpp"
 
+#include "runtime/base/json.hpp"
 #include "runtime/graph/messages.hpp"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 #include "runtime/graph/run_loop.hpp"
 
+#include "runtime/base/json.hpp"
 #include "runtime/graph/run_loop_impl.hpp"
 
 #include <algorithm>

@@ -1,7 +1,8 @@
 // What a run is asked to do, as its engine needs it.
 #pragma once
 
-#include "behalf/context.hpp"
+#include "behalf/state.hpp"
+#include "runtime/graph/task_facts.hpp"
 
 #include <memory>
 #include <optional>

@@ -1,5 +1,6 @@
 // One superstep: starting its tasks, taking their results, and what they come to together.
 #include "runtime/base/id.hpp"
+#include "runtime/base/json.hpp"
 #include "runtime/graph/run_loop_impl.hpp"
 
 #include <algorithm>

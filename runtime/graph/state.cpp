@@ -1,5 +1,6 @@
 #include "runtime/graph/state.hpp"
 
+#include "runtime/base/json.hpp"
 #include "runtime/graph/checkpoint.hpp"
 #include "runtime/graph/messages.hpp"
 

@@ -1,15 +1,32 @@
-// A graph's state between supersteps, the writes that change it, and the view a node gets.
+// A graph's state between supersteps, and the writes that change it.
 #pragma once
 
-#include "runtime/graph/channel.hpp"
+#include "behalf/channel.hpp"
+#include "behalf/state.hpp"
 
-#include <span>
+#include <memory>
+#include <optional>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace behalf {
 
-/// A channel's value as many states share it; null: never written.
-using value_ptr = std::shared_ptr<const json::value>;
+/// The channels of one graph by position; shared by every state of it.
+class channel_table {
+public:
+  static constexpr std::size_t none = static_cast<std::size_t>(-1);
+
+  /// False when the name is taken.
+  bool add(channel c);
+
+  std::size_t size() const { return channels_.size(); }
+  const channel& operator[](std::size_t i) const { return channels_[i]; }
+  std::size_t find(std::string_view name) const;
+
+private:
+  std::vector<channel> channels_;
+};
 
 /// One value on its way into a channel.
 struct channel_write {
@@ -76,50 +93,6 @@ private:
 /// Turns an object into writes: unknown keys are dropped, messages get their ids and full form.
 /// Error: InvalidUpdateError `Expected dict, got …` for anything but an object (null: no writes).
 result<channel_writes> to_writes(const channel_table& channels, const json::value& update);
-
-/// The state as a node, a router or an answer reads it. Cheap to copy, immutable, thread-safe.
-class state_view {
-public:
-  state_view() = default;
-  /// `shown`: which channels `to_json` and `append_text` give; null: all.
-  explicit state_view(graph_state state, std::shared_ptr<const std::vector<bool>> shown = nullptr);
-  /// A task made by `send`: the value it was sent is all it sees.
-  explicit state_view(json::value sent);
-  explicit state_view(value_ptr sent);
-
-  /// The channel's value (of a sent object: the member), or null when absent.
-  const json::value* find(std::string_view key) const;
-  bool has(std::string_view key) const { return find(key) != nullptr; }
-
-  /// As `find`, a JSON null when absent.
-  const json::value& operator[](std::string_view key) const;
-  std::string_view text(std::string_view key, std::string_view otherwise = {}) const;
-  int64_t number(std::string_view key, int64_t otherwise = 0) const;
-  bool flag(std::string_view key, bool otherwise = false) const;
-  /// The list, or an empty one when the value is absent or no list.
-  const json::array& list(std::string_view key) const;
-
-  /// The last element of a list, or null: the newest message, say.
-  const json::value* last(std::string_view key) const;
-
-  /// Null unless the task was made by `send`.
-  const json::value* sent() const { return sent_.get(); }
-
-  /// Everything, as one object (a sent value: as it is). Copies.
-  json::value to_json() const;
-  /// Appends compact JSON text of `to_json` without building it.
-  void append_text(std::string& out) const;
-  /// The same without the braces: `"a":1,"b":2`. Nothing for a sent value.
-  void append_members(std::string& out) const;
-
-private:
-  template <class Visit>
-  void each(Visit visit) const;
-
-  std::shared_ptr<const graph_state> state_;
-  std::shared_ptr<const std::vector<bool>> shown_;
-  value_ptr sent_;
-};
 
 /// Appends compact JSON text.
 void append_json(std::string& out, const json::value& v);

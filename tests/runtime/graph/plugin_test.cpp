@@ -1,4 +1,6 @@
 #include "behalf/plugin.hpp"
+#include "runtime/graph/load_plugin.hpp"
+#include "runtime/graph/task_facts.hpp"
 #include "tests/runtime/graph/probe_graphs.hpp"
 #include "tests/support/catch.hpp"
 

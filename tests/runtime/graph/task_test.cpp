@@ -4,6 +4,7 @@
 #include "behalf/plugin.hpp"
 #include "behalf/task.hpp"
 #include "runtime/graph/graph.hpp"
+#include "runtime/graph/task_facts.hpp"
 #include "tests/support/catch.hpp"
 
 #include <deque>

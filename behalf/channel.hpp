@@ -1,14 +1,11 @@
 // Channels: the named values a graph's state is made of, and how each takes what nodes write.
 #pragma once
 
-#include "runtime/base/json.hpp"
+#include "behalf/json.hpp"
 
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <vector>
 
 namespace behalf {
 
@@ -55,21 +52,5 @@ inline channel reduced(reducer_fn reduce, json::value initial = nullptr, json::o
 }
 
 } // namespace flow
-
-/// The channels of one graph by position; shared by every state of it.
-class channel_table {
-public:
-  static constexpr std::size_t none = static_cast<std::size_t>(-1);
-
-  /// False when the name is taken.
-  bool add(channel c);
-
-  std::size_t size() const { return channels_.size(); }
-  const channel& operator[](std::size_t i) const { return channels_[i]; }
-  std::size_t find(std::string_view name) const;
-
-private:
-  std::vector<channel> channels_;
-};
 
 } // namespace behalf

@@ -1,0 +1,48 @@
+// What stands behind a node's context: the facts of its run and of this execution.
+#pragma once
+
+#include "behalf/json.hpp"
+#include "behalf/time.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace behalf {
+
+/// What is the same for every task of a run. Made once, shared.
+struct run_facts {
+  std::string run_id, thread_id, graph_id, assistant_id;
+  std::shared_ptr<const json::object> config =
+    std::make_shared<json::object>(); // merged (run_config.hpp), with `configurable`
+  std::shared_ptr<const json::value> run_context =
+    std::make_shared<json::value>(); // the API's `context`; null when there is none
+  json::object metadata;             // as events and checkpoints show it
+  std::vector<std::string> services; // names a node may use; empty: any (the driver decides)
+
+  const json::object& configurable() const { return object_or_empty(*config, "configurable"); }
+};
+
+/// Something a node writes to the run's stream while it runs.
+struct stream_item {
+  enum class kind : uint8_t { custom, message };
+  kind type = kind::custom;
+  json::value data;
+};
+
+/// What is of one task. Filled by whoever drives the node.
+struct task_facts {
+  std::shared_ptr<const run_facts> run;
+  std::string task_id, node;
+  int64_t step = 0;
+  int attempt = 1;
+  std::vector<json::value> answers;      // to its interrupts so far, in order
+  std::function<void(stream_item)> emit; // callable from the thread the node runs on
+  deadline until = deadline::max();
+  std::function<bool()> cancelled; // from any thread; true: the result will not be used
+  std::size_t next_answer = 0;
+};
+
+} // namespace behalf
