@@ -44,7 +44,7 @@ struct next_events;
 struct event_batch;
 struct await_result;
 struct run_result;
-struct cancel_run;
+struct stop_run;
 struct execute_run;
 struct task_event;
 struct task_finished;
@@ -118,7 +118,7 @@ using scheduler_actor =
 using run_supervisor_actor =
   caf::typed_actor<caf::reacts_to<execute_run>, caf::replies_to<next_events>::with<event_batch>,
                    caf::replies_to<await_result>::with<run_result>,
-                   caf::replies_to<cancel_run>::with<run_result>, caf::reacts_to<task_event>,
+                   caf::replies_to<stop_run>::with<run_result>, caf::reacts_to<task_event>,
                    caf::reacts_to<task_finished>, caf::reacts_to<wake_up>>;
 
 /// One execution of one node.

@@ -87,7 +87,7 @@ result<void> fill_catalog(catalog& to, const system_setup& setup) {
   return {};
 }
 
-constexpr std::chrono::milliseconds most_for_parking{2'000}; // of the grace, after the exchanges
+constexpr std::chrono::milliseconds most_to_suspend{2'000}; // of the grace, after the exchanges
 constexpr std::chrono::milliseconds most_for_cutting{500};
 constexpr std::chrono::milliseconds most_for_sessions{2'000};
 constexpr std::chrono::milliseconds least{250}; // for each thing that must still be done
@@ -209,7 +209,7 @@ struct running_system::parts {
   result<void> spawn_inside();
   result<void> listen();
   void drain(deadline by);
-  void park_runs(deadline by);
+  void suspend_runs(deadline by);
   void end_mcp_sessions(deadline by);
   void end_actors(deadline by);
   bool end_system(deadline by);
@@ -361,19 +361,19 @@ void running_system::parts::drain(deadline by) {
 }
 
 // Runs stop at their last checkpoint and go on after the next start.
-void running_system::parts::park_runs(deadline by) {
+void running_system::parts::suspend_runs(deadline by) {
   if (!app->scheduler)
     return;
   caf::scoped_actor self{*sys};
   stop_runs all;
-  all.park = true;
+  all.why = stop_reason::suspended;
   self->request(app->scheduler, time_to(by), std::move(all))
     .receive(
       [](runs_stopped n) {
         if (n.count > 0)
-          log::info("runs_parked", {{"count", n.count}});
+          log::info("runs_suspended", {{"count", n.count}});
       },
-      [](caf::error&) { log::warning("runs_not_parked"); });
+      [](caf::error&) { log::warning("runs_not_suspended"); });
 }
 
 // Servers that answer are told that the sessions end; the others find out by themselves.
@@ -470,8 +470,8 @@ bool running_system::stop() {
   const auto grace = p.setup.options.runs.shutdown_grace;
   const auto by = std::chrono::steady_clock::now() + grace;
   p.pool.reserve_for_the_end();
-  p.drain(by - std::min<std::chrono::milliseconds>(grace / 5, most_for_parking));
-  p.park_runs(by);
+  p.drain(by - std::min<std::chrono::milliseconds>(grace / 5, most_to_suspend));
+  p.suspend_runs(by);
   p.end_mcp_sessions(by);
   p.end_actors(by);
   // Everything is on disk. What has not returned by now may never.

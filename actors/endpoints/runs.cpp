@@ -505,7 +505,7 @@ void cancel(request_pointer self) {
       stop.tenant = tenant_of(self);
       stop.thread_id = row->parent;
       stop.run_ids = {s.run_id};
-      stop.rollback = rollback;
+      stop.why = rollback ? stop_reason::rolled_back : stop_reason::cancelled;
       auto wait = flag_query(self, "wait");
       ask_core(
         self, s.app->scheduler, std::move(stop),

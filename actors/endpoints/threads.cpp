@@ -218,7 +218,7 @@ void remove(request_pointer self) {
     stop_runs stop;
     stop.tenant = tenant_of(self);
     stop.thread_id = self->state.thread_id;
-    stop.deleting = true;
+    stop.why = stop_reason::erased;
     stop.visible = self->state.granted.visible;
     stop.who = self->state.granted.who->key();
     ask_core(

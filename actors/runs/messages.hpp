@@ -41,15 +41,21 @@ struct run_ref {
   run_plan_ptr plan;
   run_supervisor_actor run;
 };
+/// Why a run is stopped from outside, which decides what becomes of it.
+enum class stop_reason : uint8_t {
+  cancelled,   // completed supersteps stay
+  rolled_back, // as if it had never been
+  erased,      // its thread is erased: waiters hear "Run not found"
+  timed_out,   // it ends as failed
+  suspended    // the server stops: it goes on after the next start
+};
 /// Stops runs of a thread: those named, or all when none is. Answered when they have ended.
 struct stop_runs {
   std::string tenant, thread_id;
   std::vector<std::string> run_ids;
-  bool rollback = false;  // also forget them and what they did
-  bool deleting = false;  // erases the thread first: waiters hear "Run not found"
-  bool park = false;      // every run of every thread, to go on after a restart
-  filter visible = {};    // `deleting`: which thread may be erased,
-  principal_key who = {}; // and on whose behalf
+  stop_reason why = stop_reason::cancelled; // erased: all; suspended: all of every thread
+  filter visible = {};                      // erased: which thread may be,
+  principal_key who = {};                   // and on whose behalf
 };
 struct runs_stopped {
   int64_t count;
@@ -96,11 +102,8 @@ struct run_result {
   std::string status;                      // success, error, interrupted, timeout
   std::shared_ptr<const json::value> body; // final values, or {"__error__": …}
 };
-struct cancel_run {
-  bool rollback = false;
-  bool deleting = false;
-  bool timed_out = false;
-  bool park = false;
+struct stop_run {
+  stop_reason why = stop_reason::cancelled;
 };
 
 } // namespace behalf
@@ -117,4 +120,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::next_events)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::event_batch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::await_result)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::run_result)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::cancel_run)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::stop_run)

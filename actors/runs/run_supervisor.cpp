@@ -71,7 +71,7 @@ struct run_supervisor_state {
   checkpoint_backlog checkpoints;
   std::optional<end_to_store> last;
   bool begun = false, ending = false;
-  bool parked = false; // the server is stopping: nothing is tried again
+  bool suspending = false; // the server is stopping: nothing is tried again
   int tries_to_begin = 0;
   int64_t begin_again = 0; // the generation that wakes it
   deadline turn{};         // when it began
@@ -183,12 +183,12 @@ run_ended::how end_with(const slot_lease_ptr& lease) {
   return run_ended::how::done;
 }
 
-// Parked ones are not over: they go on after the next start.
+// Suspended ones are not over: they go on after the next start.
 void note_end(run_pointer self, const run_ending& end) {
   const auto& s = self->state;
   const auto& plan = *s.plan;
   if (end.status == "pending")
-    return log::info("run_parked", {{"run_id", plan.run_id}, {"thread_id", plan.thread_id}});
+    return log::info("run_suspended", {{"run_id", plan.run_id}, {"thread_id", plan.thread_id}});
   auto took = s.begun ? std::chrono::steady_clock::now() - s.turn : std::chrono::nanoseconds{0};
   s.app->runs.ended(plan.graph_id, end.status, std::chrono::duration<double>(took).count());
   const bool failed = end.status == "error" || end.status == "timeout";
@@ -318,7 +318,7 @@ void on_end_not_saved(run_pointer self, const error& why) {
   s.last->asked = false;
   switch (s.last->retries.after(why)) {
   case end_retries::next::retry:
-    return s.parked ? leave_for_the_next_start(self) : save_later(self, why);
+    return s.suspending ? leave_for_the_next_start(self) : save_later(self, why);
   case end_retries::next::store_failure:
     return save_failure(self, why);
   case end_retries::next::stop_thread_gone:
@@ -380,40 +380,42 @@ run_ending cancelled(run_pointer self) {
   return end;
 }
 
+// Waiters hear that there is no such run.
+run_ending not_there_any_more() {
+  run_ending end;
+  end.status = "interrupted";
+  end.as_before = true;
+  end.body = wait_error({{"error", "HTTPException"}, {"message", "404: Run not found"}});
+  return end;
+}
+
 // After a restart a run goes on from what it left itself: those rows go with it.
 bool left_by(const run_plan& plan, const checkpoint_doc& at) {
   return at.base_metadata && string_or(*at.base_metadata, "run_id") == plan.run_id;
 }
 
 // As if the run had never been: the state before it counts again.
-void undo(run_pointer self, run_ending& end) {
+run_ending rolled_back(run_pointer self) {
   auto& s = self->state;
-  end = run_ending{};
-  end.status = "interrupted";
-  end.rollback = end.as_before = true;
-  end.body = wait_error({{"error", "HTTPException"}, {"message", "404: Run not found"}});
+  auto end = not_there_any_more();
+  end.rollback = true;
   s.checkpoints.forget();
   if (s.from && !left_by(*s.plan, s.from->at)) // it may have written beside it: answers, tasks done
     s.checkpoints.add({s.from->at});
+  return end;
 }
 
-// The end that waits for its next try has it at once.
-void save_now(run_pointer self) {
-  auto& s = self->state;
-  if (s.last->asked)
-    return;
-  s.last->again = ++s.generation;
-  save_end(self);
+run_ending timed_out() {
+  auto end =
+    failure({errc::timeout, "the run took longer than the server allows", {}, "TimeoutError"});
+  end.status = "timeout";
+  return end;
 }
 
-// The server is stopping: what is done is kept, the run waits for the next start.
-void park(run_pointer self) {
+// What it did is kept, and it is stored as waiting for the next start.
+void suspend(run_pointer self) {
   auto& s = self->state;
-  s.parked = true;
-  if (s.last)
-    return save_now(self);
-  if (std::exchange(s.ending, true))
-    return;
+  s.ending = true;
   stop_nodes(self);
   if (!s.begun && s.plan->waited) // it is stored so
     return leave_for_the_next_start(self);
@@ -429,41 +431,50 @@ void park(run_pointer self) {
     [self](const error&) { leave_for_the_next_start(self); });
 }
 
-caf::result<run_result> cancel(run_pointer self, const cancel_run& m) {
+// Its row went with the thread: there is nowhere to store an end.
+void end_erased(run_pointer self) {
+  self->state.ending = true;
+  stop_nodes(self);
+  ended(self, not_there_any_more());
+}
+
+void stop_with(run_pointer self, stop_reason why) {
+  if (why == stop_reason::erased)
+    return end_erased(self);
+  if (self->state.ending)
+    return;
+  switch (why) {
+  case stop_reason::suspended:
+    return suspend(self);
+  case stop_reason::timed_out:
+    return finish(self, timed_out());
+  case stop_reason::rolled_back:
+    return finish(self, rolled_back(self));
+  default:
+    return finish(self, cancelled(self));
+  }
+}
+
+// An end that waits for its next try has it at once.
+void save_now(run_pointer self) {
+  auto& s = self->state;
+  if (s.last->asked)
+    return;
+  s.last->again = ++s.generation;
+  save_end(self);
+}
+
+caf::result<run_result> stop(run_pointer self, const stop_run& m) {
   auto& s = self->state;
   if (s.result)
     return *s.result;
   auto promise = self->make_response_promise<run_result>();
   s.stopping.push_back(promise);
-  if (m.deleting) { // its rows have gone with the thread, and so did a place for its end
-    s.ending = true;
-    run_ending end;
-    end.status = "interrupted";
-    end.body = wait_error({{"error", "HTTPException"}, {"message", "404: Run not found"}});
-    stop_nodes(self);
-    ended(self, end);
-    return promise;
-  }
-  if (m.park) {
-    park(self);
-    return promise;
-  }
-  if (s.last)
+  s.suspending = s.suspending || m.why == stop_reason::suspended;
+  if (s.last && m.why != stop_reason::erased)
     save_now(self);
-  if (s.ending)
-    return promise;
-  if (m.timed_out) {
-    auto why =
-      error{errc::timeout, "the run took longer than the server allows", {}, "TimeoutError"};
-    auto end = failure(why);
-    end.status = "timeout";
-    finish(self, std::move(end));
-    return promise;
-  }
-  auto end = cancelled(self);
-  if (m.rollback)
-    undo(self, end);
-  finish(self, std::move(end));
+  else
+    stop_with(self, m.why);
   return promise;
 }
 
@@ -748,7 +759,7 @@ supervisor_behavior(run_pointer self, app_ptr app, run_plan_ptr plan, scheduler_
     [self](execute_run) { execute(self); },
     [self](const next_events& m) { return next(self, m); },
     [self](await_result) { return when_ended(self); },
-    [self](const cancel_run& m) { return cancel(self, m); },
+    [self](const stop_run& m) { return stop(self, m); },
     [self](task_event& m) {
       note_work(self);
       if (self->state.loop && !self->state.ending)

@@ -68,8 +68,8 @@ struct scheduler_state {
   std::unordered_map<std::string, std::vector<run_wanted>> loading;
   std::unordered_map<std::string, late_run> not_loaded;
   std::unordered_map<std::string, principal_key> holding; // whose runs are over and keep a slot
-  bool parking = false;                      // the server is stopping: nothing starts any more
-  std::vector<std::function<void()>> parked; // told of each start_run that was on its way
+  bool suspending = false;                        // the server is stopping: nothing starts any more
+  std::vector<std::function<void()>> one_started; // told of each start_run that was on its way
   std::map<thread_name, std::vector<std::function<void()>>>
     erasing; // and what waits until they are
   metric *pending = nullptr, *running = nullptr, *created = nullptr;
@@ -95,7 +95,7 @@ void give_up(scheduler_pointer self, const starting_ptr& job, error why) {
   const auto& plan = *job->ask.plan;
   s.limits.end_run(plan.who->key());
   s.queue.arrived(plan.who->key(), plan.thread_id, plan.delayed);
-  for (const auto& one_less : s.parked)
+  for (const auto& one_less : s.one_started)
     one_less();
 }
 
@@ -212,12 +212,12 @@ void with_run(scheduler_pointer self, const std::string& id, run_wanted then) {
 }
 
 void execute(scheduler_pointer self, const run_queue::run_ids& started) {
-  if (self->state.parking)
+  if (self->state.suspending)
     return;
   for (const auto& id : started)
     with_run(self, id, [self](const result<live_run*>& found) {
       auto* run = found ? *found : gone;
-      if (!run || self->state.parking)
+      if (!run || self->state.suspending)
         return;
       // Not before: whoever else has it loaded does not let it execute.
       const auto& id = run->plan->run_id;
@@ -269,7 +269,7 @@ void hand_over(scheduler_pointer self, const starting_ptr& job) {
   const auto& plan = *job->ask.plan;
   s.queue.arrived(plan.who->key(), plan.thread_id, plan.delayed);
   job->promise.deliver(launch(self, job->ask));
-  for (const auto& one_less : s.parked)
+  for (const auto& one_less : s.one_started)
     one_less();
 }
 
@@ -277,7 +277,7 @@ void on_stored(scheduler_pointer self, const starting_ptr& job) {
   auto& s = self->state;
   auto& plan = *job->ask.plan;
   plan.forget_the_request();
-  if (!s.parking || plan.waited)
+  if (!s.suspending || plan.waited)
     return hand_over(self, job);
   // Stored as running, it would be taken at the next start for one that a crash interrupted.
   plan.waited = true;
@@ -316,12 +316,13 @@ std::optional<stop_runs> runs_to_preempt(scheduler_pointer self, const run_plan&
   stop.tenant = plan.who->tenant;
   stop.thread_id = plan.thread_id;
   stop.run_ids = std::move(inflight);
-  stop.rollback = plan.multitask_strategy == "rollback";
+  stop.why =
+    plan.multitask_strategy == "rollback" ? stop_reason::rolled_back : stop_reason::cancelled;
   return stop;
 }
 
 void on_thread(scheduler_pointer self, starting_ptr job, const found_record& found) {
-  if (self->state.parking)
+  if (self->state.suspending)
     return give_up(self, job, stops());
   auto& plan = *job->ask.plan;
   auto& erasing = self->state.erasing;
@@ -374,7 +375,7 @@ result<void> count(scheduler_pointer self, const run_plan& plan) {
 
 void start(scheduler_pointer self, starting_ptr job) {
   auto& s = self->state;
-  if (s.parking)
+  if (s.suspending)
     return give_up(self, job, stops());
   if (!job->counted)
     if (auto ok = count(self, *job->ask.plan); !ok)
@@ -398,7 +399,7 @@ void start(scheduler_pointer self, starting_ptr job) {
 constexpr std::size_t most_ends_at_once = 32;
 
 struct stopping {
-  cancel_run how;
+  stop_reason why;
   run_queue::run_ids left; // the last one is next
   std::function<void(result<runs_stopped>)> then;
   std::size_t at_once = most_ends_at_once;
@@ -424,7 +425,8 @@ void stop_one(scheduler_pointer self, const stopping_ptr& job, const std::string
       return one_less(self, job);
     (*run)->visiting = false;
     ask_core(
-      self, (*run)->supervisor, job->how, [self, job](run_result&) { one_less(self, job); },
+      self, (*run)->supervisor, stop_run{job->why},
+      [self, job](run_result&) { one_less(self, job); },
       [self, job](const error& why) {
         if (why.code == errc::overloaded) // its end is not stored
           job->failed = why;
@@ -453,32 +455,32 @@ void stop_next(scheduler_pointer self, const stopping_ptr& job) {
     then(runs_stopped{job->stopped});
 }
 
-stopping_ptr new_stop(cancel_run how, run_queue::run_ids ids,
+stopping_ptr new_stop(stop_reason why, run_queue::run_ids ids,
                       std::function<void(result<runs_stopped>)> then) {
   auto job = std::make_shared<stopping>();
-  job->how = how;
+  job->why = why;
   job->stopped = static_cast<int64_t>(ids.size());
   job->left = std::move(ids);
   job->then = std::move(then);
   return job;
 }
 
-// What waits in the storage alone is parked already.
-caf::result<runs_stopped> park_all(scheduler_pointer self) {
+// Runs that wait in the storage alone are suspended already.
+caf::result<runs_stopped> suspend_all(scheduler_pointer self) {
   auto& s = self->state;
-  s.parking = true;
+  s.suspending = true;
   run_queue::run_ids ids;
   for (const auto& [id, run] : s.runs)
     if (!run.ended)
       ids.push_back(id);
   auto promise = self->make_response_promise<runs_stopped>();
   auto job =
-    new_stop({false, false, false, true}, std::move(ids),
+    new_stop(stop_reason::suspended, std::move(ids),
              [promise](result<runs_stopped> n) mutable { deliver(promise, std::move(n)); });
   job->at_once = job->left.size() + s.queue.expected();
   job->asked = s.queue.expected();
   if (job->asked > 0)
-    s.parked.push_back([self, job] { one_less(self, job); });
+    s.one_started.push_back([self, job] { one_less(self, job); });
   stop_next(self, job);
   return promise;
 }
@@ -528,22 +530,22 @@ void erase_thread(scheduler_pointer self, const stop_runs& m,
         forget(self, id);
         return true;
       });
-      stop_next(self, new_stop({false, true}, std::move(ids), done));
+      stop_next(self, new_stop(stop_reason::erased, std::move(ids), done));
     },
     [done](error why) mutable { done(std::move(why)); });
 }
 
 caf::result<runs_stopped> stop(scheduler_pointer self, const stop_runs& m) {
-  if (m.park)
-    return park_all(self);
+  if (m.why == stop_reason::suspended)
+    return suspend_all(self);
   auto promise = self->make_response_promise<runs_stopped>();
-  if (m.deleting)
+  if (m.why == stop_reason::erased)
     erase_thread(self, m, promise);
   else
-    stop_next(self, new_stop({m.rollback}, meant(self->state.queue, m),
-                             [promise](result<runs_stopped> n) mutable {
-                               deliver(promise, std::move(n));
-                             }));
+    stop_next(
+      self, new_stop(m.why, meant(self->state.queue, m), [promise](result<runs_stopped> n) mutable {
+        deliver(promise, std::move(n));
+      }));
   return promise;
 }
 
@@ -657,7 +659,7 @@ void on_tick(scheduler_pointer self) {
     }
     if (!run.ended && run.started && t - *run.started > limits.timeout) {
       run.started = t; // asked once; it ends in a moment
-      caf::anon_send(run.supervisor, cancel_run{false, false, true});
+      caf::anon_send(run.supervisor, stop_run{stop_reason::timed_out});
     }
     ++it;
   }

@@ -382,7 +382,7 @@ TEST_CASE_METHOD(node_fixture, "a node that asks for ever lets others in, and ca
   begun.receive([&](run_ref& r) { run = r; }, [](caf::error&) {});
   REQUIRE(run.run);
   run_by_turns([turns = 0]() mutable { return ++turns > 500; }); // it is under way
-  auto stopped = self->request(own(run.run), caf::infinite, cancel_run{});
+  auto stopped = self->request(own(run.run), caf::infinite, stop_run{});
   run_by_turns([&] { return self->has_next_message(); });
   std::string status;
   stopped.receive([&](run_result& r) { status = r.status; }, [](caf::error&) {});

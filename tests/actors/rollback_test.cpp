@@ -39,11 +39,7 @@ struct rollback_fixture : run_fixture {
     }
     return s;
   }
-  run_result roll_back(const run_ref& run) {
-    cancel_run how;
-    how.rollback = true;
-    return cancel(run, how);
-  }
+  run_result roll_back(const run_ref& run) { return stop(run, stop_reason::rolled_back); }
 };
 
 } // namespace
@@ -101,14 +97,12 @@ TEST_CASE_METHOD(rollback_fixture, "a run that never began leaves the question a
                  "[runs]") {
   ended(start(thread, "ask", nothing));
   auto before = seen();
-  for (bool rollback : {true, false}) {
+  for (auto why : {stop_reason::rolled_back, stop_reason::cancelled}) {
     auto m = order(thread, "ask", {{"command", json::object{{"resume", "no"}}}});
     m.plan->created_at = now() + std::chrono::hours{1};
     m.plan->delayed = m.watched = true;
     auto delayed = start(std::move(m)).value();
-    cancel_run how;
-    how.rollback = rollback;
-    cancel(delayed, how);
+    stop(delayed, why);
     CHECK(seen() == before);
   }
 }
@@ -121,7 +115,7 @@ TEST_CASE_METHOD(rollback_fixture, "a run rolled back after a restart leaves not
   auto run = start(thread, "call", nothing);
   REQUIRE(checkpoints(thread).size() > before.checkpoints.size());
   stop_runs all;
-  all.park = true;
+  all.why = stop_reason::suspended;
   ask<runs_stopped>(scheduler, all).value();
   auto plan = runs::plan_from(*stored(kind::run, run.plan->run_id)).value();
   open({{std::make_shared<const runs::run_plan>(plan)}, {}});
@@ -136,7 +130,7 @@ TEST_CASE_METHOD(rollback_fixture, "a rollback that finds no room says so, and i
   outside.hold = true;
   auto run = start(thread, "call", nothing);
   disk.refuse = [](const commit&) { return disk_full("the disk is full"); };
-  auto answer = ask_later<run_result>(run.run, cancel_run{true});
+  auto answer = ask_later<run_result>(run.run, stop_run{stop_reason::rolled_back});
   REQUIRE(answer());
   CHECK(answer()->error().kind == storage_full);
   CHECK(run_status(run) == "running"); // a restart goes on with it

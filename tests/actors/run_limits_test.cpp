@@ -80,8 +80,8 @@ TEST_CASE_METHOD(limits_fixture, "two who cancel get the same answer", "[runs]")
   outside.hold = true;
   auto run = run_of(runs::call());
   disk.hold = true;
-  auto one = ask_later<run_result>(run.run, cancel_run{});
-  auto two = ask_later<run_result>(run.run, cancel_run{});
+  auto one = ask_later<run_result>(run.run, stop_run{});
+  auto two = ask_later<run_result>(run.run, stop_run{});
   CHECK_FALSE(one());
   CHECK_FALSE(two());
   let_disk_go();

@@ -141,7 +141,7 @@ TEST_CASE_METHOD(supervisor_fixture, "a stop of the server does not wait for the
   pass(std::chrono::seconds{5});
   REQUIRE_FALSE(result());
   stop_runs all;
-  all.park = true;
+  all.why = stop_reason::suspended;
   CHECK(ask<runs_stopped>(scheduler, all).value().count == 1);
   REQUIRE(result());
   CHECK(result()->value().status == "pending");
@@ -164,7 +164,7 @@ TEST_CASE_METHOD(supervisor_fixture, "a stop takes the end of a run that finds r
   auto run = run_of(runs::pair());
   disk.refuse = nullptr;
   stop_runs all;
-  all.park = true;
+  all.why = stop_reason::suspended;
   ask<runs_stopped>(scheduler, all).value();
   CHECK(run_status(run) == "success");
 }
@@ -184,11 +184,11 @@ TEST_CASE_METHOD(supervisor_fixture, "who stops a run whose end finds no room is
     CHECK(refused.error().kind == storage_full);
     CHECK(refused.error().headers == disk_full("").headers);
   }
-  one.deleting = true;
+  one.why = stop_reason::erased;
   CHECK(ask<runs_stopped>(scheduler, one).error().kind == storage_full);
   CHECK_FALSE(result());
   disk.refuse = nullptr;
-  one.deleting = false;
+  one.why = stop_reason::cancelled;
   CHECK(ask<runs_stopped>(scheduler, one).value().count == 1);
   REQUIRE(result());
   CHECK(run_status(run) == "interrupted");

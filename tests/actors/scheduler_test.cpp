@@ -47,7 +47,7 @@ struct scheduler_fixture : run_fixture {
     stop_runs how;
     how.tenant = "acme";
     how.thread_id = which;
-    how.deleting = true;
+    how.why = stop_reason::erased;
     how.visible = std::move(visible);
     how.who = alice->key();
     return ask_later<runs_stopped>(scheduler, std::move(how));
@@ -402,12 +402,12 @@ TEST_CASE_METHOD(scheduler_fixture, "a thread takes so many runs and no more", "
   own_run(second()->value());
 }
 
-TEST_CASE_METHOD(scheduler_fixture, "parked runs are stored to go on, and nothing starts any more",
-                 "[runs]") {
+TEST_CASE_METHOD(scheduler_fixture,
+                 "suspended runs are stored to go on, and nothing starts any more", "[runs]") {
   open();
   auto running = start_on(thread), waiting = start_on(thread);
   stop_runs all;
-  all.park = true;
+  all.why = stop_reason::suspended;
   CHECK(stop(all) == 2);
   CHECK(run_status(running) == "pending");
   CHECK(run_status(waiting) == "pending");
@@ -422,13 +422,13 @@ TEST_CASE_METHOD(scheduler_fixture,
   disk.hold = true;
   auto answer = start_later("enqueue");
   stop_runs all;
-  all.park = true;
-  auto parked = ask_later<runs_stopped>(scheduler, all);
-  CHECK_FALSE(parked());
+  all.why = stop_reason::suspended;
+  auto suspended = ask_later<runs_stopped>(scheduler, all);
+  CHECK_FALSE(suspended());
   CHECK(start(order(other, "call", nothing)).error().code == errc::overloaded);
   let_disk_go();
-  REQUIRE(parked());
-  CHECK(parked()->value().count == 0);
+  REQUIRE(suspended());
+  CHECK(suspended()->value().count == 0);
   REQUIRE(answer());
   auto run = answer()->value();
   own(run.run);
@@ -438,7 +438,7 @@ TEST_CASE_METHOD(scheduler_fixture,
 }
 
 TEST_CASE_METHOD(scheduler_fixture,
-                 "a run that was to start at once and could not is parked unbegun", "[runs]") {
+                 "a run that was to start at once and could not is suspended unbegun", "[runs]") {
   app->options.runs.slots = 1;
   open();
   disk.hold = true; // both find the slot free
@@ -453,7 +453,7 @@ TEST_CASE_METHOD(scheduler_fixture,
   CHECK(executing(begun));
   CHECK_FALSE(executing(waiting));
   stop_runs all;
-  all.park = true;
+  all.why = stop_reason::suspended;
   CHECK(stop(all) == 2);
   CHECK(run_status(waiting) == "pending");
   CHECK(stored(kind::run, waiting.plan->run_id)->doc.at("attempt") == 1);
@@ -465,7 +465,7 @@ TEST_CASE_METHOD(scheduler_fixture, "what a restart finds unfinished goes on whe
   open();
   auto before = start_on(thread);
   stop_runs all;
-  all.park = true;
+  all.why = stop_reason::suspended;
   stop(all);
   auto kept = checkpoints(thread).size();
   outside.calls.clear();
@@ -483,7 +483,7 @@ TEST_CASE_METHOD(scheduler_fixture, "a run that crashed the server too often is 
   open();
   auto before = start_on(thread);
   stop_runs all;
-  all.park = true;
+  all.why = stop_reason::suspended;
   stop(all);
   outside.calls.clear();
   auto plan = runs::plan_from(*stored(kind::run, before.plan->run_id)).value();

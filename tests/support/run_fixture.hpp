@@ -282,8 +282,8 @@ struct run_fixture : actor_fixture {
     return answer->value();
   }
   bool over(const run_ref& run) { return result_of(run)().has_value(); }
-  run_result cancel(const run_ref& run, cancel_run how = {}) {
-    return ask<run_result>(run.run, how).value();
+  run_result stop(const run_ref& run, stop_reason why = stop_reason::cancelled) {
+    return ask<run_result>(run.run, stop_run{why}).value();
   }
 
   event_batch events(const run_ref& run) {
