@@ -55,7 +55,8 @@ result<json::object> prepare_search(request_pointer self) {
   auto in = optional_body(self);
   auto graph_id = in.text("graph_id", true);
   in.text("name", true);
-  auto value = read_paging(in, {"assistant_id", "created_at", "updated_at", "name", "graph_id"});
+  auto value = read_paging(in, {"assistant_id", "created_at", "updated_at", "name", "graph_id"},
+                           assistant_fields);
   value["graph_id"] = graph_id ? json::value(*graph_id) : json::value(nullptr);
   if (in.fault())
     return *in.fault();
@@ -82,7 +83,8 @@ void search(request_pointer self) {
   auto q = assistant_query(self);
   if (!q)
     return refuse(self, q.error());
-  with_seeded(self, [self, q = std::move(*q)] { answer_page(self, q, assistant_view); });
+  with_seeded(
+    self, [self, q = std::move(*q)] { answer_page(self, q, assistant_view, assistant_fields); });
 }
 
 void count(request_pointer self) {

@@ -5,9 +5,6 @@
 #include "actors/storage/scans.hpp"
 #include "actors/storage/store_items.hpp"
 
-#include <algorithm>
-#include <array>
-
 namespace behalf::endpoints {
 
 bool may_see(request_pointer self, const record& row) {
@@ -44,10 +41,11 @@ body_reader optional_body(request_pointer self) {
   return {body, shape_of(self)};
 }
 
-json::object read_paging(body_reader& in, const std::vector<std::string_view>& sorts) {
+json::object read_paging(body_reader& in, const std::vector<std::string_view>& sorts,
+                         const projectable& fields) {
   in.one_of("sort_by", sorts);
   in.one_of("sort_order", {"asc", "desc"});
-  in.texts("select", &shape_limits::names);
+  projection::read(in, fields);
   return {{"metadata", in.conditions("metadata", true).value_or(json::object{})},
           {"limit", in.integer("limit", 1, 1000).value_or(10)},
           {"offset", in.integer("offset", 0, 1'000'000'000).value_or(0)}};
@@ -111,24 +109,16 @@ void answer_rows(request_pointer self, query q, row_style style, record_scan::wa
   make_answer(self, std::move(out));
 }
 
-bool only_of_heads(const std::vector<std::string>& fields) {
-  constexpr std::array of_heads{"thread_id", "run_id",     "assistant_id", "graph_id",
-                                "name",      "created_at", "updated_at",   "state_updated_at",
-                                "status",    "metadata"};
-  return !fields.empty() && std::all_of(fields.begin(), fields.end(), [&](const auto& field) {
-    return std::find(of_heads.begin(), of_heads.end(), field) != of_heads.end();
-  });
-}
-
-void answer_page(request_pointer self, query q, json::object (*view)(const record&)) {
+void answer_page(request_pointer self, query q, json::object (*view)(const record&),
+                 const projectable& fields) {
   body_reader in{self->state.body, shape_of(self)};
-  auto fields = in.texts("select", &shape_limits::names).value_or(std::vector<std::string>{});
+  const auto wanted = projection::read(in, fields);
   row_style style;
-  style.show = [view, fields](const record& row) { return selected(view(row), fields); };
+  style.show = [view, wanted](const record& row) { return wanted.apply(view(row)); };
   style.headers = [](const record_scan& s) {
     return pagination(s.what.offset, s.what.limit, static_cast<std::size_t>(s.found), s.more);
   };
-  auto want = only_of_heads(fields) ? record_scan::wants::heads : record_scan::wants::rows;
+  auto want = wanted.only_of_heads() ? record_scan::wants::heads : record_scan::wants::rows;
   answer_rows(self, std::move(q), std::move(style), want);
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "actors/admission/granted.hpp"
-#include "actors/endpoints/body.hpp"
+#include "actors/endpoints/projection.hpp"
 #include "actors/endpoints/request.hpp"
 
 #include <functional>
@@ -50,9 +50,11 @@ error no_thread(std::string_view id);
 /// A reader of a body that may be missing: then it is an empty object.
 body_reader optional_body(request_pointer self);
 
-/// Takes what every search understands: `sort_by` (one of `sorts`), `sort_order`, `select`,
-/// `metadata`, `limit` and `offset`. Returns the last three: what handlers see and may narrow.
-json::object read_paging(body_reader& in, const std::vector<std::string_view>& sorts);
+/// Takes what every search understands: `sort_by` (one of `sorts`), `sort_order`, `select` and
+/// `extract` (of `fields`), `metadata`, `limit` and `offset`. Returns the last three: what handlers
+/// see and may narrow.
+json::object read_paging(body_reader& in, const std::vector<std::string_view>& sorts,
+                         const projectable& fields);
 
 /// The fields of such a search that handlers may change.
 inline const std::vector<std::string_view> of_paging{"metadata", "limit", "offset"};
@@ -72,9 +74,10 @@ struct row_style {
 void answer_rows(request_pointer self, query q, row_style style,
                  record_scan::wants want = record_scan::wants::rows);
 
-/// The same as `view` shows them, with the fields selected and the headers that lead to the next
-/// page.
-void answer_page(request_pointer self, query q, json::object (*view)(const record&));
+/// The same as `view` shows them, of `fields` those that the body asks for, with the headers that
+/// lead to the next page.
+void answer_page(request_pointer self, query q, json::object (*view)(const record&),
+                 const projectable& fields);
 
 /// Answers how many there are on all pages.
 void answer_count(request_pointer self, query q);

@@ -349,9 +349,12 @@ void list_runs_of(request_pointer self) {
   auto fields = list_query(self, "select");
   if (!fields)
     return refuse(self, fields.error());
+  auto wanted = projection::of(std::move(*fields), run_fields);
+  if (!wanted)
+    return refuse(self, wanted.error());
   row_style style;
-  style.show = [fields = std::move(*fields)](const record& row) {
-    return selected(run_view(row), fields);
+  style.show = [wanted = std::move(*wanted)](const record& row) {
+    return wanted.apply(run_view(row));
   };
   answer_rows(self, std::move(q), std::move(style));
 }

@@ -117,8 +117,8 @@ result<json::object> prepare_search(request_pointer self) {
   for (const auto& id : in.texts("ids", &shape_limits::names).value_or(std::vector<std::string>{}))
     if (!parse_uuid(id, "thread"))
       in.refuse(fail(errc::bad_request, "Invalid thread ID " + id));
-  auto value =
-    read_paging(in, {"thread_id", "status", "created_at", "updated_at", "state_updated_at"});
+  auto value = read_paging(
+    in, {"thread_id", "status", "created_at", "updated_at", "state_updated_at"}, thread_fields);
   value["values"] = in.conditions("values", true).value_or(json::object{});
   value["status"] = status ? json::value(*status) : json::value(nullptr);
   if (in.fault())
@@ -144,7 +144,7 @@ void search(request_pointer self) {
   auto q = thread_query(self);
   if (!q)
     return refuse(self, q.error());
-  answer_page(self, std::move(*q), thread_view);
+  answer_page(self, std::move(*q), thread_view, thread_fields);
 }
 
 void count(request_pointer self) {

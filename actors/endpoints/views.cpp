@@ -79,15 +79,13 @@ json::object item_view(const record& row) {
           {"updated_at", iso8601(row.updated_at)}};
 }
 
-json::object selected(json::object all, const std::vector<std::string>& fields) {
-  if (fields.empty())
-    return all;
-  json::object some;
-  for (const auto& field : fields)
-    if (const auto* v = member(all, field))
-      some[field] = *v;
-  return some;
-}
+const projectable thread_fields{{"thread_id", "created_at", "updated_at", "state_updated_at",
+                                 "metadata", "config", "status", "values", "interrupts"},
+                                {"values", "metadata", "config", "interrupts"}};
+const projectable assistant_fields{{"assistant_id", "graph_id", "name", "description", "config",
+                                    "context", "created_at", "updated_at", "metadata", "version"}};
+const projectable run_fields{{"run_id", "thread_id", "assistant_id", "created_at", "updated_at",
+                              "status", "metadata", "kwargs", "multitask_strategy"}};
 
 header_list pagination(int64_t offset, int64_t limit, std::size_t shown, bool more) {
   header_list headers{

@@ -1,6 +1,7 @@
 // Records as the API shows them.
 #pragma once
 
+#include "actors/endpoints/projection.hpp"
 #include "actors/runs/run_plan.hpp"
 
 #include <string>
@@ -20,8 +21,8 @@ json::object item_view(const record& row);
 /// A validated `sort_by`; ids by any of their names.
 sort_key sort_of(std::string_view name);
 
-/// Only the fields asked for; all when none is.
-json::object selected(json::object all, const std::vector<std::string>& fields);
+/// What may be asked of them.
+extern const projectable thread_fields, assistant_fields, run_fields;
 
 /// X-Pagination-Total is offset + shown (+ 1 when more exist), X-Pagination-Next only then.
 header_list pagination(int64_t offset, int64_t limit, std::size_t shown, bool more);

@@ -72,7 +72,7 @@ result<commit> creation(const app_context& app, run_plan& plan, const record* th
   if (auto ok = check_copied(plan, bounds); !ok)
     return ok.error();
   auto config = plan.sent_config;
-  config.erase("configurable");
+  config["configurable"] = json::object{}; // of the assistant alone, which has none
   json::object graph{{"graph_id", plan.graph_id}, {"assistant_id", plan.assistant_id}};
   commit what;
   if (thread) {

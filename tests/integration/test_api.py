@@ -54,6 +54,17 @@ def test_the_python_sdk_does_the_journey(stack, token):
     assert client.threads.search() == []
 
 
+def test_searches_show_what_is_selected_and_extracted(stack, token):
+    client = stack.server.sdk(token)
+    thread = client.threads.create(metadata={"tags": ["a", "b"]})
+    found = client.threads.search(
+        ids=[thread["thread_id"]], select=["status"], extract={"last": "metadata.tags[-1]"})
+    assert found == [{"status": "idle", "extracted": {"last": "b"}}]
+    assert thread["config"] == {}
+    client.runs.wait(thread["thread_id"], "agent", input={}, config={"tags": ["t"]})
+    assert client.threads.get(thread["thread_id"])["config"] == {"tags": ["t"], "configurable": {}}
+
+
 def test_background_runs_join_and_cancel(stack, token):
     client = stack.server.sdk(token)
     thread = client.threads.create()["thread_id"]
@@ -182,6 +193,8 @@ BAD = [
     ("POST", "/threads/search", '{"limit": "ten"}', 422),
     ("POST", "/threads/search", '{"sort_by": "size"}', 422),
     ("POST", "/threads/search", '{"ids": ["x"]}', 400),
+    ("POST", "/threads/search", '{"select": ["colour"]}', 422),
+    ("POST", "/threads/search", '{"extract": {"x": "status"}}', 422),
     ("GET", "/threads/not-a-uuid", None, 422),
     ("GET", f"/threads/{UUID}", None, 404),
     ("PATCH", f"/threads/{UUID}", "{}", 404),
@@ -196,6 +209,10 @@ BAD = [
     ("POST", "/runs/wait", '{"assistant_id": "hello", "config": {"recursion_limit": "x"}}', 422),
     ("POST", "/runs/wait", '{"assistant_id": "hello", "config": {"configurable": 4}}', 422),
     ("POST", "/assistants/search", '{"graph_id": "none"}', 404),
+    ("POST", "/assistants/search", '{"select": ["colour"]}', 422),
+    ("POST", "/assistants", '{"graph_id": "hello"}', 404),
+    ("PATCH", f"/assistants/{UUID}", "{}", 405),
+    ("POST", "/runs/crons", "{}", 404),
     ("GET", f"/assistants/{UUID}", None, 404),
     ("PUT", "/store/items", '{"namespace": [], "key": "k", "value": {}}', 400),
     ("PUT", "/store/items", '{"namespace": ["a.b"], "key": "k", "value": {}}', 422),
@@ -230,6 +247,12 @@ def shared(tmp_path_factory):
     yield server, token
     assert server.call("POST", "/threads/search", token, json={}).json() == []
     server.close()
+
+
+def test_a_missing_operation_says_what_to_do_instead(shared):
+    server, token = shared
+    why = server.call("POST", "/runs/batch", token, json=[]).json()["detail"]
+    assert why == "This server does not have POST /runs/batch yet: create the runs one by one"
 
 
 def test_giant_bodies_and_heads_are_refused(shared):

@@ -1,0 +1,25 @@
+// The operations of the Agent Server API that this server does not have yet.
+#pragma once
+
+#include "runtime/http/router.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace behalf::endpoints {
+
+struct unbuilt_operation {
+  verb method;
+  std::string_view pattern;
+  std::string why; // a sentence: that it is missing, and what to do instead
+};
+
+/// Why the request's method and path lead nowhere although the API has them, and what to do
+/// instead; nullopt when the API does not know them either.
+std::optional<std::string> unbuilt(const http_request& req);
+
+/// For tests: none of them may be served.
+const router<unbuilt_operation>& unbuilt_routes();
+
+} // namespace behalf::endpoints
