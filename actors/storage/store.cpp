@@ -135,9 +135,11 @@ int64_t sweep_in_group(writer_pointer self) {
   return swept ? *swept : 0;
 }
 
-// What is to become durable together.
+// What is to become durable together. What was refused is answered with it: the reason may be a
+// write of the same group, which nobody can read before, and which may fail with it.
 struct applied_group {
   std::vector<writing> promises;
+  std::vector<std::pair<writing, error>> refused;
   int64_t swept = 0;
 };
 
@@ -148,7 +150,7 @@ applied_group apply_group(writer_pointer self) {
     if (done)
       return group.promises.push_back(std::move(promise));
     note_damage(self, done.error());
-    promise.deliver(to_caf(done.error()));
+    group.refused.emplace_back(std::move(promise), done.error());
   };
   if (!s.checks.empty()) {
     const auto touched = s.db->touch();
@@ -203,6 +205,8 @@ void run_group(writer_pointer self) {
     else
       promise.deliver(to_caf(ok.error()));
   }
+  for (auto& [promise, why] : group.refused)
+    promise.deliver(to_caf(ok ? std::move(why) : ok.error()));
   if (!s.waiting.empty())
     call_for_group(self);
 }

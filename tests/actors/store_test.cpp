@@ -8,6 +8,7 @@
 #include "tests/support/actor_fixture.hpp"
 #include "tests/support/small_disk.hpp"
 
+#include <caf/event_based_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
 #include <algorithm>
@@ -150,6 +151,38 @@ TEST_CASE_METHOD(store_fixture, "one refused commit does not spoil its group", "
   CHECK(ok(first));
   CHECK_FALSE(ok(again));
   CHECK(ok(third));
+}
+
+TEST_CASE_METHOD(store_fixture, "what a conflict is with can be read when it is answered",
+                 "[store]") {
+  auto id = uuid7();
+  std::optional<int64_t> there;
+  self->send(writer, thread(id, 0));
+  own(sys.spawn([&](caf::event_based_actor* me) {
+    me->request(writer, caf::infinite, thread(id, 0))
+      .then([](written) {},
+            [&](const caf::error&) {
+              auto db = sqlite_connection::open(path, sqlite_connection::access::read_only);
+              there = (*db)->number("SELECT count(*) FROM thread").value();
+            });
+  }));
+  sched.run();
+  CHECK(there == 1);
+}
+
+TEST_CASE_METHOD(store_fixture, "a conflict with what could not be kept is none", "[store]") {
+  auto id = uuid7();
+  auto first = self->request(writer, caf::infinite, thread(id, 0));
+  auto again = self->request(writer, caf::infinite, thread(id, 0));
+  {
+    testing::small_disk full{0};
+    sched.run();
+  }
+  int full_disks = 0;
+  for (auto* pending : {&first, &again})
+    pending->receive([](written) {},
+                     [&](caf::error& e) { full_disks += from_caf(e).kind == storage_full; });
+  CHECK(full_disks == 2);
 }
 
 namespace {
