@@ -111,8 +111,8 @@ struct app_context {
   authenticator_actor authenticator;
   authorizer_actor authorizer; // for who acts for a principal already known
   scheduler_actor scheduler;
-  store_writer_actor writer;
-  std::vector<store_reader_actor> readers; // of single records and states
+  database_writer_actor writer;
+  std::vector<database_reader_actor> readers; // of single records and states
   scan_desk_actor scans;
   secret_store_actor secrets; // null when no service takes a credential
   egress_actor egress;
@@ -121,7 +121,7 @@ struct app_context {
   /// Runs a turn of a node on a thread that may block; null: on the node's own, for tests.
   blocking_runner run_blocking;
 
-  const store_reader_actor& reader() const {
+  const database_reader_actor& reader() const {
     return readers[turn_.fetch_add(1, std::memory_order_relaxed) % readers.size()];
   }
 

@@ -89,13 +89,13 @@ using plugin_auth_actor =
   caf::typed_actor<caf::replies_to<judge>::with<judged>, caf::reacts_to<judgement_over>>;
 
 /// The only owner of a writing connection: commits that arrive together become durable together.
-using store_writer_actor =
+using database_writer_actor =
   caf::typed_actor<caf::replies_to<write_records>::with<written>,
                    caf::replies_to<check_storage>::with<written>, caf::reacts_to<flush_group>,
                    caf::reacts_to<sweep_expired>>;
 
 /// Owns a reading connection. What it is asked takes a moment: one record, one state, one slice.
-using store_reader_actor =
+using database_reader_actor =
   caf::typed_actor<caf::replies_to<get_record>::with<found_record>,
                    caf::replies_to<read_checkpoints>::with<found_checkpoints>,
                    caf::replies_to<scan_on>::with<scan_part>,

@@ -5,7 +5,7 @@
 #include "runtime/auth/limiter.hpp"
 #include "runtime/base/shape.hpp"
 #include "runtime/http/server.hpp"
-#include "runtime/store/record_scan.hpp"
+#include "runtime/storage/record_scan.hpp"
 
 #include <chrono>
 #include <cstddef>

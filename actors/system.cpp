@@ -303,12 +303,13 @@ result<void> running_system::parts::spawn_inside() {
   }
   // Before its readers, so that it ends after them: whose connection is closed last puts the log
   // into the database, and a reader's may not.
-  app->writer = guarded("store", storage::spawn_store_writer(*sys, std::move(*db), &app->meters));
-  std::vector<store_reader_actor> of_scans;
+  app->writer =
+    guarded("database_writer", storage::spawn_database_writer(*sys, std::move(*db), &app->meters));
+  std::vector<database_reader_actor> of_scans;
   for (auto& connection : connections) {
     auto& some = app->readers.size() < setup.options.readers ? app->readers : of_scans;
-    some.push_back(guarded("store_reader",
-                           storage::spawn_store_reader(*sys, std::move(connection), &app->meters)));
+    some.push_back(guarded("database_reader", storage::spawn_database_reader(
+                                                *sys, std::move(connection), &app->meters)));
   }
   app->scans = guarded("scan_desk", storage::spawn_scan_desk(*sys, std::move(of_scans)));
   app->authorizer = guarded("authorizer", admission::spawn_authorizer(*sys, *rules));

@@ -7,7 +7,7 @@
 #include "connectors/service_options.hpp"
 #include "runtime/auth/rights.hpp"
 #include "runtime/http/client.hpp"
-#include "runtime/store/sqlite.hpp"
+#include "runtime/storage/sqlite.hpp"
 #include "secrets/secret_source.hpp"
 
 #include <memory>

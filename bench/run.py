@@ -74,7 +74,7 @@ def alone(table: Table, folder) -> None:
         table.add("idle SSE stream (5,000 held)", f"{kib:.1f} KiB each", budget="≤ 20 KiB")
     finally:
         server.stop()
-    for name in ("jwt_verify", "inject", "store_commit"):
+    for name in ("jwt_verify", "inject", "storage_commit"):
         program = ROOT / "build/release/bench" / name
         if program.exists():
             print(f"-- {name}")

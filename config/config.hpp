@@ -8,7 +8,7 @@
 #include "runtime/auth/dev_issuer.hpp"
 #include "runtime/auth/rights.hpp"
 #include "runtime/http/client.hpp"
-#include "runtime/store/sqlite.hpp"
+#include "runtime/storage/sqlite.hpp"
 #include "secrets/vault.hpp"
 
 #include <map>

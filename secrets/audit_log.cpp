@@ -1,6 +1,6 @@
 #include "secrets/audit_log.hpp"
 
-#include "runtime/store/records.hpp"
+#include "runtime/storage/records.hpp"
 #include "secrets/audit_line.hpp"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // Inside the embedded store: the rows and the keys that open them.
 #pragma once
 
-#include "runtime/store/sqlite_connection.hpp"
+#include "runtime/storage/sqlite_connection.hpp"
 #include "secrets/embedded_store.hpp"
 #include "secrets/envelope.hpp"
 

@@ -1,7 +1,7 @@
 // How the embedded store's rows are asked for, bound and read.
 #pragma once
 
-#include "runtime/store/sqlite_connection.hpp"
+#include "runtime/storage/sqlite_connection.hpp"
 #include "secrets/envelope.hpp"
 #include "secrets/stored_credential.hpp"
 

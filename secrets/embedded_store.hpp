@@ -3,7 +3,7 @@
 // service and generation, so that a row moved to another place does not open.
 #pragma once
 
-#include "runtime/store/process_lock.hpp"
+#include "runtime/storage/process_lock.hpp"
 #include "secrets/secret_source.hpp"
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 # Lower layers never include higher ones; siblings do not see each other. Run with -DSOURCE_DIR=…
 set(allowed_behalf "behalf/")
 set(allowed_runtime/base "behalf/|runtime/base/")
-foreach(sibling http auth graph store)
+foreach(sibling http auth graph storage)
   set(allowed_runtime/${sibling} "behalf/|runtime/base/|runtime/${sibling}/")
 endforeach()
 set(allowed_secrets "behalf/|runtime/|secrets/")
@@ -11,7 +11,7 @@ set(allowed_config "behalf/|runtime/|secrets/|connectors/|actors/|config/")
 
 set(wrong "")
 set(seen 0)
-foreach(folder behalf runtime/base runtime/http runtime/auth runtime/graph runtime/store secrets connectors
+foreach(folder behalf runtime/base runtime/http runtime/auth runtime/graph runtime/storage secrets connectors
                actors config)
   file(GLOB_RECURSE files ${SOURCE_DIR}/${folder}/*) # whatever their names end in
   foreach(file ${files})

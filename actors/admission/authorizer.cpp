@@ -22,7 +22,7 @@ result<grant> decide(const policy& rules, authorize& m) {
   auto allowed = rules.decide(*g.who, m.resource, m.action, g.value, m.may_change);
   if (!allowed)
     return allowed.error();
-  g.visible = std::move(allowed->visible);
+  g.auth_filter = std::move(allowed->auth_filter);
   return g;
 }
 

@@ -50,10 +50,10 @@ struct authorize {
   std::span<const std::string_view> may_change = {}; // of a table that stays
 };
 
-/// Yes, on what `visible` matches. `value` is as the handlers left it.
+/// Yes, on what `auth_filter` matches. `value` is as the handlers left it.
 struct grant {
   principal_ptr who;
-  filter visible;
+  filter auth_filter;
   json::object value;
   sealed_ptr sealed;
 };

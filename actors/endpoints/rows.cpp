@@ -8,8 +8,8 @@
 namespace behalf::endpoints {
 
 bool may_see(request_pointer self, const record& row) {
-  const auto& visible = self->state.granted.visible;
-  return visible.matches(row.type == kind::item ? storage::item_fields(row) : row.metadata);
+  const auto& auth_filter = self->state.granted.auth_filter;
+  return auth_filter.matches(row.type == kind::item ? storage::item_fields(row) : row.metadata);
 }
 
 void write_and_end(request_pointer self, write_records what) {
@@ -59,7 +59,7 @@ query paged_query(request_pointer self, admission::granted_reader& granted, kind
   q.type = type;
   q.tenant = tenant_of(self);
   q.metadata = granted.object("metadata"); // handlers may have narrowed it
-  q.visible = s.granted.visible;
+  q.auth_filter = s.granted.auth_filter;
   q.sort = sort_of(in.text("sort_by").value_or(std::string(sort_by)));
   q.descending = in.text("sort_order").value_or("desc") == "desc";
   q.limit = granted.integer("limit", 0, 1000);

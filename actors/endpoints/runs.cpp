@@ -212,10 +212,10 @@ void with_right_to_stop(request_pointer self, const std::string& thread_id, json
       ask_core(
         self, self->state.app->reader(),
         get_record{thread_key(self, thread_id), get_record::part::head},
-        [then, none, refused, visible = g.visible](found_record& thread) mutable {
+        [then, none, refused, auth_filter = g.auth_filter](found_record& thread) mutable {
           if (!thread.row)
             return none();
-          if (!visible.matches(thread.row->metadata))
+          if (!auth_filter.matches(thread.row->metadata))
             return refused();
           then();
         },
@@ -244,7 +244,7 @@ void launch(request_pointer self, const catalog_entry& entry, bool watched, Then
   auto& s = self->state;
   start_run m;
   m.plan = plan_of(self, entry);
-  m.visible = s.granted.visible;
+  m.auth_filter = s.granted.auth_filter;
   m.credentials = s.credentials;
   m.sealed = s.granted.sealed;
   m.stateless = s.thread_id.empty();

@@ -198,7 +198,7 @@ void update(request_pointer self) {
   auto& s = self->state;
   admission::granted_reader granted{s.granted.value};
   auto w = writes_of(self);
-  commit::thread_change change{tenant_of(self), s.thread_id, s.granted.visible};
+  write_batch::thread_change change{tenant_of(self), s.thread_id, s.granted.auth_filter};
   change.metadata = granted.object("metadata");
   change.bounds = shape_of(self);
   if (granted.fault())
@@ -219,7 +219,7 @@ void remove(request_pointer self) {
     stop.tenant = tenant_of(self);
     stop.thread_id = self->state.thread_id;
     stop.why = stop_reason::erased;
-    stop.visible = self->state.granted.visible;
+    stop.auth_filter = self->state.granted.auth_filter;
     stop.who = self->state.granted.who->key();
     ask_core(
       self, self->state.app->scheduler, std::move(stop),

@@ -5,7 +5,7 @@
 #include "actors/outside/spawn.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/http/client.hpp"
-#include "runtime/store/records.hpp"
+#include "runtime/storage/records.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>

@@ -25,7 +25,7 @@ using run_plan_ptr = std::shared_ptr<const runs::run_plan>;
 /// Creates a run and, when its turn comes, executes it. Durable when answered.
 struct start_run {
   std::shared_ptr<runs::run_plan> plan; // the scheduler completes thread, config and metadata
-  filter visible;                       // must match the thread's metadata
+  filter auth_filter;                   // must match the thread's metadata
   presented_ptr credentials;            // for a secret store that wants the user's own token
   sealed_ptr sealed;
   bool stateless = false;
@@ -54,7 +54,7 @@ struct stop_runs {
   std::string tenant, thread_id;
   std::vector<std::string> run_ids;
   stop_reason why = stop_reason::cancelled; // erased: all; suspended: all of every thread
-  filter visible = {};                      // erased: which thread may be,
+  filter auth_filter = {};                  // erased: which thread may be,
   principal_key who = {};                   // and on whose behalf
 };
 struct runs_stopped {

@@ -3,7 +3,7 @@
 
 #include "behalf/error.hpp"
 #include "runtime/base/log.hpp"
-#include "runtime/store/records.hpp"
+#include "runtime/storage/records.hpp"
 
 #include <string_view>
 #include <utility>

@@ -124,10 +124,10 @@ bool less_suspicious(const run_plan& a, const run_plan& b) {
   return order(a) < order(b);
 }
 
-std::vector<commit> decisions(storage_engine& db, const found_runs& found) {
-  std::vector<commit> all;
+std::vector<write_batch> decisions(storage_engine& db, const found_runs& found) {
+  std::vector<write_batch> all;
   for (const auto& plan : found.executing) {
-    commit what;
+    write_batch what;
     what.puts.push_back({to_record(plan, "pending")});
     all.push_back(std::move(what));
   }
@@ -144,7 +144,7 @@ std::vector<commit> decisions(storage_engine& db, const found_runs& found) {
 }
 
 // One that cannot be stored is decided anew at the next start: no reason not to start now.
-void store(storage_engine& db, const std::vector<commit>& all) {
+void store(storage_engine& db, const std::vector<write_batch>& all) {
   if (all.empty())
     return;
   auto ok = db.begin();

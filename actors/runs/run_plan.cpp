@@ -118,9 +118,9 @@ result<run_plan> plan_from(const record& row) {
   return plan;
 }
 
-commit set_aside(const record& row, std::string_view why, bool with_thread) {
+write_batch set_aside(const record& row, std::string_view why, bool with_thread) {
   json::object failure{{"error", "UnreadableRun"}, {"message", why}};
-  commit what;
+  write_batch what;
   what.needs.push_back(row.key());
   auto kept = row;
   kept.status = "error";
@@ -131,7 +131,7 @@ commit set_aside(const record& row, std::string_view why, bool with_thread) {
   kept.doc["error"] = failure;
   what.puts.push_back({std::move(kept)});
   if (with_thread) {
-    commit::thread_change change{row.tenant, row.parent};
+    write_batch::thread_change change{row.tenant, row.parent};
     change.doc.emplace_back("error", dump(failure));
     change.settled = "error";
     change.at = now();

@@ -6,7 +6,7 @@
 #include "behalf/time.hpp"
 #include "runtime/base/borrowed.hpp"
 #include "runtime/base/fair_budget.hpp"
-#include "runtime/store/storage.hpp"
+#include "runtime/storage/storage.hpp"
 
 #include <memory>
 #include <optional>
@@ -74,6 +74,6 @@ result<principal> principal_of(const record& row);
 
 /// A run that cannot be read ends as an error; what is stored of it stays in its row as text.
 /// `with_thread`: its thread is there, and says so too.
-commit set_aside(const record& row, std::string_view why, bool with_thread);
+write_batch set_aside(const record& row, std::string_view why, bool with_thread);
 
 } // namespace behalf::runs

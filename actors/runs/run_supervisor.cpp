@@ -122,9 +122,9 @@ caf::result<run_result> when_ended(run_pointer self) {
 // --- what is kept and what executes -----------------------------------------------------------
 
 // The checkpoints that are not on their way to the storage yet, as rows to put.
-std::vector<commit::put> unsaved(run_pointer self) {
+std::vector<write_batch::put> unsaved(run_pointer self) {
   auto& s = self->state;
-  std::vector<commit::put> rows;
+  std::vector<write_batch::put> rows;
   for (const auto& doc : s.checkpoints.waiting())
     rows.push_back({to_record(doc, s.plan->who->tenant, s.plan->thread_id, s.plan->run_id)});
   return rows;
@@ -258,7 +258,7 @@ void not_saved(run_pointer self, run_ending end, const error& why) {
   ended(self, end);
 }
 
-commit end_of_run(run_pointer self) {
+write_batch end_of_run(run_pointer self) {
   auto& s = self->state;
   if (s.plan->drop_thread) {
     auto what = of_run(*s.plan);

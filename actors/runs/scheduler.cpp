@@ -289,7 +289,7 @@ void on_stored(scheduler_pointer self, const starting_ptr& job) {
     [self, job](const error&) { hand_over(self, job); });
 }
 
-void write(scheduler_pointer self, starting_ptr job, result<commit> what) {
+void write(scheduler_pointer self, starting_ptr job, result<write_batch> what) {
   if (!what)
     return give_up(self, job, what.error());
   ask_core(
@@ -333,7 +333,7 @@ void on_thread(scheduler_pointer self, starting_ptr job, const found_record& fou
   const auto hidden = fail(errc::not_found, "Thread or assistant not found.");
   if (!found.row && !job->ask.create_thread)
     return give_up(self, job, hidden);
-  if (found.row && !job->ask.visible.matches(found.row->metadata))
+  if (found.row && !job->ask.auth_filter.matches(found.row->metadata))
     return give_up(self, job, hidden);
   auto busy = self->state.queue.on_thread(plan.who->tenant, plan.thread_id) > 0;
   if (busy && plan.multitask_strategy == "reject")
@@ -352,7 +352,7 @@ void on_thread(scheduler_pointer self, starting_ptr job, const found_record& fou
     return;
   }
   write(self, job,
-        creation(*self->state.app, plan, found.row.get(), job->ask.visible, busy,
+        creation(*self->state.app, plan, found.row.get(), job->ask.auth_filter, busy,
                  !busy && starts_now(self, plan)));
 }
 
@@ -514,8 +514,8 @@ void erase_thread(scheduler_pointer self, const stop_runs& m,
     return;
   }
   s.erasing[which];
-  commit what;
-  what.erases.push_back({{kind::thread, m.tenant, m.thread_id}, {}, m.visible});
+  write_batch what;
+  what.erases.push_back({{kind::thread, m.tenant, m.thread_id}, {}, m.auth_filter});
   auto done = [self, which, promise](result<runs_stopped> n) mutable {
     go_on_after_erasing(self, which);
     deliver(promise, std::move(n));

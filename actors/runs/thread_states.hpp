@@ -4,7 +4,7 @@
 
 #include "runtime/graph/checkpoint.hpp"
 #include "runtime/graph/graph.hpp"
-#include "runtime/store/storage.hpp"
+#include "runtime/storage/storage.hpp"
 
 #include <string>
 #include <vector>

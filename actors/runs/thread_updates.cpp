@@ -64,8 +64,8 @@ result<void> check_copied(const run_plan& plan, const shape_limits& bounds) {
 
 } // namespace
 
-result<commit> creation(const app_context& app, run_plan& plan, const record* thread,
-                        const filter& visible, bool busy, bool starts) {
+result<write_batch> creation(const app_context& app, run_plan& plan, const record* thread,
+                             const filter& auth_filter, bool busy, bool starts) {
   plan.new_thread = thread == nullptr;
   merge_config(app, plan, thread);
   const auto& bounds = app.options.shape;
@@ -74,9 +74,9 @@ result<commit> creation(const app_context& app, run_plan& plan, const record* th
   auto config = plan.sent_config;
   config["configurable"] = json::object{}; // of the assistant alone, which has none
   json::object graph{{"graph_id", plan.graph_id}, {"assistant_id", plan.assistant_id}};
-  commit what;
+  write_batch what;
   if (thread) {
-    commit::thread_change change{plan.who->tenant, plan.thread_id, visible};
+    write_batch::thread_change change{plan.who->tenant, plan.thread_id, auth_filter};
     if (!busy)
       change.metadata = std::move(graph);
     change.doc.emplace_back("config", dump(config));
@@ -102,14 +102,14 @@ result<commit> creation(const app_context& app, run_plan& plan, const record* th
   return what;
 }
 
-commit of_run(const run_plan& plan) {
-  commit what;
+write_batch of_run(const run_plan& plan) {
+  write_batch what;
   what.needs.push_back({kind::run, plan.who->tenant, plan.run_id});
   return what;
 }
 
-commit ending_on(const run_plan& plan, const run_ending& end) {
-  commit::thread_change thread{plan.who->tenant, plan.thread_id};
+write_batch ending_on(const run_plan& plan, const run_ending& end) {
+  write_batch::thread_change thread{plan.who->tenant, plan.thread_id};
   if (!end.as_before) {
     if (end.values)
       thread.doc.emplace_back("values", dump(*end.values));

@@ -3,7 +3,7 @@
 
 #include "actors/app_context.hpp"
 #include "actors/runs/run_plan.hpp"
-#include "runtime/store/storage.hpp"
+#include "runtime/storage/storage.hpp"
 
 #include <string>
 
@@ -12,15 +12,15 @@ namespace behalf::runs {
 /// Completes the plan (configuration merged from assistant, thread, run, user and server) and says
 /// what to write: the run, and its thread as busy. `thread` is null for a new one, and else needs
 /// no document: of its last run's config what could be merged is not kept. Of one that is there
-/// `visible` must still match when it is written. `starts` when nothing holds the run back: it is
-/// then stored as running at once. Error: invalid_argument when what every checkpoint of the run
+/// `auth_filter` must still match when it is written. `starts` when nothing holds the run back: it
+/// is then stored as running at once. Error: invalid_argument when what every checkpoint of the run
 /// would repeat is longer than metadata may be.
-result<commit> creation(const app_context& app, run_plan& plan, const record* thread,
-                        const filter& visible, bool busy, bool starts);
+result<write_batch> creation(const app_context& app, run_plan& plan, const record* thread,
+                             const filter& auth_filter, bool busy, bool starts);
 
 /// For what a run that is under way writes: refused as not_found once the run has gone with its
 /// thread, so that nothing of it comes to another thread of the same id.
-commit of_run(const run_plan& plan);
+write_batch of_run(const run_plan& plan);
 
 /// How a run ended, as it is stored and answered.
 struct run_ending {
@@ -36,6 +36,6 @@ struct run_ending {
 };
 
 /// The run's end on a thread that stays.
-commit ending_on(const run_plan& plan, const run_ending& end);
+write_batch ending_on(const run_plan& plan, const run_ending& end);
 
 } // namespace behalf::runs

@@ -114,7 +114,7 @@ result<query> granted_search(const grant& g) {
   q.tenant = g.who->tenant;
   auto labels = in.texts("namespace");
   const auto& wanted = in.object("filter");
-  q.visible = g.visible;
+  q.auth_filter = g.auth_filter;
   q.limit = in.integer("limit", 1, 1000);
   q.offset = in.integer("offset", 0, 1'000'000'000);
   if (in.fault())
@@ -130,23 +130,23 @@ result<query> granted_search(const grant& g) {
   return q;
 }
 
-bool shows_item(const filter& visible, const record& row) {
-  return visible.unrestricted() || visible.matches(item_fields(row));
+bool shows_item(const filter& auth_filter, const record& row) {
+  return auth_filter.unrestricted() || auth_filter.matches(item_fields(row));
 }
 
-result<commit> put_over(const record* there, const record& fresh, const filter& visible) {
-  if (!shows_item(visible, fresh))
+result<write_batch> put_over(const record* there, const record& fresh, const filter& auth_filter) {
+  if (!shows_item(auth_filter, fresh))
     return fail(errc::denied, "Forbidden");
-  if (there && !shows_item(visible, *there))
+  if (there && !shows_item(auth_filter, *there))
     return fail(errc::not_found, "Not Found");
-  commit what;
+  write_batch what;
   what.puts.push_back({fresh, there ? there->revision : 0});
   return what;
 }
 
-result<commit> erase_of(const record* there, const filter& visible) {
-  commit what;
-  if (there && shows_item(visible, *there))
+result<write_batch> erase_of(const record* there, const filter& auth_filter) {
+  write_batch what;
+  if (there && shows_item(auth_filter, *there))
     what.erases.push_back({there->key(), there->revision});
   return what;
 }

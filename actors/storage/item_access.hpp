@@ -42,12 +42,12 @@ result<record> granted_put(const grant& g, std::size_t most_bytes);
 result<query> granted_search(const grant& g);
 
 /// May the holder of the grant see this item?
-bool shows_item(const filter& visible, const record& row);
+bool shows_item(const filter& auth_filter, const record& row);
 
 /// What to write, given the item that is there (null: none). Errors: denied for an item its writer
 /// could not see, not_found for one in its place that they cannot.
-result<commit> put_over(const record* there, const record& fresh, const filter& visible);
-result<commit> erase_of(const record* there, const filter& visible);
+result<write_batch> put_over(const record* there, const record& fresh, const filter& auth_filter);
+result<write_batch> erase_of(const record* there, const filter& auth_filter);
 
 /// `then` gets the row, or null where there is none or it is not to be seen.
 template <class Self, class Then, class Failed>
@@ -58,15 +58,15 @@ void get_item(Self* self, const app_context& app, const grant& g, Then then, Fai
     return failed(which.error());
   ask_core(
     self, app.reader(), get_record{std::move(*which), {}, std::move(room)},
-    [then, visible = g.visible](found_record& found) mutable {
-      then(found.row && shows_item(visible, *found.row) ? found.row
-                                                        : std::shared_ptr<const record>{});
+    [then, auth_filter = g.auth_filter](found_record& found) mutable {
+      then(found.row && shows_item(auth_filter, *found.row) ? found.row
+                                                            : std::shared_ptr<const record>{});
     },
     failed);
 }
 
 template <class Self, class Then, class Failed>
-void write_item(Self* self, const app_context& app, const principal_key& who, commit what,
+void write_item(Self* self, const app_context& app, const principal_key& who, write_batch what,
                 Then then, Failed failed) {
   ask_core(
     self, app.writer, write_records{std::move(what), who}, [then](written) mutable { then(); },
@@ -84,7 +84,7 @@ void change_item(Self* self, const app_context& app, const principal_key& who,
   ask_core(
     self, app.reader(), get_record{which},
     [self, &app, who, which, make, then, failed, tries](found_record& found) mutable {
-      result<commit> what = make(found.row.get());
+      result<write_batch> what = make(found.row.get());
       if (!what)
         return failed(what.error());
       if (what->puts.empty() && what->erases.empty())
@@ -105,15 +105,17 @@ void put_item(Self* self, const app_context& app, const grant& g, Then then, Fai
   auto row = granted_put(g, app.options.runs.state_bytes);
   if (!row)
     return failed(row.error());
-  if (g.visible.unrestricted()) {
-    commit what;
+  if (g.auth_filter.unrestricted()) {
+    write_batch what;
     what.puts.push_back({std::move(*row)});
     return write_item(self, app, g.who->key(), std::move(what), then, failed);
   }
   auto fresh = std::make_shared<const record>(std::move(*row));
   change_item(
     self, app, g.who->key(), fresh->key(),
-    [fresh, visible = g.visible](const record* there) { return put_over(there, *fresh, visible); },
+    [fresh, auth_filter = g.auth_filter](const record* there) {
+      return put_over(there, *fresh, auth_filter);
+    },
     then, failed);
 }
 
@@ -125,7 +127,8 @@ void delete_item(Self* self, const app_context& app, const grant& g, Then then, 
     return failed(which.error());
   change_item(
     self, app, g.who->key(), *which,
-    [visible = g.visible](const record* there) { return erase_of(there, visible); }, then, failed);
+    [auth_filter = g.auth_filter](const record* there) { return erase_of(there, auth_filter); },
+    then, failed);
 }
 
 } // namespace behalf::storage

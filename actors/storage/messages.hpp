@@ -2,7 +2,7 @@
 #pragma once
 
 #include "behalf/principal.hpp"
-#include "runtime/store/storage.hpp"
+#include "runtime/storage/storage.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
 
@@ -44,7 +44,7 @@ struct load_run {
 
 /// Durable when answered. Error: conflict when a revision is not as expected.
 struct write_records {
-  commit what;
+  write_batch what;
   principal_key who = {}; // whose turn it takes; nobody: the server itself
 };
 struct written {};

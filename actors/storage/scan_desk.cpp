@@ -19,13 +19,13 @@ constexpr std::size_t most_waiting = 2048, most_waiting_of_user = 512;
 
 struct turn {
   std::function<bool()> wanted;
-  std::function<void(const store_reader_actor&)> take;
+  std::function<void(const database_reader_actor&)> take;
 };
 
 struct scan_desk_state {
   static inline const char* name = "scan-desk";
   scan_desk_state() : waiting(quantum) {}
-  std::vector<store_reader_actor> idle;
+  std::vector<database_reader_actor> idle;
   fair_queue<turn> waiting;
 };
 
@@ -45,7 +45,7 @@ void hand_out(desk_pointer self) {
   }
 }
 
-void give_back(desk_pointer self, const store_reader_actor& reader) {
+void give_back(desk_pointer self, const database_reader_actor& reader) {
   self->state.idle.push_back(reader);
   hand_out(self);
 }
@@ -59,7 +59,7 @@ caf::result<Answer> queue_up(desk_pointer self, const principal_key& who, int64_
       || s.waiting.size_of(who.tenant, user) >= most_waiting_of_user)
     return to_caf(fail(errc::overloaded, "too many searches are waiting", "Retry-After", "1"));
   auto promise = self->make_response_promise<Answer>();
-  auto take = [self, promise, m](const store_reader_actor& reader) {
+  auto take = [self, promise, m](const database_reader_actor& reader) {
     ask_core(
       self, reader, m,
       [self, promise, reader](Answer& a) mutable {
@@ -77,7 +77,7 @@ caf::result<Answer> queue_up(desk_pointer self, const principal_key& who, int64_
 }
 
 scan_desk_actor::behavior_type desk_behavior(desk_pointer self,
-                                             std::vector<store_reader_actor> readers) {
+                                             std::vector<database_reader_actor> readers) {
   install_fault_handlers(self);
   self->state.idle = std::move(readers);
   return {
@@ -96,7 +96,8 @@ scan_desk_actor::behavior_type desk_behavior(desk_pointer self,
 
 } // namespace
 
-scan_desk_actor spawn_scan_desk(caf::actor_system& sys, std::vector<store_reader_actor> readers) {
+scan_desk_actor spawn_scan_desk(caf::actor_system& sys,
+                                std::vector<database_reader_actor> readers) {
   return sys.spawn(desk_behavior, std::move(readers));
 }
 

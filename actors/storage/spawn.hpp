@@ -16,11 +16,13 @@ namespace behalf::storage {
 
 /// Detached: they wait for the disk. `in_background` false keeps them on the caller's scheduler,
 /// for tests. `meters`: may be null.
-store_writer_actor spawn_store_writer(caf::actor_system& sys, std::unique_ptr<storage_engine> db,
-                                      metrics* meters, bool in_background = true);
-store_reader_actor spawn_store_reader(caf::actor_system& sys, std::unique_ptr<storage_reader> db,
-                                      metrics* meters, bool in_background = true);
+database_writer_actor spawn_database_writer(caf::actor_system& sys,
+                                            std::unique_ptr<storage_engine> db, metrics* meters,
+                                            bool in_background = true);
+database_reader_actor spawn_database_reader(caf::actor_system& sys,
+                                            std::unique_ptr<storage_reader> db, metrics* meters,
+                                            bool in_background = true);
 /// Hands slices to `readers`, which serve nobody else.
-scan_desk_actor spawn_scan_desk(caf::actor_system& sys, std::vector<store_reader_actor> readers);
+scan_desk_actor spawn_scan_desk(caf::actor_system& sys, std::vector<database_reader_actor> readers);
 
 } // namespace behalf::storage

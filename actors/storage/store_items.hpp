@@ -1,7 +1,7 @@
 // Store items as records. Used by the API and by nodes.
 #pragma once
 
-#include "runtime/store/records.hpp"
+#include "runtime/storage/records.hpp"
 
 #include <string>
 #include <vector>

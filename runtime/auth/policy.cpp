@@ -144,12 +144,12 @@ result<decision> policy::decide(const principal& who, std::string_view resource,
   const on_context ctx{who, resource, action};
   const auto fixed = fixed_part(value, may_change);
   auto answer = call(*handler, ctx, value);
-  auto visible = std::visit(reading{}, answer);
-  if (!visible)
-    return visible.error();
+  auto auth_filter = std::visit(reading{}, answer);
+  if (!auth_filter)
+    return auth_filter.error();
   if (auto ok = check_unchanged(ctx, fixed, value); !ok)
     return ok.error();
-  return decision{std::move(*visible)};
+  return decision{std::move(*auth_filter)};
 }
 
 } // namespace behalf

@@ -11,10 +11,10 @@
 
 namespace behalf {
 
-/// Yes, for what `visible` matches: a resource's metadata (of a run: its thread's) or, for the
+/// Yes, for what `auth_filter` matches: a resource's metadata (of a run: its thread's) or, for the
 /// store, an item's value with its namespace and key.
 struct decision {
-  filter visible;
+  filter auth_filter;
 };
 
 /// What happens where no handler fits.

@@ -12,8 +12,8 @@ TEST_CASE_METHOD(provider_fixture, "a good token becomes a grant under the owner
   REQUIRE(g);
   CHECK(g->who->subject == "alice");
   CHECK(object_or_empty(g->value, "metadata").at("owner") == "alice");
-  CHECK(g->visible.matches({{"owner", "alice"}}));
-  CHECK_FALSE(g->visible.matches({{"owner", "bob"}}));
+  CHECK(g->auth_filter.matches({{"owner", "alice"}}));
+  CHECK_FALSE(g->auth_filter.matches({{"owner", "bob"}}));
 }
 
 TEST_CASE_METHOD(provider_fixture, "the provider is asked once for many tokens", "[admission]") {
@@ -116,7 +116,7 @@ TEST_CASE_METHOD(provider_fixture, "without providers everybody is the same nobo
   auto g = enter("");
   REQUIRE(g);
   CHECK(g->who->identity.empty());
-  CHECK(g->visible.unrestricted());
+  CHECK(g->auth_filter.unrestricted());
 }
 
 } // namespace behalf

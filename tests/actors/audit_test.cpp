@@ -2,7 +2,7 @@
 #include "actors/outside/messages.hpp"
 #include "actors/outside/spawn.hpp"
 #include "runtime/base/metrics.hpp"
-#include "runtime/store/records.hpp"
+#include "runtime/storage/records.hpp"
 #include "tests/support/actor_fixture.hpp"
 #include "tests/support/scratch_folder.hpp"
 #include "tests/support/small_disk.hpp"

@@ -4,7 +4,7 @@
 #include "runtime/base/id.hpp"
 #include "runtime/base/metrics.hpp"
 #include "runtime/http/client.hpp"
-#include "runtime/store/records.hpp"
+#include "runtime/storage/records.hpp"
 #include "tests/support/actor_fixture.hpp"
 
 #include <caf/typed_event_based_actor.hpp>

@@ -268,7 +268,7 @@ TEST_CASE_METHOD(node_fixture, "a node keeps, finds and deletes items", "[nodes]
 
 TEST_CASE_METHOD(node_fixture, "an item that others change all the time is given up", "[nodes]") {
   int tries = 0;
-  disk.refuse = [&](const commit& what) -> std::optional<error> {
+  disk.refuse = [&](const write_batch& what) -> std::optional<error> {
     if (what.erases.empty() || what.erases[0].which.type != kind::item)
       return std::nullopt;
     ++tries;
@@ -292,7 +292,7 @@ struct store_rights : node_fixture {
   }
   /// What alice's node makes of it.
   json::value after(record item) {
-    commit what;
+    write_batch what;
     what.puts.push_back({item});
     REQUIRE(ask<written>(writer, write_records{what}));
     auto said = got(run_node(probe));
@@ -355,7 +355,7 @@ TEST_CASE_METHOD(node_fixture, "a node reads no stream but its own", "[nodes]") 
 }
 
 TEST_CASE_METHOD(node_fixture, "an item that cannot be kept is the node's failure", "[nodes]") {
-  disk.refuse = [](const commit& what) -> std::optional<error> {
+  disk.refuse = [](const write_batch& what) -> std::optional<error> {
     if (!what.puts.empty() && what.puts[0].row.type == kind::item)
       return fail(errc::overloaded, "disk full");
     return std::nullopt;

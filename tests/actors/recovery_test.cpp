@@ -2,8 +2,8 @@
 // given up, and that nothing stored keeps it from starting.
 #include "actors/runs/recovery.hpp"
 #include "runtime/base/id.hpp"
-#include "runtime/store/sqlite_connection.hpp"
-#include "tests/runtime/store/fixture.hpp"
+#include "runtime/storage/sqlite_connection.hpp"
+#include "tests/runtime/storage/fixture.hpp"
 
 #include <map>
 

@@ -129,7 +129,7 @@ TEST_CASE_METHOD(rollback_fixture, "a rollback that finds no room says so, and i
                  "[runs]") {
   outside.hold = true;
   auto run = start(thread, "call", nothing);
-  disk.refuse = [](const commit&) { return disk_full("the disk is full"); };
+  disk.refuse = [](const write_batch&) { return disk_full("the disk is full"); };
   auto answer = ask_later<run_result>(run.run, stop_run{stop_reason::rolled_back});
   REQUIRE(answer());
   CHECK(answer()->error().kind == storage_full);

@@ -34,14 +34,14 @@ struct supervisor_fixture : run_fixture {
   }
 };
 
-bool ends_a_run(const commit& what) {
+bool ends_a_run(const write_batch& what) {
   return std::any_of(what.thread_changes.begin(), what.thread_changes.end(),
-                     [](const commit::thread_change& c) { return c.new_state; });
+                     [](const write_batch::thread_change& c) { return c.new_state; });
 }
 
-bool keeps_checkpoints(const commit& what) {
+bool keeps_checkpoints(const write_batch& what) {
   return std::any_of(what.puts.begin(), what.puts.end(),
-                     [](const commit::put& p) { return p.row.type == kind::checkpoint; });
+                     [](const write_batch::put& p) { return p.row.type == kind::checkpoint; });
 }
 
 // A node that throws what no standard class describes.
@@ -105,7 +105,7 @@ TEST_CASE_METHOD(supervisor_fixture, "nobody hears of an end that is not durable
 
 TEST_CASE_METHOD(supervisor_fixture, "an end is tried again until the disk takes it", "[runs]") {
   int refused = 0;
-  disk.refuse = [&](const commit& what) -> std::optional<error> {
+  disk.refuse = [&](const write_batch& what) -> std::optional<error> {
     if (!ends_a_run(what))
       return std::nullopt;
     ++refused;
@@ -133,7 +133,7 @@ TEST_CASE_METHOD(supervisor_fixture, "an end is tried again until the disk takes
 }
 
 TEST_CASE_METHOD(supervisor_fixture, "a stop of the server does not wait for the disk", "[runs]") {
-  disk.refuse = [&](const commit& what) -> std::optional<error> {
+  disk.refuse = [&](const write_batch& what) -> std::optional<error> {
     return ends_a_run(what) ? std::optional{disk_full("the disk is full")} : std::nullopt;
   };
   auto run = run_of(runs::pair());
@@ -148,7 +148,7 @@ TEST_CASE_METHOD(supervisor_fixture, "a stop of the server does not wait for the
   CHECK(run_status(run) == "running"); // so that the next start goes on with it
   CHECK(app->meters.gauge("behalf_run_ends_waiting", "").value() == 0);
   int tries = 0;
-  disk.refuse = [&](const commit&) -> std::optional<error> {
+  disk.refuse = [&](const write_batch&) -> std::optional<error> {
     ++tries;
     return std::nullopt;
   };
@@ -158,7 +158,7 @@ TEST_CASE_METHOD(supervisor_fixture, "a stop of the server does not wait for the
 
 TEST_CASE_METHOD(supervisor_fixture, "a stop takes the end of a run that finds room by then",
                  "[runs]") {
-  disk.refuse = [&](const commit& what) -> std::optional<error> {
+  disk.refuse = [&](const write_batch& what) -> std::optional<error> {
     return ends_a_run(what) ? std::optional{disk_full("the disk is full")} : std::nullopt;
   };
   auto run = run_of(runs::pair());
@@ -174,7 +174,7 @@ TEST_CASE_METHOD(supervisor_fixture, "who stops a run whose end finds no room is
   outside.hold = true;
   auto run = run_of(runs::call());
   auto result = result_of(run);
-  disk.refuse = [](const commit&) { return disk_full("the disk is full"); };
+  disk.refuse = [](const write_batch&) { return disk_full("the disk is full"); };
   stop_runs one;
   one.tenant = "acme";
   one.thread_id = thread;
@@ -195,7 +195,7 @@ TEST_CASE_METHOD(supervisor_fixture, "who stops a run whose end finds no room is
 }
 
 TEST_CASE_METHOD(supervisor_fixture, "an error is an event when it is stored", "[runs]") {
-  disk.refuse = [&](const commit& what) -> std::optional<error> {
+  disk.refuse = [&](const write_batch& what) -> std::optional<error> {
     return ends_a_run(what) ? std::optional{disk_full("the disk is full")} : std::nullopt;
   };
   auto run = run_of(runs::one([](const state_view&, context&) -> node_result {
@@ -213,7 +213,7 @@ TEST_CASE_METHOD(supervisor_fixture, "a run that waited begins when there is roo
   auto first = run_of(runs::call());
   auto run = start(thread, "call", nothing);
   int refused = 0;
-  disk.refuse = [&](const commit& what) -> std::optional<error> {
+  disk.refuse = [&](const write_batch& what) -> std::optional<error> {
     if (what.puts.empty() || what.puts[0].row.status != "running")
       return std::nullopt;
     ++refused;
@@ -244,7 +244,7 @@ TEST_CASE_METHOD(supervisor_fixture, "an end on a thread that was deleted is ove
 
 TEST_CASE_METHOD(supervisor_fixture, "a run is not told where the server keeps its files",
                  "[runs]") {
-  disk.refuse = [](const commit& what) -> std::optional<error> {
+  disk.refuse = [](const write_batch& what) -> std::optional<error> {
     if (!keeps_checkpoints(what) || ends_a_run(what))
       return std::nullopt;
     return fail(errc::internal, "/srv/behalf.db: the database is damaged");
@@ -277,7 +277,7 @@ TEST_CASE_METHOD(supervisor_fixture, "an end leaves a later thread of the same i
 TEST_CASE_METHOD(supervisor_fixture, "an end that does not go with what is stored is an error",
                  "[runs]") {
   int refused = 0;
-  disk.refuse = [&](const commit& what) -> std::optional<error> {
+  disk.refuse = [&](const write_batch& what) -> std::optional<error> {
     if (!ends_a_run(what) || !keeps_checkpoints(what))
       return std::nullopt;
     ++refused;
@@ -304,7 +304,7 @@ TEST_CASE_METHOD(supervisor_fixture, "an end that does not go with what is store
 TEST_CASE_METHOD(supervisor_fixture, "a lost checkpoint fails the run, whose end keeps it",
                  "[runs]") {
   bool lost = false;
-  disk.refuse = [&](const commit& what) -> std::optional<error> {
+  disk.refuse = [&](const write_batch& what) -> std::optional<error> {
     if (!keeps_checkpoints(what) || ends_a_run(what) || std::exchange(lost, true))
       return std::nullopt;
     return disk_full("the disk is full");
@@ -333,7 +333,7 @@ TEST_CASE_METHOD(supervisor_fixture, "what others change of a thread is not in i
   let_outside_go();
   int patched = 0;
   for (auto key : {"a", "b", "c"}) {
-    commit::thread_change change{"acme", thread};
+    write_batch::thread_change change{"acme", thread};
     change.metadata[key] = ++patched;
     change.at = now();
     write_records patch;
@@ -354,7 +354,7 @@ TEST_CASE_METHOD(supervisor_fixture, "durability sync waits for the disk before 
   serve(runs::call());
   open();
   auto order = this->order(thread, "call", {{"input", json::object{}}, {"durability", "sync"}});
-  disk.refuse = [&](const commit& what) -> std::optional<error> {
+  disk.refuse = [&](const write_batch& what) -> std::optional<error> {
     disk.hold = keeps_checkpoints(what);
     return std::nullopt;
   };

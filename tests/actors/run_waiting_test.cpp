@@ -7,8 +7,8 @@ namespace {
 
 const json::object nothing{{"input", json::object{}}};
 
-bool says_running(const commit& what, const std::string& run_id) {
-  return std::any_of(what.puts.begin(), what.puts.end(), [&](const commit::put& p) {
+bool says_running(const write_batch& what, const std::string& run_id) {
+  return std::any_of(what.puts.begin(), what.puts.end(), [&](const write_batch::put& p) {
     return p.row.type == kind::run && p.row.id == run_id && p.row.status == "running";
   });
 }
@@ -24,7 +24,7 @@ TEST_CASE_METHOD(run_fixture, "a run that waited does nothing before it is store
   outside.hold = true;
   auto first = start(thread, flow->name(), nothing), second = start(thread, flow->name(), nothing);
   CHECK(run_status(second) == "pending");
-  disk.refuse = [&](const commit& what) -> std::optional<error> {
+  disk.refuse = [&](const write_batch& what) -> std::optional<error> {
     disk.hold = disk.hold || says_running(what, second.plan->run_id);
     return std::nullopt;
   };

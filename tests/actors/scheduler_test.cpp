@@ -43,12 +43,12 @@ struct scheduler_fixture : run_fixture {
     own(run.run);
     return run;
   }
-  pending_answer<runs_stopped> erase(const std::string& which, filter visible = {}) {
+  pending_answer<runs_stopped> erase(const std::string& which, filter auth_filter = {}) {
     stop_runs how;
     how.tenant = "acme";
     how.thread_id = which;
     how.why = stop_reason::erased;
-    how.visible = std::move(visible);
+    how.auth_filter = std::move(auth_filter);
     how.who = alice->key();
     return ask_later<runs_stopped>(scheduler, std::move(how));
   }
@@ -79,7 +79,7 @@ TEST_CASE_METHOD(scheduler_fixture, "a run that cannot be stored is refused and 
                  "[runs]") {
   app->options.runs.slots = 1;
   open();
-  disk.refuse = [](const commit&) { return fail(errc::internal, "disk full"); };
+  disk.refuse = [](const write_batch&) { return fail(errc::internal, "disk full"); };
   CHECK(start(order(thread, "call", nothing)).error().message == "disk full");
   disk.refuse = nullptr;
   CHECK_FALSE(stored(kind::thread, thread));
@@ -229,7 +229,7 @@ TEST_CASE_METHOD(scheduler_fixture, "a thread that is missing or hidden takes no
   CHECK(start(std::move(missing)).error().code == errc::not_found);
   cancel(start_on(thread));
   auto hidden = order(thread, "call", nothing);
-  hidden.visible = filter::parse(json::object{{"owner", "bob"}}).value();
+  hidden.auth_filter = filter::parse(json::object{{"owner", "bob"}}).value();
   CHECK(start(std::move(hidden)).error().code == errc::not_found);
 }
 
@@ -315,7 +315,7 @@ TEST_CASE_METHOD(scheduler_fixture, "a run whose thread went before it was writt
   open();
   start_on(thread);
   bool gone = false;
-  disk.refuse = [&](const commit& what) -> std::optional<error> {
+  disk.refuse = [&](const write_batch& what) -> std::optional<error> {
     if (gone || what.thread_changes.empty())
       return std::nullopt;
     gone = true;
@@ -328,7 +328,7 @@ TEST_CASE_METHOD(scheduler_fixture, "a run whose thread went before it was writt
 TEST_CASE_METHOD(scheduler_fixture, "a thread that cannot be erased keeps its runs", "[runs]") {
   open();
   auto run = start_on(thread);
-  disk.refuse = [](const commit& what) -> std::optional<error> {
+  disk.refuse = [](const write_batch& what) -> std::optional<error> {
     if (what.erases.empty())
       return std::nullopt;
     return disk_full("the disk is full");
@@ -346,7 +346,7 @@ TEST_CASE_METHOD(scheduler_fixture, "an end that waits for the disk does not hol
                  "[runs]") {
   open();
   auto run = start_on(thread);
-  disk.refuse = [](const commit& what) -> std::optional<error> {
+  disk.refuse = [](const write_batch& what) -> std::optional<error> {
     if (what.thread_changes.empty())
       return std::nullopt;
     return disk_full("the disk is full");
@@ -367,7 +367,7 @@ TEST_CASE_METHOD(scheduler_fixture, "many ends of one thread are written a few a
   for (int i = 0; i < 100; ++i)
     all.push_back(start_on(thread));
   std::size_t asked = 0;
-  disk.refuse = [&](const commit&) -> std::optional<error> {
+  disk.refuse = [&](const write_batch&) -> std::optional<error> {
     ++asked;
     return std::nullopt;
   };
@@ -535,7 +535,7 @@ TEST_CASE_METHOD(scheduler_fixture, "starting gives up where others start faster
   open();
   start_on(thread);
   int tries = 0;
-  disk.refuse = [&](const commit&) -> std::optional<error> {
+  disk.refuse = [&](const write_batch&) -> std::optional<error> {
     ++tries;
     return fail(errc::conflict, "somebody was faster");
   };
@@ -559,7 +559,7 @@ struct delayed_fixture : scheduler_fixture {
     auto later = ask<run_ref>(scheduler, delayed(std::chrono::hours{1})).value();
     auto broken = *stored(kind::run, later.plan->run_id);
     broken.doc["principal"] = "who?";
-    commit what;
+    write_batch what;
     what.puts.push_back({broken});
     ask<written>(app->writer, write_records{what});
     return later;
@@ -724,10 +724,10 @@ TEST_CASE_METHOD(delayed_fixture, "ending a run that cannot be read keeps what i
   open();
   auto later = unreadable();
   disk.hold = true;
-  commit::thread_change meanwhile{"acme", thread};
+  write_batch::thread_change meanwhile{"acme", thread};
   meanwhile.metadata = {{"colour", "red"}};
   meanwhile.at = now();
-  commit first;
+  write_batch first;
   first.thread_changes.push_back(std::move(meanwhile));
   auto changed = ask_later<written>(app->writer, write_records{std::move(first)});
   open(due(later)); // reads the thread as it was before

@@ -1,5 +1,5 @@
 #include "runtime/base/json.hpp"
-#include "runtime/store/records.hpp"
+#include "runtime/storage/records.hpp"
 #include "secrets/audit_line.hpp"
 #include "secrets/audit_log.hpp"
 #include "tests/support/catch.hpp"

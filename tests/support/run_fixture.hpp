@@ -18,7 +18,7 @@
 #include "runtime/base/id.hpp"
 #include "runtime/graph/graph.hpp"
 #include "runtime/http/client.hpp"
-#include "runtime/store/sqlite.hpp"
+#include "runtime/storage/sqlite.hpp"
 #include "tests/support/actor_fixture.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -42,7 +42,7 @@ namespace behalf {
 /// What the writer in front of the database does with commits.
 struct disk_script {
   bool hold = false; // keep them until let_go
-  std::function<std::optional<error>(const commit&)> refuse;
+  std::function<std::optional<error>(const write_batch&)> refuse;
 };
 
 /// What is outside: the calls that arrived there and the answers to them.
@@ -56,7 +56,7 @@ struct outside_script {
   std::vector<lease_claim> redeemed;      // what egress said when it opened a handle
 };
 
-using scripted_writer = store_writer_actor::extend<caf::reacts_to<let_go>>;
+using scripted_writer = database_writer_actor::extend<caf::reacts_to<let_go>>;
 using scripted_door = http_client_actor::extend<caf::reacts_to<let_go>>;
 
 struct scripted_writer_state {
@@ -67,7 +67,7 @@ struct scripted_writer_state {
 
 inline scripted_writer::behavior_type
 scripted_writer_behavior(scripted_writer::stateful_pointer<scripted_writer_state> self,
-                         store_writer_actor real, disk_script* script) {
+                         database_writer_actor real, disk_script* script) {
   return {
     [self, real, script](write_records& m) -> caf::result<written> {
       if (script->refuse)
@@ -194,11 +194,11 @@ struct run_fixture : actor_fixture {
     options.path = folder / "t.db";
     auto db = open_sqlite(options).value();
     app->readers = {
-      own(storage::spawn_store_reader(sys, db->open_reader().value(), nullptr, false))};
+      own(storage::spawn_database_reader(sys, db->open_reader().value(), nullptr, false))};
     app->scans = own(storage::spawn_scan_desk(
-      sys, {own(storage::spawn_store_reader(sys, db->open_reader().value(), nullptr, false))}));
+      sys, {own(storage::spawn_database_reader(sys, db->open_reader().value(), nullptr, false))}));
     app->events = std::make_shared<runs::event_memory>(app->options.runs.event_memory);
-    auto real = own(storage::spawn_store_writer(sys, std::move(db), nullptr, false));
+    auto real = own(storage::spawn_database_writer(sys, std::move(db), nullptr, false));
     writer = own(sys.spawn(scripted_writer_behavior, real, &disk));
     app->writer = writer;
     app->authorizer = own(admission::spawn_authorizer(sys, rules));

@@ -80,7 +80,7 @@ TEST_CASE("where no handler fits, it is refused unless said otherwise", "[auth]"
   REQUIRE(open.add("threads.create", says(false)));
   auto d = open.decide(alice(), "threads", "create_run", value);
   REQUIRE(d);
-  CHECK(d->visible.unrestricted());
+  CHECK(d->auth_filter.unrestricted());
   CHECK_FALSE(open.decide(alice(), "threads", "create", value));
 }
 
@@ -134,13 +134,13 @@ TEST_CASE("every answer of a handler has one meaning", "[auth]") {
     json::object value;
     return p.decide(alice(), "threads", "read", value);
   };
-  CHECK(ask(std::monostate{})->visible.unrestricted());
-  CHECK(ask(true)->visible.unrestricted());
-  CHECK(ask(json::object{})->visible.unrestricted());
+  CHECK(ask(std::monostate{})->auth_filter.unrestricted());
+  CHECK(ask(true)->auth_filter.unrestricted());
+  CHECK(ask(json::object{})->auth_filter.unrestricted());
   CHECK(ask(false).error().code == errc::denied);
   CHECK(ask(false).error().message == "Forbidden");
-  CHECK(ask(json::object{{"owner", "alice"}})->visible.matches({{"owner", "alice"}}));
-  CHECK_FALSE(ask(json::object{{"owner", "alice"}})->visible.matches({{"owner", "bob"}}));
+  CHECK(ask(json::object{{"owner", "alice"}})->auth_filter.matches({{"owner", "alice"}}));
+  CHECK_FALSE(ask(json::object{{"owner", "alice"}})->auth_filter.matches({{"owner", "bob"}}));
   auto own = ask(fail(errc::too_many, "later", "Retry-After", "5"));
   CHECK(own.error().code == errc::too_many);
   CHECK(own.error().headers.at(0).second == "5");

@@ -44,9 +44,9 @@ TEST_CASE("without a section, what is made belongs to who made it", "[auth]") {
       INFO(resource << "." << action);
       auto d = asked(rights_source::standard, resource, action);
       REQUIRE(d);
-      CHECK(d->visible.matches({{"owner", "alice"}}));
-      CHECK_FALSE(d->visible.matches({{"owner", "bob"}}));
-      CHECK_FALSE(d->visible.matches({}));
+      CHECK(d->auth_filter.matches({{"owner", "alice"}}));
+      CHECK_FALSE(d->auth_filter.matches({{"owner", "bob"}}));
+      CHECK_FALSE(d->auth_filter.matches({}));
     }
   json::object item{{"namespace", {"notes"}}, {"key", "x"}};
   auto p = make_policy(rights_source::standard, {}, {}).value();
@@ -59,8 +59,8 @@ TEST_CASE("without a section, the server's assistants are read and nothing else 
   for (auto action : {"read", "search"}) {
     auto d = asked(rights_source::standard, "assistants", action);
     REQUIRE(d);
-    CHECK(d->visible.matches({{"created_by", "system"}}));
-    CHECK_FALSE(d->visible.matches({{"created_by", "bob"}}));
+    CHECK(d->auth_filter.matches({{"created_by", "system"}}));
+    CHECK_FALSE(d->auth_filter.matches({{"created_by", "bob"}}));
   }
   for (auto action : {"create", "update", "delete"})
     CHECK(asked(rights_source::standard, "assistants", action).error().code == errc::denied);

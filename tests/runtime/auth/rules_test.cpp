@@ -52,7 +52,7 @@ outcome apply(std::string_view spec, std::string_view resource, std::string_view
   p.add("*", compile(parse_rule(read(spec)).value()).value()).value();
   outcome o{{}, read(value).as_object()};
   auto d = p.decide(who, resource, action, o.value, may_change);
-  o.answer = d ? dump(d->visible.spec()) : d.error().message;
+  o.answer = d ? dump(d->auth_filter.spec()) : d.error().message;
   return o;
 }
 

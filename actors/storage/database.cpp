@@ -1,0 +1,326 @@
+// The owners of the storage's connections. The writer groups: what waits when it begins becomes
+// durable with one fsync, and only then is any of it acknowledged. Tenants and users take turns.
+#include "actors/basics.hpp"
+#include "actors/storage/messages.hpp"
+#include "actors/storage/spawn.hpp"
+#include "runtime/base/fair_queue.hpp"
+#include "runtime/base/json_cost.hpp"
+#include "runtime/base/log.hpp"
+#include "runtime/base/metrics.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+namespace behalf::storage {
+namespace {
+
+constexpr std::chrono::seconds sweep_pause{30};
+constexpr int64_t sweep_batch = 100; // a millisecond or two: commits wait behind it
+constexpr std::chrono::seconds check_pause{1};
+
+// Bytes. Who writes much waits for the next group, so that a small write of somebody else's does
+// not wait for all of it.
+constexpr int64_t most_of_a_group = 1 << 20, quantum = 1 << 18, least_cost = 1 << 10;
+
+using writing = caf::typed_response_promise<written>;
+
+struct waiting_write {
+  write_batch what;
+  int64_t cost;
+  writing promise;
+};
+
+metric& damage_gauge(metrics& meters) {
+  return meters.gauge("behalf_storage_damaged", "1: a damaged page was met since the start");
+}
+
+struct database_writer_state {
+  static inline const char* name = "database-writer";
+  database_writer_state() : waiting(quantum) {}
+  std::unique_ptr<storage_engine> db;
+  fair_queue<waiting_write> waiting;
+  std::vector<writing> checks;                  // whether anything can be written
+  bool sweep_due = false;                       // with the next group
+  bool called = false;                          // the next group is
+  histogram *times = nullptr, *sizes = nullptr; // of groups; null: nobody counts
+  metric *writable = nullptr, *damaged = nullptr;
+  bool met_damage = false;
+  std::optional<error> fault; // of the last group that wrote something
+  deadline checked{};         // when that is old news
+};
+
+using writer_pointer = database_writer_actor::stateful_pointer<database_writer_state>;
+
+// Of what was touched, not of all the others: whether those can be written the next check finds out
+// by itself.
+void note_damage(writer_pointer self, const error& why) {
+  auto& s = self->state;
+  if (why.kind != storage_damaged)
+    return;
+  s.checked = {};
+  if (s.damaged)
+    s.damaged->set(1);
+  if (!std::exchange(s.met_damage, true))
+    log::error("storage_damaged", {{"reason", why.message}});
+}
+
+// Whether anything can be written. A group that wrote nothing says nothing about that.
+void note_state(writer_pointer self, const result<void>& ok, bool wrote) {
+  auto& s = self->state;
+  if (!ok)
+    note_damage(self, ok.error());
+  if (ok ? !wrote : ok.error().kind == storage_damaged)
+    return;
+  if (!ok && !s.fault)
+    log::error("storage_cannot_write", {{"reason", ok.error().message}});
+  if (ok && s.fault)
+    log::info("storage_writes_again");
+  s.fault = ok ? std::nullopt : std::optional{ok.error()};
+  if (s.writable)
+    s.writable->set(ok ? 1 : 0);
+}
+
+// The next group lands behind everything that has arrived already.
+void call_for_group(writer_pointer self) {
+  if (!std::exchange(self->state.called, true))
+    self->send(self, flush_group{});
+}
+
+int64_t cost_of(const write_batch& what) {
+  auto cost = std::size_t{least_cost};
+  for (const auto& p : what.puts)
+    cost += p.row.doc_text.size() + held_bytes(p.row.doc) + held_bytes(p.row.metadata);
+  for (const auto& change : what.thread_changes) {
+    cost += held_bytes(change.metadata);
+    for (const auto& [member, text] : change.doc)
+      cost += text.size();
+  }
+  return static_cast<int64_t>(cost);
+}
+
+caf::result<written> write(writer_pointer self, write_records& m) {
+  auto promise = self->make_response_promise<written>();
+  const auto cost = cost_of(m.what);
+  self->state.waiting.push(m.who.tenant, m.who.text(), cost, {std::move(m.what), cost, promise});
+  call_for_group(self);
+  return promise;
+}
+
+caf::result<written> check(writer_pointer self) {
+  auto& s = self->state;
+  if (std::chrono::steady_clock::now() < s.checked)
+    return s.fault ? caf::result<written>{to_caf(*s.fault)} : caf::result<written>{written{}};
+  s.checked = std::chrono::steady_clock::now() + check_pause;
+  s.checks.push_back(self->make_response_promise<written>());
+  call_for_group(self);
+  return s.checks.back();
+}
+
+// A batch at a time, each in a group of its own: under load its turn comes as often as a group's,
+// and nobody waits long for it. How many rows are gone.
+int64_t sweep_in_group(writer_pointer self) {
+  auto& s = self->state;
+  if (!std::exchange(s.sweep_due, false))
+    return 0;
+  auto swept = s.db->sweep(sweep_batch);
+  if (!swept) {
+    note_damage(self, swept.error());
+    log::error("storage_sweep_failed", {{"reason", swept.error().message}});
+  }
+  if (swept && *swept >= sweep_batch && !s.fault) // a disk that is full undoes it: no hurry
+    self->send(self, sweep_expired{});
+  else
+    self->delayed_send(self, sweep_pause, sweep_expired{});
+  return swept ? *swept : 0;
+}
+
+// What is to become durable together. What was refused is answered with it: the reason may be a
+// write of the same group, which nobody can read before, and which may fail with it.
+struct applied_group {
+  std::vector<writing> promises;
+  std::vector<std::pair<writing, error>> refused;
+  int64_t swept = 0;
+};
+
+applied_group apply_group(writer_pointer self) {
+  auto& s = self->state;
+  applied_group group;
+  auto note = [&](writing& promise, const result<void>& done) {
+    if (done)
+      return group.promises.push_back(std::move(promise));
+    note_damage(self, done.error());
+    group.refused.emplace_back(std::move(promise), done.error());
+  };
+  if (!s.checks.empty()) {
+    const auto touched = s.db->touch();
+    if (!touched)
+      s.checked = {}; // no flush will tell the next one
+    for (auto& promise : std::exchange(s.checks, {}))
+      note(promise, touched);
+  }
+  for (int64_t cost = 0; cost < most_of_a_group;) {
+    auto next = s.waiting.pop();
+    if (!next)
+      break;
+    cost += next->cost;
+    note(next->promise, s.db->apply(next->what));
+  }
+  group.swept = sweep_in_group(self);
+  return group;
+}
+
+// Nothing can be written: whoever waits hears so.
+void refuse_group(writer_pointer self, const error& why) {
+  auto& s = self->state;
+  for (auto& promise : std::exchange(s.checks, {}))
+    promise.deliver(to_caf(why));
+  while (auto next = s.waiting.pop())
+    next->promise.deliver(to_caf(why));
+  if (std::exchange(s.sweep_due, false))
+    self->delayed_send(self, sweep_pause, sweep_expired{});
+}
+
+void run_group(writer_pointer self) {
+  auto& s = self->state;
+  s.called = false;
+  const auto begun = std::chrono::steady_clock::now();
+  auto ok = s.db->begin();
+  applied_group group;
+  if (ok) {
+    group = apply_group(self);
+    ok = s.db->flush();
+  } else {
+    refuse_group(self, ok.error());
+  }
+  if (s.times) {
+    s.times->observe(
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+    s.sizes->observe(static_cast<double>(group.promises.size()));
+  }
+  note_state(self, ok, !group.promises.empty() || group.swept > 0);
+  for (auto& promise : group.promises) {
+    if (ok)
+      promise.deliver(written{});
+    else
+      promise.deliver(to_caf(ok.error()));
+  }
+  for (auto& [promise, why] : group.refused)
+    promise.deliver(to_caf(ok ? std::move(why) : ok.error()));
+  if (!s.waiting.empty())
+    call_for_group(self);
+}
+
+database_writer_actor::behavior_type
+writer_behavior(writer_pointer self, std::shared_ptr<std::unique_ptr<storage_engine>> db,
+                metrics* meters) {
+  install_fault_handlers(self);
+  self->state.db = std::move(*db);
+  if (meters) {
+    self->state.times = &meters->latency("behalf_commit_seconds",
+                                         "Time from a group's first write until it is durable");
+    self->state.sizes =
+      &meters->sizes("behalf_commit_group_size", "Writes that became durable together");
+    self->state.writable = &meters->gauge(
+      "behalf_storage_writable", "0: the last write to the database failed, 1: it did not");
+    self->state.writable->set(1);
+    self->state.damaged = &damage_gauge(*meters);
+  }
+  return {
+    [self](write_records& m) { return write(self, m); },
+    [self](check_storage) { return check(self); },
+    [self](flush_group) { run_group(self); },
+    [self](sweep_expired) {
+      self->state.sweep_due = true;
+      call_for_group(self);
+    },
+  };
+}
+
+struct database_reader_state {
+  static inline const char* name = "database-reader";
+  database_reader_state() = default;
+  std::unique_ptr<storage_reader> db;
+  metric* damaged = nullptr; // null: nobody counts
+};
+
+using reader_pointer = database_reader_actor::stateful_pointer<database_reader_state>;
+
+template <class T>
+caf::result<T> answer(reader_pointer self, result<T> found) {
+  if (!found && found.error().kind == storage_damaged && self->state.damaged)
+    self->state.damaged->set(1);
+  return reply(std::move(found));
+}
+
+result<found_record> get(storage_reader& db, const get_record& m) {
+  auto row =
+    m.what == get_record::part::head ? db.get_head(m.which) : db.get(m.which, m.room.get());
+  if (!row)
+    return row.error();
+  if (!*row)
+    return found_record{};
+  return found_record{std::make_shared<const record>(std::move(**row))};
+}
+
+result<found_record> unfinished_run(storage_reader& db, const load_run& m) {
+  auto row = db.unfinished_run({kind::run, m.tenant, m.run_id});
+  if (!row)
+    return row.error();
+  if (!*row)
+    return found_record{};
+  return found_record{std::make_shared<const record>(std::move(**row))};
+}
+
+result<found_checkpoints> chain(storage_reader& db, const read_checkpoints& m) {
+  auto rows = db.checkpoint_chain(m.who.tenant, m.thread_id, m.ns, m.checkpoint_id, m.room.get());
+  if (!rows)
+    return rows.error();
+  found_checkpoints found{std::move(*rows), {}};
+  if (m.checkpoint_id.empty())
+    return found;
+  auto newest = db.newest_checkpoint(m.who.tenant, m.thread_id, m.ns);
+  if (!newest)
+    return newest.error();
+  found.newest = std::move(*newest);
+  return found;
+}
+
+database_reader_actor::behavior_type
+reader_behavior(reader_pointer self, std::shared_ptr<std::unique_ptr<storage_reader>> db,
+                metrics* meters) {
+  install_fault_handlers(self);
+  self->state.db = std::move(*db);
+  if (meters)
+    self->state.damaged = &damage_gauge(*meters);
+  auto& reader = *self->state.db;
+  return {
+    [self, &reader](const get_record& m) { return answer(self, get(reader, m)); },
+    [self, &reader](const read_checkpoints& m) { return answer(self, chain(reader, m)); },
+    [self, &reader](const scan_on& m) { return answer(self, reader.go_on(*m.search, {})); },
+    [self, &reader](const load_run& m) { return answer(self, unfinished_run(reader, m)); },
+  };
+}
+
+} // namespace
+
+database_writer_actor spawn_database_writer(caf::actor_system& sys,
+                                            std::unique_ptr<storage_engine> db, metrics* meters,
+                                            bool in_background) {
+  auto held = std::make_shared<std::unique_ptr<storage_engine>>(std::move(db));
+  auto writer = in_background ? sys.spawn<caf::detached>(writer_behavior, held, meters)
+                              : sys.spawn(writer_behavior, held, meters);
+  if (in_background)
+    caf::anon_send(writer, sweep_expired{});
+  return writer;
+}
+
+database_reader_actor spawn_database_reader(caf::actor_system& sys,
+                                            std::unique_ptr<storage_reader> db, metrics* meters,
+                                            bool in_background) {
+  auto held = std::make_shared<std::unique_ptr<storage_reader>>(std::move(db));
+  return in_background ? sys.spawn<caf::detached>(reader_behavior, held, meters)
+                       : sys.spawn(reader_behavior, held, meters);
+}
+
+} // namespace behalf::storage

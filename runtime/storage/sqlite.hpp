@@ -1,0 +1,30 @@
+// The storage in one SQLite file: WAL, synchronous=FULL, one process per file.
+#pragma once
+
+#include "runtime/storage/storage.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace behalf {
+
+struct sqlite_options {
+  /// The database file. Beside it live -wal, -shm and .lock; all are 0600. Its folder must exist.
+  std::string path = "./behalf.db";
+  /// Pages written to the log before they are copied to the database during a commit. More makes
+  /// that rarer and longer.
+  int checkpoint_pages = 2000;
+  /// Page cache of the writer and of each reader, in KiB.
+  int cache_kib = 16384;
+  /// How long runs that are over stay; 0: as long as their thread.
+  std::chrono::milliseconds finished_runs{0};
+  /// What expiry is measured by.
+  std::function<time_point()> clock = now;
+};
+
+/// Opens the file, creating or migrating it. Errors: internal, the sentence names the file and
+/// why: no such folder, not a database, made by a newer version, in use by another process.
+result<std::unique_ptr<storage_engine>> open_sqlite(sqlite_options options);
+
+} // namespace behalf

@@ -1,0 +1,167 @@
+#include "runtime/storage/sqlite_check.hpp"
+
+#include "runtime/storage/process_lock.hpp"
+#include "runtime/storage/sqlite_schema.hpp"
+#include "runtime/storage/sqlite_writes.hpp"
+
+#include <optional>
+#include <sstream>
+
+namespace behalf {
+namespace {
+
+using access = sqlite_connection::access;
+
+// What SQLite's own check says: sentences about pages, indexes and columns, up to 100. It says what
+// it found, and then fails, where there is a table or an index that it cannot walk.
+result<std::vector<std::string>> integrity(sqlite_connection& db, const std::string& of = {}) {
+  std::vector<std::string> said;
+  auto failed = [&](const error& why) -> result<std::vector<std::string>> {
+    if (!db.met_damage())
+      return why;
+    if (said.empty())
+      said.emplace_back("pages are damaged");
+    return said;
+  };
+  auto use = db.prepare("PRAGMA integrity_check" + (of.empty() ? "" : "(" + of + ")"));
+  if (!use)
+    return failed(use.error());
+  for (;;) {
+    auto row = use->step();
+    if (!row)
+      return failed(row.error());
+    if (!*row)
+      return said;
+    std::istringstream lines{std::string(use->text(0))};
+    for (std::string line; std::getline(lines, line);)
+      if (line != "ok" && !line.starts_with("***"))
+        said.push_back(std::move(line));
+  }
+}
+
+// A damaged index can be made anew from its table.
+bool can_be_walked(sqlite_connection& db, const std::string& table) {
+  return db.number("SELECT count(*) FROM " + table + " NOT INDEXED").has_value();
+}
+
+// SQLite's sentences name pages; people need to know what is in them.
+result<void> name_damaged_tables(sqlite_connection& db, storage_check& into) {
+  std::vector<std::string> tables;
+  {
+    auto use = db.prepare("SELECT name FROM sqlite_schema WHERE type='table' AND name NOT LIKE "
+                          "'sqlite_%'");
+    if (!use)
+      return use.error();
+    for (auto row = use->step(); row && *row; row = use->step())
+      tables.emplace_back(use->text(0));
+  }
+  for (const auto& table : tables) {
+    auto said = integrity(db, table);
+    if (!said)
+      return said.error();
+    if (!said->empty())
+      into.faults.push_back(can_be_walked(db, table)
+                              ? "an index of the table " + table + " is damaged"
+                              : "the table " + table + " is damaged");
+  }
+  return {};
+}
+
+result<void> check_pages(sqlite_connection& db, storage_check& into) {
+  auto said = integrity(db);
+  if (!said)
+    return said.error();
+  into.pages_damaged = !said->empty();
+  into.faults = std::move(*said);
+  return into.pages_damaged ? name_damaged_tables(db, into) : result<void>{};
+}
+
+result<void> check_references(sqlite_connection& db, storage_check& into) {
+  auto lost = db.number("SELECT count(*) FROM pragma_foreign_key_check");
+  if (!lost)
+    return lost.error();
+  if (*lost > 0)
+    into.faults.push_back(std::to_string(*lost) + " runs or checkpoints have no thread");
+  return {};
+}
+
+struct damaged_row {
+  int64_t seq;
+  row_part part;
+  std::string why;
+};
+
+result<std::vector<damaged_row>> check_records(sqlite_connection& db, const sqlite_table& t,
+                                               storage_check& into) {
+  auto all = t.find.substr(0, t.find.find(" WHERE "));
+  auto use = db.prepare(all);
+  if (!use)
+    return use.error();
+  std::vector<damaged_row> damaged;
+  for (;; ++into.records) {
+    auto row = use->step();
+    if (!row)
+      return row.error();
+    if (!*row)
+      return damaged;
+    auto r = bare_row(*use, t);
+    auto add = [&](row_part part, const error& why) {
+      damaged.push_back({use->number(0), part, why.message});
+      into.faults.push_back(why.message + " (tenant " + r.tenant + ")");
+    };
+    if (auto head = read_head(*use, t); !head)
+      add(row_part::metadata, head.error());
+    if (auto doc = read_doc(*use, t.metadata_column() + 1, r); !doc)
+      add(row_part::doc, doc.error());
+  }
+}
+
+result<void> take_out(sqlite_connection& db, const sqlite_table& t,
+                      const std::vector<damaged_row>& rows, storage_check& into) {
+  sqlite_writes writes{db, now};
+  if (auto begun = db.run("BEGIN IMMEDIATE"); !begun)
+    return begun;
+  for (const auto& row : rows)
+    if (auto done = writes.take_out(t, row.seq, row.part, row.why); !done) {
+      (void)db.run("ROLLBACK");
+      return done;
+    }
+  into.set_aside += static_cast<int64_t>(rows.size());
+  return db.run("COMMIT");
+}
+
+} // namespace
+
+result<storage_check> check_sqlite(const std::string& path, damaged_records what) {
+  std::optional<process_lock> lock;
+  bool mend = what == damaged_records::set_aside;
+  if (mend) {
+    auto taken = process_lock::take(path);
+    if (!taken)
+      return taken.error();
+    lock.emplace(std::move(*taken));
+  }
+  auto db = sqlite_connection::open(path, mend ? access::read_write : access::read_only);
+  if (!db)
+    return db.error();
+  if (auto ours = check_ours(**db); !ours)
+    return ours.error();
+  storage_check found;
+  if (auto done = check_pages(**db, found); !done)
+    return done.error();
+  if (found.pages_damaged)
+    return found;
+  if (auto done = check_references(**db, found); !done)
+    return done.error();
+  for (auto k : all_kinds) {
+    auto damaged = check_records(**db, table_of(k), found);
+    if (!damaged)
+      return damaged.error();
+    if (mend && !damaged->empty())
+      if (auto done = take_out(**db, table_of(k), *damaged, found); !done)
+        return done.error();
+  }
+  return found;
+}
+
+} // namespace behalf

@@ -1,0 +1,100 @@
+// Everything that is read from the database, on one connection.
+#pragma once
+
+#include "runtime/storage/sqlite.hpp"
+#include "runtime/storage/sqlite_search.hpp"
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+
+namespace behalf {
+
+/// Claims, beside what `room` has already, what a stored text of some length will take while it is
+/// parsed, shown and written: at most half of the budget in all, as a long record must be readable
+/// by who is alone. Null: nothing. Errors: as `claim`.
+result<void> claim_room(fair_budget::share* room, std::string_view stored);
+
+/// The reading half of `storage`, without its virtual functions.
+class sqlite_reads {
+public:
+  sqlite_reads(sqlite_connection& db, std::function<time_point()> clock)
+    : db_(&db), clock_(std::move(clock)) {}
+
+  result<std::optional<record>> get(const record_key& key, fair_budget::share* room = nullptr);
+  result<std::optional<record>> get_head(const record_key& key);
+  result<scan_part> go_on(record_scan& s, const slice_limits& limits);
+  result<page> search(const query& q);
+  result<int64_t> count(const query& q);
+  result<std::vector<record>> checkpoint_chain(const record_key& newest, fair_budget::share* room);
+  result<std::string> newest_checkpoint(const record_key& of, bool hidden_too);
+  result<std::vector<record>> unfinished_runs(const record* after, int64_t limit);
+  result<std::optional<record>> unfinished_run(const record_key& key);
+
+private:
+  struct loaded {
+    record row;
+    std::size_t bytes;
+  };
+
+  result<void> plan(record_scan& s);
+  result<void> look(record_scan& s, const slice_limits& limits, deadline end);
+  result<bool> consider(record_scan& s, const sqlite_statement& row, bool in_order,
+                        std::size_t keep);
+  void found_all(record_scan& s, bool in_order);
+  result<void> fetch(record_scan& s, const slice_limits& limits, deadline end, scan_part& into);
+  result<std::optional<loaded>> load(const record_scan& s, int64_t seq, bool with_doc);
+  result<std::optional<record>> find(const record_key& key, bool hidden_too,
+                                     fair_budget::share* room);
+  result<std::optional<record>> named_or_latest(const record_key& key, fair_budget::share* room);
+  result<record> ancestor(const record_key& key, fair_budget::share* room);
+  result<void> rarest_first(term_plan& plan, const sqlite_table& t);
+  void report(const error& unreadable);
+
+  sqlite_connection* db_;
+  std::function<time_point()> clock_;
+  std::set<std::string> reported_;
+};
+
+/// `Interface` (storage_reader or storage) with its reading half answered from a connection.
+template <class Interface>
+class sqlite_reading : public Interface {
+public:
+  sqlite_reading(std::unique_ptr<sqlite_connection> db, std::function<time_point()> clock)
+    : db_(std::move(db)), reads_(*db_, std::move(clock)) {}
+
+  result<std::optional<record>> get(const record_key& key, fair_budget::share* room) override {
+    return reads_.get(key, room);
+  }
+  result<std::optional<record>> get_head(const record_key& key) override {
+    return reads_.get_head(key);
+  }
+  result<page> search(const query& q) override { return reads_.search(q); }
+  result<int64_t> count(const query& q) override { return reads_.count(q); }
+  result<std::vector<record>> checkpoint_chain(const std::string& tenant,
+                                               const std::string& thread_id, const std::string& ns,
+                                               const std::string& checkpoint_id,
+                                               fair_budget::share* room) override {
+    return reads_.checkpoint_chain({kind::checkpoint, tenant, checkpoint_id, thread_id, ns}, room);
+  }
+  result<std::string> newest_checkpoint(const std::string& tenant, const std::string& thread_id,
+                                        const std::string& ns) override {
+    return reads_.newest_checkpoint({kind::checkpoint, tenant, {}, thread_id, ns}, true);
+  }
+  result<scan_part> go_on(record_scan& s, const slice_limits& limits) override {
+    return reads_.go_on(s, limits);
+  }
+  result<std::vector<record>> unfinished_runs(const record* after, int64_t limit) override {
+    return reads_.unfinished_runs(after, limit);
+  }
+  result<std::optional<record>> unfinished_run(const record_key& key) override {
+    return reads_.unfinished_run(key);
+  }
+
+protected:
+  std::unique_ptr<sqlite_connection> db_;
+  sqlite_reads reads_;
+};
+
+} // namespace behalf

@@ -1,0 +1,213 @@
+#include "runtime/storage/sqlite_recover.hpp"
+
+#include "runtime/storage/process_lock.hpp"
+#include "runtime/storage/sqlite.hpp"
+#include "runtime/storage/sqlite_schema.hpp"
+#include "runtime/storage/sqlite_writes.hpp"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <system_error>
+
+namespace behalf {
+namespace {
+
+using access = sqlite_connection::access;
+
+// Threads first, which others belong to. Terms are filed anew; the heartbeat means nothing.
+constexpr std::array<std::string_view, 6> tables{"thread",     "assistant", "run",
+                                                 "checkpoint", "item",      "set_aside"};
+
+class recovery {
+public:
+  recovery(sqlite_connection& old, sqlite_connection& fresh) : old_(old), fresh_(fresh) {}
+
+  result<storage_recovery> copy_all() {
+    if (auto begun = fresh_.run("BEGIN IMMEDIATE"); !begun)
+      return begun.error();
+    for (auto table : tables)
+      if (auto done = copy_table(std::string(table)); !done)
+        return done.error();
+    if (auto done = drop_what_hangs_in_the_air(); !done)
+      return done.error();
+    for (auto k : {kind::assistant, kind::thread})
+      if (auto done = file(table_of(k)); !done)
+        return done.error();
+    if (auto done = fresh_.run("COMMIT"); !done)
+      return done.error();
+    return std::move(found_);
+  }
+
+private:
+  // Numbers of rows, until the first damaged page that way. False: not to the end.
+  bool collect(sqlite_connection& from, const std::string& sql, std::vector<int64_t>& into) {
+    auto use = from.prepare(sql);
+    if (!use)
+      return false;
+    for (;;) {
+      auto row = use->step();
+      if (!row || !*row)
+        return row.has_value();
+      into.push_back(use->number(0));
+    }
+  }
+
+  // A damaged table is walked from both ends; of the rows between, its index may know.
+  std::vector<int64_t> rows_of(const std::string& table) {
+    std::vector<int64_t> rows;
+    auto walk = "SELECT rowid FROM " + table;
+    if (!collect(old_, walk + " NOT INDEXED ORDER BY rowid", rows)) {
+      damaged_ = true;
+      collect(old_, walk + " NOT INDEXED ORDER BY rowid DESC", rows);
+      collect(old_, walk + " INDEXED BY sqlite_autoindex_" + table + "_1", rows);
+    }
+    std::sort(rows.begin(), rows.end());
+    rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+    return rows;
+  }
+
+  result<void> copy_table(const std::string& table) {
+    damaged_ = false;
+    int64_t lost = 0;
+    for (auto row : rows_of(table)) {
+      auto copied = copy_row(table, row);
+      if (!copied)
+        return copied.error();
+      ++(*copied ? found_.records : lost);
+    }
+    if (lost > 0 || damaged_)
+      found_.faults.push_back("the table " + table
+                              + " is damaged; records known to be lost: " + std::to_string(lost));
+    return {};
+  }
+
+  // False: it cannot be read, or is not what such a row may be.
+  result<bool> copy_row(const std::string& table, int64_t row) {
+    auto read = old_.prepare("SELECT * FROM " + table + " WHERE rowid=?1");
+    if (!read)
+      return false;
+    auto there = read->bind(1, row).step();
+    if (!there || !*there)
+      return false;
+    std::string places;
+    for (int column = 1; column <= read->columns(); ++column)
+      places += (column > 1 ? ", ?" : "?") + std::to_string(column);
+    auto write = fresh_.prepare("INSERT INTO " + table + " VALUES (" + places + ")");
+    if (!write)
+      return write.error();
+    for (int column = 0; column < read->columns(); ++column)
+      write->bind_from(*read, column, column + 1);
+    auto done = write->run();
+    if (!done && done.error().code != errc::conflict)
+      return done.error();
+    return done.has_value();
+  }
+
+  result<void> drop_what_hangs_in_the_air() {
+    for (std::string table : {"run", "checkpoint"})
+      if (auto done = drop(table, "DELETE FROM " + table
+                                    + " WHERE NOT EXISTS (SELECT 1 FROM thread t WHERE "
+                                      "t.tenant="
+                                    + table + ".tenant AND t.id=" + table + ".parent)");
+          !done)
+        return done.error();
+    for (;;) { // what is dropped takes what builds upon it along
+      auto gone = drop("checkpoint",
+                       "DELETE FROM checkpoint AS c WHERE is_full=0 AND NOT EXISTS (SELECT 1 FROM "
+                       "checkpoint p WHERE p.tenant=c.tenant AND p.parent=c.parent AND p.ns=c.ns "
+                       "AND p.id=c.parent_checkpoint)");
+      if (!gone)
+        return gone.error();
+      if (*gone == 0)
+        return {};
+    }
+  }
+
+  result<int64_t> drop(const std::string& table, const std::string& sql) {
+    if (auto done = fresh_.run(sql); !done)
+      return done.error();
+    auto gone = fresh_.changes();
+    found_.records -= gone;
+    if (gone > 0)
+      found_.faults.push_back(std::to_string(gone) + " rows of the table " + table
+                              + " belong to what is lost");
+    return gone;
+  }
+
+  // What cannot be filed is a damaged record: a check of the new file finds it.
+  result<void> file(const sqlite_table& t) {
+    sqlite_writes writes{fresh_, now};
+    std::vector<int64_t> rows;
+    collect(fresh_, "SELECT rowid FROM " + t.name, rows);
+    for (auto row : rows)
+      if (auto done = writes.file_row(t, row); !done && done.error().kind != unreadable_record)
+        return done;
+    return {};
+  }
+
+  sqlite_connection& old_;
+  sqlite_connection& fresh_;
+  storage_recovery found_;
+  bool damaged_ = false;
+};
+
+// In the old file's format, so that rows are copied as they are.
+result<void> make_alike(sqlite_connection& old, const std::string& to) {
+  auto format = old.number("PRAGMA user_version");
+  if (!format)
+    return format.error();
+  auto known = sqlite_migrations();
+  if (*format < 1 || *format > static_cast<int64_t>(known.size()))
+    return fail(errc::internal, old.path() + ": of a format this program does not know");
+  auto fresh = sqlite_connection::open(to, access::read_write_create);
+  if (!fresh)
+    return fresh.error();
+  if (auto set = (*fresh)->execute("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL"); !set)
+    return set;
+  return migrate(**fresh, known.first(static_cast<std::size_t>(*format)));
+}
+
+result<storage_recovery> copy(const std::string& from, const std::string& to) {
+  auto old = sqlite_connection::open(from, access::read_only);
+  if (!old)
+    return old.error();
+  if (auto ours = check_ours(**old); !ours)
+    return ours.error();
+  if (auto made = make_alike(**old, to); !made)
+    return made.error();
+  storage_recovery found;
+  {
+    auto fresh = sqlite_connection::open(to, access::read_write);
+    if (!fresh)
+      return fresh.error();
+    if (auto set = (*fresh)->execute("PRAGMA foreign_keys=OFF"); !set)
+      return set.error();
+    auto copied = recovery{**old, **fresh}.copy_all();
+    if (!copied)
+      return copied.error();
+    found = std::move(*copied);
+  }
+  if (auto usable = open_sqlite({.path = to}); !usable) // brings it to the newest format
+    return usable.error();
+  return found;
+}
+
+} // namespace
+
+result<storage_recovery> recover_sqlite(const std::string& from, const std::string& to) {
+  auto lock = process_lock::take(from);
+  if (!lock)
+    return lock.error();
+  std::error_code ec;
+  if (std::filesystem::exists(to, ec))
+    return fail(errc::internal, to + ": is there already");
+  auto done = copy(from, to);
+  for (auto suffix : {"", "-wal", "-shm"})
+    if (!done)
+      std::filesystem::remove(to + suffix, ec);
+  std::filesystem::remove(to + ".lock", ec);
+  return done;
+}
+
+} // namespace behalf

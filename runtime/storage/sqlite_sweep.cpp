@@ -1,0 +1,186 @@
+// The part of sqlite_writes that takes things away over time: checkpoints of runs that are erased,
+// and whatever has outlived its time.
+#include "runtime/storage/sqlite_writes.hpp"
+
+#include <algorithm>
+
+namespace behalf {
+namespace {
+
+constexpr int64_t smallest_gap = 2048; // pages: smaller gaps are left for what is written next
+
+} // namespace
+
+// Hidden checkpoints stay as long as a visible one is restored through them.
+result<void> sqlite_writes::drop_unneeded(const std::string& tenant, const std::string& thread_id) {
+  auto done = change("WITH RECURSIVE needed (ns, id) AS ("
+                     " SELECT ns, parent_checkpoint FROM checkpoint"
+                     "  WHERE tenant=?1 AND parent=?2 AND hidden=0 AND is_full=0"
+                     " UNION"
+                     " SELECT c.ns, c.parent_checkpoint FROM needed n CROSS JOIN checkpoint c"
+                     "  ON c.tenant=?1 AND c.parent=?2 AND c.ns=n.ns AND c.id=n.id"
+                     "  WHERE c.is_full=0)"
+                     "DELETE FROM checkpoint WHERE tenant=?1 AND parent=?2 AND hidden=1"
+                     " AND (ns, id) NOT IN (SELECT ns, id FROM needed)",
+                     {tenant, thread_id});
+  return done ? result<void>{} : done.error();
+}
+
+result<void> sqlite_writes::erase_run_checkpoints(const write_batch::erase_run_checkpoints& e) {
+  auto hidden = change("UPDATE checkpoint SET hidden=1 WHERE tenant=?1 AND parent=?2 AND run_id=?3",
+                       {e.tenant, e.thread_id, e.run_id});
+  if (!hidden)
+    return hidden.error();
+  return *hidden == 0 ? result<void>{} : drop_unneeded(e.tenant, e.thread_id);
+}
+
+result<int64_t> sqlite_writes::sweep(int64_t max_rows, std::chrono::milliseconds finished_runs) {
+  auto at = clock_();
+  auto removed = sweep_expired(at, max_rows);
+  if (!removed || *removed >= max_rows || finished_runs.count() == 0)
+    return removed;
+  auto runs = sweep_runs(at - finished_runs, max_rows - *removed);
+  return runs ? *removed + *runs : runs;
+}
+
+result<int64_t> sqlite_writes::sweep_expired(time_point at, int64_t max_rows) {
+  auto removed = sweep_items(at, max_rows);
+  while (removed && *removed < max_rows) {
+    auto use = db_->prepare("SELECT tenant, id, keep_latest FROM thread INDEXED BY thread_expiry"
+                            " WHERE expires_at<=?1 AND status<>'busy' ORDER BY expires_at LIMIT 1");
+    if (!use)
+      return use.error();
+    auto row = use->bind(1, to_micros(at)).step();
+    if (!row)
+      return row.error();
+    if (!*row)
+      break;
+    record_key thread{kind::thread, std::string(use->text(0)), std::string(use->text(1))};
+    auto keep = use->number(2) != 0;
+    use->reset();
+    auto more = keep ? keep_latest_checkpoint(thread, max_rows - *removed)
+                     : sweep_thread(thread, max_rows - *removed);
+    if (!more)
+      return more;
+    *removed += *more;
+  }
+  return removed;
+}
+
+result<int64_t> sqlite_writes::sweep_items(time_point at, int64_t max_rows) {
+  return change("DELETE FROM item WHERE seq IN"
+                " (SELECT seq FROM item WHERE expires_at<=?1 LIMIT ?2)",
+                {}, {to_micros(at), max_rows});
+}
+
+// Runs lie in the order they were made: the old ones are at the front, and the first that is too
+// young ends the round. Looking at one counts as much as removing it, so that a turn stays short.
+result<int64_t> sqlite_writes::sweep_runs(time_point older_than, int64_t max_rows) {
+  std::vector<int64_t> old;
+  int64_t seen = 0;
+  bool young = false;
+  {
+    auto use = db_->prepare("SELECT seq, created_at, updated_at, status IN ('pending', 'running')"
+                            " FROM run WHERE seq>?1 ORDER BY seq LIMIT ?2");
+    if (!use)
+      return use.error();
+    use->bind(1, swept_runs_).bind(2, max_rows);
+    for (;; ++seen) {
+      auto row = use->step();
+      if (!row)
+        return row.error();
+      if (!*row || (young = from_micros(use->number(1)) > older_than))
+        break;
+      swept_runs_ = use->number(0);
+      if (use->number(3) == 0 && from_micros(use->number(2)) <= older_than)
+        old.push_back(swept_runs_);
+    }
+  }
+  for (auto seq : old)
+    if (auto gone = change(table_of(kind::run).remove, {}, {seq}); !gone)
+      return gone;
+  if (young || seen < max_rows)
+    swept_runs_ = 0; // the next round begins anew
+  return seen < max_rows ? static_cast<int64_t>(old.size()) : max_rows;
+}
+
+result<int64_t> sqlite_writes::shrink(int64_t pages) {
+  auto unused = db_->number("PRAGMA freelist_count");
+  if (!unused)
+    return unused;
+  auto all = db_->number("PRAGMA page_count");
+  if (!all)
+    return all;
+  if (*unused < smallest_gap || *unused * 4 < *all)
+    return 0;
+  auto mode = db_->number("PRAGMA auto_vacuum"); // 0: made by a version that did not set it
+  if (!mode || *mode == 0)
+    return mode;
+  auto sql = "PRAGMA incremental_vacuum(" + std::to_string(pages) + ")";
+  if (auto done = db_->execute(sql); !done)
+    return done.error();
+  return pages;
+}
+
+// Children first, so that no single step deletes more than it was allowed to.
+result<int64_t> sqlite_writes::sweep_thread(const record_key& thread, int64_t max_rows) {
+  int64_t removed = 0;
+  for (std::string table : {"checkpoint", "run"}) {
+    auto more = change("DELETE FROM " + table + " WHERE seq IN (SELECT seq FROM " + table
+                         + " WHERE tenant=?1 AND parent=?2 LIMIT ?3)",
+                       {thread.tenant, thread.id}, {max_rows - removed});
+    if (!more)
+      return more;
+    removed += *more;
+  }
+  if (removed == max_rows)
+    return removed;
+  auto p = look_up(thread);
+  if (!p)
+    return p.error();
+  if (auto done = remove(table_of(kind::thread), *p); !done)
+    return done.error();
+  return removed + 1;
+}
+
+// The newest first, so that what is left at any moment can be restored.
+result<int64_t> sqlite_writes::drop_old_checkpoints(const record_key& thread, int64_t max_rows) {
+  return change("WITH RECURSIVE space (ns) AS ("
+                " SELECT min(ns) FROM checkpoint WHERE tenant=?1 AND parent=?2"
+                " UNION ALL"
+                " SELECT (SELECT min(ns) FROM checkpoint"
+                "  WHERE tenant=?1 AND parent=?2 AND ns>space.ns) FROM space"
+                "  WHERE space.ns IS NOT NULL),"
+                "latest (ns, id) AS ("
+                " SELECT ns, (SELECT max(id) FROM checkpoint"
+                "  WHERE tenant=?1 AND parent=?2 AND ns=space.ns AND hidden=0) FROM space),"
+                "kept (ns, id) AS ("
+                " SELECT ns, id FROM latest WHERE id IS NOT NULL"
+                " UNION"
+                " SELECT c.ns, c.parent_checkpoint FROM kept k CROSS JOIN checkpoint c"
+                "  ON c.tenant=?1 AND c.parent=?2 AND c.ns=k.ns AND c.id=k.id"
+                "  WHERE c.is_full=0)"
+                "DELETE FROM checkpoint WHERE seq IN (SELECT seq FROM checkpoint"
+                " WHERE tenant=?1 AND parent=?2 AND (ns, id) NOT IN (SELECT ns, id FROM kept)"
+                " ORDER BY ns DESC, id DESC LIMIT ?3)",
+                {thread.tenant, thread.id}, {max_rows});
+}
+
+result<int64_t> sqlite_writes::keep_latest_checkpoint(const record_key& thread, int64_t max_rows) {
+  auto dropped = drop_old_checkpoints(thread, max_rows);
+  if (!dropped || *dropped >= max_rows)
+    return dropped;
+  // What is left builds up the latest one.
+  auto hidden = change("UPDATE checkpoint AS older SET hidden=1"
+                       " WHERE tenant=?1 AND parent=?2 AND hidden=0 AND id<>("
+                       "  SELECT max(id) FROM checkpoint c WHERE c.tenant=?1 AND c.parent=?2"
+                       "  AND c.ns=older.ns AND c.hidden=0)",
+                       {thread.tenant, thread.id});
+  if (!hidden)
+    return hidden;
+  auto ended = change("UPDATE thread SET expires_at=NULL WHERE tenant=?1 AND id=?2",
+                      {thread.tenant, thread.id});
+  return ended ? *dropped + 1 : ended;
+}
+
+} // namespace behalf

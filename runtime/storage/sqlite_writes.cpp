@@ -1,0 +1,294 @@
+#include "runtime/storage/sqlite_writes.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace behalf {
+namespace {
+
+bool has_expired(const record& r, time_point at) {
+  if (!r.expires || r.expires->at > at)
+    return false;
+  return r.type == kind::item || (!r.expires->keep_latest && r.status != "busy");
+}
+
+error wrong_revision(const record_key& key, int64_t expected, int64_t actual) {
+  auto name = std::string(kind_text(key.type)) + " " + key.id;
+  if (expected == 0)
+    return fail(errc::conflict, name + " already exists");
+  if (actual == 0)
+    return fail(errc::conflict, name + " does not exist");
+  return fail(errc::conflict, name + " was changed meanwhile");
+}
+
+std::vector<term> without(const std::vector<term>& terms, const std::vector<term>& others) {
+  std::vector<term> rest;
+  std::set_difference(terms.begin(), terms.end(), others.begin(), others.end(),
+                      std::back_inserter(rest));
+  return rest;
+}
+
+// Does `one` with each of them, up to the first that fails.
+template <class All, class One>
+result<void> each(const All& all, One one) {
+  for (const auto& it : all)
+    if (result<void> done = one(it); !done)
+      return done;
+  return {};
+}
+
+} // namespace
+
+result<void> sqlite_writes::apply(const write_batch& c) {
+  auto there = each(c.needs, [this](const record_key& key) { return must_exist(key); });
+  if (!there)
+    return there;
+  if (auto erased = apply_erases(c); !erased)
+    return erased;
+  auto belongs = [](const write_batch::put& p) {
+    return p.row.type == kind::run || p.row.type == kind::checkpoint;
+  };
+  for (bool belonging : {false, true})
+    for (const auto& p : c.puts)
+      if (belongs(p) == belonging)
+        if (auto done = put(p); !done)
+          return done;
+  auto changed = each(c.thread_changes,
+                      [this](const write_batch::thread_change& t) { return change_thread(t); });
+  if (!changed)
+    return changed;
+  return each(c.refreshes, [this](const write_batch::refresh& r) { return refresh(r); });
+}
+
+result<void> sqlite_writes::touch() {
+  auto done = change("INSERT OR REPLACE INTO heartbeat VALUES (1, ?1)", {}, {to_micros(clock_())});
+  return done ? result<void>{} : done.error();
+}
+
+result<void> sqlite_writes::apply_erases(const write_batch& c) {
+  if (auto done = each(c.erases, [this](const write_batch::erase& e) { return erase(e); }); !done)
+    return done;
+  return each(c.checkpoint_erases, [this](const write_batch::erase_run_checkpoints& e) {
+    return erase_run_checkpoints(e);
+  });
+}
+
+// A damaged row is set aside, so that nothing stored can keep anyone from writing.
+result<sqlite_writes::present> sqlite_writes::look_up(const record_key& key) {
+  auto p = read_present(key);
+  if (p || p.error().kind != unreadable_record)
+    return p;
+  auto seq = seq_of(key);
+  if (!seq)
+    return seq.error();
+  if (auto done = set_aside(table_of(key.type), *seq, row_part::metadata, p.error().message); !done)
+    return done.error();
+  return read_present(key);
+}
+
+result<int64_t> sqlite_writes::seq_of(const record_key& key) {
+  auto use = db_->prepare(table_of(key.type).find_head);
+  if (!use)
+    return use.error();
+  bind_key(*use, key);
+  auto row = use->step();
+  if (!row)
+    return row.error();
+  return *row ? use->number(0) : 0;
+}
+
+result<sqlite_writes::present> sqlite_writes::read_present(const record_key& key) {
+  const auto& t = table_of(key.type);
+  auto use = db_->prepare(t.find_head);
+  if (!use)
+    return use.error();
+  bind_key(*use, key);
+  auto row = use->step();
+  if (!row)
+    return row.error();
+  if (!*row)
+    return present{};
+  present p;
+  p.seq = use->number(0);
+  p.revision = use->number(1);
+  if (t.term_table.empty() && !t.expires)
+    return p;
+  auto head = read_head(*use, t);
+  if (!head)
+    return head.error();
+  p.expired = has_expired(*head, clock_());
+  p.filed_at = filed_at(t, *head);
+  if (!t.term_table.empty()) {
+    auto terms = terms_of(*head);
+    if (!terms)
+      return terms.error();
+    p.terms = std::move(*terms);
+  }
+  p.head = std::move(*head);
+  return p;
+}
+
+// What has expired is gone for everybody, so it makes room here.
+result<sqlite_writes::present> sqlite_writes::find(const record_key& key) {
+  auto p = look_up(key);
+  if (!p || !p->expired)
+    return p;
+  if (auto removed = remove(table_of(key.type), *p); !removed)
+    return removed.error();
+  return present{};
+}
+
+result<void> sqlite_writes::put(const write_batch::put& p) {
+  std::vector<term> terms;
+  if (!table_of(p.row.type).term_table.empty()) {
+    auto found = terms_of(p.row);
+    if (!found)
+      return found.error();
+    terms = std::move(*found);
+  }
+  if (p.expected == 0) { // usually true: saves looking first
+    auto inserted = insert(p.row, terms);
+    if (!inserted || *inserted)
+      return inserted ? result<void>{} : inserted.error();
+  }
+  auto old = find(p.row.key());
+  if (!old)
+    return old.error();
+  if (p.expected && *p.expected != old->revision)
+    return wrong_revision(p.row.key(), *p.expected, old->revision);
+  if (old->seq != 0)
+    return update(p.row, terms, *old);
+  auto inserted = insert(p.row, terms);
+  return inserted ? result<void>{} : inserted.error();
+}
+
+// That a checkpoint is not there may be because nothing of its thread is.
+result<void> sqlite_writes::must_exist(const record_key& key) {
+  auto seq = seq_of(key);
+  if (!seq)
+    return seq.error();
+  if (*seq != 0)
+    return {};
+  if (key.type == kind::checkpoint) {
+    auto thread = seq_of({kind::thread, key.tenant, key.parent});
+    if (!thread)
+      return thread.error();
+    if (*thread == 0)
+      return fail(errc::not_found, "thread " + key.parent + " does not exist");
+  }
+  if (key.type == kind::run) // it went with its thread, and another may be there by that name
+    return fail(errc::not_found, "run " + key.id + " does not exist");
+  return wrong_revision(key, 1, 0);
+}
+
+// False when something has that key already.
+result<bool> sqlite_writes::insert(const record& r, const std::vector<term>& terms) {
+  if (r.type == kind::checkpoint && !r.full) { // a chain with a hole could never be restored
+    auto before = r.key();
+    before.id = r.parent_checkpoint;
+    if (auto there = must_exist(before); !there)
+      return there.error();
+  }
+  const auto& t = table_of(r.type);
+  auto metadata = dump(r.metadata), doc = r.doc_text.empty() ? dump(r.doc) : r.doc_text;
+  auto use = db_->prepare(t.insert);
+  if (!use)
+    return use.error();
+  bind_record(*use, t, r, 1, metadata, doc);
+  if (auto done = use->run(); !done) {
+    if (done.error().code == errc::not_found)
+      return fail(errc::not_found, "thread " + r.parent + " does not exist");
+    return done.error();
+  }
+  if (db_->changes() == 0)
+    return false;
+  if (auto filed = file_under(t, terms, filed_at(t, r), db_->last_row()); !filed)
+    return filed.error();
+  return true;
+}
+
+result<void> sqlite_writes::update(const record& r, const std::vector<term>& terms,
+                                   const present& old) {
+  const auto& t = table_of(r.type);
+  auto metadata = dump(r.metadata), doc = r.doc_text.empty() ? dump(r.doc) : r.doc_text;
+  auto use = db_->prepare(t.update);
+  if (!use)
+    return use.error();
+  bind_record(*use, t, r, old.revision + 1, metadata, doc);
+  use->bind(static_cast<int>(t.columns.size()) + 4, old.seq);
+  if (auto done = use->run(); !done)
+    return done;
+  if (t.term_table.empty())
+    return {};
+  auto at = t.filed_by == sort_key::created_at ? old.filed_at : filed_at(t, r);
+  bool moved = at != old.filed_at;
+  if (auto done = unfile(t, moved ? old.terms : without(old.terms, terms), old.filed_at, old.seq);
+      !done)
+    return done;
+  return file_under(t, moved ? terms : without(terms, old.terms), at, old.seq);
+}
+
+result<void> sqlite_writes::file_under(const sqlite_table& t, const std::vector<term>& terms,
+                                       int64_t at, int64_t seq) {
+  for (auto one : terms)
+    if (auto done = change(t.file, {}, {one, at, seq}); !done)
+      return done.error();
+  return {};
+}
+
+result<void> sqlite_writes::unfile(const sqlite_table& t, const std::vector<term>& terms,
+                                   int64_t at, int64_t seq) {
+  for (auto one : terms)
+    if (auto done = change(t.unfile, {}, {one, at, seq}); !done)
+      return done.error();
+  return {};
+}
+
+result<void> sqlite_writes::remove(const sqlite_table& t, const present& p) {
+  if (auto done = unfile(t, p.terms, p.filed_at, p.seq); !done)
+    return done;
+  auto done = change(t.remove, {}, {p.seq}); // runs and checkpoints follow by foreign key
+  return done ? result<void>{} : done.error();
+}
+
+result<void> sqlite_writes::erase(const write_batch::erase& e) {
+  auto old = find(e.which);
+  if (!old)
+    return old.error();
+  if (e.expected && *e.expected != old->revision)
+    return wrong_revision(e.which, *e.expected, old->revision);
+  if (old->seq != 0 && !e.auth_filter.matches(old->head.metadata))
+    return fail(errc::not_found,
+                std::string(kind_text(e.which.type)) + " " + e.which.id + " does not exist");
+  return old->seq == 0 ? result<void>{} : remove(table_of(e.which.type), *old);
+}
+
+result<void> sqlite_writes::refresh(const write_batch::refresh& r) {
+  const auto& t = table_of(r.which.type);
+  if (!t.expires)
+    return {};
+  auto use = db_->prepare("UPDATE " + t.name + " SET expires_at=?5+ttl_ms*1000 WHERE " + t.key
+                          + " AND expires_at IS NOT NULL" + still_there(t, t.name, 5));
+  if (!use)
+    return use.error();
+  bind_key(*use, r.which);
+  return use->bind(5, to_micros(r.now)).run();
+}
+
+result<int64_t> sqlite_writes::change(std::string_view sql,
+                                      std::initializer_list<std::string_view> texts,
+                                      std::initializer_list<int64_t> numbers) {
+  auto use = db_->prepare(sql);
+  if (!use)
+    return use.error();
+  int at = 1;
+  for (auto text : texts)
+    use->bind(at++, text);
+  for (auto number : numbers)
+    use->bind(at++, number);
+  if (auto done = use->run(); !done)
+    return done.error();
+  return db_->changes();
+}
+
+} // namespace behalf

@@ -1,0 +1,87 @@
+// Everything that is written to the database, on the one writing connection.
+#pragma once
+
+#include "runtime/storage/sqlite_rows.hpp"
+#include "runtime/storage/storage.hpp"
+#include "runtime/storage/terms.hpp"
+
+#include <functional>
+#include <initializer_list>
+
+namespace behalf {
+
+/// The parts of a row that are JSON.
+enum class row_part : uint8_t { metadata, doc };
+
+/// The changes a commit is made of. Each may leave part of its work behind when it fails: the
+/// caller wraps them in a savepoint.
+class sqlite_writes {
+public:
+  sqlite_writes(sqlite_connection& db, std::function<time_point()> clock)
+    : db_(&db), clock_(std::move(clock)) {}
+
+  result<void> apply(const write_batch& c);
+  result<void> touch();
+  /// Copies a damaged row to the table `set_aside` and removes it; of a thread, its damaged part.
+  result<void> take_out(const sqlite_table& t, int64_t seq, row_part part, const std::string& why);
+  /// Files a row that is filed nowhere yet under its terms.
+  result<void> file_row(const sqlite_table& t, int64_t seq);
+  /// What has expired, and finished runs older than `finished_runs` (0: they stay).
+  result<int64_t> sweep(int64_t max_rows, std::chrono::milliseconds finished_runs);
+  /// Gives at most `pages` freed pages back to the file system once many are free; returns how
+  /// many.
+  result<int64_t> shrink(int64_t pages);
+
+private:
+  // What is there under a key, as far as a change of it must know.
+  struct present {
+    int64_t seq = 0; // 0: nothing is
+    int64_t revision = 0;
+    int64_t filed_at = 0;
+    std::vector<term> terms;
+    bool expired = false;
+    record head; // of kinds with terms or an expiry
+  };
+
+  result<void> apply_erases(const write_batch& c);
+  result<void> put(const write_batch::put& p);
+  result<bool> insert(const record& r, const std::vector<term>& terms);
+  result<void> update(const record& r, const std::vector<term>& terms, const present& old);
+  result<void> erase(const write_batch::erase& e);
+  result<void> erase_run_checkpoints(const write_batch::erase_run_checkpoints& e);
+  result<void> refresh(const write_batch::refresh& r);
+  result<void> change_thread(const write_batch::thread_change& c);
+  result<void> must_exist(const record_key& key);
+
+  result<std::string> document(const sqlite_table& t, int64_t seq);
+  result<bool> has_open_run(const std::string& tenant, const std::string& thread_id);
+  result<void> set_aside(const sqlite_table& t, int64_t seq, row_part part, const std::string& why);
+  result<void> file_anew(const sqlite_table& t, int64_t seq);
+
+  result<present> look_up(const record_key& key);
+  result<present> read_present(const record_key& key);
+  result<int64_t> seq_of(const record_key& key);
+  result<present> find(const record_key& key);
+  result<void> remove(const sqlite_table& t, const present& p);
+  result<void> file_under(const sqlite_table& t, const std::vector<term>& terms, int64_t at,
+                          int64_t seq);
+  result<void> unfile(const sqlite_table& t, const std::vector<term>& terms, int64_t at,
+                      int64_t seq);
+  result<void> drop_unneeded(const std::string& tenant, const std::string& thread_id);
+
+  result<int64_t> sweep_expired(time_point at, int64_t max_rows);
+  result<int64_t> sweep_items(time_point at, int64_t max_rows);
+  result<int64_t> sweep_runs(time_point older_than, int64_t max_rows);
+  result<int64_t> sweep_thread(const record_key& thread, int64_t max_rows);
+  result<int64_t> keep_latest_checkpoint(const record_key& thread, int64_t max_rows);
+  result<int64_t> drop_old_checkpoints(const record_key& thread, int64_t max_rows);
+  /// Runs a statement with texts as ?1, ?2, … and numbers after them; returns rows changed.
+  result<int64_t> change(std::string_view sql, std::initializer_list<std::string_view> texts,
+                         std::initializer_list<int64_t> numbers = {});
+
+  sqlite_connection* db_;
+  std::function<time_point()> clock_;
+  int64_t swept_runs_ = 0; // `seq` up to which finished runs have been looked at
+};
+
+} // namespace behalf

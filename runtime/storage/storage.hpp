@@ -1,0 +1,149 @@
+// Where everything durable lives: reading, and writing in groups that one fsync makes durable.
+#pragma once
+
+#include "runtime/base/shape.hpp"
+#include "runtime/storage/record_scan.hpp"
+#include "runtime/storage/records.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace behalf {
+
+/// What one unit of work changes: all of it or nothing. Erases go first, then the puts, threads
+/// before what belongs to them, then the changes of threads.
+struct write_batch {
+  /// `expected`: nullopt overwrites whatever is there, 0 demands that nothing is, n that the
+  /// record is at revision n.
+  struct put {
+    record row;
+    std::optional<int64_t> expected = {};
+  };
+  /// Changes a thread as it is when its turn comes, so that changes of different things, asked for
+  /// at the same time, all happen. Its status follows from its runs: `busy` while one of them is
+  /// pending or running. Error: not_found when it is gone or `auth_filter` does not match its
+  /// metadata.
+  struct thread_change {
+    std::string tenant, id;
+    filter auth_filter = {};
+    json::object metadata = {};                                // put on top of what is there
+    std::vector<std::pair<std::string, std::string>> doc = {}; // members to set, as JSON text
+    std::string settled = {}; // its status from now on while no run is under way; empty: as before
+    time_point at{};          // becomes updated_at
+    bool new_state = false;   // and state_updated_at
+    std::optional<shape_limits> bounds = {}; // of what metadata comes to, or invalid_argument
+  };
+  /// Erasing a thread erases its runs and checkpoints. Erasing what is not there is no error
+  /// unless `expected` is given.
+  struct erase {
+    record_key which;
+    std::optional<int64_t> expected = {};
+    filter auth_filter = {}; // one that does not match its metadata is not_found
+  };
+  /// The checkpoints a run wrote on a thread. Those that later checkpoints build upon leave the
+  /// history and stay as long as they are needed.
+  struct erase_run_checkpoints {
+    std::string tenant, thread_id, run_id;
+  };
+  /// Starts an item's or thread's time to live anew; the revision stays.
+  struct refresh {
+    record_key which;
+    time_point now;
+  };
+
+  /// Must be there before anything is changed; else conflict, and not_found where it is a run that
+  /// is gone, or the thread of what is missing.
+  std::vector<record_key> needs = {};
+  std::vector<put> puts = {};
+  std::vector<erase> erases = {};
+  std::vector<erase_run_checkpoints> checkpoint_erases = {};
+  std::vector<refresh> refreshes = {};
+  std::vector<thread_change> thread_changes = {};
+};
+
+struct page {
+  std::vector<record> rows;
+  bool more = false; // there are matches after these
+};
+
+/// One connection that only reads; for one thread at a time. Sees everything that was flushed
+/// before the call began. Errors: internal (the sentence names the file and the reason), timeout.
+/// A record that cannot be read is passed over by what looks for several and reported in the log;
+/// asking for it by its key is `unreadable_record`.
+class storage_reader {
+public:
+  virtual ~storage_reader() = default;
+
+  /// `room` (may be null): what a long record takes is claimed first, added to what is claimed
+  /// already. Errors then also: too_many, overloaded.
+  virtual result<std::optional<record>> get(const record_key& key,
+                                            fair_budget::share* room = nullptr) = 0;
+  /// Without its document, however long that is.
+  virtual result<std::optional<record>> get_head(const record_key& key) = 0;
+
+  /// The next slice of a search or count: one short read. Errors: invalid_argument when it reached
+  /// its bounds, timeout after `what.by`.
+  virtual result<scan_part> go_on(record_scan& s, const slice_limits& limits) = 0;
+  /// All slices in one go: for who may block.
+  virtual result<page> search(const query& q) = 0;
+  /// How many match, whatever `limit` and `offset` say.
+  virtual result<int64_t> count(const query& q) = 0;
+
+  /// From the nearest full checkpoint up to the one named, in the order to apply them; the latest
+  /// one's chain when `checkpoint_id` is empty. Empty when there is no such checkpoint.
+  /// Error: internal when the chain has a hole or one of them, the latest too, cannot be read.
+  /// `room`: as of `get`.
+  virtual result<std::vector<record>>
+  checkpoint_chain(const std::string& tenant, const std::string& thread_id, const std::string& ns,
+                   const std::string& checkpoint_id, fair_budget::share* room = nullptr) = 0;
+
+  /// The greatest id among a thread's checkpoints in `ns`, erased ones that others need included;
+  /// empty when there is none.
+  virtual result<std::string> newest_checkpoint(const std::string& tenant,
+                                                const std::string& thread_id,
+                                                const std::string& ns) = 0;
+
+  /// Runs of every tenant that are pending or running, oldest first: what to go on with after a
+  /// restart. `after` is the last one of the previous page, or null.
+  /// Of one that is pending and not due yet `doc` holds the `principal` alone. One that cannot be
+  /// read is no error: it comes without metadata and doc, and what is stored as `doc_text`.
+  virtual result<std::vector<record>> unfinished_runs(const record* after, int64_t limit) = 0;
+  /// One of them, whole.
+  virtual result<std::optional<record>> unfinished_run(const record_key& key) = 0;
+};
+
+/// The one writer of a database, for one thread at a time:
+///   begin, apply…, flush: then, and only then, may any of the applies be acknowledged.
+/// Reads through the writer also see what is not flushed yet.
+class storage_engine : public storage_reader {
+public:
+  /// Opens a group. Error: internal (disk full, I/O).
+  virtual result<void> begin() = 0;
+
+  /// Adds one unit to the group. A refused one leaves no trace and the group goes on.
+  /// Errors: conflict (a revision is not as expected; what a checkpoint builds upon is not there),
+  /// not_found (the thread of a run or checkpoint is gone), invalid_argument (more than 256 scalars
+  /// at the top of `metadata`), storage_full.
+  virtual result<void> apply(const write_batch& c) = 0;
+
+  /// Adds a change nobody needs: whether `flush` makes it durable is the answer.
+  virtual result<void> touch() = 0;
+
+  /// Makes the whole group durable. After an error nothing of the group is there: storage_full when
+  /// there is no room, else internal.
+  virtual result<void> flush() = 0;
+
+  /// Adds to the group the removal of at most `max_rows` rows that have outlived their time;
+  /// returns how many went. Fewer than `max_rows`: nothing is left to do, and much freed space has
+  /// been given back to the file system.
+  virtual result<int64_t> sweep(int64_t max_rows) = 0;
+
+  /// A reader for another thread. May outlive neither the file nor this object.
+  virtual result<std::unique_ptr<storage_reader>> open_reader() = 0;
+};
+
+} // namespace behalf

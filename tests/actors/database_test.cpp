@@ -1,0 +1,353 @@
+#include "actors/storage/messages.hpp"
+#include "actors/storage/scans.hpp"
+#include "actors/storage/spawn.hpp"
+#include "runtime/base/id.hpp"
+#include "runtime/base/metrics.hpp"
+#include "runtime/storage/sqlite.hpp"
+#include "runtime/storage/sqlite_connection.hpp"
+#include "tests/support/actor_fixture.hpp"
+#include "tests/support/small_disk.hpp"
+
+#include <caf/event_based_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+namespace behalf {
+namespace {
+
+// Outlives the actors, which end with the other base.
+struct counted {
+  metrics meters;
+};
+
+struct database_fixture : counted, actor_fixture {
+  std::filesystem::path folder =
+    std::filesystem::temp_directory_path() / ("behalf-store-" + uuid4());
+  std::string path = folder / "t.db";
+  database_writer_actor writer;
+  database_reader_actor reader;
+
+  database_fixture() {
+    std::filesystem::create_directories(folder);
+    open();
+  }
+  void open() {
+    sqlite_options options;
+    options.path = path;
+    auto db = open_sqlite(options).value();
+    reader = own(storage::spawn_database_reader(sys, db->open_reader().value(), &meters, false));
+    writer = own(storage::spawn_database_writer(sys, std::move(db), &meters, false));
+  }
+  void close() {
+    self->send_exit(reader, caf::exit_reason::kill);
+    self->send_exit(writer, caf::exit_reason::kill);
+    sched.run();
+    owned.clear();
+    reader = nullptr;
+    writer = nullptr;
+  }
+  double gauge(const std::string& name) { return meters.gauge(name, "").value(); }
+  ~database_fixture() { std::filesystem::remove_all(folder); }
+
+  static write_records thread(const std::string& id, std::optional<int64_t> expected) {
+    record row;
+    row.tenant = "t";
+    row.id = id;
+    row.status = "idle";
+    row.created_at = row.updated_at = row.state_updated_at = now();
+    write_records w;
+    w.what.puts.push_back({row, expected});
+    return w;
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(database_fixture, "what is acknowledged can be read", "[storage]") {
+  auto id = uuid7();
+  REQUIRE(ask<written>(writer, thread(id, 0)));
+  auto found = ask<found_record>(reader, get_record{{kind::thread, "t", id}});
+  REQUIRE(found);
+  REQUIRE(found->row);
+  CHECK(found->row->id == id);
+  CHECK_FALSE(ask<found_record>(reader, get_record{{kind::thread, "other", id}})->row);
+}
+
+TEST_CASE_METHOD(database_fixture, "what expired goes also while commits never cease",
+                 "[storage]") {
+  for (int i = 0; i < 250; ++i) {
+    auto w = thread(uuid7(), 0);
+    w.what.puts.front().row.expires = expiry{now() - std::chrono::seconds{1}};
+    REQUIRE(ask<written>(writer, std::move(w)));
+  }
+  auto stored = [&] {
+    auto db = sqlite_connection::open(folder / "t.db", sqlite_connection::access::read_only);
+    return (*db)->number("SELECT count(*) FROM thread").value();
+  };
+  REQUIRE(stored() == 250);
+  self->send(writer, sweep_expired{}); // behind it a commit is always waiting
+  auto one = self->request(writer, caf::infinite, thread(uuid7(), 0));
+  auto other = self->request(writer, caf::infinite, thread(uuid7(), 0));
+  sched.run();
+  int done = 0;
+  for (auto* pending : {&one, &other})
+    pending->receive([&](written) { ++done; }, [](caf::error&) {});
+  CHECK(done == 2);
+  CHECK(stored() == 2);
+}
+
+TEST_CASE_METHOD(database_fixture, "who writes much does not hold up who writes little",
+                 "[storage]") {
+  auto by = [](std::string user, std::size_t bytes) {
+    auto w = thread(uuid7(), 0);
+    w.what.puts.front().row.doc["said"] = std::string(bytes, 'a');
+    w.who = {"t", "https://id.example", std::move(user)};
+    return w;
+  };
+  for (int i = 0; i < 40; ++i)
+    self->send(writer, by("alice", 200'000));
+  auto w = by("bob", 10);
+  auto id = w.what.puts.front().row.id;
+  self->send(writer, std::move(w));
+  sched.run();
+  auto db = sqlite_connection::open(folder / "t.db", sqlite_connection::access::read_only);
+  CHECK((*db)->number("SELECT count(*) FROM thread").value() == 41);
+  CHECK((*db)->number("SELECT seq FROM thread WHERE id='" + id + "'").value() <= 3);
+}
+
+TEST_CASE_METHOD(database_fixture, "a sweep joins the group that is open", "[storage]") {
+  auto w = thread(uuid7(), 0);
+  w.what.puts.front().row.expires = expiry{now() - std::chrono::seconds{1}};
+  REQUIRE(ask<written>(writer, std::move(w)));
+  auto id = uuid7();
+  auto pending = self->request(writer, caf::infinite, thread(id, 0));
+  self->send(writer, sweep_expired{}); // the commit before it has opened the group
+  sched.run();
+  bool ok = false;
+  pending.receive([&](written) { ok = true; }, [](caf::error&) {});
+  CHECK(ok);
+  auto db = sqlite_connection::open(folder / "t.db", sqlite_connection::access::read_only);
+  CHECK((*db)->number("SELECT count(*) FROM thread").value() == 1);
+}
+
+TEST_CASE_METHOD(database_fixture, "whether the storage takes writes is told", "[storage]") {
+  CHECK(ask<written>(writer, check_storage{}));
+  CHECK(ask<written>(writer, check_storage{})); // within the same second: from memory
+}
+
+TEST_CASE_METHOD(database_fixture, "one refused commit does not spoil its group", "[storage]") {
+  auto id = uuid7(), other = uuid7();
+  auto first = self->request(writer, caf::infinite, thread(id, 0));
+  auto again = self->request(writer, caf::infinite, thread(id, 0)); // it is there already
+  auto third = self->request(writer, caf::infinite, thread(other, 0));
+  sched.run();
+  auto ok = [&](auto& pending) {
+    bool good = false;
+    pending.receive([&](written) { good = true; },
+                    [&](caf::error& e) { CHECK(from_caf(e).code == errc::conflict); });
+    return good;
+  };
+  CHECK(ok(first));
+  CHECK_FALSE(ok(again));
+  CHECK(ok(third));
+}
+
+TEST_CASE_METHOD(database_fixture, "what a conflict is with can be read when it is answered",
+                 "[storage]") {
+  auto id = uuid7();
+  std::optional<int64_t> there;
+  self->send(writer, thread(id, 0));
+  own(sys.spawn([&](caf::event_based_actor* me) {
+    me->request(writer, caf::infinite, thread(id, 0))
+      .then([](written) {},
+            [&](const caf::error&) {
+              auto db = sqlite_connection::open(path, sqlite_connection::access::read_only);
+              there = (*db)->number("SELECT count(*) FROM thread").value();
+            });
+  }));
+  sched.run();
+  CHECK(there == 1);
+}
+
+TEST_CASE_METHOD(database_fixture, "a conflict with what could not be kept is none", "[storage]") {
+  auto id = uuid7();
+  auto first = self->request(writer, caf::infinite, thread(id, 0));
+  auto again = self->request(writer, caf::infinite, thread(id, 0));
+  {
+    testing::small_disk full{0};
+    sched.run();
+  }
+  int full_disks = 0;
+  for (auto* pending : {&first, &again})
+    pending->receive([](written) {},
+                     [&](caf::error& e) { full_disks += from_caf(e).kind == storage_full; });
+  CHECK(full_disks == 2);
+}
+
+namespace {
+
+struct desk_fixture : database_fixture {
+  scan_desk_actor desk = own(storage::spawn_scan_desk(sys, {reader}));
+
+  static principal_key user(std::string name) {
+    return {"t", "https://id.example", std::move(name)};
+  }
+
+  // A search with more slices than its user may take in one turn.
+  storage::search_ptr search() {
+    query q;
+    q.tenant = "t";
+    q.limit = 1000;
+    return std::make_shared<record_scan>(q);
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(desk_fixture, "a search comes through the desk", "[storage]") {
+  auto id = uuid7();
+  REQUIRE(ask<written>(writer, thread(id, 0)));
+  auto mine = search();
+  auto part = ask<scan_part>(desk, scan_on{mine, user("alice")});
+  REQUIRE(part);
+  CHECK(part->done);
+  REQUIRE(part->rows.size() == 1);
+  CHECK(part->rows[0].id == id);
+}
+
+TEST_CASE_METHOD(desk_fixture, "one user's many searches do not keep another's waiting",
+                 "[storage]") {
+  // A reader that answers nothing by itself: what it was asked shows the order.
+  std::vector<std::string> asked;
+  std::vector<caf::typed_response_promise<scan_part>> open;
+  auto slow =
+    own(sys.spawn([&](database_reader_actor::pointer me) -> database_reader_actor::behavior_type {
+      return {
+        [&](const get_record&) -> caf::result<found_record> { // let go of the search under way
+          open.back().deliver(scan_part{});
+          return found_record{};
+        },
+        [](const read_checkpoints&) -> caf::result<found_checkpoints> {
+          return found_checkpoints{};
+        },
+        [&, me](const scan_on& m) -> caf::result<scan_part> {
+          asked.push_back(m.who.tenant + "/" + m.who.subject);
+          open.push_back(me->make_response_promise<scan_part>());
+          return open.back();
+        },
+        [](const load_run&) -> caf::result<found_record> { return found_record{}; },
+      };
+    }));
+  auto desk = own(storage::spawn_scan_desk(sys, {slow}));
+  std::vector<storage::search_ptr> held;
+  auto wait = [&](const std::string& tenant, const std::string& who, int n) {
+    for (int i = 0; i < n; ++i) {
+      held.push_back(search());
+      held.back()->own.looked_at = 1; // one that goes on: a whole turn
+      self->send(desk, scan_on{held.back(), {tenant, "https://id.example", who}});
+    }
+  };
+  wait("t", "alice", 20);
+  wait("t", "bob", 2);
+  wait("other", "carol", 1);
+  sched.run();
+  auto place = [&](const std::string& who) {
+    return std::find(asked.begin(), asked.end(), who) - asked.begin();
+  };
+  while (asked.size() < 23) {
+    auto before = asked.size();
+    self->send(slow, get_record{});
+    sched.run();
+    REQUIRE(asked.size() == before + 1);
+  }
+  CHECK(place("other/carol") < 6);
+  CHECK(place("t/bob") < 6);
+}
+
+TEST_CASE_METHOD(desk_fixture, "a search whose asker has gone is dropped", "[storage]") {
+  REQUIRE(ask<written>(writer, thread(uuid7(), 0)));
+  auto first = search(), abandoned = search();
+  std::weak_ptr<record_scan> rest = abandoned;
+  self->send(desk, scan_on{first, user("alice")});
+  self->send(desk, scan_on{std::move(abandoned), user("alice")});
+  sched.run();
+  CHECK(first->found == 1);
+  CHECK(rest.expired());
+}
+
+TEST_CASE_METHOD(desk_fixture, "a failed search gives its reader back", "[storage]") {
+  auto bad = search();
+  bad->what.sort = sort_key::graph_id; // threads have none
+  auto refused = ask<scan_part>(desk, scan_on{bad, user("alice")});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::invalid_argument);
+  CHECK(ask<scan_part>(desk, scan_on{search(), user("bob")}));
+}
+
+TEST_CASE_METHOD(desk_fixture, "too many searches waiting are refused, for one user first",
+                 "[storage]") {
+  std::vector<storage::search_ptr> held;
+  auto ask_many = [&](const std::string& who, int n) {
+    for (int i = 0; i < n; ++i) {
+      held.push_back(search());
+      self->send(desk, scan_on{held.back(), user(who)});
+    }
+  };
+  ask_many("alice", 600);
+  auto of_bob = search();
+  // The desk reads its mailbox in order: all of alice's are waiting when bob comes.
+  auto pending = ask_later<scan_part>(desk, scan_on{of_bob, user("bob")});
+  REQUIRE(pending());
+  CHECK(pending()->has_value());
+  auto served = std::count_if(held.begin(), held.end(), [](const auto& s) {
+    return s->own.at != record_scan::notes::stage::new_one;
+  });
+  CHECK(served == 513); // 512 waited behind the one that was being served
+}
+
+TEST_CASE_METHOD(database_fixture, "only what was written says that there is room again",
+                 "[storage]") {
+  REQUIRE(ask<written>(writer, thread(uuid7(), 0)));
+  CHECK(gauge("behalf_storage_writable") == 1);
+  auto refused = [&] {
+    testing::small_disk full{0};
+    return ask<written>(writer, thread(uuid7(), 0));
+  }();
+  REQUIRE(refused.has_error());
+  CHECK(refused.error().kind == storage_full);
+  CHECK(gauge("behalf_storage_writable") == 0);
+  caf::anon_send(writer, sweep_expired{}); // finds nothing to do
+  sched.run();
+  CHECK(gauge("behalf_storage_writable") == 0);
+  REQUIRE(ask<written>(writer, thread(uuid7(), 0)));
+  CHECK(gauge("behalf_storage_writable") == 1);
+  CHECK(gauge("behalf_storage_damaged") == 0);
+}
+
+TEST_CASE_METHOD(database_fixture, "a damaged page is no disk that cannot be written",
+                 "[storage]") {
+  close();
+  auto page = sqlite_connection::open(path, sqlite_connection::access::read_only)
+                .value()
+                ->number("SELECT rootpage FROM sqlite_schema WHERE type='table' AND name='item'")
+                .value();
+  std::fstream file{path, std::ios::in | std::ios::out | std::ios::binary};
+  file.seekp((page - 1) * 4096);
+  file << std::string(4096, '\xff');
+  file.close();
+  open();
+  auto item = thread(uuid7(), 0);
+  item.what.puts[0].row.type = kind::item;
+  for (int i = 0; i < 2; ++i) {
+    CHECK(ask<written>(writer, item).error().kind == storage_damaged);
+    CHECK(gauge("behalf_storage_damaged") == 1);
+    CHECK(gauge("behalf_storage_writable") == 1);
+    CHECK(ask<written>(writer, check_storage{}));
+    CHECK(ask<written>(writer, thread(uuid7(), 0)));
+  }
+}
+
+} // namespace behalf
