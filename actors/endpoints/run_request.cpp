@@ -42,12 +42,16 @@ json::array modes(body_reader& in) {
   return unique;
 }
 
+json::value names(body_reader& in, std::string_view key) {
+  auto all = in.texts(key, &shape_limits::names);
+  return all ? json::value_from(*all) : json::value(nullptr);
+}
+
 json::value breakpoints(body_reader& in, std::string_view key) {
   const auto* v = in.any(key);
   if (v && v->is_string() && v->get_string() == "*")
     return *v;
-  auto all = in.texts(key, &shape_limits::names);
-  return all ? json::value_from(*all) : json::value(nullptr);
+  return names(in, key);
 }
 
 // durability wins over the older checkpoint_during; both are shown.
@@ -120,7 +124,7 @@ json::object read_kwargs(body_reader& in, bool temporary, const shape_limits& bo
           {"interrupt_before", breakpoints(in, "interrupt_before")},
           {"interrupt_after", breakpoints(in, "interrupt_after")},
           {"webhook", nullptr},
-          {"feedback_keys", nullptr},
+          {"feedback_keys", names(in, "feedback_keys")},
           {"temporary", temporary},
           {"subgraphs", in.flag("stream_subgraphs").value_or(false)},
           {"resumable", in.flag("stream_resumable").value_or(false)},

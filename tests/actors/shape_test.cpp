@@ -55,6 +55,13 @@ TEST_CASE_METHOD(door, "a list of names has an end", "[shape]") {
         == "400 query parameter 'select' has more than 1000 values");
 }
 
+TEST_CASE_METHOD(door, "feedback keys are names, kept and shown with the run", "[shape]") {
+  json::object body{{"assistant_id", "hello"}, {"feedback_keys", {"user_score", "tone"}}};
+  auto made = parse_json(alice.post("/runs", body).body).value();
+  CHECK(made.at("kwargs").at("feedback_keys") == json::value{"user_score", "tone"});
+  CHECK(run(R"({"assistant_id": "hello", "feedback_keys": [1]})").starts_with("422 "));
+}
+
 TEST_CASE_METHOD(door, "a form of many fields is refused at once", "[shape]") {
   std::string form = "grant_type=password";
   for (int i = 0; i < 2'000; ++i)

@@ -75,6 +75,8 @@ def test_background_runs_join_and_cancel(stack, token):
     client.runs.cancel(thread, run["run_id"], wait=True)
     assert client.runs.get(thread, run["run_id"])["status"] == "interrupted"
     assert client.threads.get(thread)["status"] == "interrupted"
+    left = client.runs.join(thread, run["run_id"])  # no error: what it did until then
+    assert left == client.threads.get_state(thread)["values"]
     again = stack.server.call("POST", f"/threads/{thread}/runs/{run['run_id']}/cancel", token)
     assert again.status_code == 404
     rolled = client.runs.create(thread, "steps", input={"n": 0, "upto": 500, "pause_ms": 10})
