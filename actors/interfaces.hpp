@@ -32,6 +32,7 @@ struct written;
 struct flush_group;
 struct sweep_expired;
 struct check_storage;
+struct renew_lease;
 struct start_run;
 struct find_run;
 struct run_ref;
@@ -92,7 +93,7 @@ using plugin_auth_actor =
 using database_writer_actor =
   caf::typed_actor<caf::replies_to<write_records>::with<written>,
                    caf::replies_to<check_storage>::with<written>, caf::reacts_to<flush_group>,
-                   caf::reacts_to<sweep_expired>>;
+                   caf::reacts_to<sweep_expired>, caf::reacts_to<renew_lease>>;
 
 /// Owns a reading connection. What it is asked takes a moment: one record, one state, one slice.
 using database_reader_actor =

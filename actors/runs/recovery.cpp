@@ -157,9 +157,26 @@ void store(storage_engine& db, const std::vector<write_batch>& all) {
     log::error("recovery_not_stored", {{"reason", ok.error().message}});
 }
 
+// Where nobody else can use the storage nothing is written: every run is this process's already.
+result<void> take_all(storage_engine& db) {
+  constexpr int64_t batch = 500;
+  for (auto taken = batch; !db.exclusive() && taken == batch;) {
+    if (auto ok = db.begin(); !ok)
+      return ok;
+    auto renewed = db.renew();
+    auto some = renewed ? db.take_runs(batch) : result<int64_t>{renewed.error()};
+    if (auto ok = db.flush(); !ok || !some)
+      return ok ? some.error() : ok.error();
+    taken = *some;
+  }
+  return {};
+}
+
 } // namespace
 
 result<recovered_runs> recover_runs(storage_engine& db, int max_attempts) {
+  if (auto ok = take_all(db); !ok)
+    return ok.error();
   auto found = read_all(db, max_attempts);
   if (!found)
     return found.error();

@@ -15,8 +15,9 @@ struct recovered_runs {
   std::vector<queued_run> delayed;                    // loaded when their time comes
 };
 
-/// Reads them and stores what was decided. A run that cannot be read ends as an error, so that
-/// nothing stored keeps the server from starting. Error: the database itself cannot be read.
+/// Takes the runs that nobody holds, reads them and stores what was decided. A run that cannot be
+/// read ends as an error, so that nothing stored keeps the server from starting. Error: the
+/// database itself cannot be read.
 ///
 /// Runs that were executing are suspects when they made no checkpoint since the last crash: one of
 /// them may have ended the process. Suspects execute one at a time. The crash is laid to the

@@ -115,13 +115,14 @@ result<run_plan> plan_from(const record& row) {
   plan.suspect = bool_or(row.doc, "suspect");
   plan.temporary = bool_or(plan.kwargs, "temporary");
   plan.drop_thread = bool_or(row.doc, "drop_thread");
+  plan.fence = row.fence;
   return plan;
 }
 
 write_batch set_aside(const record& row, std::string_view why, bool with_thread) {
   json::object failure{{"error", "UnreadableRun"}, {"message", why}};
   write_batch what;
-  what.needs.push_back(row.key());
+  what.held.push_back({row.tenant, row.parent, row.id, row.fence});
   auto kept = row;
   kept.status = "error";
   kept.updated_at = now();

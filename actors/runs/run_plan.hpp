@@ -40,6 +40,7 @@ struct run_plan {
   bool new_thread = false;   // has no earlier state to load
   std::string given_up;      // why it is not executed but ends as an error; empty: it is executed
   bool waited = false;       // was stored as pending: others went first
+  int64_t fence = 1;         // what this process writes for it counts until another takes it over
   // Its user's share, while its input is here; null when it was taken in at the start.
   fair_budget::share_ptr memory;
 

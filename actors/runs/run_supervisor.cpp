@@ -183,12 +183,13 @@ run_ended::how end_with(const slot_lease_ptr& lease) {
   return run_ended::how::done;
 }
 
-// Suspended ones are not over: they go on after the next start.
+// Suspended ones are not over: they go on after the next start, or with another server already.
 void note_end(run_pointer self, const run_ending& end) {
   const auto& s = self->state;
   const auto& plan = *s.plan;
   if (end.status == "pending")
-    return log::info("run_suspended", {{"run_id", plan.run_id}, {"thread_id", plan.thread_id}});
+    return log::info(s.suspending ? "run_suspended" : "run_taken_over",
+                     {{"run_id", plan.run_id}, {"thread_id", plan.thread_id}});
   auto took = s.begun ? std::chrono::steady_clock::now() - s.turn : std::chrono::nanoseconds{0};
   s.app->runs.ended(plan.graph_id, end.status, std::chrono::duration<double>(took).count());
   const bool failed = end.status == "error" || end.status == "timeout";
@@ -242,6 +243,17 @@ void leave_for_the_next_start(run_pointer self) {
   run_ending end;
   end.status = "pending";
   end.body = wait_error({{"error", "ServerStopping"}, {"message", "the server is restarting"}});
+  ended(self, end);
+}
+
+// Another server has taken the run over: what is stored of it from now on is that one's affair.
+void leave_to_other(run_pointer self) {
+  self->state.ending = true;
+  stop_nodes(self);
+  run_ending end;
+  end.status = "pending";
+  end.body =
+    wait_error({{"error", "RunTaken"}, {"message", "another server goes on with the run"}});
   ended(self, end);
 }
 
@@ -316,6 +328,8 @@ void on_end_not_saved(run_pointer self, const error& why) {
   if (s.result)
     return;
   s.last->asked = false;
+  if (why.kind == run_taken)
+    return leave_to_other(self);
   switch (s.last->retries.after(why)) {
   case end_retries::next::retry:
     return s.suspending ? leave_for_the_next_start(self) : save_later(self, why);
@@ -540,6 +554,8 @@ void save_checkpoints(run_pointer self, Then then) {
     },
     [self, number](const error& why) {
       self->state.checkpoints.failed(number);
+      if (why.kind == run_taken && !self->state.ending)
+        return leave_to_other(self);
       if (!self->state.ending)
         fail_inside(self, why);
     });
@@ -674,6 +690,8 @@ void note_running(run_pointer self) {
     [self](written) { open_and_load(self); },
     [self](const error& why) {
       auto& s = self->state;
+      if (why.kind == run_taken && !s.ending)
+        return leave_to_other(self);
       if (why.code == errc::not_found && !s.ending) // it went with its thread
         return fail_run(self, why);
       if (why.kind != storage_full)

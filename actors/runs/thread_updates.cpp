@@ -104,7 +104,7 @@ result<write_batch> creation(const app_context& app, run_plan& plan, const recor
 
 write_batch of_run(const run_plan& plan) {
   write_batch what;
-  what.needs.push_back({kind::run, plan.who->tenant, plan.run_id});
+  what.held.push_back({plan.who->tenant, plan.thread_id, plan.run_id, plan.fence});
   return what;
 }
 

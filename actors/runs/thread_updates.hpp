@@ -19,7 +19,8 @@ result<write_batch> creation(const app_context& app, run_plan& plan, const recor
                              const filter& auth_filter, bool busy, bool starts);
 
 /// For what a run that is under way writes: refused as not_found once the run has gone with its
-/// thread, so that nothing of it comes to another thread of the same id.
+/// thread, so that nothing of it comes to another thread of the same id, and as run_taken once
+/// another process has taken it over.
 write_batch of_run(const run_plan& plan);
 
 /// How a run ended, as it is stored and answered.

@@ -41,7 +41,7 @@ struct database_writer_state {
   std::unique_ptr<storage_engine> db;
   fair_queue<waiting_write> waiting;
   std::vector<writing> checks;                  // whether anything can be written
-  bool sweep_due = false;                       // with the next group
+  bool sweep_due = false, renewal_due = false;  // with the next group
   bool called = false;                          // the next group is
   histogram *times = nullptr, *sizes = nullptr; // of groups; null: nobody counts
   metric *writable = nullptr, *damaged = nullptr;
@@ -141,6 +141,7 @@ struct applied_group {
   std::vector<writing> promises;
   std::vector<std::pair<writing, error>> refused;
   int64_t swept = 0;
+  bool renewed = false; // the lease
 };
 
 applied_group apply_group(writer_pointer self) {
@@ -152,12 +153,15 @@ applied_group apply_group(writer_pointer self) {
     note_damage(self, done.error());
     group.refused.emplace_back(std::move(promise), done.error());
   };
-  if (!s.checks.empty()) {
-    const auto touched = s.db->touch();
-    if (!touched)
+  if (const auto due = std::exchange(s.renewal_due, false); due || !s.checks.empty()) {
+    const auto renewed = s.db->renew();
+    group.renewed = renewed.has_value();
+    if (!renewed)
       s.checked = {}; // no flush will tell the next one
+    if (!renewed && due)
+      log::error("lease_not_renewed", {{"reason", renewed.error().message}});
     for (auto& promise : std::exchange(s.checks, {}))
-      note(promise, touched);
+      note(promise, renewed);
   }
   for (int64_t cost = 0; cost < most_of_a_group;) {
     auto next = s.waiting.pop();
@@ -198,7 +202,7 @@ void run_group(writer_pointer self) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
     s.sizes->observe(static_cast<double>(group.promises.size()));
   }
-  note_state(self, ok, !group.promises.empty() || group.swept > 0);
+  note_state(self, ok, group.renewed || !group.promises.empty() || group.swept > 0);
   for (auto& promise : group.promises) {
     if (ok)
       promise.deliver(written{});
@@ -233,6 +237,11 @@ writer_behavior(writer_pointer self, std::shared_ptr<std::unique_ptr<storage_eng
     [self](sweep_expired) {
       self->state.sweep_due = true;
       call_for_group(self);
+    },
+    [self](renew_lease) {
+      self->state.renewal_due = true;
+      call_for_group(self);
+      self->delayed_send(self, lease_renewal, renew_lease{});
     },
   };
 }
@@ -307,11 +316,14 @@ reader_behavior(reader_pointer self, std::shared_ptr<std::unique_ptr<storage_rea
 database_writer_actor spawn_database_writer(caf::actor_system& sys,
                                             std::unique_ptr<storage_engine> db, metrics* meters,
                                             bool in_background) {
+  const auto alone = db->exclusive();
   auto held = std::make_shared<std::unique_ptr<storage_engine>>(std::move(db));
   auto writer = in_background ? sys.spawn<caf::detached>(writer_behavior, held, meters)
                               : sys.spawn(writer_behavior, held, meters);
   if (in_background)
     caf::anon_send(writer, sweep_expired{});
+  if (in_background && !alone)
+    caf::anon_send(writer, renew_lease{});
   return writer;
 }
 

@@ -53,6 +53,9 @@ struct sweep_expired {};
 /// Can anything be written? Tried with a write of its own, at most once a second. Errors as of
 /// write_records.
 struct check_storage {};
+/// The writer's note to itself, where other processes use the storage too: this one's lease on its
+/// runs is to last on.
+struct renew_lease {};
 
 } // namespace behalf
 
@@ -66,4 +69,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::write_records)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::written)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::sweep_expired)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::check_storage)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::renew_lease)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::scan_part)

@@ -30,6 +30,9 @@ error disk_full(std::string what);
 /// `kind` of the error that says a page of the database is damaged.
 inline constexpr std::string_view storage_damaged = "StorageDamagedError";
 
+/// `kind` of the conflict that says that another process has taken a run over, or ended it.
+inline constexpr std::string_view run_taken = "RunTakenError";
+
 /// "assistant", "thread", …: for messages and table names.
 std::string_view kind_text(kind k);
 
@@ -73,6 +76,7 @@ struct record {
   std::string parent_checkpoint; // checkpoint: the id it follows in the same ns; "" for the first
   std::string run_id;            // checkpoint: the run that wrote it; "" for an update by hand
   bool full = true;              // checkpoint: `doc` stands alone; else it adds to its parent's
+  int64_t fence = 1; // unfinished runs: set by the storage, one more with every take-over
 
   record_key key() const { return {type, tenant, id, parent, ns}; }
 };

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <optional>
+#include <random>
 #include <sys/stat.h>
 #include <utility>
 
@@ -74,10 +75,11 @@ result<void> set_cache(sqlite_connection& db, int kib) {
 
 class sqlite_storage final : public sqlite_reading<storage_engine> {
 public:
-  sqlite_storage(process_lock lock, std::unique_ptr<sqlite_connection> db, sqlite_options options)
-    : sqlite_reading(std::move(db), options.clock), lock_(std::move(lock)),
-      log_(*db_, options.checkpoint_pages), writes_(*db_, options.clock),
-      options_(std::move(options)) {}
+  sqlite_storage(process_lock lock, std::unique_ptr<sqlite_connection> db, sqlite_options options,
+                 int64_t owner)
+    : sqlite_reading(std::move(db), options.clock, owner), lock_(std::move(lock)),
+      log_(*db_, options.checkpoint_pages), writes_(*db_, options.clock, owner),
+      options_(std::move(options)), owner_(owner) {}
 
   ~sqlite_storage() override {
     if (db_->in_transaction())
@@ -93,12 +95,20 @@ public:
     return plain(unit([&] { return counted(writes_.apply(c)); }));
   }
 
-  result<void> touch() override {
+  bool exclusive() const override { return !options_.shared; }
+
+  result<void> renew() override {
     if (file_at(options_.path) != file_)
       return fail(errc::internal, options_.path
                                     + ": was moved away or replaced under the server; what is "
                                       "written goes to the old file: restart it");
-    return plain(unit([&] { return counted(writes_.touch()); }));
+    return plain(unit([&] { return counted(writes_.renew()); }));
+  }
+
+  result<int64_t> take_runs(int64_t max_runs) override {
+    if (exclusive())
+      return 0;
+    return unit([&] { return writes_.take_runs(max_runs); });
   }
 
   result<int64_t> sweep(int64_t max_rows) override {
@@ -125,7 +135,7 @@ public:
     if (auto set = set_cache(**db, options_.cache_kib); !set)
       return set.error();
     return std::unique_ptr<storage_reader>{
-      std::make_unique<sqlite_reader>(std::move(*db), options_.clock)};
+      std::make_unique<sqlite_reader>(std::move(*db), options_.clock, owner_)};
   }
 
 private:
@@ -165,9 +175,16 @@ private:
   log_keeper log_;
   sqlite_writes writes_;
   sqlite_options options_;
+  const int64_t owner_;
   std::optional<error> broken_;
   const std::pair<dev_t, ino_t> file_ = file_at(options_.path);
 };
+
+// Of this process; no other has it, or had it.
+int64_t new_owner() {
+  std::random_device chance;
+  return static_cast<int64_t>((uint64_t{chance()} << 31 | chance()) >> 1) | 1;
+}
 
 // What the runs to come are numbered above, should the clock have been set back since.
 result<void> continue_run_ids(sqlite_connection& db) {
@@ -185,7 +202,7 @@ result<void> continue_run_ids(sqlite_connection& db) {
 } // namespace
 
 result<std::unique_ptr<storage_engine>> open_sqlite(sqlite_options options) {
-  auto lock = process_lock::take(options.path);
+  auto lock = process_lock::take(options.path, options.shared ? others::may_share : others::none);
   if (!lock)
     return lock.error();
   auto db = sqlite_connection::open(options.path, access::read_write_create);
@@ -205,8 +222,9 @@ result<std::unique_ptr<storage_engine>> open_sqlite(sqlite_options options) {
     return done.error();
   if (auto done = continue_run_ids(**db); !done)
     return done.error();
+  const auto owner = options.shared ? new_owner() : 0;
   return std::unique_ptr<storage_engine>{
-    std::make_unique<sqlite_storage>(std::move(*lock), std::move(*db), std::move(options))};
+    std::make_unique<sqlite_storage>(std::move(*lock), std::move(*db), std::move(options), owner)};
 }
 
 } // namespace behalf

@@ -1,4 +1,4 @@
-// The storage in one SQLite file: WAL, synchronous=FULL, one process per file.
+// The storage in one SQLite file: WAL, synchronous=FULL.
 #pragma once
 
 #include "runtime/storage/storage.hpp"
@@ -19,6 +19,8 @@ struct sqlite_options {
   int cache_kib = 16384;
   /// How long runs that are over stay; 0: as long as their thread.
   std::chrono::milliseconds finished_runs{0};
+  /// Other processes may use the file at the same time, and each holds the runs it has taken.
+  bool shared = false;
   /// What expiry is measured by.
   std::function<time_point()> clock = now;
 };

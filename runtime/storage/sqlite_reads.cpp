@@ -20,15 +20,15 @@ result<record> read_row(sqlite_statement& use, const sqlite_table& t, fair_budge
   return r;
 }
 
-// As read_row, but what cannot be read comes as it is stored.
+// A row of `unfinished_columns`. What cannot be read comes as it is stored.
 result<record> read_or_keep(sqlite_statement& use, const sqlite_table& t) {
-  if (auto r = read_row(use, t, nullptr))
+  const auto fence = use.number(t.metadata_column() + 2);
+  if (auto r = read_row(use, t, nullptr)) {
+    r->fence = fence;
     return r;
-  record raw;
-  raw.type = t.type;
-  raw.revision = use.number(1);
-  for (int at = t.first_column(); const auto& c : t.columns)
-    c.read(use, at++, raw);
+  }
+  auto raw = bare_row(use, t);
+  raw.fence = fence;
   raw.doc_text = std::string(use.text(t.metadata_column())) + '\n'
                  + std::string(use.text(t.metadata_column() + 1));
   return raw;
@@ -49,6 +49,11 @@ result<std::optional<record>> next_row(sqlite_statement& use, const sqlite_table
 }
 
 constexpr std::string_view unfinished = "status IN ('pending', 'running')";
+
+// Up to FROM. `doc`: what to read of it.
+std::string unfinished_columns(const sqlite_table& t, std::string_view doc) {
+  return t.head.substr(0, t.head.find(" FROM ")) + ", " + std::string(doc) + ", fence";
+}
 
 } // namespace
 
@@ -107,18 +112,19 @@ void sqlite_reads::report(const error& unreadable) {
 result<std::vector<record>> sqlite_reads::unfinished_runs(const record* after, int64_t limit) {
   const auto& t = table_of(kind::run);
   // Of runs that wait for their time there may be many, and what they are to do may be long.
-  auto sql = t.head.substr(0, t.head.find(" FROM "))
-             + ", CASE WHEN status='pending' AND created_at>updated_at AND json_valid(doc) THEN "
-               "json_object('principal', json_extract(doc, '$.principal')) ELSE doc END FROM "
-             + t.name + " INDEXED BY run_unfinished WHERE " + std::string(unfinished)
-             + " AND created_at>=?1 AND (created_at, tenant, id) > (?1, ?2, ?3)"
-               " ORDER BY created_at, tenant, id LIMIT ?4";
+  auto sql =
+    unfinished_columns(
+      t, "CASE WHEN status='pending' AND created_at>updated_at AND json_valid(doc) THEN "
+         "json_object('principal', json_extract(doc, '$.principal')) ELSE doc END")
+    + " FROM run INDEXED BY run_unfinished WHERE " + std::string(unfinished)
+    + " AND created_at>=?1 AND (created_at, tenant, id) > (?1, ?2, ?3) AND ?5 IN (0, owner)"
+      " ORDER BY created_at, tenant, id LIMIT ?4";
   auto use = db_->prepare(sql);
   if (!use)
     return use.error();
   auto from = after ? after->key() : record_key{};
   use->bind(1, after ? to_micros(after->created_at) : std::numeric_limits<int64_t>::min());
-  use->bind(2, from.tenant).bind(3, from.id).bind(4, limit);
+  use->bind(2, from.tenant).bind(3, from.id).bind(4, limit).bind(5, owner_);
   std::vector<record> runs;
   for (;;) {
     auto r = next_row(*use, t, read_or_keep);
@@ -132,10 +138,12 @@ result<std::vector<record>> sqlite_reads::unfinished_runs(const record* after, i
 
 result<std::optional<record>> sqlite_reads::unfinished_run(const record_key& key) {
   const auto& t = table_of(kind::run);
-  auto use = db_->prepare(t.find + " AND " + std::string(unfinished));
+  auto use = db_->prepare(unfinished_columns(t, "doc") + " FROM run WHERE " + t.key + " AND "
+                          + std::string(unfinished) + " AND ?5 IN (0, owner)");
   if (!use)
     return use.error();
   bind_key(*use, key);
+  use->bind(5, owner_);
   return next_row(*use, t, read_or_keep);
 }
 

@@ -16,11 +16,12 @@ namespace behalf {
 /// by who is alone. Null: nothing. Errors: as `claim`.
 result<void> claim_room(fair_budget::share* room, std::string_view stored);
 
-/// The reading half of `storage`, without its virtual functions.
+/// The reading half of `storage_engine`, without its virtual functions.
 class sqlite_reads {
 public:
-  sqlite_reads(sqlite_connection& db, std::function<time_point()> clock)
-    : db_(&db), clock_(std::move(clock)) {}
+  /// `owner`: whose unfinished runs are read; 0: all.
+  sqlite_reads(sqlite_connection& db, std::function<time_point()> clock, int64_t owner)
+    : db_(&db), clock_(std::move(clock)), owner_(owner) {}
 
   result<std::optional<record>> get(const record_key& key, fair_budget::share* room = nullptr);
   result<std::optional<record>> get_head(const record_key& key);
@@ -54,6 +55,7 @@ private:
 
   sqlite_connection* db_;
   std::function<time_point()> clock_;
+  int64_t owner_;
   std::set<std::string> reported_;
 };
 
@@ -61,8 +63,9 @@ private:
 template <class Interface>
 class sqlite_reading : public Interface {
 public:
-  sqlite_reading(std::unique_ptr<sqlite_connection> db, std::function<time_point()> clock)
-    : db_(std::move(db)), reads_(*db_, std::move(clock)) {}
+  sqlite_reading(std::unique_ptr<sqlite_connection> db, std::function<time_point()> clock,
+                 int64_t owner)
+    : db_(std::move(db)), reads_(*db_, std::move(clock), owner) {}
 
   result<std::optional<record>> get(const record_key& key, fair_budget::share* room) override {
     return reads_.get(key, room);

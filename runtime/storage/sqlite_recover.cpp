@@ -15,7 +15,7 @@ namespace {
 
 using access = sqlite_connection::access;
 
-// Threads first, which others belong to. Terms are filed anew; the heartbeat means nothing.
+// Threads first, which others belong to. Terms are filed anew; nobody holds a run of it.
 constexpr std::array<std::string_view, 6> tables{"thread",     "assistant", "run",
                                                  "checkpoint", "item",      "set_aside"};
 

@@ -113,10 +113,14 @@ void write_statements(sqlite_table& t) {
   t.find_head = head + by_key;
   t.head = head + by_seq;
   t.doc = "SELECT doc" + by_seq;
-  t.insert =
-    "INSERT INTO " + t.name + " (" + names + ") VALUES (" + places + ") ON CONFLICT DO NOTHING";
   t.update = "UPDATE " + t.name + " SET " + sets + " WHERE seq=" + seq_place;
   t.remove = "DELETE" + by_seq;
+  if (t.type == kind::run) {
+    names += ", owner";
+    places += ", " + seq_place;
+  }
+  t.insert =
+    "INSERT INTO " + t.name + " (" + names + ") VALUES (" + places + ") ON CONFLICT DO NOTHING";
   t.file = "INSERT INTO " + t.term_table + " VALUES (?1, ?2, ?3)";
   t.unfile = "DELETE FROM " + t.term_table + " WHERE term=?1 AND at=?2 AND seq=?3";
 }

@@ -32,7 +32,8 @@ struct sqlite_table {
   std::string find_head; // by key
   std::string head;      // by seq
   std::string doc;       // by seq: the document alone
-  std::string insert, update, remove;
+  std::string insert;    // of runs, with the owner as the last parameter
+  std::string update, remove;
   std::string file, unfile; // (term, at, seq) in term_table
 
   int first_column() const { return 2; }

@@ -43,6 +43,9 @@ result<void> sqlite_writes::apply(const write_batch& c) {
   auto there = each(c.needs, [this](const record_key& key) { return must_exist(key); });
   if (!there)
     return there;
+  if (auto ours = each(c.held, [this](const write_batch::held_run& run) { return must_hold(run); });
+      !ours)
+    return ours;
   if (auto erased = apply_erases(c); !erased)
     return erased;
   auto belongs = [](const write_batch::put& p) {
@@ -60,9 +63,23 @@ result<void> sqlite_writes::apply(const write_batch& c) {
   return each(c.refreshes, [this](const write_batch::refresh& r) { return refresh(r); });
 }
 
-result<void> sqlite_writes::touch() {
-  auto done = change("INSERT OR REPLACE INTO heartbeat VALUES (1, ?1)", {}, {to_micros(clock_())});
+result<void> sqlite_writes::renew() {
+  auto done = change("INSERT OR REPLACE INTO owner VALUES (?1, ?2)", {},
+                     {owner_, to_micros(clock_() + lease_time)});
   return done ? result<void>{} : done.error();
+}
+
+// A lease that lasts longer than any can was given before the clock was set back.
+result<int64_t> sqlite_writes::take_runs(int64_t max_runs) {
+  auto at = clock_();
+  auto gone = change("DELETE FROM owner WHERE id<>?1 AND expires_at NOT BETWEEN ?2 AND ?3", {},
+                     {owner_, to_micros(at), to_micros(at + lease_time)});
+  if (!gone)
+    return gone;
+  return change("UPDATE run SET owner=?1, fence=fence+1 WHERE seq IN (SELECT seq FROM run"
+                " INDEXED BY run_unfinished WHERE status IN ('pending', 'running') AND owner<>?1"
+                " AND owner NOT IN (SELECT id FROM owner) ORDER BY created_at LIMIT ?2)",
+                {}, {owner_, max_runs});
 }
 
 result<void> sqlite_writes::apply_erases(const write_batch& c) {
@@ -176,9 +193,32 @@ result<void> sqlite_writes::must_exist(const record_key& key) {
     if (*thread == 0)
       return fail(errc::not_found, "thread " + key.parent + " does not exist");
   }
-  if (key.type == kind::run) // it went with its thread, and another may be there by that name
-    return fail(errc::not_found, "run " + key.id + " does not exist");
   return wrong_revision(key, 1, 0);
+}
+
+// A run that is gone went with its thread, and another thread may be there by that name.
+result<void> sqlite_writes::must_hold(const write_batch::held_run& run) {
+  {
+    auto use =
+      db_->prepare("SELECT fence FROM run INDEXED BY run_open WHERE tenant=?1 AND parent=?2"
+                   " AND id=?3 AND status IN ('pending', 'running')");
+    if (!use)
+      return use.error();
+    auto row = use->bind(1, run.tenant).bind(2, run.thread_id).bind(3, run.id).step();
+    if (!row)
+      return row.error();
+    if (*row && use->number(0) == run.fence)
+      return {};
+  }
+  auto seq = seq_of({kind::run, run.tenant, run.id});
+  if (!seq)
+    return seq.error();
+  if (*seq == 0)
+    return fail(errc::not_found, "run " + run.id + " does not exist");
+  return error{errc::conflict,
+               "run " + run.id + " is not this process's any more",
+               {},
+               std::string(run_taken)};
 }
 
 // False when something has that key already.
@@ -195,6 +235,8 @@ result<bool> sqlite_writes::insert(const record& r, const std::vector<term>& ter
   if (!use)
     return use.error();
   bind_record(*use, t, r, 1, metadata, doc);
+  if (r.type == kind::run)
+    use->bind(static_cast<int>(t.columns.size()) + 4, owner_);
   if (auto done = use->run(); !done) {
     if (done.error().code == errc::not_found)
       return fail(errc::not_found, "thread " + r.parent + " does not exist");

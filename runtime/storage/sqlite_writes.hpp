@@ -17,11 +17,13 @@ enum class row_part : uint8_t { metadata, doc };
 /// caller wraps them in a savepoint.
 class sqlite_writes {
 public:
-  sqlite_writes(sqlite_connection& db, std::function<time_point()> clock)
-    : db_(&db), clock_(std::move(clock)) {}
+  /// `owner`: of the runs that are made; 0 when nobody else can use the file.
+  sqlite_writes(sqlite_connection& db, std::function<time_point()> clock, int64_t owner = 0)
+    : db_(&db), clock_(std::move(clock)), owner_(owner) {}
 
   result<void> apply(const write_batch& c);
-  result<void> touch();
+  result<void> renew();
+  result<int64_t> take_runs(int64_t max_runs);
   /// Copies a damaged row to the table `set_aside` and removes it; of a thread, its damaged part.
   result<void> take_out(const sqlite_table& t, int64_t seq, row_part part, const std::string& why);
   /// Files a row that is filed nowhere yet under its terms.
@@ -52,6 +54,7 @@ private:
   result<void> refresh(const write_batch::refresh& r);
   result<void> change_thread(const write_batch::thread_change& c);
   result<void> must_exist(const record_key& key);
+  result<void> must_hold(const write_batch::held_run& run);
 
   result<std::string> document(const sqlite_table& t, int64_t seq);
   result<bool> has_open_run(const std::string& tenant, const std::string& thread_id);
@@ -81,6 +84,7 @@ private:
 
   sqlite_connection* db_;
   std::function<time_point()> clock_;
+  int64_t owner_;
   int64_t swept_runs_ = 0; // `seq` up to which finished runs have been looked at
 };
 

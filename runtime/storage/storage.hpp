@@ -5,6 +5,7 @@
 #include "runtime/storage/record_scan.hpp"
 #include "runtime/storage/records.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -49,15 +50,23 @@ struct write_batch {
   struct erase_run_checkpoints {
     std::string tenant, thread_id, run_id;
   };
+  /// A run that its supervisor writes for: it must be unfinished, and not have been taken over
+  /// since this process came to hold it. Else not_found when it is gone, and a conflict of the kind
+  /// run_taken.
+  struct held_run {
+    std::string tenant, thread_id, id;
+    int64_t fence;
+  };
   /// Starts an item's or thread's time to live anew; the revision stays.
   struct refresh {
     record_key which;
     time_point now;
   };
 
-  /// Must be there before anything is changed; else conflict, and not_found where it is a run that
-  /// is gone, or the thread of what is missing.
+  /// Must be there before anything is changed; else conflict, and not_found where the thread of
+  /// what is missing is gone.
   std::vector<record_key> needs = {};
+  std::vector<held_run> held = {};
   std::vector<put> puts = {};
   std::vector<erase> erases = {};
   std::vector<erase_run_checkpoints> checkpoint_erases = {};
@@ -69,6 +78,12 @@ struct page {
   std::vector<record> rows;
   bool more = false; // there are matches after these
 };
+
+/// Runs are held by the process that executes them, as long as its lease lasts, and by nobody when
+/// it has expired or was never given. One lease per process stands for all its runs. What expires
+/// is judged by the storage's clock; a process whose lease has expired keeps its runs until
+/// somebody takes them, so that a clock that jumps takes nothing from the only server.
+inline constexpr std::chrono::seconds lease_time{30}, lease_renewal{10};
 
 /// One connection that only reads; for one thread at a time. Sees everything that was flushed
 /// before the call began. Errors: internal (the sentence names the file and the reason), timeout.
@@ -107,10 +122,10 @@ public:
                                                 const std::string& thread_id,
                                                 const std::string& ns) = 0;
 
-  /// Runs of every tenant that are pending or running, oldest first: what to go on with after a
-  /// restart. `after` is the last one of the previous page, or null.
-  /// Of one that is pending and not due yet `doc` holds the `principal` alone. One that cannot be
-  /// read is no error: it comes without metadata and doc, and what is stored as `doc_text`.
+  /// Runs of every tenant that are pending or running and held by this process, oldest first: what
+  /// to go on with after a restart. `after` is the last one of the previous page, or null. Of one
+  /// that is pending and not due yet `doc` holds the `principal` alone. One that cannot be read is
+  /// no error: it comes without metadata and doc, and what is stored as `doc_text`.
   virtual result<std::vector<record>> unfinished_runs(const record* after, int64_t limit) = 0;
   /// One of them, whole.
   virtual result<std::optional<record>> unfinished_run(const record_key& key) = 0;
@@ -130,8 +145,18 @@ public:
   /// at the top of `metadata`), storage_full.
   virtual result<void> apply(const write_batch& c) = 0;
 
-  /// Adds a change nobody needs: whether `flush` makes it durable is the answer.
-  virtual result<void> touch() = 0;
+  /// Whether no other process can use the database while this one does: a lock that the system
+  /// releases with the process says so. Then this process holds every run from the moment it opens
+  /// the database, however the last one ended, and its lease never expires.
+  virtual bool exclusive() const = 0;
+
+  /// Adds a new lease for what this process holds. Whether `flush` makes it durable also tells
+  /// whether anything can be written.
+  virtual result<void> renew() = 0;
+
+  /// Takes at most `max_runs` unfinished runs that nobody holds; returns how many. What who held
+  /// one before still writes for it is refused.
+  virtual result<int64_t> take_runs(int64_t max_runs) = 0;
 
   /// Makes the whole group durable. After an error nothing of the group is there: storage_full when
   /// there is no room, else internal.

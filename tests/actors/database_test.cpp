@@ -29,6 +29,7 @@ struct database_fixture : counted, actor_fixture {
   std::string path = folder / "t.db";
   database_writer_actor writer;
   database_reader_actor reader;
+  bool shared = false; // with other servers
 
   database_fixture() {
     std::filesystem::create_directories(folder);
@@ -37,6 +38,7 @@ struct database_fixture : counted, actor_fixture {
   void open() {
     sqlite_options options;
     options.path = path;
+    options.shared = shared;
     auto db = open_sqlite(options).value();
     reader = own(storage::spawn_database_reader(sys, db->open_reader().value(), &meters, false));
     writer = own(storage::spawn_database_writer(sys, std::move(db), &meters, false));
@@ -136,6 +138,26 @@ TEST_CASE_METHOD(database_fixture, "a sweep joins the group that is open", "[sto
 TEST_CASE_METHOD(database_fixture, "whether the storage takes writes is told", "[storage]") {
   CHECK(ask<written>(writer, check_storage{}));
   CHECK(ask<written>(writer, check_storage{})); // within the same second: from memory
+}
+
+TEST_CASE_METHOD(database_fixture, "a lease is renewed by one write, long before it expires",
+                 "[storage]") {
+  close();
+  shared = true;
+  open();
+  auto number = [&](const std::string& sql) {
+    auto db = sqlite_connection::open(path, sqlite_connection::access::read_only);
+    return (*db)->number(sql).value();
+  };
+  self->send(writer, renew_lease{});
+  sched.run();
+  REQUIRE(number("SELECT count(*) FROM owner") == 1);
+  auto before = number("SELECT expires_at FROM owner");
+  sched.advance_time(lease_renewal);
+  sched.run();
+  CHECK(number("SELECT count(*) FROM owner") == 1);
+  CHECK(number("SELECT expires_at FROM owner") > before);
+  CHECK(2 * lease_renewal < lease_time); // one may fail
 }
 
 TEST_CASE_METHOD(database_fixture, "one refused commit does not spoil its group", "[storage]") {

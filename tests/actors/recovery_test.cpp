@@ -207,4 +207,28 @@ TEST_CASE_METHOD(recovery_fixture, "what cannot be read is set aside, and the ot
   CHECK(by_name(runs::recover_runs(*db, 3).value()).size() == 1); // once is enough
 }
 
+TEST_CASE("a start takes exactly what nobody holds", "[runs]") {
+  recovery_fixture f;
+  auto open = [&] {
+    auto options = f.factory.options();
+    options.shared = true;
+    return open_sqlite(options).value();
+  };
+  f.executing("of a server that is gone");
+  f.db.reset();
+  f.db = open();
+  auto found = f.by_name(runs::recover_runs(*f.db, 3).value());
+  CHECK(found.size() == 1);
+  CHECK(found.begin()->second.fence == 2);
+  f.executing("of this one");
+
+  auto second = open();
+  CHECK(runs::recover_runs(*second, 3).value().plans.empty());
+  CHECK(f.run_status("of this one") == "running"); // nobody judged it
+
+  f.factory.clock += 2 * lease_time; // the first one hangs
+  CHECK(runs::recover_runs(*second, 3).value().plans.size() == 2);
+  CHECK(f.db->unfinished_runs(nullptr, 10).value().empty());
+}
+
 } // namespace behalf

@@ -1,4 +1,5 @@
 // One run as its viewers, its waiters and the storage see it.
+#include "runtime/storage/sqlite_connection.hpp"
 #include "tests/support/run_fixture.hpp"
 #include "tests/support/run_graphs.hpp"
 
@@ -192,6 +193,33 @@ TEST_CASE_METHOD(supervisor_fixture, "who stops a run whose end finds no room is
   CHECK(ask<runs_stopped>(scheduler, one).value().count == 1);
   REQUIRE(result());
   CHECK(run_status(run) == "interrupted");
+}
+
+TEST_CASE_METHOD(supervisor_fixture, "a run that another server took stops and stores nothing",
+                 "[runs]") {
+  const auto before_its_end = GENERATE(false, true); // or before its first step
+  bool taken = false;
+  auto take = [&] {
+    auto db = sqlite_connection::open(folder / "t.db", sqlite_connection::access::read_write);
+    REQUIRE((*db)->execute("UPDATE run SET fence=fence+1"));
+    taken = true;
+  };
+  disk.refuse = [&](const write_batch& what) -> std::optional<error> {
+    if (!taken && !what.held.empty() && ends_a_run(what) == before_its_end)
+      take();
+    return std::nullopt;
+  };
+  auto run = run_of(runs::pair());
+  CHECK(taken);
+  auto body = dump(*ended(run).body);
+  CHECK(body.find("RunTaken") != body.npos);
+  CHECK(run_status(run) == "running"); // as the other server left it
+  CHECK(thread_status(thread) == "busy");
+  for (const auto& e : events(run).events)
+    CHECK(e.name != "error");
+  CHECK(events(run).last);
+  CHECK(ask<run_ref>(scheduler, find_run{"acme", run.plan->run_id}).error().code
+        == errc::not_found);
 }
 
 TEST_CASE_METHOD(supervisor_fixture, "an error is an event when it is stored", "[runs]") {

@@ -83,6 +83,7 @@ scripted_writer_behavior(scripted_writer::stateful_pointer<scripted_writer_state
     [](check_storage) -> caf::result<written> { return written{}; },
     [](flush_group) {},
     [](sweep_expired) {},
+    [](renew_lease) {},
     [self, real](let_go) {
       for (auto& [m, promise] : std::exchange(self->state.held, {}))
         promise.delegate(real, std::move(m));

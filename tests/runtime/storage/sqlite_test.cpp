@@ -98,20 +98,20 @@ TEST_CASE("those who share a lock keep out who wants it alone, and the other way
 TEST_CASE("a database that was moved away under its server is found out", "[storage]") {
   storage_fixture<sqlite_factory> f;
   auto path = f.factory.folder.file();
-  auto touch = [&] {
+  auto renew = [&] {
     REQUIRE(f.db->begin());
-    auto done = f.db->touch();
+    auto done = f.db->renew();
     REQUIRE(f.db->flush());
     return done;
   };
-  CHECK(touch());
+  CHECK(renew());
   std::filesystem::rename(path, path + ".away");
-  CHECK(has(touch().error().message, path + ": was moved away or replaced"));
+  CHECK(has(renew().error().message, path + ": was moved away or replaced"));
   std::ofstream{path} << "another one";
-  CHECK(has(touch().error().message, "moved away or replaced"));
+  CHECK(has(renew().error().message, "moved away or replaced"));
   std::filesystem::remove(path);
   std::filesystem::rename(path + ".away", path);
-  CHECK(touch());
+  CHECK(renew());
 }
 
 TEST_CASE("opening says which file cannot be used and why", "[storage]") {
@@ -153,6 +153,24 @@ TEST_CASE("a file is brought up to date step by step, from any version", "[stora
   CHECK(db->number("PRAGMA user_version").value() == 3);
   REQUIRE(migrate(*db, steps)); // nothing left to do
   CHECK(db->number("SELECT count(*) FROM b").value() == 1);
+}
+
+TEST_CASE("a file of an earlier version goes on with its runs", "[storage]") {
+  sqlite_factory factory;
+  {
+    auto old = connect(factory.folder.file());
+    REQUIRE(migrate(*old, sqlite_migrations().first(3)));
+    REQUIRE(
+      old->execute("INSERT INTO thread VALUES (1,'acme','t1','busy',1,0,0,0,NULL,0,0,'{}','{}',1);"
+                   "INSERT INTO run VALUES (1,'acme','r1','t1','running',1,0,0,'{}','{}')"));
+  }
+  auto db = factory.open();
+  auto runs = db->unfinished_runs(nullptr, 10).value();
+  REQUIRE(runs.size() == 1);
+  REQUIRE(db->begin());
+  CHECK(db->apply(
+    {.held = {{"acme", "t1", "r1", runs[0].fence}}, .puts = {{make_checkpoint("t1", "c1")}}}));
+  CHECK(db->flush());
 }
 
 TEST_CASE("a step that fails changes nothing and is named", "[storage]") {
@@ -229,9 +247,9 @@ TEST_CASE("whether anything can be written is tried by writing", "[storage]") {
   storage_fixture<sqlite_factory> f;
   auto try_it = [&] {
     auto begun = f.db->begin();
-    auto touched = begun ? f.db->touch() : begun;
+    auto renewed = begun ? f.db->renew() : begun;
     auto flushed = f.db->flush();
-    return touched ? flushed : touched;
+    return renewed ? flushed : renewed;
   };
   CHECK(try_it());
   CHECK(try_it());

@@ -99,7 +99,7 @@ TEMPLATE_LIST_TEST_CASE("what a run writes comes to no later thread of the same 
   storage_fixture<TestType> f;
   REQUIRE(f.put(make_thread("t1")));
   REQUIRE(f.put(make_run("t1", "r1")));
-  write_batch step{.needs = {{kind::run, "acme", "r1"}}, .puts = {{make_checkpoint("t1", "c1")}}};
+  write_batch step{.held = {{"acme", "t1", "r1", 1}}, .puts = {{make_checkpoint("t1", "c1")}}};
   CHECK(f.write(step));
   REQUIRE(f.write({.erases = {{thread_key("t1")}}}));
   REQUIRE(f.put(make_thread("t1")));
