@@ -1,11 +1,12 @@
 // What every actor needs of CAF: errors across it, asking with an end, containing what goes wrong.
 #pragma once
 
+#include "actors/caf.hpp"
 #include "behalf/error.hpp"
 #include "behalf/time.hpp"
+#include "runtime/base/log.hpp"
 
 #include <caf/actor_clock.hpp>
-#include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/error.hpp>
 #include <caf/exit_reason.hpp>
 #include <caf/make_message.hpp>
@@ -13,13 +14,16 @@
 #include <caf/result.hpp>
 #include <caf/scheduled_actor.hpp>
 #include <caf/sec.hpp>
+#include <caf/send.hpp>
+#include <caf/typed_response_promise.hpp>
 
 #include <chrono>
 #include <exception>
+#include <memory>
 #include <string_view>
 
 CAF_ERROR_CODE_ENUM(behalf::errc, "behalf")
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::error)
+BEHALF_MESSAGE(behalf::error)
 
 namespace behalf {
 
@@ -57,32 +61,80 @@ caf::result<T> reply(result<T> r) {
   return to_caf(std::move(r).error());
 }
 
-/// Completes a promise with a plain result.
-template <class Promise, class T>
-void deliver(Promise& promise, result<T> r) {
-  if (r.has_value())
-    promise.deliver(std::move(*r));
-  else
-    promise.deliver(to_caf(std::move(r).error()));
+/// An answer an actor owes, made while it handles the question. Copies are one promise. When the
+/// last one goes without an answer, whoever asked gets an error: CAF would leave it waiting for
+/// ever. For the thread of the actor that made it.
+template <class T>
+class promise_of {
+public:
+  promise_of() = default;
+  template <class Self>
+  explicit promise_of(Self* self)
+    : owed_(std::make_shared<owed>(self->template make_response_promise<T>(), self->name())) {}
+
+  /// Only the first answer counts.
+  void deliver(result<T> r) const {
+    if (!owed_)
+      return;
+    if (r.has_value())
+      owed_->to.deliver(std::move(*r));
+    else
+      owed_->to.deliver(to_caf(std::move(r).error()));
+  }
+
+  /// What a handler returns that will answer later.
+  operator caf::result<T>() const { return caf::delegated<T>{}; }
+
+private:
+  struct owed {
+    owed(caf::typed_response_promise<T> p, const char* name) : to(std::move(p)), actor(name) {}
+    owed(const owed&) = delete;
+    ~owed() {
+      if (!to.pending())
+        return;
+      log::error("question_unanswered", {{"actor", actor}});
+      to.deliver(to_caf(fail(errc::internal, "a question was not answered")));
+    }
+    caf::typed_response_promise<T> to;
+    const char* actor;
+  };
+
+  std::shared_ptr<owed> owed_;
+};
+
+// Asked before CAF sees the type, which takes a thousand lines to say the same.
+template <class Message>
+constexpr bool must_be_message() {
+  static_assert(is_message<Message>,
+                "this type is no message yet: say BEHALF_MESSAGE(its full name) "
+                "at the end of the header that defines it");
+  return is_message<Message>;
 }
 
-/// Asks another actor, giving up at a deadline. Both outcomes are always handled: without the
-/// second handler an error would kill the asker.
-template <class Self, class Handle, class Message, class OnValue, class OnError>
-void ask(Self* self, const Handle& to, deadline by, Message m, OnValue on_value, OnError on_error) {
-  self->request(to, by - self->clock().now(), std::move(m))
-    .then(std::move(on_value),
-          [on_error = std::move(on_error)](caf::error& e) mutable { on_error(from_caf(e)); });
+/// Sends what needs no answer. From any thread.
+template <class Handle, class Message>
+void tell(const Handle& to, Message m) {
+  if constexpr (must_be_message<Message>())
+    caf::anon_send(to, std::move(m));
 }
 
-/// Asks one of the core actors, whose death ends the process, or one the asker monitors. There
-/// is no timer here: the deadline of the whole exchange (one Asio timer, armed by its session)
-/// bounds the wait, and a timer per hop would wake CAF's clock thread on every message.
+/// A note to oneself, for later. It cannot be taken back: give it a number to know an old one by.
+template <class Self, class Message>
+void remind(Self* self, std::chrono::steady_clock::duration after, Message m) {
+  if constexpr (must_be_message<Message>())
+    self->delayed_send(self, after, std::move(m));
+}
+
+/// Asks another actor. There is no timer here: the deadline of the whole exchange (one Asio timer,
+/// armed by its session) bounds the wait, and a timer per hop would cost a fifth of the throughput.
+/// An answer comes in any case: a dropped promise and a dead actor are errors. Both outcomes are
+/// always handled: without the second handler an error would kill the asker.
 template <class Self, class Handle, class Message, class OnValue, class OnError>
 void ask_core(Self* self, const Handle& to, Message m, OnValue on_value, OnError on_error) {
-  self->request(to, caf::infinite, std::move(m))
-    .then(std::move(on_value),
-          [on_error = std::move(on_error)](caf::error& e) mutable { on_error(from_caf(e)); });
+  if constexpr (must_be_message<Message>())
+    self->request(to, caf::infinite, std::move(m))
+      .then(std::move(on_value),
+            [on_error = std::move(on_error)](caf::error& e) mutable { on_error(from_caf(e)); });
 }
 
 /// Calls `lost` when the actor ends by anything but a shutdown, or for want of anyone who needs it.
@@ -114,5 +166,5 @@ void install_fault_handlers(Self* self) {
 
 } // namespace behalf
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::wake_up)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::flush_group)
+BEHALF_MESSAGE(behalf::wake_up)
+BEHALF_MESSAGE(behalf::flush_group)

@@ -3,9 +3,7 @@
 // can redeem.
 #pragma once
 
-#include <caf/fwd.hpp>
-#include <caf/replies_to.hpp>
-#include <caf/typed_actor.hpp>
+#include "actors/caf.hpp"
 
 namespace behalf {
 
@@ -80,76 +78,63 @@ struct audit_receipt;
 /// Admission: first who asks, from the head of a request alone; then, when it is read, whether
 /// they may.
 using authenticator_actor =
-  caf::typed_actor<caf::replies_to<authenticate>::with<authenticated>, caf::reacts_to<count_body>,
-                   caf::reacts_to<use_identity>>;
-using authorizer_actor =
-  caf::typed_actor<caf::replies_to<authorize>::with<grant>, caf::reacts_to<use_rules>>;
+  caf::typed_actor<answers<authenticate, authenticated>, takes<count_body>, takes<use_identity>>;
+using authorizer_actor = caf::typed_actor<answers<authorize, grant>, takes<use_rules>>;
 
 /// Runs a plugin's `authenticate` handler, which may call out.
-using plugin_auth_actor =
-  caf::typed_actor<caf::replies_to<judge>::with<judged>, caf::reacts_to<judgement_over>>;
+using plugin_auth_actor = caf::typed_actor<answers<judge, judged>, takes<judgement_over>>;
 
 /// The only owner of a writing connection: commits that arrive together become durable together.
 using database_writer_actor =
-  caf::typed_actor<caf::replies_to<write_records>::with<written>,
-                   caf::replies_to<check_storage>::with<written>, caf::reacts_to<flush_group>,
-                   caf::reacts_to<sweep_expired>, caf::reacts_to<renew_lease>>;
+  caf::typed_actor<answers<write_records, written>, answers<check_storage, written>,
+                   takes<flush_group>, takes<sweep_expired>, takes<renew_lease>>;
 
 /// Owns a reading connection. What it is asked takes a moment: one record, one state, one slice.
 using database_reader_actor =
-  caf::typed_actor<caf::replies_to<get_record>::with<found_record>,
-                   caf::replies_to<read_checkpoints>::with<found_checkpoints>,
-                   caf::replies_to<scan_on>::with<scan_part>,
-                   caf::replies_to<load_run>::with<found_record>>;
+  caf::typed_actor<answers<get_record, found_record>, answers<read_checkpoints, found_checkpoints>,
+                   answers<scan_on, scan_part>, answers<load_run, found_record>>;
 
 /// Where what takes longer than one record waits for readers of its own: searches, slice by slice,
 /// and the states of threads. Tenants share these readers fairly, then users.
 using scan_desk_actor =
-  caf::typed_actor<caf::replies_to<scan_on>::with<scan_part>,
-                   caf::replies_to<read_checkpoints>::with<found_checkpoints>>;
+  caf::typed_actor<answers<scan_on, scan_part>, answers<read_checkpoints, found_checkpoints>>;
 
 /// Every run starts here: now, queued behind others, or after a restart.
-using scheduler_actor =
-  caf::typed_actor<caf::replies_to<start_run>::with<run_ref>,
-                   caf::replies_to<find_run>::with<run_ref>, // not_found once it has ended
-                   caf::replies_to<stop_runs>::with<runs_stopped>, caf::reacts_to<run_ended>,
-                   caf::reacts_to<run_progressed>, caf::reacts_to<wake_up>>;
+using scheduler_actor = caf::typed_actor<
+  answers<start_run, run_ref>, answers<find_run, run_ref>, // not_found once it has ended
+  answers<stop_runs, runs_stopped>, takes<run_ended>, takes<run_progressed>, takes<wake_up>>;
 
 /// One run: supersteps, checkpoints, events, interrupts, cancellation.
 using run_supervisor_actor =
-  caf::typed_actor<caf::reacts_to<execute_run>, caf::replies_to<next_events>::with<event_batch>,
-                   caf::replies_to<await_result>::with<run_result>,
-                   caf::replies_to<stop_run>::with<run_result>, caf::reacts_to<task_event>,
-                   caf::reacts_to<task_finished>, caf::reacts_to<wake_up>>;
+  caf::typed_actor<takes<execute_run>, answers<next_events, event_batch>,
+                   answers<await_result, run_result>, answers<stop_run, run_result>,
+                   takes<task_event>, takes<task_finished>, takes<wake_up>>;
 
 /// One execution of one node.
-using graph_node_actor = caf::typed_actor<caf::reacts_to<wake_up>, caf::reacts_to<turn_taken>>;
+using graph_node_actor = caf::typed_actor<takes<wake_up>, takes<turn_taken>>;
 
 /// Where a user's tokens come from; bytes stay behind it. `redeemer_actor` is for egress alone.
-using redeemer_actor = caf::typed_actor<caf::replies_to<redeem>::with<credential>>;
+using redeemer_actor = caf::typed_actor<answers<redeem, credential>>;
 using secret_store_actor =
-  caf::typed_actor<caf::replies_to<redeem>::with<credential>,
-                   caf::replies_to<open_leases>::with<run_handles>, caf::reacts_to<close_leases>,
-                   caf::reacts_to<forget_credential>, caf::reacts_to<retry_call>>;
+  caf::typed_actor<answers<redeem, credential>, answers<open_leases, run_handles>,
+                   takes<close_leases>, takes<forget_credential>, takes<retry_call>>;
 
 /// Redeems a handle and lets the call leave once its receipt is durable.
-using egress_actor = caf::typed_actor<caf::replies_to<egress_call>::with<outbound_reply>,
-                                      caf::replies_to<egress_read>::with<outbound_chunk>,
-                                      caf::reacts_to<egress_close>, caf::reacts_to<hand_stream>,
-                                      caf::reacts_to<cut_calls>, caf::reacts_to<look_after_calls>>;
+using egress_actor =
+  caf::typed_actor<answers<egress_call, outbound_reply>, answers<egress_read, outbound_chunk>,
+                   takes<egress_close>, takes<hand_stream>, takes<cut_calls>,
+                   takes<look_after_calls>>;
 
 /// Looks after MCP sessions: listens to them while runs use them, ends them when no run does.
-using mcp_keeper_actor =
-  caf::typed_actor<caf::replies_to<session_used>::with<session_ready>, caf::reacts_to<run_left>,
-                   caf::replies_to<end_sessions>::with<sessions_ended>, caf::reacts_to<wake_up>>;
+using mcp_keeper_actor = caf::typed_actor<answers<session_used, session_ready>, takes<run_left>,
+                                          answers<end_sessions, sessions_ended>, takes<wake_up>>;
 
 /// The outbound door.
-using http_client_actor = caf::typed_actor<caf::replies_to<wire_call>::with<outbound_reply>,
-                                           caf::replies_to<wire_read>::with<outbound_chunk>,
-                                           caf::reacts_to<wire_cancel>, caf::reacts_to<wire_ended>>;
+using http_client_actor =
+  caf::typed_actor<answers<wire_call, outbound_reply>, answers<wire_read, outbound_chunk>,
+                   takes<wire_cancel>, takes<wire_ended>>;
 
 /// Append-only and hash-chained; answers when the line is on disk.
-using audit_actor =
-  caf::typed_actor<caf::replies_to<audit_event>::with<audit_receipt>, caf::reacts_to<flush_group>>;
+using audit_actor = caf::typed_actor<answers<audit_event, audit_receipt>, takes<flush_group>>;
 
 } // namespace behalf

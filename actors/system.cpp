@@ -28,7 +28,6 @@
 #include <caf/actor_system_config.hpp>
 #include <caf/logger.hpp>
 #include <caf/scoped_actor.hpp>
-#include <caf/send.hpp>
 
 #include <algorithm>
 #include <cstdlib>
@@ -456,11 +455,11 @@ result<void> running_system::reload(live_setup fresh) {
   auto shared = std::make_shared<const policy>(std::move(*rules));
   if (plugins.handlers().empty())
     p.own_rules.set(shared);
-  caf::anon_send(p.app->authorizer, use_rules{std::move(shared)});
+  tell(p.app->authorizer, use_rules{std::move(shared)});
   use_identity next;
   if (fresh.other_identity)
     next.setup = std::make_shared<const admission::identity_setup>(std::move(fresh.identity));
-  caf::anon_send(p.app->authenticator, std::move(next));
+  tell(p.app->authenticator, std::move(next));
   return {};
 }
 

@@ -26,7 +26,7 @@ void admit(authenticator_pointer self, const attempt_ptr& a) {
 
 void refuse(authenticator_pointer self, const attempt_ptr& a, error why) {
   self->state.refused->add();
-  a->promise.deliver(to_caf(std::move(why)));
+  a->promise.deliver(std::move(why));
 }
 
 void conclude(authenticator_pointer self, const attempt_ptr& a, const claims& proven,
@@ -207,7 +207,7 @@ void by_plugin(authenticator_pointer self, const attempt_ptr& a) {
 caf::result<authenticated> begin(authenticator_pointer self, authenticate& m) {
   auto& s = self->state;
   auto a = std::make_shared<attempt>();
-  a->promise = self->make_response_promise<authenticated>();
+  a->promise = promise_of<authenticated>{self};
   a->ask = std::move(m);
   a->generation = s.generation;
   const auto& c = *a->ask.credentials;

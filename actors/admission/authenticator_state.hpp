@@ -33,7 +33,7 @@ inline constexpr std::chrono::seconds provider_patience{5};
 struct attempt {
   authenticate ask;
   authenticated found;
-  caf::typed_response_promise<authenticated> promise;
+  promise_of<authenticated> promise;
   token_digest digest{};
   uint64_t generation = 0; // of the setup it began under
   bool retried = false;    // the issuer's keys were fetched again for it

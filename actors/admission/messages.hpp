@@ -3,12 +3,11 @@
 // big sits behind a shared_ptr) and none can hold secret bytes.
 #pragma once
 
+#include "actors/caf.hpp"
 #include "actors/caller.hpp"
 #include "behalf/error.hpp"
 #include "runtime/base/filter.hpp"
 #include "runtime/base/json.hpp"
-
-#include <caf/allowed_unsafe_message_type.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -86,14 +85,14 @@ struct judgement_over {
 
 } // namespace behalf
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::judge)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::judged)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::judge_on)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::judgement_over)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::authenticate)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::authenticated)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::count_body)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::authorize)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::use_rules)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::use_identity)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::grant)
+BEHALF_MESSAGE(behalf::judge)
+BEHALF_MESSAGE(behalf::judged)
+BEHALF_MESSAGE(behalf::judge_on)
+BEHALF_MESSAGE(behalf::judgement_over)
+BEHALF_MESSAGE(behalf::authenticate)
+BEHALF_MESSAGE(behalf::authenticated)
+BEHALF_MESSAGE(behalf::count_body)
+BEHALF_MESSAGE(behalf::authorize)
+BEHALF_MESSAGE(behalf::use_rules)
+BEHALF_MESSAGE(behalf::use_identity)
+BEHALF_MESSAGE(behalf::grant)

@@ -13,7 +13,6 @@
 #include "runtime/base/log.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
@@ -80,7 +79,7 @@ struct judgement_state {
   threads::answer_loop answers;
 };
 
-using judgement_actor = caf::typed_actor<caf::reacts_to<judge_on>>;
+using judgement_actor = caf::typed_actor<takes<judge_on>>;
 using judgement_pointer = judgement_actor::stateful_pointer<judgement_state>;
 
 result<judged> seal(auth_answer answer) {
@@ -112,7 +111,7 @@ result<judged> seal(auth_answer answer) {
 }
 
 void tell(const plugin_auth_actor& to, uint64_t number, result<judged> what) {
-  caf::anon_send(to, judgement_over{number, std::make_shared<result<judged>>(std::move(what))});
+  tell(to, judgement_over{number, std::make_shared<result<judged>>(std::move(what))});
 }
 
 void conclude(judgement_pointer self) {
@@ -127,7 +126,7 @@ void give_turn_apart(judgement_pointer self, std::optional<effect_reply> reply) 
   auto given = std::make_shared<std::optional<effect_reply>>(std::move(reply));
   auto work = [what = s.what, given, me = judgement_actor{self}] {
     what->give_turn(std::move(*given));
-    caf::anon_send(me, judge_on{});
+    tell(me, judge_on{});
   };
   // Strangers are one tenant, and each peer a user of it.
   s.what->in->run_blocking({{}, "peer", s.peer}, authenticating, std::move(work));
@@ -153,7 +152,7 @@ void go_on(judgement_pointer self) {
       take_turn(self);
   };
   if (self->state.answers.run(turn))
-    self->send(self, judge_on{});
+    tell(self, judge_on{});
 }
 
 void resume(judgement_pointer self, effect_reply reply) {
@@ -235,14 +234,14 @@ struct plugin_auth_state {
   plugin_auth_state() = default;
 
   uint64_t last = 0;
-  std::unordered_map<uint64_t, caf::typed_response_promise<judged>> waiting;
+  std::unordered_map<uint64_t, promise_of<judged>> waiting;
 };
 
 using plugin_pointer = plugin_auth_actor::stateful_pointer<plugin_auth_state>;
 
 caf::result<judged> begin(plugin_pointer self, const std::shared_ptr<const court>& in, judge& m) {
   auto& s = self->state;
-  auto promise = self->make_response_promise<judged>();
+  promise_of<judged> promise{self};
   s.waiting.emplace(++s.last, promise);
   self->system().spawn(judgement_behavior, in, std::move(m), s.last, plugin_auth_actor{self});
   return promise;
@@ -255,7 +254,7 @@ plugin_auth_actor::behavior_type plugin_behavior(plugin_pointer self,
     [self, in](judge& m) { return begin(self, in, m); },
     [self](judgement_over& m) {
       if (auto one = self->state.waiting.extract(m.number); !one.empty())
-        deliver(one.mapped(), std::move(*m.what));
+        one.mapped().deliver(std::move(*m.what));
     },
   };
 }

@@ -2,8 +2,6 @@
 
 #include "runtime/base/log.hpp"
 
-#include <caf/send.hpp>
-
 namespace behalf::endpoints {
 namespace {
 
@@ -36,7 +34,7 @@ void go_on(request_pointer self) {
     begin(self, std::move(out.headers));
   s.ex->extend_deadline(s.app->options.http.request_deadline);
   s.ex->write(std::exchange(out.text, {}),
-              [me = request_actor{self}] { caf::anon_send(me, part_written{}); });
+              [me = request_actor{self}] { tell(me, part_written{}); });
 }
 
 void complete(request_pointer self) {
@@ -60,7 +58,7 @@ void break_off(request_pointer self, const error& why) {
 void end_with_client(request_pointer self) {
   auto& s = self->state;
   if (!std::exchange(s.watching, true))
-    s.ex->on_gone([me = request_actor{self}] { caf::anon_send(me, client_gone{}); });
+    s.ex->on_gone([me = request_actor{self}] { tell(me, client_gone{}); });
 }
 
 } // namespace behalf::endpoints

@@ -11,7 +11,6 @@
 #include "runtime/base/log.hpp"
 
 #include <boost/beast/core/string.hpp>
-#include <caf/send.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -126,7 +125,7 @@ void on_body(request_pointer self, result<std::string> text) {
   if (s.where->who.is == access::level::open)
     return s.where->run(self);
   if (s.ex->announced_body() == 0 && !s.text.empty())
-    caf::anon_send(s.app->authenticator, count_body{s.granted.who, s.text.size()});
+    tell(s.app->authenticator, count_body{s.granted.who, s.text.size()});
   ask_authorizer(self);
 }
 
@@ -138,7 +137,7 @@ void with_body(request_pointer self, const std::string& tenant, const std::strin
   if (auto text = s.ex->take_body())
     return on_body(self, std::move(*text));
   s.ex->read_body(limit, s.memory, [me = request_actor{self}](result<std::string> text) {
-    caf::anon_send(me, body_arrived{std::make_shared<result<std::string>>(std::move(text))});
+    tell(me, body_arrived{std::make_shared<result<std::string>>(std::move(text))});
   });
 }
 
@@ -227,7 +226,7 @@ request_actor::behavior_type request_behavior(request_pointer self, app_ptr app,
   s.rules = std::move(rules);
   s.ex = std::move(ex);
   s.began = std::chrono::steady_clock::now();
-  s.ex->on_deadline([me = request_actor{self}] { caf::anon_send(me, deadline_passed{}); });
+  s.ex->on_deadline([me = request_actor{self}] { tell(me, deadline_passed{}); });
   begin(self);
   return {
     [self](part_written&) { on_part_written(self); },
@@ -289,7 +288,7 @@ void write_last(request_pointer self, std::string part) {
   auto& s = self->state;
   s.last = true;
   s.ex->clear_deadline(); // the client is served; how slowly it may read, the session decides
-  s.ex->write(std::move(part), [me = request_actor{self}] { caf::anon_send(me, part_written{}); });
+  s.ex->write(std::move(part), [me = request_actor{self}] { tell(me, part_written{}); });
 }
 
 result<void> hold_room(request_pointer self, std::size_t bytes) {

@@ -37,9 +37,8 @@ struct body_arrived {
 };
 
 using request_actor =
-  caf::typed_actor<caf::reacts_to<part_written>, caf::reacts_to<client_gone>,
-                   caf::reacts_to<keep_alive_tick>, caf::reacts_to<deadline_passed>,
-                   caf::reacts_to<body_arrived>>;
+  caf::typed_actor<takes<part_written>, takes<client_gone>, takes<keep_alive_tick>,
+                   takes<deadline_passed>, takes<body_arrived>>;
 
 struct route;
 struct long_answer; // actors/endpoints/long_answer.hpp
@@ -160,8 +159,8 @@ result<std::vector<std::string>> list_query(request_pointer self, std::string_vi
 
 } // namespace behalf::endpoints
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::endpoints::part_written)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::endpoints::client_gone)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::endpoints::keep_alive_tick)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::endpoints::deadline_passed)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::endpoints::body_arrived)
+BEHALF_MESSAGE(behalf::endpoints::part_written)
+BEHALF_MESSAGE(behalf::endpoints::client_gone)
+BEHALF_MESSAGE(behalf::endpoints::keep_alive_tick)
+BEHALF_MESSAGE(behalf::endpoints::deadline_passed)
+BEHALF_MESSAGE(behalf::endpoints::body_arrived)

@@ -5,8 +5,6 @@
 #include "runtime/base/json_cost.hpp"
 #include "runtime/http/sse.hpp"
 
-#include <caf/send.hpp>
-
 #include <algorithm>
 
 namespace behalf::endpoints {
@@ -61,8 +59,7 @@ void on_batch(request_pointer self, event_batch& batch) {
     s.last = true;
   }
   s.writing = true;
-  s.ex->write(std::move(frames),
-              [me = request_actor{self}] { caf::anon_send(me, part_written{}); });
+  s.ex->write(std::move(frames), [me = request_actor{self}] { tell(me, part_written{}); });
 }
 
 void pull(request_pointer self) {
@@ -83,23 +80,15 @@ void forget_the_question(request_state& s) {
   s.run.reset();
 }
 
-// A run that dies in the middle answers nothing any more: its viewer must not wait for ever.
-void attend(request_pointer self, const run_supervisor_actor& run) {
+void attend(request_pointer self) {
   auto& s = self->state;
   auto me = request_actor{self};
   forget_the_question(s);
   s.ex->clear_deadline();
   // Who waits for one answer to a run that goes on anyway is missed early enough by the next tick.
   if (s.as == delivery::events || s.cancel_on_disconnect)
-    s.ex->on_gone([me] { caf::anon_send(me, client_gone{}); });
-  s.ex->every(keep_alive_period, [me] { caf::anon_send(me, keep_alive_tick{}); });
-  self->monitor(run);
-  self->set_down_handler([self](caf::down_msg&) {
-    if (self->state.as == delivery::awaited && !self->state.begun)
-      refuse(self, fail(errc::internal, "the run's supervisor ended"));
-    else
-      finish(self);
-  });
+    s.ex->on_gone([me] { tell(me, client_gone{}); });
+  s.ex->every(keep_alive_period, [me] { tell(me, keep_alive_tick{}); });
 }
 
 } // namespace
@@ -113,7 +102,7 @@ void watch_events(request_pointer self, run_ref run, header_list headers) {
   auto fields = sse_headers();
   fields.insert(fields.end(), headers.begin(), headers.end());
   s.ex->begin_stream(200, std::move(fields));
-  attend(self, s.watched.run);
+  attend(self);
   pull(self);
 }
 
@@ -123,7 +112,7 @@ void watch_end(request_pointer self, run_ref run, header_list headers) {
   s.rows.reset();
   s.watched = std::move(run);
   s.head = std::move(headers);
-  attend(self, s.watched.run);
+  attend(self);
   ask_core(
     self, s.watched.run, await_result{},
     [self](run_result& r) {
@@ -174,7 +163,7 @@ void on_client_gone(request_pointer self) {
     stop.tenant = s.watched.plan->who->tenant;
     stop.thread_id = s.watched.plan->thread_id;
     stop.run_ids = {s.watched.plan->run_id};
-    caf::anon_send(s.app->scheduler, std::move(stop));
+    tell(s.app->scheduler, std::move(stop));
   }
   self->quit();
 }

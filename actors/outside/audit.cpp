@@ -18,7 +18,7 @@ struct audit_state {
   std::unique_ptr<audit_log> log;
   bool failed = false;        // the last flush
   metric* writable = nullptr; // null: nobody counts
-  std::vector<std::pair<int64_t, caf::typed_response_promise<audit_receipt>>> group;
+  std::vector<std::pair<int64_t, promise_of<audit_receipt>>> group;
 };
 
 using audit_pointer = audit_actor::stateful_pointer<audit_state>;
@@ -26,8 +26,8 @@ using audit_pointer = audit_actor::stateful_pointer<audit_state>;
 caf::result<audit_receipt> append(audit_pointer self, const audit_record& what) {
   auto& s = self->state;
   if (s.group.empty())
-    self->send(self, flush_group{});
-  auto promise = self->make_response_promise<audit_receipt>();
+    tell(self, flush_group{});
+  promise_of<audit_receipt> promise{self};
   s.group.emplace_back(s.log->append(what, now()), promise);
   return promise;
 }
@@ -46,7 +46,7 @@ void flush(audit_pointer self) {
     if (ok)
       promise.deliver(audit_receipt{seq});
     else
-      promise.deliver(to_caf(ok.error()));
+      promise.deliver(ok.error());
   }
 }
 

@@ -8,7 +8,6 @@
 #include "runtime/storage/records.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/send.hpp>
 
 namespace behalf::outside {
 
@@ -78,7 +77,7 @@ void leave(egress_pointer self, const going_ptr& call) {
 }
 
 void give_up(egress_pointer self, const going_ptr& call, error why) {
-  call->promise.deliver(to_caf(std::move(why)));
+  call->promise.deliver(std::move(why));
   leave(self, call);
 }
 
@@ -93,7 +92,7 @@ void note_refusal(egress_pointer self, const going_out& call, const error& why,
                                {"outcome", outcome},
                                {"reason", reason},
                                {"run_id", call.ask.run_id}});
-  caf::anon_send(self->state.audit, audit_event{line_of(call, "refuse", std::move(outcome))});
+  tell(self->state.audit, audit_event{line_of(call, "refuse", std::move(outcome))});
 }
 
 void on_reply(egress_pointer self, const going_ptr& call, outbound_reply& reply) {
@@ -105,8 +104,8 @@ void on_reply(egress_pointer self, const going_ptr& call, outbound_reply& reply)
   }
   s.meters.ended(call->service->name, egress_meters::outcome_of(reply.status));
   if (reply.status == 401 && s.secrets && call->opened.writer)
-    self->send(s.secrets, forget_credential{call->ask.who->key(), call->service->name,
-                                            call->opened.fingerprint});
+    tell(s.secrets,
+         forget_credential{call->ask.who->key(), call->service->name, call->opened.fingerprint});
   reply.receipt = call->receipt;
   if (reply.stream_id != 0)
     watch_stream(self, reply.stream_id, call);
@@ -202,9 +201,9 @@ void admit(egress_pointer self, const going_ptr& call) {
   auto& lane = self->state.lanes.try_emplace(name, call->service->max_concurrent).first->second;
   auto place = lane.calls.wait(call->ask.who->key().tenant, user_of(*call), call);
   if (!place) {
-    call->promise.deliver(
-      to_caf(fail(errc::overloaded, "too many calls to " + call->to.where.text() + " are waiting",
-                  "Retry-After", "1")));
+    call->promise.deliver(fail(errc::overloaded,
+                               "too many calls to " + call->to.where.text() + " are waiting",
+                               "Retry-After", "1"));
     return;
   }
   call->place = *place;
@@ -230,7 +229,8 @@ caf::result<outbound_reply> go(egress_pointer self, egress_call& m) {
     return to_caf(std::move(why));
   }
   // Made last: once there is a promise, what is returned instead of it goes nowhere.
-  auto promise = call->promise = self->make_response_promise<outbound_reply>();
+  promise_of<outbound_reply> promise{self};
+  call->promise = promise;
   admit(self, call);
   return promise;
 }

@@ -22,7 +22,7 @@ namespace behalf::outside {
 /// One call from its question to its reply.
 struct going_out {
   egress_call ask;
-  caf::typed_response_promise<outbound_reply> promise;
+  promise_of<outbound_reply> promise;
   std::shared_ptr<const service_options> service;
   checked_url to;
   credential opened;

@@ -5,7 +5,6 @@
 #include "runtime/base/log.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/send.hpp>
 
 namespace behalf::outside {
 namespace {
@@ -34,7 +33,7 @@ error revoked(const going_out& call) {
 void arm(egress_pointer self) {
   if (std::exchange(self->state.watching, true))
     return;
-  self->delayed_send(self, every, look_after_calls{});
+  remind(self, every, look_after_calls{});
 }
 
 // Each call or stream that is out. `use` may change it, but not end it.
@@ -55,7 +54,7 @@ void note_cut(egress_pointer self, const going_out& call) {
     {{"service", call.service->name}, {"host", call.to.where.text()}, {"run_id", call.ask.run_id}});
   auto line = line_of(call, "cut", "revoked");
   line.cred_fp = call.opened.fingerprint;
-  caf::anon_send(self->state.audit, audit_event{std::move(line)});
+  tell(self->state.audit, audit_event{std::move(line)});
 }
 
 void withdraw(egress_pointer self, const std::string& handle) {
@@ -65,7 +64,7 @@ void withdraw(egress_pointer self, const std::string& handle) {
       return;
     call->cut_by = revoked(*call);
     note_cut(self, *call);
-    self->send(s.http, wire_cancel{stream_id == 0 ? call->ticket : 0, stream_id});
+    tell(s.http, wire_cancel{stream_id == 0 ? call->ticket : 0, stream_id});
   });
 }
 
@@ -133,13 +132,13 @@ void cut_run(egress_pointer self, const cut_calls& m) {
         continue;
       if (call->place != 0) {
         stop_waiting(self, call);
-        call->promise.deliver(to_caf(stopped));
+        call->promise.deliver(stopped);
         run->second.erase(call);
         continue;
       }
       call->cut_by = stopped;
       if (call->ticket != 0)
-        self->send(s.http, wire_cancel{call->ticket, 0});
+        tell(s.http, wire_cancel{call->ticket, 0});
     }
     if (run->second.empty())
       s.by_run.erase(run);
@@ -157,12 +156,12 @@ caf::result<outbound_chunk> read_on(egress_pointer self, const egress_read& m) {
   auto at = s.streams.find(stream_id);
   if (at == s.streams.end() || at->second.of->ask.run_id != m.run_id)
     return to_caf(fail(errc::not_found, "this run has no such stream"));
-  auto promise = self->make_response_promise<outbound_chunk>();
+  promise_of<outbound_chunk> promise{self};
   auto call = at->second.of;
   if (call->cut_by) {
     auto why = *call->cut_by;
     end_stream(self, stream_id);
-    promise.deliver(to_caf(std::move(why)));
+    promise.deliver(std::move(why));
     return promise;
   }
   at->second.reading = true;
@@ -178,7 +177,7 @@ caf::result<outbound_chunk> read_on(egress_pointer self, const egress_read& m) {
     },
     [self, stream_id, call, promise](error why) mutable {
       self->state.streams.erase(stream_id);
-      promise.deliver(to_caf(call->cut_by ? *call->cut_by : std::move(why)));
+      promise.deliver(call->cut_by ? *call->cut_by : std::move(why));
     });
   return promise;
 }
@@ -206,7 +205,7 @@ void hand_over(egress_pointer self, const hand_stream& m) {
 
 void end_stream(egress_pointer self, uint64_t stream_id) {
   self->state.streams.erase(stream_id);
-  self->send(self->state.http, wire_cancel{0, stream_id});
+  tell(self->state.http, wire_cancel{0, stream_id});
 }
 
 } // namespace behalf::outside

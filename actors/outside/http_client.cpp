@@ -6,7 +6,6 @@
 #include "runtime/http/client.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
@@ -17,7 +16,7 @@ namespace behalf::outside {
 namespace {
 
 struct waiting_call {
-  caf::typed_response_promise<outbound_reply> promise;
+  promise_of<outbound_reply> promise;
   uint64_t id; // the door's number for it
 };
 
@@ -26,17 +25,16 @@ struct http_client_state {
   http_client_state() = default;
   std::shared_ptr<client> door;
   std::unordered_map<uint64_t, waiting_call> calls;
-  std::unordered_map<uint64_t, caf::typed_response_promise<outbound_chunk>> reads;
+  std::unordered_map<uint64_t, promise_of<outbound_chunk>> reads;
 };
 
 using client_pointer = http_client_actor::stateful_pointer<http_client_state>;
 
 caf::result<outbound_reply> start(client_pointer self, wire_call& m) {
-  auto promise = self->make_response_promise<outbound_reply>();
+  promise_of<outbound_reply> promise{self};
   auto ticket = m.ticket;
   auto done = [me = http_client_actor{self}, ticket](result<outbound_reply> r) {
-    caf::anon_send(
-      me, wire_ended{ticket, std::make_shared<result<outbound_reply>>(std::move(r)), nullptr});
+    tell(me, wire_ended{ticket, std::make_shared<result<outbound_reply>>(std::move(r)), nullptr});
   };
   auto id = self->state.door->start(std::move(*m.request), m.by, std::move(done));
   self->state.calls.emplace(ticket, waiting_call{promise, id});
@@ -44,13 +42,12 @@ caf::result<outbound_reply> start(client_pointer self, wire_call& m) {
 }
 
 caf::result<outbound_chunk> read(client_pointer self, const wire_read& m) {
-  auto promise = self->make_response_promise<outbound_chunk>();
+  promise_of<outbound_chunk> promise{self};
   auto ticket = wire_call::next_ticket();
   self->state.reads.emplace(ticket, promise);
   self->state.door->read_chunk(
     m.stream_id, m.by, [me = http_client_actor{self}, ticket](result<outbound_chunk> r) {
-      caf::anon_send(
-        me, wire_ended{ticket, nullptr, std::make_shared<result<outbound_chunk>>(std::move(r))});
+      tell(me, wire_ended{ticket, nullptr, std::make_shared<result<outbound_chunk>>(std::move(r))});
     });
   return promise;
 }
@@ -67,9 +64,9 @@ void on_ended(client_pointer self, wire_ended& m) {
   auto& s = self->state;
   if (m.reply) {
     if (auto call = s.calls.extract(m.ticket); !call.empty())
-      deliver(call.mapped().promise, std::move(*m.reply));
+      call.mapped().promise.deliver(std::move(*m.reply));
   } else if (auto read = s.reads.extract(m.ticket); !read.empty()) {
-    deliver(read.mapped(), std::move(*m.chunk));
+    read.mapped().deliver(std::move(*m.chunk));
   }
 }
 

@@ -56,7 +56,7 @@ struct listening {
   bool opening = true; // the server has not said yet whether there is one
   bool busy = true;    // a call is under way
   uint64_t stream = 0; // being read
-  std::vector<caf::typed_response_promise<session_ready>> waiting = {};
+  std::vector<promise_of<session_ready>> waiting = {};
 };
 
 // What of a run's leases is still needed, by session.
@@ -88,13 +88,13 @@ struct mcp_keeper_state {
   std::unordered_map<std::string, run_needs> runs;
   std::map<std::string, service_habits> habits;
   std::size_t ending = 0; // sessions whose servers are being told
-  std::vector<caf::typed_response_promise<sessions_ended>> waiting;
+  std::vector<promise_of<sessions_ended>> waiting;
 };
 
 using keeper_pointer = mcp_keeper_actor::stateful_pointer<mcp_keeper_state>;
 
 void wake_later(keeper_pointer self, std::chrono::milliseconds time, uint64_t number) {
-  self->delayed_send(self, time, wake_up{static_cast<int64_t>(number)});
+  remind(self, time, wake_up{static_cast<int64_t>(number)});
 }
 
 egress_call in_name_of(const run_use& run, outbound_call call) {
@@ -113,7 +113,7 @@ void close_handles(keeper_pointer self, const std::string& run_id) {
       if (!handle.empty())
         m.except.push_back(handle);
   if (s.secrets)
-    self->send(s.secrets, std::move(m));
+    tell(s.secrets, std::move(m));
 }
 
 bool needs(keeper_pointer self, uint64_t number, const std::string& run_id) {
@@ -155,8 +155,7 @@ void settle(keeper_pointer self, uint64_t number) {
   const auto from = std::exchange(at->second.as, one.users.begin()->second);
   const auto& to = at->second.as;
   if (at->second.stream != 0)
-    self->send(s.egress,
-               hand_stream{at->second.stream, from.run_id, to.run_id, to.thread_id, to.handle});
+    tell(s.egress, hand_stream{at->second.stream, from.run_id, to.run_id, to.thread_id, to.handle});
   let_go(self, number, from.run_id);
 }
 
@@ -221,7 +220,7 @@ void drive(keeper_pointer self, uint64_t id, connector::step next) {
   one.busy = false;
   one.stream = 0;
   while (auto* close = std::get_if<connector::close_stream>(&next)) {
-    self->send(s.egress, egress_close{close->stream_id, one.as.run_id});
+    tell(s.egress, egress_close{close->stream_id, one.as.run_id});
     next = one.machine->proceed();
   }
   if (auto* call = std::get_if<outbound_call>(&next)) {
@@ -289,7 +288,7 @@ void stop_listening(keeper_pointer self, kept_session& one, uint64_t number) {
     return;
   one.listener = 0;
   ready(gone.mapped());
-  self->send(s.egress, cut_calls{gone.mapped().as.run_id, one.service});
+  tell(s.egress, cut_calls{gone.mapped().as.run_id, one.service});
   let_go(self, number, gone.mapped().as.run_id);
 }
 
@@ -373,7 +372,7 @@ caf::result<session_ready> use(keeper_pointer self, const session_used& m) {
   auto at = s.listeners.find(one.listener);
   if (at == s.listeners.end() || !at->second.opening)
     return session_ready{};
-  at->second.waiting.push_back(self->make_response_promise<session_ready>());
+  at->second.waiting.push_back(promise_of<session_ready>{self});
   return at->second.waiting.back();
 }
 
@@ -397,7 +396,7 @@ caf::result<sessions_ended> end_all(keeper_pointer self) {
     end(self, number);
   if (s.ending == 0)
     return sessions_ended{};
-  s.waiting.push_back(self->make_response_promise<sessions_ended>());
+  s.waiting.push_back(promise_of<sessions_ended>{self});
   return s.waiting.back();
 }
 

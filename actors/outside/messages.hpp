@@ -1,6 +1,7 @@
 // Credentials, calls that leave, MCP sessions, receipts.
 #pragma once
 
+#include "actors/caf.hpp"
 #include "actors/caller.hpp"
 #include "behalf/outbound.hpp"
 #include "behalf/time.hpp"
@@ -8,8 +9,6 @@
 #include "runtime/http/credential_writer.hpp"
 #include "secrets/audit_log.hpp"
 #include "secrets/lease_book.hpp"
-
-#include <caf/allowed_unsafe_message_type.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -141,29 +140,29 @@ struct wire_ended {
 
 } // namespace behalf
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::open_leases)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::run_handles)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::close_leases)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::redeem)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::forget_credential)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::retry_call)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::credential)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::audit_event)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::session_used)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::session_ready)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::run_left)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::end_sessions)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::sessions_ended)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::egress_call)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::egress_read)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::egress_close)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::hand_stream)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::cut_calls)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::look_after_calls)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::audit_receipt)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::wire_call)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::wire_read)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::wire_cancel)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::wire_ended)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::outbound_reply)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::outbound_chunk)
+BEHALF_MESSAGE(behalf::open_leases)
+BEHALF_MESSAGE(behalf::run_handles)
+BEHALF_MESSAGE(behalf::close_leases)
+BEHALF_MESSAGE(behalf::redeem)
+BEHALF_MESSAGE(behalf::forget_credential)
+BEHALF_MESSAGE(behalf::retry_call)
+BEHALF_MESSAGE(behalf::credential)
+BEHALF_MESSAGE(behalf::audit_event)
+BEHALF_MESSAGE(behalf::session_used)
+BEHALF_MESSAGE(behalf::session_ready)
+BEHALF_MESSAGE(behalf::run_left)
+BEHALF_MESSAGE(behalf::end_sessions)
+BEHALF_MESSAGE(behalf::sessions_ended)
+BEHALF_MESSAGE(behalf::egress_call)
+BEHALF_MESSAGE(behalf::egress_read)
+BEHALF_MESSAGE(behalf::egress_close)
+BEHALF_MESSAGE(behalf::hand_stream)
+BEHALF_MESSAGE(behalf::cut_calls)
+BEHALF_MESSAGE(behalf::look_after_calls)
+BEHALF_MESSAGE(behalf::audit_receipt)
+BEHALF_MESSAGE(behalf::wire_call)
+BEHALF_MESSAGE(behalf::wire_read)
+BEHALF_MESSAGE(behalf::wire_cancel)
+BEHALF_MESSAGE(behalf::wire_ended)
+BEHALF_MESSAGE(behalf::outbound_reply)
+BEHALF_MESSAGE(behalf::outbound_chunk)

@@ -27,7 +27,7 @@ constexpr std::chrono::seconds soonest_sweep{1}, latest_sweep{10};
 // Who waits for a fetch; the handle is looked at again when it ends.
 struct waiting_redeem {
   redeem ask;
-  caf::typed_response_promise<credential> promise;
+  promise_of<credential> promise;
 };
 
 // One operation of the source under way, and whom its end concerns.
@@ -85,10 +85,10 @@ void sweep(store_pointer self) {
     return;
   auto wait = next ? std::clamp<time_point::duration>(*next - t, soonest_sweep, latest_sweep)
                    : time_point::duration{latest_sweep};
-  self->delayed_send(self, wait, retry_call{std::make_shared<std::function<void()>>([self] {
-                       self->state.sweeping = false;
-                       sweep(self);
-                     })});
+  remind(self, wait, retry_call{std::make_shared<std::function<void()>>([self] {
+           self->state.sweeping = false;
+           sweep(self);
+         })});
 }
 
 run_handles open(store_pointer self, const open_leases& m) {
@@ -136,7 +136,7 @@ void answer(waiting_redeem& w, const result<ready_credential>& value) {
   if (value)
     w.promise.deliver(credential{value->writer, value->fingerprint});
   else
-    w.promise.deliver(to_caf(value.error()));
+    w.promise.deliver(value.error());
 }
 
 void look_up(store_pointer self, waiting_redeem w);
@@ -199,9 +199,9 @@ void do_step(store_pointer self, fetching_ptr job, secret_step step) {
     if (call->delay.count() == 0)
       return send_call(self, job, *call);
     // A retry: the answer of a timer that nobody else hears.
-    self->delayed_send(self, call->delay,
-                       retry_call{std::make_shared<std::function<void()>>(
-                         [self, job, again = *call] { send_call(self, job, again); })});
+    remind(self, call->delay,
+           retry_call{std::make_shared<std::function<void()>>(
+             [self, job, again = *call] { send_call(self, job, again); })});
     return;
   }
   auto& answer = std::get<result<secret_answer>>(step);
@@ -265,7 +265,7 @@ caf::result<credential> open_handle(store_pointer self, const redeem& m) {
   }
   if (s.source->changed_elsewhere())
     s.cache.clear();
-  auto promise = self->make_response_promise<credential>();
+  promise_of<credential> promise{self};
   look_up(self, {m, promise});
   return promise;
 }

@@ -13,7 +13,6 @@
 #include "connectors/registry.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
@@ -66,10 +65,10 @@ void take_turn(node_pointer self, turn now);
 void finish(node_pointer self, node_result outcome) {
   auto& s = self->state;
   for (auto id : s.streams)
-    self->send(s.app->egress, egress_close{id, s.what.run->run_id});
+    tell(s.app->egress, egress_close{id, s.what.run->run_id});
   s.room->lease.reset(); // before the run hears of it: this may be its end
-  self->send(s.what.supervisor,
-             task_finished{s.what.task.id, std::make_shared<node_result>(std::move(outcome))});
+  tell(s.what.supervisor,
+       task_finished{s.what.task.id, std::make_shared<node_result>(std::move(outcome))});
   self->quit();
 }
 
@@ -79,7 +78,7 @@ void give_turn_apart(node_pointer self, std::optional<effect_reply> reply) {
   auto work = [room = s.room, given, me = graph_node_actor{self}] {
     if (room->stopped->load(std::memory_order_relaxed))
       return;
-    caf::anon_send(me, turn_taken{std::make_shared<turn>(room->give_turn(std::move(*given)))});
+    tell(me, turn_taken{std::make_shared<turn>(room->give_turn(std::move(*given)))});
   };
   s.app->run_blocking(s.what.who->key(), *s.what.work, std::move(work));
 }
@@ -102,7 +101,7 @@ void go_on(node_pointer self) {
       take_turn(self, std::move(*taken));
   };
   if (self->state.answers.run(turn))
-    self->send(self, wake_up{});
+    tell(self, wake_up{});
 }
 
 void resume(node_pointer self, effect_reply reply) {
@@ -112,7 +111,7 @@ void resume(node_pointer self, effect_reply reply) {
 void close_one(node_pointer self, uint64_t stream_id) {
   auto& s = self->state;
   s.streams.erase(stream_id);
-  self->send(s.app->egress, egress_close{stream_id, s.what.run->run_id});
+  tell(s.app->egress, egress_close{stream_id, s.what.run->run_id});
 }
 
 auto or_resume(node_pointer self) {
@@ -179,7 +178,7 @@ void drive(node_pointer self, connector::step next) {
     self->state.streams.insert(read->stream_id);
     pull(self, read->stream_id);
   } else if (auto* wait = std::get_if<connector::pause>(&next)) {
-    self->delayed_send(self, wait->time, wake_up{});
+    remind(self, wait->time, wake_up{});
   } else if (auto* in = std::get_if<connector::in_session>(&next)) {
     use_session(self, std::move(in->session));
   } else {
@@ -318,7 +317,7 @@ void take_turn(node_pointer self, turn now) {
 void begin(node_pointer self) {
   auto& s = self->state;
   auto emit = [to = s.what.supervisor, id = s.what.task.id](stream_item item) {
-    caf::anon_send(to, task_event{id, std::make_shared<stream_item>(std::move(item))});
+    tell(to, task_event{id, std::make_shared<stream_item>(std::move(item))});
   };
   auto cancelled = [stopped = s.what.stopped] { return stopped->load(std::memory_order_relaxed); };
   auto ctx = s.what.task.make_context(s.what.run, std::move(emit), s.what.until, cancelled);
@@ -337,7 +336,7 @@ graph_node_actor::behavior_type node_behavior(node_pointer self, app_ptr app, st
     [to = self->state.what.supervisor, id = self->state.what.task.id](std::exception_ptr& thrown) {
       log_thrown("graph-node", thrown);
       auto why = fail(errc::internal, "a node's driver failed");
-      caf::anon_send(to, task_finished{id, std::make_shared<node_result>(why)});
+      tell(to, task_finished{id, std::make_shared<node_result>(why)});
       return to_caf(why);
     });
   begin(self);

@@ -7,8 +7,6 @@
 #include "runtime/base/filter.hpp"
 #include "runtime/base/json.hpp"
 
-#include <caf/allowed_unsafe_message_type.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -108,16 +106,16 @@ struct stop_run {
 
 } // namespace behalf
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::start_run)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::find_run)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::run_ref)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::stop_runs)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::runs_stopped)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::run_ended)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::run_progressed)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::execute_run)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::next_events)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::event_batch)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::await_result)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::run_result)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::stop_run)
+BEHALF_MESSAGE(behalf::start_run)
+BEHALF_MESSAGE(behalf::find_run)
+BEHALF_MESSAGE(behalf::run_ref)
+BEHALF_MESSAGE(behalf::stop_runs)
+BEHALF_MESSAGE(behalf::runs_stopped)
+BEHALF_MESSAGE(behalf::run_ended)
+BEHALF_MESSAGE(behalf::run_progressed)
+BEHALF_MESSAGE(behalf::execute_run)
+BEHALF_MESSAGE(behalf::next_events)
+BEHALF_MESSAGE(behalf::event_batch)
+BEHALF_MESSAGE(behalf::await_result)
+BEHALF_MESSAGE(behalf::run_result)
+BEHALF_MESSAGE(behalf::stop_run)

@@ -15,7 +15,6 @@
 #include "runtime/base/log.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
@@ -30,7 +29,7 @@ namespace {
 
 struct viewer {
   next_events ask;
-  caf::typed_response_promise<event_batch> promise;
+  promise_of<event_batch> promise;
 };
 
 struct live_node {
@@ -81,8 +80,8 @@ struct run_supervisor_state {
   event_log events;
   std::vector<viewer> viewers;
   std::optional<run_result> result;
-  std::vector<caf::typed_response_promise<run_result>> waiting;  // for the end
-  std::vector<caf::typed_response_promise<run_result>> stopping; // it, and told when it must wait
+  std::vector<promise_of<run_result>> waiting;  // for the end
+  std::vector<promise_of<run_result>> stopping; // it, and told when it must wait
 };
 
 using run_pointer = run_supervisor_actor::stateful_pointer<run_supervisor_state>;
@@ -105,7 +104,7 @@ caf::result<event_batch> next(run_pointer self, next_events m) {
   m.after = std::min(m.after, s.events.last_seq()); // "from now on" is a number from now on
   if (s.events.has_news(m.after))
     return s.events.read(m.after, m.max);
-  viewer v{m, self->make_response_promise<event_batch>()};
+  viewer v{m, promise_of<event_batch>{self}};
   s.viewers.push_back(v);
   return v.promise;
 }
@@ -115,7 +114,7 @@ caf::result<run_result> when_ended(run_pointer self) {
   auto& s = self->state;
   if (s.result)
     return *s.result;
-  s.waiting.push_back(self->make_response_promise<run_result>());
+  s.waiting.push_back(promise_of<run_result>{self});
   return s.waiting.back();
 }
 
@@ -138,7 +137,7 @@ void stop_nodes(run_pointer self) {
     self->send_exit(node.actor, caf::exit_reason::kill);
   }
   if (!s.nodes.empty() && s.app->egress)
-    self->send(s.app->egress, cut_calls{s.plan->run_id});
+    tell(s.app->egress, cut_calls{s.plan->run_id});
   s.nodes.clear();
   s.retries.clear();
 }
@@ -218,16 +217,16 @@ void ended(run_pointer self, const run_ending& end) {
   show_news(self);
   // Before anyone hears of it: a next run's sessions are opened behind this.
   if (s.app->mcp)
-    self->send(s.app->mcp, run_left{s.plan->run_id});
+    tell(s.app->mcp, run_left{s.plan->run_id});
   else if (s.app->secrets)
-    self->send(s.app->secrets, close_leases{s.plan->run_id});
+    tell(s.app->secrets, close_leases{s.plan->run_id});
   for (auto* those : {&s.waiting, &s.stopping})
     for (auto& promise : std::exchange(*those, {}))
       promise.deliver(*s.result);
   // Let go of last: a node that returns now says that the slot is free, and the scheduler must have
   // heard before that it was still held.
   auto lease = std::exchange(s.lease, nullptr);
-  self->send(s.scheduler, run_ended{s.plan->run_id, end_with(lease)});
+  tell(s.scheduler, run_ended{s.plan->run_id, end_with(lease)});
   s.loop.reset();
   s.from.reset();
   s.checkpoints.forget();
@@ -305,7 +304,7 @@ void tell_who_stopped_it(run_pointer self, const error& why) {
              {{"Retry-After", "5"}},
              why.kind};
   for (auto& promise : std::exchange(self->state.stopping, {}))
-    promise.deliver(to_caf(wait));
+    promise.deliver(wait);
 }
 
 void save_later(run_pointer self, const error& why) {
@@ -320,7 +319,7 @@ void save_later(run_pointer self, const error& why) {
                  {{"run_id", s.plan->run_id}, {"tries", tries}, {"reason", why.message}});
   tell_who_stopped_it(self, why);
   last.again = ++s.generation;
-  self->delayed_send(self, pause, wake_up{last.again});
+  remind(self, pause, wake_up{last.again});
 }
 
 void on_end_not_saved(run_pointer self, const error& why) {
@@ -482,7 +481,7 @@ caf::result<run_result> stop(run_pointer self, const stop_run& m) {
   auto& s = self->state;
   if (s.result)
     return *s.result;
-  auto promise = self->make_response_promise<run_result>();
+  promise_of<run_result> promise{self};
   s.stopping.push_back(promise);
   s.suspending = s.suspending || m.why == stop_reason::suspended;
   if (s.last && m.why != stop_reason::erased)
@@ -514,7 +513,7 @@ void start_task(run_pointer self, task_spec task) {
   auto limit = task.what->options.timeout;
   if (limit.count() > 0) {
     s.limits[++s.generation] = id;
-    self->delayed_send(self, limit, wake_up{s.generation});
+    remind(self, limit, wake_up{s.generation});
   }
   auto stopped = std::make_shared<std::atomic<bool>>(false);
   auto until = limit.count() > 0 ? std::min(s.until, self->clock().now() + limit) : s.until;
@@ -534,7 +533,7 @@ void start_tasks(run_pointer self, std::vector<task_spec> tasks) {
     }
     auto after = task.after;
     s.retries.emplace(++s.generation, std::move(task));
-    self->delayed_send(self, after, wake_up{s.generation});
+    remind(self, after, wake_up{s.generation});
   }
 }
 
@@ -566,7 +565,7 @@ void note_progress(run_pointer self) {
   auto& s = self->state;
   if (!s.plan->suspect || s.tasks_done == 0 || std::exchange(s.progress_told, true))
     return;
-  self->send(s.scheduler, run_progressed{s.plan->run_id});
+  tell(s.scheduler, run_progressed{s.plan->run_id});
 }
 
 void apply(run_pointer self, loop_output out) {
@@ -702,7 +701,7 @@ void note_running(run_pointer self) {
         log::warning("run_waits_for_room", {{"run_id", s.plan->run_id}});
       s.begun = false;
       s.begin_again = ++s.generation;
-      self->delayed_send(self, retry_pause(s.tries_to_begin), wake_up{s.begin_again});
+      remind(self, retry_pause(s.tries_to_begin), wake_up{s.begin_again});
     });
 }
 
@@ -762,7 +761,7 @@ supervisor_behavior(run_pointer self, app_ptr app, run_plan_ptr plan, scheduler_
   self->set_exception_handler([scheduler, id = plan->run_id](std::exception_ptr& thrown) {
     log_thrown("run", thrown);
     log::error("run_supervisor_failed", {{"run_id", id}});
-    caf::anon_send(scheduler, run_ended{id, run_ended::how::lost});
+    tell(scheduler, run_ended{id, run_ended::how::lost});
     return to_caf(fail(errc::internal, "the run's supervisor failed"));
   });
   auto& s = self->state;

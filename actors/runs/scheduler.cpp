@@ -14,7 +14,6 @@
 #include "runtime/base/log.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
@@ -76,7 +75,7 @@ struct scheduler_state {
 };
 
 using scheduler_pointer = scheduler_actor::stateful_pointer<scheduler_state>;
-using ref_promise = caf::typed_response_promise<run_ref>;
+using ref_promise = promise_of<run_ref>;
 
 // One start_run on its way through reading, checking and writing.
 struct starting {
@@ -89,7 +88,7 @@ using starting_ptr = std::shared_ptr<starting>;
 
 void give_up(scheduler_pointer self, const starting_ptr& job, error why) {
   auto& s = self->state;
-  job->promise.deliver(to_caf(std::move(why)));
+  job->promise.deliver(std::move(why));
   if (!job->counted)
     return;
   const auto& plan = *job->ask.plan;
@@ -225,7 +224,7 @@ void execute(scheduler_pointer self, const run_queue::run_ids& started) {
         log::info("run_loaded", {{"run_id", id}, {"tries", late.mapped().tries + 1}});
       run->visiting = false;
       run->started = clock::now();
-      self->send(run->supervisor, execute_run{});
+      tell(run->supervisor, execute_run{});
     });
   gauge(self);
 }
@@ -473,10 +472,9 @@ caf::result<runs_stopped> suspend_all(scheduler_pointer self) {
   for (const auto& [id, run] : s.runs)
     if (!run.ended)
       ids.push_back(id);
-  auto promise = self->make_response_promise<runs_stopped>();
-  auto job =
-    new_stop(stop_reason::suspended, std::move(ids),
-             [promise](result<runs_stopped> n) mutable { deliver(promise, std::move(n)); });
+  promise_of<runs_stopped> promise{self};
+  auto job = new_stop(stop_reason::suspended, std::move(ids),
+                      [promise](result<runs_stopped> n) mutable { promise.deliver(std::move(n)); });
   job->at_once = job->left.size() + s.queue.expected();
   job->asked = s.queue.expected();
   if (job->asked > 0)
@@ -505,8 +503,7 @@ void go_on_after_erasing(scheduler_pointer self, const thread_name& which) {
 
 // The thread first, so that all of it goes or nothing. What its runs still write is refused then.
 // Those created before the erase was asked for are here when it is answered: they end with it.
-void erase_thread(scheduler_pointer self, const stop_runs& m,
-                  caf::typed_response_promise<runs_stopped> promise) {
+void erase_thread(scheduler_pointer self, const stop_runs& m, promise_of<runs_stopped> promise) {
   auto& s = self->state;
   thread_name which{m.tenant, m.thread_id};
   if (auto under_way = s.erasing.find(which); under_way != s.erasing.end()) {
@@ -518,7 +515,7 @@ void erase_thread(scheduler_pointer self, const stop_runs& m,
   what.erases.push_back({{kind::thread, m.tenant, m.thread_id}, {}, m.auth_filter});
   auto done = [self, which, promise](result<runs_stopped> n) mutable {
     go_on_after_erasing(self, which);
-    deliver(promise, std::move(n));
+    promise.deliver(std::move(n));
   };
   ask_core(
     self, s.app->writer, write_records{std::move(what), m.who},
@@ -538,14 +535,13 @@ void erase_thread(scheduler_pointer self, const stop_runs& m,
 caf::result<runs_stopped> stop(scheduler_pointer self, const stop_runs& m) {
   if (m.why == stop_reason::suspended)
     return suspend_all(self);
-  auto promise = self->make_response_promise<runs_stopped>();
+  promise_of<runs_stopped> promise{self};
   if (m.why == stop_reason::erased)
     erase_thread(self, m, promise);
   else
     stop_next(
-      self, new_stop(m.why, meant(self->state.queue, m), [promise](result<runs_stopped> n) mutable {
-        deliver(promise, std::move(n));
-      }));
+      self, new_stop(m.why, meant(self->state.queue, m),
+                     [promise](result<runs_stopped> n) mutable { promise.deliver(std::move(n)); }));
   return promise;
 }
 
@@ -569,12 +565,12 @@ caf::result<run_ref> find(scheduler_pointer self, const find_run& m) {
   const auto* waiting = s.queue.find(m.run_id);
   if (!waiting || waiting->who.tenant != m.tenant)
     return to_caf(missing);
-  auto promise = self->make_response_promise<run_ref>();
+  promise_of<run_ref> promise{self};
   with_run(self, m.run_id, [promise, missing](const result<live_run*>& run) mutable {
     if (run && *run)
       promise.deliver(shown(**run));
     else
-      promise.deliver(to_caf(run ? missing : run.error()));
+      promise.deliver(run ? missing : run.error());
   });
   return promise;
 }
@@ -592,8 +588,8 @@ void fail_lost_run(scheduler_pointer self, live_run& run) {
   run.supervisor =
     spawn_run_supervisor(self->system(), s.app, run.plan, scheduler_actor{self}, nullptr, nullptr);
   if (s.app->egress)
-    self->send(s.app->egress, cut_calls{run.plan->run_id});
-  self->send(run.supervisor, execute_run{});
+    tell(s.app->egress, cut_calls{run.plan->run_id});
+  tell(run.supervisor, execute_run{});
 }
 
 // Its slot, and its place among its user's runs.
@@ -659,11 +655,11 @@ void on_tick(scheduler_pointer self) {
     }
     if (!run.ended && run.started && t - *run.started > limits.timeout) {
       run.started = t; // asked once; it ends in a moment
-      caf::anon_send(run.supervisor, stop_run{stop_reason::timed_out});
+      tell(run.supervisor, stop_run{stop_reason::timed_out});
     }
     ++it;
   }
-  self->delayed_send(self, tick, wake_up{});
+  remind(self, tick, wake_up{});
 }
 
 // Admitted before the restart: counted, never refused.
@@ -691,10 +687,10 @@ scheduler_actor::behavior_type scheduler_behavior(scheduler_pointer self, app_pt
   s.running = &m.gauge("lg_api_num_running_runs", "Runs executing");
   s.created = &m.counter("behalf_runs_created_total", "Runs accepted");
   go_on(self, *recovered);
-  self->delayed_send(self, tick, wake_up{});
+  remind(self, tick, wake_up{});
   return {
     [self](start_run& m) -> caf::result<run_ref> {
-      auto promise = self->make_response_promise<run_ref>();
+      promise_of<run_ref> promise{self};
       start(self, std::make_shared<starting>(starting{std::move(m), promise}));
       return promise;
     },

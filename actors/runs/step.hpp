@@ -5,8 +5,6 @@
 #include "actors/threads/activity.hpp"
 #include "runtime/graph/run_loop.hpp"
 
-#include <caf/send.hpp>
-
 #include <atomic>
 #include <memory>
 
@@ -26,7 +24,7 @@ public:
   slot_lease(const slot_lease&) = delete;
   ~slot_lease() {
     if (scheduler_)
-      caf::anon_send(scheduler_, run_ended{run_id_, run_ended::how::returned});
+      tell(scheduler_, run_ended{run_id_, run_ended::how::returned});
   }
 
   void settled() { scheduler_ = nullptr; }
@@ -69,6 +67,6 @@ struct turn_taken {
 
 } // namespace behalf
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::task_event)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::task_finished)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::turn_taken)
+BEHALF_MESSAGE(behalf::task_event)
+BEHALF_MESSAGE(behalf::task_finished)
+BEHALF_MESSAGE(behalf::turn_taken)

@@ -23,7 +23,7 @@ constexpr std::chrono::seconds check_pause{1};
 // not wait for all of it.
 constexpr int64_t most_of_a_group = 1 << 20, quantum = 1 << 18, least_cost = 1 << 10;
 
-using writing = caf::typed_response_promise<written>;
+using writing = promise_of<written>;
 
 struct waiting_write {
   write_batch what;
@@ -84,7 +84,7 @@ void note_state(writer_pointer self, const result<void>& ok, bool wrote) {
 // The next group lands behind everything that has arrived already.
 void call_for_group(writer_pointer self) {
   if (!std::exchange(self->state.called, true))
-    self->send(self, flush_group{});
+    tell(self, flush_group{});
 }
 
 int64_t cost_of(const write_batch& what) {
@@ -100,7 +100,7 @@ int64_t cost_of(const write_batch& what) {
 }
 
 caf::result<written> write(writer_pointer self, write_records& m) {
-  auto promise = self->make_response_promise<written>();
+  promise_of<written> promise{self};
   const auto cost = cost_of(m.what);
   self->state.waiting.push(m.who.tenant, m.who.text(), cost, {std::move(m.what), cost, promise});
   call_for_group(self);
@@ -112,7 +112,7 @@ caf::result<written> check(writer_pointer self) {
   if (std::chrono::steady_clock::now() < s.checked)
     return s.fault ? caf::result<written>{to_caf(*s.fault)} : caf::result<written>{written{}};
   s.checked = std::chrono::steady_clock::now() + check_pause;
-  s.checks.push_back(self->make_response_promise<written>());
+  s.checks.push_back(promise_of<written>{self});
   call_for_group(self);
   return s.checks.back();
 }
@@ -129,9 +129,9 @@ int64_t sweep_in_group(writer_pointer self) {
     log::error("storage_sweep_failed", {{"reason", swept.error().message}});
   }
   if (swept && *swept >= sweep_batch && !s.fault) // a disk that is full undoes it: no hurry
-    self->send(self, sweep_expired{});
+    tell(self, sweep_expired{});
   else
-    self->delayed_send(self, sweep_pause, sweep_expired{});
+    remind(self, sweep_pause, sweep_expired{});
   return swept ? *swept : 0;
 }
 
@@ -178,11 +178,11 @@ applied_group apply_group(writer_pointer self) {
 void refuse_group(writer_pointer self, const error& why) {
   auto& s = self->state;
   for (auto& promise : std::exchange(s.checks, {}))
-    promise.deliver(to_caf(why));
+    promise.deliver(why);
   while (auto next = s.waiting.pop())
-    next->promise.deliver(to_caf(why));
+    next->promise.deliver(why);
   if (std::exchange(s.sweep_due, false))
-    self->delayed_send(self, sweep_pause, sweep_expired{});
+    remind(self, sweep_pause, sweep_expired{});
 }
 
 void run_group(writer_pointer self) {
@@ -207,10 +207,10 @@ void run_group(writer_pointer self) {
     if (ok)
       promise.deliver(written{});
     else
-      promise.deliver(to_caf(ok.error()));
+      promise.deliver(ok.error());
   }
   for (auto& [promise, why] : group.refused)
-    promise.deliver(to_caf(ok ? std::move(why) : ok.error()));
+    promise.deliver(ok ? std::move(why) : ok.error());
   if (!s.waiting.empty())
     call_for_group(self);
 }
@@ -241,7 +241,7 @@ writer_behavior(writer_pointer self, std::shared_ptr<std::unique_ptr<storage_eng
     [self](renew_lease) {
       self->state.renewal_due = true;
       call_for_group(self);
-      self->delayed_send(self, lease_renewal, renew_lease{});
+      remind(self, lease_renewal, renew_lease{});
     },
   };
 }
@@ -321,9 +321,9 @@ database_writer_actor spawn_database_writer(caf::actor_system& sys,
   auto writer = in_background ? sys.spawn<caf::detached>(writer_behavior, held, meters)
                               : sys.spawn(writer_behavior, held, meters);
   if (in_background)
-    caf::anon_send(writer, sweep_expired{});
+    tell(writer, sweep_expired{});
   if (in_background && !alone)
-    caf::anon_send(writer, renew_lease{});
+    tell(writer, renew_lease{});
   return writer;
 }
 

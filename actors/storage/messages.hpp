@@ -1,10 +1,9 @@
 // What is read from the storage and written to it.
 #pragma once
 
+#include "actors/caf.hpp"
 #include "behalf/principal.hpp"
 #include "runtime/storage/storage.hpp"
-
-#include <caf/allowed_unsafe_message_type.hpp>
 
 #include <memory>
 #include <string>
@@ -59,15 +58,15 @@ struct renew_lease {};
 
 } // namespace behalf
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::get_record)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::found_record)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::read_checkpoints)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::found_checkpoints)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::load_run)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::scan_on)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::write_records)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::written)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::sweep_expired)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::check_storage)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::renew_lease)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::scan_part)
+BEHALF_MESSAGE(behalf::get_record)
+BEHALF_MESSAGE(behalf::found_record)
+BEHALF_MESSAGE(behalf::read_checkpoints)
+BEHALF_MESSAGE(behalf::found_checkpoints)
+BEHALF_MESSAGE(behalf::load_run)
+BEHALF_MESSAGE(behalf::scan_on)
+BEHALF_MESSAGE(behalf::write_records)
+BEHALF_MESSAGE(behalf::written)
+BEHALF_MESSAGE(behalf::sweep_expired)
+BEHALF_MESSAGE(behalf::check_storage)
+BEHALF_MESSAGE(behalf::renew_lease)
+BEHALF_MESSAGE(behalf::scan_part)

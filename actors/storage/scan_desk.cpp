@@ -58,7 +58,7 @@ caf::result<Answer> queue_up(desk_pointer self, const principal_key& who, int64_
   if (s.waiting.size() >= most_waiting
       || s.waiting.size_of(who.tenant, user) >= most_waiting_of_user)
     return to_caf(fail(errc::overloaded, "too many searches are waiting", "Retry-After", "1"));
-  auto promise = self->make_response_promise<Answer>();
+  promise_of<Answer> promise{self};
   auto take = [self, promise, m](const database_reader_actor& reader) {
     ask_core(
       self, reader, m,
@@ -67,7 +67,7 @@ caf::result<Answer> queue_up(desk_pointer self, const principal_key& who, int64_
         give_back(self, reader);
       },
       [self, promise, reader](error why) mutable {
-        promise.deliver(to_caf(std::move(why)));
+        promise.deliver(std::move(why));
         give_back(self, reader);
       });
   };

@@ -7,8 +7,6 @@
 #include "tests/support/scratch_folder.hpp"
 #include "tests/support/small_disk.hpp"
 
-#include <caf/send.hpp>
-
 namespace behalf {
 namespace {
 
@@ -61,7 +59,7 @@ TEST_CASE_METHOD(audit_fixture, "a receipt is the number of a line that is on di
 TEST_CASE_METHOD(audit_fixture, "receipts asked for together come together, each its own",
                  "[audit]") {
   for (int i = 0; i < 5; ++i)
-    caf::anon_send(audit, call("before-" + std::to_string(i)));
+    tell(audit, call("before-" + std::to_string(i)));
   auto last = ask_later<audit_receipt>(audit, call("last"));
   REQUIRE(last());
   CHECK(last()->value().seq == 6);

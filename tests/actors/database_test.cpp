@@ -244,7 +244,7 @@ TEST_CASE_METHOD(desk_fixture, "one user's many searches do not keep another's w
                  "[storage]") {
   // A reader that answers nothing by itself: what it was asked shows the order.
   std::vector<std::string> asked;
-  std::vector<caf::typed_response_promise<scan_part>> open;
+  std::vector<promise_of<scan_part>> open;
   auto slow =
     own(sys.spawn([&](database_reader_actor::pointer me) -> database_reader_actor::behavior_type {
       return {
@@ -257,7 +257,7 @@ TEST_CASE_METHOD(desk_fixture, "one user's many searches do not keep another's w
         },
         [&, me](const scan_on& m) -> caf::result<scan_part> {
           asked.push_back(m.who.tenant + "/" + m.who.subject);
-          open.push_back(me->make_response_promise<scan_part>());
+          open.push_back(promise_of<scan_part>{me});
           return open.back();
         },
         [](const load_run&) -> caf::result<found_record> { return found_record{}; },
@@ -341,7 +341,7 @@ TEST_CASE_METHOD(database_fixture, "only what was written says that there is roo
   REQUIRE(refused.has_error());
   CHECK(refused.error().kind == storage_full);
   CHECK(gauge("behalf_storage_writable") == 0);
-  caf::anon_send(writer, sweep_expired{}); // finds nothing to do
+  tell(writer, sweep_expired{}); // finds nothing to do
   sched.run();
   CHECK(gauge("behalf_storage_writable") == 0);
   REQUIRE(ask<written>(writer, thread(uuid7(), 0)));

@@ -18,9 +18,9 @@ using namespace std::chrono_literals;
 
 // The outside, where nothing ends by itself.
 struct outer_world {
-  std::vector<std::string> whose;                                        // by call that went out
-  std::map<uint64_t, caf::typed_response_promise<outbound_reply>> calls; // by ticket
-  std::map<uint64_t, caf::typed_response_promise<outbound_chunk>> reads; // by stream
+  std::vector<std::string> whose;                       // by call that went out
+  std::map<uint64_t, promise_of<outbound_reply>> calls; // by ticket
+  std::map<uint64_t, promise_of<outbound_chunk>> reads; // by stream
   std::vector<uint64_t> cut_streams;
   std::vector<std::string> audited;
   int redeemed = 0, asked_again = 0;
@@ -54,31 +54,31 @@ secret_store_actor::behavior_type lender(outer_world* w) {
 http_client_actor::behavior_type wire(http_client_actor::pointer me, outer_world* w) {
   return {
     [me, w](const wire_call& m) -> caf::result<outbound_reply> {
-      auto promise = me->make_response_promise<outbound_reply>();
+      promise_of<outbound_reply> promise{me};
       w->calls[m.ticket] = promise;
       w->whose.push_back(m.request->pool_key);
       return promise;
     },
     [me, w](const wire_read& m) -> caf::result<outbound_chunk> {
-      auto promise = me->make_response_promise<outbound_chunk>();
+      promise_of<outbound_chunk> promise{me};
       w->reads[m.stream_id] = promise;
       return promise;
     },
     [w](const wire_cancel& m) {
       const error cancelled{errc::upstream, "cancelled", {}, "cancelled"};
       if (auto call = w->calls.extract(m.ticket); !call.empty())
-        call.mapped().deliver(to_caf(cancelled));
+        call.mapped().deliver(cancelled);
       if (m.stream_id == 0)
         return;
       w->cut_streams.push_back(m.stream_id);
       if (auto read = w->reads.extract(m.stream_id); !read.empty())
-        read.mapped().deliver(to_caf(cancelled));
+        read.mapped().deliver(cancelled);
     },
     [w](wire_ended& m) { // a promise is kept by the actor that gave it
       if (m.reply)
-        deliver(w->calls.extract(m.ticket).mapped(), std::move(*m.reply));
+        w->calls.extract(m.ticket).mapped().deliver(std::move(*m.reply));
       else
-        deliver(w->reads.extract(m.ticket).mapped(), std::move(*m.chunk));
+        w->reads.extract(m.ticket).mapped().deliver(std::move(*m.chunk));
     },
   };
 }

@@ -43,7 +43,7 @@ endpoints_behavior(scripted_provider::stateful_pointer<scripted_provider_state> 
       if (!known->hold)
         return reply(known->answer(url));
       auto& held = self->state.held;
-      held.emplace_back(m.request->call, self->make_response_promise<outbound_reply>());
+      held.emplace_back(m.request->call, promise_of<outbound_reply>{self});
       return held.back().second;
     },
     [](const wire_read&) -> caf::result<outbound_chunk> {
@@ -53,7 +53,7 @@ endpoints_behavior(scripted_provider::stateful_pointer<scripted_provider_state> 
     [](wire_ended&) {},
     [self, known](answer_now) {
       for (auto& [call, promise] : std::exchange(self->state.held, {}))
-        deliver(promise, known->answer(call.url));
+        promise.deliver(known->answer(call.url));
     },
   };
 }

@@ -21,9 +21,9 @@ struct outer_world {
   texts cut, closed_streams, handed, leases; // leases: "run: handles that stay"
   unsigned listening_status = 200;
   std::string holds; // calls with this method wait
-  std::vector<std::pair<outbound_reply, caf::typed_response_promise<outbound_reply>>> held;
+  std::vector<std::pair<outbound_reply, promise_of<outbound_reply>>> held;
   std::deque<std::string> bytes; // of the stream that is read
-  std::map<uint64_t, caf::typed_response_promise<outbound_chunk>> reads;
+  std::map<uint64_t, promise_of<outbound_chunk>> reads;
 };
 
 void hand_out(outer_world& w) {
@@ -49,11 +49,11 @@ egress_actor::behavior_type egress_like(egress_actor::pointer me, outer_world* w
       }
       if (m.call.method != w->holds)
         return reply;
-      w->held.emplace_back(std::move(reply), me->make_response_promise<outbound_reply>());
+      w->held.emplace_back(std::move(reply), promise_of<outbound_reply>{me});
       return w->held.back().second;
     },
     [me, w](const egress_read& m) -> caf::result<outbound_chunk> {
-      auto promise = me->make_response_promise<outbound_chunk>();
+      promise_of<outbound_chunk> promise{me};
       w->reads[m.stream_id] = promise;
       hand_out(*w);
       return promise;

@@ -24,12 +24,12 @@ using namespace std::chrono_literals;
 struct scripted_vault {
   struct call {
     wire_call what;
-    caf::typed_response_promise<outbound_reply> promise;
+    promise_of<outbound_reply> promise;
   };
   std::deque<call> open;
   int logins = 0, reads = 0;
 
-  void take(const wire_call& m, caf::typed_response_promise<outbound_reply> promise) {
+  void take(const wire_call& m, promise_of<outbound_reply> promise) {
     (m.request->call.url.ends_with("/login") ? logins : reads) += 1;
     open.push_back({m, std::move(promise)});
   }
@@ -58,14 +58,14 @@ struct store_fixture : actor_fixture {
       own(sys.spawn([script](http_client_actor::pointer me) -> http_client_actor::behavior_type {
         return {
           [script, me](wire_call& m) -> caf::result<outbound_reply> {
-            auto promise = me->make_response_promise<outbound_reply>();
+            promise_of<outbound_reply> promise{me};
             script->take(m, promise);
             return promise;
           },
           [](const wire_read&) -> caf::result<outbound_chunk> { return outbound_chunk{}; },
           [](const wire_cancel&) {},
           [script](wire_ended& m) { // a promise is kept by the actor that gave it
-            deliver(script->open.front().promise, std::move(*m.reply));
+            script->open.front().promise.deliver(std::move(*m.reply));
             script->open.pop_front();
           },
         };

@@ -22,7 +22,7 @@ struct answer_now {};
 
 } // namespace behalf
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::answer_now)
+BEHALF_MESSAGE(behalf::answer_now)
 
 namespace behalf {
 
@@ -48,12 +48,12 @@ struct provider_script {
   }
 };
 
-using scripted_provider = http_client_actor::extend<caf::reacts_to<answer_now>>;
+using scripted_provider = http_client_actor::extend<takes<answer_now>>;
 
 struct scripted_provider_state {
   static inline const char* name = "scripted-provider";
   scripted_provider_state() = default;
-  std::vector<std::pair<outbound_call, caf::typed_response_promise<outbound_reply>>> held;
+  std::vector<std::pair<outbound_call, promise_of<outbound_reply>>> held;
 };
 
 inline scripted_provider::behavior_type
@@ -64,7 +64,7 @@ scripted_provider_behavior(scripted_provider::stateful_pointer<scripted_provider
       ++script->fetches;
       if (!script->hold)
         return reply(script->answer(m.request->call));
-      self->state.held.emplace_back(m.request->call, self->make_response_promise<outbound_reply>());
+      self->state.held.emplace_back(m.request->call, promise_of<outbound_reply>{self});
       return self->state.held.back().second;
     },
     [](const wire_read&) -> caf::result<outbound_chunk> {
@@ -74,7 +74,7 @@ scripted_provider_behavior(scripted_provider::stateful_pointer<scripted_provider
     [](wire_ended&) {},
     [self, script](answer_now) {
       for (auto& [call, promise] : std::exchange(self->state.held, {}))
-        deliver(promise, script->answer(call));
+        promise.deliver(script->answer(call));
     },
   };
 }

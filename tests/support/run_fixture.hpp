@@ -35,7 +35,7 @@ struct let_go {};
 
 } // namespace behalf
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(behalf::let_go)
+BEHALF_MESSAGE(behalf::let_go)
 
 namespace behalf {
 
@@ -56,8 +56,8 @@ struct outside_script {
   std::vector<lease_claim> redeemed;      // what egress said when it opened a handle
 };
 
-using scripted_writer = database_writer_actor::extend<caf::reacts_to<let_go>>;
-using scripted_door = http_client_actor::extend<caf::reacts_to<let_go>>;
+using scripted_writer = database_writer_actor::extend<takes<let_go>>;
+using scripted_door = http_client_actor::extend<takes<let_go>>;
 
 struct scripted_writer_state {
   static inline const char* name = "scripted-writer";
@@ -94,7 +94,7 @@ scripted_writer_behavior(scripted_writer::stateful_pointer<scripted_writer_state
 struct scripted_door_state {
   static inline const char* name = "scripted-door";
   scripted_door_state() = default;
-  std::vector<std::pair<wire_call, caf::typed_response_promise<outbound_reply>>> held;
+  std::vector<std::pair<wire_call, promise_of<outbound_reply>>> held;
   std::size_t chunk = 0;
 };
 
@@ -116,7 +116,7 @@ scripted_door_behavior(scripted_door::stateful_pointer<scripted_door_state> self
       script->calls.push_back(m.request->call);
       if (!script->hold)
         return reply(answer_of(*script, m.request->call));
-      self->state.held.emplace_back(std::move(m), self->make_response_promise<outbound_reply>());
+      self->state.held.emplace_back(std::move(m), promise_of<outbound_reply>{self});
       return self->state.held.back().second;
     },
     [self, script](const wire_read&) -> caf::result<outbound_chunk> {
@@ -130,14 +130,14 @@ scripted_door_behavior(scripted_door::stateful_pointer<scripted_door_state> self
         if (call.first.ticket != m.ticket)
           return false;
         ++script->cancelled;
-        call.second.deliver(to_caf(error{errc::upstream, "cancelled", {}, "cancelled"}));
+        call.second.deliver(error{errc::upstream, "cancelled", {}, "cancelled"});
         return true;
       });
     },
     [](const wire_ended&) {},
     [self, script](let_go) {
       for (auto& [m, promise] : std::exchange(self->state.held, {}))
-        deliver(promise, answer_of(*script, m.request->call));
+        promise.deliver(answer_of(*script, m.request->call));
     },
   };
 }
