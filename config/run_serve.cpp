@@ -2,9 +2,9 @@
 #include "config/assemble.hpp"
 #include "config/commands.hpp"
 #include "config/dev_mode.hpp"
+#include "config/json_schema_export.hpp"
 #include "config/open_files.hpp"
 #include "config/reload.hpp"
-#include "config/schema.hpp"
 #include "runtime/base/log.hpp"
 #include "secrets/process.hpp"
 

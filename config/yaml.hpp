@@ -1,7 +1,7 @@
 // A strict reader over yaml-cpp: every key must be asked for, every fault names file, line and key.
 #pragma once
 
-#include "config/schema.hpp"
+#include "config/json_schema_export.hpp"
 #include "runtime/base/json.hpp"
 
 #include <yaml-cpp/yaml.h>

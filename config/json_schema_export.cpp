@@ -1,4 +1,4 @@
-#include "config/schema.hpp"
+#include "config/json_schema_export.hpp"
 
 #include "config/sections.hpp"
 
