@@ -48,7 +48,8 @@ oidc_provider read_oidc(yaml_section& in) {
   in.texts("audience", p.rules.audiences);
   in.texts("clients", p.rules.clients);
   read_algorithms(in, p.rules);
-  in.flag("plain_jwt", p.rules.plain_jwt);
+  in.renamed("plain_jwt", "allow_generic_jwt_typ");
+  in.flag("allow_generic_jwt_typ", p.rules.allow_generic_jwt_typ);
   in.text("jwks_uri", p.jwks_uri);
   in.flag("userinfo", p.userinfo);
   in.flag("allow_http", p.allow_http);

@@ -40,10 +40,12 @@ int say_where(const error& why, const config_places& places) {
 
 // Somebody else has what this server needs.
 int say_unavailable(const error& why, const serve_command& given) {
-  auto taken = why.message.find("another process") != why.message.npos;
-  auto hint = given.dev && taken ? "; is another `behalf dev` running here? --data gives this one "
-                                   "a folder of its own"
-                                 : "";
+  auto says = [&](const char* what) { return why.message.find(what) != why.message.npos; };
+  const auto* hint = says("the port is in use") ? "; --port takes another one, 0 any free one"
+                     : given.dev && says("another process")
+                       ? "; is another `behalf dev` running here? --data gives this one a folder "
+                         "of its own"
+                       : "";
   return say({why.code, why.message + hint}, exit_unavailable);
 }
 

@@ -131,6 +131,14 @@ void yaml_section::require(std::string_view key) {
     fault(key, "has no value");
 }
 
+void yaml_section::renamed(std::string_view before, std::string_view now) {
+  const auto& constant = node_;
+  if (!node_.IsMap() || !constant[std::string(before)])
+    return;
+  asked_.emplace_back(before);
+  fault(before, "is called '" + std::string(now) + "' now");
+}
+
 void yaml_section::text(std::string_view key, std::string& out) {
   json::object type{{"type", json::array{"string", "number", "boolean"}}};
   if (!out.empty())

@@ -73,6 +73,8 @@ public:
   std::vector<std::string> keys();                          // names in file order, all taken
 
   void require(std::string_view key);
+  /// A fault where a key stands that has another name now.
+  void renamed(std::string_view before, std::string_view now);
   void fault(std::string_view key, std::string message);
 
   /// Reports every key nobody asked for, with the nearest known name.

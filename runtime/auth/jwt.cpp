@@ -58,7 +58,7 @@ result<signature_algorithm> check_algorithm(const json::object& header, const is
 // Types are compared without case and may carry the prefix "application/" (RFC 7515 4.1.9).
 result<void> check_type(const json::object& header, const issuer_rules& rules) {
   const auto* typ = member(header, "typ");
-  if (!typ && rules.plain_jwt)
+  if (!typ && rules.allow_generic_jwt_typ)
     return {};
   if (!typ || !typ->is_string())
     return invalid_token("the token has no type: expected at+jwt");
@@ -66,7 +66,7 @@ result<void> check_type(const json::object& header, const issuer_rules& rules) {
   if (boost::algorithm::istarts_with(name, "application/"))
     name.remove_prefix(12);
   if (boost::algorithm::iequals(name, "at+jwt")
-      || (rules.plain_jwt && boost::algorithm::iequals(name, "jwt")))
+      || (rules.allow_generic_jwt_typ && boost::algorithm::iequals(name, "jwt")))
     return {};
   return invalid_token("the token is no access token: expected type at+jwt");
 }
@@ -124,7 +124,7 @@ result<claims> check_claims(json::object all, const issuer_rules& rules, time_po
     return subject.error();
   if (auto ok = check_client(all, rules.clients); !ok)
     return ok.error();
-  if (rules.plain_jwt)
+  if (rules.allow_generic_jwt_typ)
     if (auto ok = refuse_id_token(all); !ok)
       return ok.error();
   return claims{rules.issuer, std::move(*subject), **expires, std::move(all)};

@@ -23,9 +23,9 @@ struct issuer_rules {
   std::vector<signature_algorithm> algorithms{
     signature_algorithm::es256, signature_algorithm::eddsa, signature_algorithm::ps256,
     signature_algorithm::rs256};
-  bool plain_jwt = false;           // also take `typ` JWT or none: issuers older than RFC 9068
-  std::vector<std::string> clients; // `azp` (or `client_id`) must be one of them; empty: any
-  std::chrono::seconds skew{60};    // how far clocks may disagree; never more than 60 s
+  bool allow_generic_jwt_typ = false; // also take `typ` JWT or none: issuers older than RFC 9068
+  std::vector<std::string> clients;   // `azp` (or `client_id`) must be one of them; empty: any
+  std::chrono::seconds skew{60};      // how far clocks may disagree; never more than 60 s
 };
 
 /// What a trusted issuer said about a caller.

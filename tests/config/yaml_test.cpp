@@ -35,6 +35,12 @@ TEST_CASE("unknown keys are named with their line and what was probably meant", 
   CHECK(faults_of("sevices: {}\n").find("f.yaml:1: sevices: unknown key") == 0);
 }
 
+TEST_CASE("a key that was renamed is named by its new name", "[config]") {
+  auto said = faults_of("identity:\n- type: oidc\n  issuer: https://a.b\n  audience: a\n"
+                        "  plain_jwt: true\n");
+  CHECK(said == "f.yaml:5: identity[0].plain_jwt: is called 'allow_generic_jwt_typ' now\n");
+}
+
 TEST_CASE("a section whose lines are all commented out is a fault", "[config]") {
   for (auto name : {"identity", "authorization", "server", "services", "graphs", "dev", "limits",
                     "limits:\n  user"}) {

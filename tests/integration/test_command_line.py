@@ -161,7 +161,7 @@ def test_a_missing_file_and_a_taken_port_are_said(tmp_path):
     server = Behalf(None, tmp_path / "one", command="dev", args=("--data", "data"))
     port = server.url.rsplit(":", 1)[1]
     taken = run("dev", "--port", port, "--data", "two", folder=tmp_path)
-    assert taken.returncode == 4 and port in taken.stderr
+    assert taken.returncode == 4 and port in taken.stderr and "--port" in taken.stderr
     same = run("dev", "--port", str(free_port()), "--data", str(server.folder / "data"),
                folder=tmp_path)
     assert same.returncode == 4 and same.stderr

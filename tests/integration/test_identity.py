@@ -16,7 +16,7 @@ from parts.stacks import OWNER, base, start
 
 
 def oidc(keycloak, **more) -> dict:
-    return {"type": "oidc", "issuer": keycloak.issuer, "audience": "behalf", "plain_jwt": True,
+    return {"type": "oidc", "issuer": keycloak.issuer, "audience": "behalf", "allow_generic_jwt_typ": True,
             "permissions_claim": "permissions", **more}
 
 

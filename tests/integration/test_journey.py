@@ -85,7 +85,7 @@ def test_a_sealed_vault_stops_only_who_needs_it(behalf, inbox, own_vault, keyclo
     store = own_vault.user_store(keycloak.issuer, keycloak.jwks_url)
     config = base(inbox) | {
         "identity": [{"type": "oidc", "issuer": keycloak.issuer, "audience": "behalf",
-                      "plain_jwt": True, "permissions_claim": "permissions"}],
+                      "allow_generic_jwt_typ": True, "permissions_claim": "permissions"}],
         "secrets": _vault_section(own_vault, store),
         "services": services(inbox),
     }

@@ -100,7 +100,7 @@ def test_nothing_the_library_refuses_comes_in(behalf, issuer, tmp_path):
     server = behalf({
         "identity": [
             {**provider, "issuer": f"{issuer.url}/at", "algorithms": ALGORITHMS["at"]},
-            {**provider, "issuer": f"{issuer.url}/plain", "plain_jwt": True,
+            {**provider, "issuer": f"{issuer.url}/plain", "allow_generic_jwt_typ": True,
              "identity_prefix": "plain:"}],
         "authorization": OWNER, "graphs": {"hello": "builtin:hello"}})
     began = time.monotonic()

@@ -65,7 +65,7 @@ def start(
                 "type": "oidc",
                 "issuer": issuer,
                 "audience": "behalf",
-                "plain_jwt": True,
+                "allow_generic_jwt_typ": True,
                 "userinfo": True,
                 "permissions_claim": "permissions",
                 "custom": {"realm_tenant": "tenant"},

@@ -107,7 +107,7 @@ inline void payload_texts(corpus& all) {
 
 inline void types(corpus& all) {
   auto lax = rules();
-  lax.plain_jwt = true;
+  lax.allow_generic_jwt_typ = true;
   for (const json::value& typ : std::initializer_list<json::value>{
          "dpop+jwt", "logout+jwt", "secevent+jwt", "oauth-id-jag+jwt", "id_token", "at+jwt ",
          " at+jwt", "at+jwt\n", "text/at+jwt", "application/application/at+jwt", "at", "", 1,

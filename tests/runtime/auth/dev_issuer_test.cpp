@@ -134,7 +134,7 @@ TEST_CASE("the ID token is for the client, and our server does not take it", "[a
   REQUIRE_FALSE(r);
   auto as_client = i.rules();
   as_client.audiences = {"app"};
-  as_client.plain_jwt = true;
+  as_client.allow_generic_jwt_typ = true;
   CHECK(verify(id, as_client, keys, noon).error().message == "the token is no access token");
   auto payload = between(id, ".", ".");
   auto said = parse_json(base64url_decode(payload).value()).value();
