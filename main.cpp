@@ -44,6 +44,9 @@ void add_serving(CLI::App& app, serve_command& serve) {
   auto* dev = app.add_subcommand("dev", "Serve for development: embedded everything, test users");
   dev->add_option("--data", serve.data, "Folder for the data (default ./.behalf)")
     ->type_name("FOLDER");
+  dev->add_flag("--no-auth", serve.no_auth,
+                "Ask nobody who they are and allow everything, on this machine only");
+  dev->add_flag("--watch", serve.watch, "Load graph libraries anew when they are rebuilt");
   auto* real = app.add_subcommand("serve", "Serve as configured");
   dev->add_option("--config", serve.config, "Configuration file (YAML)")->type_name("FILE");
   real->add_option("--config", serve.config, "Configuration file (YAML)")

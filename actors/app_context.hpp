@@ -1,5 +1,5 @@
 // What requests and runs may reach: handles of the core actors, the graphs, and the options they
-// share. Made once by system.cpp, never changed while it is in use.
+// share. Made once by system.cpp; only the graphs change while it is in use.
 #pragma once
 
 #include "actors/endpoints/route_meters.hpp"
@@ -15,6 +15,7 @@
 #include "runtime/base/shared_page.hpp"
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -45,26 +46,40 @@ struct graph_work {
   std::map<std::string, threads::activity, std::less<>> nodes;
 };
 
-/// A graph and the assistant made for it at start (UUIDv5 of the graph's name).
-struct catalog_entry {
-  std::string graph_id, assistant_id, description;
+/// A graph under the name it is served by, and what its assistant starts from.
+struct served_graph {
+  std::string graph_id, description;
   std::shared_ptr<const graph> flow;
+  assistant_defaults defaults = {};
+};
+
+/// With the assistant made for it at start (UUIDv5 of the graph's name).
+struct catalog_entry : served_graph {
+  explicit catalog_entry(served_graph what);
+
+  std::string assistant_id;
+  json::value context; // of the defaults
   std::shared_ptr<const graph_work> work;
 };
 
+/// The graphs that new runs are made of. They can be exchanged at any time, for `behalf dev
+/// --watch`: entries handed out before stay as they were until the end of the process.
 class catalog {
 public:
-  void add(std::string graph_id, std::shared_ptr<const graph> flow, std::string description = {});
+  void serve(std::vector<served_graph> graphs);
 
   const catalog_entry* by_graph(std::string_view graph_id) const;
   const catalog_entry* by_assistant(std::string_view assistant_id) const;
-  const std::vector<catalog_entry>& entries() const { return entries_; }
+  const std::vector<catalog_entry>& entries() const {
+    return *now_.load(std::memory_order_acquire);
+  }
 
   /// "a, b": for messages about a graph nobody has.
   std::string names() const;
 
 private:
-  std::vector<catalog_entry> entries_;
+  std::deque<std::vector<catalog_entry>> all_{1}; // the last ones are those of now
+  std::atomic<const std::vector<catalog_entry>*> now_{&all_.back()};
 };
 
 /// Tenants whose system assistants are in the storage already. Tenants come with their users, so
@@ -80,6 +95,10 @@ public:
     if (tenants_.size() >= most)
       tenants_.clear();
     tenants_.insert(tenant);
+  }
+  void forget() {
+    std::lock_guard lock{guard_};
+    tenants_.clear();
   }
 
 private:

@@ -3,6 +3,7 @@
 
 #include "actors/runs/queue_options.hpp"
 #include "runtime/auth/limiter.hpp"
+#include "runtime/base/json.hpp"
 #include "runtime/base/shape.hpp"
 #include "runtime/http/server.hpp"
 #include "runtime/storage/record_scan.hpp"
@@ -11,6 +12,11 @@
 #include <cstddef>
 
 namespace behalf {
+
+/// What a system assistant starts from: below what a run, or its thread, says.
+struct assistant_defaults {
+  json::object config, context, metadata;
+};
 
 struct run_options : runs::queue_options {
   std::chrono::milliseconds timeout{3'600'000};     // one run; then its status is `timeout`

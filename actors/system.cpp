@@ -72,20 +72,6 @@ error of_file(error why, const std::string& file) {
   return why;
 }
 
-result<void> fill_catalog(catalog& to, const system_setup& setup) {
-  for (const auto& [name, registered] : setup.graphs) {
-    const registered_graph* found = nullptr;
-    for (const auto& g : setup.plugins.graphs())
-      if (g.name == registered)
-        found = &g;
-    if (!found)
-      return fail(errc::invalid_argument,
-                  "graphs." + name + ": no graph '" + registered + "' was registered by a plugin");
-    to.add(name, found->flow, found->description);
-  }
-  return {};
-}
-
 constexpr std::chrono::milliseconds most_to_suspend{2'000}; // of the grace, after the exchanges
 constexpr std::chrono::milliseconds most_for_cutting{500};
 constexpr std::chrono::milliseconds most_for_sessions{2'000};
@@ -121,11 +107,6 @@ struct core_actor {
 
 } // namespace
 
-result<void> check_graphs(const system_setup& setup) {
-  catalog unused;
-  return fill_catalog(unused, setup);
-}
-
 graph_work::graph_work(const std::string& graph_id, const graph& flow)
   : between("routing and reducing of graph '" + graph_id + "'") {
   for (const auto& one : flow.nodes())
@@ -140,23 +121,26 @@ rights_source rights_of(const system_setup& setup) {
   return rights_from(setup.has_rules, !setup.plugins.handlers().empty(), has_identity(setup));
 }
 
-void catalog::add(std::string graph_id, std::shared_ptr<const graph> flow,
-                  std::string description) {
-  auto id = uuid5(assistant_space, graph_id);
-  auto work = std::make_shared<const graph_work>(graph_id, *flow);
-  entries_.push_back(
-    {std::move(graph_id), std::move(id), std::move(description), std::move(flow), std::move(work)});
+catalog_entry::catalog_entry(served_graph what)
+  : served_graph(std::move(what)), assistant_id(uuid5(assistant_space, graph_id)),
+    context(defaults.context), work(std::make_shared<const graph_work>(graph_id, *flow)) {}
+
+void catalog::serve(std::vector<served_graph> graphs) {
+  std::vector<catalog_entry> fresh;
+  for (auto& one : graphs)
+    fresh.emplace_back(std::move(one));
+  now_.store(&all_.emplace_back(std::move(fresh)), std::memory_order_release);
 }
 
 const catalog_entry* catalog::by_graph(std::string_view graph_id) const {
-  for (const auto& e : entries_)
+  for (const auto& e : entries())
     if (e.graph_id == graph_id)
       return &e;
   return nullptr;
 }
 
 const catalog_entry* catalog::by_assistant(std::string_view assistant_id) const {
-  for (const auto& e : entries_)
+  for (const auto& e : entries())
     if (e.assistant_id == assistant_id)
       return &e;
   return nullptr;
@@ -164,7 +148,7 @@ const catalog_entry* catalog::by_assistant(std::string_view assistant_id) const 
 
 std::string catalog::names() const {
   std::string text;
-  for (const auto& e : entries_)
+  for (const auto& e : entries())
     text += (text.empty() ? "" : ", ") + e.graph_id;
   return text;
 }
@@ -279,8 +263,7 @@ result<void> running_system::parts::spawn_inside() {
   app->events = std::make_shared<runs::event_memory>(setup.options.runs.event_memory);
   app->options.authenticated = has_identity(setup);
   app->issuer = setup.issuer;
-  if (auto ok = fill_catalog(app->graphs, setup); !ok)
-    return ok;
+  app->graphs.serve(std::move(setup.graphs));
   for (const auto& served : app->graphs.entries())
     app->runs.serve(served.graph_id);
   add_file_metrics(app->meters, setup.storage.path);
@@ -461,6 +444,11 @@ result<void> running_system::reload(live_setup fresh) {
     next.setup = std::make_shared<const admission::identity_setup>(std::move(fresh.identity));
   tell(p.app->authenticator, std::move(next));
   return {};
+}
+
+void running_system::serve(std::vector<served_graph> graphs) {
+  parts_->app->graphs.serve(std::move(graphs));
+  parts_->app->seeded.forget();
 }
 
 bool running_system::stop() {

@@ -29,8 +29,8 @@ struct system_setup {
   std::unique_ptr<secret_source> secrets; // null: no store
   std::shared_ptr<shared_issuer> issuer;  // null outside `behalf dev`
   std::string audit_path;
-  plugin_registry plugins;
-  std::vector<std::pair<std::string, std::string>> graphs; // public name, registered name
+  plugin_registry plugins; // for its handlers
+  std::vector<served_graph> graphs;
   std::size_t threads = 0;        // for sockets and actors; 0: one per core, at least 2
   std::size_t spare_threads = 16; // lent while one of those is held
 };
@@ -42,10 +42,6 @@ rights_source rights_of(const system_setup& setup);
 /// May a server listen there? Who asks nobody for an identity serves its own machine only.
 /// Error: invalid_argument, beginning with the key.
 result<void> check_reach(const std::string& address, bool identity);
-
-/// Did plugins register every graph that is to be served? Error: invalid_argument, beginning with
-/// the key.
-result<void> check_graphs(const system_setup& setup);
 
 /// The process ends with this when a core actor dies: its neighbours wait for its answers without
 /// a timer, and whoever keeps the process alive starts it anew.
@@ -71,6 +67,10 @@ public:
   /// Goes on with other rules and identity providers, and with the certificate as its files are
   /// now. Error: invalid_argument, beginning with the key; then everything stays as it was.
   result<void> reload(live_setup fresh);
+
+  /// New runs are of these graphs, and each tenant gets assistants for them; runs under way go on
+  /// with theirs.
+  void serve(std::vector<served_graph> graphs);
 
   /// Stops accepting, lets exchanges and runs end, then stops everything, all within the grace.
   /// Runs that did not end go on after the next start. False when a node did not return: what is

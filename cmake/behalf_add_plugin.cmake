@@ -3,6 +3,11 @@
 function(behalf_add_plugin name)
   add_library(${name} MODULE ${ARGN})
   set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF)
+  # A static of an inline function belongs to this library, not to one loaded before: rebuilt ones
+  # are loaded beside it (`behalf dev --watch`).
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${name} PRIVATE -fno-gnu-unique)
+  endif()
   if(TARGET behalf::plugin)
     target_link_libraries(${name} PRIVATE behalf::plugin)
   else()

@@ -1,8 +1,6 @@
 #include "config/assemble.hpp"
 
 #include "runtime/auth/identities.hpp"
-#include "runtime/graph/hello.hpp"
-#include "runtime/graph/load_plugin.hpp"
 #include "secrets/embedded_store.hpp"
 #include "secrets/master_key.hpp"
 #include "secrets/references.hpp"
@@ -90,33 +88,6 @@ result<void> resolve_clients(config& c, reference_resolver& references) {
 
 } // namespace
 
-// "name: ./lib.so" serves the plugin's graph of that name; "./lib.so:other" another one of it;
-// "builtin:hello" a linked-in one.
-result<void> load_plugins(const config& c, system_setup& to) {
-  std::set<std::string> loaded;
-  to.plugins.graph(hello_graph(), "Says hello to whoever asks");
-  for (const auto& file : c.plugins)
-    if (loaded.insert(file).second)
-      if (auto ok = load_plugin(file, to.plugins); !ok)
-        return at("plugins", ok.error());
-  for (const auto& [name, path] : c.graphs) {
-    constexpr std::string_view builtin = "builtin:";
-    if (path.starts_with(builtin)) {
-      to.graphs.emplace_back(name, path.substr(builtin.size()));
-      continue;
-    }
-    auto colon = path.rfind(".so:");
-    auto file = colon == path.npos ? path : path.substr(0, colon + 3);
-    if (loaded.insert(file).second)
-      if (auto ok = load_plugin(file, to.plugins); !ok)
-        return at("graphs." + name, ok.error());
-    to.graphs.emplace_back(name, colon == path.npos ? name : path.substr(colon + 4));
-  }
-  if (!to.plugins.faults().empty())
-    return fail(errc::invalid_argument, "graphs: " + to.plugins.faults().front());
-  return {};
-}
-
 result<void> check_vault(const config& c) {
   auto options = c.secrets.vault.options;
   auto unknown = std::make_shared<const secret>(std::string_view{"not resolved here"});
@@ -143,11 +114,14 @@ result<live_setup> assemble_live(config given, const std::string& base,
   return live_setup{std::move(given.rules), given.has_rules, std::move(given.identity)};
 }
 
-result<system_setup> assemble(config given, const std::string& base) {
+result<system_setup> assemble(config given, const std::string& base, const library_file& file_of) {
   reference_resolver references{base};
   system_setup to;
-  if (auto ok = load_plugins(given, to); !ok)
-    return ok.error();
+  auto libraries = load_libraries(given, file_of);
+  if (!libraries)
+    return libraries.error();
+  to.plugins = std::move(libraries->handlers);
+  to.graphs = std::move(libraries->graphs);
   if (auto ok = resolve_clients(given, references); !ok)
     return ok.error();
   auto secrets = open_store(given, references);

@@ -4,6 +4,7 @@
 
 #include "actors/system.hpp"
 #include "config/config.hpp"
+#include "config/libraries.hpp"
 
 #include <string>
 
@@ -12,10 +13,8 @@ namespace behalf {
 /// Relative paths in the configuration count from the working directory; references to files from
 /// `base`, the folder of the configuration file. Error: invalid_argument (or what opening a store
 /// says), naming the key.
-result<system_setup> assemble(config given, const std::string& base);
-
-/// Loads the libraries that `plugins` and `graphs` name. Error: invalid_argument, naming the key.
-result<void> load_plugins(const config& c, system_setup& to);
+result<system_setup> assemble(config given, const std::string& base,
+                              const library_file& file_of = {});
 
 /// What a running server takes over of a configuration that was read again. Secrets that came from
 /// the environment are gone from there: they stay as they were in `running`.

@@ -42,12 +42,6 @@ config_problem problem_of(const error& why, const config_places& places) {
 
 } // namespace
 
-bool loads_plugins(const config& c) {
-  return !c.plugins.empty() || std::any_of(c.graphs.begin(), c.graphs.end(), [](const auto& g) {
-    return !g.second.starts_with("builtin:");
-  });
-}
-
 std::vector<config_problem> without_identity(const config& c, const config_places& places) {
   std::vector<config_problem> found;
   if (auto ok = check_reach(c.system.http.address, false); !ok)
@@ -67,7 +61,7 @@ std::vector<config_problem> contradictions(const config& c, const config_places&
   auto fault = [&](const std::string& key, std::string message) {
     found.push_back({places.of(key), key, std::move(message)});
   };
-  if (c.identity.providers.empty() && c.dev.users.empty() && !loads_plugins(c))
+  if (c.identity.providers.empty() && c.dev.users.empty() && (c.plugins.empty() || c.no_auth))
     found = without_identity(c, places);
   else if (auto ok = check_reach(c.system.http.address, true); !ok)
     found.push_back(problem_of(ok.error(), places));
@@ -76,9 +70,6 @@ std::vector<config_problem> contradictions(const config& c, const config_places&
         && c.secrets.type == secrets_config::kind::none && c.dev.users.empty())
       fault("services." + s.name,
             "takes its credential from secrets, but there is no secrets section");
-  for (const auto& [name, path] : c.graphs)
-    if (path.starts_with("builtin:") && path != "builtin:hello")
-      fault("graphs." + name, "there is no '" + path + "'; the only one built in is builtin:hello");
   std::set<std::string> users;
   for (const auto& u : c.dev.users)
     if (!users.insert(u.username).second)

@@ -125,7 +125,7 @@ void warn_of_unknown_names(const config& c, const secret_command& given) {
   for (const auto& service : c.services)
     if (service.credential.from == credential_source::secrets)
       services.emplace(service.credential_name());
-  if (!loads_plugins(c) && c.dev.users.empty())
+  if (c.plugins.empty() && c.dev.users.empty())
     warn("issuer", given.issuer, std::move(issuers));
   warn("credential of a service", given.service, std::move(services));
 }

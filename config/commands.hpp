@@ -54,6 +54,7 @@ int run_token(const token_command& given);
 
 struct serve_command {
   bool dev = false;
+  bool no_auth = false, watch = false; // of dev
   std::string config, host, data = "./.behalf";
   int port = -1; // -1: as configured
 };

@@ -41,6 +41,16 @@ struct dev_config {
   std::vector<std::pair<std::string, std::string>> custom; // as in identity
 };
 
+/// One entry of `graphs`.
+struct graph_source {
+  std::string key;     // where it stands: "graphs[0]", "graphs.inbox"
+  std::string library; // its file; empty: built in
+  std::string graph;   // one of the library's; empty: all of them
+  std::string name;    // under which it is served; empty: its own
+  std::string description;
+  assistant_defaults defaults;
+};
+
 struct config {
   system_options system;
   bool origins_given = false; // server.cors.allow_origins stands in the file or the environment
@@ -52,8 +62,9 @@ struct config {
   bool has_rules = false; // there is an authorization section, perhaps an empty one
   secrets_config secrets;
   dev_config dev;
-  std::vector<std::string> plugins; // loaded for their handlers; those of `graphs` need no mention
-  std::vector<std::pair<std::string, std::string>> graphs; // name, path of a plugin or builtin:…
+  std::vector<std::string> plugins; // whose handlers judge requests
+  std::vector<graph_source> graphs;
+  bool no_auth = false; // `behalf dev --no-auth`: no handler is used
   std::string audit_path = "./audit.jsonl";
   std::string log_level = "info", log_file;
   bool log_json = false;
@@ -85,9 +96,6 @@ loaded_config load_config(const std::string& file);
 /// `dev` section with users counts as both, for `behalf dev` adds them. Whether a plugin brings an
 /// authenticate handler is known once it is loaded: then ask `without_identity`.
 std::vector<config_problem> contradictions(const config& c, const config_places& places);
-
-/// Any library may bring an authenticate handler, those of `graphs` too.
-bool loads_plugins(const config& c);
 
 /// What web pages may do, where the file does not say. A server on a loopback address, and `behalf
 /// dev`, answers to local names and local pages only: there a page needs no token, or a known one.

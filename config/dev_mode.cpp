@@ -19,12 +19,15 @@ void add_users(config& c) {
 }
 
 void add_hello(config& c) {
-  c.graphs.emplace_back("hello", "builtin:hello");
+  graph_source hello;
+  hello.key = "graphs";
+  hello.graph = "hello";
+  c.graphs.push_back(std::move(hello));
 }
 
 } // namespace
 
-result<void> complete_for_dev(config& c, const std::string& folder, bool from_file) {
+result<void> complete_for_dev(config& c, const std::string& folder, bool from_file, bool no_auth) {
   std::error_code ec;
   fs::create_directories(folder, ec);
   if (ec)
@@ -45,8 +48,15 @@ result<void> complete_for_dev(config& c, const std::string& folder, bool from_fi
       return key.error();
     c.secrets.master_key = "file:" + fs::absolute(key_file).string();
   }
-  if (c.identity.providers.empty() && c.dev.users.empty())
+  c.no_auth = no_auth;
+  if (no_auth) {
+    c.identity.providers.clear();
+    c.dev.users.clear();
+    c.rules.clear();
+    c.has_rules = false;
+  } else if (c.identity.providers.empty() && c.dev.users.empty()) {
     add_users(c);
+  }
   if (!from_file)
     add_hello(c);
   return {};

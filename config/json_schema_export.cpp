@@ -7,16 +7,37 @@
 namespace behalf {
 
 json::value schema_node::to_json() const {
-  if (!mapping)
+  const auto element = keys.find("[]");
+  const bool list = element != keys.end();
+  if (!mapping && !list)
     return own;
-  json::object out{{"type", "object"}};
+  json::object out;
+  json::array types;
+  if (list) {
+    types.emplace_back("array");
+    out["items"] = element->second.to_json();
+  }
+  if (mapping) {
+    types.emplace_back("object");
+    add_mapping(out);
+  }
+  if (text)
+    types.emplace_back("string");
+  if (types.size() == 1)
+    out["type"] = types.front();
+  else
+    out["type"] = std::move(types);
+  return out;
+}
+
+void schema_node::add_mapping(json::object& out) const {
   json::object properties;
   json::array needed;
   json::value others = false;
   for (const auto& [name, node] : keys) {
     if (name == "*")
       others = node.to_json();
-    else
+    else if (name != "[]")
       properties[name] = node.to_json();
     if (auto found = required.find(name); found != required.end() && found->second == visits)
       needed.emplace_back(name);
@@ -26,9 +47,6 @@ json::value schema_node::to_json() const {
   if (!needed.empty())
     out["required"] = std::move(needed);
   out["additionalProperties"] = std::move(others);
-  if (list)
-    return json::object{{"type", "array"}, {"items", std::move(out)}};
-  return out;
 }
 
 std::string dry_choice(std::string_view path, const std::vector<std::string>& choices,

@@ -13,12 +13,17 @@ namespace behalf {
 /// What a yaml_section was asked for, in one place of the file.
 struct schema_node {
   json::object own;                        // type, limits and default of a value
-  std::map<std::string, schema_node> keys; // of a mapping; "*": names are the user's own
+  std::map<std::string, schema_node> keys; // of a mapping; "*": names are the user's own;
+                                           // "[]": an element of a list
   std::map<std::string, unsigned> required;
   unsigned visits = 0; // a key is required when every visit required it
-  bool mapping = false, list = false;
+  bool mapping = false;
+  bool text = false; // a text is the short form of the mapping
 
   json::value to_json() const;
+
+private:
+  void add_mapping(json::object& out) const;
 };
 
 /// Which of `choices` a dry run takes, so that `variants` of them see every branch of the loader:

@@ -133,9 +133,12 @@ bool survey(const YAML::Node& node, const std::string& path, loaded_config& out,
     out.problems.push_back({line(node), path, "is nested too deeply"});
     return false;
   }
-  for (std::size_t i = 0; node.IsSequence() && i < node.size(); ++i)
-    if (!survey(node[i], path + "[" + std::to_string(i) + "]", out, depth + 1))
+  for (std::size_t i = 0; node.IsSequence() && i < node.size(); ++i) {
+    auto element = path + "[" + std::to_string(i) + "]";
+    out.places.lines.emplace(element, line(node[i]));
+    if (!survey(node[i], element, out, depth + 1))
       return false;
+  }
   if (!node.IsMap())
     return true;
   std::map<std::string, std::string> seen;
@@ -189,7 +192,7 @@ void read_all(yaml_section& root, config& out) {
   section("secrets", read_secrets);
   section("limits", read_limits);
   section("dev", read_dev);
-  section("graphs", read_graphs);
+  read_graphs(root, out);
   root.texts("plugins", out.plugins);
   root.text("audit", out.audit_path);
   root.flag("allow_core_dumps", out.allow_core_dumps);

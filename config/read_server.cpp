@@ -1,4 +1,4 @@
-// server, storage, log, runs, retention, egress, services, graphs.
+// server, storage, log, runs, retention, egress, services.
 #include "config/sections.hpp"
 
 #include <filesystem>
@@ -180,16 +180,6 @@ void read_services(yaml_section in, config& out) {
       in.fault(name, "is empty; a service needs at least a base_url or url");
     else if (auto one = in.section(name))
       out.services.push_back(read_service(name, std::move(*one)));
-}
-
-void read_graphs(yaml_section in, config& out) {
-  for (const auto& name : in.keys()) {
-    std::string path;
-    in.text(name, path);
-    if (path.empty())
-      in.fault(name, "must be the path of a plugin (.so), or builtin:<name>");
-    out.graphs.emplace_back(name, path);
-  }
 }
 
 } // namespace behalf

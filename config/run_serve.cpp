@@ -3,6 +3,7 @@
 #include "config/commands.hpp"
 #include "config/dev_mode.hpp"
 #include "config/json_schema_export.hpp"
+#include "config/library_watch.hpp"
 #include "config/open_files.hpp"
 #include "config/reload.hpp"
 #include "runtime/base/log.hpp"
@@ -12,10 +13,13 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
+#include <optional>
 
 namespace behalf {
 namespace {
@@ -95,6 +99,9 @@ struct admission_facts {
 };
 
 void banner(const config& c, bool dev, const admission_facts& facts) {
+  if (c.no_auth)
+    std::printf("WITHOUT AUTHENTICATION (--no-auth): every program on this machine may do "
+                "everything, all as one anonymous user.\n\n");
   auto url = base_url(c.system.http);
   std::printf("Behalf %s\n\n  API:    %s\n  Docs:   %s/docs\n", BEHALF_VERSION, url.c_str(),
               url.c_str());
@@ -153,9 +160,14 @@ result<loaded_config> read(const serve_command& given) {
   if (given.port >= 0)
     c.system.http.port = static_cast<uint16_t>(given.port);
   if (given.dev)
-    if (auto ok = complete_for_dev(c, given.data, !given.config.empty()); !ok)
+    if (auto ok = complete_for_dev(c, given.data, !given.config.empty(), given.no_auth); !ok)
       return ok.error();
   loaded.problems = contradictions(c, loaded.places);
+  if (c.no_auth && !check_reach(c.system.http.address, false))
+    loaded.problems = {{"--no-auth", "server.listen",
+                        "without authentication the server serves this machine only: listen on "
+                        "127.0.0.1 or [::1], not on "
+                          + c.system.http.address}};
   auto missing = unreadable_files(c, loaded.places);
   loaded.problems.insert(loaded.problems.end(), missing.begin(), missing.end());
   return loaded;
@@ -258,12 +270,53 @@ private:
   running_system& system_;
 };
 
+// Puts rebuilt libraries in place of those loaded before.
+class graph_reloader {
+public:
+  graph_reloader(config c, library_watch& watch, running_system& system)
+    : config_(std::move(c)), watch_(watch), system_(system) {}
+
+  void look() {
+    const auto rebuilt = watch_.rebuilt();
+    if (rebuilt.empty())
+      return;
+    auto fresh =
+      load_libraries(config_, [this](const std::string& file) { return watch_.copy_of(file); });
+    if (!fresh)
+      return log::error("watch_refused", {{"problem", fresh.error().message},
+                                          {"hint", "the graphs loaded before go on"}});
+    system_.serve(std::move(fresh->graphs));
+    for (const auto& file : rebuilt) {
+      log::info("watch_reloaded", {{"library", file}});
+      if (std::find(config_.plugins.begin(), config_.plugins.end(), file) != config_.plugins.end())
+        log::warning("watch_needs_a_restart",
+                     {{"library", file}, {"hint", "its handlers stay as they were"}});
+    }
+  }
+
+private:
+  config config_;
+  library_watch& watch_;
+  running_system& system_;
+};
+
 // The second signal ends the process at once; what was acknowledged is on disk already.
+// `each_second` is called while nothing comes, where there is one.
 template <class HangUp>
-void wait_for_signal(const sigset_t& signals, HangUp on_hang_up) {
+void wait_for_signal(const sigset_t& signals, HangUp on_hang_up,
+                     const std::function<void()>& each_second) {
+  const timespec second{1, 0};
   int signal = 0;
-  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP)
-    on_hang_up();
+  for (;;) {
+    signal =
+      each_second ? sigtimedwait(&signals, nullptr, &second) : sigwaitinfo(&signals, nullptr);
+    if (signal == SIGHUP)
+      on_hang_up();
+    else if (signal > 0)
+      break;
+    else if (each_second && errno == EAGAIN)
+      each_second();
+  }
   log::info("stopping", {{"signal", signal}, {"hint", "once more stops at once"}});
   std::signal(SIGINT, SIG_DFL); // a shell may have had it ignored
   std::signal(SIGTERM, SIG_DFL);
@@ -298,7 +351,13 @@ int run_serve(const serve_command& given) {
     issuer = *made;
   }
   complete_page_rules(c, given.dev);
-  auto setup = assemble(c, folder_of(given));
+  std::optional<library_watch> watch;
+  library_file file_of;
+  if (given.watch) {
+    watch.emplace(library_files(c), given.data + "/watch");
+    file_of = [&watch](const std::string& file) { return watch->copy_of(file); };
+  }
+  auto setup = assemble(c, folder_of(given), file_of);
   if (!setup)
     return say_where(setup.error(), loaded->places);
   setup->issuer = issuer;
@@ -318,8 +377,14 @@ int run_serve(const serve_command& given) {
                         {"version", BEHALF_VERSION},
                         {"callers", facts.callers},
                         {"rights", facts.rights}});
+  std::function<void()> look;
+  if (watch)
+    look = [graphs = graph_reloader{c, *watch, **system}]() mutable { graphs.look(); };
+  if (c.no_auth)
+    log::warning("no_auth", {{"hint", "everything is allowed to every program on this machine"}});
   reloader reload{given, std::move(*loaded), std::move(identity), **system};
-  wait_for_signal(signals, [&] { reload.run(); });
+  wait_for_signal(
+    signals, [&] { reload.run(); }, look);
   auto returned = (*system)->stop();
   log::info("stopped");
   if (!returned)
@@ -331,29 +396,26 @@ namespace {
 
 // What a library brings is known once it is loaded; where one is missing that is no fault of the
 // configuration.
-std::string missing_plugin(const config& c) {
-  auto files = c.plugins;
-  for (const auto& [name, path] : c.graphs)
-    if (!path.starts_with("builtin:"))
-      files.push_back(
-        path.substr(0, path.rfind(".so:") == path.npos ? path.size() : path.rfind(".so:") + 3));
-  for (const auto& file : files)
+std::string missing_library(const config& c) {
+  for (const auto& file : library_files(c))
     if (!std::filesystem::exists(file))
       return file;
   return {};
 }
 
 // Says who may come in, and finds what only the loaded libraries tell.
-int validate_admission(const config& c, const config_places& places, std::string& words) {
+int validate_admission(const config& c, const config_places& places, std::string& words,
+                       std::size_t& graphs) {
   system_setup seen;
-  if (auto missing = missing_plugin(c); !missing.empty()) {
+  if (auto missing = missing_library(c); !missing.empty()) {
     words = "callers and rights cannot be told here: " + missing + " is not there\n";
     return exit_ok;
   }
-  if (auto ok = load_plugins(c, seen); !ok)
-    return say_where(ok.error(), places);
-  if (auto ok = check_graphs(seen); !ok)
-    return say_where(ok.error(), places);
+  auto libraries = load_libraries(c);
+  if (!libraries)
+    return say_where(libraries.error(), places);
+  graphs = libraries->graphs.size();
+  seen.plugins = std::move(libraries->handlers);
   seen.identity.providers = c.identity.providers;
   seen.has_rules = c.has_rules;
   auto by_dev = !has_identity(seen) && !c.dev.users.empty();
@@ -381,11 +443,11 @@ int run_validate(const std::string& file) {
     if (auto ok = check_vault(c); !ok)
       return say_where(ok.error(), loaded.places);
   std::string admission;
-  if (auto code = validate_admission(c, loaded.places, admission); code != exit_ok)
+  auto graphs = c.graphs.size(); // at least, until the libraries tell
+  if (auto code = validate_admission(c, loaded.places, admission, graphs); code != exit_ok)
     return code;
   std::printf(
-    "%s is valid: %s, %s, %s, %s\n%s", file.c_str(),
-    counted(c.graphs.size(), "graph", "graphs").c_str(),
+    "%s is valid: %s, %s, %s, %s\n%s", file.c_str(), counted(graphs, "graph", "graphs").c_str(),
     counted(c.services.size(), "service", "services").c_str(),
     counted(c.identity.providers.size(), "identity provider", "identity providers").c_str(),
     counted(c.rules.size(), "rule", "rules").c_str(), admission.c_str());

@@ -21,6 +21,6 @@ void read_authorization(yaml_section in, config& out);
 void read_secrets(yaml_section in, config& out);
 void read_limits(yaml_section in, config& out);
 void read_dev(yaml_section in, config& out);
-void read_graphs(yaml_section in, config& out);
+void read_graphs(yaml_section& root, config& out);
 
 } // namespace behalf

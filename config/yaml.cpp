@@ -288,24 +288,32 @@ std::optional<json::value> yaml_section::any(std::string_view key) {
   return yaml_to_json(n);
 }
 
-yaml_section yaml_section::inside(YAML::Node node, std::string path, std::string_view key,
-                                  bool list) {
-  auto* dry = dry_ ? &dry_->keys[std::string(key)] : nullptr;
-  if (dry)
-    dry->list = list;
-  return {std::move(node), std::move(path), file_, *faults_, dry, variant_};
+yaml_section yaml_section::inside(YAML::Node node, std::string path, schema_node* dry,
+                                  std::string_view short_form) {
+  if (dry && !short_form.empty())
+    dry->text = true;
+  if (!node.IsScalar() || short_form.empty())
+    return {std::move(node), std::move(path), file_, *faults_, dry, variant_};
+  YAML::Node whole;
+  whole[std::string(short_form)] = node;
+  yaml_section made{std::move(whole), std::move(path), file_, *faults_, dry, variant_};
+  made.line_ = where(node);
+  return made;
 }
 
-std::optional<yaml_section> yaml_section::section(std::string_view key) {
+std::optional<yaml_section> yaml_section::section(std::string_view key,
+                                                  std::string_view short_form) {
   if (!has_value(key) && !dry_)
     return std::nullopt;
-  return inside(take(key), full(key), key, false);
+  return inside(take(key), full(key), dry_ ? &dry_->keys[std::string(key)] : nullptr, short_form);
 }
 
-std::vector<yaml_section> yaml_section::sections(std::string_view key) {
+std::vector<yaml_section> yaml_section::sections(std::string_view key,
+                                                 std::string_view short_form) {
   std::vector<yaml_section> all;
-  if (dry_)
-    all.push_back(inside(take(key), full(key), key, true));
+  auto* dry = dry_ ? &dry_->keys[std::string(key)].keys["[]"] : nullptr;
+  if (dry)
+    all.push_back(inside(take(key), full(key), dry, short_form));
   if (!has_value(key))
     return all;
   auto n = take(key);
@@ -314,7 +322,7 @@ std::vector<yaml_section> yaml_section::sections(std::string_view key) {
     return all;
   }
   for (std::size_t i = 0; i < n.size(); ++i)
-    all.push_back(inside(n[i], full(key) + "[" + std::to_string(i) + "]", key, true));
+    all.push_back(inside(n[i], full(key) + "[" + std::to_string(i) + "]", dry, short_form));
   return all;
 }
 

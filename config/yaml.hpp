@@ -68,9 +68,11 @@ public:
 
   /// Kind of the value: 's'calar, 'm'apping, 'l'ist, or 0 when absent.
   char kind(std::string_view key);
-  std::optional<yaml_section> section(std::string_view key);
-  std::vector<yaml_section> sections(std::string_view key); // a list of mappings
-  std::vector<std::string> keys();                          // names in file order, all taken
+  /// `short_form`: a text instead of the mapping is this key of it, alone.
+  std::optional<yaml_section> section(std::string_view key, std::string_view short_form = {});
+  /// A list of mappings.
+  std::vector<yaml_section> sections(std::string_view key, std::string_view short_form = {});
+  std::vector<std::string> keys(); // names in file order, all taken
 
   void require(std::string_view key);
   /// A fault where a key stands that has another name now.
@@ -86,7 +88,8 @@ private:
   YAML::Node take(std::string_view key);
   bool given(std::string_view key, json::object type);
   bool has_value(std::string_view key);
-  yaml_section inside(YAML::Node node, std::string path, std::string_view key, bool list);
+  yaml_section inside(YAML::Node node, std::string path, schema_node* dry,
+                      std::string_view short_form);
   std::string where(const YAML::Node& node) const;
   std::string full(std::string_view key) const;
 

@@ -13,14 +13,38 @@ record system_assistant(const std::string& tenant, const catalog_entry& entry) {
   row.tenant = tenant;
   row.id = entry.assistant_id;
   row.name = row.graph_id = entry.graph_id;
-  row.metadata = {{"created_by", "system"}};
+  row.metadata = entry.defaults.metadata;
+  row.metadata["created_by"] = "system";
   row.created_at = row.updated_at = now();
-  row.doc = {{"config", json::object{}},
-             {"context", json::object{}},
+  row.doc = {{"config", entry.defaults.config},
+             {"context", entry.defaults.context},
              {"version", 1},
              {"description",
               entry.description.empty() ? json::value(nullptr) : json::value(entry.description)}};
   return row;
+}
+
+// Makes one, or makes it what the configuration says now; `done` hears whether it is there.
+template <class Done>
+void seed(request_pointer self, record row, Done done) {
+  auto which = row.key();
+  ask_core(
+    self, self->state.app->reader(),
+    get_record{std::move(which), get_record::part::whole, room_for_rows(self)},
+    [self, row = std::move(row), done](found_record& found) mutable {
+      if (found.row && found.row->metadata == row.metadata && found.row->doc == row.doc)
+        return done(true);
+      if (found.row)
+        row.created_at = found.row->created_at;
+      auto w = writes_of(self);
+      w.what.puts.push_back({std::move(row), found.row ? found.row->revision : 0});
+      ask_core(
+        self, self->state.app->writer, std::move(w), [done](written) mutable { done(true); },
+        [done](const error& why) mutable {
+          done(why.code == errc::conflict); // somebody else has just done the same
+        });
+    },
+    [done](const error&) mutable { done(false); });
 }
 
 // Goes on once the tenant's system assistants exist: one commit each, as some may be there.
@@ -32,23 +56,16 @@ void with_seeded(request_pointer self, Then then) {
     return then();
   auto left = std::make_shared<std::size_t>(entries.size());
   auto all_there = std::make_shared<bool>(true);
-  auto one_less = [self, left, all_there, then]() mutable {
-    if (--*left > 0)
-      return;
-    if (*all_there) // else the next request tries again
-      self->state.app->seeded.add(tenant_of(self));
-    then();
-  };
-  for (const auto& entry : entries) {
-    auto w = writes_of(self);
-    w.what.puts.push_back({system_assistant(tenant_of(self), entry), 0});
-    ask_core(
-      self, s.app->writer, std::move(w), [one_less](written) mutable { one_less(); },
-      [one_less, all_there](const error& why) mutable {
-        *all_there = *all_there && why.code == errc::conflict; // which says that it was there
-        one_less();
-      });
-  }
+  for (const auto& entry : entries)
+    seed(self, system_assistant(tenant_of(self), entry),
+         [self, left, all_there, then](bool there) mutable {
+           *all_there = *all_there && there;
+           if (--*left > 0)
+             return;
+           if (*all_there) // else the next request tries again
+             self->state.app->seeded.add(tenant_of(self));
+           then();
+         });
 }
 
 result<json::object> prepare_search(request_pointer self) {

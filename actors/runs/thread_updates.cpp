@@ -24,8 +24,11 @@ run_ids ids_of(const run_plan& plan, bool thread_existed) {
 void merge_config(const app_context& app, run_plan& plan, const record* thread) {
   const auto* entry = app.graphs.by_graph(plan.graph_id);
   const auto* who = plan.who->identity.empty() ? nullptr : plan.who.get();
+  static const assistant_defaults none;
+  const auto& assistant = entry ? entry->defaults : none;
   auto merged = merge_run_config(
-    {nothing, nothing, no_context}, {nothing, thread ? thread->metadata : nothing, no_context},
+    {assistant.config, assistant.metadata, entry ? entry->context : no_context},
+    {nothing, thread ? thread->metadata : nothing, no_context},
     {plan.sent_config, plan.sent_metadata, plan.sent_context}, who, ids_of(plan, thread != nullptr),
     plan.headers, {}, entry ? entry->flow->context_schema() : no_context);
   plan.kwargs["config"] = std::move(merged.config);

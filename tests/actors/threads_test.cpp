@@ -293,8 +293,7 @@ TEST_CASE("a stop does not wait for time limits of what is done", "[threads]") {
                                   },
                                   {.timeout = 10min});
                            b.edge(flow::start, "quick").edge("quick", flow::end);
-                           s.plugins.graph(b.build());
-                           s.graphs.emplace_back("limited", "limited");
+                           s.graphs.push_back({"limited", "", b.build().value()});
                          }};
   api_client api{server.system->port()};
   REQUIRE(api.log_in("alice"));

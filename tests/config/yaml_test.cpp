@@ -180,11 +180,12 @@ TEST_CASE("an alias to what it is part of ends", "[config]") {
 }
 
 TEST_CASE("contradictions name the nearest line there is", "[config]") {
-  auto c = parse_config("server:\n  listen: 0.0.0.0:1\ngraphs:\n  a: builtin:b\n", "f");
+  auto c =
+    parse_config("server:\n  listen: 0.0.0.0:1\nservices:\n  a: { base_url: https://a.b }\n", "f");
   auto found = contradictions(c.value, c.places);
   REQUIRE(found.size() == 2);
   CHECK(found[0].text().starts_with("f:2: server.listen: "));
-  CHECK(found[1].text().starts_with("f:4: graphs.a: "));
+  CHECK(found[1].text().starts_with("f:4: services.a: "));
   CHECK(c.places.of("server.listen.x") == "f:2");
   CHECK(c.places.of("nothing.there") == "f");
 }

@@ -140,6 +140,15 @@ def test_validate_knows_what_graphs_a_library_has(tmp_path):
     (tmp_path / "f.yaml").write_text(f"graphs:\n  zzz: {plugin('probe')}\n")
     done = run("validate", "f.yaml", folder=tmp_path)
     assert done.returncode == 3 and "f.yaml:2: graphs.zzz: no graph 'zzz'" in done.stderr
+    assert "there are: probe, " in done.stderr
+
+
+def test_handlers_that_nobody_asked_for_are_refused(tmp_path):
+    """Neither taken along by chance nor left out without a word."""
+    (tmp_path / "f.yaml").write_text(f"graphs: [{plugin('gate')}]\n")
+    done = run("validate", "f.yaml", folder=tmp_path)
+    assert done.returncode == 3 and "f.yaml:1: graphs[0]: " in done.stderr, done.stderr
+    assert "list it under plugins" in done.stderr
 
 
 def test_localhost_is_an_address(tmp_path):

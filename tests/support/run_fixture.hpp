@@ -182,6 +182,7 @@ struct run_fixture : actor_fixture {
   disk_script disk;
   outside_script outside;
   std::shared_ptr<app_context> app = std::make_shared<app_context>();
+  std::vector<served_graph> served;
   scripted_writer writer;
   scripted_door door;
   secret_store_actor secrets; // nodes get handles when a test gives it to the core
@@ -234,7 +235,10 @@ struct run_fixture : actor_fixture {
     return who;
   }
 
-  void serve(std::shared_ptr<const graph> flow) { app->graphs.add(flow->name(), flow); }
+  void serve(std::shared_ptr<const graph> flow) {
+    served.push_back({flow->name(), "", flow});
+    app->graphs.serve(served);
+  }
 
   /// Call when everything is served. `recovered`: as after a restart.
   void open(runs::recovered_runs recovered = {}) {

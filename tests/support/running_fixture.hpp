@@ -126,10 +126,8 @@ private:
     s.threads = threads_;
     s.storage.path = database();
     s.audit_path = folder_ / "audit.jsonl";
-    s.plugins.graph(hello_graph());
-    s.plugins.graph(mail_graph());
-    s.plugins.graph(toil_graph(toil));
-    s.graphs = {{"hello", "hello"}, {"mail", "mail"}, {"toil", "toil"}};
+    for (const auto& made : {hello_graph(), mail_graph(), toil_graph(toil)})
+      s.graphs.push_back({made.value()->name(), "", made.value()});
     add_mail(s);
     add_users(s);
     if (change_)

@@ -1,0 +1,141 @@
+#include "config/libraries.hpp"
+
+#include "runtime/graph/hello.hpp"
+#include "runtime/graph/load_plugin.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+namespace behalf {
+namespace {
+
+error at(std::string_view key, const std::string& why) {
+  return fail(errc::invalid_argument, std::string(key) + ": " + why);
+}
+
+// "./a.so" and "a.so" are one.
+std::string same_for_all_spellings(const std::string& file) {
+  return std::filesystem::path(file).lexically_normal().string();
+}
+
+bool has_handlers(const plugin_registry& one) {
+  return one.authenticate() || !one.handlers().empty();
+}
+
+class loader {
+public:
+  loader(const config& c, const library_file& file_of) : config_(c), file_of_(file_of) {
+    loaded_[""].graph(hello_graph(), "Says hello to whoever asks");
+  }
+
+  result<loaded_libraries> run() {
+    for (const auto& file : config_.plugins)
+      if (auto ok = take_handlers(file); !ok)
+        return ok.error();
+    for (const auto& one : config_.graphs)
+      if (auto ok = take_graphs(one); !ok)
+        return ok.error();
+    return std::move(found_);
+  }
+
+private:
+  // A registry of its own for each library: two may have graphs of one name.
+  result<const plugin_registry*> open(const std::string& file) {
+    auto name = file.empty() ? file : same_for_all_spellings(file);
+    if (auto known = loaded_.find(name); known != loaded_.end())
+      return &known->second;
+    auto place = file_of_ ? file_of_(file) : result<std::string>{file};
+    if (!place)
+      return place.error();
+    plugin_registry fresh;
+    if (auto ok = load_plugin(*place, fresh); !ok)
+      return ok.error();
+    return &loaded_.emplace(std::move(name), std::move(fresh)).first->second;
+  }
+
+  result<void> take_handlers(const std::string& file) {
+    auto library = open(file);
+    if (!library)
+      return at("plugins", library.error().message);
+    if (config_.no_auth)
+      return {};
+    if (const auto& judge = (*library)->authenticate())
+      found_.handlers.authenticate(judge);
+    for (const auto& [key, handler] : (*library)->handlers())
+      found_.handlers.on(key, handler);
+    if (const auto& faults = found_.handlers.faults(); !faults.empty())
+      return at("plugins", faults.front());
+    return {};
+  }
+
+  bool in_plugins(const std::string& file) const {
+    return std::any_of(config_.plugins.begin(), config_.plugins.end(), [&](const auto& one) {
+      return same_for_all_spellings(one) == same_for_all_spellings(file);
+    });
+  }
+
+  result<void> take_graphs(const graph_source& wanted) {
+    auto library = open(wanted.library);
+    if (!library)
+      return at(wanted.key, library.error().message);
+    if (has_handlers(**library) && !in_plugins(wanted.library))
+      return at(wanted.key, wanted.library
+                              + " brings handlers that decide who may do what; list it under "
+                                "plugins too to use them");
+    auto before = found_.graphs.size();
+    std::string names;
+    for (const auto& one : (*library)->graphs()) {
+      names += (names.empty() ? "" : ", ") + one.name;
+      if (wanted.graph.empty() ? !named_elsewhere(wanted, one.name) : wanted.graph == one.name)
+        if (auto ok = serve(wanted, one); !ok)
+          return ok;
+    }
+    if (found_.graphs.size() == before && (!wanted.graph.empty() || names.empty()))
+      return at(wanted.key, (wanted.graph.empty() ? "no graph" : "no graph '" + wanted.graph + "'")
+                              + " was registered by " + wanted.library
+                              + (names.empty() ? "" : "; there are: " + names));
+    return {};
+  }
+
+  // An entry for one graph counts before one for all of a library.
+  bool named_elsewhere(const graph_source& all, const std::string& name) const {
+    return std::any_of(config_.graphs.begin(), config_.graphs.end(), [&](const graph_source& one) {
+      return one.key != all.key && !one.graph.empty()
+             && (one.name.empty() ? one.graph : one.name) == name;
+    });
+  }
+
+  result<void> serve(const graph_source& wanted, const registered_graph& one) {
+    served_graph made{wanted.name.empty() ? one.name : wanted.name,
+                      wanted.description.empty() ? one.description : wanted.description, one.flow,
+                      wanted.defaults};
+    for (const auto& other : found_.graphs)
+      if (other.graph_id == made.graph_id)
+        return at(wanted.key, "there is another graph '" + made.graph_id
+                                + "'; give one of them a name of its own");
+    found_.graphs.push_back(std::move(made));
+    return {};
+  }
+
+  const config& config_;
+  const library_file& file_of_;
+  std::map<std::string, plugin_registry> loaded_;
+  loaded_libraries found_;
+};
+
+} // namespace
+
+std::vector<std::string> library_files(const config& c) {
+  auto files = c.plugins;
+  for (const auto& one : c.graphs)
+    if (!one.library.empty() && std::find(files.begin(), files.end(), one.library) == files.end())
+      files.push_back(one.library);
+  return files;
+}
+
+result<loaded_libraries> load_libraries(const config& c, const library_file& file_of) {
+  return loader{c, file_of}.run();
+}
+
+} // namespace behalf

@@ -1,0 +1,31 @@
+// The libraries that `graphs` and `plugins` name: what is served of them, and who judges requests.
+#pragma once
+
+#include "actors/app_context.hpp"
+#include "behalf/plugin.hpp"
+#include "config/config.hpp"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace behalf {
+
+struct loaded_libraries {
+  plugin_registry handlers; // of `plugins` alone
+  std::vector<served_graph> graphs;
+};
+
+/// The file to load for one that the configuration names: a copy, say.
+using library_file = std::function<result<std::string>(const std::string& named)>;
+
+/// Every file that `plugins` and `graphs` name, once.
+std::vector<std::string> library_files(const config& c);
+
+/// Error: invalid_argument, beginning with the key: a library cannot be loaded, has no such graph,
+/// two graphs have one name, or a library of `graphs` brings handlers without being in `plugins`.
+/// Handlers decide who may do what: they are never taken along by chance, and never left out
+/// without a word.
+result<loaded_libraries> load_libraries(const config& c, const library_file& file_of = {});
+
+} // namespace behalf
