@@ -14,3 +14,18 @@ function(behalf_add_plugin name)
     target_link_libraries(${name} PRIVATE behalf_plugin)
   endif()
 endfunction()
+
+# behalf_add_test(<name> <plugin> <sources...>): a program that tests graphs of a plugin with
+# <behalf/testing.hpp>. BEHALF_TEST_LIBRARY is the plugin's file, for testing::load_graph.
+function(behalf_add_test name plugin)
+  add_executable(${name} ${ARGN})
+  set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF)
+  if(TARGET behalf::testing)
+    target_link_libraries(${name} PRIVATE behalf::testing)
+  else()
+    target_link_libraries(${name} PRIVATE behalf_testing)
+  endif()
+  target_compile_definitions(${name} PRIVATE BEHALF_TEST_LIBRARY="$<TARGET_FILE:${plugin}>")
+  add_dependencies(${name} ${plugin})
+  add_test(NAME ${name} COMMAND ${name})
+endfunction()

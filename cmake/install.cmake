@@ -2,7 +2,7 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-install(TARGETS behalf behalf_plugin EXPORT behalf_targets)
+install(TARGETS behalf behalf_plugin behalf_testing EXPORT behalf_targets)
 file(GLOB headers ${CMAKE_SOURCE_DIR}/behalf/*.hpp)
 install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/behalf)
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/behalf)

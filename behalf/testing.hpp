@@ -1,0 +1,136 @@
+// Runs a graph in a unit test: services answer what the test scripted, the store is in memory, time
+// passes at once. No server, no network. Link behalf::testing (CMake: behalf_add_test).
+//
+//   testing::graph_runner inbox{make_inbox()};
+//   inbox.service("mail").answers("list_unread", {{"messages", {{{"id", "m1"}}}}});
+//   auto asked = inbox.run({{"messages", {{{"type", "human"}, {"content", "hi"}}}}});
+//   CHECK(asked.interrupts.size() == 1);
+//   auto done = inbox.resume(true);
+//   CHECK(done.state.at("approved") == true);
+#pragma once
+
+#include "behalf/graph.hpp"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace behalf::testing {
+
+/// One event of a run's stream, as clients see it: "values", "updates", "custom", "messages", …
+struct event {
+  std::string name;
+  json::value data;
+};
+
+/// Why a run failed, as clients see it.
+struct run_error {
+  std::string type, message; // {"ValueError", "…"}
+};
+
+/// What a run left behind.
+struct outcome {
+  json::object state; // the output channels
+  std::vector<event> events;
+  std::vector<json::value> interrupts; // questions that wait for `resume`
+  std::vector<std::string> next;       // nodes that are left to run
+  std::optional<run_error> error;
+
+  /// The data of all events of one name.
+  std::vector<json::value> data(std::string_view name) const;
+};
+
+/// A call of a node on a service.
+struct service_request {
+  std::string service;
+  std::string what;      // the tool's name, "tools/list", or method and path: "POST /api/done"
+  json::value arguments; // of the tool, or the body
+};
+
+/// The answers of one service. `what` is as in service_request. Several answers to one `what` are
+/// given in their order, the last one again and again. What has none is a failed call that says
+/// what there is, beginning with "not scripted".
+class scripted_service {
+public:
+  using answer_fn = std::function<result<service_reply>(const service_request&)>;
+
+  /// To a tool: its result. To an HTTP request: the body.
+  scripted_service& answers(std::string what, json::value with, unsigned status = 200);
+  scripted_service& fails(std::string what, error why);
+  /// A body that is pulled part by part.
+  scripted_service& streams(std::string what, std::vector<std::string> parts);
+  scripted_service& calls(std::string what, answer_fn function);
+
+private:
+  friend class graph_runner;
+  struct answer {
+    std::string what;
+    answer_fn make;
+    std::vector<std::string> parts = {};
+    bool given = false;
+  };
+  std::vector<answer> answers_;
+};
+
+/// The long-term store of a test.
+class memory_store {
+public:
+  using labels = std::vector<std::string>;
+
+  memory_store& put(labels ns, std::string_view key, json::object value);
+  /// Null when there is none.
+  const json::object* find(const labels& ns, std::string_view key) const;
+  std::size_t size() const { return items_.size(); }
+
+private:
+  friend class graph_runner;
+  std::vector<stored_item> items_; // in the order they were last written
+};
+
+/// A graph and one thread of it. Nodes run one after the other, in the order they were started,
+/// those that may block too.
+class graph_runner {
+public:
+  /// Throws std::invalid_argument with what is wrong with the graph.
+  explicit graph_runner(result<std::shared_ptr<const graph>> made);
+  ~graph_runner();
+
+  scripted_service& service(const std::string& name);
+  memory_store& store();
+
+  /// Who the run acts for; nobody, unless told.
+  graph_runner& as(std::string identity, std::vector<std::string> permissions = {});
+  /// `config.configurable` and `context` of the runs to come.
+  graph_runner& configurable(json::object values);
+  graph_runner& context(json::value value);
+  /// Which events are kept: by default "updates", "messages" and "custom".
+  graph_runner& stream(std::vector<std::string> modes);
+  /// Where the runs to come stop: names of nodes, or "*".
+  graph_runner& interrupt_before(std::vector<std::string> nodes);
+  graph_runner& interrupt_after(std::vector<std::string> nodes);
+
+  /// One run on the thread, which goes on from what the runs before left.
+  outcome run(json::object input);
+  /// Answers the interrupt that the run before ended with.
+  outcome resume(json::value answer);
+  /// Goes on where the run before stopped.
+  outcome go_on();
+
+  /// Every call on a service so far.
+  const std::vector<service_request>& requests() const;
+  /// How long nodes slept in all.
+  std::chrono::milliseconds slept() const;
+
+private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+/// A graph of a library as `graphs:` would load it.
+result<std::shared_ptr<const graph>> load_graph(const std::string& library, std::string_view name);
+
+} // namespace behalf::testing

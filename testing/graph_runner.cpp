@@ -1,0 +1,356 @@
+#include "behalf/testing.hpp"
+#include "runtime/base/json.hpp"
+#include "runtime/graph/load_plugin.hpp"
+#include "runtime/graph/run_config.hpp"
+#include "testing/run_driver.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <set>
+#include <stdexcept>
+
+namespace behalf::testing {
+namespace {
+
+// A tool's result as MCP servers word it; nodes read `structuredContent` or the text.
+json::value as_tool_result(json::value with) {
+  auto text = with.is_string() ? std::string(with.get_string()) : dump(with);
+  json::object result{{"content", {{{"type", "text"}, {"text", std::move(text)}}}},
+                      {"isError", false}};
+  if (with.is_object())
+    result["structuredContent"] = std::move(with);
+  return result;
+}
+
+json::array as_json(const std::vector<std::string>& names) {
+  return json::array(names.begin(), names.end());
+}
+
+// What run creation takes: "*" stands for all, not beside others.
+json::value as_breakpoints(const std::vector<std::string>& nodes) {
+  if (nodes == std::vector<std::string>{"*"})
+    return "*";
+  return as_json(nodes);
+}
+
+bool is_http(std::string_view what) {
+  return what.find(' ') != what.npos;
+}
+
+service_request worded(const service_call& call) {
+  service_request made{call.service, {}, nullptr};
+  if (const auto* http = std::get_if<http_operation>(&call.operation)) {
+    made.what = http->method + " " + http->path;
+    made.arguments = http->body.value_or(nullptr);
+  } else if (const auto* tool = std::get_if<call_tool_operation>(&call.operation)) {
+    made.what = tool->name;
+    made.arguments = tool->arguments;
+  } else {
+    made.what = "tools/list";
+  }
+  return made;
+}
+
+} // namespace
+
+std::vector<json::value> outcome::data(std::string_view name) const {
+  std::vector<json::value> found;
+  for (const auto& one : events)
+    if (one.name == name)
+      found.push_back(one.data);
+  return found;
+}
+
+scripted_service& scripted_service::answers(std::string what, json::value with, unsigned status) {
+  service_reply reply;
+  reply.status = status;
+  reply.body = is_http(what) ? std::move(with) : as_tool_result(std::move(with));
+  return calls(std::move(what),
+               [reply](const service_request&) -> result<service_reply> { return reply; });
+}
+
+scripted_service& scripted_service::fails(std::string what, error why) {
+  return calls(std::move(what),
+               [why](const service_request&) -> result<service_reply> { return why; });
+}
+
+scripted_service& scripted_service::streams(std::string what, std::vector<std::string> parts) {
+  calls(std::move(what),
+        [](const service_request&) -> result<service_reply> { return service_reply{}; });
+  answers_.back().parts = std::move(parts);
+  return *this;
+}
+
+scripted_service& scripted_service::calls(std::string what, answer_fn function) {
+  answers_.push_back({std::move(what), std::move(function)});
+  return *this;
+}
+
+memory_store& memory_store::put(labels ns, std::string_view key, json::object value) {
+  const auto now = behalf::now();
+  stored_item item{std::move(ns), std::string(key), std::move(value), now, now};
+  auto same = [&](const stored_item& one) { return one.ns == item.ns && one.key == item.key; };
+  if (auto old = std::find_if(items_.begin(), items_.end(), same); old != items_.end()) {
+    item.created_at = old->created_at;
+    items_.erase(old);
+  }
+  items_.push_back(std::move(item));
+  return *this;
+}
+
+const json::object* memory_store::find(const labels& ns, std::string_view key) const {
+  for (const auto& one : items_)
+    if (one.ns == ns && one.key == key)
+      return &one.value;
+  return nullptr;
+}
+
+struct graph_runner::impl {
+  std::shared_ptr<const graph> flow;
+  kept_checkpoints thread;
+  std::map<std::string, scripted_service> services;
+  memory_store store;
+  std::optional<principal> who;
+  json::object configurable;
+  json::value context;
+  json::array modes{"updates", "messages-tuple", "custom"};
+  json::value before, after;
+  std::vector<service_request> requests;
+  std::map<uint64_t, std::deque<std::string>> streams;
+  uint64_t last_stream = 0;
+  std::chrono::milliseconds slept{0};
+
+  outcome run(json::value input, json::value command);
+  effect_reply reply_to(const effect& asked);
+  effect_reply reply_to(const service_call& call);
+  effect_reply reply_to(const store_operation& op);
+  effect_reply next_part(uint64_t stream);
+  scripted_service::answer* find(const service_request& request);
+  std::string known(const service_request& request) const;
+};
+
+scripted_service::answer* graph_runner::impl::find(const service_request& request) {
+  auto service = services.find(request.service);
+  if (service == services.end())
+    return nullptr;
+  scripted_service::answer* last = nullptr;
+  for (auto& one : service->second.answers_)
+    if (one.what == request.what) {
+      last = &one;
+      if (!one.given)
+        break;
+    }
+  return last;
+}
+
+// For a call that nobody scripted.
+std::string graph_runner::impl::known(const service_request& request) const {
+  auto service = services.find(request.service);
+  if (service == services.end() || service->second.answers_.empty())
+    return "the test scripts no answers of '" + request.service + "'";
+  std::string all;
+  for (const auto& one : service->second.answers_)
+    all += (all.empty() ? "" : ", ") + one.what;
+  return "'" + request.service + "' answers: " + all;
+}
+
+effect_reply graph_runner::impl::reply_to(const service_call& call) {
+  requests.push_back(worded(call));
+  const auto request = requests.back();
+  auto* found = find(request);
+  if (!found && request.what == "tools/list" && services.contains(request.service)) {
+    std::set<std::string> names;
+    for (const auto& one : services.at(request.service).answers_)
+      if (!is_http(one.what))
+        names.insert(one.what);
+    json::array tools;
+    for (const auto& name : names)
+      tools.push_back(json::object{{"name", name}, {"inputSchema", {{"type", "object"}}}});
+    service_reply reply;
+    reply.body = json::object{{"tools", std::move(tools)}};
+    return reply;
+  }
+  if (!found)
+    return fail(errc::not_found, "not scripted: " + request.what + "; " + known(request));
+  found->given = true;
+  auto reply = found->make(request);
+  if (!reply)
+    return reply.error();
+  if (!found->parts.empty()) {
+    reply->stream_id = ++last_stream;
+    streams[last_stream].assign(found->parts.begin(), found->parts.end());
+  }
+  return std::move(*reply);
+}
+
+effect_reply graph_runner::impl::next_part(uint64_t stream) {
+  auto& parts = streams[stream];
+  outbound_chunk chunk;
+  if (!parts.empty()) {
+    chunk.bytes = std::move(parts.front());
+    parts.pop_front();
+  }
+  chunk.last = parts.empty();
+  return chunk;
+}
+
+effect_reply graph_runner::impl::reply_to(const store_operation& op) {
+  auto& items = store.items_;
+  store_reply reply;
+  if (const auto* put = std::get_if<store_put>(&op)) {
+    store.put(put->ns, put->key, put->value);
+  } else if (const auto* gone = std::get_if<store_delete>(&op)) {
+    std::erase_if(items, [&](const auto& i) { return i.ns == gone->ns && i.key == gone->key; });
+  } else if (const auto* get = std::get_if<store_get>(&op)) {
+    for (const auto& one : items)
+      if (one.ns == get->ns && one.key == get->key)
+        reply.items.push_back(one);
+  } else if (const auto* search = std::get_if<store_search>(&op)) {
+    auto skip = search->offset;
+    for (auto one = items.rbegin(); one != items.rend(); ++one) // newest first
+      if (std::mismatch(search->prefix.begin(), search->prefix.end(), one->ns.begin(),
+                        one->ns.end())
+              .first
+            == search->prefix.end()
+          && contains(one->value, search->filter) && skip-- <= 0
+          && static_cast<int64_t>(reply.items.size()) < search->limit)
+        reply.items.push_back(*one);
+  }
+  return reply;
+}
+
+effect_reply graph_runner::impl::reply_to(const effect& asked) {
+  if (const auto* call = std::get_if<service_call>(&asked))
+    return reply_to(*call);
+  if (const auto* op = std::get_if<store_operation>(&asked))
+    return reply_to(*op);
+  if (const auto* part = std::get_if<read_chunk>(&asked))
+    return next_part(part->stream_id);
+  if (const auto* done = std::get_if<close_stream>(&asked)) {
+    streams.erase(done->stream_id);
+    return std::monostate{};
+  }
+  return fail(errc::internal, "a node asked for something that only handlers may ask for");
+}
+
+outcome graph_runner::impl::run(json::value input, json::value command) {
+  const json::object none;
+  const json::value no_context;
+  const json::object sent{{"configurable", configurable}};
+  run_ids ids;
+  ids.thread_id = "thread-1";
+  ids.graph_id = ids.assistant_id = flow->name();
+  run_driver driver{flow, thread};
+  ids.run_id = driver.run_id;
+  auto merged =
+    merge_run_config({none, none, no_context}, {none, none, no_context}, {sent, none, context},
+                     who ? &*who : nullptr, ids, {}, {}, flow->context_schema());
+  driver.configurable = merged.configurable();
+  driver.kwargs = {{"stream_mode", modes},      {"config", merged.config},
+                   {"context", merged.context}, {"interrupt_before", before},
+                   {"interrupt_after", after},  {"input", std::move(input)}};
+  if (!command.is_null())
+    driver.command(std::move(command));
+  driver.answer = [this](const effect& asked) { return reply_to(asked); };
+  driver.run();
+  outcome out;
+  if (auto state = driver.values(); state.is_object())
+    out.state = std::move(state.get_object());
+  for (const auto& one : driver.events)
+    out.events.push_back({one.name, json::parse(*one.data)});
+  for (const auto& one : driver.finish->interrupts)
+    out.interrupts.push_back(one.value);
+  out.next = driver.finish->next;
+  if (driver.finish->is == run_finish::status::error)
+    out.error = run_error{driver.finish->failure_class, driver.finish->failure};
+  return out;
+}
+
+graph_runner::graph_runner(result<std::shared_ptr<const graph>> made)
+  : impl_(std::make_unique<impl>()) {
+  if (!made)
+    throw std::invalid_argument(made.error().message);
+  impl_->flow = std::move(*made);
+}
+
+graph_runner::~graph_runner() = default;
+
+scripted_service& graph_runner::service(const std::string& name) {
+  return impl_->services[name];
+}
+
+memory_store& graph_runner::store() {
+  return impl_->store;
+}
+
+graph_runner& graph_runner::as(std::string identity, std::vector<std::string> permissions) {
+  principal who;
+  who.tenant = "default";
+  who.issuer = "test";
+  who.subject = who.identity = who.display_name = std::move(identity);
+  who.permissions = std::move(permissions);
+  impl_->who = std::move(who);
+  return *this;
+}
+
+graph_runner& graph_runner::configurable(json::object values) {
+  impl_->configurable = std::move(values);
+  return *this;
+}
+
+graph_runner& graph_runner::context(json::value value) {
+  impl_->context = std::move(value);
+  return *this;
+}
+
+graph_runner& graph_runner::stream(std::vector<std::string> modes) {
+  impl_->modes = as_json(modes);
+  return *this;
+}
+
+graph_runner& graph_runner::interrupt_before(std::vector<std::string> nodes) {
+  impl_->before = as_breakpoints(nodes);
+  return *this;
+}
+
+graph_runner& graph_runner::interrupt_after(std::vector<std::string> nodes) {
+  impl_->after = as_breakpoints(nodes);
+  return *this;
+}
+
+outcome graph_runner::run(json::object input) {
+  return impl_->run(std::move(input), nullptr);
+}
+
+outcome graph_runner::resume(json::value answer) {
+  return impl_->run(nullptr, json::object{{"resume", std::move(answer)}});
+}
+
+outcome graph_runner::go_on() {
+  return impl_->run(nullptr, nullptr);
+}
+
+const std::vector<service_request>& graph_runner::requests() const {
+  return impl_->requests;
+}
+
+std::chrono::milliseconds graph_runner::slept() const {
+  return impl_->slept;
+}
+
+result<std::shared_ptr<const graph>> load_graph(const std::string& library, std::string_view name) {
+  plugin_registry all;
+  if (auto ok = load_plugin(library, all); !ok)
+    return ok.error();
+  std::string names;
+  for (const auto& one : all.graphs()) {
+    if (one.name == name)
+      return one.flow;
+    names += (names.empty() ? "" : ", ") + one.name;
+  }
+  return fail(errc::invalid_argument, "no graph '" + std::string(name) + "' was registered by "
+                                        + library + "; there are: " + names);
+}
+
+} // namespace behalf::testing

@@ -1,0 +1,168 @@
+#include "behalf/testing.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace behalf;
+
+namespace {
+
+result<std::shared_ptr<const graph>> one_node(node_task_fn body, const char* channel = "out") {
+  graph_builder b{"one"};
+  b.channel(channel, flow::last_value());
+  b.node("work", std::move(body));
+  b.edge(flow::start, "work").edge("work", flow::end);
+  return b.build();
+}
+
+task<node_result> read_mail(state_view, context ctx) {
+  auto mail = ctx.service("mail");
+  auto listed = co_await mail.call_tool("list_unread");
+  if (!listed)
+    co_return listed.error();
+  flow::update out;
+  out.set("out", listed->body.at("structuredContent").at("count"));
+  co_return out;
+}
+
+task<node_result> ask_twice(state_view, context ctx) {
+  auto first = co_await ctx.interrupt("first?");
+  auto second = co_await ctx.interrupt("second?");
+  flow::update out;
+  out.set("out", json::array{first, second});
+  co_return out;
+}
+
+task<node_result> remember(state_view, context ctx) {
+  auto store = ctx.store();
+  auto ns = store_client::labels(1, std::string(ctx.identity()));
+  auto known = co_await store.get(ns, "visits");
+  auto visits = known ? known->value.at("n").as_int64() : 0;
+  json::object next;
+  next["n"] = visits + 1;
+  auto kept = co_await store.put(ns, "visits", next);
+  if (!kept)
+    co_return kept.error();
+  flow::update out;
+  out.set("out", visits + 1);
+  co_return out;
+}
+
+} // namespace
+
+TEST_CASE("a tool answers what was scripted, the last answer again and again", "[testing]") {
+  testing::graph_runner t{one_node(read_mail)};
+  t.service("mail").answers("list_unread", {{"count", 1}}).answers("list_unread", {{"count", 2}});
+  CHECK(t.run({}).state.at("out") == 1);
+  CHECK(t.run({}).state.at("out") == 2);
+  auto third = t.run({});
+  CHECK_FALSE(third.error);
+  CHECK(third.state.at("out") == 2);
+  REQUIRE(third.data("updates").size() == 1);
+  REQUIRE(t.requests().size() == 3);
+  CHECK(t.requests()[0].service == "mail");
+  CHECK(t.requests()[0].what == "list_unread");
+}
+
+TEST_CASE("a call that nobody scripted fails, and says what there is", "[testing]") {
+  testing::graph_runner t{one_node(read_mail)};
+  auto nothing = t.run({});
+  REQUIRE(nothing.error);
+  CHECK(nothing.error->message
+        == "not scripted: list_unread; the test scripts no answers of 'mail'");
+  t.service("mail").answers("POST /send", nullptr).answers("search", "none");
+  auto others = t.run({});
+  REQUIRE(others.error);
+  CHECK(others.error->message == "not scripted: list_unread; 'mail' answers: POST /send, search");
+}
+
+TEST_CASE("a call fails as scripted", "[testing]") {
+  testing::graph_runner t{one_node(read_mail)};
+  error needs{errc::denied, "log in at mail", {}, "needs_auth"};
+  t.service("mail").fails("list_unread", needs);
+  auto out = t.run({});
+  REQUIRE(out.error);
+  CHECK(out.error->type == "needs_auth");
+  CHECK(out.error->message == "log in at mail");
+}
+
+TEST_CASE("an HTTP request is answered by method and path, and its body is kept", "[testing]") {
+  testing::graph_runner t{one_node([](state_view, context ctx) -> task<node_result> {
+    auto api = ctx.service("api");
+    json::object body;
+    body["id"] = 7;
+    auto reply = co_await api.post("/done", body);
+    if (!reply)
+      co_return reply.error();
+    flow::update out;
+    out.set("out", reply->status);
+    co_return out;
+  })};
+  t.service("api").answers("POST /done", nullptr, 204);
+  CHECK(t.run({}).state.at("out") == 204);
+  CHECK(t.requests().at(0).arguments.at("id") == 7);
+}
+
+TEST_CASE("interrupts end a run, and answers go on with it", "[testing]") {
+  testing::graph_runner t{one_node(ask_twice)};
+  auto first = t.run({});
+  REQUIRE(first.interrupts.size() == 1);
+  CHECK(first.interrupts[0] == "first?");
+  CHECK(first.next == std::vector<std::string>{"work"});
+  auto second = t.resume("a");
+  REQUIRE(second.interrupts.size() == 1);
+  CHECK(second.interrupts[0] == "second?");
+  auto done = t.resume("b");
+  CHECK(done.interrupts.empty());
+  CHECK(done.state.at("out") == json::array{"a", "b"});
+}
+
+TEST_CASE("a breakpoint stops before a node, and the run goes on", "[testing]") {
+  testing::graph_runner t{one_node(read_mail)};
+  t.service("mail").answers("list_unread", {{"count", 1}});
+  auto stopped = t.interrupt_before({"work"}).run({{"out", "given"}});
+  CHECK(stopped.next == std::vector<std::string>{"work"});
+  CHECK(stopped.state.at("out") == "given");
+  CHECK(t.requests().empty());
+  CHECK(t.interrupt_before({}).go_on().state.at("out") == 1);
+}
+
+TEST_CASE("the store keeps what nodes put, and what the test puts", "[testing]") {
+  testing::graph_runner t{one_node(remember)};
+  t.as("alice").store().put({"alice"}, "visits", {{"n", 41}});
+  CHECK(t.run({}).state.at("out") == 42);
+  REQUIRE(t.store().find({"alice"}, "visits"));
+  CHECK(t.store().find({"alice"}, "visits")->at("n") == 42);
+  CHECK(t.as("bob").run({}).state.at("out") == 1);
+  CHECK(t.store().size() == 2);
+}
+
+TEST_CASE("a run has its configuration and its user", "[testing]") {
+  testing::graph_runner t{one_node([](state_view, context ctx) -> task<node_result> {
+    flow::update out;
+    json::array seen;
+    seen.emplace_back(ctx.identity());
+    seen.emplace_back(ctx.permitted("mail:read"));
+    seen.push_back(ctx.configurable().at("model"));
+    seen.push_back(ctx.run_context().at("tone"));
+    out.set("out", std::move(seen));
+    ctx.write("working");
+    co_return out;
+  })};
+  t.as("alice", {"mail:read"}).configurable({{"model", "m"}}).context({{"tone", "kind"}});
+  auto out = t.run({});
+  CHECK(out.state.at("out") == json::array{"alice", true, "m", "kind"});
+  CHECK(out.data("custom") == std::vector<json::value>{"working"});
+}
+
+TEST_CASE("a graph that cannot be built says why", "[testing]") {
+  CHECK_THROWS_WITH(testing::graph_runner{graph_builder{"empty"}.build()},
+                    Catch::Contains("the graph 'empty' cannot be built"));
+}
+
+TEST_CASE("the graph of a library runs as it was built", "[testing]") {
+  const std::string library = std::string(BEHALF_TEST_PLUGINS) + "/libsample_plugin.so";
+  testing::graph_runner greeter{testing::load_graph(library, "greeter")};
+  greeter.service("names").answers("GET /me", "bob");
+  CHECK(greeter.run({{"name", "bob"}}).state.at("text") == "hi bob");
+  CHECK(testing::load_graph("/nowhere/lib.so", "x").has_error());
+  CHECK(testing::load_graph(library, "x").error().message.ends_with("there are: greeter"));
+}
