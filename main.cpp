@@ -123,6 +123,11 @@ int main(int argc, char** argv) {
     ->type_name("FILE")
     ->required();
   app.add_subcommand("schema", "Print the configuration's JSON Schema, for editors");
+  std::string name;
+  app.add_subcommand("new", "Make a folder with a graph, its test and its configuration")
+    ->add_option("name", name, "Of the folder and the graph")
+    ->type_name("NAME")
+    ->required();
   bool set_aside = false;
   auto* storage = app.add_subcommand("storage", "The database");
   storage->require_subcommand(1);
@@ -170,6 +175,8 @@ int main(int argc, char** argv) {
   }
   if (app.got_subcommand("validate"))
     return run_validate(file);
+  if (app.got_subcommand("new"))
+    return run_new(name);
   if (app.got_subcommand("schema"))
     return run_schema();
   if (app.got_subcommand("secret"))

@@ -9,6 +9,11 @@ set(package ${CMAKE_INSTALL_LIBDIR}/cmake/behalf)
 install(EXPORT behalf_targets FILE behalfTargets.cmake NAMESPACE behalf:: DESTINATION ${package})
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/behalfConfigVersion.cmake
                                  COMPATIBILITY ExactVersion)
+# The build folder is a package as well.
+export(EXPORT behalf_targets FILE ${CMAKE_BINARY_DIR}/behalfTargets.cmake NAMESPACE behalf::)
+foreach(file behalfConfig.cmake behalf_add_plugin.cmake)
+  configure_file(${CMAKE_SOURCE_DIR}/cmake/${file} ${CMAKE_BINARY_DIR}/${file} COPYONLY)
+endforeach()
 install(FILES ${CMAKE_SOURCE_DIR}/cmake/behalfConfig.cmake
               ${CMAKE_BINARY_DIR}/behalfConfigVersion.cmake
               ${CMAKE_SOURCE_DIR}/cmake/behalf_add_plugin.cmake DESTINATION ${package})

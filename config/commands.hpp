@@ -21,6 +21,9 @@ int run_validate(const std::string& file);
 /// Prints the JSON Schema of the configuration file.
 int run_schema();
 
+/// Makes a folder of that name, with a graph that builds.
+int run_new(const std::string& name);
+
 struct secret_command {
   std::string verb;         // put, list, delete, rotate-master-key
   std::string config, data; // a file, or the folder of `behalf dev`

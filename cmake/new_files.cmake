@@ -1,0 +1,15 @@
+# behalf_new_files(<target>): puts the files of templates/new into a library, as text.
+function(behalf_new_files target)
+  set(folder ${CMAKE_SOURCE_DIR}/templates/new)
+  set(entries "")
+  foreach(file CMakeLists.txt graphs.cpp graphs_test.cpp behalf.yaml README.md gitignore)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${folder}/${file})
+    file(READ ${folder}/${file} text)
+    string(REGEX REPLACE "^gitignore$" ".gitignore" name ${file})
+    string(APPEND entries "  {\"${name}\", R\"behalf(${text})behalf\"},\n")
+  endforeach()
+  set(made ${CMAKE_BINARY_DIR}/new_files.cpp)
+  file(CONFIGURE OUTPUT ${made} @ONLY CONTENT
+       "#include \"config/new_files.hpp\"\n\nnamespace behalf {\n\nstatic const new_file all[] = {\n@entries@};\n\nconst std::span<const new_file> new_files{all};\n\n} // namespace behalf\n")
+  target_sources(${target} PRIVATE ${made})
+endfunction()
