@@ -6,7 +6,8 @@ from parts.behalf import binary
 def plugin(name: str) -> str:
     """The path of libNAME.so."""
     build = binary().parent
-    found = [*build.glob(f"tests/plugins/lib{name}.so"), *build.glob(f"examples/*/lib{name}.so")]
+    places = ("tests/plugins", "tests/graphs", "examples/*")
+    found = [file for place in places for file in build.glob(f"{place}/lib{name}.so")]
     if not found:
         raise RuntimeError(f"no lib{name}.so below {build}: build the release preset")
     return str(found[0])

@@ -1,0 +1,26 @@
+// The graphs that clients' own test suites run against a server, written with the public headers
+// alone.
+#pragma once
+
+#include "behalf/graph.hpp"
+
+#include <memory>
+
+namespace graphs {
+
+using made = behalf::result<std::shared_ptr<const behalf::graph>>;
+
+made make_agent();
+made make_agent_simple();
+made make_agent_with_tools();
+made make_create_agent();
+made make_delay();
+made make_error();
+made make_interrupt_graph();
+made make_plain_zod_graph();
+made make_simple_runtime();
+made make_state_schema_graph();
+made make_stategraph_text();
+made make_zod_registry_graph();
+
+} // namespace graphs

@@ -1,0 +1,165 @@
+"""The graphs of clients' own test suites, run through the official Python SDK."""
+
+import time
+
+import pytest
+from langgraph_sdk import get_sync_client
+from parts.behalf import Behalf
+from parts.plugins import plugin
+
+HUMAN = {"messages": [{"role": "human", "content": "foo"}]}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    library = plugin("test_graphs")
+    folder = tmp_path_factory.mktemp("graphs")
+    defaults = [
+        {"path": f"{library}:agent", "config": {"configurable": {"model_name": "openai"}}},
+        {"path": f"{library}:simple_runtime", "context": {"model": "unknown"}},
+    ]
+    server = Behalf({"graphs": [library, *defaults]}, folder, command="dev",
+                    args=("--no-auth", "--data", str(folder / "data")))
+    yield get_sync_client(url=server.url, api_key=None)
+    server.close()
+
+
+@pytest.fixture
+def thread(client) -> str:
+    return client.threads.create()["thread_id"]
+
+
+def contents(values: dict) -> list[str]:
+    return [one["content"] for one in values["messages"]]
+
+
+def assistant(client, graph: str) -> dict:
+    return client.assistants.search(graph_id=graph)[0]
+
+
+def test_an_agent_takes_turns_with_its_tool(client, thread):
+    made = assistant(client, "agent")
+    assert made["config"] == {"configurable": {"model_name": "openai"}}
+    values = client.runs.wait(thread, "agent", input=HUMAN)
+    assert contents(values) == ["foo", "begin", "tool_call__begin", "end"]
+    history = client.threads.get_history(thread)
+    assert [one["metadata"]["step"] for one in history] == [3, 2, 1, 0, -1]
+    assert history[0]["next"] == [] and history[-1]["next"] == ["__start__"]
+    stored = client.store.get_item(["sharedState", "data"], "user_id")
+    assert stored["value"] == {"id": ""}
+
+
+def test_an_agent_streams_a_character_at_a_time(client, thread):
+    parts = list(client.runs.stream(thread, "agent", input=HUMAN, stream_mode="messages-tuple"))
+    chunks = [one.data[0] for one in parts if one.event == "messages"
+              and one.data[0]["type"] == "AIMessageChunk"]
+    assert "".join(one["content"] for one in chunks) == "beginend"
+    assert all(len(one["content"]) == 1 for one in chunks)
+    assert len({one["id"] for one in chunks}) == 2
+    messages = client.threads.get_state(thread)["values"]["messages"]
+    assert {one["id"] for one in messages if one["type"] == "ai"} == {one["id"] for one in chunks}
+
+
+def test_an_agent_stops_when_it_is_told_to(client, thread):
+    client.runs.wait(thread, "agent", input={**HUMAN, "interrupt": True})
+    state = client.threads.get_state(thread)
+    assert state["next"] == ["agent"]
+    assert state["tasks"][0]["interrupts"][0]["value"] == "i want to interrupt"
+    values = client.runs.wait(thread, "agent", command={"resume": "go on"})
+    assert contents(values)[-1] == "end" and values["interrupt"] is False
+
+
+def test_an_agent_ends_or_checks_as_its_first_message_says(client, thread):
+    ended = client.runs.wait(None, "agent", input={
+        "messages": [{"role": "human", "content": "should_end"}]})
+    assert contents(ended) == ["should_end", "begin"]
+    check = {"messages": [{"role": "human", "content": "___check_state_value"}]}
+    client.store.put_item(["inputtedState", "data"], "my_key", {"isTrue": False})
+    assert "Value is not true" in str(client.runs.wait(None, "agent", input=check,
+                                                       raise_error=False))
+    client.store.put_item(["inputtedState", "data"], "my_key", {"isTrue": True})
+    assert contents(client.runs.wait(None, "agent", input=check))[-1] == "begin"
+
+
+def test_the_simple_agent_sends_its_message_to_the_tool(client, thread):
+    values = client.runs.wait(thread, "agent_simple", input=HUMAN)
+    assert contents(values) == ["foo", "begin", "tool_call__begin", "end\u2028"]
+    assert client.store.get_item(["ALL"], "key_one")["value"] == {"text": "foo"}
+    parts = list(client.runs.stream(None, "agent_simple", input=HUMAN,
+                                    config={"configurable": {"x-configurable-header": "h"}}))
+    assert contents(parts[-1].data) == ["foo", "end: h"]
+
+
+def test_tools_are_called(client, thread):
+    values = client.runs.wait(thread, "agent_with_tools", input=HUMAN)
+    assert contents(values) == ["foo", "", "It's 60 degrees and foggy.", "Done."]
+    asked, said = values["messages"][1:3]
+    assert asked["tool_calls"][0]["name"] == "weather"
+    assert said["tool_call_id"] == asked["tool_calls"][0]["id"] == "call_embed_1"
+
+
+def test_a_tool_call_is_streamed_in_halves(client, thread):
+    parts = list(client.runs.stream(thread, "create_agent", input=HUMAN,
+                                    stream_mode=["messages-tuple", "values"]))
+    chunks = [one.data[0] for one in parts if one.event == "messages"
+              and one.data[0]["type"] == "AIMessageChunk"]
+    halves = [one["tool_call_chunks"][0]["args"] for one in chunks if one.get("tool_call_chunks")]
+    assert "".join(halves) == '{"city":"San Francisco"}' and len(halves) == 2
+    words = [one["content"] for one in chunks if one["content"]]
+    assert "".join(words) == "It's 64F and foggy in San Francisco." and len(words) == 7
+    final = parts[-1].data["messages"]
+    assert [one["id"] for one in final if one["type"] == "ai"] == [
+        "call-weather-1-message", "call-weather-1-final"]
+
+
+def test_words_are_streamed(client, thread):
+    parts = list(client.runs.stream(thread, "stategraph_text", input=HUMAN,
+                                    stream_mode="messages-tuple"))
+    chunks = [one.data[0]["content"] for one in parts if one.event == "messages"
+              and one.data[0]["type"] == "AIMessageChunk"]
+    assert chunks == ["Plan ", "accepted."]
+    assert contents(client.threads.get_state(thread)["values"])[-1] == "Plan accepted."
+
+
+def test_a_question_is_answered(client, thread):
+    client.runs.wait(thread, "interrupt_graph", input={"request": "send it"})
+    asked = client.threads.get_state(thread)["tasks"][0]["interrupts"][0]["value"]
+    assert asked == {"prompt": "Approve the outbound action?", "request": "send it"}
+    values = client.runs.wait(thread, "interrupt_graph", command={"resume": "yes"})
+    assert values["decision"] == {"value": "yes"} and values["completed"] is True
+
+
+def test_a_run_context_counts_more_than_the_assistants(client):
+    assert assistant(client, "simple_runtime")["context"] == {"model": "unknown"}
+    sent = {"message": "hi", "unknown": 1}
+    values = client.runs.wait(None, "simple_runtime", input=sent)
+    assert values == {"message": "hi", "model": "unknown"}
+    values = client.runs.wait(None, "simple_runtime", input=sent, context={"model": "openai"})
+    assert values["model"] == "openai"
+
+
+def test_state_is_kept_by_each_channels_rule(client, thread):
+    for count in (1, 2):
+        values = client.runs.wait(thread, "state_schema_graph", input=HUMAN)
+        assert values["count"] == count and contents(values)[-1] == f"Response {count}"
+    values = client.runs.wait(None, "zod_registry_graph", input={"messages": ["a"]})
+    assert values == {"messages": ["a", "Message 1"], "count": 1, "status": "done"}
+    values = client.runs.wait(None, "plain_zod_graph", input={"label": "l"})
+    assert values == {"items": ["item 1"], "counter": 1, "label": "l"}
+
+
+def test_a_failure_has_its_class_and_text(client, thread):
+    parts = list(client.runs.stream(thread, "error", input=HUMAN))
+    assert parts[-1].event == "error"
+    assert parts[-1].data == {"error": "CustomError", "message": "Boo!"}
+    run = client.runs.create(thread, "error", input=HUMAN)
+    client.runs.join(thread, run["run_id"])
+    assert client.runs.get(thread, run["run_id"])["status"] == "error"
+
+
+def test_a_join_lasts_as_long_as_the_run(client, thread):
+    begun = time.monotonic()
+    run = client.runs.create(thread, "delay", input={**HUMAN, "delay": 700})
+    values = client.runs.join(thread, run["run_id"])
+    assert contents(values)[-1] == "finished after 700ms"
+    assert time.monotonic() - begun >= 0.7
