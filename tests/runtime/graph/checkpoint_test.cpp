@@ -1,7 +1,7 @@
 // What was kept is what was: restoring a chain gives the state it was made from.
 #include "runtime/graph/checkpoint.hpp"
-#include "tests/runtime/graph/probe_graphs.hpp"
 #include "testing/run_driver.hpp"
+#include "tests/runtime/graph/probe_graphs.hpp"
 #include "tests/support/catch.hpp"
 
 #include <random>

@@ -1,7 +1,7 @@
 #include "runtime/graph/graph.hpp"
 #include "runtime/graph/hello.hpp"
-#include "tests/runtime/graph/probe_graphs.hpp"
 #include "testing/run_driver.hpp"
+#include "tests/runtime/graph/probe_graphs.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace behalf;

@@ -1,8 +1,8 @@
 // Stops and goings-on: interrupts in nodes, before and after them, answers, commands.
 #include "runtime/graph/run_loop.hpp"
 #include "runtime/graph/thread_state.hpp"
-#include "tests/runtime/graph/probe_graphs.hpp"
 #include "testing/run_driver.hpp"
+#include "tests/runtime/graph/probe_graphs.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace behalf;

@@ -1,7 +1,7 @@
 // Branches from older checkpoints, and what a crash leaves to do.
 #include "runtime/graph/run_loop.hpp"
-#include "tests/runtime/graph/probe_graphs.hpp"
 #include "testing/run_driver.hpp"
+#include "tests/runtime/graph/probe_graphs.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace behalf;

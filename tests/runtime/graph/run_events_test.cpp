@@ -1,7 +1,7 @@
 // What a run's stream says, in which order, in each mode.
 #include "runtime/graph/run_loop.hpp"
-#include "tests/runtime/graph/probe_graphs.hpp"
 #include "testing/run_driver.hpp"
+#include "tests/runtime/graph/probe_graphs.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace behalf;

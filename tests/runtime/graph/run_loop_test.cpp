@@ -1,7 +1,7 @@
 #include "runtime/graph/run_loop.hpp"
 #include "runtime/graph/thread_state.hpp"
-#include "tests/runtime/graph/probe_graphs.hpp"
 #include "testing/run_driver.hpp"
+#include "tests/runtime/graph/probe_graphs.hpp"
 #include "tests/support/catch.hpp"
 
 #include <limits>
