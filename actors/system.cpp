@@ -31,7 +31,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <future>
 #include <mutex>
@@ -50,25 +49,21 @@ result<std::shared_ptr<const policy>> policy_of(const system_setup& setup) {
   return std::make_shared<const policy>(std::move(*made));
 }
 
-// Read when somebody asks: the files grow and shrink under the database's own rules.
-void add_file_metrics(metrics& all, const std::string& database) {
-  auto& main = all.gauge("behalf_database_bytes", "Size of the database's file");
-  auto& wal = all.gauge("behalf_wal_bytes", "Size of its write-ahead log");
-  all.before_reading([&main, &wal, database] {
-    auto size = [](const std::string& file) {
-      std::error_code ec;
-      auto bytes = std::filesystem::file_size(file, ec);
-      return ec ? 0.0 : static_cast<double>(bytes);
-    };
-    main.set(size(database));
-    wal.set(size(database + "-wal"));
+// Read when somebody asks: it grows and shrinks under the storage's own rules.
+void add_storage_metrics(metrics& all, const std::string& url) {
+  auto& data = all.gauge("behalf_database_bytes", "Size of the database's file");
+  auto& log = all.gauge("behalf_wal_bytes", "Size of its write-ahead log");
+  all.before_reading([&data, &log, url] {
+    auto now = bytes_of_storage(url);
+    data.set(now.data);
+    log.set(now.log);
   });
 }
 
 // What clients are told too names no path; who starts the server needs it.
-error of_file(error why, const std::string& file) {
+error of_storage(error why, const std::string& url) {
   if (why.kind == storage_full)
-    why.message = file + ": " + why.message;
+    why.message = url + ": " + why.message;
   return why;
 }
 
@@ -266,16 +261,16 @@ result<void> running_system::parts::spawn_inside() {
   app->graphs.serve(std::move(setup.graphs));
   for (const auto& served : app->graphs.entries())
     app->runs.serve(served.graph_id);
-  add_file_metrics(app->meters, setup.storage.path);
+  add_storage_metrics(app->meters, setup.storage.url);
   auto rules = policy_of(setup);
   if (!rules)
     return rules.error();
-  auto db = open_sqlite(setup.storage);
+  auto db = open_storage(setup.storage);
   if (!db)
-    return of_file(db.error(), setup.storage.path);
+    return of_storage(db.error(), setup.storage.url);
   auto recovered = runs::recover_runs(**db, setup.options.runs.max_attempts);
   if (!recovered)
-    return of_file(recovered.error(), setup.storage.path);
+    return of_storage(recovered.error(), setup.storage.url);
   std::vector<std::unique_ptr<storage_reader>> connections;
   while (connections.size() < 2 * setup.options.readers) {
     auto reader = (*db)->open_reader();

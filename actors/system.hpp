@@ -7,7 +7,7 @@
 #include "connectors/service_options.hpp"
 #include "runtime/auth/rights.hpp"
 #include "runtime/http/client.hpp"
-#include "runtime/storage/sqlite.hpp"
+#include "runtime/storage/open_storage.hpp"
 #include "secrets/secret_source.hpp"
 
 #include <memory>
@@ -21,7 +21,7 @@ namespace behalf {
 struct system_setup {
   system_options options;
   client_options egress;
-  sqlite_options storage;
+  storage_options storage;
   std::vector<service_options> services;
   admission::identity_setup identity;
   named_rules rules;

@@ -5,8 +5,7 @@
 #include "runtime/auth/identities.hpp"
 #include "runtime/http/client.hpp"
 #include "runtime/http/url.hpp"
-#include "runtime/storage/sqlite_check.hpp"
-#include "runtime/storage/sqlite_recover.hpp"
+#include "runtime/storage/open_storage.hpp"
 #include "secrets/audit_log.hpp"
 #include "secrets/embedded_store.hpp"
 #include "secrets/master_key.hpp"
@@ -247,7 +246,8 @@ int run_audit_verify(const std::string& file, const std::string& anchor) {
 }
 
 int run_storage_check(const std::string& file, bool set_aside) {
-  auto found = check_sqlite(file, set_aside ? damaged_records::set_aside : damaged_records::report);
+  auto found = find_damage(storage_url(file),
+                           set_aside ? damaged_records::set_aside : damaged_records::report);
   if (!found)
     return say(found.error());
   for (const auto& fault : found->faults)
@@ -267,14 +267,14 @@ int run_storage_check(const std::string& file, bool set_aside) {
 }
 
 int run_storage_recover(const std::string& from, const std::string& to) {
-  auto saved = recover_sqlite(from, to);
+  auto saved = recover_storage(storage_url(from), storage_url(to));
   if (!saved)
     return say(saved.error());
   for (const auto& fault : saved->faults)
     std::fprintf(stderr, "behalf: %s: %s\n", from.c_str(), fault.c_str());
-  std::printf("%lld records are in %s; %s is unchanged\ncheck it (behalf storage check %s), then "
-              "put it in the old one's place, whose -wal and -shm go away with it\n",
-              static_cast<long long>(saved->records), to.c_str(), from.c_str(), to.c_str());
+  std::printf("%lld records are in %s; %s is unchanged\n%s\n",
+              static_cast<long long>(saved->records), to.c_str(), from.c_str(),
+              saved->advice.c_str());
   return exit_ok;
 }
 

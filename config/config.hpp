@@ -8,7 +8,7 @@
 #include "runtime/auth/dev_issuer.hpp"
 #include "runtime/auth/rights.hpp"
 #include "runtime/http/client.hpp"
-#include "runtime/storage/sqlite.hpp"
+#include "runtime/storage/open_storage.hpp"
 #include "secrets/vault.hpp"
 
 #include <map>
@@ -55,7 +55,7 @@ struct config {
   system_options system;
   bool origins_given = false; // server.cors.allow_origins stands in the file or the environment
   client_options egress;
-  sqlite_options storage;
+  storage_options storage;
   std::vector<service_options> services;
   admission::identity_setup identity;
   named_rules rules;      // in file order

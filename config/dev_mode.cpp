@@ -34,8 +34,8 @@ result<void> complete_for_dev(config& c, const std::string& folder, bool from_fi
     return fail(errc::internal, "--data: cannot make " + folder + ": " + ec.message());
   fs::permissions(folder, fs::perms::owner_all, ec);
   config untouched;
-  if (c.storage.path == untouched.storage.path)
-    c.storage.path = folder + "/behalf.db";
+  if (c.storage.url == untouched.storage.url)
+    c.storage.url = storage_url(folder + "/behalf.db");
   if (c.audit_path == untouched.audit_path)
     c.audit_path = folder + "/audit.jsonl";
   if (c.secrets.type == secrets_config::kind::none)

@@ -115,14 +115,9 @@ void read_server(yaml_section in, config& out) {
 }
 
 void read_storage(yaml_section& root, config& out) {
-  std::string text;
-  root.text("storage", text);
-  if (text.empty())
-    return;
-  constexpr std::string_view scheme = "sqlite:";
-  if (!text.starts_with(scheme) || text.size() == scheme.size())
-    return root.fault("storage", "must be sqlite:<path>, such as sqlite:./behalf.db");
-  out.storage.path = text.substr(scheme.size());
+  root.text("storage", out.storage.url);
+  if (auto ok = check_storage_url(out.storage.url); !ok)
+    root.fault("storage", ok.error().message);
 }
 
 void read_log(yaml_section in, config& out) {

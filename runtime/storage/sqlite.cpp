@@ -180,6 +180,11 @@ private:
   const std::pair<dev_t, ino_t> file_ = file_at(options_.path);
 };
 
+// A name that all connections of one storage, and no others, know it by.
+std::string in_memory() {
+  return "file:/" + uuid4() + "?vfs=memdb";
+}
+
 // Of this process; no other has it, or had it.
 int64_t new_owner() {
   std::random_device chance;
@@ -202,7 +207,11 @@ result<void> continue_run_ids(sqlite_connection& db) {
 } // namespace
 
 result<std::unique_ptr<storage_engine>> open_sqlite(sqlite_options options) {
-  auto lock = process_lock::take(options.path, options.shared ? others::may_share : others::none);
+  result<process_lock> lock = process_lock{};
+  if (options.path == ":memory:")
+    options.path = in_memory();
+  else
+    lock = process_lock::take(options.path, options.shared ? others::may_share : others::none);
   if (!lock)
     return lock.error();
   auto db = sqlite_connection::open(options.path, access::read_write_create);

@@ -1,6 +1,7 @@
 // The storage in one SQLite file: WAL, synchronous=FULL.
 #pragma once
 
+#include "runtime/storage/open_storage.hpp"
 #include "runtime/storage/storage.hpp"
 
 #include <functional>
@@ -11,6 +12,7 @@ namespace behalf {
 
 struct sqlite_options {
   /// The database file. Beside it live -wal, -shm and .lock; all are 0600. Its folder must exist.
+  /// ":memory:": no file.
   std::string path = "./behalf.db";
   /// Pages written to the log before they are copied to the database during a commit. More makes
   /// that rarer and longer.
@@ -28,5 +30,9 @@ struct sqlite_options {
 /// Opens the file, creating or migrating it. Errors: internal, the sentence names the file and
 /// why: no such folder, not a database, made by a newer version, in use by another process.
 result<std::unique_ptr<storage_engine>> open_sqlite(sqlite_options options);
+
+/// find_damage and recover_storage of a SQLite file.
+result<storage_check> check_sqlite(const std::string& path, damaged_records what);
+result<storage_recovery> recover_sqlite(const std::string& from, const std::string& to);
 
 } // namespace behalf

@@ -1,6 +1,6 @@
-#include "runtime/storage/sqlite_check.hpp"
-
+// Looks through a whole database for what is damaged, and takes damaged records out of it.
 #include "runtime/storage/process_lock.hpp"
+#include "runtime/storage/sqlite.hpp"
 #include "runtime/storage/sqlite_schema.hpp"
 #include "runtime/storage/sqlite_writes.hpp"
 

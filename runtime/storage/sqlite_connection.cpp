@@ -158,11 +158,12 @@ std::string_view sqlite_statement::text(int column) const {
 result<std::unique_ptr<sqlite_connection>> sqlite_connection::open(const std::string& path,
                                                                    access how) {
   configure_once();
-  int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  const bool by_uri = path.starts_with("file:");
+  int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (by_uri ? SQLITE_OPEN_URI : 0);
   if (how == access::read_write_create) {
-    if (auto created = create_private(path); !created)
+    if (auto created = by_uri ? result<void>{} : create_private(path); !created)
       return created.error();
-    flags |= SQLITE_OPEN_READWRITE;
+    flags |= SQLITE_OPEN_READWRITE | (by_uri ? SQLITE_OPEN_CREATE : 0);
   } else {
     flags |= how == access::read_write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
   }

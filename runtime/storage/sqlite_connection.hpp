@@ -73,7 +73,7 @@ public:
   static constexpr int busy_timeout_ms = 5000;
 
   /// Opens with a busy timeout of 5 s, foreign keys on, no memory mapping, no trust in the schema.
-  /// A file that is created gets mode 0600. Errors: internal.
+  /// A file that is created gets mode 0600. `path` may be a URI (file:…). Errors: internal.
   static result<std::unique_ptr<sqlite_connection>> open(const std::string& path, access how);
 
   ~sqlite_connection();

@@ -1,5 +1,4 @@
-#include "runtime/storage/sqlite_recover.hpp"
-
+// Saves what can be read of a database with damaged pages.
 #include "runtime/storage/process_lock.hpp"
 #include "runtime/storage/sqlite.hpp"
 #include "runtime/storage/sqlite_schema.hpp"
@@ -207,6 +206,9 @@ result<storage_recovery> recover_sqlite(const std::string& from, const std::stri
     if (!done)
       std::filesystem::remove(to + suffix, ec);
   std::filesystem::remove(to + ".lock", ec);
+  if (done)
+    done->advice = "check it (behalf storage check " + to
+                   + "), then put it in the old one's place, whose -wal and -shm go away with it";
   return done;
 }
 

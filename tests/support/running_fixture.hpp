@@ -124,7 +124,7 @@ private:
     s.options.http.port = 0;
     s.options.runs.shutdown_grace = grace_;
     s.threads = threads_;
-    s.storage.path = database();
+    s.storage.url = storage_url(database());
     s.audit_path = folder_ / "audit.jsonl";
     for (const auto& made : {hello_graph(), mail_graph(), toil_graph(toil)})
       s.graphs.push_back({made.value()->name(), "", made.value()});

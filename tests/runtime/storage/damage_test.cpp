@@ -1,7 +1,5 @@
 // Nothing that is stored may stand in the way of anything else: rows nobody can read.
-#include "runtime/storage/sqlite_check.hpp"
 #include "runtime/storage/sqlite_connection.hpp"
-#include "runtime/storage/sqlite_recover.hpp"
 #include "tests/runtime/storage/fixture.hpp"
 
 #include <algorithm>

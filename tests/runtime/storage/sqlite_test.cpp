@@ -95,6 +95,58 @@ TEST_CASE("those who share a lock keep out who wants it alone, and the other way
   CHECK(has(process_lock::take(path, others::may_share).error().message, "in use by process"));
 }
 
+TEST_CASE("a URL names the storage", "[storage]") {
+  temporary_folder folder;
+  for (const auto& url :
+       {"sqlite:" + folder.file("a.db"), "sqlite://" + folder.file("b.db"),
+        storage_url(folder.file("c.db")), storage_url("sqlite:" + folder.file("d.db"))}) {
+    INFO(url);
+    CHECK(check_storage_url(url));
+    CHECK(open_storage({.url = url}));
+    CHECK(bytes_of_storage(url).data > 0);
+    CHECK(find_damage(url, damaged_records::report).value().faults.empty());
+  }
+  for (auto name : {"a.db", "b.db", "c.db", "d.db"})
+    CHECK(std::filesystem::exists(folder.file(name)));
+  for (std::string url : {"postgres://db.example/behalf", "sqlite:", "./behalf.db",
+                          "sqlite://host/f", "sqlite:///"}) {
+    INFO(url);
+    CHECK(check_storage_url(url).error().code == errc::invalid_argument);
+    auto refused = open_storage({.url = url});
+    CHECK(has(refused.error().message, url + ": the storage "));
+    CHECK(has(refused.error().message, "sqlite:"));
+    CHECK(find_damage(url, damaged_records::report).has_error());
+    CHECK(recover_storage(url, "sqlite:x").has_error());
+  }
+}
+
+TEST_CASE("a storage in memory is one for all its readers and gone at the end", "[storage]") {
+  auto db = std::move(open_storage({.url = "sqlite::memory:"}).value());
+  CHECK(db->exclusive());
+  auto reader = std::move(db->open_reader().value());
+  std::atomic<int> written{0}, missed{0};
+  std::atomic<bool> over{false};
+  std::thread watcher([&] {
+    while (!over) {
+      const int before = written;
+      auto found = reader->count({.tenant = "acme"});
+      missed += !found || *found < before;
+    }
+  });
+  for (int n = 0; n < 50; ++n) {
+    CHECK(db->begin());
+    CHECK(db->renew());
+    CHECK(db->apply({.puts = {{make_thread("t" + std::to_string(n))}}}));
+    CHECK(db->flush());
+    ++written;
+  }
+  over = true;
+  watcher.join();
+  CHECK(missed == 0);
+  auto other = std::move(open_storage({.url = "sqlite::memory:"}).value());
+  CHECK(other->count({.tenant = "acme"}).value() == 0);
+}
+
 TEST_CASE("a database that was moved away under its server is found out", "[storage]") {
   storage_fixture<sqlite_factory> f;
   auto path = f.factory.folder.file();
