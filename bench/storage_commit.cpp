@@ -1,7 +1,8 @@
 // How many durable changes per second the SQLite storage takes, one fsync per group.
 // Usage: storage_commit [folder on the disk to measure] [seconds per row]
 #include "runtime/base/id.hpp"
-#include "runtime/storage/sqlite.hpp"
+#include "runtime/storage/open_storage.hpp"
+#include "runtime/storage/storage.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -112,7 +113,7 @@ int main(int argc, char** argv) {
   std::filesystem::path folder = argc > 1 ? argv[1] : ".";
   double seconds = argc > 2 ? std::atof(argv[2]) : 2;
   auto file = folder / ("storage_commit-" + uuid4() + ".db");
-  auto opened = open_sqlite({.path = file.string()});
+  auto opened = open_storage({.url = storage_url(file.string())});
   if (!opened) {
     std::fprintf(stderr, "%s\n", opened.error().message.c_str());
     return 1;

@@ -2,7 +2,8 @@
 // end all threads have expired: the sweep removes them, a batch a turn.
 // Usage: storage_search [folder] [threads, default a million]
 #include "runtime/base/id.hpp"
-#include "runtime/storage/sqlite.hpp"
+#include "runtime/storage/open_storage.hpp"
+#include "runtime/storage/storage.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -125,7 +126,7 @@ int main(int argc, char** argv) {
   {
     bool expired = false;
     auto time = [&expired] { return expired ? expire_at : now(); };
-    auto db = must(open_sqlite({.path = file.string(), .clock = time}));
+    auto db = must(open_storage({.url = storage_url(file.string()), .clock = time}));
     fill(*db, threads);
     auto reader = must(db->open_reader());
     auto mine = must(filter::parse(json::object{{"owner", "user-7"}}));

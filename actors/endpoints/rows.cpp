@@ -9,7 +9,7 @@ namespace behalf::endpoints {
 
 bool may_see(request_pointer self, const record& row) {
   const auto& auth_filter = self->state.granted.auth_filter;
-  return auth_filter.matches(row.type == kind::item ? storage::item_fields(row) : row.metadata);
+  return auth_filter.matches(row.type == kind::item ? item_fields(row) : row.metadata);
 }
 
 void write_and_end(request_pointer self, write_records what) {

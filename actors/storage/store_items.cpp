@@ -31,11 +31,4 @@ expiry expiry_in(double minutes, time_point from) {
   return e;
 }
 
-json::object item_fields(const record& row) {
-  auto fields = row.doc;
-  fields["namespace"] = json::value_from(decode_namespace(row.parent));
-  fields["key"] = row.id;
-  return fields;
-}
-
 } // namespace behalf::storage

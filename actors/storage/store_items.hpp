@@ -19,7 +19,4 @@ result<std::string> checked_namespace(const std::vector<std::string>& labels, bo
 result<void> check_ttl(double minutes);
 expiry expiry_in(double minutes, time_point from);
 
-/// What an authorization filter is matched against: namespace, key and the value's fields.
-json::object item_fields(const record& row);
-
 } // namespace behalf::storage

@@ -27,6 +27,13 @@ std::string_view kind_text(kind k) {
   return "record";
 }
 
+json::object item_fields(const record& item) {
+  auto fields = item.doc;
+  fields["namespace"] = json::value_from(decode_namespace(item.parent));
+  fields["key"] = item.id;
+  return fields;
+}
+
 result<std::string> encode_namespace(const std::vector<std::string>& labels) {
   std::string encoded;
   for (const auto& label : labels) {

@@ -81,6 +81,9 @@ struct record {
   record_key key() const { return {type, tenant, id, parent, ns}; }
 };
 
+/// Of an item, what filters look at: its namespace, its key and the fields of its value.
+json::object item_fields(const record& item);
+
 /// A store namespace as text that sorts and matches by prefix: every label is ended by \x1f, so
 /// that ["a"] is a prefix of ["a","b"] and not of ["ab"]. An empty list gives "".
 /// Error: invalid_argument when a label is empty or contains \x1f or a NUL.

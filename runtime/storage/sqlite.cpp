@@ -64,20 +64,15 @@ private:
 // Given back to the file system with one turn of the sweep: well under a millisecond of work.
 constexpr int64_t pages_per_step = 64;
 
-class sqlite_reader final : public sqlite_reading<storage_reader> {
-public:
-  using sqlite_reading::sqlite_reading;
-};
-
 result<void> set_cache(sqlite_connection& db, int kib) {
   return db.execute("PRAGMA cache_size=-" + std::to_string(kib));
 }
 
-class sqlite_storage final : public sqlite_reading<storage_engine> {
+class sqlite_storage final : public storage_engine, public sqlite_reads {
 public:
   sqlite_storage(process_lock lock, std::unique_ptr<sqlite_connection> db, sqlite_options options,
                  int64_t owner)
-    : sqlite_reading(std::move(db), options.clock, owner), lock_(std::move(lock)),
+    : sqlite_reads(std::move(db), options.clock, owner), lock_(std::move(lock)),
       log_(*db_, options.checkpoint_pages), writes_(*db_, options.clock, owner),
       options_(std::move(options)), owner_(owner) {}
 
@@ -135,7 +130,7 @@ public:
     if (auto set = set_cache(**db, options_.cache_kib); !set)
       return set.error();
     return std::unique_ptr<storage_reader>{
-      std::make_unique<sqlite_reader>(std::move(*db), options_.clock, owner_)};
+      std::make_unique<sqlite_reads>(std::move(*db), options_.clock, owner_)};
   }
 
 private:

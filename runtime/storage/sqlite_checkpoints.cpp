@@ -38,7 +38,7 @@ result<std::optional<record>> sqlite_reads::named_or_latest(const record_key& ke
                                                             fair_budget::share* room) {
   if (!key.id.empty())
     return get(key, room);
-  auto newest = newest_checkpoint(key, false);
+  auto newest = newest_of(key, false);
   if (!newest)
     return newest.error();
   if (newest->empty())
@@ -59,8 +59,12 @@ result<record> sqlite_reads::ancestor(const record_key& key, fair_budget::share*
   return std::move(**found);
 }
 
-result<std::vector<record>> sqlite_reads::checkpoint_chain(const record_key& newest,
+result<std::vector<record>> sqlite_reads::checkpoint_chain(const std::string& tenant,
+                                                           const std::string& thread_id,
+                                                           const std::string& ns,
+                                                           const std::string& checkpoint_id,
                                                            fair_budget::share* room) {
+  const record_key newest{kind::checkpoint, tenant, checkpoint_id, thread_id, ns};
   auto view = snapshot::open(*db_);
   if (!view)
     return view.error();
@@ -85,7 +89,13 @@ result<std::vector<record>> sqlite_reads::checkpoint_chain(const record_key& new
   return chain;
 }
 
-result<std::string> sqlite_reads::newest_checkpoint(const record_key& of, bool hidden_too) {
+result<std::string> sqlite_reads::newest_checkpoint(const std::string& tenant,
+                                                    const std::string& thread_id,
+                                                    const std::string& ns) {
+  return newest_of({kind::checkpoint, tenant, {}, thread_id, ns}, true);
+}
+
+result<std::string> sqlite_reads::newest_of(const record_key& of, bool hidden_too) {
   std::string sql = "SELECT max(id) FROM checkpoint WHERE tenant=?1 AND parent=?2 AND ns=?3";
   if (!hidden_too)
     sql += " AND hidden=0";

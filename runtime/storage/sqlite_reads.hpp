@@ -16,22 +16,30 @@ namespace behalf {
 /// by who is alone. Null: nothing. Errors: as `claim`.
 result<void> claim_room(fair_budget::share* room, std::string_view stored);
 
-/// The reading half of `storage_engine`, without its virtual functions.
-class sqlite_reads {
+/// The reading half of `storage_engine`, on one connection.
+class sqlite_reads : public virtual storage_reader {
 public:
   /// `owner`: whose unfinished runs are read; 0: all.
-  sqlite_reads(sqlite_connection& db, std::function<time_point()> clock, int64_t owner)
-    : db_(&db), clock_(std::move(clock)), owner_(owner) {}
+  sqlite_reads(std::unique_ptr<sqlite_connection> db, std::function<time_point()> clock,
+               int64_t owner)
+    : db_(std::move(db)), clock_(std::move(clock)), owner_(owner) {}
 
-  result<std::optional<record>> get(const record_key& key, fair_budget::share* room = nullptr);
-  result<std::optional<record>> get_head(const record_key& key);
-  result<scan_part> go_on(record_scan& s, const slice_limits& limits);
-  result<page> search(const query& q);
-  result<int64_t> count(const query& q);
-  result<std::vector<record>> checkpoint_chain(const record_key& newest, fair_budget::share* room);
-  result<std::string> newest_checkpoint(const record_key& of, bool hidden_too);
-  result<std::vector<record>> unfinished_runs(const record* after, int64_t limit);
-  result<std::optional<record>> unfinished_run(const record_key& key);
+  result<std::optional<record>> get(const record_key& key, fair_budget::share* room) override;
+  result<std::optional<record>> get_head(const record_key& key) override;
+  result<scan_part> go_on(record_scan& s, const slice_limits& limits) override;
+  result<page> search(const query& q) override;
+  result<int64_t> count(const query& q) override;
+  result<std::vector<record>> checkpoint_chain(const std::string& tenant,
+                                               const std::string& thread_id, const std::string& ns,
+                                               const std::string& checkpoint_id,
+                                               fair_budget::share* room) override;
+  result<std::string> newest_checkpoint(const std::string& tenant, const std::string& thread_id,
+                                        const std::string& ns) override;
+  result<std::vector<record>> unfinished_runs(const record* after, int64_t limit) override;
+  result<std::optional<record>> unfinished_run(const record_key& key) override;
+
+protected:
+  const std::unique_ptr<sqlite_connection> db_;
 
 private:
   struct loaded {
@@ -49,55 +57,14 @@ private:
   result<std::optional<record>> find(const record_key& key, bool hidden_too,
                                      fair_budget::share* room);
   result<std::optional<record>> named_or_latest(const record_key& key, fair_budget::share* room);
+  result<std::string> newest_of(const record_key& which, bool hidden_too);
   result<record> ancestor(const record_key& key, fair_budget::share* room);
   result<void> rarest_first(term_plan& plan, const sqlite_table& t);
   void report(const error& unreadable);
 
-  sqlite_connection* db_;
   std::function<time_point()> clock_;
   int64_t owner_;
   std::set<std::string> reported_;
-};
-
-/// `Interface` (storage_reader or storage) with its reading half answered from a connection.
-template <class Interface>
-class sqlite_reading : public Interface {
-public:
-  sqlite_reading(std::unique_ptr<sqlite_connection> db, std::function<time_point()> clock,
-                 int64_t owner)
-    : db_(std::move(db)), reads_(*db_, std::move(clock), owner) {}
-
-  result<std::optional<record>> get(const record_key& key, fair_budget::share* room) override {
-    return reads_.get(key, room);
-  }
-  result<std::optional<record>> get_head(const record_key& key) override {
-    return reads_.get_head(key);
-  }
-  result<page> search(const query& q) override { return reads_.search(q); }
-  result<int64_t> count(const query& q) override { return reads_.count(q); }
-  result<std::vector<record>> checkpoint_chain(const std::string& tenant,
-                                               const std::string& thread_id, const std::string& ns,
-                                               const std::string& checkpoint_id,
-                                               fair_budget::share* room) override {
-    return reads_.checkpoint_chain({kind::checkpoint, tenant, checkpoint_id, thread_id, ns}, room);
-  }
-  result<std::string> newest_checkpoint(const std::string& tenant, const std::string& thread_id,
-                                        const std::string& ns) override {
-    return reads_.newest_checkpoint({kind::checkpoint, tenant, {}, thread_id, ns}, true);
-  }
-  result<scan_part> go_on(record_scan& s, const slice_limits& limits) override {
-    return reads_.go_on(s, limits);
-  }
-  result<std::vector<record>> unfinished_runs(const record* after, int64_t limit) override {
-    return reads_.unfinished_runs(after, limit);
-  }
-  result<std::optional<record>> unfinished_run(const record_key& key) override {
-    return reads_.unfinished_run(key);
-  }
-
-protected:
-  std::unique_ptr<sqlite_connection> db_;
-  sqlite_reads reads_;
 };
 
 } // namespace behalf

@@ -167,16 +167,6 @@ std::string conditions(bound_sql& sql, const query& q, const sqlite_table& t, co
   return text;
 }
 
-json::object searchable_item(const record& r) {
-  json::array labels;
-  for (auto& label : decode_namespace(r.parent))
-    labels.emplace_back(label);
-  json::object all = r.doc;
-  all["namespace"] = std::move(labels);
-  all["key"] = r.id;
-  return all;
-}
-
 } // namespace
 
 result<sqlite_statement> bound_sql::prepare(sqlite_connection& db) const {
@@ -242,7 +232,7 @@ bool matches_doc(const query& q, const record& r) {
   if (r.type != kind::item)
     return true;
   return q.value.matches(r.doc)
-         && (q.auth_filter.unrestricted() || q.auth_filter.matches(searchable_item(r)));
+         && (q.auth_filter.unrestricted() || q.auth_filter.matches(item_fields(r)));
 }
 
 } // namespace behalf

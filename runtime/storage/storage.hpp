@@ -134,7 +134,7 @@ public:
 /// The one writer of a database, for one thread at a time:
 ///   begin, apply…, flush: then, and only then, may any of the applies be acknowledged.
 /// Reads through the writer also see what is not flushed yet.
-class storage_engine : public storage_reader {
+class storage_engine : public virtual storage_reader {
 public:
   /// Opens a group. Error: internal (disk full, I/O).
   virtual result<void> begin() = 0;

@@ -18,7 +18,7 @@
 #include "runtime/base/id.hpp"
 #include "runtime/graph/graph.hpp"
 #include "runtime/http/client.hpp"
-#include "runtime/storage/sqlite.hpp"
+#include "runtime/storage/open_storage.hpp"
 #include "tests/support/actor_fixture.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -192,9 +192,7 @@ struct run_fixture : actor_fixture {
 
   run_fixture() {
     std::filesystem::create_directories(folder);
-    sqlite_options options;
-    options.path = folder / "t.db";
-    auto db = open_sqlite(options).value();
+    auto db = open_storage({.url = storage_url(folder / "t.db")}).value();
     app->readers = {
       own(storage::spawn_database_reader(sys, db->open_reader().value(), nullptr, false))};
     app->scans = own(storage::spawn_scan_desk(
