@@ -45,25 +45,25 @@ struct outcome {
 };
 
 /// A call of a node on a service.
-struct service_request {
+struct recorded_call {
   std::string service;
   std::string what;      // the tool's name, "tools/list", or method and path: "POST /api/done"
   json::value arguments; // of the tool, or the body
 };
 
-/// The answers of one service. `what` is as in service_request. Several answers to one `what` are
+/// The answers of one service. `what` is as in recorded_call. Several answers to one `what` are
 /// given in their order, the last one again and again. What has none is a failed call that says
 /// what there is, beginning with "not scripted".
 class scripted_service {
 public:
-  using answer_fn = std::function<result<service_reply>(const service_request&)>;
+  using answer_fn = std::function<result<service_reply>(const recorded_call&)>;
 
   /// To a tool: its result. To an HTTP request: the body.
   scripted_service& answers(std::string what, json::value with, unsigned status = 200);
   scripted_service& fails(std::string what, error why);
   /// A body that is pulled part by part.
   scripted_service& streams(std::string what, std::vector<std::string> parts);
-  scripted_service& calls(std::string what, answer_fn function);
+  scripted_service& answers_by(std::string what, answer_fn function);
 
 private:
   friend class graph_runner;
@@ -121,7 +121,7 @@ public:
   outcome go_on();
 
   /// Every call on a service so far.
-  const std::vector<service_request>& requests() const;
+  const std::vector<recorded_call>& calls() const;
   /// How long nodes slept in all.
   std::chrono::milliseconds slept() const;
 

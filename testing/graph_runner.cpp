@@ -38,8 +38,8 @@ bool is_http(std::string_view what) {
   return what.find(' ') != what.npos;
 }
 
-service_request worded(const service_call& call) {
-  service_request made{call.service, {}, nullptr};
+recorded_call worded(const service_call& call) {
+  recorded_call made{call.service, {}, nullptr};
   if (const auto* http = std::get_if<http_operation>(&call.operation)) {
     made.what = http->method + " " + http->path;
     made.arguments = http->body.value_or(nullptr);
@@ -66,23 +66,23 @@ scripted_service& scripted_service::answers(std::string what, json::value with, 
   service_reply reply;
   reply.status = status;
   reply.body = is_http(what) ? std::move(with) : as_tool_result(std::move(with));
-  return calls(std::move(what),
-               [reply](const service_request&) -> result<service_reply> { return reply; });
+  return answers_by(std::move(what),
+                    [reply](const recorded_call&) -> result<service_reply> { return reply; });
 }
 
 scripted_service& scripted_service::fails(std::string what, error why) {
-  return calls(std::move(what),
-               [why](const service_request&) -> result<service_reply> { return why; });
+  return answers_by(std::move(what),
+                    [why](const recorded_call&) -> result<service_reply> { return why; });
 }
 
 scripted_service& scripted_service::streams(std::string what, std::vector<std::string> parts) {
-  calls(std::move(what),
-        [](const service_request&) -> result<service_reply> { return service_reply{}; });
+  answers_by(std::move(what),
+             [](const recorded_call&) -> result<service_reply> { return service_reply{}; });
   answers_.back().parts = std::move(parts);
   return *this;
 }
 
-scripted_service& scripted_service::calls(std::string what, answer_fn function) {
+scripted_service& scripted_service::answers_by(std::string what, answer_fn function) {
   answers_.push_back({std::move(what), std::move(function)});
   return *this;
 }
@@ -116,7 +116,7 @@ struct graph_runner::impl {
   json::value context;
   json::array modes{"updates", "messages-tuple", "custom"};
   json::value before, after;
-  std::vector<service_request> requests;
+  std::vector<recorded_call> calls;
   std::map<uint64_t, std::deque<std::string>> streams;
   uint64_t last_stream = 0;
   std::chrono::milliseconds slept{0};
@@ -126,11 +126,11 @@ struct graph_runner::impl {
   effect_reply reply_to(const service_call& call);
   effect_reply reply_to(const store_operation& op);
   effect_reply next_part(uint64_t stream);
-  scripted_service::answer* find(const service_request& request);
-  std::string known(const service_request& request) const;
+  scripted_service::answer* find(const recorded_call& request);
+  std::string known(const recorded_call& request) const;
 };
 
-scripted_service::answer* graph_runner::impl::find(const service_request& request) {
+scripted_service::answer* graph_runner::impl::find(const recorded_call& request) {
   auto service = services.find(request.service);
   if (service == services.end())
     return nullptr;
@@ -145,7 +145,7 @@ scripted_service::answer* graph_runner::impl::find(const service_request& reques
 }
 
 // For a call that nobody scripted.
-std::string graph_runner::impl::known(const service_request& request) const {
+std::string graph_runner::impl::known(const recorded_call& request) const {
   auto service = services.find(request.service);
   if (service == services.end() || service->second.answers_.empty())
     return "the test scripts no answers of '" + request.service + "'";
@@ -156,8 +156,8 @@ std::string graph_runner::impl::known(const service_request& request) const {
 }
 
 effect_reply graph_runner::impl::reply_to(const service_call& call) {
-  requests.push_back(worded(call));
-  const auto request = requests.back();
+  calls.push_back(worded(call));
+  const auto request = calls.back();
   auto* found = find(request);
   if (!found && request.what == "tools/list" && services.contains(request.service)) {
     std::set<std::string> names;
@@ -331,8 +331,8 @@ outcome graph_runner::go_on() {
   return impl_->run(nullptr, nullptr);
 }
 
-const std::vector<service_request>& graph_runner::requests() const {
-  return impl_->requests;
+const std::vector<recorded_call>& graph_runner::calls() const {
+  return impl_->calls;
 }
 
 std::chrono::milliseconds graph_runner::slept() const {

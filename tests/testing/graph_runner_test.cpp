@@ -57,9 +57,9 @@ TEST_CASE("a tool answers what was scripted, the last answer again and again", "
   CHECK_FALSE(third.error);
   CHECK(third.state.at("out") == 2);
   REQUIRE(third.data("updates").size() == 1);
-  REQUIRE(t.requests().size() == 3);
-  CHECK(t.requests()[0].service == "mail");
-  CHECK(t.requests()[0].what == "list_unread");
+  REQUIRE(t.calls().size() == 3);
+  CHECK(t.calls()[0].service == "mail");
+  CHECK(t.calls()[0].what == "list_unread");
 }
 
 TEST_CASE("a call that nobody scripted fails, and says what there is", "[testing]") {
@@ -98,7 +98,7 @@ TEST_CASE("an HTTP request is answered by method and path, and its body is kept"
   })};
   t.service("api").answers("POST /done", nullptr, 204);
   CHECK(t.run({}).state.at("out") == 204);
-  CHECK(t.requests().at(0).arguments.at("id") == 7);
+  CHECK(t.calls().at(0).arguments.at("id") == 7);
 }
 
 TEST_CASE("interrupts end a run, and answers go on with it", "[testing]") {
@@ -121,7 +121,7 @@ TEST_CASE("a breakpoint stops before a node, and the run goes on", "[testing]") 
   auto stopped = t.interrupt_before({"work"}).run({{"out", "given"}});
   CHECK(stopped.next == std::vector<std::string>{"work"});
   CHECK(stopped.state.at("out") == "given");
-  CHECK(t.requests().empty());
+  CHECK(t.calls().empty());
   CHECK(t.interrupt_before({}).go_on().state.at("out") == 1);
 }
 
