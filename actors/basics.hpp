@@ -130,7 +130,7 @@ void remind(Self* self, std::chrono::steady_clock::duration after, Message m) {
 /// An answer comes in any case: a dropped promise and a dead actor are errors. Both outcomes are
 /// always handled: without the second handler an error would kill the asker.
 template <class Self, class Handle, class Message, class OnValue, class OnError>
-void ask_core(Self* self, const Handle& to, Message m, OnValue on_value, OnError on_error) {
+void ask(Self* self, const Handle& to, Message m, OnValue on_value, OnError on_error) {
   if constexpr (must_be_message<Message>())
     self->request(to, caf::infinite, std::move(m))
       .then(std::move(on_value),

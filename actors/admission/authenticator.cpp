@@ -195,7 +195,7 @@ void by_token(authenticator_pointer self, const attempt_ptr& a) {
 // A plugin's handler judges every request; what it said is not cached, for it may look at
 // anything in the request.
 void by_plugin(authenticator_pointer self, const attempt_ptr& a) {
-  ask_core(
+  ask(
     self, self->state.plugin, judge{a->ask.credentials, a->ask.peer},
     [self, a](judged& j) {
       a->found = {std::move(j.who), std::move(j.sealed)};

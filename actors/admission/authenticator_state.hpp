@@ -125,7 +125,7 @@ void fetch(authenticator_pointer self, std::shared_ptr<wire_request> request, Th
   wire_call call;
   call.request = std::move(request);
   call.by = std::chrono::steady_clock::now() + provider_patience;
-  ask_core(
+  ask(
     self, self->state.http, std::move(call),
     [then, failed](outbound_reply& reply) mutable {
       auto document = parse_json(reply.body);

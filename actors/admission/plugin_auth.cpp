@@ -182,7 +182,7 @@ void call_out(judgement_pointer self, outbound_call call) {
   call.handle = {};
   call.stream = false;
   out.request->call = std::move(call);
-  ask_core(
+  ask(
     self, what.in->http, std::move(out),
     [self](outbound_reply& r) { resume(self, effect_reply{std::move(r)}); },
     [self](error why) { resume(self, effect_reply{std::move(why)}); });

@@ -28,7 +28,7 @@ record system_assistant(const std::string& tenant, const catalog_entry& entry) {
 template <class Done>
 void seed(request_pointer self, record row, Done done) {
   auto which = row.key();
-  ask_core(
+  ask(
     self, self->state.app->reader(),
     get_record{std::move(which), get_record::part::whole, room_for_rows(self)},
     [self, row = std::move(row), done](found_record& found) mutable {
@@ -38,7 +38,7 @@ void seed(request_pointer self, record row, Done done) {
         row.created_at = found.row->created_at;
       auto w = writes_of(self);
       w.what.puts.push_back({std::move(row), found.row ? found.row->revision : 0});
-      ask_core(
+      ask(
         self, self->state.app->writer, std::move(w), [done](written) mutable { done(true); },
         [done](const error& why) mutable {
           done(why.code == errc::conflict); // somebody else has just done the same

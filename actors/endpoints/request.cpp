@@ -109,7 +109,7 @@ void ask_authorizer(request_pointer self) {
     self->state.where->run(self);
   };
   if (!s.rules)
-    return ask_core(self, s.app->authorizer, std::move(a), go_on, or_refuse(self));
+    return ask(self, s.app->authorizer, std::move(a), go_on, or_refuse(self));
   auto decided = admission::decide(*s.rules, a);
   if (!decided)
     return refuse(self, decided.error());
@@ -150,7 +150,7 @@ void authenticated_first(request_pointer self, std::size_t body_bytes, Then then
   question.credentials = s.credentials;
   question.body_bytes = body_bytes;
   question.peer = s.ex->req().peer;
-  ask_core(
+  ask(
     self, s.app->authenticator, std::move(question),
     [self, then](authenticated& m) {
       self->state.granted.who = std::move(m.who);

@@ -13,7 +13,7 @@ bool may_see(request_pointer self, const record& row) {
 }
 
 void write_and_end(request_pointer self, write_records what) {
-  ask_core(
+  ask(
     self, self->state.app->writer, std::move(what), [self](written) { answer_empty(self, 204); },
     or_refuse(self));
 }

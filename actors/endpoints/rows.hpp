@@ -22,7 +22,7 @@ bool may_see(request_pointer self, const record& row);
 template <class Then>
 void look_up(request_pointer self, record_key which, Then then,
              get_record::part what = get_record::part::whole) {
-  ask_core(
+  ask(
     self, self->state.app->reader(),
     get_record{std::move(which), what,
                what == get_record::part::whole ? room_for_rows(self) : nullptr},

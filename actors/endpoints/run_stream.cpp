@@ -64,7 +64,7 @@ void on_batch(request_pointer self, event_batch& batch) {
 
 void pull(request_pointer self) {
   auto& s = self->state;
-  ask_core(
+  ask(
     self, s.watched.run, next_events{s.seen}, [self](event_batch& b) { on_batch(self, b); },
     [self](const error&) { finish(self); });
 }
@@ -113,7 +113,7 @@ void watch_end(request_pointer self, run_ref run, header_list headers) {
   s.watched = std::move(run);
   s.head = std::move(headers);
   attend(self);
-  ask_core(
+  ask(
     self, s.watched.run, await_result{},
     [self](run_result& r) {
       auto& s = self->state;

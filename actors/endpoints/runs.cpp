@@ -173,7 +173,7 @@ void with_right_to_create(request_pointer self, Then then) {
   auto& s = self->state;
   if (!s.run->create_thread || s.thread_id.empty())
     return then();
-  ask_core(
+  ask(
     self, s.app->reader(), get_record{thread_key(self, s.thread_id), get_record::part::head},
     [self, then](found_record& found) mutable {
       auto& s = self->state;
@@ -187,7 +187,7 @@ void with_right_to_create(request_pointer self, Then then) {
                      {"metadata", object_or_empty(s.granted.value, "metadata")},
                      {"if_exists", "raise"}});
       a.may_change = of_thread;
-      ask_core(
+      ask(
         self, s.app->authorizer, std::move(a),
         [self, then](grant& g) mutable {
           admission::granted_reader in{g.value};
@@ -206,10 +206,10 @@ void with_right_to_create(request_pointer self, Then then) {
 template <class Then, class None, class Refused>
 void with_right_to_stop(request_pointer self, const std::string& thread_id, json::object value,
                         Then then, None none, Refused refused) {
-  ask_core(
+  ask(
     self, self->state.app->authorizer, also(self, "update", std::move(value)),
     [self, thread_id, then, none, refused](grant& g) mutable {
-      ask_core(
+      ask(
         self, self->state.app->reader(),
         get_record{thread_key(self, thread_id), get_record::part::head},
         [then, none, refused, auth_filter = g.auth_filter](found_record& thread) mutable {
@@ -251,7 +251,7 @@ void launch(request_pointer self, const catalog_entry& entry, bool watched, Then
   m.create_thread = s.run->create_thread;
   m.watched = watched;
   s.cancel_on_disconnect = s.run->cancel_on_disconnect;
-  ask_core(
+  ask(
     self, s.app->scheduler, std::move(m), [then](run_ref& ref) mutable { then(ref); },
     or_refuse(self));
 }
@@ -306,7 +306,7 @@ result<json::object> prepare_run(request_pointer self) {
 template <class Then, class Missing>
 void with_run(request_pointer self, Then then, Missing missing) {
   auto& s = self->state;
-  ask_core(
+  ask(
     self, s.app->reader(),
     get_record{{kind::run, tenant_of(self), s.run_id}, {}, room_for_rows(self)},
     [self, then, missing](found_record& run) mutable {
@@ -418,7 +418,7 @@ void join_events(request_pointer self) {
         return refuse(self, modes.error());
       self->state.modes = std::move(*modes);
       with_right_to_leave(self, row, [self] {
-        ask_core(
+        ask(
           self, self->state.app->scheduler, find_run{tenant_of(self), self->state.run_id},
           [self](run_ref& ref) {
             self->state.seen = resume_point(self, *ref.plan);
@@ -444,7 +444,7 @@ void answer_ended(request_pointer self, const row_ptr& row) {
   auto checkpoint = std::string(string_or(row->doc, "checkpoint_id"));
   if (checkpoint.empty())
     return answer(self, 200, json::object{});
-  ask_core(
+  ask(
     self, self->state.app->scans,
     read_checkpoints{row->parent, "", checkpoint, self->state.granted.who->key(),
                      room_for_rows(self)},
@@ -463,7 +463,7 @@ void join(request_pointer self) {
     self,
     [self](const row_ptr& row) {
       with_right_to_leave(self, row, [self, row] {
-        ask_core(
+        ask(
           self, self->state.app->scheduler, find_run{tenant_of(self), self->state.run_id},
           [self](run_ref& ref) { watch_end(self, std::move(ref), {}); },
           [self, row](const error& why) {
@@ -511,7 +511,7 @@ void cancel(request_pointer self) {
       stop.run_ids = {s.run_id};
       stop.why = rollback ? stop_reason::rolled_back : stop_reason::cancelled;
       auto wait = flag_query(self, "wait");
-      ask_core(
+      ask(
         self, s.app->scheduler, std::move(stop),
         [self, wait, row](runs_stopped n) {
           if (n.count == 0)

@@ -15,10 +15,10 @@ void ready(request_pointer self) {
     refuse(self, fail(errc::overloaded, "the storage does not answer; the log says why",
                       "Retry-After", "5"));
   };
-  ask_core(
+  ask(
     self, self->state.app->reader(), get_record{{kind::assistant, "", ""}}, // there is none
     [self, not_ready](found_record&) {
-      ask_core(
+      ask(
         self, self->state.app->writer, check_storage{},
         [self](written) {
           answer(self, 200, json::object{{"ok", true}, {"services", {{"storage", "ok"}}}});

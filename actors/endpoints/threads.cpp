@@ -103,7 +103,7 @@ void create(request_pointer self) {
   auto shown = thread_view(row);
   auto w = writes_of(self);
   w.what.puts.push_back({std::move(row), 0});
-  ask_core(
+  ask(
     self, self->state.app->writer, std::move(w),
     [self, shown](written) { answer(self, 200, shown); },
     [self, do_nothing](error why) { existing_thread(self, why, do_nothing); });
@@ -183,7 +183,7 @@ void answer_updated(request_pointer self) {
   const auto* prefer = find_header(self->state.ex->req().headers, "prefer");
   if (prefer && prefer->find("return=minimal") != prefer->npos)
     return answer_empty(self, 204);
-  ask_core(
+  ask(
     self, self->state.app->reader(), get_record{thread_key(self), {}, room_for_rows(self)},
     [self](found_record& found) { // not asked again whether it may be seen: that was decided
       if (!found.row)
@@ -205,7 +205,7 @@ void update(request_pointer self) {
     return refuse(self, *granted.fault());
   change.at = now();
   w.what.thread_changes.push_back(std::move(change));
-  ask_core(
+  ask(
     self, s.app->writer, std::move(w), [self](written) { answer_updated(self); },
     [self](error why) {
       refuse(self, why.code == errc::not_found ? fail(errc::not_found, "Not Found") : why);
@@ -221,7 +221,7 @@ void remove(request_pointer self) {
     stop.why = stop_reason::erased;
     stop.auth_filter = self->state.granted.auth_filter;
     stop.who = self->state.granted.who->key();
-    ask_core(
+    ask(
       self, self->state.app->scheduler, std::move(stop),
       [self](runs_stopped) { answer_empty(self, 204); }, or_refuse(self));
   });
@@ -236,7 +236,7 @@ const catalog_entry* graph_of(request_pointer self, const record& thread) {
 
 void show_state(request_pointer self, std::string checkpoint_id) {
   with_thread(self, get_record::part::head, [self, checkpoint_id](const row_ptr& thread) {
-    ask_core(
+    ask(
       self, self->state.app->scans,
       read_checkpoints{self->state.thread_id, "", checkpoint_id, self->state.granted.who->key(),
                        room_for_rows(self)},
@@ -358,7 +358,7 @@ void next_of_past(request_pointer self, const std::shared_ptr<past>& p) {
     s.out->text += ']';
     return complete(self);
   }
-  ask_core(
+  ask(
     self, s.app->scans,
     read_checkpoints{s.thread_id, "", p->ids[p->next], s.granted.who->key(), room_for_rows(self)},
     [self, p](found_checkpoints& found) {

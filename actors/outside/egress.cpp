@@ -129,7 +129,7 @@ void dispatch(egress_pointer self, const going_ptr& call) {
   call->ask.call.method = out.request->call.method; // for the audit log
   call->ticket = out.ticket;
   watch(self, call);
-  ask_core(
+  ask(
     self, s.http, std::move(out),
     [self, call](outbound_reply& reply) { on_reply(self, call, reply); },
     [self, call](error why) {
@@ -143,7 +143,7 @@ void dispatch(egress_pointer self, const going_ptr& call) {
 void record(egress_pointer self, const going_ptr& call) {
   auto line = line_of(*call, "call", "sent");
   line.cred_fp = call->opened.fingerprint;
-  ask_core(
+  ask(
     self, self->state.audit, audit_event{std::move(line)},
     [self, call](audit_receipt r) {
       call->receipt = r.seq;
@@ -177,7 +177,7 @@ void open_credential(egress_pointer self, const going_ptr& call) {
   call->lent = {
     call->ask.call.handle,
     {call->ask.who->key(), call->ask.run_id, call->service->name, call->to.where.text()}};
-  ask_core(
+  ask(
     self, s.redeemer, call->lent,
     [self, call](credential& c) {
       call->opened = std::move(c);

@@ -74,7 +74,7 @@ void question(egress_pointer self, redeem lent) {
     return; // the last answer is still to come
   lent.again = true;
   auto handle = lent.handle.id;
-  ask_core(
+  ask(
     self, s.redeemer, std::move(lent),
     [self, handle](const credential&) { self->state.in_question.erase(handle); },
     [self, handle](const error& why) {
@@ -165,7 +165,7 @@ caf::result<outbound_chunk> read_on(egress_pointer self, const egress_read& m) {
     return promise;
   }
   at->second.reading = true;
-  ask_core(
+  ask(
     self, s.http, wire_read{stream_id, std::chrono::steady_clock::now() + 1h},
     [self, stream_id, promise](outbound_chunk& chunk) mutable {
       auto& streams = self->state.streams;

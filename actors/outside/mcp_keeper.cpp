@@ -181,7 +181,7 @@ void send_out(keeper_pointer self, uint64_t id, outbound_call call) {
     ready(at->second);
     drive(self, id, at->second.machine->resume(std::move(reply)));
   };
-  ask_core(
+  ask(
     self, s.egress, std::move(out), [heard](outbound_reply& r) { heard(std::move(r)); },
     [heard](error why) { heard(std::move(why)); });
 }
@@ -196,7 +196,7 @@ void read_on(keeper_pointer self, uint64_t id, uint64_t stream_id) {
     if (auto at = all.find(id); at != all.end())
       drive(self, id, at->second.machine->resume_chunk(std::move(chunk)));
   };
-  ask_core(
+  ask(
     self, s.egress, egress_read{stream_id, one.as.run_id},
     [heard](outbound_chunk& chunk) { heard(std::move(chunk)); },
     [heard](error why) { heard(std::move(why)); });
@@ -309,7 +309,7 @@ void end(keeper_pointer self, uint64_t number) {
   call.timeout = std::min(call.timeout, time_to_end);
   // Whatever it says: a server that wants to keep its session may.
   auto told = [self, last = *gone.last, number] { ended(self, last, number); };
-  ask_core(
+  ask(
     self, s.egress, in_name_of(*gone.last, std::move(call)),
     [told](const outbound_reply&) { told(); }, [told](const error&) { told(); });
 }

@@ -182,7 +182,7 @@ void send_call(store_pointer self, fetching_ptr job, const secret_call& call) {
   out.by = std::chrono::steady_clock::now() + fetch_patience;
   auto body = out.request->secret_reply;
   s.fetched->add();
-  ask_core(
+  ask(
     self, s.http, std::move(out),
     [self, job, body](outbound_reply& reply) {
       drive(self, job, job->task->resume(from_wire(std::move(reply), body), now()));

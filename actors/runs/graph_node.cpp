@@ -135,7 +135,7 @@ sealed_handle handle_for(node_pointer self, const std::string& name) {
 void send_out(node_pointer self, outbound_call call) {
   auto& s = self->state;
   egress_call out{std::move(call), s.what.who, s.what.run->run_id, s.what.run->thread_id};
-  ask_core(
+  ask(
     self, s.app->egress, std::move(out),
     [self](outbound_reply& r) { drive(self, self->state.call->resume(std::move(r))); },
     [self](error why) {
@@ -145,7 +145,7 @@ void send_out(node_pointer self, outbound_call call) {
 }
 
 void pull(node_pointer self, uint64_t stream_id) {
-  ask_core(
+  ask(
     self, self->state.app->egress, egress_read{stream_id, self->state.what.run->run_id},
     [self](outbound_chunk& c) { drive(self, self->state.call->resume_chunk(std::move(c))); },
     [self](error why) {
@@ -160,7 +160,7 @@ void use_session(node_pointer self, mcp_session session) {
   if (!s.app->mcp)
     return go_on();
   const auto& run = *s.what.run;
-  ask_core(
+  ask(
     self, s.app->mcp,
     session_used{s.what.who, run.run_id, run.thread_id, handle_for(self, s.service), s.service,
                  std::move(session), s.what.stopped},
@@ -206,7 +206,7 @@ void call_service(node_pointer self, service_call call) {
 void read_stream(node_pointer self, uint64_t id) {
   if (!self->state.streams.contains(id)) // of another node, run or user
     return resume(self, effect_reply{fail(errc::not_found, "this node has no such stream")});
-  ask_core(
+  ask(
     self, self->state.app->egress, egress_read{id, self->state.what.run->run_id},
     [self, id](outbound_chunk& c) {
       if (c.last)
@@ -286,7 +286,7 @@ void use_store(node_pointer self, store_operation op) {
   if (!asked)
     return resume(self, effect_reply{asked.error()});
   auto action = asked->action;
-  ask_core(
+  ask(
     self, s.app->authorizer, storage::to_authorize(std::move(*asked), s.what.who),
     [self, action](grant& g) { act_on_store(self, action, g); }, or_resume(self));
 }

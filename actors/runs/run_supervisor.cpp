@@ -347,7 +347,7 @@ void save_end(run_pointer self) {
   if (s.result)
     return;
   s.last->asked = true;
-  ask_core(
+  ask(
     self, s.app->writer, write_records{end_of_run(self), s.plan->who->key()},
     [self](written) { ended(self, self->state.last->end); },
     [self](const error& why) { on_end_not_saved(self, why); });
@@ -438,7 +438,7 @@ void suspend(run_pointer self) {
   auto what = of_run(*s.plan);
   what.puts = unsaved(self);
   what.puts.push_back({to_record(next, "pending")});
-  ask_core(
+  ask(
     self, s.app->writer, write_records{std::move(what), s.plan->who->key()},
     [self](written) { leave_for_the_next_start(self); },
     [self](const error&) { leave_for_the_next_start(self); });
@@ -545,7 +545,7 @@ void save_checkpoints(run_pointer self, Then then) {
   auto what = of_run(*s.plan);
   what.puts = unsaved(self);
   auto number = s.checkpoints.send();
-  ask_core(
+  ask(
     self, s.app->writer, write_records{std::move(what), s.plan->who->key()},
     [self, number, then = std::move(then)](written) mutable {
       self->state.checkpoints.stored(number);
@@ -642,7 +642,7 @@ void load(run_pointer self) {
     return run(self);
   // After a crash the thread's head is this run's own last checkpoint, wherever it began.
   auto at = s.plan->attempt > 1 ? std::string{} : s.plan->checkpoint_id;
-  ask_core(
+  ask(
     self, s.app->scans, read_checkpoints{s.plan->thread_id, "", at, s.plan->who->key()},
     [self, at](found_checkpoints& found) {
       auto loaded = load_chain(found.rows);
@@ -665,7 +665,7 @@ void open_and_load(run_pointer self) {
     return;
   if (!s.app->secrets)
     return load(self);
-  ask_core(
+  ask(
     self, s.app->secrets,
     open_leases{s.plan->who, s.plan->run_id, std::exchange(s.credentials, nullptr),
                 std::exchange(s.sealed, nullptr)},
@@ -684,7 +684,7 @@ void note_running(run_pointer self) {
   s.begun = true;
   auto what = of_run(*s.plan);
   what.puts.push_back({to_record(*s.plan, "running")});
-  ask_core(
+  ask(
     self, s.app->writer, write_records{std::move(what), s.plan->who->key()},
     [self](written) { open_and_load(self); },
     [self](const error& why) {

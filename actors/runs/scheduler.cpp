@@ -148,11 +148,11 @@ void end_unreadable(scheduler_pointer self, const record& row, const error& why)
               {"reason", why.message},
               {"remedy", "it ended as an error; its row keeps what was stored: start it anew"}});
   auto& s = self->state;
-  ask_core(
+  ask(
     self, s.app->reader(),
     get_record{{kind::thread, row.tenant, row.parent}, get_record::part::head},
     [self, row, why](found_record& found) {
-      ask_core(
+      ask(
         self, self->state.app->writer,
         write_records{set_aside(row, why.message, found.row != nullptr)},
         [self, id = row.id](written) { forget(self, id); },
@@ -204,7 +204,7 @@ void with_run(scheduler_pointer self, const std::string& id, run_wanted then) {
   others.push_back(std::move(then));
   if (others.size() > 1)
     return;
-  ask_core(
+  ask(
     self, s.app->reader(), load_run{run->who.tenant, id},
     [self, id](found_record& found) { on_loaded(self, id, found); },
     [self, id](const error& why) { on_load_failed(self, id, why); });
@@ -282,7 +282,7 @@ void on_stored(scheduler_pointer self, const starting_ptr& job) {
   plan.waited = true;
   auto what = of_run(plan);
   what.puts.push_back({to_record(plan, "pending")});
-  ask_core(
+  ask(
     self, s.app->writer, write_records{std::move(what), plan.who->key()},
     [self, job](written) { hand_over(self, job); },
     [self, job](const error&) { hand_over(self, job); });
@@ -291,7 +291,7 @@ void on_stored(scheduler_pointer self, const starting_ptr& job) {
 void write(scheduler_pointer self, starting_ptr job, result<write_batch> what) {
   if (!what)
     return give_up(self, job, what.error());
-  ask_core(
+  ask(
     self, self->state.app->writer, write_records{std::move(*what), job->ask.plan->who->key()},
     [self, job](written) { on_stored(self, job); },
     [self, job](error why) {
@@ -344,7 +344,7 @@ void on_thread(scheduler_pointer self, starting_ptr job, const found_record& fou
     if (++job->attempts >= most_attempts_to_start) // others come as fast as they are ended
       return give_up(self, job,
                      fail(errc::conflict, "Runs keep starting on this thread. Try again later."));
-    ask_core(
+    ask(
       self, scheduler_actor{self}, std::move(*stop),
       [self, job](runs_stopped) { start(self, job); },
       [self, job](error why) { give_up(self, job, std::move(why)); });
@@ -385,7 +385,7 @@ void start(scheduler_pointer self, starting_ptr job) {
       self, job,
       creation(*s.app, *job->ask.plan, nullptr, {}, false, starts_now(self, *job->ask.plan)));
   const auto& plan = *job->ask.plan;
-  ask_core(
+  ask(
     self, s.app->reader(),
     get_record{{kind::thread, plan.who->tenant, plan.thread_id}, get_record::part::head},
     [self, job](found_record& found) { on_thread(self, job, found); },
@@ -423,7 +423,7 @@ void stop_one(scheduler_pointer self, const stopping_ptr& job, const std::string
     if (!run || !*run)
       return one_less(self, job);
     (*run)->visiting = false;
-    ask_core(
+    ask(
       self, (*run)->supervisor, stop_run{job->why},
       [self, job](run_result&) { one_less(self, job); },
       [self, job](const error& why) {
@@ -517,7 +517,7 @@ void erase_thread(scheduler_pointer self, const stop_runs& m, promise_of<runs_st
     go_on_after_erasing(self, which);
     promise.deliver(std::move(n));
   };
-  ask_core(
+  ask(
     self, s.app->writer, write_records{std::move(what), m.who},
     [self, which, done](written) {
       auto ids = self->state.queue.inflight(which.first, which.second);

@@ -56,7 +56,7 @@ void get_item(Self* self, const app_context& app, const grant& g, Then then, Fai
   auto which = granted_item(g);
   if (!which)
     return failed(which.error());
-  ask_core(
+  ask(
     self, app.reader(), get_record{std::move(*which), {}, std::move(room)},
     [then, auth_filter = g.auth_filter](found_record& found) mutable {
       then(found.row && shows_item(auth_filter, *found.row) ? found.row
@@ -68,7 +68,7 @@ void get_item(Self* self, const app_context& app, const grant& g, Then then, Fai
 template <class Self, class Then, class Failed>
 void write_item(Self* self, const app_context& app, const principal_key& who, write_batch what,
                 Then then, Failed failed) {
-  ask_core(
+  ask(
     self, app.writer, write_records{std::move(what), who}, [then](written) mutable { then(); },
     failed);
 }
@@ -81,7 +81,7 @@ template <class Self, class Make, class Then, class Failed>
 void change_item(Self* self, const app_context& app, const principal_key& who,
                  const record_key& which, Make make, Then then, Failed failed,
                  int tries = most_tries_to_change) {
-  ask_core(
+  ask(
     self, app.reader(), get_record{which},
     [self, &app, who, which, make, then, failed, tries](found_record& found) mutable {
       result<write_batch> what = make(found.row.get());

@@ -60,7 +60,7 @@ caf::result<Answer> queue_up(desk_pointer self, const principal_key& who, int64_
     return to_caf(fail(errc::overloaded, "too many searches are waiting", "Retry-After", "1"));
   promise_of<Answer> promise{self};
   auto take = [self, promise, m](const database_reader_actor& reader) {
-    ask_core(
+    ask(
       self, reader, m,
       [self, promise, reader](Answer& a) mutable {
         promise.deliver(std::move(a));

@@ -21,7 +21,7 @@ inline search_ptr new_search(const app_context& app, query q,
 template <class Self, class OnPart, class OnError>
 void next_slice(Self* self, const app_context& app, const search_ptr& search, const principal& who,
                 OnPart on_part, OnError on_error) {
-  ask_core(self, app.scans, scan_on{search, who.key()}, std::move(on_part), std::move(on_error));
+  ask(self, app.scans, scan_on{search, who.key()}, std::move(on_part), std::move(on_error));
 }
 
 /// All slices: `on_part(part)` is called with each until it answers false or the search is done;
