@@ -1,6 +1,6 @@
 #include "secrets/vault_entry.hpp"
 
-#include "secrets/encode.hpp"
+#include "runtime/base/json_writer.hpp"
 #include "secrets/secret_json.hpp"
 #include "secrets/vault_login.hpp"
 
@@ -8,38 +8,6 @@
 
 namespace behalf {
 namespace {
-
-class object_writer {
-public:
-  explicit object_writer(wiped_string& out) : out_(out) { out_.push_back('{'); }
-  void text(std::string_view name, std::string_view value) {
-    key(name);
-    append_json_string(out_, value);
-  }
-  void list(std::string_view name, const std::vector<std::string>& values) {
-    key(name);
-    out_.push_back('[');
-    for (const auto& v : values) {
-      if (&v != &values.front())
-        out_.push_back(',');
-      append_json_string(out_, v);
-    }
-    out_.push_back(']');
-  }
-  void end() { out_.push_back('}'); }
-
-private:
-  void key(std::string_view name) {
-    if (!first_)
-      out_.push_back(',');
-    first_ = false;
-    append_json_string(out_, name);
-    out_.push_back(':');
-  }
-
-  wiped_string& out_;
-  bool first_ = true;
-};
 
 result<json::value> body_of(const secret_reply& reply) {
   auto parsed = parse_secret_json(reply.body ? reply.body->view() : std::string_view{});
@@ -98,22 +66,20 @@ std::vector<std::string> read_scopes(const json::object& entry, std::string_view
 
 wiped_string write_vault_entry(const vault_options& options, const stored_credential& what,
                                std::optional<int64_t> expected) {
-  wiped_string out{"{"};
+  wiped_json_writer out;
+  out.object();
   if (expected)
-    out.append("\"options\":{\"cas\":").append(std::to_string(*expected)).append("},");
-  out.append("\"data\":");
-  object_writer entry{out};
+    out.key("options").object().member("cas", *expected).end();
+  out.key("data").object();
   auto password = !what.username.empty() && !options.password_field.empty();
-  entry.text(password ? options.password_field : options.value_field, what.value.expose());
+  out.member(password ? options.password_field : options.value_field, what.value.expose());
   if (!what.username.empty())
-    entry.text(options.username_field, what.username);
+    out.member(options.username_field, what.username);
   if (what.expires_at)
-    entry.text(options.expires_field, iso8601(*what.expires_at));
+    out.member(options.expires_field, iso8601(*what.expires_at));
   if (!what.scopes.empty())
-    entry.list(options.scopes_field, what.scopes);
-  entry.end();
-  out.push_back('}');
-  return out;
+    out.member(options.scopes_field, what.scopes);
+  return out.take();
 }
 
 result<secret_answer> read_vault_entry(const vault_options& options, const std::string& service,

@@ -1,7 +1,7 @@
 #include "secrets/vault_login.hpp"
 
+#include "runtime/base/json_writer.hpp"
 #include "runtime/base/log.hpp"
-#include "secrets/encode.hpp"
 #include "secrets/secret_json.hpp"
 
 #include <algorithm>
@@ -59,27 +59,20 @@ std::string vault_login::mount() const {
 }
 
 secret_call vault_login::by_jwt(const inbound_token_ptr& token) const {
-  wiped_string body{"{"};
-  if (!options_.role.empty()) {
-    body.append("\"role\":");
-    append_json_string(body, options_.role);
-    body.push_back(',');
-  }
-  body.append("\"jwt\":");
-  append_json_string(body, token->bytes_.view());
-  body.push_back('}');
-  return with_body(call("POST", "auth/" + mount() + "/login", nullptr), std::move(body));
+  wiped_json_writer body;
+  body.object();
+  if (!options_.role.empty())
+    body.member("role", options_.role);
+  body.member("jwt", token->bytes_.view());
+  return with_body(call("POST", "auth/" + mount() + "/login", nullptr), body.take());
 }
 
 secret_call vault_login::by_approle() const {
-  wiped_string body{"{\"role_id\":"};
-  append_json_string(body, options_.role_id->expose());
-  if (options_.secret_id) {
-    body.append(",\"secret_id\":");
-    append_json_string(body, options_.secret_id->expose());
-  }
-  body.push_back('}');
-  return with_body(call("POST", "auth/" + mount() + "/login", nullptr), std::move(body));
+  wiped_json_writer body;
+  body.object().member("role_id", options_.role_id->expose());
+  if (options_.secret_id)
+    body.member("secret_id", options_.secret_id->expose());
+  return with_body(call("POST", "auth/" + mount() + "/login", nullptr), body.take());
 }
 
 secret_call vault_login::renew(const vault_session& session) const {

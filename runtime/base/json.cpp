@@ -6,7 +6,6 @@
 #include <boost/json/basic_parser_impl.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 namespace behalf {
@@ -81,17 +80,6 @@ void count_into(std::size_t& n, const json::value& v, std::size_t limit) {
       count_into(n, at->value(), limit);
 }
 
-template <class Json>
-std::size_t count_text(const Json& of, std::size_t limit) {
-  json::serializer from;
-  from.reset(&of);
-  std::array<char, 4096> part;
-  std::size_t n = 0;
-  while (n <= limit && !from.done())
-    n += from.read(part.data(), part.size()).size();
-  return n;
-}
-
 const json::object& empty_object() {
   static const json::object none;
   return none;
@@ -137,22 +125,6 @@ std::string valid_utf8(std::string text) {
   return valid;
 }
 
-std::string dump(const json::value& v) {
-  return json::serialize(v);
-}
-
-std::string dump(const json::object& o) {
-  return json::serialize(o);
-}
-
-std::string excerpt(const json::value& v) {
-  json::serializer from;
-  from.reset(&v);
-  std::array<char, 81> start;
-  auto text = from.read(start.data(), start.size());
-  return from.done() && text.size() < start.size() ? std::string(text) : std::string(kind_name(v));
-}
-
 json_place& json_place::key(std::string_view name) {
   const auto shown = cut_utf8(name, 64);
   path_ += "[\"";
@@ -173,14 +145,6 @@ std::size_t count_values(const json::value& v, std::size_t limit) {
   std::size_t n = 0;
   count_into(n, v, limit);
   return n;
-}
-
-std::size_t text_bytes(const json::value& v, std::size_t limit) {
-  return count_text(v, limit);
-}
-
-std::size_t text_bytes(const json::object& o, std::size_t limit) {
-  return o.empty() ? 2 : count_text(o, limit);
 }
 
 result<void> check_metadata(const json::object& metadata, const shape_limits& bounds) {

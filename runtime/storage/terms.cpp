@@ -44,11 +44,12 @@ term make_term(std::string_view tenant, std::string_view field, std::string_view
   return digest_head(text);
 }
 
-// Equal values must give equal text: 0.0 and -0.0 are equal, 1 and 1.0 are not.
+// Equal values must give equal text: 0.0 and -0.0 are equal, 1 and 1.0 are not. Terms are stored,
+// so a double keeps the form it was first given here (1E-1), whatever form answers have.
 std::string scalar_text(const json::value& v) {
-  if (v.is_double() && v.get_double() == 0)
-    return "0E0";
-  return dump(v);
+  if (!v.is_double())
+    return dump(v);
+  return v.get_double() == 0 ? "0E0" : json::serialize(v);
 }
 
 bool is_scalar(const json::value& v) {

@@ -104,12 +104,13 @@ TEST_CASE("a fault does not repeat what is large", "[body]") {
 
 TEST_CASE("absurd numbers are refused", "[body]") {
   auto ttl = [](endpoints::body_reader& in) { in.number("f", 0, 1e6); };
-  CHECK(fault_of({{"f", 1e300}}, ttl) == "1E300 is not between 0E0 and 1E6\n\nOn instance[\"f\"]");
+  CHECK(fault_of({{"f", 1e300}}, ttl)
+        == "1e+300 is not between 0.0 and 1000000.0\n\nOn instance[\"f\"]");
   CHECK(fault_of({{"f", -1}}, ttl) != "none");
   auto limit = [](endpoints::body_reader& in) { in.integer("f", 1, 1000); };
   CHECK(fault_of({{"f", UINT64_MAX}}, limit)
         == "18446744073709551615 is not between 1 and 1000\n\nOn instance[\"f\"]");
-  CHECK(fault_of({{"f", 1.5}}, limit) == "1.5E0 is not of type \"integer\"\n\nOn instance[\"f\"]");
+  CHECK(fault_of({{"f", 1.5}}, limit) == "1.5 is not of type \"integer\"\n\nOn instance[\"f\"]");
 }
 
 TEST_CASE("every list of a run's request is bounded", "[body]") {
