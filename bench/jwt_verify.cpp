@@ -4,6 +4,7 @@
 #include "runtime/auth/token_cache.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/base/json.hpp"
+#include "runtime/net/codec.hpp"
 
 #include <openssl/ec.h>
 #include <openssl/evp.h>

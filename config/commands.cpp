@@ -4,7 +4,7 @@
 #include "config/dev_mode.hpp"
 #include "runtime/auth/identities.hpp"
 #include "runtime/http/client.hpp"
-#include "runtime/http/url.hpp"
+#include "runtime/net/codec.hpp"
 #include "runtime/storage/open_storage.hpp"
 #include "secrets/audit_log.hpp"
 #include "secrets/embedded_store.hpp"
@@ -320,9 +320,9 @@ int run_token(const token_command& given) {
   request.call.url = url + "/dev/token";
   request.call.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
   wiped_string form{"grant_type=password&client_id=behalf-cli&username="};
-  form.append(percent_encode(given.user));
+  append_percent(form, given.user);
   form.append("&password=");
-  form.append(percent_encode(given.password));
+  append_percent(form, given.password);
   request.secret_body = std::make_shared<const wiped_string>(std::move(form));
   request.policy = {{*where}, true, true};
   int code = exit_unavailable;

@@ -1,9 +1,6 @@
 #include "connectors/challenge.hpp"
 
-#include "connectors/media_type.hpp"
 #include "runtime/base/text.hpp"
-
-#include <boost/beast/core/string.hpp>
 
 #include <algorithm>
 
@@ -47,9 +44,7 @@ std::string printable(std::string value) {
 }
 
 void note(challenge& found, std::string_view name, std::string value) {
-  const auto is = [&](std::string_view wanted) {
-    return boost::beast::iequals({name.data(), name.size()}, {wanted.data(), wanted.size()});
-  };
+  const auto is = [&](std::string_view wanted) { return same_ignoring_case(name, wanted); };
   auto* place = is("error")               ? &found.error
                 : is("error_description") ? &found.description
                 : is("scope")             ? &found.scope
@@ -80,7 +75,7 @@ void read_one(std::string_view text, challenge& found) {
 challenge read_challenge(const header_list& headers) {
   challenge found;
   for (const auto& [name, value] : headers)
-    if (boost::beast::iequals(name, "www-authenticate"))
+    if (same_ignoring_case(name, "www-authenticate"))
       read_one(value, found);
   return found;
 }

@@ -1,19 +1,16 @@
 #include "connectors/http_service.hpp"
 
-#include "connectors/join_url.hpp"
-#include "connectors/media_type.hpp"
 #include "runtime/base/text.hpp"
-#include "runtime/http/url.hpp"
-
-#include <boost/beast/core/string.hpp>
+#include "runtime/net/header_class.hpp"
+#include "runtime/net/media_type.hpp"
+#include "runtime/net/request_target.hpp"
+#include "runtime/net/url.hpp"
 
 #include <algorithm>
 #include <array>
 
 namespace behalf {
 namespace {
-
-using boost::beast::iequals;
 
 constexpr std::array<std::string_view, 7> methods{"GET",   "HEAD",   "POST",   "PUT",
                                                   "PATCH", "DELETE", "OPTIONS"};
@@ -85,7 +82,7 @@ public:
       answer.body = std::move(*body);
     }
     for (auto& field : reply->headers)
-      if (!iequals(field.first, "set-cookie") && !iequals(field.first, "set-cookie2"))
+      if (!is_header(field.first, header_class::cookie_given))
         answer.headers.push_back(std::move(field));
     return done{std::move(answer)};
   }

@@ -2,7 +2,7 @@
 
 #include "connectors/challenge.hpp"
 #include "connectors/mcp_messages.hpp"
-#include "connectors/media_type.hpp"
+#include "runtime/net/media_type.hpp"
 
 #include <algorithm>
 

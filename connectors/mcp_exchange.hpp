@@ -3,9 +3,9 @@
 #pragma once
 
 #include "connectors/connector.hpp"
-#include "connectors/event_stream.hpp"
 #include "connectors/mcp_sessions.hpp"
 #include "connectors/service_options.hpp"
+#include "runtime/net/event_stream.hpp"
 
 #include <cstdint>
 #include <deque>

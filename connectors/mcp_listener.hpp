@@ -2,8 +2,8 @@
 #pragma once
 
 #include "connectors/connector.hpp"
-#include "connectors/event_stream.hpp"
 #include "connectors/service_options.hpp"
+#include "runtime/net/event_stream.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -1,7 +1,7 @@
 #include "connectors/mcp_messages.hpp"
 
-#include "connectors/media_type.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/net/media_type.hpp"
 
 #include <algorithm>
 

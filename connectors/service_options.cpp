@@ -1,5 +1,7 @@
 #include "connectors/service_options.hpp"
 
+#include "runtime/base/text.hpp"
+
 #include <algorithm>
 
 namespace behalf {
@@ -8,16 +10,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto longest_timeout = 600'000ms;
-
-bool letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-bool made_of(std::string_view text, std::string_view also) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-    return letter_or_digit(c) || also.find(c) != also.npos;
-  });
-}
 
 error wrong(std::string_view key, std::string_view why) {
   return fail(errc::invalid_argument, std::string{key} + ": " + std::string{why});

@@ -1,6 +1,6 @@
 // An event stream gives the same events however it is cut.
-#include "connectors/event_stream.hpp"
 #include "fuzz/fuzz.hpp"
+#include "runtime/net/event_stream.hpp"
 
 using namespace behalf;
 

@@ -1,9 +1,10 @@
 // An accepted URL names the same host for another parser, and reads as itself again.
-#include "runtime/http/url.hpp"
+#include "runtime/net/url.hpp"
 
 #include "fuzz/fuzz.hpp"
 #include "runtime/base/text.hpp"
-#include "runtime/http/net_guard.hpp"
+#include "runtime/net/codec.hpp"
+#include "runtime/net/request_target.hpp"
 
 #include <curl/urlapi.h>
 #include <memory>

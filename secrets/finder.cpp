@@ -1,6 +1,6 @@
 #include "secrets/finder.hpp"
 
-#include "secrets/encode.hpp"
+#include "runtime/net/codec.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -1,6 +1,6 @@
 #include "secrets/inject.hpp"
 
-#include "secrets/encode.hpp"
+#include "runtime/net/codec.hpp"
 #include "secrets/scrubber.hpp"
 
 #include <algorithm>

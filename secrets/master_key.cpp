@@ -1,7 +1,6 @@
 #include "secrets/master_key.hpp"
 
-#include "runtime/base/text.hpp"
-#include "secrets/encode.hpp"
+#include "runtime/net/codec.hpp"
 #include "secrets/envelope.hpp"
 #include "secrets/secret_file.hpp"
 
@@ -21,35 +20,6 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
-int base64_digit(char c) {
-  if (c >= 'A' && c <= 'Z')
-    return c - 'A';
-  if (c >= 'a' && c <= 'z')
-    return c - 'a' + 26;
-  if (c >= '0' && c <= '9')
-    return c - '0' + 52;
-  return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
-}
-
-// Decodes digits of `width` bits; empty when a character is none or bits are left over.
-wiped_string decode(std::string_view text, int width, int (*digit)(char)) {
-  wiped_string out;
-  unsigned buffer = 0;
-  int bits = 0;
-  for (char c : text) {
-    auto value = digit(c);
-    if (value < 0)
-      return {};
-    buffer = (buffer << width) | static_cast<unsigned>(value);
-    bits += width;
-    if (bits >= 8) {
-      bits -= 8;
-      out.push_back(static_cast<char>(buffer >> bits));
-    }
-  }
-  return (buffer & ((1u << bits) - 1)) == 0 ? std::move(out) : wiped_string{};
-}
-
 } // namespace
 
 result<secret> parse_master_key(std::string_view bytes, std::string_view from) {
@@ -57,13 +27,13 @@ result<secret> parse_master_key(std::string_view bytes, std::string_view from) {
     return secret{bytes};
   auto text = trimmed(bytes);
   if (text.size() == 2 * envelope_key_bytes) {
-    if (auto key = decode(text, 4, hex_value); key.size() == envelope_key_bytes)
+    if (wiped_string key; append_from_hex(key, text))
       return secret{std::move(key)};
   }
   if (text.size() == 44 && text.back() == '=')
     text.remove_suffix(1);
   if (text.size() == 43) {
-    if (auto key = decode(text, 6, base64_digit); key.size() == envelope_key_bytes)
+    if (wiped_string key; append_from_base64(key, text))
       return secret{std::move(key)};
   }
   return fail(errc::invalid_argument,

@@ -1,7 +1,7 @@
 #include "secrets/vault_path.hpp"
 
 #include "runtime/base/id.hpp"
-#include "secrets/encode.hpp"
+#include "runtime/net/codec.hpp"
 
 #include <algorithm>
 #include <array>
@@ -38,9 +38,7 @@ result<std::string> value_of(std::string_view name, const credential_key& key) {
     if (!safe(*value))
       return fail(errc::denied,
                   "this user's " + std::string(name) + " cannot be part of a Vault path");
-    wiped_string encoded;
-    append_percent(encoded, *value);
-    return std::string(encoded.view());
+    return percent_encode(*value);
   }
   return bad_template("has an unknown field {" + std::string(name) + "}");
 }

@@ -1,8 +1,9 @@
 # Lower layers never include higher ones; siblings do not see each other. Run with -DSOURCE_DIR=…
 set(allowed_behalf "behalf/")
 set(allowed_runtime/base "behalf/|runtime/base/")
+set(allowed_runtime/net "behalf/|runtime/base/|runtime/net/")
 foreach(sibling http auth graph storage)
-  set(allowed_runtime/${sibling} "behalf/|runtime/base/|runtime/${sibling}/")
+  set(allowed_runtime/${sibling} "behalf/|runtime/base/|runtime/net/|runtime/${sibling}/")
 endforeach()
 set(allowed_testing "behalf/|runtime/base/|runtime/graph/|testing/")
 set(allowed_secrets "behalf/|runtime/|secrets/")
@@ -12,8 +13,8 @@ set(allowed_config "behalf/|runtime/|secrets/|connectors/|actors/|config/")
 
 set(wrong "")
 set(seen 0)
-foreach(folder behalf runtime/base runtime/http runtime/auth runtime/graph runtime/storage secrets connectors
-               actors config testing)
+foreach(folder behalf runtime/base runtime/net runtime/http runtime/auth runtime/graph runtime/storage
+               secrets connectors actors config testing)
   file(GLOB_RECURSE files ${SOURCE_DIR}/${folder}/*) # whatever their names end in
   foreach(file ${files})
     file(STRINGS ${file} includes REGEX "^#include \"")

@@ -2,6 +2,8 @@
 
 #include "runtime/auth/challenge.hpp"
 #include "runtime/base/id.hpp"
+#include "runtime/base/text.hpp"
+#include "runtime/net/codec.hpp"
 
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
@@ -15,8 +17,7 @@ namespace behalf {
 namespace {
 
 constexpr std::string_view key_prefix = "bh_";
-constexpr std::size_t random_part = 43; // 32 bytes in base64url
-constexpr char url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::size_t random_bytes = 32, random_part = 43; // those bytes in base64url
 
 using digest = std::array<unsigned char, 32>;
 
@@ -91,19 +92,17 @@ result<std::shared_ptr<const principal>> api_keys::find(std::string_view key,
 
 bool looks_like_api_key(std::string_view text) {
   return text.size() == key_prefix.size() + random_part && text.starts_with(key_prefix)
-         && text.find_first_not_of(url_alphabet, key_prefix.size()) == text.npos;
+         && made_of(text.substr(key_prefix.size()), "-_");
 }
 
 new_api_key generate_api_key() {
-  // 43 letters of 6 random bits each: 258 bits, written where they stay.
-  unsigned char random[random_part];
-  if (RAND_bytes(random, sizeof random) != 1)
+  char random[random_bytes];
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(random), random_bytes) != 1)
     throw std::runtime_error("the system has no random numbers");
   new_api_key made;
   made.key.reserve(key_prefix.size() + random_part);
   made.key.append(key_prefix);
-  for (auto byte : random)
-    made.key.push_back(url_alphabet[byte & 63]);
+  append_base64url(made.key, {random, random_bytes});
   wipe(random, sizeof random);
   made.sha256 = sha256_hex(made.key.view());
   return made;

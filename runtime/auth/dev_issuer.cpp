@@ -3,6 +3,7 @@
 #include "runtime/auth/challenge.hpp"
 #include "runtime/auth/issuer_forms.hpp"
 #include "runtime/base/id.hpp"
+#include "runtime/net/codec.hpp"
 
 #include <openssl/crypto.h>
 

@@ -1,15 +1,14 @@
 // The browser's half of the development issuer: authorization requests and the login page.
-#include "runtime/auth/checked_url.hpp"
 #include "runtime/auth/issuer_forms.hpp"
 #include "runtime/auth/login_page.hpp"
 #include "runtime/base/id.hpp"
+#include "runtime/net/codec.hpp"
+#include "runtime/net/url.hpp"
 
 #include <algorithm>
 
 namespace behalf {
 namespace {
-
-namespace urls = boost::urls;
 
 constexpr std::chrono::seconds code_lifetime{60};
 constexpr std::chrono::seconds login_lifetime{600};
@@ -30,27 +29,12 @@ issuer_reply page(unsigned status, std::string html) {
   return {status, page_headers(), std::move(html)};
 }
 
-// As query text: everything but RFC 3986 unreserved characters is escaped.
-std::string encode(std::string_view text) {
-  constexpr std::string_view plain =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-  std::string escaped;
-  for (char c : text)
-    if (plain.find(c) != plain.npos) {
-      escaped += c;
-    } else {
-      escaped += '%';
-      escaped += to_hex({&c, 1});
-    }
-  return escaped;
-}
-
 issuer_reply redirect(std::string_view to, std::string_view issuer, std::string_view state,
                       std::initializer_list<std::pair<std::string_view, std::string_view>> more) {
   auto url = std::string(to);
   auto separator = to.find('?') == to.npos ? '?' : '&';
   auto add = [&](std::string_view name, std::string_view value) {
-    url.append(1, separator).append(name).append(1, '=').append(encode(value));
+    url.append(1, separator).append(name).append(1, '=').append(percent_encode(value));
     separator = '&';
   };
   for (const auto& [name, value] : more)
@@ -66,14 +50,12 @@ issuer_reply redirect(std::string_view to, std::string_view issuer, std::string_
 }
 
 // http on this machine: where RFC 8252 7.3 leaves the port to the client.
-bool is_local_http(const urls::url_view& url) {
-  return url.scheme() == "http" && is_loopback(url);
+bool is_local_http(const checked_url& url) {
+  return !url.where.tls() && is_local_name(url.where.host);
 }
 
-bool same_but_port(const urls::url_view& a, const urls::url_view& b) {
-  return a.scheme() == b.scheme() && a.encoded_host() == b.encoded_host()
-         && a.encoded_path() == b.encoded_path() && a.encoded_query() == b.encoded_query()
-         && a.has_query() == b.has_query();
+bool same_but_port(const checked_url& a, const checked_url& b) {
+  return a.where.host == b.where.host && a.target == b.target;
 }
 
 bool valid_challenge(std::string_view text) {
@@ -96,18 +78,18 @@ struct dev_issuer::checked_request {
 };
 
 bool dev_issuer::redirect_allowed(std::string_view uri) const {
-  auto url = parse_checked_url(uri);
-  if (!url)
+  if (uri.find('#') != uri.npos) // RFC 6749 3.1.2
     return false;
-  if (options_.redirect_uris.empty())
-    return is_local_http(*url);
-  return std::any_of(options_.redirect_uris.begin(), options_.redirect_uris.end(),
-                     [&](const std::string& known) {
-                       auto registered = parse_checked_url(known);
-                       return uri == known
-                              || (registered && is_local_http(*registered) && is_local_http(*url)
-                                  && same_but_port(*registered, *url));
-                     });
+  const auto& known = options_.redirect_uris;
+  if (std::find(known.begin(), known.end(), uri) != known.end())
+    return true;
+  auto url = check_url(uri);
+  if (!url || !is_local_http(*url))
+    return false;
+  return known.empty() || std::any_of(known.begin(), known.end(), [&](const std::string& one) {
+           auto registered = check_url(one);
+           return registered && is_local_http(*registered) && same_but_port(*registered, *url);
+         });
 }
 
 bool dev_issuer::client_allowed(std::string_view id) const {

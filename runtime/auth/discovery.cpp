@@ -1,10 +1,11 @@
 #include "runtime/auth/discovery.hpp"
 
-#include "runtime/auth/checked_url.hpp"
+#include "runtime/net/url.hpp"
 
 #include <array>
 
 namespace behalf {
+
 std::string discovery_url(std::string_view issuer) {
   while (issuer.ends_with('/'))
     issuer.remove_suffix(1);
@@ -15,12 +16,10 @@ result<void> check_provider_url(std::string_view text, std::string_view what, bo
   auto bad = [&](std::string_view why) {
     return fail(errc::invalid_argument, std::string(what) + " " + std::string(why));
   };
-  auto url = parse_checked_url(text);
+  auto url = check_url(text);
   if (!url)
     return bad("is not an absolute URL with a host, without user information and fragment");
-  if (url->scheme() == "https")
-    return {};
-  if (url->scheme() == "http" && (allow_http || is_loopback(*url)))
+  if (url->where.tls() || allow_http || is_local_name(url->where.host))
     return {};
   return bad("must be https (http is for this machine, or where `allow_http` is set)");
 }

@@ -2,8 +2,7 @@
 
 #include "runtime/auth/challenge.hpp"
 #include "runtime/auth/claim_checks.hpp"
-
-#include <openssl/evp.h>
+#include "runtime/net/codec.hpp"
 
 #include <algorithm>
 
@@ -18,22 +17,6 @@ error not_responsible(std::string why) {
   return e;
 }
 
-// application/x-www-form-urlencoded, without leaving a copy behind.
-void append_form(wiped_string& to, std::string_view text) {
-  constexpr char hex[] = "0123456789ABCDEF";
-  for (unsigned char c : text) {
-    bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')
-                 || c == '-' || c == '.' || c == '_' || c == '~';
-    if (plain) {
-      to.push_back(static_cast<char>(c));
-    } else {
-      to.push_back('%');
-      to.push_back(hex[c >> 4]);
-      to.push_back(hex[c & 15]);
-    }
-  }
-}
-
 error malformed(std::string what) {
   return fail(errc::upstream, "the introspection endpoint answered " + std::move(what));
 }
@@ -44,7 +27,7 @@ wiped_string introspection_body(std::string_view token) {
   wiped_string body;
   body.reserve(token.size() + 64);
   body.append("token=");
-  append_form(body, token);
+  append_percent(body, token);
   body.append("&token_type_hint=access_token");
   return body;
 }
@@ -52,17 +35,11 @@ wiped_string introspection_body(std::string_view token) {
 wiped_string basic_authorization(std::string_view client_id, std::string_view client_secret) {
   wiped_string pair;
   pair.reserve(3 * (client_id.size() + client_secret.size()) + 1);
-  append_form(pair, client_id);
+  append_percent(pair, client_id);
   pair.push_back(':');
-  append_form(pair, client_secret);
-  constexpr std::string_view scheme = "Basic ";
-  wiped_string value{scheme};
-  auto length = (pair.size() + 2) / 3 * 4;
-  value.resize(scheme.size() + length + 1); // EncodeBlock ends with a zero
-  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(value.data()) + scheme.size(),
-                  reinterpret_cast<const unsigned char*>(pair.data()),
-                  static_cast<int>(pair.size()));
-  value.resize(scheme.size() + length);
+  append_percent(pair, client_secret);
+  wiped_string value{"Basic "};
+  append_base64(value, pair.view());
   return value;
 }
 

@@ -1,7 +1,7 @@
 #include "runtime/auth/jwk.hpp"
 
 #include "runtime/auth/evp.hpp"
-#include "runtime/base/id.hpp"
+#include "runtime/net/codec.hpp"
 
 #include <algorithm>
 #include <array>

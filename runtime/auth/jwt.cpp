@@ -2,7 +2,7 @@
 
 #include "runtime/auth/challenge.hpp"
 #include "runtime/auth/claim_checks.hpp"
-#include "runtime/base/id.hpp"
+#include "runtime/net/codec.hpp"
 
 #include <boost/algorithm/string/predicate.hpp>
 

@@ -2,6 +2,7 @@
 
 #include "runtime/auth/evp.hpp"
 #include "runtime/base/id.hpp"
+#include "runtime/net/codec.hpp"
 
 #include <openssl/bio.h>
 #include <openssl/pem.h>

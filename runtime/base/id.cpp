@@ -89,63 +89,6 @@ uint64_t tick_of(std::string_view text, unsigned version) {
 
 std::atomic<uint64_t> last_uuid7{0};
 
-std::string encode(std::string_view bytes, const char* alphabet, bool pad) {
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  uint32_t buffer = 0;
-  int bits = 0;
-  for (unsigned char c : bytes) {
-    buffer = (buffer << 8) | c;
-    bits += 8;
-    while (bits >= 6) {
-      bits -= 6;
-      text += alphabet[(buffer >> bits) & 63];
-    }
-  }
-  if (bits > 0)
-    text += alphabet[(buffer << (6 - bits)) & 63];
-  while (pad && text.size() % 4)
-    text += '=';
-  return text;
-}
-
-constexpr char url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-constexpr char standard_alphabet[] =
-  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-// The value of every character, or 64: tokens are decoded on the way in, so a search will not do.
-using decode_table = std::array<unsigned char, 256>;
-constexpr decode_table make_table(const char* alphabet) {
-  decode_table table{};
-  table.fill(64);
-  for (unsigned char i = 0; i < 64; ++i)
-    table[static_cast<unsigned char>(alphabet[i])] = i;
-  return table;
-}
-constexpr auto url_table = make_table(url_alphabet);
-constexpr auto standard_table = make_table(standard_alphabet);
-
-result<std::string> decode(std::string_view text, const decode_table& table) {
-  std::string bytes;
-  bytes.reserve(text.size() * 3 / 4);
-  uint32_t buffer = 0;
-  int bits = 0;
-  for (unsigned char c : text) {
-    auto value = table[c];
-    if (value == 64)
-      return fail(errc::invalid_argument, "not base64");
-    buffer = (buffer << 6) | value;
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      bytes += static_cast<char>((buffer >> bits) & 255);
-    }
-  }
-  if (bits == 6 || (buffer & ((1u << bits) - 1)) != 0)
-    return fail(errc::invalid_argument, "not base64: stray bits at the end");
-  return bytes;
-}
-
 } // namespace
 
 std::string uuid4() {
@@ -221,24 +164,6 @@ std::string hash_uuid(std::string_view data) {
 
 std::string hash_hex32(std::string_view data) {
   return sha256_hex(data).substr(0, 32);
-}
-
-std::string base64url(std::string_view bytes) {
-  return encode(bytes, url_alphabet, false);
-}
-
-result<std::string> base64url_decode(std::string_view text) {
-  return decode(text, url_table);
-}
-
-std::string base64(std::string_view bytes) {
-  return encode(bytes, standard_alphabet, true);
-}
-
-result<std::string> base64_decode(std::string_view text) {
-  while (!text.empty() && text.back() == '=')
-    text.remove_suffix(1);
-  return decode(text, standard_table);
 }
 
 } // namespace behalf

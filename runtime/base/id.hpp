@@ -1,4 +1,4 @@
-// Identifiers: UUIDs of the kinds the API uses, hashes, random tokens, hex and base64url.
+// Identifiers: UUIDs of the kinds the API uses, hashes, random tokens and hex.
 #pragma once
 
 #include "behalf/error.hpp"
@@ -34,13 +34,5 @@ std::string sha256_hex(std::string_view data);
 /// The first 16 bytes of SHA-256 as a UUID-shaped or 32-character hexadecimal text.
 std::string hash_uuid(std::string_view data);
 std::string hash_hex32(std::string_view data);
-
-/// Base64url without padding (RFC 4648 5). Decoding refuses padding and stray bits.
-std::string base64url(std::string_view bytes);
-result<std::string> base64url_decode(std::string_view text);
-
-/// Base64 with padding (RFC 4648 4).
-std::string base64(std::string_view bytes);
-result<std::string> base64_decode(std::string_view text);
 
 } // namespace behalf

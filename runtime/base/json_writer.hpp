@@ -2,7 +2,7 @@
 #pragma once
 
 #include "runtime/base/json.hpp"
-#include "runtime/base/wiped.hpp"
+#include "behalf/wiped.hpp"
 
 #include <concepts>
 #include <cstddef>

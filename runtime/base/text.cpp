@@ -22,8 +22,14 @@ bool same_ignoring_case(std::string_view a, std::string_view b) {
                     [](char x, char y) { return small(x) == small(y); });
 }
 
+bool made_of(std::string_view text, std::string_view also) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    return is_letter_or_digit(c) || also.find(c) != also.npos;
+  });
+}
+
 int hex_value(char c) {
-  if (c >= '0' && c <= '9')
+  if (is_digit(c))
     return c - '0';
   if (c >= 'a' && c <= 'f')
     return c - 'a' + 10;

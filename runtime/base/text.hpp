@@ -22,6 +22,17 @@ bool is_utf8(std::string_view text);
 /// At most `most` bytes from the beginning of UTF-8, cut between two characters.
 std::string_view cut_utf8(std::string_view text, std::size_t most);
 
+/// ASCII alone, whatever the locale.
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+constexpr bool is_letter_or_digit(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/// True for a text that is not empty and holds ASCII letters, digits and characters of `also` only.
+bool made_of(std::string_view text, std::string_view also);
+
 /// 0 to 15 for a hexadecimal digit of either case, -1 for any other character.
 int hex_value(char c);
 

@@ -1,6 +1,7 @@
 #include "runtime/graph/run_config.hpp"
 
 #include "runtime/base/text.hpp"
+#include "runtime/net/header_class.hpp"
 
 #include <algorithm>
 #include <array>
@@ -8,8 +9,7 @@
 namespace behalf {
 namespace {
 
-constexpr std::array never_shown{"authorization", "proxy-authorization", "cookie",
-                                 "x-api-key",     "x-tenant-id",         "x-service-key"};
+constexpr auto never_shown = inbound_credentials | header_class::caller;
 
 // `*` stands for any characters. Linear in practice: one retry point suffices.
 bool glob(std::string_view pattern, std::string_view name) {
@@ -38,8 +38,8 @@ bool any_glob(const std::vector<std::string>& patterns, const std::string& name)
 }
 
 bool may_show(const header_rules& rules, const std::string& name) {
-  return std::find(never_shown.begin(), never_shown.end(), name) == never_shown.end()
-         && any_glob(rules.includes, name) && !any_glob(rules.excludes, name);
+  return !is_header(name, never_shown) && any_glob(rules.includes, name)
+         && !any_glob(rules.excludes, name);
 }
 
 // The keys a client may not decide.

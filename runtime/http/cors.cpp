@@ -1,6 +1,6 @@
 #include "runtime/http/cors.hpp"
 
-#include "runtime/http/page_rules.hpp"
+#include "runtime/net/url.hpp"
 
 #include <algorithm>
 

@@ -43,7 +43,7 @@ public:
 
   const http_request& req() const { return req_; }
 
-  /// True while the field (see `secret_header`; any case) was sent and is not yet taken.
+  /// True while the field of a credential (any case) was sent and is not yet taken.
   bool has_header(std::string_view name) const;
   /// Moves the value of such a field out: the exchange keeps no copy. Empty when it was not
   /// sent or is taken already. Several Cookie fields come joined by "; ".

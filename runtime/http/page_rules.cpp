@@ -1,27 +1,12 @@
 #include "runtime/http/page_rules.hpp"
 
 #include "runtime/base/text.hpp"
-
-#include <boost/asio/ip/address.hpp>
+#include "runtime/net/media_type.hpp"
 
 #include <algorithm>
 
 namespace behalf {
 namespace {
-
-bool is_json(std::string_view content_type) {
-  auto type = ascii_lower(content_type.substr(0, content_type.find_first_of("; \t")));
-  return type == "application/json"
-         || (type.starts_with("application/") && type.ends_with("+json"));
-}
-
-std::optional<boost::asio::ip::address> ip_of(std::string_view host) {
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
-    host = host.substr(1, host.size() - 2);
-  boost::system::error_code ec;
-  auto ip = boost::asio::ip::make_address(std::string{host}, ec);
-  return ec ? std::nullopt : std::optional{ip};
-}
 
 bool holds(const std::vector<std::string>& all, std::string_view one) {
   return std::find(all.begin(), all.end(), one) != all.end();
@@ -33,27 +18,6 @@ std::string_view text_of(const header_list& headers, std::string_view name) {
 }
 
 } // namespace
-
-bool is_ip_literal(std::string_view host) {
-  return ip_of(host).has_value();
-}
-
-bool is_local_name(std::string_view host) {
-  const auto ip = ip_of(host);
-  return ip ? ip->is_loopback() : host == "localhost";
-}
-
-std::string_view authority_of(std::string_view origin) {
-  const auto mark = origin.find("://");
-  return mark == origin.npos ? std::string_view{} : origin.substr(mark + 3);
-}
-
-std::string_view without_port(std::string_view authority) {
-  const auto colon = authority.rfind(':');
-  const bool port = colon != authority.npos
-                    && authority.find_first_not_of("0123456789", colon + 1) == authority.npos;
-  return port ? authority.substr(0, colon) : authority;
-}
 
 page_rules::page_rules(const cors_options& cors, page_options pages)
   : cors_(cors), pages_(std::move(pages)) {
@@ -104,7 +68,7 @@ std::optional<page_rules::verdict> page_rules::check(const http_request& req, bo
   if (!ours && !cors_.allowed(*origin))
     return verdict{403, "Web pages of this origin may not call this server; "
                         "server.cors.allow_origins names those that may"};
-  if (has_body && !is_json(text_of(req.headers, "content-type")))
+  if (has_body && !is_json_type(text_of(req.headers, "content-type")))
     return verdict{415, "A web page must send its body as application/json"};
   return std::nullopt;
 }

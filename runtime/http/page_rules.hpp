@@ -5,6 +5,7 @@
 
 #include "runtime/http/cors.hpp"
 #include "runtime/http/request.hpp"
+#include "runtime/net/url.hpp"
 
 #include <optional>
 #include <string>
@@ -48,13 +49,5 @@ private:
   const page_options pages_;
   std::string public_origin_;
 };
-
-/// "localhost", "127.0.0.1" and the like, or any IP address, in a Host field's form ("[::1]").
-bool is_local_name(std::string_view host);
-bool is_ip_literal(std::string_view host);
-/// "http://localhost:3000" → "localhost:3000"; empty for what is no origin ("null").
-std::string_view authority_of(std::string_view origin);
-/// "[::1]:2024" → "[::1]". What follows the colon is a port only if it is all digits.
-std::string_view without_port(std::string_view authority);
 
 } // namespace behalf

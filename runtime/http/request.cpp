@@ -1,8 +1,8 @@
 #include "runtime/http/request.hpp"
 
 #include "behalf/wiped.hpp"
+#include "runtime/base/text.hpp"
 
-#include <algorithm>
 #include <array>
 
 namespace behalf {
@@ -10,11 +10,6 @@ namespace {
 
 constexpr std::array<std::string_view, 8> verb_names{"GET",   "HEAD",   "POST",    "PUT",
                                                      "PATCH", "DELETE", "OPTIONS", "OTHER"};
-
-bool host_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
-         || std::string_view{".-_:[]"}.find(c) != std::string_view::npos;
-}
 
 } // namespace
 
@@ -29,36 +24,11 @@ verb to_verb(std::string_view method) {
   return verb::other;
 }
 
-const std::string* query_params::find(std::string_view name) const {
-  for (const auto& [key, value] : pairs_)
-    if (key == name)
-      return &value;
-  return nullptr;
-}
-
-std::vector<std::string> query_params::all(std::string_view name) const {
-  std::vector<std::string> values;
-  for (const auto& [key, value] : pairs_)
-    if (key == name)
-      values.push_back(value);
-  return values;
-}
-
-void query_params::wipe() noexcept {
-  for (auto& [name, value] : pairs_)
-    behalf::wipe(value.data(), value.size());
-}
-
 void wipe(http_request& req) noexcept {
   wipe(req.target.data(), req.target.size());
   req.query.wipe();
   for (auto& [name, value] : req.headers)
     wipe(value.data(), value.size());
-}
-
-bool secret_header(std::string_view name) {
-  return name == "authorization" || name == "cookie" || name == "x-api-key"
-         || name == "proxy-authorization";
 }
 
 std::string base_url(const http_request& req, std::string_view public_url) {
@@ -67,7 +37,7 @@ std::string base_url(const http_request& req, std::string_view public_url) {
   if (!public_url.empty())
     return std::string{public_url};
   const auto* host = find_header(req.headers, "host");
-  if (!host || host->empty() || !std::all_of(host->begin(), host->end(), host_character))
+  if (!host || !made_of(*host, ".-_:[]"))
     return {}; // a relative reference then: never a host we cannot trust to be one
   return (req.secure ? "https://" : "http://") + *host;
 }

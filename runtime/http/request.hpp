@@ -3,6 +3,7 @@
 
 #include "behalf/outbound.hpp"
 #include "behalf/time.hpp"
+#include "runtime/net/request_target.hpp"
 
 #include <cstdint>
 #include <string>
@@ -19,29 +20,8 @@ enum class verb : uint8_t { get, head, post, put, patch, del, options, other };
 std::string_view to_string(verb v);
 verb to_verb(std::string_view method);
 
-/// Decoded query parameters in the order sent; a name may come several times.
-class query_params {
-public:
-  using list = std::vector<std::pair<std::string, std::string>>;
-
-  query_params() = default;
-  explicit query_params(list pairs) : pairs_(std::move(pairs)) {}
-
-  /// The first value of that name, or nullptr.
-  const std::string* find(std::string_view name) const;
-  /// Every value of that name, in order.
-  std::vector<std::string> all(std::string_view name) const;
-
-  const list& pairs() const { return pairs_; }
-  void wipe() noexcept;
-  bool empty() const { return pairs_.empty(); }
-
-private:
-  list pairs_;
-};
-
 /// The head of what a client sent; the body is the exchange's. Credentials are not in here: the
-/// fields of `secret_header` are kept apart and handed out once, by exchange::take_header.
+/// fields that carry them are kept apart and handed out once, by exchange::take_header.
 struct http_request {
   verb method = verb::get;       // HEAD stays HEAD; the router treats it as GET
   std::string method_name;       // as sent
@@ -58,10 +38,6 @@ struct http_request {
 
 /// Overwrites target, query and header values: people put tokens there too.
 void wipe(http_request& req) noexcept;
-
-/// True for fields that carry credentials: Authorization, Proxy-Authorization, Cookie and
-/// X-Api-Key. `name` in lower case.
-bool secret_header(std::string_view name);
 
 /// `public_url` without its trailing slash, or, when that is empty, scheme and host as the client
 /// addressed us ("http://127.0.0.1:2024"): what an absolute Location begins with.

@@ -1,6 +1,7 @@
 #include "runtime/http/request_head.hpp"
 
 #include "runtime/base/text.hpp"
+#include "runtime/net/header_class.hpp"
 
 #include <algorithm>
 
@@ -8,50 +9,8 @@ namespace behalf {
 
 namespace {
 
-bool starts_with(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() && same_ignoring_case(text.substr(0, prefix.size()), prefix);
-}
-
-template <std::size_t N>
-bool is_one_of(std::string_view name, const std::string_view (&names)[N]) {
-  return std::any_of(std::begin(names), std::end(names),
-                     [&](auto one) { return same_ignoring_case(name, one); });
-}
-
-bool carries_credentials(std::string_view name) {
-  constexpr std::string_view names[] = {"authorization", "cookie", "cookie2"};
-  return is_one_of(name, names) || starts_with(name, "proxy-");
-}
-
-// These decide where a message ends, whom it is for, or what the client must understand.
-bool frames_message(std::string_view name) {
-  constexpr std::string_view names[] = {"host",
-                                        "content-length",
-                                        "transfer-encoding",
-                                        "connection",
-                                        "keep-alive",
-                                        "te",
-                                        "trailer",
-                                        "upgrade",
-                                        "expect",
-                                        "accept-encoding",
-                                        "http2-settings"};
-  return is_one_of(name, names);
-}
-
-// The credential could be fetched in pieces.
-bool asks_for_part(std::string_view name) {
-  return same_ignoring_case(name, "range") || same_ignoring_case(name, "if-range");
-}
-
-bool token_byte(unsigned char c) {
-  constexpr std::string_view others = "!#$%&'*+-.^_`|~";
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-         || others.find(static_cast<char>(c)) != std::string_view::npos;
-}
-
 bool is_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), token_byte);
+  return made_of(text, "!#$%&'*+-.^_`|~");
 }
 
 // Field content of RFC 9110 5.5: no CR, LF, NUL or other control byte but tab.
@@ -79,7 +38,7 @@ result<void> check_lines(std::string_view lines, const header_list& headers) {
       return credential_broken("a header");
     auto name = lines.substr(0, colon);
     if (!is_token(name) || !is_value(lines.substr(colon + 1, end - colon - 1))
-        || frames_message(name))
+        || is_header(name, header_class::framing))
       return credential_broken("a header");
     if (find_header(headers, name))
       return fail(errc::denied,
@@ -117,13 +76,13 @@ result<void> check_call(const outbound_call& call, bool credentialed) {
     if (!is_value(value))
       return fail(errc::invalid_argument,
                   "the value of the header " + name + " holds a line end or control byte");
-    if (carries_credentials(name))
+    if (is_header(name, header_class::credential | header_class::proxy))
       return fail(errc::denied, "a call may not set the header " + name
                                   + ": credentials are injected for the service it names");
-    if (credentialed && asks_for_part(name))
+    if (credentialed && is_header(name, header_class::part))
       return fail(errc::denied, "a call with a credential may not set the header " + name
                                   + ": in parts, a reply cannot be scrubbed");
-    if (frames_message(name))
+    if (is_header(name, header_class::framing))
       return fail(errc::invalid_argument,
                   "a call may not set the header " + name + ": it is set on sending");
   }

@@ -1,7 +1,7 @@
 #include "runtime/http/request_parser.hpp"
 
 #include "runtime/base/text.hpp"
-#include "runtime/http/url.hpp"
+#include "runtime/net/header_class.hpp"
 
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/field.hpp>
@@ -20,8 +20,7 @@ constexpr std::size_t max_fields = 256;
 constexpr std::size_t max_request_id = 128;
 
 bool digits(std::string_view text) {
-  return !text.empty()
-         && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
 }
 
 // Fit to be logged and sent back: visible ASCII, and not a book.
@@ -121,7 +120,7 @@ void request_parser::check_framing(field_code code, std::string_view value) {
 
 void request_parser::store(std::string_view name, std::string_view value) {
   auto key = ascii_lower(name);
-  if (secret_header(key)) {
+  if (is_header(key, inbound_credentials)) {
     const bool again = std::any_of(secrets.begin(), secrets.end(),
                                    [&](const auto& field) { return field.first == key; });
     if (again && key != "cookie") // which one counts must not depend on who reads

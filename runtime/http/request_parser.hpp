@@ -43,7 +43,7 @@ public:
   std::size_t announced() const { return announced_; }
 
   http_request request;   // complete with the head, but for address, deadline and id if not sent
-  secret_headers secrets; // the fields of `secret_header`
+  secret_headers secrets; // the fields that carry credentials
   std::string body;       // so far; chunks joined
 
 private:

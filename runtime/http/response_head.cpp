@@ -2,6 +2,7 @@
 
 #include "runtime/base/log.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/net/header_class.hpp"
 
 #include <boost/beast/http/status.hpp>
 
@@ -32,14 +33,6 @@ std::string_view date_line() {
     made_for = now;
   }
   return {line.data(), size};
-}
-
-// Fields the connection decides about; a second one would contradict it.
-bool framing_field(std::string_view name) {
-  constexpr std::string_view decided[] = {
-    "content-length", "transfer-encoding", "connection", "keep-alive", "date", "x-request-id"};
-  return std::any_of(std::begin(decided), std::end(decided),
-                     [&](auto one) { return same_ignoring_case(name, one); });
 }
 
 bool breaks_line(std::string_view text) {
@@ -78,8 +71,8 @@ void append_head(std::string& out, const head_facts& facts, const header_list& h
   if (!facts.request_id.empty())
     append_field(out, "X-Request-Id", facts.request_id);
   for (const auto& [name, value] : headers) {
-    if (framing_field(name))
-      continue;
+    if (is_header(name, header_class::framing | header_class::connection))
+      continue; // the connection decides about them: a second one would contradict it
     if (name.empty() || breaks_line(name) || breaks_line(value))
       log::warning("response_field_dropped", {{"reason", "line break"}});
     else

@@ -126,12 +126,7 @@ route_match route_table::find(verb method, const std::vector<std::string>& path)
 }
 
 std::string slashless_location(const http_request& req, std::string_view public_url) {
-  std::string_view target = req.target;
-  if (const auto scheme = target.find("://");
-      !target.starts_with('/') && scheme != std::string_view::npos) {
-    const auto path = target.find('/', scheme + 3);
-    target = path == std::string_view::npos ? std::string_view{"/"} : target.substr(path);
-  }
+  const auto target = without_authority(req.target);
   const auto mark = target.find('?');
   auto path = target.substr(0, mark);
   while (path.ends_with('/'))

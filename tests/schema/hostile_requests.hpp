@@ -1,7 +1,7 @@
 // Requests nobody should send, by number: the same number is the same request.
 #pragma once
 
-#include "runtime/http/url.hpp"
+#include "runtime/net/codec.hpp"
 #include "tests/support/api_client.hpp"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 // another folder) there is nothing to search and the test says so.
 #include "behalf/wiped.hpp"
 #include "runtime/base/id.hpp"
-#include "secrets/encode.hpp"
+#include "runtime/net/codec.hpp"
 #include "secrets/inject.hpp"
 #include "secrets/process.hpp"
 #include "tests/support/catch.hpp"

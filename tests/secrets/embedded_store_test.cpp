@@ -1,4 +1,5 @@
 #include "runtime/base/id.hpp"
+#include "runtime/net/codec.hpp"
 #include "secrets/embedded_store.hpp"
 #include "secrets/envelope.hpp"
 #include "tests/secrets/people.hpp"

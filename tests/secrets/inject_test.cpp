@@ -1,8 +1,7 @@
 #include "runtime/base/guarded_memory.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/base/json.hpp"
-#include "runtime/http/url.hpp"
-#include "secrets/encode.hpp"
+#include "runtime/net/codec.hpp"
 #include "secrets/inject.hpp"
 #include "tests/secrets/feeding.hpp"
 #include "tests/support/catch.hpp"
@@ -126,9 +125,8 @@ TEST_CASE("a reply that echoes the credential in any form loses it", "[secrets][
   made.clear();
   append_hex(made, token, letter_case::upper);
   upper_hex = made.view();
-  made.clear();
-  append_json_text(made, token, {.slash = true});
-  json_slash = made.view();
+  for (const char c : token) // as PHP writes JSON
+    json_slash.append(c == '/' ? "\\" : "").push_back(c);
   const std::string forms[] = {token,     percent_encode(token), lower_percent,    to_hex(token),
                                upper_hex, base64(token),         base64url(token), json_slash};
   for (const auto& form : forms) {
@@ -190,24 +188,4 @@ TEST_CASE("a credential exists once until it is used", "[secrets][inject]") {
     CHECK(w->scrubber()->for_texts() == texts); // calls at the same time share the forms
   }
   CHECK(guarded_memory_figures().in_use == before);
-}
-
-TEST_CASE("encoders agree with the ordinary ones", "[secrets][inject]") {
-  std::string bytes;
-  for (int i = 0; i < 260; ++i) {
-    wiped_string standard, url, hex, percent;
-    append_base64(standard, bytes);
-    append_base64url(url, bytes);
-    append_hex(hex, bytes);
-    append_percent(percent, bytes);
-    REQUIRE(standard.view() == base64(bytes));
-    REQUIRE(url.view() == base64url(bytes));
-    REQUIRE(hex.view() == to_hex(bytes));
-    REQUIRE(percent.view() == percent_encode(bytes));
-    bytes += static_cast<char>(i * 7);
-  }
-  wiped_string json_text;
-  append_json_string(json_text, "a\"b\\c\n\x01/<&>");
-  CHECK(json_text.view() == R"("a\"b\\c\n\u0001/<&>")");
-  CHECK(parse_json(json_text.view()).value().as_string() == "a\"b\\c\n\x01/<&>");
 }

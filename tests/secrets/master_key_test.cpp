@@ -1,4 +1,5 @@
 #include "runtime/base/id.hpp"
+#include "runtime/net/codec.hpp"
 #include "secrets/master_key.hpp"
 #include "secrets/references.hpp"
 #include "tests/support/catch.hpp"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/base/id.hpp"
+#include "runtime/net/codec.hpp"
 
 #include <functional>
 #include <random>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "runtime/http/exchange.hpp"
-#include "runtime/http/url.hpp"
+#include "runtime/net/header_class.hpp"
 
 #include <mutex>
 #include <optional>
@@ -92,7 +92,7 @@ record_exchange(std::string method, std::string target, header_list headers = {}
   req.by = std::chrono::steady_clock::now() + std::chrono::seconds{60};
   secret_headers secrets;
   for (auto& [name, value] : headers)
-    if (secret_header(name))
+    if (is_header(name, inbound_credentials))
       secrets.emplace_back(name, wiped_string{value});
     else
       req.headers.emplace_back(name, value);

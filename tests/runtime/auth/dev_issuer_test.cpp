@@ -1,6 +1,7 @@
 #include "runtime/auth/dev_issuer.hpp"
 #include "runtime/auth/mapping.hpp"
 #include "runtime/base/id.hpp"
+#include "runtime/net/codec.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace behalf;
@@ -102,8 +103,8 @@ TEST_CASE("a login with PKCE ends in a token our own server accepts", "[auth]") 
   CHECK(back.status == 303);
   auto to = header(back, "Location");
   CHECK(to.starts_with("http://127.0.0.1:5000/cb?x=1&code="));
-  CHECK(to.find("&state=s%20t%261%2b%2f%3d") != std::string::npos);
-  CHECK(to.find("&iss=http%3a%2f%2f127.0.0.1%3a2024%2fdev") != std::string::npos);
+  CHECK(to.find("&state=s%20t%261%2B%2F%3D") != std::string::npos);
+  CHECK(to.find("&iss=http%3A%2F%2F127.0.0.1%3A2024%2Fdev") != std::string::npos);
   auto reply = i.token(exchange(between(to, "code=", "&")), noon + 59s);
   REQUIRE(reply.status == 200);
   auto token = body(reply);
@@ -198,13 +199,26 @@ TEST_CASE("only this machine gets a code by default", "[auth]") {
     INFO(uri);
     CHECK(i.authorize(request(uri), noon).status == 200);
   }
-  for (auto uri :
-       {"", "x", "https://evil.example/cb", "http://evil.example/cb",
-        "http://127.0.0.1.evil.example/cb", "http://localhost.evil.example/cb",
-        "http://127.0.0.1@evil.example/cb", "http://127.0.0.1:80@evil.example/cb",
-        "http://localhost:3000/cb#frag", "javascript:alert(1)", "http://[::1]evil.example/cb",
-        "//127.0.0.1/cb", "http://127.0.0.1\\@evil.example/", "http://127.0.0.1:80 .evil.example/",
-        "http://128.0.0.1/", "http://0.0.0.0/", "ftp://127.0.0.1/"}) {
+  for (auto uri : {"",
+                   "x",
+                   "https://evil.example/cb",
+                   "http://evil.example/cb",
+                   "http://127.0.0.1.evil.example/cb",
+                   "http://localhost.evil.example/cb",
+                   "http://127.0.0.1@evil.example/cb",
+                   "http://127.0.0.1:80@evil.example/cb",
+                   "http://localhost:3000/cb#frag",
+                   "javascript:alert(1)",
+                   "http://[::1]evil.example/cb",
+                   "//127.0.0.1/cb",
+                   "http://127.0.0.1\\@evil.example/",
+                   "http://127.0.0.1:80 .evil.example/",
+                   "http://128.0.0.1/",
+                   "http://0.0.0.0/",
+                   "ftp://127.0.0.1/",
+                   "http://127.1/",
+                   "http://2130706433/",
+                   "http://localhost:0/"}) {
     INFO(uri);
     auto r = i.authorize(request(uri), noon);
     CHECK(r.status == 400);
@@ -215,10 +229,11 @@ TEST_CASE("only this machine gets a code by default", "[auth]") {
 
 TEST_CASE("registered URIs match exactly, loopback ones on any port", "[auth]") {
   auto o = options();
-  o.redirect_uris = {"https://app.example.com/cb", "http://127.0.0.1/callback"};
+  o.redirect_uris = {"https://app.example.com/cb", "http://127.0.0.1/callback",
+                     "com.example.app:/cb"};
   auto i = issuer(o);
   for (auto uri : {"https://app.example.com/cb", "http://127.0.0.1/callback",
-                   "http://127.0.0.1:53211/callback"})
+                   "http://127.0.0.1:53211/callback", "com.example.app:/cb"})
     CHECK(i.authorize(request(uri), noon).status == 200);
   for (auto uri : {"https://app.example.com/cb/", "https://app.example.com/CB",
                    "https://app.example.com:444/cb", "https://app.example.com/cb?x=1",
@@ -244,7 +259,7 @@ TEST_CASE("other faults of an authorization request go back to the client", "[au
     auto r = i.authorize(form, noon);
     CHECK(r.status == 303);
     CHECK(between(header(r, "Location"), "error=", "&") == error);
-    CHECK(header(r, "Location").find("state=s%20t%261%2b%2f%3d") != std::string::npos);
+    CHECK(header(r, "Location").find("state=s%20t%261%2B%2F%3D") != std::string::npos);
   }
   auto twice = request();
   twice.emplace_back("redirect_uri", "https://evil.example");

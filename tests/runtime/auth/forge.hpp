@@ -3,6 +3,7 @@
 
 #include "runtime/auth/jwt.hpp"
 #include "runtime/base/id.hpp"
+#include "runtime/net/codec.hpp"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>

@@ -1,5 +1,6 @@
 #include "runtime/auth/introspection.hpp"
 #include "runtime/base/id.hpp"
+#include "runtime/net/codec.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace behalf;

@@ -1,6 +1,7 @@
 #include "runtime/auth/jwk.hpp"
 #include "runtime/auth/signing.hpp"
 #include "runtime/base/id.hpp"
+#include "runtime/net/codec.hpp"
 #include "tests/support/catch.hpp"
 
 #include <filesystem>

@@ -1,5 +1,5 @@
 #include "runtime/http/router.hpp"
-#include "runtime/http/url.hpp"
+#include "runtime/net/request_target.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace behalf;

@@ -1,9 +1,10 @@
-#include "runtime/http/url.hpp"
+#include "runtime/net/codec.hpp"
+#include "runtime/net/request_target.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace behalf;
 
-TEST_CASE("escapes are decoded, and a plus only where it means a space", "[http][url]") {
+TEST_CASE("escapes are decoded, and a plus only where it means a space", "[net]") {
   CHECK(percent_decode("a%20b%2Fc%7e").value() == "a b/c~");
   CHECK(percent_decode("a+b").value() == "a+b");
   CHECK(percent_decode("a+b%2B", true).value() == "a b+");
@@ -11,7 +12,7 @@ TEST_CASE("escapes are decoded, and a plus only where it means a space", "[http]
   CHECK(percent_decode("").value().empty());
 }
 
-TEST_CASE("what is no escape or no text is refused", "[http][url]") {
+TEST_CASE("what is no escape or no text is refused", "[net]") {
   for (const char* bad : {"%", "%4", "a%", "%zz", "%4z", "% 41", "%%41", "%00", "%ff", "%C0%80",
                           "%ED%A0%80", "%F4%90%80%80", "%E2%82", "\x80"}) {
     INFO(bad);
@@ -21,13 +22,13 @@ TEST_CASE("what is no escape or no text is refused", "[http][url]") {
   }
 }
 
-TEST_CASE("encoding is undone by decoding", "[http][url]") {
+TEST_CASE("encoding is undone by decoding", "[net]") {
   const std::string text = "a b/c?d=e&f+g%\xE2\x82\xAC~-._";
   CHECK(percent_encode(text) == "a%20b%2Fc%3Fd%3De%26f%2Bg%25%E2%82%AC~-._");
   CHECK(percent_decode(percent_encode(text)).value() == text);
 }
 
-TEST_CASE("a query keeps order and repetition", "[http][url]") {
+TEST_CASE("a query keeps order and repetition", "[net]") {
   const auto query = parse_query("mode=values&mode=updates&flag&&empty=&a%3Db=c%26d+e").value();
   CHECK(query.all("mode") == std::vector<std::string>{"values", "updates"});
   CHECK(*query.find("mode") == "values");
@@ -41,7 +42,7 @@ TEST_CASE("a query keeps order and repetition", "[http][url]") {
   CHECK_FALSE(parse_query("%=a"));
 }
 
-TEST_CASE("targets are split before they are decoded", "[http][url]") {
+TEST_CASE("targets are split before they are decoded", "[net]") {
   using path = std::vector<std::string>;
   CHECK(parse_target("/").value().path.empty());
   CHECK(parse_target("/a/b").value().path == path{"a", "b"});

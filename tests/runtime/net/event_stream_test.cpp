@@ -1,4 +1,4 @@
-#include "connectors/event_stream.hpp"
+#include "runtime/net/event_stream.hpp"
 #include "tests/support/catch.hpp"
 
 #include <string>

@@ -1,18 +1,10 @@
-#include "runtime/http/url.hpp"
+#include "runtime/net/request_target.hpp"
 
-#include "runtime/base/text.hpp"
+#include "behalf/wiped.hpp"
+#include "runtime/net/codec.hpp"
 
 namespace behalf {
 namespace {
-
-bool clean_utf8(std::string_view s) {
-  return is_utf8(s) && s.find('\0') == s.npos;
-}
-
-bool unreserved(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-'
-         || c == '.' || c == '_' || c == '~';
-}
 
 result<std::vector<std::string>> parse_path(std::string_view path) {
   std::vector<std::string> segments;
@@ -30,51 +22,34 @@ result<std::vector<std::string>> parse_path(std::string_view path) {
   return segments;
 }
 
-// What follows the authority of an absolute form; the target itself for others.
+} // namespace
+
+const std::string* query_params::find(std::string_view name) const {
+  for (const auto& [key, value] : pairs_)
+    if (key == name)
+      return &value;
+  return nullptr;
+}
+
+std::vector<std::string> query_params::all(std::string_view name) const {
+  std::vector<std::string> values;
+  for (const auto& [key, value] : pairs_)
+    if (key == name)
+      values.push_back(value);
+  return values;
+}
+
+void query_params::wipe() noexcept {
+  for (auto& [name, value] : pairs_)
+    behalf::wipe(value.data(), value.size());
+}
+
 std::string_view without_authority(std::string_view target) {
   const auto scheme_end = target.find("://");
   if (target.starts_with('/') || scheme_end == std::string_view::npos)
     return target;
   const auto path = target.find_first_of("/?", scheme_end + 3);
   return path == std::string_view::npos ? std::string_view{"/"} : target.substr(path);
-}
-
-} // namespace
-
-result<std::string> percent_decode(std::string_view text, bool plus_is_space) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+' && plus_is_space) {
-      out += ' ';
-    } else if (text[i] != '%') {
-      out += text[i];
-    } else {
-      const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
-      const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
-      if (high < 0 || low < 0)
-        return fail(errc::bad_request, "Invalid percent-encoding in the request target");
-      out += static_cast<char>(high * 16 + low);
-      i += 2;
-    }
-  }
-  if (!clean_utf8(out))
-    return fail(errc::bad_request, "The request target is not UTF-8 text");
-  return out;
-}
-
-std::string percent_encode(std::string_view text) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
-  std::string out;
-  for (char c : text) {
-    if (unreserved(c)) {
-      out += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out += {'%', digits[byte >> 4], digits[byte & 15]};
-    }
-  }
-  return out;
 }
 
 result<query_params> parse_query(std::string_view text) {

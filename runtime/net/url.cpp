@@ -1,47 +1,41 @@
-// Reads and normalises URLs. By hand: Boost.URL 1.81 takes "http://127.0.0.1.evil.test/" for the
-// host 127.0.0.1 with the path ".evil.test/", and a guard must not depend on such readings.
+// By hand: Boost.URL 1.81 takes "http://127.0.0.1.evil.test/" for the host 127.0.0.1 with the path
+// ".evil.test/", and a guard must not depend on such readings.
+#include "runtime/net/url.hpp"
+
 #include "runtime/base/text.hpp"
-#include "runtime/http/net_guard.hpp"
+#include "runtime/net/codec.hpp"
 
 #include <boost/asio/ip/address.hpp>
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 namespace behalf {
+namespace {
 
 namespace ip = boost::asio::ip;
 
-namespace {
-
 constexpr std::size_t max_url = 16 * 1024;
+constexpr std::size_t max_path = 8192; // of those joined to a base
+constexpr int max_rounds = 4;          // of escapes of escapes
 constexpr auto npos = std::string_view::npos;
 
 error refuse(std::string why) {
   return fail(errc::denied, std::move(why));
 }
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-bool is_hex(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'f');
-}
-
 // Would some resolver read this last label as a number ("127.1", "0x7f000001", "017")?
 bool numeric_label(std::string_view label) {
   if (std::all_of(label.begin(), label.end(), is_digit))
     return true;
-  return label.starts_with("0x") && std::all_of(label.begin() + 2, label.end(), is_hex);
+  return label.starts_with("0x")
+         && std::all_of(label.begin() + 2, label.end(), [](char c) { return hex_value(c) >= 0; });
 }
 
 bool valid_label(std::string_view label) {
-  if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-')
-    return false;
-  return std::all_of(label.begin(), label.end(), [](char c) {
-    return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_';
-  });
+  return made_of(label, "-_") && label.size() <= 63 && !label.starts_with('-')
+         && !label.ends_with('-');
 }
 
 result<std::string> normal_name(std::string_view text) {
@@ -122,23 +116,48 @@ result<uint16_t> normal_port(const authority& from, bool tls) {
   return static_cast<uint16_t>(value);
 }
 
-bool is_alnum(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 // Path and query of RFC 3986: no quotes, brackets or backslashes, and whole escapes.
 bool valid_target(std::string_view text) {
-  constexpr std::string_view others = "-._~!$&'()*+,;=:@/?";
-  auto hex = [](char c) { return is_digit(c) || ((c | 32) >= 'a' && (c | 32) <= 'f'); };
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%') {
-      if (i + 2 >= text.size() || !hex(text[i + 1]) || !hex(text[i + 2]))
-        return false;
-      i += 2;
-    } else if (!is_alnum(text[i]) && others.find(text[i]) == npos)
-      return false;
+  return (text.empty() || made_of(text, "-._~!$&'()*+,;=:@/?%")) && whole_escapes(text);
+}
+
+// Escapes of escapes resolved too: what the most eager server might make of the path.
+std::string resolve(std::string text) {
+  for (int round = 0; round < max_rounds; ++round) {
+    auto plain = loose_percent_decode(text);
+    if (plain == text)
+      break;
+    text = std::move(plain);
   }
-  return true;
+  return text;
+}
+
+// True when a segment means "here" or "above", or when a byte may end a line or a name.
+bool climbs(std::string_view path) {
+  if (std::any_of(path.begin(), path.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }))
+    return true;
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const auto end = std::min(path.find_first_of("/\\", begin), path.size());
+    // Some servers cut parameters off a segment before they look at it: "..;x".
+    const auto segment = path.substr(begin, end - begin);
+    const auto name = segment.substr(0, segment.find(';'));
+    if (name == "." || name == "..")
+      return true;
+    begin = end + 1;
+  }
+  return false;
+}
+
+std::optional<ip::address> ip_of(std::string_view host) {
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
+  boost::system::error_code ec;
+  auto address = ip::make_address(std::string{host}, ec);
+  return ec ? std::nullopt : std::optional{address};
+}
+
+bool visible(char c) {
+  return c > 0x20 && c < 0x7f;
 }
 
 } // namespace
@@ -158,7 +177,6 @@ std::string origin::authority() const {
 result<checked_url> check_url(std::string_view text) {
   if (text.size() > max_url)
     return refuse("the URL is longer than 16384 bytes");
-  auto visible = [](char c) { return c > 0x20 && c < 0x7f; };
   if (!std::all_of(text.begin(), text.end(), visible))
     return refuse("the URL holds a space, a control byte or a byte outside ASCII");
   auto colon = text.find("://");
@@ -197,6 +215,49 @@ result<origin> parse_origin(std::string_view base_url) {
   if (!url)
     return url.error();
   return std::move(url->where);
+}
+
+result<std::string> join_url(std::string_view base, std::string_view path) {
+  if (path.size() > max_path)
+    return fail(errc::invalid_argument, "a path may have 8192 bytes");
+  const auto own = path.substr(0, path.find('?'));
+  if (!std::all_of(path.begin(), path.end(), visible) || path.find_first_of("#\\") != npos
+      || !whole_escapes(path))
+    return fail(errc::invalid_argument,
+                "a path may hold visible ASCII and whole %XX escapes, no '#' and no '\\'");
+  if (own.starts_with("//") || own.substr(0, own.find('/')).find(':') != npos)
+    return fail(errc::invalid_argument, "a path may not name a scheme or host");
+  if (climbs(resolve(std::string{own})))
+    return fail(errc::invalid_argument,
+                "a path may not hold '.' or '..' segments or control bytes");
+  if (own.empty())
+    return std::string{base}.append(path);
+  if (base.ends_with('/'))
+    base.remove_suffix(1);
+  std::string url{base};
+  if (!own.starts_with('/'))
+    url += '/';
+  return url.append(path);
+}
+
+bool is_ip_literal(std::string_view host) {
+  return ip_of(host).has_value();
+}
+
+bool is_local_name(std::string_view host) {
+  const auto address = ip_of(host);
+  return address ? address->is_loopback() : host == "localhost";
+}
+
+std::string_view authority_of(std::string_view origin) {
+  const auto mark = origin.find("://");
+  return mark == npos ? std::string_view{} : origin.substr(mark + 3);
+}
+
+std::string_view without_port(std::string_view authority) {
+  const auto colon = authority.rfind(':');
+  const bool port = colon != npos && authority.find_first_not_of("0123456789", colon + 1) == npos;
+  return port ? authority.substr(0, colon) : authority;
 }
 
 } // namespace behalf
