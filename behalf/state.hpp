@@ -12,6 +12,8 @@
 namespace behalf {
 
 class graph_state;
+template <class Text>
+class basic_json_writer;
 
 /// A channel's value as many states share it; null: never written.
 using value_ptr = std::shared_ptr<const json::value>;
@@ -20,7 +22,7 @@ using value_ptr = std::shared_ptr<const json::value>;
 class state_view {
 public:
   state_view() = default;
-  /// `shown`: which channels `to_json` and `append_text` give; null: all.
+  /// `shown`: which channels `to_json` and `write` give; null: all.
   explicit state_view(graph_state state, std::shared_ptr<const std::vector<bool>> shown = nullptr);
   /// A task made by `send`: the value it was sent is all it sees.
   explicit state_view(json::value sent);
@@ -46,10 +48,10 @@ public:
 
   /// Everything, as one object (a sent value: as it is). Copies.
   json::value to_json() const;
-  /// Appends compact JSON text of `to_json` without building it.
-  void append_text(std::string& out) const;
-  /// The same without the braces: `"a":1,"b":2`. Nothing for a sent value.
-  void append_members(std::string& out) const;
+  /// Writes what `to_json` gives without building it.
+  void write(basic_json_writer<std::string>& out) const;
+  /// The same into an object that is begun. Nothing for a sent value.
+  void write_members(basic_json_writer<std::string>& out) const;
 
 private:
   template <class Visit>

@@ -2,6 +2,7 @@
 
 #include "runtime/base/id.hpp"
 #include "runtime/base/json.hpp"
+#include "runtime/base/text.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -33,7 +34,7 @@ std::string clean(std::string_view text, std::size_t limit = 2048) {
 // Names of users may be in any script, but bytes that are not UTF-8 would make the line something
 // no JSON reader takes.
 std::string name(const std::string& text) {
-  if (std::all_of(text.begin(), text.end(), plain) || parse_json(dump(json::value(text))))
+  if (std::all_of(text.begin(), text.end(), plain) || is_utf8(text))
     return text;
   return clean(text);
 }

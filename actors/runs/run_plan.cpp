@@ -1,31 +1,14 @@
 #include "actors/runs/run_plan.hpp"
 
 #include "runtime/base/id.hpp"
+#include "runtime/base/json_writer.hpp"
+#include "runtime/base/text.hpp"
 
 #include <algorithm>
 
 namespace behalf::runs {
 
 namespace {
-
-// One JSON object as text, member by member.
-class object_text {
-public:
-  template <class T>
-  void add(std::string_view name, const T& v) {
-    member(name) += dump(json::value_from(v));
-  }
-  void add(std::string_view name, const json::value& v) { member(name) += dump(v); }
-  void add(std::string_view name, const json::object& v) { member(name) += dump(v); }
-  std::string take() { return std::move(text_) + '}'; }
-
-private:
-  std::string& member(std::string_view name) {
-    text_ += text_.size() > 1 ? ",\"" : "\"";
-    return text_.append(name).append("\":");
-  }
-  std::string text_ = "{";
-};
 
 record row_of(const run_plan& plan, std::string_view status) {
   record row;
@@ -43,28 +26,29 @@ record row_of(const run_plan& plan, std::string_view status) {
 
 // As text that JSON can hold.
 std::string safe_text(const std::string& raw) {
-  return parse_json(dump(json::value(raw))) ? raw : "hexadecimal: " + to_hex(raw);
+  return is_utf8(raw) ? raw : "hexadecimal: " + to_hex(raw);
 }
 
 std::string document(const run_plan& plan, const run_outcome* end) {
-  object_text doc;
-  doc.add("assistant_id", plan.assistant_id);
-  doc.add("graph_id", plan.graph_id);
-  doc.add("kwargs", plan.kwargs);
-  doc.add("multitask_strategy", plan.multitask_strategy);
-  doc.add("principal", plan.who->to_json());
-  doc.add("from_checkpoint", plan.checkpoint_id);
-  doc.add("request_id", plan.request_id);
-  doc.add("attempt", plan.attempt);
-  doc.add("crashes", plan.crashes);
-  doc.add("drop_thread", plan.drop_thread);
+  json_writer doc;
+  doc.object();
+  doc.member("assistant_id", plan.assistant_id);
+  doc.member("graph_id", plan.graph_id);
+  doc.member("kwargs", plan.kwargs);
+  doc.member("multitask_strategy", plan.multitask_strategy);
+  doc.member("principal", plan.who->to_json());
+  doc.member("from_checkpoint", plan.checkpoint_id);
+  doc.member("request_id", plan.request_id);
+  doc.member("attempt", plan.attempt);
+  doc.member("crashes", plan.crashes);
+  doc.member("drop_thread", plan.drop_thread);
   if (!end && plan.suspect)
-    doc.add("suspect", true);
+    doc.member("suspect", true);
   if (!end && !plan.crashed_at.empty())
-    doc.add("crashed_at", plan.crashed_at);
+    doc.member("crashed_at", plan.crashed_at);
   if (end) {
-    doc.add("error", *end->error);
-    doc.add("checkpoint_id", *end->checkpoint_id);
+    doc.member("error", *end->error);
+    doc.member("checkpoint_id", *end->checkpoint_id);
   }
   return doc.take();
 }

@@ -1,8 +1,8 @@
 // JSON as text, written piece by piece: commas, colons, quotes and braces are the writer's.
 #pragma once
 
-#include "runtime/base/json.hpp"
 #include "behalf/wiped.hpp"
+#include "runtime/base/json.hpp"
 
 #include <concepts>
 #include <cstddef>

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace behalf {
 namespace {
@@ -13,35 +14,16 @@ void push(std::vector<loop_event>& out, std::string name, std::string data) {
   out.push_back({std::move(name), std::make_shared<const std::string>(std::move(data))});
 }
 
-// `"key":` with the comma before it.
-std::string& field(std::string& text, const char* key, char opened = ',') {
-  text += opened;
-  text += '"';
-  text += key;
-  text += "\":";
-  return text;
-}
-
-void append_interrupts(std::string& text, const pending_interrupt* stop, bool with_schema) {
-  text += '[';
+// The list of the one interrupt there may be.
+void write_interrupts(json_writer& to, const pending_interrupt* stop, bool with_schema = true) {
+  to.array();
   if (stop) {
-    append_json(field(text, "value", '{'), stop->value);
-    append_json_text(field(text, "id"), stop->id);
+    to.object().member("value", stop->value).member("id", stop->id);
     if (with_schema)
-      field(text, "response_schema") += "null";
-    text += '}';
+      to.member("response_schema", nullptr);
+    to.end();
   }
-  text += ']';
-}
-
-template <class Each>
-void append_list(std::string& text, const std::vector<Each>& all, auto one) {
-  text += '[';
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    text += i ? "," : "";
-    one(all[i]);
-  }
-  text += ']';
+  to.end();
 }
 
 std::string namespace_of(const planned_task& t) {
@@ -54,52 +36,42 @@ void event_maker::values(std::vector<loop_event>& out, const graph_state& state,
                          const pending_interrupt* stop) const {
   if (!spec_.modes.values)
     return;
-  std::string members, text;
-  state_view{state, flow_.shown()}.append_members(members);
-  text.reserve(members.size() + 2);
-  text += '{';
-  text += members;
+  json_writer text;
+  text.object();
+  state_view{state, flow_.shown()}.write_members(text);
   if (stop)
-    append_interrupts(text += members.empty() ? "\"__interrupt__\":" : ",\"__interrupt__\":", stop,
-                      true);
-  text += '}';
-  push(out, "values", std::move(text));
+    write_interrupts(text.key("__interrupt__"), stop);
+  push(out, "values", text.take());
 }
 
 void event_maker::static_stop(std::vector<loop_event>& out) const {
   if (spec_.modes.updates)
-    push(out, "updates", "{\"__interrupt__\":[]}");
+    push(out, "updates", R"({"__interrupt__":[]})");
 }
 
 void event_maker::task_started(std::vector<loop_event>& out, const event_task& t,
                                const state_view& in) const {
   if (!spec_.modes.tasks && !spec_.modes.debug)
     return;
-  std::string text;
-  append_json_text(field(text, "id", '{'), t.plan->id);
-  append_json_text(field(text, "name"), t.plan->name);
-  in.append_text(field(text, "input"));
-  append_list(field(text, "triggers"), t.plan->triggers,
-              [&](const std::string& one) { append_json_text(text, one); });
-  append_json(field(text, "metadata"), spec_.facts->metadata);
-  text += '}';
-  debug(out, t.step, "task", text);
-  if (spec_.modes.tasks)
-    push(out, "tasks", std::move(text));
+  json_writer text;
+  text.object().member("id", t.plan->id).member("name", t.plan->name).key("input");
+  in.write(text);
+  text.member("triggers", t.plan->triggers).member("metadata", spec_.facts->metadata);
+  task_event(out, t, "task", text.take());
 }
 
-void event_maker::append_writes(std::string& out, const channel_writes& writes) const {
+// Null where nothing of it is shown.
+std::string event_maker::shown_writes(const channel_writes& writes) const {
+  json_writer text;
   bool any = false;
   for (const auto& w : writes) {
     if (!flow_.shows(w.channel))
       continue;
-    out += any ? ',' : '{';
-    any = true;
-    append_json_text(out, (*flow_.channels())[w.channel].name);
-    out += ':';
-    append_json(out, w.value);
+    if (!std::exchange(any, true))
+      text.object();
+    text.member((*flow_.channels())[w.channel].name, w.value);
   }
-  out += any ? "}" : "null";
+  return any ? text.take() : "null";
 }
 
 void event_maker::task_done(std::vector<loop_event>& out, const event_task& t,
@@ -111,13 +83,13 @@ void event_maker::task_done(std::vector<loop_event>& out, const event_task& t,
         returned_messages(out, t, w.value, before.find(w.channel));
   if (!modes.updates && !modes.tasks && !modes.debug)
     return;
-  std::string written;
-  append_writes(written, writes);
+  const auto written = shown_writes(writes);
   if (modes.updates) {
-    std::string text = "{";
-    append_json_text(text, t.plan->name);
-    text += ':' + written + (cached ? ",\"__metadata__\":{\"cached\":true}}" : "}");
-    push(out, "updates", std::move(text));
+    json_writer text;
+    text.object().raw_member(t.plan->name, written);
+    if (cached)
+      text.key("__metadata__").object().member("cached", true);
+    push(out, "updates", text.take());
   }
   if (!cached)
     task_result(out, t, written == "null" ? "{}" : written, nullptr);
@@ -127,39 +99,37 @@ void event_maker::task_result(std::vector<loop_event>& out, const event_task& t,
                               const std::string& writes, const pending_interrupt* stop) const {
   if (!spec_.modes.tasks && !spec_.modes.debug)
     return;
-  std::string text;
-  append_json_text(field(text, "id", '{'), t.plan->id);
-  append_json_text(field(text, "name"), t.plan->name);
-  field(text, "error") += "null";
-  field(text, "result") += writes;
-  append_interrupts(field(text, "interrupts"), stop, true);
-  text += '}';
-  debug(out, t.step, "task_result", text);
-  if (spec_.modes.tasks)
-    push(out, "tasks", std::move(text));
+  json_writer text;
+  text.object().member("id", t.plan->id).member("name", t.plan->name).member("error", nullptr);
+  write_interrupts(text.raw_member("result", writes).key("interrupts"), stop);
+  task_event(out, t, "task_result", text.take());
 }
 
 void event_maker::task_stopped(std::vector<loop_event>& out, const event_task& t,
                                const graph_state& state, const pending_interrupt& stop) const {
   if (spec_.modes.updates) {
-    std::string text;
-    append_interrupts(field(text, "__interrupt__", '{'), &stop, true);
-    push(out, "updates", std::move(text += '}'));
+    json_writer text;
+    write_interrupts(text.object().key("__interrupt__"), &stop);
+    push(out, "updates", text.take());
   }
   values(out, state, &stop);
   task_result(out, t, "{}", &stop);
+}
+
+void event_maker::task_event(std::vector<loop_event>& out, const event_task& t, const char* type,
+                             std::string payload) const {
+  debug(out, t.step, type, payload);
+  if (spec_.modes.tasks)
+    push(out, "tasks", std::move(payload));
 }
 
 void event_maker::debug(std::vector<loop_event>& out, int64_t step, const char* type,
                         const std::string& payload) const {
   if (!spec_.modes.debug)
     return;
-  std::string text;
-  field(text, "step", '{') += std::to_string(step);
-  append_json_text(field(text, "timestamp"), iso8601(now()));
-  append_json_text(field(text, "type"), type);
-  field(text, "payload") += payload;
-  push(out, "debug", std::move(text += '}'));
+  json_writer text;
+  text.object().member("step", step).member("timestamp", iso8601(now())).member("type", type);
+  push(out, "debug", text.raw_member("payload", payload).take());
 }
 
 // --- checkpoints -------------------------------------------------------------------------------
@@ -168,33 +138,32 @@ std::string event_maker::config_at(const std::string& checkpoint_id) const {
   auto configurable = spec_.facts->configurable();
   configurable["checkpoint_ns"] = "";
   configurable["checkpoint_id"] = checkpoint_id;
-  std::string text;
-  append_json(field(text, "configurable", '{'), json::value(std::move(configurable)));
-  return text + "}";
+  return dump(json::object{{"configurable", std::move(configurable)}});
 }
 
-std::string event_maker::checkpoint_payload(const checkpoint_doc& at,
+// An object, still open: debug events say more.
+json_writer event_maker::checkpoint_payload(const checkpoint_doc& at,
                                             const graph_state& state) const {
-  std::string text;
-  field(text, "config", '{') += config_at(at.id);
-  field(text, "parent_config") += at.parent_id.empty() ? "null" : config_at(at.parent_id);
-  state_view{state, flow_.shown()}.append_text(field(text, "values"));
-  append_json(field(text, "metadata"),
-              json::value(json::object{
-                {"source", at.source}, {"step", at.step}, {"parents", json::object{}}}));
-  append_list(field(text, "next"), at.next,
-              [&](const planned_task& t) { append_json_text(text, t.name); });
-  append_list(field(text, "tasks"), at.next, [&](const planned_task& t) {
-    append_json_text(field(text, "id", '{'), t.id);
-    append_json_text(field(text, "name"), t.name);
+  json_writer text;
+  text.object().raw_member("config", config_at(at.id));
+  text.raw_member("parent_config", at.parent_id.empty() ? "null" : config_at(at.parent_id));
+  state_view{state, flow_.shown()}.write(text.key("values"));
+  text.member("metadata",
+              json::object{{"source", at.source}, {"step", at.step}, {"parents", json::object{}}});
+  text.key("next").array();
+  for (const auto& t : at.next)
+    text.value(t.name);
+  text.end().key("tasks").array();
+  for (const auto& t : at.next) {
     auto stop = std::find_if(at.pending.begin(), at.pending.end(), [&](const pending_task& p) {
       return p.id == t.id && !p.interrupts.empty();
     });
-    append_interrupts(field(text, "interrupts"),
-                      stop == at.pending.end() ? nullptr : &stop->interrupts.front(), false);
-    field(text, "state") += "null}";
-  });
-  return text + "}";
+    text.object().member("id", t.id).member("name", t.name).key("interrupts");
+    write_interrupts(text, stop == at.pending.end() ? nullptr : &stop->interrupts.front(), false);
+    text.member("state", nullptr).end();
+  }
+  text.end();
+  return text;
 }
 
 void event_maker::checkpoint(std::vector<loop_event>& out, const checkpoint_doc& at,
@@ -204,16 +173,17 @@ void event_maker::checkpoint(std::vector<loop_event>& out, const checkpoint_doc&
   auto payload = checkpoint_payload(at, state);
   if (spec_.modes.debug) {
     auto place = [&](const std::string& id) {
-      return dump(json::object{
-        {"thread_id", spec_.facts->thread_id}, {"checkpoint_ns", ""}, {"checkpoint_id", id}});
+      return id.empty() ? json::value(nullptr)
+                        : json::value{{"thread_id", spec_.facts->thread_id},
+                                      {"checkpoint_ns", ""},
+                                      {"checkpoint_id", id}};
     };
-    auto whole = payload.substr(0, payload.size() - 1);
-    field(whole, "checkpoint") += place(at.id);
-    field(whole, "parent_checkpoint") += at.parent_id.empty() ? "null" : place(at.parent_id);
-    debug(out, at.step, "checkpoint", whole + "}");
+    auto whole = payload;
+    whole.member("checkpoint", place(at.id)).member("parent_checkpoint", place(at.parent_id));
+    debug(out, at.step, "checkpoint", whole.take());
   }
   if (spec_.modes.checkpoints)
-    push(out, "checkpoints", std::move(payload));
+    push(out, "checkpoints", payload.take());
 }
 
 // --- messages and what nodes write themselves --------------------------------------------------

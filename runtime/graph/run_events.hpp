@@ -3,6 +3,7 @@
 #pragma once
 
 #include "runtime/base/borrowed.hpp"
+#include "runtime/base/json_writer.hpp"
 #include "runtime/graph/checkpoint.hpp"
 #include "runtime/graph/run_loop.hpp"
 
@@ -46,12 +47,14 @@ private:
                          const json::value& returned, const json::value* known);
   void message(std::vector<loop_event>& out, const event_task& t, const json::value& m);
   std::string message_metadata(const event_task& t) const;
-  void append_writes(std::string& out, const channel_writes& writes) const;
+  std::string shown_writes(const channel_writes& writes) const;
   void task_result(std::vector<loop_event>& out, const event_task& t, const std::string& writes,
                    const pending_interrupt* stop) const;
+  void task_event(std::vector<loop_event>& out, const event_task& t, const char* type,
+                  std::string payload) const;
   void debug(std::vector<loop_event>& out, int64_t step, const char* type,
              const std::string& payload) const;
-  std::string checkpoint_payload(const checkpoint_doc& at, const graph_state& state) const;
+  json_writer checkpoint_payload(const checkpoint_doc& at, const graph_state& state) const;
   std::string config_at(const std::string& checkpoint_id) const;
 
   const run_spec& spec_;

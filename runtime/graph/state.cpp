@@ -1,6 +1,6 @@
 #include "runtime/graph/state.hpp"
 
-#include "runtime/base/json.hpp"
+#include "runtime/base/json_writer.hpp"
 #include "runtime/graph/checkpoint.hpp"
 #include "runtime/graph/messages.hpp"
 
@@ -315,44 +315,16 @@ json::value state_view::to_json() const {
   return all;
 }
 
-void state_view::append_text(std::string& out) const {
+void state_view::write(json_writer& out) const {
   if (sent_)
-    return append_json(out, *sent_);
-  out += '{';
-  append_members(out);
-  out += '}';
+    return static_cast<void>(out.value(*sent_));
+  out.object();
+  write_members(out);
+  out.end();
 }
 
-void state_view::append_members(std::string& out) const {
-  bool first = true;
-  each([&](std::string_view name, const json::value& v) {
-    if (!first)
-      out += ',';
-    first = false;
-    append_json_text(out, name);
-    out += ':';
-    append_json(out, v);
-  });
-}
-
-void append_json(std::string& out, const json::value& v) {
-  json::serializer from;
-  from.reset(&v);
-  char buffer[4096];
-  while (!from.done()) {
-    auto part = from.read(buffer);
-    out.append(part.data(), part.size());
-  }
-}
-
-void append_json_text(std::string& out, std::string_view text) {
-  json::serializer from;
-  from.reset(json::string_view{text.data(), text.size()});
-  char buffer[4096];
-  while (!from.done()) {
-    auto part = from.read(buffer);
-    out.append(part.data(), part.size());
-  }
+void state_view::write_members(json_writer& out) const {
+  each([&](std::string_view name, const json::value& v) { out.member(name, v); });
 }
 
 } // namespace behalf

@@ -94,8 +94,4 @@ private:
 /// Error: InvalidUpdateError `Expected dict, got …` for anything but an object (null: no writes).
 result<channel_writes> to_writes(const channel_table& channels, const json::value& update);
 
-/// Appends compact JSON text.
-void append_json(std::string& out, const json::value& v);
-void append_json_text(std::string& out, std::string_view text); // as a JSON string
-
 } // namespace behalf

@@ -1,7 +1,7 @@
 #include "runtime/net/codec.hpp"
 
-#include "runtime/base/text.hpp"
 #include "behalf/wiped.hpp"
+#include "runtime/base/text.hpp"
 
 #include <array>
 

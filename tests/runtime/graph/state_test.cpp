@@ -1,3 +1,4 @@
+#include "runtime/base/json_writer.hpp"
 #include "runtime/graph/messages.hpp"
 #include "runtime/graph/state.hpp"
 #include "tests/support/catch.hpp"
@@ -138,8 +139,9 @@ TEST_CASE("a view reads by type and never fails", "[graph]") {
 TEST_CASE("the text of a view is the text of its JSON", "[graph]") {
   graph_state s{table()};
   REQUIRE(apply(s, R"({"x": "\u00fc \" \\ \u2028", "list": [1.5, null, {"a": []}]})"));
-  std::string text;
-  state_view{s}.append_text(text);
+  json_writer written;
+  state_view{s}.write(written);
+  const auto text = written.take();
   CHECK(text == shown(s));
   CHECK(js(text) == state_view{s}.to_json());
 }

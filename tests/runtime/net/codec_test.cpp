@@ -1,5 +1,5 @@
-#include "runtime/base/id.hpp"
 #include "behalf/wiped.hpp"
+#include "runtime/base/id.hpp"
 #include "runtime/net/codec.hpp"
 #include "tests/support/catch.hpp"
 
