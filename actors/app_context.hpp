@@ -28,7 +28,7 @@ namespace behalf {
 
 class graph;
 namespace runs {
-class event_memory;
+class event_logs;
 }
 class service_registry;
 
@@ -122,7 +122,7 @@ struct app_context {
   endpoints::route_meters requests{meters};
   runs::run_meters runs{meters};
   mutable seeded_tenants seeded;
-  std::shared_ptr<runs::event_memory> events;
+  std::shared_ptr<runs::event_logs> events;
 
   fair_budget exchanges, memory; // requests under way and their bodies, by tenant and user
   fair_budget answers;           // on their way to slow readers
@@ -130,6 +130,7 @@ struct app_context {
   authenticator_actor authenticator;
   authorizer_actor authorizer; // for who acts for a principal already known
   scheduler_actor scheduler;
+  run_directory_actor run_directory;
   database_writer_actor writer;
   std::vector<database_reader_actor> readers; // of single records and states
   scan_desk_actor scans;

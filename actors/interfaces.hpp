@@ -99,16 +99,24 @@ using database_reader_actor =
 using scan_desk_actor =
   caf::typed_actor<answers<scan_on, scan_part>, answers<read_checkpoints, found_checkpoints>>;
 
+/// Knows where runs can be watched and stopped, wherever they execute. The scheduler is one, of
+/// this process's runs.
+using run_directory_actor = caf::typed_actor<answers<find_run, run_ref>, // not_found once ended
+                                             answers<stop_runs, runs_stopped>>;
+
 /// Every run starts here: now, queued behind others, or after a restart.
-using scheduler_actor = caf::typed_actor<
-  answers<start_run, run_ref>, answers<find_run, run_ref>, // not_found once it has ended
-  answers<stop_runs, runs_stopped>, takes<run_ended>, takes<run_progressed>, takes<wake_up>>;
+using scheduler_actor = run_directory_actor::extend<answers<start_run, run_ref>, takes<run_ended>,
+                                                    takes<run_progressed>, takes<wake_up>>;
+
+/// What a run is to those who watch and stop it. Its supervisor is one; for a run of another
+/// process it would be an actor that asks there.
+using live_run_actor =
+  caf::typed_actor<answers<next_events, event_batch>, answers<await_result, run_result>,
+                   answers<stop_run, run_result>>;
 
 /// One run: supersteps, checkpoints, events, interrupts, cancellation.
-using run_supervisor_actor =
-  caf::typed_actor<takes<execute_run>, answers<next_events, event_batch>,
-                   answers<await_result, run_result>, answers<stop_run, run_result>,
-                   takes<task_event>, takes<task_finished>, takes<wake_up>>;
+using run_supervisor_actor = live_run_actor::extend<takes<execute_run>, takes<task_event>,
+                                                    takes<task_finished>, takes<wake_up>>;
 
 /// One execution of one node.
 using graph_node_actor = caf::typed_actor<takes<wake_up>, takes<turn_taken>>;

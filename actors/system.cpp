@@ -5,7 +5,7 @@
 #include "actors/endpoints/request.hpp"
 #include "actors/outside/messages.hpp"
 #include "actors/outside/spawn.hpp"
-#include "actors/runs/event_log.hpp"
+#include "actors/runs/event_memory.hpp"
 #include "actors/runs/messages.hpp"
 #include "actors/runs/recovery.hpp"
 #include "actors/runs/spawn.hpp"
@@ -255,7 +255,8 @@ result<void> running_system::parts::spawn_inside() {
   app->exchanges = fair_budget{setup.options.http.max_connections};
   app->memory = fair_budget{setup.options.http.max_body_memory};
   app->answers = fair_budget{setup.options.answer_memory};
-  app->events = std::make_shared<runs::event_memory>(setup.options.runs.event_memory);
+  app->events = std::make_shared<runs::event_memory>(setup.options.runs.event_memory,
+                                                     setup.options.runs.event_bytes);
   app->options.authenticated = has_identity(setup);
   app->issuer = setup.issuer;
   app->graphs.serve(std::move(setup.graphs));
@@ -308,6 +309,7 @@ result<void> running_system::parts::spawn_inside() {
     log::info("runs_recovered", {{"count", n}, {"delayed", recovered->delayed.size()}});
   // The scheduler and everything it starts see the core as it is now: complete but for itself.
   app->scheduler = guarded("scheduler", runs::spawn_scheduler(*sys, app, std::move(*recovered)));
+  app->run_directory = app->scheduler;
   return {};
 }
 
@@ -468,6 +470,7 @@ bool running_system::stop() {
   // waits for all of them; they end on a thread of the pool.
   auto& app = *p.app;
   app.scheduler = nullptr;
+  app.run_directory = nullptr;
   app.authenticator = nullptr;
   app.authorizer = nullptr;
   app.mcp = nullptr;

@@ -163,7 +163,7 @@ void on_client_gone(request_pointer self) {
     stop.tenant = s.watched.plan->who->tenant;
     stop.thread_id = s.watched.plan->thread_id;
     stop.run_ids = {s.watched.plan->run_id};
-    tell(s.app->scheduler, std::move(stop));
+    tell(s.app->run_directory, std::move(stop));
   }
   self->quit();
 }

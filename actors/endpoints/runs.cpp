@@ -419,7 +419,7 @@ void join_events(request_pointer self) {
       self->state.modes = std::move(*modes);
       with_right_to_leave(self, row, [self] {
         ask(
-          self, self->state.app->scheduler, find_run{tenant_of(self), self->state.run_id},
+          self, self->state.app->run_directory, find_run{tenant_of(self), self->state.run_id},
           [self](run_ref& ref) {
             self->state.seen = resume_point(self, *ref.plan);
             watch_events(self, std::move(ref), {});
@@ -464,7 +464,7 @@ void join(request_pointer self) {
     [self](const row_ptr& row) {
       with_right_to_leave(self, row, [self, row] {
         ask(
-          self, self->state.app->scheduler, find_run{tenant_of(self), self->state.run_id},
+          self, self->state.app->run_directory, find_run{tenant_of(self), self->state.run_id},
           [self](run_ref& ref) { watch_end(self, std::move(ref), {}); },
           [self, row](const error& why) {
             if (why.code != errc::not_found)
@@ -512,7 +512,7 @@ void cancel(request_pointer self) {
       stop.why = rollback ? stop_reason::rolled_back : stop_reason::cancelled;
       auto wait = flag_query(self, "wait");
       ask(
-        self, s.app->scheduler, std::move(stop),
+        self, s.app->run_directory, std::move(stop),
         [self, wait, row](runs_stopped n) {
           if (n.count == 0)
             return refuse(self, fail(errc::not_found,

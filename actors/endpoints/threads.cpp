@@ -222,7 +222,7 @@ void remove(request_pointer self) {
     stop.auth_filter = self->state.granted.auth_filter;
     stop.who = self->state.granted.who->key();
     ask(
-      self, self->state.app->scheduler, std::move(stop),
+      self, self->state.app->run_directory, std::move(stop),
       [self](runs_stopped) { answer_empty(self, 204); }, or_refuse(self));
   });
 }

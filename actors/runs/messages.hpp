@@ -33,11 +33,11 @@ struct start_run {
 struct find_run {
   std::string tenant, run_id;
 };
-/// Where a live run can be watched. `run` is null for one that waits in the storage for its time
-/// and was started without `watched`.
+/// Where a live run can be watched and stopped. `run` is null for one that waits in the storage for
+/// its time and was started without `watched`.
 struct run_ref {
   run_plan_ptr plan;
-  run_supervisor_actor run;
+  live_run_actor run;
 };
 /// Why a run is stopped from outside, which decides what becomes of it.
 enum class stop_reason : uint8_t {
@@ -93,6 +93,8 @@ struct event_batch {
   int64_t last_seq = 0;
   bool last = false; // nothing will follow
   bool lost = false; // older events than these were dropped: the viewer was too slow
+
+  bool says_nothing() const { return events.empty() && !last && !lost; }
 };
 /// Answered when the run is over: what `wait` and `join` give.
 struct await_result {};

@@ -77,7 +77,7 @@ struct run_supervisor_state {
   int64_t tasks_done = 0;  // since the start of the process
   bool progress_told = false;
 
-  event_log events;
+  std::unique_ptr<event_log> events;
   std::vector<viewer> viewers;
   std::optional<run_result> result;
   std::vector<promise_of<run_result>> waiting;  // for the end
@@ -92,18 +92,20 @@ using run_pointer = run_supervisor_actor::stateful_pointer<run_supervisor_state>
 void show_news(run_pointer self) {
   auto& s = self->state;
   std::erase_if(s.viewers, [&](viewer& v) {
-    if (!s.events.has_news(v.ask.after))
+    auto batch = s.events->read(v.ask.after, v.ask.max);
+    if (batch.says_nothing())
       return false;
-    v.promise.deliver(s.events.read(v.ask.after, v.ask.max));
+    v.promise.deliver(std::move(batch));
     return true;
   });
 }
 
 caf::result<event_batch> next(run_pointer self, next_events m) {
   auto& s = self->state;
-  m.after = std::min(m.after, s.events.last_seq()); // "from now on" is a number from now on
-  if (s.events.has_news(m.after))
-    return s.events.read(m.after, m.max);
+  auto batch = s.events->read(m.after, m.max);
+  if (!batch.says_nothing())
+    return batch;
+  m.after = batch.last_seq; // "from now on" is a number from now on
   viewer v{m, promise_of<event_batch>{self}};
   s.viewers.push_back(v);
   return v.promise;
@@ -212,8 +214,8 @@ void ended(run_pointer self, const run_ending& end) {
   note_end(self, end);
   s.result = run_result{end.status, std::make_shared<const json::value>(end.body)};
   if (end.status == "error" || end.status == "timeout")
-    s.events.append("error", dump(end.error));
-  s.events.close();
+    s.events->append("error", dump(end.error));
+  s.events->close();
   show_news(self);
   // Before anyone hears of it: a next run's sessions are opened behind this.
   if (s.app->mcp)
@@ -572,7 +574,7 @@ void apply(run_pointer self, loop_output out) {
   auto& s = self->state;
   for (const auto& e : out.events)
     if (!out.finish || e.name != "error") // that is told with the end
-      s.events.append(e.name, *e.data);
+      s.events->append(e.name, *e.data);
   s.checkpoints.add(std::move(out.checkpoints));
   if (out.finish) {
     finish(self, ending_of(*s.plan, *out.finish));
@@ -715,8 +717,8 @@ void execute(run_pointer self) {
   s.app->runs.began(std::max(0.0, waited)); // the clock may have been set back
   s.until = self->clock().now() + s.app->options.runs.timeout;
   const auto* entry = s.app->graphs.by_graph(s.plan->graph_id);
-  s.events.append("metadata",
-                  dump(json::object{{"run_id", s.plan->run_id}, {"attempt", s.plan->attempt}}));
+  s.events->append("metadata",
+                   dump(json::object{{"run_id", s.plan->run_id}, {"attempt", s.plan->attempt}}));
   show_news(self);
   if (!entry)
     return fail_run(
@@ -765,7 +767,7 @@ supervisor_behavior(run_pointer self, app_ptr app, run_plan_ptr plan, scheduler_
     return to_caf(fail(errc::internal, "the run's supervisor failed"));
   });
   auto& s = self->state;
-  s.events = event_log{app->options.runs.event_bytes, app->events, plan->who->key().text()};
+  s.events = app->events->open(plan->run_id, plan->who->key().text());
   s.app = std::move(app);
   s.plan = std::move(plan);
   s.scheduler = std::move(scheduler);

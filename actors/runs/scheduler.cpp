@@ -258,7 +258,7 @@ run_ref launch(scheduler_pointer self, start_run& m) {
   if (!plan.delayed || m.watched || soon)
     return launch(self, m.plan, std::move(m.credentials), std::move(m.sealed));
   execute(self, s.queue.add(entry_of(plan), now()));
-  return {m.plan, run_supervisor_actor{}};
+  return {m.plan, live_run_actor{}};
 }
 
 void start(scheduler_pointer self, starting_ptr job);

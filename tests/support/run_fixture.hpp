@@ -5,7 +5,7 @@
 #include "actors/admission/spawn.hpp"
 #include "actors/outside/messages.hpp"
 #include "actors/outside/spawn.hpp"
-#include "actors/runs/event_log.hpp"
+#include "actors/runs/event_memory.hpp"
 #include "actors/runs/messages.hpp"
 #include "actors/runs/recovery.hpp"
 #include "actors/runs/run_plan.hpp"
@@ -197,7 +197,8 @@ struct run_fixture : actor_fixture {
       own(storage::spawn_database_reader(sys, db->open_reader().value(), nullptr, false))};
     app->scans = own(storage::spawn_scan_desk(
       sys, {own(storage::spawn_database_reader(sys, db->open_reader().value(), nullptr, false))}));
-    app->events = std::make_shared<runs::event_memory>(app->options.runs.event_memory);
+    app->events = std::make_shared<runs::event_memory>(app->options.runs.event_memory,
+                                                       app->options.runs.event_bytes);
     auto real = own(storage::spawn_database_writer(sys, std::move(db), nullptr, false));
     writer = own(sys.spawn(scripted_writer_behavior, real, &disk));
     app->writer = writer;

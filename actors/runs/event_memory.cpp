@@ -1,0 +1,151 @@
+#include "actors/runs/event_memory.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace behalf::runs {
+namespace {
+
+// One batch becomes one write, which waits in memory for as long as its reader takes.
+constexpr std::size_t long_batch = 256 * 1024;
+
+std::size_t size_of(const run_event& e) {
+  return sizeof(run_event) + e.name.size() + e.data->size();
+}
+
+} // namespace
+
+class event_memory::log : public event_log {
+public:
+  log(std::shared_ptr<event_memory> memory, std::shared_ptr<account> of)
+    : memory_(std::move(memory)), of_(std::move(of)) {}
+  log(const log&) = delete;
+  ~log() override { memory_->close(*this); }
+
+  void append(std::string name, std::string data) override;
+  void close() override;
+  event_batch read(int64_t after, std::size_t max) const override;
+
+private:
+  friend class event_memory;
+
+  const std::shared_ptr<event_memory> memory_;
+  const std::shared_ptr<account> of_; // its guard is held for what follows
+  std::list<log*>::iterator place_;   // among its user's
+  std::deque<run_event> events_;
+  std::size_t bytes_ = 0;
+  int64_t last_seq_ = 0;
+  bool closed_ = false;
+};
+
+// --- the memory of all ---------------------------------------------------------------------------
+
+std::size_t event_memory::users() const {
+  std::lock_guard lock{guard_};
+  return accounts_.size();
+}
+
+std::unique_ptr<event_log> event_memory::open(const std::string&, const std::string& user) {
+  std::lock_guard lock{guard_};
+  auto& of = accounts_[user];
+  if (!of) {
+    of = std::make_shared<account>();
+    of->user = user;
+  }
+  auto made = std::make_unique<log>(shared_from_this(), of);
+  std::lock_guard inner{of->guard};
+  made->place_ = of->logs.insert(of->logs.end(), made.get());
+  return made;
+}
+
+void event_memory::close(log& which) {
+  auto& of = *which.of_;
+  std::lock_guard lock{guard_};
+  std::lock_guard inner{of.guard};
+  bytes_ -= which.bytes_;
+  of.bytes -= which.bytes_;
+  of.logs.erase(which.place_);
+  if (of.logs.empty())
+    accounts_.erase(of.user);
+}
+
+// The account's guard is held.
+void event_memory::drop_oldest(account& of, log& from) {
+  auto bytes = size_of(from.events_.front());
+  from.events_.pop_front();
+  from.bytes_ -= bytes;
+  of.bytes -= bytes;
+  bytes_ -= bytes;
+}
+
+// Takes up to `bytes` of a user's oldest events; a run that goes on keeps its newest one.
+bool event_memory::shrink(account& of, std::size_t bytes) {
+  std::lock_guard lock{of.guard};
+  const auto before = of.bytes.load();
+  for (auto* one : of.logs)
+    while (before - of.bytes < bytes && one->events_.size() > (one->closed_ ? 0u : 1u))
+      drop_oldest(of, *one);
+  return of.bytes < before;
+}
+
+// Down to somewhat less than full, so that this is not needed again at once.
+void event_memory::make_room() {
+  std::lock_guard lock{guard_};
+  const auto step = most_ / 16 + 1;
+  while (bytes() > most_ - most_ / 16) {
+    std::vector<std::pair<std::size_t, account*>> richest; // as they are now: others append
+    for (const auto& [user, one] : accounts_)
+      richest.emplace_back(one->bytes.load(), one.get());
+    std::sort(richest.rbegin(), richest.rend());
+    auto given = [&](const auto& one) { return shrink(*one.second, step); };
+    if (std::none_of(richest.begin(), richest.end(), given))
+      return;
+  }
+}
+
+// --- one run's -----------------------------------------------------------------------------------
+
+void event_memory::log::append(std::string name, std::string data) {
+  {
+    std::lock_guard lock{of_->guard};
+    events_.push_back(
+      {++last_seq_, std::move(name), std::make_shared<const std::string>(std::move(data)), now()});
+    auto bytes = size_of(events_.back());
+    bytes_ += bytes;
+    of_->bytes += bytes;
+    memory_->bytes_ += bytes;
+    of_->logs.splice(of_->logs.end(), of_->logs, place_);
+    while (bytes_ > memory_->most_per_run_ && events_.size() > 1)
+      memory_->drop_oldest(*of_, *this);
+  }
+  if (memory_->bytes() > memory_->most_)
+    memory_->make_room();
+}
+
+void event_memory::log::close() {
+  std::lock_guard lock{of_->guard};
+  closed_ = true;
+}
+
+event_batch event_memory::log::read(int64_t after, std::size_t max) const {
+  std::lock_guard lock{of_->guard};
+  event_batch batch;
+  after = std::min(after, last_seq_);
+  batch.last_seq = after;
+  auto first = last_seq_ - static_cast<int64_t>(events_.size()); // the newest one dropped
+  if (after < first) {
+    batch.lost = true;
+    return batch;
+  }
+  std::size_t bytes = 0;
+  for (auto i = static_cast<std::size_t>(after - first);
+       i < events_.size() && batch.events.size() < max && bytes < long_batch; ++i) {
+    batch.events.push_back(events_[i]);
+    bytes += events_[i].data->size();
+  }
+  batch.last_seq += static_cast<int64_t>(batch.events.size());
+  batch.last = closed_ && batch.last_seq == last_seq_;
+  return batch;
+}
+
+} // namespace behalf::runs

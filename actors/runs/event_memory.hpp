@@ -1,0 +1,51 @@
+// The events of all runs of this process, in its memory.
+#pragma once
+
+#include "actors/runs/event_log.hpp"
+
+#include <atomic>
+#include <deque>
+#include <list>
+#include <map>
+#include <mutex>
+
+namespace behalf::runs {
+
+/// Bounded by bytes, for each run and for all together. When all of it is full the user who has
+/// most of it loses events, oldest runs first: alone, one user may fill it, and gives way when
+/// others come. Users share no lock but while it is full. For any thread.
+class event_memory : public event_logs, public std::enable_shared_from_this<event_memory> {
+public:
+  event_memory(std::size_t bytes, std::size_t bytes_per_run)
+    : most_(bytes), most_per_run_(bytes_per_run) {}
+  event_memory(const event_memory&) = delete;
+
+  /// The log keeps this memory.
+  std::unique_ptr<event_log> open(const std::string& run_id, const std::string& user) override;
+
+  std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+  std::size_t users() const;
+
+private:
+  class log;
+
+  /// One user's logs, the one appended to longest ago first.
+  struct account {
+    std::string user;
+    mutable std::mutex guard;
+    std::list<log*> logs;
+    std::atomic<std::size_t> bytes{0};
+  };
+
+  void close(log& which);
+  void make_room();
+  bool shrink(account& of, std::size_t bytes);
+  void drop_oldest(account& of, log& from);
+
+  const std::size_t most_, most_per_run_;
+  std::atomic<std::size_t> bytes_{0};
+  mutable std::mutex guard_; // taken before an account's
+  std::map<std::string, std::shared_ptr<account>> accounts_;
+};
+
+} // namespace behalf::runs

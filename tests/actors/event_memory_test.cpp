@@ -1,0 +1,102 @@
+#include "actors/runs/event_memory.hpp"
+#include "tests/support/catch.hpp"
+
+namespace behalf {
+namespace {
+
+std::shared_ptr<runs::event_memory> memory(std::size_t bytes = 1 << 20,
+                                           std::size_t of_one_run = 1 << 20) {
+  return std::make_shared<runs::event_memory>(bytes, of_one_run);
+}
+
+} // namespace
+
+TEST_CASE("a viewer reads on from the event it saw last", "[events]") {
+  auto log = memory()->open("r", "alice");
+  log->append("values", "1");
+  log->append("values", "2");
+  log->append("values", "3");
+  auto first = log->read(0, 2);
+  REQUIRE(first.events.size() == 2);
+  CHECK(*first.events[1].data == "2");
+  CHECK_FALSE(first.last);
+  log->close();
+  auto rest = log->read(first.last_seq, 10);
+  REQUIRE(rest.events.size() == 1);
+  CHECK(rest.events[0].seq == 3);
+  CHECK(rest.last);
+  CHECK(log->read(3, 10).last);
+}
+
+TEST_CASE("a viewer from now on sees nothing old", "[events]") {
+  auto log = memory()->open("r", "alice");
+  log->append("values", "1");
+  constexpr auto from_now = std::numeric_limits<int64_t>::max();
+  auto batch = log->read(from_now, 10);
+  CHECK(batch.events.empty());
+  CHECK(batch.last_seq == 1);
+  CHECK(log->read(batch.last_seq, 10).says_nothing());
+  log->append("values", "2");
+  CHECK(log->read(batch.last_seq, 10).events.size() == 1);
+}
+
+TEST_CASE("a viewer too slow for the log's bound is told so", "[events]") {
+  auto log = memory(1 << 20, 250)->open("r", "alice");
+  for (int i = 0; i < 10; ++i)
+    log->append("values", "0123456789");
+  CHECK(log->read(0, 10).lost);
+  CHECK_FALSE(log->read(9, 10).lost);
+  CHECK(log->read(9, 10).events.size() == 1);
+}
+
+TEST_CASE("one batch is as long as a write should be", "[events]") {
+  auto log = memory(16 << 20, 16 << 20)->open("r", "alice");
+  for (int i = 0; i < 20; ++i)
+    log->append("values", std::string(100'000, 'x'));
+  auto batch = log->read(0, 256);
+  CHECK(batch.events.size() == 3);
+  CHECK(log->read(batch.last_seq, 256).events.front().seq == 4);
+}
+
+TEST_CASE("who has most of the memory gives way, oldest runs first", "[events]") {
+  auto shared = memory(1'000'000);
+  std::vector<std::unique_ptr<runs::event_log>> of_alice;
+  for (int run = 0; run < 100; ++run) {
+    auto& log = of_alice.emplace_back(shared->open("r", "alice"));
+    log->append("values", std::string(9'000, 'a'));
+    log->close();
+  }
+  CHECK(shared->bytes() > 900'000); // alone she may fill it
+  auto of_bob = shared->open("r", "bob");
+  for (int i = 0; i < 40; ++i)
+    of_bob->append("values", std::string(10'000, 'b'));
+  CHECK(shared->bytes() <= 1'000'000);
+  CHECK_FALSE(of_bob->read(0, 1).lost);
+  CHECK(of_alice.front()->read(0, 1).lost); // and is told
+  CHECK_FALSE(of_alice.back()->read(0, 1).lost);
+}
+
+TEST_CASE("a run that goes on keeps its newest event, however little memory there is", "[events]") {
+  auto shared = memory(1'000);
+  auto mine = shared->open("a", "alice"), other = shared->open("b", "alice");
+  for (int i = 0; i < 3; ++i) {
+    mine->append("values", std::string(2'000, 'm'));
+    other->append("values", std::string(2'000, 'o'));
+  }
+  CHECK_FALSE(mine->read(2, 1).lost);
+  CHECK_FALSE(other->read(2, 1).lost);
+  CHECK(mine->read(0, 1).lost);
+}
+
+TEST_CASE("a log that ends leaves nothing behind", "[events]") {
+  auto shared = memory();
+  {
+    auto log = shared->open("r", "alice");
+    log->append("values", "1");
+    CHECK(shared->users() == 1);
+  }
+  CHECK(shared->bytes() == 0);
+  CHECK(shared->users() == 0);
+}
+
+} // namespace behalf
