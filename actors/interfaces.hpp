@@ -67,7 +67,7 @@ struct outbound_chunk;
 struct egress_close;
 struct hand_stream;
 struct cut_calls;
-struct look_after_calls;
+struct check_lent;
 struct wire_call;
 struct wire_read;
 struct wire_cancel;
@@ -130,8 +130,7 @@ using secret_store_actor =
 /// Redeems a handle and lets the call leave once its receipt is durable.
 using egress_actor =
   caf::typed_actor<answers<egress_call, outbound_reply>, answers<egress_read, outbound_chunk>,
-                   takes<egress_close>, takes<hand_stream>, takes<cut_calls>,
-                   takes<look_after_calls>>;
+                   takes<egress_close>, takes<hand_stream>, takes<cut_calls>, takes<check_lent>>;
 
 /// Looks after MCP sessions: listens to them while runs use them, ends them when no run does.
 using mcp_keeper_actor = caf::typed_actor<answers<session_used, session_ready>, takes<run_left>,

@@ -1,20 +1,92 @@
 // The way out: a call with a handle becomes a call with a credential, in this order: may it go
 // there, is there room, does the handle open, is the receipt on disk. Only egress can redeem.
-#include "actors/outside/egress_state.hpp"
+// Calls and streams that are out are cut when their run stops, or when what its user lent is
+// withdrawn. Nobody tells this process of a withdrawal (the user's store is changed by others), so
+// it asks: now and then, and only while something is out.
+#include "actors/basics.hpp"
+#include "actors/interfaces.hpp"
+#include "actors/outside/egress_meters.hpp"
 #include "actors/outside/messages.hpp"
 #include "actors/outside/spawn.hpp"
+#include "connectors/registry.hpp"
+#include "runtime/base/fair_lane.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/metrics.hpp"
 #include "runtime/http/client.hpp"
 #include "runtime/storage/records.hpp"
 
 #include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <map>
+#include <set>
+#include <unordered_map>
 
 namespace behalf::outside {
+namespace {
 
+using namespace std::chrono_literals;
+
+constexpr auto check_every = 1s;
+// Longer than any stream is left open with nobody reading: the door has closed such a one.
+constexpr auto forgotten_after = 10min;
+
+// One call from its question to its reply.
+struct going_out {
+  egress_call ask;
+  promise_of<outbound_reply> promise;
+  std::shared_ptr<const service_options> service;
+  checked_url to;
+  credential opened;
+  redeem lent; // how the credential was opened; no handle: the call takes none
+  int64_t receipt = 0;
+  uint64_t ticket = 0;
+  uint64_t place = 0;          // in its lane's queue; 0: it waits no more
+  std::optional<error> cut_by; // it must not go on
+};
+using going_ptr = std::shared_ptr<going_out>;
+
+// A reply's body that a node still reads.
+struct open_stream {
+  going_ptr of;
+  deadline used;
+  bool reading = false;
+};
+
+// What goes to one origin of a service: as many calls at once as the service allows.
+struct call_lane {
+  explicit call_lane(std::size_t most) : calls(most) {}
+
+  fair_lane<going_ptr> calls;
+  bool moving = false;
+};
+
+struct egress_state {
+  static inline const char* name = "egress";
+  egress_state() = default;
+
+  std::shared_ptr<const service_registry> services;
+  redeemer_actor redeemer; // null: no service takes a credential
+  secret_store_actor secrets;
+  audit_actor audit;
+  http_client_actor http;
+  std::unordered_map<std::string, call_lane> lanes; // by service and origin
+  std::unordered_map<std::string, std::set<going_ptr>> by_run;
+  std::map<uint64_t, open_stream> streams;
+  std::set<std::string> in_question; // handles
+  bool check_scheduled = false;
+  egress_meters meters;
+};
+
+using egress_pointer = egress_actor::stateful_pointer<egress_state>;
+
+// The lane a call goes by, if it still is in use.
 std::string lane_of(const going_out& call) {
   return call.service->name + " " + call.to.where.text();
 }
 
+// Takes a call out of its lane's queue.
 void stop_waiting(egress_pointer self, const going_ptr& call) {
   auto& lanes = self->state.lanes;
   auto lane = lanes.find(lane_of(*call));
@@ -23,6 +95,7 @@ void stop_waiting(egress_pointer self, const going_ptr& call) {
     lanes.erase(lane);
 }
 
+// A line for the audit log.
 audit_record line_of(const going_out& call, std::string action, std::string outcome) {
   audit_record line;
   line.who = call.ask.who->key();
@@ -37,7 +110,203 @@ audit_record line_of(const going_out& call, std::string action, std::string outc
   return line;
 }
 
-namespace {
+void end_stream(egress_pointer self, uint64_t stream_id) {
+  self->state.streams.erase(stream_id);
+  tell(self->state.http, wire_cancel{0, stream_id});
+}
+
+// --- what is out -------------------------------------------------------------------------------
+
+// Which answers mean that the grant is gone. That the store cannot be asked (it is down, or wants
+// a token of a user who has left) is none: the next call will show it.
+bool withdrawn(const error& why) {
+  return why.code == errc::not_found
+         || (why.code == errc::denied && (why.kind.empty() || why.kind.starts_with("handle_")));
+}
+
+error revoked(const going_out& call) {
+  return {errc::denied,
+          "the credential for service '" + call.service->name
+            + "' was withdrawn while a call was under way",
+          {},
+          "revoked"};
+}
+
+void schedule_check(egress_pointer self) {
+  if (std::exchange(self->state.check_scheduled, true))
+    return;
+  remind(self, check_every, check_lent{});
+}
+
+// Each call or stream that is out. `use` may change it, but not end it.
+template <class Use>
+void each_call_out(egress_state& s, Use use) {
+  for (auto& [run_id, calls] : s.by_run)
+    for (const auto& call : calls)
+      if (call->ticket != 0)
+        use(call, uint64_t{0});
+  for (auto& [id, stream] : s.streams)
+    use(stream.of, id);
+}
+
+void note_revoked(egress_pointer self, const going_out& call) {
+  self->state.meters.ended(call.service->name, egress_meters::cut);
+  log::info(
+    "egress_call_revoked",
+    {{"service", call.service->name}, {"host", call.to.where.text()}, {"run_id", call.ask.run_id}});
+  auto line = line_of(call, "cut", "revoked");
+  line.cred_fp = call.opened.fingerprint;
+  tell(self->state.audit, audit_event{std::move(line)});
+}
+
+void withdraw(egress_pointer self, const std::string& handle) {
+  auto& s = self->state;
+  each_call_out(s, [&](const going_ptr& call, uint64_t stream_id) {
+    if (call->lent.handle.id != handle || call->cut_by)
+      return;
+    call->cut_by = revoked(*call);
+    note_revoked(self, *call);
+    tell(s.http, wire_cancel{stream_id == 0 ? call->ticket : 0, stream_id});
+  });
+}
+
+void ask_again(egress_pointer self, redeem lent) {
+  auto& s = self->state;
+  if (!s.in_question.insert(lent.handle.id).second)
+    return; // the last answer is still to come
+  lent.again = true;
+  auto handle = lent.handle.id;
+  ask(
+    self, s.redeemer, std::move(lent),
+    [self, handle](const credential&) { self->state.in_question.erase(handle); },
+    [self, handle](const error& why) {
+      self->state.in_question.erase(handle);
+      if (withdrawn(why))
+        withdraw(self, handle);
+    });
+}
+
+// Until its reply has come or its stream is over.
+void keep_checking(egress_pointer self, const going_ptr& call) {
+  if (!call->lent.handle.empty())
+    schedule_check(self);
+}
+
+void track_stream(egress_pointer self, uint64_t stream_id, const going_ptr& call) {
+  call->ticket = 0; // that call is over
+  call->opened.writer.reset();
+  self->state.streams[stream_id] = {call, std::chrono::steady_clock::now()};
+  schedule_check(self);
+}
+
+// Time to ask whether what is out may still be.
+void check_lent_credentials(egress_pointer self) {
+  auto& s = self->state;
+  s.check_scheduled = false;
+  auto now = std::chrono::steady_clock::now();
+  std::erase_if(s.streams, [&](const auto& entry) {
+    return !entry.second.reading && now - entry.second.used > forgotten_after;
+  });
+  std::map<std::string, redeem> lent; // calls of a run on one service share a handle
+  bool more = !s.streams.empty();
+  each_call_out(s, [&](const going_ptr& call, uint64_t) {
+    if (call->lent.handle.empty() || call->cut_by)
+      return;
+    more = true;
+    lent.emplace(call->lent.handle.id, call->lent);
+  });
+  for (auto& [handle, ask] : lent)
+    ask_again(self, std::move(ask));
+  if (more)
+    schedule_check(self);
+}
+
+// The run stops: nothing of it goes on, but what goes beside a lane, which is cut on its own.
+void cut_run(egress_pointer self, const cut_calls& m) {
+  auto& s = self->state;
+  const auto stopped = fail(errc::upstream, "the run was stopped");
+  auto meant = [&m](const going_out& call) {
+    return m.beside.empty() ? !call.ask.beside : call.ask.beside && call.service->name == m.beside;
+  };
+  if (auto run = s.by_run.find(m.run_id); run != s.by_run.end()) {
+    for (auto at = run->second.begin(); at != run->second.end();) {
+      auto call = *at++;
+      if (!meant(*call))
+        continue;
+      if (call->place != 0) {
+        stop_waiting(self, call);
+        call->promise.deliver(stopped);
+        run->second.erase(call);
+        continue;
+      }
+      call->cut_by = stopped;
+      if (call->ticket != 0)
+        tell(s.http, wire_cancel{call->ticket, 0});
+    }
+    if (run->second.empty())
+      s.by_run.erase(run);
+  }
+  for (auto at = s.streams.begin(); at != s.streams.end();) {
+    auto here = at++;
+    if (here->second.of->ask.run_id == m.run_id && meant(*here->second.of))
+      end_stream(self, here->first);
+  }
+}
+
+caf::result<outbound_chunk> read_on(egress_pointer self, const egress_read& m) {
+  auto& s = self->state;
+  auto stream_id = m.stream_id;
+  auto at = s.streams.find(stream_id);
+  if (at == s.streams.end() || at->second.of->ask.run_id != m.run_id)
+    return to_caf(fail(errc::not_found, "this run has no such stream"));
+  promise_of<outbound_chunk> promise{self};
+  auto call = at->second.of;
+  if (call->cut_by) {
+    auto why = *call->cut_by;
+    end_stream(self, stream_id);
+    promise.deliver(std::move(why));
+    return promise;
+  }
+  at->second.reading = true;
+  ask(
+    self, s.http, wire_read{stream_id, std::chrono::steady_clock::now() + 1h},
+    [self, stream_id, promise](outbound_chunk& chunk) mutable {
+      auto& streams = self->state.streams;
+      if (chunk.last)
+        streams.erase(stream_id);
+      else if (auto found = streams.find(stream_id); found != streams.end())
+        found->second = {found->second.of, std::chrono::steady_clock::now(), false};
+      promise.deliver(std::move(chunk));
+    },
+    [self, stream_id, call, promise](error why) mutable {
+      self->state.streams.erase(stream_id);
+      promise.deliver(call->cut_by ? *call->cut_by : std::move(why));
+    });
+  return promise;
+}
+
+void close_for(egress_pointer self, const egress_close& m) {
+  auto& s = self->state;
+  auto at = s.streams.find(m.stream_id);
+  if (at != s.streams.end() && at->second.of->ask.run_id == m.run_id)
+    end_stream(self, m.stream_id);
+}
+
+void hand_over(egress_pointer self, const hand_stream& m) {
+  auto& s = self->state;
+  auto at = s.streams.find(m.stream_id);
+  if (at == s.streams.end() || at->second.of->ask.run_id != m.run_id)
+    return;
+  auto& call = *at->second.of;
+  call.ask.run_id = m.to_run;
+  call.ask.thread_id = m.to_thread;
+  if (call.lent.handle.empty())
+    return;
+  call.lent.handle = m.handle;
+  call.lent.claim.run_id = m.to_run;
+}
+
+// --- going out ---------------------------------------------------------------------------------
 
 void open_credential(egress_pointer self, const going_ptr& call);
 
@@ -108,7 +377,7 @@ void on_reply(egress_pointer self, const going_ptr& call, outbound_reply& reply)
          forget_credential{call->ask.who->key(), call->service->name, call->opened.fingerprint});
   reply.receipt = call->receipt;
   if (reply.stream_id != 0)
-    watch_stream(self, reply.stream_id, call);
+    track_stream(self, reply.stream_id, call);
   call->promise.deliver(std::move(reply));
   leave(self, call);
 }
@@ -128,7 +397,7 @@ void dispatch(egress_pointer self, const going_ptr& call) {
   out.request->call = std::move(call->ask.call);
   call->ask.call.method = out.request->call.method; // for the audit log
   call->ticket = out.ticket;
-  watch(self, call);
+  keep_checking(self, call);
   ask(
     self, s.http, std::move(out),
     [self, call](outbound_reply& reply) { on_reply(self, call, reply); },
@@ -253,7 +522,7 @@ egress_actor::behavior_type egress_behavior(egress_pointer self,
     [self](const egress_close& m) { close_for(self, m); },
     [self](const hand_stream& m) { hand_over(self, m); },
     [self](const cut_calls& m) { cut_run(self, m); },
-    [self](const look_after_calls&) { look_after(self); },
+    [self](const check_lent&) { check_lent_credentials(self); },
   };
 }
 

@@ -91,7 +91,7 @@ struct cut_calls {
   std::string beside = {};
 };
 /// Egress's note to itself: may what is under way still be?
-struct look_after_calls {};
+struct check_lent {};
 
 /// A run uses an MCP session, from now on until `run_left`. `stopped` is set when it is too late.
 /// Answered when the server has somebody to ask, if it wants to, or was given the time.
@@ -158,7 +158,7 @@ BEHALF_MESSAGE(behalf::egress_read)
 BEHALF_MESSAGE(behalf::egress_close)
 BEHALF_MESSAGE(behalf::hand_stream)
 BEHALF_MESSAGE(behalf::cut_calls)
-BEHALF_MESSAGE(behalf::look_after_calls)
+BEHALF_MESSAGE(behalf::check_lent)
 BEHALF_MESSAGE(behalf::audit_receipt)
 BEHALF_MESSAGE(behalf::wire_call)
 BEHALF_MESSAGE(behalf::wire_read)

@@ -63,7 +63,7 @@ egress_actor::behavior_type egress_like(egress_actor::pointer me, outer_world* w
       w->handed.push_back(m.run_id + " to " + m.to_run + " " + m.handle.id);
     },
     [w](const cut_calls& m) { w->cut.push_back(m.run_id + " " + m.beside); },
-    [w](const look_after_calls&) { // the test's: go on
+    [w](const check_lent&) { // the test's: go on
       hand_out(*w);
       for (auto& [reply, promise] : std::exchange(w->held, {}))
         promise.deliver(std::move(reply));
@@ -141,7 +141,7 @@ struct keeper_fixture : actor_fixture {
     sched.run();
   }
   void go_on() {
-    self->send(egress, look_after_calls{});
+    self->send(egress, check_lent{});
     sched.run();
   }
   void hear(std::string bytes) {
