@@ -8,23 +8,23 @@ namespace behalf {
 namespace {
 
 // Does its work when it starts: nothing to wait for.
-class immediate_task final : public secret_task {
+class immediate_operation final : public secret_operation {
 public:
   using work = std::function<result<secret_answer>(time_point)>;
 
-  explicit immediate_task(work w) : work_(std::move(w)) {}
+  explicit immediate_operation(work w) : work_(std::move(w)) {}
 
   secret_step start(time_point now) override { return work_(now); }
   secret_step resume(result<secret_reply>, time_point) override {
-    return result<secret_answer>{fail(errc::internal, "this task makes no calls")};
+    return result<secret_answer>{fail(errc::internal, "this operation makes no calls")};
   }
 
 private:
   work work_;
 };
 
-std::unique_ptr<secret_task> immediately(immediate_task::work w) {
-  return std::make_unique<immediate_task>(std::move(w));
+std::unique_ptr<secret_operation> immediately(immediate_operation::work w) {
+  return std::make_unique<immediate_operation>(std::move(w));
 }
 
 } // namespace
@@ -51,7 +51,8 @@ result<std::unique_ptr<embedded_store>> embedded_store::open(const std::string& 
   return std::unique_ptr<embedded_store>{new embedded_store{std::move(*lock), path, std::move(c)}};
 }
 
-std::unique_ptr<secret_task> embedded_store::read(const credential_key& key, inbound_token_ptr) {
+std::unique_ptr<secret_operation> embedded_store::read(const credential_key& key,
+                                                       inbound_token_ptr) {
   return immediately([c = core_, key](time_point now) -> result<secret_answer> {
     auto found = c->get(key);
     if (!found)
@@ -65,7 +66,8 @@ std::unique_ptr<secret_task> embedded_store::read(const credential_key& key, inb
   });
 }
 
-std::unique_ptr<secret_task> embedded_store::list(const principal_key& who, inbound_token_ptr) {
+std::unique_ptr<secret_operation> embedded_store::list(const principal_key& who,
+                                                       inbound_token_ptr) {
   return immediately([c = core_, who](time_point) -> result<secret_answer> {
     auto all = c->summaries(who);
     if (!all)
@@ -76,10 +78,10 @@ std::unique_ptr<secret_task> embedded_store::list(const principal_key& who, inbo
   });
 }
 
-std::unique_ptr<secret_task> embedded_store::write(const credential_key& key,
-                                                   stored_credential what,
-                                                   std::optional<int64_t> expected,
-                                                   inbound_token_ptr) {
+std::unique_ptr<secret_operation> embedded_store::write(const credential_key& key,
+                                                        stored_credential what,
+                                                        std::optional<int64_t> expected,
+                                                        inbound_token_ptr) {
   auto held = std::make_shared<const stored_credential>(std::move(what));
   return immediately([c = core_, key, held, expected](time_point now) -> result<secret_answer> {
     auto generation = c->put(key, *held, expected, now);
@@ -91,7 +93,8 @@ std::unique_ptr<secret_task> embedded_store::write(const credential_key& key,
   });
 }
 
-std::unique_ptr<secret_task> embedded_store::erase(const credential_key& key, inbound_token_ptr) {
+std::unique_ptr<secret_operation> embedded_store::erase(const credential_key& key,
+                                                        inbound_token_ptr) {
   return immediately([c = core_, key](time_point) -> result<secret_answer> {
     if (auto gone = c->remove(key); !gone)
       return gone.error();

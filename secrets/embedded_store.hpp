@@ -22,13 +22,16 @@ public:
   static result<std::unique_ptr<embedded_store>> open(const std::string& path, secret master_key);
   ~embedded_store() override;
 
-  // secret_source: every task is done when it starts.
-  std::unique_ptr<secret_task> read(const credential_key& key, inbound_token_ptr token) override;
-  std::unique_ptr<secret_task> list(const principal_key& who, inbound_token_ptr token) override;
-  std::unique_ptr<secret_task> write(const credential_key& key, stored_credential what,
-                                     std::optional<int64_t> expected,
-                                     inbound_token_ptr token) override;
-  std::unique_ptr<secret_task> erase(const credential_key& key, inbound_token_ptr token) override;
+  // secret_source: every operation is done when it starts.
+  std::unique_ptr<secret_operation> read(const credential_key& key,
+                                         inbound_token_ptr token) override;
+  std::unique_ptr<secret_operation> list(const principal_key& who,
+                                         inbound_token_ptr token) override;
+  std::unique_ptr<secret_operation> write(const credential_key& key, stored_credential what,
+                                          std::optional<int64_t> expected,
+                                          inbound_token_ptr token) override;
+  std::unique_ptr<secret_operation> erase(const credential_key& key,
+                                          inbound_token_ptr token) override;
   bool changed_elsewhere() override;
 
   // The same, at once: for the command line and tests. Errors as in secret_source; `get` also

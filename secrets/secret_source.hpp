@@ -1,5 +1,5 @@
 // Where users' credentials are kept: one interface, two stores (embedded_store, vault_store).
-// A store never waits: what needs the network is a task that says which call to make next.
+// A store never waits: what needs the network is an operation that says which call to make next.
 #pragma once
 
 #include "secrets/secret_call.hpp"
@@ -14,20 +14,21 @@
 
 namespace behalf {
 
-/// What a finished task answers: `found` for a read, `list` for a list, `generation` for a write.
+/// What a finished operation answers: `found` for a read, `list` for a list, `generation` for a
+/// write.
 struct secret_answer {
   stored_credential_ptr found;
   std::vector<credential_summary> list;
   int64_t generation = 0;
 };
 
-/// Something that several tasks need and one of them is getting: a login.
+/// Something that several operations need and one of them is getting: a login.
 struct secret_turn {
   bool over = false;
 };
 
-/// Start the task again once that turn is over. Look whenever another task of the same source has
-/// made a step or was dropped.
+/// Start the operation again once that turn is over. Look whenever another operation of the same
+/// source has made a step or was dropped.
 struct secret_wait {
   std::shared_ptr<const secret_turn> turn;
 };
@@ -35,15 +36,15 @@ struct secret_wait {
 /// Make this call and resume with its reply, or wait, or: it is done.
 using secret_step = std::variant<secret_call, secret_wait, result<secret_answer>>;
 
-/// One operation under way. Not thread-safe: all tasks of one source run on the same thread. Where
-/// there is only one task at a time there is nothing to wait for:
+/// One operation under way. Not thread-safe: all operations of one source run on the same thread.
+/// Where there is only one operation at a time there is nothing to wait for:
 ///
-///     auto step = task->start(now());
+///     auto step = operation->start(now());
 ///     while (auto* call = std::get_if<secret_call>(&step))
-///       step = task->resume(send(*call), now());
-class secret_task {
+///       step = operation->resume(send(*call), now());
+class secret_operation {
 public:
-  virtual ~secret_task() = default;
+  virtual ~secret_operation() = default;
 
   /// Also after a secret_wait.
   virtual secret_step start(time_point now) = 0;
@@ -51,7 +52,7 @@ public:
   virtual secret_step resume(result<secret_reply> reply, time_point now) = 0;
 };
 
-/// Tasks may outlive the source. Errors of a finished task:
+/// Operations may outlive the source. Errors of a finished operation:
 /// - not_found `no github token stored`
 /// - denied: the store refuses this user (kind "needs_login" when it wants the user's own token
 ///   and `token` was null: a cron, or a restart)
@@ -64,20 +65,22 @@ public:
   virtual ~secret_source() = default;
 
   /// Reads one credential. Never one that has expired: that is denied, kind "expired".
-  virtual std::unique_ptr<secret_task> read(const credential_key& key, inbound_token_ptr token) = 0;
+  virtual std::unique_ptr<secret_operation> read(const credential_key& key,
+                                                 inbound_token_ptr token) = 0;
 
   /// Which services this user has credentials for.
-  virtual std::unique_ptr<secret_task> list(const principal_key& who, inbound_token_ptr token) = 0;
+  virtual std::unique_ptr<secret_operation> list(const principal_key& who,
+                                                 inbound_token_ptr token) = 0;
 
   /// Stores one. `expected`: the generation it must have now, 0 when it must not exist, nullopt for
   /// any. Its own `generation` is not looked at.
-  virtual std::unique_ptr<secret_task> write(const credential_key& key, stored_credential what,
-                                             std::optional<int64_t> expected,
-                                             inbound_token_ptr token) = 0;
+  virtual std::unique_ptr<secret_operation> write(const credential_key& key, stored_credential what,
+                                                  std::optional<int64_t> expected,
+                                                  inbound_token_ptr token) = 0;
 
   /// Deletes one with all its history. not_found when there is none (Vault does not tell).
-  virtual std::unique_ptr<secret_task> erase(const credential_key& key,
-                                             inbound_token_ptr token) = 0;
+  virtual std::unique_ptr<secret_operation> erase(const credential_key& key,
+                                                  inbound_token_ptr token) = 0;
 
   /// True when something else than this object may have changed entries since the last question:
   /// drop what was cached. Cheap enough to ask before every use (microseconds).

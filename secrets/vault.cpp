@@ -1,7 +1,7 @@
 #include "secrets/vault.hpp"
 
 #include "secrets/vault_entry.hpp"
-#include "secrets/vault_task.hpp"
+#include "secrets/vault_operation.hpp"
 
 #include <algorithm>
 
@@ -75,59 +75,61 @@ result<std::unique_ptr<vault_store>> vault_store::create(vault_options options,
     std::make_shared<core>(std::move(options), std::move(*path), std::move(*where))}};
 }
 
-std::unique_ptr<secret_task> vault_store::read(const credential_key& key, inbound_token_ptr token) {
+std::unique_ptr<secret_operation> vault_store::read(const credential_key& key,
+                                                    inbound_token_ptr token) {
   auto s = core_->shared;
-  return std::make_unique<vault_task>(
+  return std::make_unique<vault_operation>(
     s, key.who, std::move(token),
-    vault_operation{"GET", s->path.data(key), nullptr, "read the " + key.service + " token",
-                    [s, service = key.service](const secret_reply& reply, time_point now) {
-                      return read_vault_entry(s->options, service, reply, now);
-                    }});
+    vault_request{"GET", s->path.data(key), nullptr, "read the " + key.service + " token",
+                  [s, service = key.service](const secret_reply& reply, time_point now) {
+                    return read_vault_entry(s->options, service, reply, now);
+                  }});
 }
 
-std::unique_ptr<secret_task> vault_store::list(const principal_key& who, inbound_token_ptr token) {
+std::unique_ptr<secret_operation> vault_store::list(const principal_key& who,
+                                                    inbound_token_ptr token) {
   auto s = core_->shared;
   auto path = s->path.folder(who);
   if (path)
     *path += "?list=true"; // as good as the method LIST, and every proxy lets it through
-  return std::make_unique<vault_task>(
+  return std::make_unique<vault_operation>(
     s, who, std::move(token),
-    vault_operation{"GET", std::move(path), nullptr, "list this user's tokens",
-                    [](const secret_reply& reply, time_point) { return read_vault_list(reply); }});
+    vault_request{"GET", std::move(path), nullptr, "list this user's tokens",
+                  [](const secret_reply& reply, time_point) { return read_vault_list(reply); }});
 }
 
-std::unique_ptr<secret_task> vault_store::write(const credential_key& key, stored_credential what,
-                                                std::optional<int64_t> expected,
-                                                inbound_token_ptr token) {
+std::unique_ptr<secret_operation> vault_store::write(const credential_key& key,
+                                                     stored_credential what,
+                                                     std::optional<int64_t> expected,
+                                                     inbound_token_ptr token) {
   auto s = core_->shared;
   auto body = std::make_shared<const wiped_string>(write_vault_entry(s->options, what, expected));
-  return std::make_unique<vault_task>(
+  return std::make_unique<vault_operation>(
     s, key.who, std::move(token),
-    vault_operation{"POST", s->path.data(key), std::move(body),
-                    "write the " + key.service + " token",
-                    [service = key.service](const secret_reply& reply, time_point) {
-                      return read_vault_written(service, reply);
-                    }});
+    vault_request{"POST", s->path.data(key), std::move(body), "write the " + key.service + " token",
+                  [service = key.service](const secret_reply& reply, time_point) {
+                    return read_vault_written(service, reply);
+                  }});
 }
 
-std::unique_ptr<secret_task> vault_store::erase(const credential_key& key,
-                                                inbound_token_ptr token) {
+std::unique_ptr<secret_operation> vault_store::erase(const credential_key& key,
+                                                     inbound_token_ptr token) {
   auto s = core_->shared;
   auto doing = "delete the " + key.service + " token";
-  return std::make_unique<vault_task>(
+  return std::make_unique<vault_operation>(
     s, key.who, std::move(token),
-    vault_operation{"DELETE", s->path.metadata(key), nullptr, doing,
-                    [doing, service = key.service](const secret_reply& reply,
-                                                   time_point) -> result<secret_answer> {
-                      if (reply.status == 404)
-                        return fail(errc::not_found, "no " + service + " token stored");
-                      if (reply.status != 204 && reply.status != 200)
-                        return vault_status(reply, doing);
-                      return secret_answer{};
-                    }});
+    vault_request{"DELETE", s->path.metadata(key), nullptr, doing,
+                  [doing, service = key.service](const secret_reply& reply,
+                                                 time_point) -> result<secret_answer> {
+                    if (reply.status == 404)
+                      return fail(errc::not_found, "no " + service + " token stored");
+                    if (reply.status != 204 && reply.status != 200)
+                      return vault_status(reply, doing);
+                    return secret_answer{};
+                  }});
 }
 
-std::unique_ptr<secret_task> vault_store::read_reference(std::string path, std::string field) {
+std::unique_ptr<secret_operation> vault_store::read_reference(std::string path, std::string field) {
   auto s = core_->shared;
   result<std::string> where = without_slashes(path);
   if (s->options.login != vault_login_kind::approle)
@@ -139,12 +141,12 @@ std::unique_ptr<secret_task> vault_store::read_reference(std::string path, std::
   vault_options as;
   as.value_field = std::move(field);
   as.password_field.clear();
-  return std::make_unique<vault_task>(
+  return std::make_unique<vault_operation>(
     s, principal_key{}, nullptr,
-    vault_operation{"GET", std::move(where), nullptr, "read " + name,
-                    [as = std::move(as), name](const secret_reply& reply, time_point now) {
-                      return read_vault_entry(as, name, reply, now);
-                    }});
+    vault_request{"GET", std::move(where), nullptr, "read " + name,
+                  [as = std::move(as), name](const secret_reply& reply, time_point now) {
+                    return read_vault_entry(as, name, reply, now);
+                  }});
 }
 
 void vault_store::sweep(time_point now) {

@@ -48,17 +48,20 @@ public:
                                                      bool several_issuers = false);
   ~vault_store() override;
 
-  std::unique_ptr<secret_task> read(const credential_key& key, inbound_token_ptr token) override;
-  std::unique_ptr<secret_task> list(const principal_key& who, inbound_token_ptr token) override;
-  std::unique_ptr<secret_task> write(const credential_key& key, stored_credential what,
-                                     std::optional<int64_t> expected,
-                                     inbound_token_ptr token) override;
-  std::unique_ptr<secret_task> erase(const credential_key& key, inbound_token_ptr token) override;
+  std::unique_ptr<secret_operation> read(const credential_key& key,
+                                         inbound_token_ptr token) override;
+  std::unique_ptr<secret_operation> list(const principal_key& who,
+                                         inbound_token_ptr token) override;
+  std::unique_ptr<secret_operation> write(const credential_key& key, stored_credential what,
+                                          std::optional<int64_t> expected,
+                                          inbound_token_ptr token) override;
+  std::unique_ptr<secret_operation> erase(const credential_key& key,
+                                          inbound_token_ptr token) override;
   endpoint_policy policy() const override;
   void sweep(time_point now) override;
 
   /// Reads one field for the configuration (`vault:secret/data/app/keys#field`), as the AppRole.
-  std::unique_ptr<secret_task> read_reference(std::string path, std::string field);
+  std::unique_ptr<secret_operation> read_reference(std::string path, std::string field);
 
 private:
   class core;

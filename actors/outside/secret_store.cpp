@@ -32,7 +32,7 @@ struct waiting_redeem {
 
 // One operation of the source under way, and whom its end concerns.
 struct fetching {
-  std::unique_ptr<secret_task> task;
+  std::unique_ptr<secret_operation> operation;
   credential_key key; // of the cache: by service
   inbound_token_ptr as;
 };
@@ -176,7 +176,7 @@ void send_call(store_pointer self, fetching_ptr job, const secret_call& call) {
   auto& s = self->state;
   auto wire = to_wire(call, s.source->policy(), "secrets " + job->key.who.text());
   if (!wire)
-    return drive(self, job, job->task->resume(wire.error(), now()));
+    return drive(self, job, job->operation->resume(wire.error(), now()));
   wire_call out;
   out.request = std::make_shared<wire_request>(std::move(*wire));
   out.by = std::chrono::steady_clock::now() + fetch_patience;
@@ -185,9 +185,9 @@ void send_call(store_pointer self, fetching_ptr job, const secret_call& call) {
   ask(
     self, s.http, std::move(out),
     [self, job, body](outbound_reply& reply) {
-      drive(self, job, job->task->resume(from_wire(std::move(reply), body), now()));
+      drive(self, job, job->operation->resume(from_wire(std::move(reply), body), now()));
     },
-    [self, job](error why) { drive(self, job, job->task->resume(std::move(why), now())); });
+    [self, job](error why) { drive(self, job, job->operation->resume(std::move(why), now())); });
 }
 
 void do_step(store_pointer self, fetching_ptr job, secret_step step) {
@@ -222,7 +222,7 @@ void drive(store_pointer self, fetching_ptr job, secret_step step) {
                                   std::make_move_iterator(parked.end()));
   parked.erase(first, parked.end());
   for (auto& p : ready)
-    drive(self, p.job, p.job->task->start(now()));
+    drive(self, p.job, p.job->operation->start(now()));
 }
 
 void fetch(store_pointer self, const credential_key& key, const std::string& run_id) {
@@ -231,8 +231,8 @@ void fetch(store_pointer self, const credential_key& key, const std::string& run
   auto job = std::make_shared<fetching>();
   job->key = key;
   job->as = token_of(self, run_id);
-  job->task = s.source->read({key.who, std::string(service->credential_name())}, job->as);
-  drive(self, job, job->task->start(now()));
+  job->operation = s.source->read({key.who, std::string(service->credential_name())}, job->as);
+  drive(self, job, job->operation->start(now()));
 }
 
 void look_up(store_pointer self, waiting_redeem w) {

@@ -15,7 +15,7 @@ struct shelf {
   bool down = false;
 };
 
-class shelf_task : public secret_task {
+class shelf_task : public secret_operation {
 public:
   explicit shelf_task(result<secret_answer> answer) : answer_(std::move(answer)) {}
   secret_step start(time_point) override { return std::move(answer_); }
@@ -29,7 +29,7 @@ class shelf_source : public secret_source {
 public:
   explicit shelf_source(shelf& all) : all_(all) {}
 
-  std::unique_ptr<secret_task> read(const credential_key& key, inbound_token_ptr) override {
+  std::unique_ptr<secret_operation> read(const credential_key& key, inbound_token_ptr) override {
     all_.reads.push_back(key);
     if (all_.down)
       return done(fail(errc::overloaded, "the secret store cannot be reached"));
@@ -38,19 +38,19 @@ public:
       stored_credential{secret{"token-of-" + key.who.subject}});
     return done(std::move(found));
   }
-  std::unique_ptr<secret_task> list(const principal_key&, inbound_token_ptr) override {
+  std::unique_ptr<secret_operation> list(const principal_key&, inbound_token_ptr) override {
     return done(secret_answer{});
   }
-  std::unique_ptr<secret_task> write(const credential_key&, stored_credential,
-                                     std::optional<int64_t>, inbound_token_ptr) override {
+  std::unique_ptr<secret_operation> write(const credential_key&, stored_credential,
+                                          std::optional<int64_t>, inbound_token_ptr) override {
     return done(secret_answer{});
   }
-  std::unique_ptr<secret_task> erase(const credential_key&, inbound_token_ptr) override {
+  std::unique_ptr<secret_operation> erase(const credential_key&, inbound_token_ptr) override {
     return done(secret_answer{});
   }
 
 private:
-  static std::unique_ptr<secret_task> done(result<secret_answer> answer) {
+  static std::unique_ptr<secret_operation> done(result<secret_answer> answer) {
     return std::make_unique<shelf_task>(std::move(answer));
   }
 

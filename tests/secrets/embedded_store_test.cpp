@@ -59,8 +59,8 @@ struct store_fixture {
   }
 };
 
-result<secret_answer> run(std::unique_ptr<secret_task> task, time_point now = t0) {
-  auto step = task->start(now);
+result<secret_answer> run(std::unique_ptr<secret_operation> operation, time_point now = t0) {
+  auto step = operation->start(now);
   return std::get<result<secret_answer>>(std::move(step));
 }
 
@@ -319,7 +319,8 @@ TEST_CASE_METHOD(store_fixture, "a change by another process is noticed, one's o
   CHECK(value({alice, "github"}) == "two");
 }
 
-TEST_CASE_METHOD(store_fixture, "tasks answer at once, as the interface says", "[secrets][store]") {
+TEST_CASE_METHOD(store_fixture, "operations answer at once, as the interface says",
+                 "[secrets][store]") {
   secret_source& source = *store;
   credential_key key{alice, "github"};
   CHECK(run(source.read(key, nullptr)).error().code == errc::not_found);

@@ -188,8 +188,8 @@ TEST_CASE_METHOD(vault_fixture, "references are read as the server, with AppRole
 
 TEST_CASE_METHOD(vault_fixture, "the wire request carries secrets only where they are wiped",
                  "[secrets][vault]") {
-  auto task = vault().read({alice, "github"}, token());
-  auto login = std::get<secret_call>(task->start(t0));
+  auto operation = vault().read({alice, "github"}, token());
+  auto login = std::get<secret_call>(operation->start(t0));
   auto wire = to_wire(login, vault().policy(), "vault|alice").value();
   CHECK(wire.call.body.empty());
   CHECK(wire.call.url.find(jwt) == std::string::npos);
@@ -200,7 +200,7 @@ TEST_CASE_METHOD(vault_fixture, "the wire request carries secrets only where the
   CHECK(wire.pool_key == "vault|alice");
   CHECK_FALSE(wire.credential);
 
-  auto reading = std::get<secret_call>(task->resume(token_reply("hvs.a", 600), t0));
+  auto reading = std::get<secret_call>(operation->resume(token_reply("hvs.a", 600), t0));
   wire = to_wire(reading, vault().policy(), "vault|alice").value();
   wiped_string head;
   wire.credential->write_head(head);

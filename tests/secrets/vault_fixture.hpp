@@ -67,10 +67,10 @@ public:
 
   static inbound_token_ptr token() { return std::make_shared<const inbound_token>(jwt); }
 
-  // Runs a task against these replies; every one of them must be used.
-  result<secret_answer> run(std::unique_ptr<secret_task> task,
+  // Runs an operation against these replies; every one of them must be used.
+  result<secret_answer> run(std::unique_ptr<secret_operation> operation,
                             std::deque<result<secret_reply>> replies, time_point now = t0) {
-    auto step = task->start(now);
+    auto step = operation->start(now);
     while (auto* call = std::get_if<secret_call>(&step)) {
       record(*call);
       if (replies.empty()) {
@@ -78,7 +78,7 @@ public:
       }
       auto next = std::move(replies.front());
       replies.pop_front();
-      step = task->resume(std::move(next), now);
+      step = operation->resume(std::move(next), now);
     }
     CHECK(replies.empty());
     return std::get<result<secret_answer>>(std::move(step));

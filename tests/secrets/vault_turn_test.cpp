@@ -1,4 +1,4 @@
-// Many tasks at once: one of them logs in, the others wait for it.
+// Many operations at once: one of them logs in, the others wait for it.
 #include "tests/secrets/vault_fixture.hpp"
 
 using namespace behalf;
@@ -6,23 +6,23 @@ using namespace behalf::vault_script;
 
 namespace {
 
-// Tasks side by side: the test answers their calls in the order it likes.
+// Operations side by side: the test answers their calls in the order it likes.
 struct turn_fixture : vault_fixture {
   struct running {
-    std::unique_ptr<secret_task> task;
+    std::unique_ptr<secret_operation> operation;
     secret_step step;
   };
-  std::vector<running> tasks;
+  std::vector<running> operations;
   int logins = 0, renewals = 0, reads = 0;
   time_point now = t0;
 
   std::size_t begin(const principal_key& who = alice, inbound_token_ptr as = token(),
                     const std::string& service = "github") {
-    auto task = vault().read({who, service}, std::move(as));
-    auto step = task->start(now);
-    tasks.push_back({std::move(task), std::move(step)});
-    count(tasks.back().step);
-    return tasks.size() - 1;
+    auto operation = vault().read({who, service}, std::move(as));
+    auto step = operation->start(now);
+    operations.push_back({std::move(operation), std::move(step)});
+    count(operations.back().step);
+    return operations.size() - 1;
   }
 
   void count(const secret_step& step) {
@@ -34,10 +34,10 @@ struct turn_fixture : vault_fixture {
     reads += call->method == "GET";
   }
 
-  bool waits(std::size_t at) { return std::holds_alternative<secret_wait>(tasks[at].step); }
-  bool calls(std::size_t at) { return std::holds_alternative<secret_call>(tasks[at].step); }
+  bool waits(std::size_t at) { return std::holds_alternative<secret_wait>(operations[at].step); }
+  bool calls(std::size_t at) { return std::holds_alternative<secret_call>(operations[at].step); }
   const result<secret_answer>& answer(std::size_t at) {
-    return std::get<result<secret_answer>>(tasks[at].step);
+    return std::get<result<secret_answer>>(operations[at].step);
   }
 
   void go_on(running& r, secret_step step) {
@@ -45,16 +45,16 @@ struct turn_fixture : vault_fixture {
     count(r.step);
   }
 
-  // Answers the call of one task, then starts those whose wait is over.
+  // Answers the call of one operation, then starts those whose wait is over.
   void reply_to(std::size_t at, result<secret_reply> r) {
     REQUIRE(calls(at));
-    go_on(tasks[at], tasks[at].task->resume(std::move(r), now));
+    go_on(operations[at], operations[at].operation->resume(std::move(r), now));
     wake();
   }
   void wake() {
-    for (auto& t : tasks)
+    for (auto& t : operations)
       if (auto* wait = std::get_if<secret_wait>(&t.step); wait && wait->turn->over)
-        go_on(t, t.task->start(now));
+        go_on(t, t.operation->start(now));
   }
   static inbound_token_ptr other_token() {
     return std::make_shared<const inbound_token>("eyJhbGciOiJFUzI1NiJ9.another.one");
@@ -126,7 +126,7 @@ TEST_CASE_METHOD(turn_fixture, "a login that is dropped is taken over", "[secret
   begin();
   begin();
   begin();
-  tasks.erase(tasks.begin());
+  operations.erase(operations.begin());
   wake();
   CHECK(calls(0));
   CHECK(waits(1));

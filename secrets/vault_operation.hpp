@@ -11,7 +11,7 @@
 
 namespace behalf {
 
-/// What tasks of one vault_store share. One thread.
+/// What operations of one vault_store share. One thread.
 struct vault_shared {
   vault_shared(vault_options o, vault_path p)
     : options(std::move(o)), path(std::move(p)), sessions(options.sessions) {}
@@ -21,24 +21,24 @@ struct vault_shared {
   vault_sessions sessions;
 };
 
-/// What a task does once it has a token.
-struct vault_operation {
+/// What an operation does once it has a token.
+struct vault_request {
   std::string method;
-  result<std::string> path; // below /v1; an error ends the task
+  result<std::string> path; // below /v1; an error ends the operation
   std::shared_ptr<const wiped_string> body;
   std::string doing; // "read the github token", for errors
-  /// Reads a reply that is none of those the task handles itself (403, 412, 429, 47x, 5xx).
+  /// Reads a reply that is none of those the operation handles itself (403, 412, 429, 47x, 5xx).
   std::function<result<secret_answer>(const secret_reply&, time_point now)> read;
 };
 
-class vault_task final : public secret_task {
+class vault_operation final : public secret_operation {
 public:
   /// `who` is empty where the server acts for itself. `token`: the user's own; may be null.
-  vault_task(std::shared_ptr<vault_shared> shared, principal_key who, inbound_token_ptr token,
-             vault_operation operation);
-  ~vault_task() override;
-  vault_task(const vault_task&) = delete;
-  vault_task& operator=(const vault_task&) = delete;
+  vault_operation(std::shared_ptr<vault_shared> shared, principal_key who, inbound_token_ptr token,
+                  vault_request operation);
+  ~vault_operation() override;
+  vault_operation(const vault_operation&) = delete;
+  vault_operation& operator=(const vault_operation&) = delete;
 
   secret_step start(time_point now) override;
   secret_step resume(result<secret_reply> reply, time_point now) override;
@@ -60,11 +60,11 @@ private:
   std::shared_ptr<vault_shared> shared_;
   vault_session_key session_; // whose Vault token is used
   inbound_token_ptr token_;
-  vault_operation operation_;
+  vault_request operation_;
   vault_login login_;
   phase phase_ = phase::operate;
-  bool fresh_ = false; // the login was this task's, or one it waited for
-  bool leads_ = false; // others wait for the login or renewal of this task
+  bool fresh_ = false; // the login was this operation's, or one it waited for
+  bool leads_ = false; // others wait for the login or renewal of this operation
   std::shared_ptr<vault_turn> awaited_;
   secret_ptr used_; // the Vault token of the call under way
   int retries_ = 0;

@@ -1,4 +1,4 @@
-#include "secrets/vault_task.hpp"
+#include "secrets/vault_operation.hpp"
 
 #include <utility>
 
@@ -15,19 +15,19 @@ secret_step done(error why) {
 
 } // namespace
 
-vault_task::vault_task(std::shared_ptr<vault_shared> shared, principal_key who,
-                       inbound_token_ptr token, vault_operation operation)
+vault_operation::vault_operation(std::shared_ptr<vault_shared> shared, principal_key who,
+                                 inbound_token_ptr token, vault_request operation)
   : shared_(std::move(shared)), token_(std::move(token)), operation_(std::move(operation)),
     login_(shared_->options) {
   if (shared_->options.login == vault_login_kind::jwt)
     session_ = {std::move(who), token_ ? token_->digest() : std::string{}};
 }
 
-vault_task::~vault_task() {
+vault_operation::~vault_operation() {
   end_turn(std::nullopt);
 }
 
-secret_step vault_task::start(time_point now) {
+secret_step vault_operation::start(time_point now) {
   if (!operation_.path)
     return done(operation_.path.error());
   auto awaited = std::exchange(awaited_, nullptr);
@@ -36,7 +36,7 @@ secret_step vault_task::start(time_point now) {
   return proceed(now);
 }
 
-secret_step vault_task::proceed(time_point now) {
+secret_step vault_operation::proceed(time_point now) {
   switch (shared_->sessions.look(session_, now)) {
   case vault_sessions::advice::use:
     return operate(0ms);
@@ -49,7 +49,7 @@ secret_step vault_task::proceed(time_point now) {
   return log_in();
 }
 
-secret_step vault_task::renew() {
+secret_step vault_operation::renew() {
   phase_ = phase::renew;
   leads_ = true;
   shared_->sessions.begin_turn(session_);
@@ -57,7 +57,7 @@ secret_step vault_task::renew() {
   return login_.renew(*shared_->sessions.find(session_));
 }
 
-secret_step vault_task::log_in() {
+secret_step vault_operation::log_in() {
   phase_ = phase::login;
   if (auto other = leads_ ? nullptr : shared_->sessions.turn_of(session_)) {
     awaited_ = other;
@@ -75,21 +75,21 @@ secret_step vault_task::log_in() {
   return as_user ? login_.by_jwt(token_) : login_.by_approle();
 }
 
-// The end of a task that may be leading.
-secret_step vault_task::end(error why) {
+// The end of an operation that may be leading.
+secret_step vault_operation::end(error why) {
   end_turn(why);
   return done(std::move(why));
 }
 
-void vault_task::end_turn(std::optional<error> failure) {
+void vault_operation::end_turn(std::optional<error> failure) {
   if (std::exchange(leads_, false))
     shared_->sessions.end_turn(session_, std::move(failure));
 }
 
-secret_step vault_task::operate(std::chrono::milliseconds delay) {
+secret_step vault_operation::operate(std::chrono::milliseconds delay) {
   phase_ = phase::operate;
   const auto* session = shared_->sessions.find(session_);
-  if (!session) // signed out while this task waited
+  if (!session) // signed out while this operation waited
     return done({errc::denied, "the session with the secret store has ended", {}, "needs_login"});
   used_ = session->token;
   auto call = login_.call(operation_.method, *operation_.path, used_);
@@ -101,7 +101,7 @@ secret_step vault_task::operate(std::chrono::milliseconds delay) {
   return call;
 }
 
-secret_step vault_task::resume(result<secret_reply> reply, time_point now) {
+secret_step vault_operation::resume(result<secret_reply> reply, time_point now) {
   switch (phase_) {
   case phase::login:
     return after_login(reply, now);
@@ -113,7 +113,7 @@ secret_step vault_task::resume(result<secret_reply> reply, time_point now) {
   return after_call(reply, now);
 }
 
-secret_step vault_task::after_login(const result<secret_reply>& reply, time_point now) {
+secret_step vault_operation::after_login(const result<secret_reply>& reply, time_point now) {
   if (!reply)
     return end(vault_unreachable(reply.error()));
   auto session = login_.session(*reply, now);
@@ -125,7 +125,7 @@ secret_step vault_task::after_login(const result<secret_reply>& reply, time_poin
   return operate(0ms);
 }
 
-secret_step vault_task::after_renewal(const result<secret_reply>& reply, time_point now) {
+secret_step vault_operation::after_renewal(const result<secret_reply>& reply, time_point now) {
   const auto* old = shared_->sessions.find(session_);
   auto renewed = reply ? login_.session(*reply, now) : result<vault_session>{reply.error()};
   if (old && renewed) {
@@ -146,7 +146,7 @@ secret_step vault_task::after_renewal(const result<secret_reply>& reply, time_po
   return log_in();
 }
 
-secret_step vault_task::after_call(const result<secret_reply>& reply, time_point now) {
+secret_step vault_operation::after_call(const result<secret_reply>& reply, time_point now) {
   if (!reply)
     return done(vault_unreachable(reply.error()));
   switch (reply->status) {
@@ -168,7 +168,7 @@ secret_step vault_task::after_call(const result<secret_reply>& reply, time_point
 }
 
 // A kept token may have been revoked or have come to its end: once with a new one.
-secret_step vault_task::after_refusal(const secret_reply& reply) {
+secret_step vault_operation::after_refusal(const secret_reply& reply) {
   if (fresh_)
     return done(vault_status(reply, operation_.doing));
   const auto* kept = shared_->sessions.find(session_);
