@@ -118,7 +118,9 @@ rights_source rights_of(const system_setup& setup) {
 
 catalog_entry::catalog_entry(served_graph what)
   : served_graph(std::move(what)), assistant_id(uuid5(assistant_space, graph_id)),
-    context(defaults.context), work(std::make_shared<const graph_work>(graph_id, *flow)) {}
+    context(defaults.context), work(std::make_shared<const graph_work>(graph_id, *flow)) {
+  defaults.metadata["created_by"] = "system";
+}
 
 void catalog::serve(std::vector<served_graph> graphs) {
   std::vector<catalog_entry> fresh;

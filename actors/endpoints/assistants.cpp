@@ -14,7 +14,6 @@ record system_assistant(const std::string& tenant, const catalog_entry& entry) {
   row.id = entry.assistant_id;
   row.name = row.graph_id = entry.graph_id;
   row.metadata = entry.defaults.metadata;
-  row.metadata["created_by"] = "system";
   row.created_at = row.updated_at = now();
   row.doc = {{"config", entry.defaults.config},
              {"context", entry.defaults.context},

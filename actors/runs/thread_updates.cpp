@@ -61,7 +61,7 @@ result<void> check_copied(const run_plan& plan, const shape_limits& bounds) {
     return {};
   return fail(errc::invalid_argument,
               "the run's metadata, with its thread's, its config's and the texts in "
-              "config.configurable, has more than "
+              "config.configurable or context, has more than "
                 + std::to_string(limit) + " bytes of JSON");
 }
 

@@ -15,7 +15,7 @@ error broken(const std::string& id, const std::string& why) {
 
 json::array planned_task::path() const {
   if (push >= 0)
-    return {"__pregel_push", push};
+    return {"__pregel_push", push, false};
   return {"__pregel_pull", name};
 }
 

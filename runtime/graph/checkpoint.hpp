@@ -23,7 +23,7 @@ struct planned_task {
   int64_t push = -1;                 // position among the sends; -1: pulled by an edge
   value_ptr sent;                    // of a send
 
-  /// ["__pregel_pull", "ask"] or ["__pregel_push", 0].
+  /// ["__pregel_pull", "ask"] or ["__pregel_push", 0, false] (false: the send came from a node).
   json::array path() const;
 };
 

@@ -130,7 +130,8 @@ void run_loop::impl::enter_from(const json::value& input, next_moves extra) {
     moves->pull(node);
   for (auto& one : extra.pushes)
     moves->pushes.push_back(std::move(one));
-  events.values(out.events, state);
+  if (any_shown(*changes))
+    events.values(out.events, state);
   commit("loop", std::move(*changes), *moves);
   keep(head);
   make_tasks();

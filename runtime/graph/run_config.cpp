@@ -65,15 +65,37 @@ void add_server_keys(json::object& c, const principal* who, const run_ids& ids) 
   }
 }
 
-json::object merged_context(const config_layer& assistant, const config_layer& run) {
-  json::object context;
-  if (assistant.context->is_object())
-    context = assistant.context->get_object();
-  if (run.context->is_object() && !run.context->get_object().empty())
-    merge(context, run.context->get_object());
-  else
-    merge(context, object_or_empty(*run.config, "configurable"));
-  return context;
+// The members that the graph's context schema declares; null: all.
+json::object declared(const json::object& all, const json::value& schema) {
+  if (!schema.is_object())
+    return all;
+  json::object kept;
+  for (const auto& [key, v] : all)
+    if (object_or_empty(schema.get_object(), "properties").contains(key))
+      kept[key] = v;
+  return kept;
+}
+
+json::object merged_context(const config_layer& assistant, const config_layer& run,
+                            const json::value& schema) {
+  json::object all;
+  if (const auto* context = assistant.context->if_object())
+    all = *context;
+  const auto* given = run.context->if_object();
+  merge(all, given && !given->empty() ? *given : object_or_empty(*run.config, "configurable"));
+  return declared(all, schema);
+}
+
+// A context shows in `configurable` too, for graphs that read their settings there.
+json::object merged_configurable(const config_layer& assistant, const config_layer& thread,
+                                 const config_layer& run, const json::value& context_schema) {
+  json::object all;
+  for (const auto* layer : {&assistant, &thread, &run}) {
+    merge(all, object_or_empty(*layer->config, "configurable"));
+    if (const auto* context = layer->context->if_object())
+      merge(all, declared(*context, context_schema));
+  }
+  return all;
 }
 
 json::object merged_metadata(const config_layer& assistant, const config_layer& thread,
@@ -97,19 +119,7 @@ merged_config merge_run_config(const config_layer& assistant, const config_layer
   merged_config m;
   m.config = *assistant.config;
   merge(m.config, *run.config);
-  auto configurable = object_or_empty(*assistant.config, "configurable");
-  merge(configurable, object_or_empty(*thread.config, "configurable"));
-  merge(configurable, object_or_empty(*run.config, "configurable"));
-  auto context = merged_context(assistant, run);
-  if (const auto* schema = context_schema.if_object()) {
-    const auto& known = object_or_empty(*schema, "properties");
-    json::object kept;
-    for (const auto& [key, v] : context)
-      if (known.contains(key))
-        kept[key] = v;
-    context = std::move(kept);
-    merge(configurable, context);
-  }
+  auto configurable = merged_configurable(assistant, thread, run, context_schema);
   for (const auto& [name, value] : headers)
     if (auto key = ascii_lower(name); may_show(rules, key))
       configurable[key] = value;
@@ -117,19 +127,8 @@ merged_config merge_run_config(const config_layer& assistant, const config_layer
   m.config["configurable"] = std::move(configurable);
   m.metadata = merged_metadata(assistant, thread, run, ids);
   m.config["metadata"] = m.metadata;
-  m.context = std::move(context);
+  m.context = merged_context(assistant, run, context_schema);
   return m;
-}
-
-json::object execution_metadata(json::object metadata, const run_ids& ids, int attempt) {
-  metadata["run_attempt"] = attempt;
-  metadata["langgraph_api_version"] = "0.16.7"; // of the API served
-  metadata["langgraph_host"] = "self-hosted";
-  metadata["run_id"] = ids.run_id;
-  metadata["thread_id"] = ids.thread_id;
-  metadata["graph_id"] = ids.graph_id;
-  metadata["assistant_id"] = ids.assistant_id;
-  return metadata;
 }
 
 } // namespace behalf

@@ -38,21 +38,19 @@ struct merged_config {
   const json::object& configurable() const { return object_or_empty(config, "configurable"); }
 };
 
-/// Whether a checkpoint's metadata repeats this member of `configurable`: scalars do.
+/// Whether a checkpoint's metadata repeats this member of `configurable`: texts, numbers and
+/// booleans are, null is not.
 inline bool goes_into_checkpoints(std::string_view key, const json::value& v) {
-  return !v.is_structured() && !key.starts_with("__");
+  return !v.is_structured() && !v.is_null() && !key.starts_with("__");
 }
 
 /// Right wins, top level only: assistant, thread, run; then the server's own keys, which a client
-/// cannot set: ids, langgraph_auth_*, and user_id when there is a user.
+/// cannot set: ids, langgraph_auth_*, and user_id when there is a user. A `context` counts as part
+/// of its layer's configurable too, for graphs that read their settings there.
 /// `context_schema`: only its properties are taken; null: everything.
 merged_config merge_run_config(const config_layer& assistant, const config_layer& thread,
                                const config_layer& run, const principal* who, const run_ids& ids,
                                const header_list& headers = {}, const header_rules& rules = {},
                                const json::value& context_schema = nullptr);
-
-/// The run's metadata as a graph, its events and its checkpoints see it: with ids, attempt and the
-/// API version served.
-json::object execution_metadata(json::object metadata, const run_ids& ids, int attempt);
 
 } // namespace behalf

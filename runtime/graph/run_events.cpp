@@ -26,6 +26,10 @@ void write_interrupts(json_writer& to, const pending_interrupt* stop, bool with_
   to.end();
 }
 
+std::string failure_text(const std::string& kind, const std::string& text) {
+  return dump(json::object{{"error", kind}, {"message", text}});
+}
+
 std::string namespace_of(const planned_task& t) {
   return t.name + ':' + t.id;
 }
@@ -96,11 +100,12 @@ void event_maker::task_done(std::vector<loop_event>& out, const event_task& t,
 }
 
 void event_maker::task_result(std::vector<loop_event>& out, const event_task& t,
-                              const std::string& writes, const pending_interrupt* stop) const {
+                              const std::string& writes, const pending_interrupt* stop,
+                              const std::string& failure) const {
   if (!spec_.modes.tasks && !spec_.modes.debug)
     return;
   json_writer text;
-  text.object().member("id", t.plan->id).member("name", t.plan->name).member("error", nullptr);
+  text.object().member("id", t.plan->id).member("name", t.plan->name).raw_member("error", failure);
   write_interrupts(text.raw_member("result", writes).key("interrupts"), stop);
   task_event(out, t, "task_result", text.take());
 }
@@ -116,11 +121,16 @@ void event_maker::task_stopped(std::vector<loop_event>& out, const event_task& t
   task_result(out, t, "{}", &stop);
 }
 
+void event_maker::task_failed(std::vector<loop_event>& out, const event_task& t,
+                              const std::string& kind, const std::string& text) const {
+  task_result(out, t, "{}", nullptr, failure_text(kind, text));
+}
+
 void event_maker::task_event(std::vector<loop_event>& out, const event_task& t, const char* type,
-                             std::string payload) const {
-  debug(out, t.step, type, payload);
+                             const std::string& payload) const {
   if (spec_.modes.tasks)
-    push(out, "tasks", std::move(payload));
+    push(out, "tasks", payload);
+  debug(out, t.step, type, payload);
 }
 
 void event_maker::debug(std::vector<loop_event>& out, int64_t step, const char* type,
@@ -260,7 +270,7 @@ void event_maker::custom(std::vector<loop_event>& out, const json::value& data) 
 
 void event_maker::failed(std::vector<loop_event>& out, const std::string& kind,
                          const std::string& text) const {
-  push(out, "error", dump(json::object{{"error", kind}, {"message", text}}));
+  push(out, "error", failure_text(kind, text));
 }
 
 } // namespace behalf

@@ -40,6 +40,8 @@ public:
                   const graph_state& state) const;
   void chunk(std::vector<loop_event>& out, const event_task& t, const json::value& data);
   void custom(std::vector<loop_event>& out, const json::value& data) const;
+  void task_failed(std::vector<loop_event>& out, const event_task& t, const std::string& kind,
+                   const std::string& text) const;
   void failed(std::vector<loop_event>& out, const std::string& kind, const std::string& text) const;
 
 private:
@@ -49,9 +51,9 @@ private:
   std::string message_metadata(const event_task& t) const;
   std::string shown_writes(const channel_writes& writes) const;
   void task_result(std::vector<loop_event>& out, const event_task& t, const std::string& writes,
-                   const pending_interrupt* stop) const;
+                   const pending_interrupt* stop, const std::string& failure = "null") const;
   void task_event(std::vector<loop_event>& out, const event_task& t, const char* type,
-                  std::string payload) const;
+                  const std::string& payload) const;
   void debug(std::vector<loop_event>& out, int64_t step, const char* type,
              const std::string& payload) const;
   json_writer checkpoint_payload(const checkpoint_doc& at, const graph_state& state) const;

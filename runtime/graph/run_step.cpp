@@ -154,8 +154,10 @@ void run_loop::impl::failed(live_task& t, const error& why) {
     ++t.attempt;
     return start_task(t, state_view{state}, wait);
   }
+  auto kind = error_class(why), text = valid_utf8(why.message);
   t.so_far.is = pending_task::state::failed;
-  t.so_far.failure = error_class(why) + '(' + quoted(valid_utf8(why.message)) + ')';
+  t.so_far.failure = kind + '(' + quoted(text) + ')';
+  events.task_failed(out.events, {t.plan, step}, kind, text);
   keep_pending();
   fail_run(why);
 }

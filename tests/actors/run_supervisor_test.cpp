@@ -66,9 +66,13 @@ TEST_CASE_METHOD(supervisor_fixture, "a run shows each step, keeps each checkpoi
   CHECK(*end.body == js(R"({"foo":["in","a","b"]})"));
   CHECK(run_status(run) == "success");
   CHECK(thread_status(thread) == "idle");
+  CHECK(stored(kind::run, run.plan->run_id)->metadata.at("created_by") == "system");
   std::vector<int64_t> kept;
-  for (const auto& row : checkpoints(thread))
+  for (const auto& row : checkpoints(thread)) {
     kept.push_back(int_or(row.metadata, "step", 99));
+    CHECK(row.metadata.at("created_by") == "system");
+    CHECK_FALSE(row.metadata.contains("langgraph_auth_user"));
+  }
   CHECK(kept == std::vector<int64_t>{-1, 0, 1, 2});
 }
 

@@ -83,8 +83,9 @@ TEST_CASE_METHOD(door, "what a thread's metadata grows to is bounded, and what r
     more["input"] = json::object{};
     return said(alice.post(at + "/runs/wait", more));
   };
-  const std::string too_much = "422 the run's metadata, with its thread's, its config's and the "
-                               "texts in config.configurable, has more than 65536 bytes of JSON";
+  const std::string too_much =
+    "422 the run's metadata, with its thread's, its config's and the "
+    "texts in config.configurable or context, has more than 65536 bytes of JSON";
   CHECK(run({{"metadata", {{"b", half}}}}) == too_much);
   CHECK(run({{"config", {{"metadata", {{"b", half}}}}}}) == too_much);
   CHECK(run({{"config", {{"configurable", {{"b", half}}}}}}) == too_much);

@@ -112,6 +112,20 @@ TEST_CASE("context comes from assistant and run, or from configurable", "[graph]
   CHECK(m.configurable().at("model") == "c");
 }
 
+TEST_CASE("a context shows in configurable, layer by layer, but decides no server's key",
+          "[graph]") {
+  layers l;
+  l.assistant_config = object(R"({"configurable": {"a": 1}})");
+  l.assistant_context = js(R"({"b": 1, "c": 1})");
+  l.thread_config = object(R"({"configurable": {"c": 2, "d": 2}})");
+  l.run_context = js(R"({"d": 3, "z": 3, "langgraph_auth_user_id": "bob", "run_id": "x"})");
+  auto c = l.merge().configurable();
+  CHECK((c.at("a") == 1 && c.at("b") == 1 && c.at("c") == 2 && c.at("d") == 3 && c.at("z") == 3));
+  CHECK((c.at("langgraph_auth_user_id") == "" && c.at("run_id") == "r"));
+  auto known = l.merge(nullptr, {}, {}, js(R"({"properties": {"d": {}}})")).configurable();
+  CHECK((known.at("d") == 3 && !known.contains("z") && !known.contains("b")));
+}
+
 TEST_CASE("only allowed headers reach configurable, and never a credential", "[graph]") {
   layers l;
   header_list headers{
@@ -132,10 +146,4 @@ TEST_CASE("a named checkpoint shows in configurable", "[graph]") {
   l.ids.checkpoint_id = "c1";
   auto c = l.merge().configurable();
   CHECK((c.at("checkpoint_id") == "c1" && c.at("checkpoint_ns") == ""));
-}
-
-TEST_CASE("execution adds ids and attempt to the metadata", "[graph]") {
-  layers l;
-  auto m = execution_metadata({{"k", 1}}, l.ids, 2);
-  CHECK((m.at("run_attempt") == 2 && m.at("run_id") == "r" && m.at("k") == 1));
 }

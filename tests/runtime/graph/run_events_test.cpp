@@ -22,9 +22,12 @@ TEST_CASE("tasks and checkpoints events come in the recorded order", "[graph]") 
     order.push_back(label);
   }
   CHECK(order
-        == std::vector<std::string>{"checkpoints -1", "values", "checkpoints 0", "tasks start a",
-                                    "updates", "tasks end a", "values", "checkpoints 1",
-                                    "tasks start boom", "error"});
+        == std::vector<std::string>{"checkpoints -1", "checkpoints 0", "tasks start a", "updates",
+                                    "tasks end a", "values", "checkpoints 1", "tasks start boom",
+                                    "tasks end boom", "error"});
+  auto failed = run.data("tasks").back();
+  CHECK(failed.at("error") == js(R"({"error": "ValueError", "message": "boom happened"})"));
+  CHECK((failed.at("result") == js("{}") && failed.at("interrupts") == js("[]")));
   CHECK(run.data("checkpoints").at(0).at("next") == js(R"(["__start__"])"));
   CHECK(run.data("checkpoints").at(0).at("parent_config").is_null());
 }

@@ -112,7 +112,7 @@ TEST_CASE("sends run beside each other with their own input", "[graph]") {
   CHECK(run.data("updates").at(0) == js(R"({"split": null})"));
   CHECK(run.data("updates").at(1) == js(R"({"w": {"foo": [20]}})"));
   auto paths = thread.load(std::next(thread.docs.begin(), 2)->first)->at.next;
-  CHECK(paths.at(1).path() == js(R"(["__pregel_push", 1])"));
+  CHECK(paths.at(1).path() == js(R"(["__pregel_push", 1, false])"));
   CHECK(paths.at(1).triggers == std::vector<std::string>{"__pregel_push"});
 }
 
@@ -172,8 +172,19 @@ TEST_CASE("input that is no dict, or missing, fails in band", "[graph]") {
 TEST_CASE("unknown input keys are dropped and defaults show", "[graph]") {
   kept_checkpoints thread;
   run_driver run{probes::inter(), thread};
-  run.input(js(R"({"nope": 1})")).begin();
+  run.input(js(R"({"nope": 1, "foo": []})")).begin();
   CHECK(run.data("values").at(0) == js(R"({"foo": []})"));
+}
+
+TEST_CASE("input that writes nothing shows no values, on old threads neither", "[graph]") {
+  kept_checkpoints thread;
+  run_driver first{probes::inter(), thread};
+  first.input(js(R"({"nope": 1})")).begin();
+  CHECK(first.events.empty());
+  first.run();
+  run_driver second{probes::inter(), thread};
+  second.input(js("{}")).begin();
+  CHECK(second.events.empty());
 }
 
 TEST_CASE("null input on a finished thread shows the values once", "[graph]") {
@@ -275,6 +286,18 @@ TEST_CASE("a temporary run keeps nothing and makes no checkpoint events", "[grap
   CHECK(run.data("checkpoints").empty());
   CHECK(run.data("values").size() == 2);
   CHECK(run.finish->checkpoint_id.empty());
+}
+
+TEST_CASE("a checkpoint's metadata repeats the scalars of configurable", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::custom(), thread};
+  run.configurable =
+    js(R"({"langgraph_auth_user": null, "mine": 1, "list": [1], "__no": 1})").as_object();
+  run.input(js("{}")).run();
+  auto shown = thread.load()->at.metadata();
+  CHECK(shown.at("mine") == 1);
+  for (auto key : {"langgraph_auth_user", "list", "__no"})
+    CHECK_FALSE(shown.contains(key));
 }
 
 TEST_CASE("durability exit keeps one whole checkpoint at the end", "[graph]") {
