@@ -28,7 +28,8 @@ struct planned_task {
 };
 
 struct pending_interrupt {
-  std::string id; // 32 hexadecimal characters, the same as long as the task is pending
+  std::string
+    id; // 32 hexadecimal characters; stays until it is answered, then the next has another
   json::value value;
 };
 

@@ -112,7 +112,7 @@ void run_loop::impl::commit(std::string source, std::vector<channel_change> chan
   updates.clear();
   checkpoint_doc doc;
   doc.id = uuid6(std::max(has_head ? head.id : std::string{}, spec.newest_checkpoint));
-  doc.parent_id = has_head ? head.id : std::string{};
+  doc.parent_id = spec.lasting == durability_mode::exit ? first_head : head.id;
   doc.source = std::move(source);
   doc.step = step;
   doc.created_at = now();

@@ -181,19 +181,19 @@ void event_maker::checkpoint(std::vector<loop_event>& out, const checkpoint_doc&
   if (!spec_.checkpointing || (!spec_.modes.checkpoints && !spec_.modes.debug))
     return;
   auto payload = checkpoint_payload(at, state);
-  if (spec_.modes.debug) {
-    auto place = [&](const std::string& id) {
-      return id.empty() ? json::value(nullptr)
-                        : json::value{{"thread_id", spec_.facts->thread_id},
-                                      {"checkpoint_ns", ""},
-                                      {"checkpoint_id", id}};
-    };
-    auto whole = payload;
-    whole.member("checkpoint", place(at.id)).member("parent_checkpoint", place(at.parent_id));
-    debug(out, at.step, "checkpoint", whole.take());
-  }
+  auto whole = payload;
   if (spec_.modes.checkpoints)
     push(out, "checkpoints", payload.take());
+  if (!spec_.modes.debug)
+    return;
+  auto place = [&](const std::string& id) {
+    return id.empty() ? json::value(nullptr)
+                      : json::value{{"thread_id", spec_.facts->thread_id},
+                                    {"checkpoint_ns", ""},
+                                    {"checkpoint_id", id}};
+  };
+  whole.member("checkpoint", place(at.id)).member("parent_checkpoint", place(at.parent_id));
+  debug(out, at.step, "checkpoint", whole.take());
 }
 
 // --- messages and what nodes write themselves --------------------------------------------------

@@ -72,7 +72,6 @@ void run_loop::impl::finish(run_finish::status is) {
     for (auto& one : head.pending)
       if (one.id == null_task_id)
         one.writes.clear(); // they are in what is written now
-    head.parent_id = first_head == head.id ? head.parent_id : first_head;
     out.checkpoints = {head};
   }
   auto& end = out.finish.emplace();

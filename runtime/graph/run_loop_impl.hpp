@@ -109,7 +109,7 @@ struct run_loop::impl {
   checkpoint_doc head; // the newest checkpoint, kept or not
   bool has_head = false;
   bool foreign = false;   // the state had channels this graph does not: store all of it anew
-  std::string first_head; // what was loaded
+  std::string first_head; // what was loaded; with durability exit the parent of all that follows
   std::vector<pending_task> updates; // commands' writes on the head, applied when it is loaded
   std::vector<live_task> tasks;
 

@@ -142,7 +142,10 @@ void run_loop::impl::succeeded(live_task& t, json::value values, const flow::rou
 
 void run_loop::impl::interrupted(live_task& t, json::value question) {
   t.so_far.is = pending_task::state::interrupted;
-  t.so_far.interrupts = {{hash_hex32(t.plan.name + ':' + t.plan.id), std::move(question)}};
+  auto place = t.plan.name + ':' + t.plan.id;
+  if (auto answered = t.so_far.answers.size(); answered > 0)
+    place += ':' + std::to_string(answered);
+  t.so_far.interrupts = {{hash_hex32(place), std::move(question)}};
   events.task_stopped(out.events, {t.plan, step}, state, t.so_far.interrupts.front());
   settle();
 }

@@ -140,11 +140,13 @@ TEST_CASE("the nth interrupt of a node gets the nth answer", "[graph]") {
   b.edge(flow::start, "n");
   auto flow = b.build().value();
   kept_checkpoints thread;
-  run_driver{flow, thread}.input(js("{}")).run();
+  run_driver asked{flow, thread};
+  asked.input(js("{}")).run();
   run_driver one{flow, thread};
   one.command(js(R"({"resume": 1})")).run();
   REQUIRE(one.finish->interrupts.size() == 1);
   CHECK(one.finish->interrupts[0].value == "second");
+  CHECK(one.finish->interrupts[0].id != asked.finish->interrupts[0].id);
   run_driver two{flow, thread};
   two.command(js(R"({"resume": 2})")).run();
   CHECK(two.values() == js(R"({"got": [1, 2]})"));

@@ -82,6 +82,18 @@ TEST_CASE("a streamed message is not sent again when the node returns it", "[gra
   CHECK(plain.data("messages/partial").at(1).at(0).at("type") == "ai");
 }
 
+TEST_CASE("a debug event follows the event it repeats", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::custom(), thread};
+  run.modes(js(R"(["debug", "tasks", "checkpoints"])")).input(js("{}")).run();
+  std::vector<std::string> names;
+  for (const auto& e : run.events)
+    names.push_back(e.name);
+  CHECK(names
+        == std::vector<std::string>{"checkpoints", "debug", "checkpoints", "debug", "tasks",
+                                    "debug", "tasks", "debug", "checkpoints", "debug"});
+}
+
 TEST_CASE("debug events wrap checkpoints and tasks", "[graph]") {
   kept_checkpoints thread;
   run_driver run{probes::custom(), thread};

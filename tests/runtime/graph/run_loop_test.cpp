@@ -304,7 +304,9 @@ TEST_CASE("durability exit keeps one whole checkpoint at the end", "[graph]") {
   kept_checkpoints thread;
   run_driver run{probes::inter(), thread};
   run.kwargs["durability"] = "exit";
-  run.input(js("{}")).run();
+  run.modes("checkpoints").input(js("{}")).run();
+  for (const auto& shown : run.data("checkpoints"))
+    CHECK(shown.at("parent_config").is_null()); // nothing else will be there to be read
   REQUIRE(thread.docs.size() == 1);
   const auto& only = thread.docs.begin()->second;
   CHECK((only.full && only.parent_id.empty() && only.step == 1));
