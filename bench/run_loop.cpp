@@ -35,7 +35,7 @@ std::optional<loaded_checkpoint> run_once(const std::shared_ptr<const graph>& fl
     sum.checkpoints += out.checkpoints.size();
     if (!out.checkpoints.empty())
       last = std::move(out.checkpoints.back());
-    if (out.finish)
+    if (out.outcome)
       break;
     auto t = std::move(out.start.front());
     auto ctx = t.make_context(loop.facts(), {});

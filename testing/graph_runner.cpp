@@ -259,11 +259,13 @@ outcome graph_runner::impl::run(json::value input, json::value command) {
     out.state = std::move(state.get_object());
   for (const auto& one : driver.events)
     out.events.push_back({one.name, json::parse(*one.data)});
-  for (const auto& one : driver.finish->interrupts)
+  const auto& end = *driver.outcome;
+  for (const auto& one : end.interrupts)
     out.interrupts.push_back(one.value);
-  out.next = driver.finish->next;
-  if (driver.finish->is == run_finish::status::error)
-    out.error = run_error{driver.finish->failure_class, driver.finish->failure};
+  out.next = end.next;
+  if (end.is_failure())
+    out.error = run_error{std::string(string_or(end.error.as_object(), "error")),
+                          std::string(string_or(end.error.as_object(), "message"))};
   return out;
 }
 

@@ -65,7 +65,7 @@ public:
 
   std::vector<loop_event> events;
   std::vector<task_spec> waiting; // started, not yet run
-  std::optional<run_finish> finish;
+  std::optional<run_outcome> outcome;
   std::vector<std::size_t> kept_per_output;
 
   run_driver& input(json::value v) {
@@ -104,7 +104,7 @@ public:
   run_driver& run() {
     if (!loop)
       begin();
-    while (!finish && !waiting.empty())
+    while (!outcome && !waiting.empty())
       run_task(0);
     return *this;
   }
@@ -130,8 +130,8 @@ public:
     thread_.keep(std::move(out.checkpoints));
     for (auto& t : out.start)
       waiting.push_back(std::move(t));
-    if (out.finish)
-      finish = std::move(out.finish);
+    if (out.outcome)
+      outcome = std::move(out.outcome);
   }
 
   /// "values {…}", one line each.
@@ -148,7 +148,7 @@ public:
         all.push_back(js(*e.data));
     return all;
   }
-  json::value values() const { return finish->values.to_json(); }
+  json::value values() const { return outcome->values->to_json(); }
 
   std::optional<run_loop> loop;
 

@@ -47,8 +47,8 @@ std::string document(const run_plan& plan, const run_outcome* end) {
   if (!end && !plan.crashed_at.empty())
     doc.member("crashed_at", plan.crashed_at);
   if (end) {
-    doc.member("error", *end->error);
-    doc.member("checkpoint_id", *end->checkpoint_id);
+    doc.member("error", end->error);
+    doc.member("checkpoint_id", end->checkpoint_id);
   }
   return doc.take();
 }

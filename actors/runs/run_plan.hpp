@@ -4,8 +4,8 @@
 #include "behalf/outbound.hpp"
 #include "behalf/principal.hpp"
 #include "behalf/time.hpp"
-#include "runtime/base/borrowed.hpp"
 #include "runtime/base/fair_budget.hpp"
+#include "runtime/graph/run_outcome.hpp"
 #include "runtime/storage/storage.hpp"
 
 #include <memory>
@@ -53,12 +53,6 @@ struct run_plan {
     headers = {};
   }
   bool resumable() const { return bool_or(kwargs, "resumable"); }
-};
-
-/// How a run that is over ended, in its row.
-struct run_outcome {
-  borrowed<json::value> error; // {"error", "message"} or null
-  borrowed<std::string> checkpoint_id;
 };
 
 /// The run's row, to be written: its document is text already, so that nothing of a plan is copied.

@@ -151,18 +151,16 @@ json::value wait_error(const json::value& failure) {
   return json::object{{"__error__", failure}};
 }
 
-run_ending ending_of(const run_plan& plan, const run_finish& f) {
+run_ending ending_of(const run_plan& plan, const run_outcome& outcome) {
   run_ending end;
-  end.status = f.is == run_finish::status::success ? "success"
-               : f.is == run_finish::status::error ? "error"
-                                                   : "interrupted";
-  end.thread_status = f.thread_status();
-  if (!plan.drop_thread)
-    end.values = f.values.to_json();
-  end.error = f.failure_json();
-  end.interrupts = f.interrupts_by_task();
-  end.checkpoint_id = f.checkpoint_id;
-  end.body = f.is == run_finish::status::error ? wait_error(end.error) : f.wait_body();
+  end.status = outcome.status();
+  end.thread_status = outcome.thread_status();
+  if (!plan.drop_thread && outcome.values)
+    end.values = outcome.values->to_json();
+  end.error = outcome.error;
+  end.interrupts = outcome.interrupts_by_task();
+  end.checkpoint_id = outcome.checkpoint_id;
+  end.body = outcome.wait_body();
   return end;
 }
 
@@ -384,11 +382,11 @@ run_ending cancelled(run_pointer self) {
     return end;
   auto out = s.loop->cancel();
   s.checkpoints.add(std::move(out.checkpoints));
-  if (!out.finish)
+  if (!out.outcome)
     return end;
-  end = ending_of(*s.plan, *out.finish);
+  end = ending_of(*s.plan, *out.outcome);
   end.status = "interrupted";
-  if (!out.finish->next.empty()) {
+  if (!out.outcome->next.empty()) {
     end.thread_status = "interrupted";
     end.error = interrupt_note();
   }
@@ -573,11 +571,11 @@ void note_progress(run_pointer self) {
 void apply(run_pointer self, loop_output out) {
   auto& s = self->state;
   for (const auto& e : out.events)
-    if (!out.finish || e.name != "error") // that is told with the end
+    if (!out.outcome || e.name != "error") // that is told with the end
       s.events->append(e.name, *e.data);
   s.checkpoints.add(std::move(out.checkpoints));
-  if (out.finish) {
-    finish(self, ending_of(*s.plan, *out.finish));
+  if (out.outcome) {
+    finish(self, ending_of(*s.plan, *out.outcome));
     return show_news(self);
   }
   auto lasting = string_or(s.plan->kwargs, "durability");

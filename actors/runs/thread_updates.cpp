@@ -129,7 +129,9 @@ write_batch ending_on(const run_plan& plan, const run_ending& end) {
     what.erases.push_back({{kind::run, plan.who->tenant, plan.run_id}});
     what.checkpoint_erases.push_back({plan.who->tenant, plan.thread_id, plan.run_id});
   } else {
-    run_outcome outcome{end.error, end.checkpoint_id};
+    run_outcome outcome;
+    outcome.error = end.error;
+    outcome.checkpoint_id = end.checkpoint_id;
     what.puts.push_back({to_record(plan, end.status, &outcome)});
   }
   return what;

@@ -50,7 +50,10 @@ struct pending_task {
 /// A state's values by name: what can be restored without the graph.
 using named_values = std::map<std::string, value_ptr, std::less<>>;
 
-/// One checkpoint as it is stored. Its `changes` are relative to the parent unless `full`.
+/// Which nodes of a join have run, by the join's key.
+using join_progress = std::map<std::string, std::vector<std::string>, std::less<>>;
+
+/// One checkpoint as it is stored. Its values are what changed since the parent, unless `full`.
 struct checkpoint_doc {
   std::string id, parent_id; // uuid6; "" for the first
   std::string ns;            // "" is the root graph
@@ -66,7 +69,7 @@ struct checkpoint_doc {
   std::size_t weight = 0, full_weight = 0; // bytes, about: changes since, and of, the last full one
 
   std::vector<planned_task> next;
-  std::map<std::string, std::vector<std::string>, std::less<>> joins; // progress of each join
+  join_progress joins;
   std::vector<pending_task> pending;
   value_ptr input;        // of source input: what __start__ is about to take
   std::string resumed_by; // the run whose answers `pending` holds
@@ -75,6 +78,14 @@ struct checkpoint_doc {
   /// What the parent's tasks wrote, by task id, where `set` and `append` do not tell.
   json::object results;
   std::string sole_task; // the parent's only task: `set` and `append` are its writes
+
+  /// What a superstep changed, on top of the parent's `links` and `weight`, which the document has
+  /// already; or the whole state once that is less to read, or when `whole` says so.
+  void set_values(const graph_state& state, std::vector<channel_change> changes,
+                  const std::string& sole_task_of_parent, bool whole);
+  void set_whole(const graph_state& state);
+  /// `set` and `append` as one object: what `sole_task` wrote.
+  json::object changed_values() const;
 
   /// The run's metadata with source, step and parents.
   json::object metadata() const;

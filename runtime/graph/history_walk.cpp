@@ -71,11 +71,7 @@ void history_walk::remember_results(const checkpoint_doc& doc) {
     of_parent.emplace(task, wrote);
   if (doc.sole_task.empty() || of_parent.contains(doc.sole_task))
     return;
-  json::object all;
-  for (const auto* part : {&doc.set, &doc.append})
-    for (const auto& [name, v] : *part)
-      all[name] = *v;
-  of_parent.emplace(doc.sole_task, std::move(all));
+  of_parent.emplace(doc.sole_task, doc.changed_values());
 }
 
 json::object history_walk::show(std::string_view id) {

@@ -1,11 +1,158 @@
 #include "runtime/graph/run_loop.hpp"
 
+#include "runtime/base/id.hpp"
 #include "runtime/base/json.hpp"
-#include "runtime/graph/run_loop_impl.hpp"
+#include "runtime/graph/next_moves.hpp"
+#include "runtime/graph/run_events.hpp"
 
 #include <algorithm>
 
 namespace behalf {
+namespace {
+
+error run_error(std::string kind, std::string text) {
+  return {errc::invalid_argument, std::move(text), {}, std::move(kind)};
+}
+
+// A failure as states show it: ValueError('boom').
+std::string failure_text(const std::string& kind, const std::string& text) {
+  auto mark = text.find('\'') == text.npos ? '\'' : '"';
+  return kind + '(' + mark + text + mark + ')';
+}
+
+bool looks_like_interrupt_id(std::string_view text) {
+  return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == text.npos;
+}
+
+// {interrupt id: answer, …}; null when `resume` is one answer, whatever its type.
+const json::object* answers_by_id(const json::value& resume) {
+  const auto* map = resume.if_object();
+  if (!map || map->empty())
+    return nullptr;
+  for (const auto& [key, v] : *map)
+    if (!looks_like_interrupt_id({key.data(), key.size()}))
+      return nullptr;
+  return map;
+}
+
+// A command's update: an object, or a list of [key, value].
+result<json::value> update_object(const json::value& update) {
+  if (!update.is_array())
+    return update;
+  json::object all;
+  for (const auto& one : update.get_array()) {
+    const auto* pair = one.if_array();
+    if (!pair || pair->size() != 2 || !(*pair)[0].is_string())
+      return run_error("InvalidUpdateError", "Expected dict, got " + excerpt(update));
+    all[(*pair)[0].get_string()] = (*pair)[1];
+  }
+  return json::value(std::move(all));
+}
+
+/// A task of the current superstep.
+struct live_task {
+  planned_task plan;
+  const node_definition* what = nullptr;
+  pending_task so_far;
+  channel_writes writes; // once done
+  int attempt = 1;
+  bool running = false, cached = false;
+
+  bool is(pending_task::state s) const { return so_far.is == s; }
+  bool settled() const {
+    return is(pending_task::state::done) || is(pending_task::state::interrupted);
+  }
+};
+
+// Pulled tasks by name, then sends in order: what a step comes to must not depend on which task
+// was faster.
+bool earlier(const live_task* a, const live_task* b) {
+  if ((a->plan.push < 0) != (b->plan.push < 0))
+    return a->plan.push < 0;
+  return a->plan.push < 0 ? a->plan.name < b->plan.name : a->plan.push < b->plan.push;
+}
+
+} // namespace
+
+struct run_loop::impl {
+  impl(std::shared_ptr<const graph> flow, std::optional<loaded_checkpoint> from, run_spec spec);
+
+  // --- how a run begins
+  void load(loaded_checkpoint from);
+  void begin();
+  bool left_by_this_run() const;
+  bool wrote_head() const;
+  void begin_command(const run_command& c);
+  void begin_without_input();
+  /// New input: restarts from the start edges, whatever was left to do before.
+  void take_input(value_ptr input, next_moves extra = {});
+  void enter(const json::value& input, next_moves extra);
+  void refuse_input(const error& why);
+  /// Continues with the tasks the checkpoint leaves.
+  void go_on();
+  void fork();
+  bool adopt_tasks();
+  result<void> answer(const json::value& resume);
+  result<void> apply_command(const run_command& c);
+
+  // --- one superstep
+  void start_step();
+  void start_task(live_task& t, const state_view& view, std::chrono::milliseconds after = {});
+  void task_done(std::string_view id, node_result how);
+  void succeeded(live_task& t, json::value values, const flow::route& go_to);
+  void interrupted(live_task& t, json::value question);
+  void failed(live_task& t, const error& why);
+  void after_task();
+  void stop_at_interrupts();
+  void complete_step();
+  result<next_moves> moves_from(std::string_view node, const graph_state& after,
+                                const flow::route& go_to);
+  bool any_of(const breakpoint_set& where) const;
+  std::vector<live_task*> tasks_in_order();
+  channel_writes writes_of(const std::vector<live_task*>& in_order) const;
+  bool any_shown(const std::vector<channel_change>& changes) const;
+  bool keeps_writes_apart(const std::vector<channel_before>& old) const;
+  live_task* running(std::string_view id);
+
+  // --- what is kept
+  void build_checkpoint(std::string source, std::vector<channel_change> changes = {},
+                        const next_moves& moves = {}, const std::string& sole_task = {});
+  live_task make_task(planned_task plan) const;
+  void make_tasks();
+  void add_tasks(const next_moves& moves);
+  void keep_head();
+  void keep_pending();
+  bool has_head() const { return !head.id.empty(); }
+  bool keeps_every_step() const {
+    return spec.checkpointing && spec.lasting != durability_mode::exit;
+  }
+
+  // --- the end
+  void finish(run_outcome outcome = {});
+  void fail_run(std::string kind, std::string text);
+  void fail_run(const error& why) { fail_run(error_class(why), why.message); }
+
+  std::shared_ptr<const graph> flow;
+  run_spec spec;
+  event_maker events{spec, *flow};
+  std::shared_ptr<const json::object> base_metadata;
+
+  graph_state state;
+  checkpoint_doc head;      // the newest checkpoint, kept or not
+  std::string first_head;   // what was loaded; with durability exit the parent of all that follows
+  bool store_whole = false; // the state has changes that no checkpoint tells: store all of it
+  std::vector<pending_task> updates; // commands' writes beside the head, applied when it is loaded
+  std::vector<live_task> tasks;
+
+  int64_t step = -1, stop = 0, steps_done = 0;
+  bool skip_breakpoints = false; // the next step goes on from one
+  bool resumed = false;          // answers of this run are in `tasks`
+  bool dirty = false;            // durability exit: there is something to keep
+  bool ended = false;
+  std::vector<channel_change> sole_changes; // of the only task of a step, already applied
+
+  loop_output out;
+};
 
 run_loop::impl::impl(std::shared_ptr<const graph> g, std::optional<loaded_checkpoint> from,
                      run_spec s)
@@ -14,17 +161,18 @@ run_loop::impl::impl(std::shared_ptr<const graph> g, std::optional<loaded_checkp
     state(flow->channels()) {
   state.limit_bytes(spec.state_bytes, from ? from->at.full_weight + from->at.weight : 0);
   if (from)
-    bind(std::move(*from));
+    load(std::move(*from));
 }
 
-void run_loop::impl::bind(loaded_checkpoint from) {
+// --- how a run begins --------------------------------------------------------------------------
+
+void run_loop::impl::load(loaded_checkpoint from) {
   head = std::move(from.at);
-  has_head = true;
   first_head = head.id;
   for (auto& [name, v] : from.values) {
     auto at = flow->channels()->find(name);
     if (at == channel_table::none)
-      foreign = true;
+      store_whole = true; // without the channel
     else
       state.set(at, std::move(v));
   }
@@ -36,10 +184,10 @@ void run_loop::impl::bind(loaded_checkpoint from) {
 void run_loop::impl::begin() {
   if (spec.recursion_limit < 1)
     return fail_run("ValueError", "recursion_limit must be at least 1");
-  step = has_head ? head.step + 1 : -1;
+  step = has_head() ? head.step + 1 : -1;
   constexpr int64_t most_steps = 1'000'000'000; // a client may name any number
   stop = step + std::min(spec.recursion_limit, most_steps) + 1;
-  for (auto& one : updates) // written beside the checkpoint by earlier commands
+  for (auto& one : updates)
     if (auto writes = to_writes(*flow->channels(), one.writes))
       static_cast<void>(state.apply(std::move(*writes)));
   if (left_by_this_run())
@@ -48,12 +196,12 @@ void run_loop::impl::begin() {
     return begin_command(*spec.command);
   if (!spec.input || spec.input->is_null())
     return begin_without_input();
-  enter(spec.input);
+  take_input(spec.input);
 }
 
 // Restarted after a crash: the head is of this run, or holds answers it was given.
 bool run_loop::impl::left_by_this_run() const {
-  return spec.after_crash && has_head && (wrote_head() || head.resumed_by == spec.facts->run_id);
+  return spec.after_crash && has_head() && (wrote_head() || head.resumed_by == spec.facts->run_id);
 }
 
 bool run_loop::impl::wrote_head() const {
@@ -62,44 +210,551 @@ bool run_loop::impl::wrote_head() const {
          && string_or(*head.base_metadata, "run_id") == run_id;
 }
 
+void run_loop::impl::begin_command(const run_command& c) {
+  if (!has_head()) {
+    if (c.resume)
+      return fail_run("RuntimeError", "there is nothing to resume: the thread has no state yet");
+    if (c.empty())
+      return begin_without_input();
+    auto update = update_object(c.update.value_or(json::object{}));
+    if (!update)
+      return fail_run(update.error());
+    next_moves moves;
+    if (c.go_to)
+      moves.add_goto(*flow, *c.go_to);
+    return take_input(std::make_shared<const json::value>(std::move(*update)), std::move(moves));
+  }
+  if (!adopt_tasks())
+    return;
+  if (c.resume) {
+    resumed = true;
+    if (auto ok = answer(*c.resume); !ok)
+      return fail_run(ok.error());
+  }
+  if (c.update || c.go_to)
+    if (auto ok = apply_command(c); !ok)
+      return fail_run(ok.error());
+  go_on();
+}
+
+void run_loop::impl::begin_without_input() {
+  if (!has_head())
+    return fail_run("EmptyInputError", "Received no input for __start__");
+  if (spec.from_checkpoint && !spec.command)
+    fork();
+  go_on();
+}
+
+// A copy of the checkpoint at the head of a new branch; what was done of its tasks is not copied.
+void run_loop::impl::fork() {
+  auto next = head.next;
+  auto input = head.input;
+  build_checkpoint("fork");
+  for (auto& one : next)
+    one.id = hash_uuid(head.id + one.id);
+  head.next = std::move(next);
+  head.input = std::move(input);
+  keep_head();
+  events.checkpoint(out.events, head, state);
+  ++step;
+}
+
+void run_loop::impl::take_input(value_ptr input, next_moves extra) {
+  head.joins.clear(); // joins start anew with new input
+  build_checkpoint("input");
+  head.next = {planned_task{hash_uuid(head.id + "__start__"), "__start__", {"__start__"}}};
+  head.input = input;
+  keep_head();
+  events.checkpoint(out.events, head, state);
+  ++step;
+  enter(*input, std::move(extra));
+}
+
+void run_loop::impl::enter(const json::value& input, next_moves extra) {
+  auto writes = to_writes(*flow->channels(), input);
+  if (!writes)
+    return refuse_input(writes.error());
+  if (input.is_null())
+    return refuse_input(run_error("EmptyInputError", "Received no input for __start__"));
+  std::erase_if(*writes, [this](const channel_write& w) { return !flow->takes_input(w.channel); });
+  auto before = state.before(*writes);
+  auto changes = state.apply(std::move(*writes));
+  if (!changes)
+    return refuse_input(changes.error());
+  auto moves = moves_from(flow::start, state, {});
+  if (!moves) {
+    state.take_back(std::move(before));
+    return refuse_input(moves.error());
+  }
+  moves->add_edges(*flow, head.joins, std::string(flow::start));
+  for (auto& [node, triggers] : extra.pulls)
+    moves->pull(node);
+  for (auto& one : extra.pushes)
+    moves->pushes.push_back(std::move(one));
+  if (any_shown(*changes))
+    events.values(out.events, state);
+  build_checkpoint("loop", std::move(*changes), *moves);
+  keep_head();
+  make_tasks();
+  ++step;
+  start_step();
+}
+
+void run_loop::impl::refuse_input(const error& why) {
+  pending_task start;
+  start.id = head.next.front().id;
+  start.is = pending_task::state::failed;
+  start.failure = failure_text(error_class(why), why.message);
+  head.pending = updates;
+  head.pending.push_back(std::move(start));
+  keep_head();
+  fail_run(why);
+}
+
+void run_loop::impl::go_on() {
+  if (head.source != "loop" && !head.next.empty() && head.next.front().name == flow::start) {
+    auto input = head.input;
+    return enter(input ? *input : json::value(nullptr), {});
+  }
+  if (tasks.empty() && !adopt_tasks())
+    return;
+  events.values(out.events, state);
+  // A run that wrote this checkpoint itself has not passed its breakpoints yet.
+  auto at_breakpoint = spec.after_crash && wrote_head();
+  if (at_breakpoint && head.stopped) {
+    events.static_stop(out.events);
+    return finish();
+  }
+  skip_breakpoints = !at_breakpoint;
+  start_step();
+}
+
+// The checkpoint's tasks with what is known of them. False when the run has failed by it.
+bool run_loop::impl::adopt_tasks() {
+  for (const auto& one : head.next)
+    if (one.name != flow::start && !flow->find(one.name)) {
+      fail_run("RuntimeError", "the checkpoint leaves the node '" + one.name
+                                 + "' to run, which the graph does not have any more");
+      return false;
+    }
+  make_tasks();
+  for (const auto& one : updates) {
+    next_moves moves;
+    moves.add_remembered(one);
+    add_tasks(moves);
+  }
+  return true;
+}
+
+result<void> run_loop::impl::answer(const json::value& resume) {
+  std::vector<live_task*> waiting;
+  for (auto& t : tasks)
+    if (t.is(pending_task::state::interrupted))
+      waiting.push_back(&t);
+  const auto* by_id = answers_by_id(resume);
+  if (!by_id && waiting.size() > 1)
+    return run_error("RuntimeError",
+                     "When there are multiple pending interrupts, you must specify the interrupt "
+                     "id when resuming: {\"<interrupt id>\": <answer>, …}");
+  for (auto* t : waiting)
+    for (const auto& asked : t->so_far.interrupts)
+      if (const auto* mine = by_id ? member(*by_id, asked.id) : &resume)
+        t->so_far.answers.push_back(*mine);
+  // Stopped before a node: its first question is answered in advance.
+  auto open = std::find_if(tasks.begin(), tasks.end(),
+                           [](const live_task& t) { return !t.settled() && t.what; });
+  if (!by_id && waiting.empty() && open != tasks.end())
+    open->so_far.answers.push_back(resume);
+  return {};
+}
+
+// Written beside the checkpoint, not as a new one: pending tasks keep their identities.
+result<void> run_loop::impl::apply_command(const run_command& c) {
+  pending_task mine;
+  mine.id = null_task_id;
+  mine.is = pending_task::state::done;
+  auto update = update_object(c.update.value_or(nullptr));
+  if (!update)
+    return update.error();
+  auto writes = to_writes(*flow->channels(), *update);
+  if (!writes)
+    return writes.error();
+  for (const auto& w : *writes)
+    mine.writes[(*flow->channels())[w.channel].name] = w.value;
+  if (auto changes = state.apply(std::move(*writes)); !changes)
+    return changes.error();
+  next_moves moves;
+  if (c.go_to)
+    moves.add_goto(*flow, *c.go_to);
+  moves.remember_in(mine);
+  add_tasks(moves);
+  updates.push_back(std::move(mine));
+  keep_pending();
+  return {};
+}
+
+// --- one superstep -----------------------------------------------------------------------------
+
+void run_loop::impl::start_step() {
+  if (step > stop)
+    return fail_run("GraphRecursionError",
+                    "Recursion limit of " + std::to_string(spec.recursion_limit)
+                      + " reached without hitting a stop condition. You can increase the limit by "
+                        "setting the `recursion_limit` config key.");
+  events.checkpoint(out.events, head, state);
+  if (tasks.empty())
+    return finish();
+  if (!std::exchange(skip_breakpoints, false) && any_of(spec.before)) {
+    events.static_stop(out.events);
+    return finish();
+  }
+  state_view view{state};
+  for (auto& t : tasks)
+    events.task_started(out.events, {t.plan, step}, t.plan.sent ? state_view{t.plan.sent} : view);
+  for (auto& t : tasks)
+    if (t.is(pending_task::state::done))
+      events.task_done(out.events, {t.plan, step}, t.writes, state, true);
+    else
+      start_task(t, view);
+  if (out.start.empty())
+    after_task();
+}
+
+void run_loop::impl::start_task(live_task& t, const state_view& view,
+                                std::chrono::milliseconds after) {
+  t.running = true;
+  t.so_far.is = pending_task::state::open;
+  t.so_far.interrupts.clear();
+  t.so_far.failure.clear();
+  task_spec s;
+  s.id = t.plan.id;
+  s.name = t.plan.name;
+  s.what = {flow, t.what};
+  s.input = t.plan.sent ? state_view{t.plan.sent} : view;
+  s.triggers = t.plan.triggers;
+  s.attempt = t.attempt;
+  s.answers = t.so_far.answers;
+  s.after = after;
+  s.step = step;
+  out.start.push_back(std::move(s));
+}
+
+live_task* run_loop::impl::running(std::string_view id) {
+  for (auto& t : tasks)
+    if (t.running && t.plan.id == id)
+      return &t;
+  return nullptr;
+}
+
+void run_loop::impl::task_done(std::string_view id, node_result how) {
+  auto* t = running(id);
+  if (!t)
+    return;
+  t->running = false;
+  if (auto* why = std::get_if<error>(&how.value))
+    return failed(*t, *why);
+  if (auto* question = std::get_if<flow::interrupt>(&how.value)) {
+    auto ok = check_storable(question->value);
+    return ok ? interrupted(*t, std::move(question->value)) : failed(*t, ok.error());
+  }
+  if (auto* change = std::get_if<flow::update>(&how.value))
+    return succeeded(*t, std::move(change->values), {});
+  if (auto* both = std::get_if<flow::command>(&how.value))
+    return succeeded(*t, std::move(both->values), both->go_to);
+  succeeded(*t, nullptr, {});
+}
+
+// True when a checkpoint's changes would not tell these writes of a sole task: a reducer of its
+// own, or messages that replace or remove others.
+bool run_loop::impl::keeps_writes_apart(const std::vector<channel_before>& old) const {
+  return keeps_every_step() && std::any_of(old.begin(), old.end(), [this](const auto& one) {
+           auto kind = (*flow->channels())[one.channel].kind;
+           return kind == reducer::custom || (kind == reducer::messages && !one.length);
+         });
+}
+
+// A task alone in its step is applied at once, so that long lists are not copied for its routers,
+// and taken back when they fail. One among several is applied to a copy for its routers, and to the
+// state when all have ended.
+void run_loop::impl::succeeded(live_task& t, json::value values, const flow::route& go_to) {
+  auto writes = to_writes(*flow->channels(), values);
+  if (!writes)
+    return failed(t, writes.error());
+  std::vector<loop_event> made;
+  events.task_done(made, {t.plan, step}, *writes, state, false);
+  auto alone = tasks.size() == 1;
+  auto before = alone ? state.before(*writes) : std::vector<channel_before>{};
+  if (!alone || keeps_writes_apart(before))
+    t.writes = *writes;
+  auto copy = alone ? graph_state{} : state;
+  auto& after = alone ? state : copy;
+  auto changes = after.apply(std::move(*writes));
+  if (!changes)
+    return failed(t, changes.error());
+  auto moves = moves_from(t.plan.name, after, go_to);
+  if (!moves) {
+    state.take_back(std::move(before));
+    return failed(t, moves.error());
+  }
+  t.so_far.is = pending_task::state::done;
+  moves->remember_in(t.so_far);
+  for (const auto& w : t.writes)
+    t.so_far.writes[(*flow->channels())[w.channel].name] = w.value;
+  if (alone)
+    sole_changes = std::move(*changes);
+  std::move(made.begin(), made.end(), std::back_inserter(out.events));
+  after_task();
+}
+
+void run_loop::impl::interrupted(live_task& t, json::value question) {
+  t.so_far.is = pending_task::state::interrupted;
+  auto place = t.plan.name + ':' + t.plan.id;
+  if (auto answered = t.so_far.answers.size(); answered > 0)
+    place += ':' + std::to_string(answered);
+  t.so_far.interrupts = {{hash_hex32(place), std::move(question)}};
+  events.task_stopped(out.events, {t.plan, step}, state, t.so_far.interrupts.front());
+  after_task();
+}
+
+void run_loop::impl::failed(live_task& t, const error& why) {
+  const auto& retry = t.what->options.retry;
+  if (retry.again(why, t.attempt)) {
+    auto wait = retry.delay(t.attempt);
+    ++t.attempt;
+    return start_task(t, state_view{state}, wait);
+  }
+  auto kind = error_class(why), text = valid_utf8(why.message);
+  t.so_far.is = pending_task::state::failed;
+  t.so_far.failure = failure_text(kind, text);
+  events.task_failed(out.events, {t.plan, step}, kind, text);
+  keep_pending();
+  fail_run(why);
+}
+
+// A task has ended, or none had to run: the step may be complete.
+void run_loop::impl::after_task() {
+  auto settled = [](const live_task& t) { return t.settled(); };
+  auto waits = [](const live_task& t) { return t.is(pending_task::state::interrupted); };
+  if (!std::all_of(tasks.begin(), tasks.end(), settled))
+    return keep_pending(); // what is done is not done again after a crash
+  if (std::any_of(tasks.begin(), tasks.end(), waits))
+    return stop_at_interrupts();
+  complete_step();
+}
+
+void run_loop::impl::stop_at_interrupts() {
+  keep_pending();
+  auto shown = state;
+  auto changes = shown.apply(writes_of(tasks_in_order()));
+  if (!changes)
+    return fail_run(changes.error());
+  if (any_shown(*changes))
+    events.values(out.events, shown);
+  finish();
+}
+
+void run_loop::impl::complete_step() {
+  auto in_order = tasks_in_order();
+  auto applied = tasks.size() == 1 && !tasks.front().cached;
+  auto changes = applied ? result<std::vector<channel_change>>{std::exchange(sole_changes, {})}
+                         : state.apply(writes_of(in_order));
+  if (!changes) {
+    keep_pending();
+    return fail_run(changes.error());
+  }
+  json::object results; // what histories show as each task's result
+  next_moves moves;
+  for (auto* t : in_order) {
+    if (in_order.size() > 1 || !t->so_far.writes.empty())
+      results[t->plan.id] = std::move(t->so_far.writes);
+    moves.add_edges(*flow, head.joins, t->plan.name);
+    moves.add_remembered(std::move(t->so_far));
+  }
+  auto sole = in_order.size() == 1 && results.empty() ? in_order.front()->plan.id : std::string{};
+  if (any_shown(*changes))
+    events.values(out.events, state);
+  auto stops = any_of(spec.after);
+  build_checkpoint("loop", std::move(*changes), moves, sole);
+  head.results.insert(results.begin(), results.end());
+  head.stopped = stops;
+  keep_head();
+  make_tasks();
+  ++step;
+  ++steps_done;
+  if (!stops)
+    return start_step();
+  events.static_stop(out.events);
+  finish();
+}
+
+// Where a node's own choices lead: its command, then its conditional edges, read from `after`.
+result<next_moves> run_loop::impl::moves_from(std::string_view node, const graph_state& after,
+                                              const flow::route& go_to) {
+  next_moves moves;
+  if (auto ok = moves.add_route(*flow, go_to, node); !ok)
+    return ok.error();
+  for (const auto& branch : flow->branches()) {
+    if (branch.from != node)
+      continue;
+    try {
+      auto facts = std::make_shared<task_facts>();
+      facts->run = spec.facts;
+      facts->node = node;
+      facts->step = step;
+      auto chosen = branch.choose(state_view{after}, context{std::move(facts)});
+      if (auto ok = moves.add_route(*flow, chosen, node); !ok)
+        return ok.error();
+    } catch (...) {
+      return current_exception_error();
+    }
+  }
+  return moves;
+}
+
+bool run_loop::impl::any_of(const breakpoint_set& where) const {
+  return std::any_of(tasks.begin(), tasks.end(),
+                     [&](const live_task& t) { return where.stops(t.plan.name); });
+}
+
+std::vector<live_task*> run_loop::impl::tasks_in_order() {
+  std::vector<live_task*> in_order;
+  for (auto& t : tasks)
+    in_order.push_back(&t);
+  std::sort(in_order.begin(), in_order.end(), earlier);
+  return in_order;
+}
+
+// What those that are done wrote.
+channel_writes run_loop::impl::writes_of(const std::vector<live_task*>& in_order) const {
+  channel_writes all;
+  for (const auto* t : in_order)
+    if (t->is(pending_task::state::done))
+      all.insert(all.end(), t->writes.begin(), t->writes.end());
+  return all;
+}
+
+bool run_loop::impl::any_shown(const std::vector<channel_change>& changes) const {
+  return std::any_of(changes.begin(), changes.end(),
+                     [this](const channel_change& c) { return flow->shows(c.channel); });
+}
+
+// --- what is kept ------------------------------------------------------------------------------
+
+// The next checkpoint becomes the head; the caller completes it and keeps it.
+void run_loop::impl::build_checkpoint(std::string source, std::vector<channel_change> changes,
+                                      const next_moves& moves, const std::string& sole_task) {
+  store_whole = store_whole || !updates.empty(); // what commands wrote is in no change below
+  updates.clear();
+  checkpoint_doc doc;
+  doc.id = uuid6(std::max(head.id, spec.newest_checkpoint));
+  doc.parent_id = spec.lasting == durability_mode::exit ? first_head : head.id;
+  doc.source = std::move(source);
+  doc.step = step;
+  doc.created_at = now();
+  doc.base_metadata = base_metadata;
+  doc.links = head.links;
+  doc.weight = head.weight;
+  doc.full_weight = head.full_weight;
+  doc.joins = std::move(head.joins);
+  doc.full = !has_head();
+  head = std::move(doc);
+  head.next = moves.plan(head.id);
+  dirty = true;
+  if (!keeps_every_step())
+    return;
+  head.set_values(state, std::move(changes), sole_task, store_whole);
+  store_whole = false;
+}
+
+// With what is known of it: a task that ended before the run was interrupted is not run again.
+live_task run_loop::impl::make_task(planned_task plan) const {
+  live_task t;
+  t.what = flow->find(plan.name);
+  t.so_far.id = plan.id;
+  for (const auto& known : head.pending)
+    if (known.id == plan.id)
+      t.so_far = known;
+  if (t.is(pending_task::state::done)) {
+    t.cached = true;
+    if (auto writes = to_writes(*flow->channels(), t.so_far.writes))
+      t.writes = std::move(*writes);
+  }
+  t.plan = std::move(plan);
+  return t;
+}
+
+void run_loop::impl::make_tasks() {
+  tasks.clear();
+  for (const auto& one : head.next)
+    tasks.push_back(make_task(one));
+}
+
+void run_loop::impl::add_tasks(const next_moves& moves) {
+  auto pushes =
+    std::count_if(tasks.begin(), tasks.end(), [](const live_task& t) { return t.plan.push >= 0; });
+  for (auto& one : moves.plan(head.id, static_cast<std::size_t>(pushes))) {
+    auto there = std::any_of(tasks.begin(), tasks.end(),
+                             [&](const live_task& t) { return t.plan.id == one.id; });
+    if (!there)
+      tasks.push_back(make_task(std::move(one)));
+  }
+}
+
+void run_loop::impl::keep_head() {
+  if (!keeps_every_step())
+    return;
+  auto& all = out.checkpoints;
+  if (!all.empty() && all.back().id == head.id)
+    all.back() = head;
+  else
+    all.push_back(head);
+}
+
+// The head again, with what became of its tasks so far.
+void run_loop::impl::keep_pending() {
+  if (!spec.checkpointing || !has_head())
+    return;
+  dirty = true;
+  head.pending = updates;
+  for (const auto* t : tasks_in_order())
+    if (!t->is(pending_task::state::open) || !t->so_far.answers.empty())
+      head.pending.push_back(t->so_far);
+  if (resumed)
+    head.resumed_by = spec.facts->run_id;
+  keep_head();
+}
+
 // --- the end -----------------------------------------------------------------------------------
 
-void run_loop::impl::finish(run_finish::status is) {
+void run_loop::impl::finish(run_outcome outcome) {
   ended = true;
   if (spec.checkpointing && spec.lasting == durability_mode::exit && dirty) {
     keep_pending();
-    write_full();
+    head.set_whole(state);
     for (auto& one : head.pending)
       if (one.id == null_task_id)
         one.writes.clear(); // they are in what is written now
     out.checkpoints = {head};
   }
-  auto& end = out.finish.emplace();
-  end.is = is;
   auto shown = state; // with what was done of a superstep that is not complete
   static_cast<void>(shown.apply(writes_of(tasks_in_order())));
-  end.values = state_view{std::move(shown), flow->shown()};
+  outcome.values = state_view{std::move(shown), flow->shown()};
   for (const auto& t : tasks) {
-    if (t.so_far.is != pending_task::state::done)
-      end.next.push_back(t.plan.name);
-    if (t.so_far.is == pending_task::state::interrupted)
+    if (!t.is(pending_task::state::done))
+      outcome.next.push_back(t.plan.name);
+    if (t.is(pending_task::state::interrupted))
       for (const auto& one : t.so_far.interrupts)
-        end.interrupts.push_back({t.plan.id, one.id, one.value});
+        outcome.interrupts.push_back({t.plan.id, one.id, one.value});
   }
-  if (spec.checkpointing && has_head)
-    end.checkpoint_id = head.id;
+  if (spec.checkpointing)
+    outcome.checkpoint_id = head.id;
+  out.outcome = std::move(outcome);
 }
 
 void run_loop::impl::fail_run(std::string kind, std::string text) {
   text = valid_utf8(std::move(text));
   events.failed(out.events, kind, text);
-  finish(run_finish::status::error);
-  out.finish->failure_class = std::move(kind);
-  out.finish->failure = std::move(text);
-}
-
-void run_loop::impl::fail_run(const error& why) {
-  fail_run(error_class(why), why.message);
+  finish(run_outcome::failed(std::move(kind), std::move(text)));
 }
 
 // --- the public face ---------------------------------------------------------------------------
@@ -131,8 +786,10 @@ loop_output run_loop::written(std::string_view task_id, stream_item item) {
 }
 
 loop_output run_loop::cancel() {
+  run_outcome cancelled;
+  cancelled.is = run_outcome::state::interrupted;
   if (!impl_->ended)
-    impl_->finish(run_finish::status::interrupted);
+    impl_->finish(std::move(cancelled));
   return std::exchange(impl_->out, {});
 }
 
@@ -148,6 +805,22 @@ const std::shared_ptr<const run_facts>& run_loop::facts() const {
 
 int64_t run_loop::steps() const {
   return impl_->steps_done;
+}
+
+context task_spec::make_context(std::shared_ptr<const run_facts> run,
+                                std::function<void(stream_item)> emit, deadline until,
+                                std::function<bool()> cancelled) const {
+  auto facts = std::make_shared<task_facts>();
+  facts->run = std::move(run);
+  facts->task_id = id;
+  facts->node = name;
+  facts->step = step;
+  facts->attempt = attempt;
+  facts->answers = answers;
+  facts->emit = std::move(emit);
+  facts->until = until;
+  facts->cancelled = std::move(cancelled);
+  return context{std::move(facts)};
 }
 
 } // namespace behalf

@@ -3,17 +3,17 @@
 //
 //   auto out = loop.begin();
 //   loop: send out.events; keep out.checkpoints; drive each of out.start as a node;
-//         when a task ended: out = loop.task_done(id, result); until out.finish is set.
+//         when a task ended: out = loop.task_done(id, result); until out.outcome is set.
 #pragma once
 
 #include "runtime/graph/checkpoint.hpp"
 #include "runtime/graph/graph.hpp"
+#include "runtime/graph/run_outcome.hpp"
 #include "runtime/graph/run_spec.hpp"
 
 #include <chrono>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -43,38 +43,13 @@ struct task_spec {
                        std::function<bool()> cancelled = {}) const;
 };
 
-struct task_interrupt {
-  std::string task_id, id;
-  json::value value;
-};
-
-/// How a run ended. Everything still running is to be stopped; nothing it reports is used.
-struct run_finish {
-  enum class status : uint8_t { success, error, interrupted };
-
-  status is = status::success; // stopped at an interrupt: success; interrupted: cancelled
-  state_view values;           // the output channels
-  std::vector<task_interrupt> interrupts;
-  std::vector<std::string> next;      // nodes left to run
-  std::string failure_class, failure; // status error
-  std::string checkpoint_id;          // the last one kept; "" when none
-
-  /// What the thread shows as its status: idle, interrupted or error.
-  std::string_view thread_status() const;
-  /// {"error": class, "message": text}, or null.
-  json::value failure_json() const;
-  /// {task_id: [{"id", "value"}]} as thread.interrupts.
-  json::object interrupts_by_task() const;
-  /// What `wait` answers after success: the values; one interrupt beside them, several alone.
-  json::value wait_body() const;
-};
-
-/// What a step of the engine wants done, in this order: events, checkpoints, start, finish.
+/// What a step of the engine wants done, in this order: events, checkpoints, start, outcome.
 struct loop_output {
   std::vector<loop_event> events;
   std::vector<checkpoint_doc> checkpoints; // one with a known id replaces the one kept before
   std::vector<task_spec> start;
-  std::optional<run_finish> finish;
+  /// The run is over. Everything still running is to be stopped; nothing it reports is used.
+  std::optional<run_outcome> outcome;
 };
 
 class run_loop {

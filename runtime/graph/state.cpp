@@ -171,11 +171,12 @@ result<std::vector<channel_change>> graph_state::apply(channel_writes writes) {
   std::vector<channel_change> changes;
   changes.reserve(batches.size());
   for (auto& batch : batches)
-    changes.push_back(commit(batch.channel, std::move(batch.latest), std::move(batch.joined)));
+    changes.push_back(
+      assign_channel(batch.channel, std::move(batch.latest), std::move(batch.joined)));
   return changes;
 }
 
-channel_change graph_state::commit(std::size_t at, json::value latest, json::array joined) {
+channel_change graph_state::assign_channel(std::size_t at, json::value latest, json::array joined) {
   const auto& how = (*channels_)[at];
   auto& value = values_[at];
   if (how.kind == reducer::last_value || how.kind == reducer::custom) {

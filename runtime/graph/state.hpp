@@ -82,7 +82,7 @@ public:
   void take_back(std::vector<channel_before> old);
 
 private:
-  channel_change commit(std::size_t channel, json::value latest, json::array joined);
+  channel_change assign_channel(std::size_t channel, json::value latest, json::array joined);
 
   std::shared_ptr<const channel_table> channels_;
   std::vector<value_ptr> values_;

@@ -18,15 +18,6 @@ static_assert(!std::is_constructible_v<endpoints::body_reader, json::object, con
 static_assert(
   !std::is_constructible_v<endpoints::body_reader, const json::object, const shape_limits&>);
 
-template <class Error, class Id>
-concept is_outcome = requires(Error&& why, Id&& id) {
-  runs::run_outcome{std::forward<Error>(why), std::forward<Id>(id)};
-};
-static_assert(is_outcome<json::value&, std::string&>);
-static_assert(!is_outcome<json::value, std::string&>);
-static_assert(!is_outcome<json::object&, std::string&>);
-static_assert(!is_outcome<json::value&, std::string>);
-
 const shape_limits bounds;
 
 // The fault of reading one field of `body`.

@@ -116,9 +116,9 @@ TEST_CASE("every kept checkpoint restores the state of its moment", "[graph]") {
     kept_checkpoints thread;
     run_driver run{random_graph(r, 60), thread};
     run.modes("checkpoints").input(json::object{{"list", random_value(*r)}}).run();
-    if (run.finish->is != run_finish::status::success) {
+    if (run.outcome->is != run_outcome::state::success) {
       // A removal of what an earlier write of the same step removed: fine, but rare.
-      CHECK(run.finish->failure_class == "InvalidUpdateError");
+      CHECK(run.outcome->error.at("error") == "InvalidUpdateError");
       continue;
     }
     int deltas = 0;

@@ -35,18 +35,18 @@ TEST_CASE("an interrupt stops the run as a success with its question", "[graph]"
   kept_checkpoints thread;
   run_driver run{probes::inter(), thread};
   run.input(js("{}")).run();
-  REQUIRE(run.finish->interrupts.size() == 1);
-  const auto& asked = run.finish->interrupts[0];
-  CHECK(run.finish->is == run_finish::status::success);
-  CHECK(run.finish->thread_status() == "interrupted");
+  REQUIRE(run.outcome->interrupts.size() == 1);
+  const auto& asked = run.outcome->interrupts[0];
+  CHECK(run.outcome->is == run_outcome::state::success);
+  CHECK(run.outcome->thread_status() == "interrupted");
   CHECK(asked.id.size() == 32);
   auto question =
     R"([{"value":{"question":"ok?"},"id":")" + asked.id + R"(","response_schema":null}])";
   auto lines = run.lines();
   CHECK(lines[lines.size() - 2] == R"(updates {"__interrupt__":)" + question + "}");
   CHECK(lines.back() == R"(values {"foo":["a"],"__interrupt__":)" + question + "}");
-  CHECK(dump(run.finish->wait_body()) == R"({"foo":["a"],"__interrupt__":)" + question + "}");
-  CHECK(dump(run.finish->interrupts_by_task())
+  CHECK(dump(run.outcome->wait_body()) == R"({"foo":["a"],"__interrupt__":)" + question + "}");
+  CHECK(dump(run.outcome->interrupts_by_task())
         == R"({")" + asked.task_id + R"(":[{"id":")" + asked.id
              + R"(","value":{"question":"ok?"}}]})");
 }
@@ -61,7 +61,7 @@ TEST_CASE("a resumed node runs again from its top and gets the answer", "[graph]
                                     R"(values {"foo":["a"],"ans":{"a":1}})",
                                     R"(updates {"b":{"foo":["b"]}})",
                                     R"(values {"foo":["a","b"],"ans":{"a":1}})"});
-  CHECK(resume.finish->thread_status() == "idle");
+  CHECK(resume.outcome->thread_status() == "idle");
 }
 
 TEST_CASE("going on without an answer asks again, with the same id", "[graph]") {
@@ -71,8 +71,8 @@ TEST_CASE("going on without an answer asks again, with the same id", "[graph]") 
   for (auto command : {R"({})", R"({"resume": null})"}) {
     run_driver again{probes::inter(), thread};
     again.command(js(command)).run();
-    REQUIRE(again.finish->interrupts.size() == 1);
-    CHECK(again.finish->interrupts[0].id == first.finish->interrupts[0].id);
+    REQUIRE(again.outcome->interrupts.size() == 1);
+    CHECK(again.outcome->interrupts[0].id == first.outcome->interrupts[0].id);
   }
 }
 
@@ -81,7 +81,7 @@ TEST_CASE("new input on a stopped thread starts over", "[graph]") {
   run_driver{probes::inter(), thread}.input(js("{}")).run();
   run_driver anew{probes::inter(), thread};
   anew.input(js(R"({"foo": ["x"]})")).run();
-  CHECK(anew.finish->interrupts.size() == 1);
+  CHECK(anew.outcome->interrupts.size() == 1);
   CHECK(anew.values() == js(R"({"foo": ["a", "x", "a"]})"));
   CHECK(thread_state(*thread.load(), nullptr, "t", true).at("interrupts").as_array().size() == 1);
 }
@@ -90,7 +90,7 @@ TEST_CASE("resuming a thread without state fails in band", "[graph]") {
   kept_checkpoints thread;
   run_driver run{probes::inter(), thread};
   run.command(js(R"({"resume": 1})")).run();
-  CHECK(run.finish->failure_class == "RuntimeError");
+  CHECK(run.outcome->error.at("error") == "RuntimeError");
   CHECK(thread.docs.empty());
 }
 
@@ -98,28 +98,29 @@ TEST_CASE("several interrupts need answers by id; the others ask again", "[graph
   kept_checkpoints thread;
   run_driver first{probes::inter2(), thread};
   first.input(js("{}")).run();
-  REQUIRE(first.finish->interrupts.size() == 2);
+  REQUIRE(first.outcome->interrupts.size() == 2);
   CHECK(first.data("updates").size() == 2);
   CHECK(first.data("values").size() == 2);
-  CHECK(first.finish->wait_body().as_object().size() == 1);
-  CHECK(first.finish->wait_body().at("__interrupt__").as_array().size() == 2);
+  CHECK(first.outcome->wait_body().as_object().size() == 1);
+  CHECK(first.outcome->wait_body().at("__interrupt__").as_array().size() == 2);
 
   run_driver plain{probes::inter2(), thread};
   plain.command(js(R"({"resume": "yes"})")).run();
-  CHECK(plain.finish->failure_class == "RuntimeError");
-  CHECK(plain.finish->failure.starts_with("When there are multiple pending interrupts"));
+  CHECK(plain.outcome->error.at("error") == "RuntimeError");
+  CHECK(plain.outcome->error.at("message").as_string().starts_with(
+    "When there are multiple pending interrupts"));
 
   run_driver strangers{probes::inter2(), thread};
   strangers.command(js(R"({"resume": {"0123456789abcdef0123456789abcdef": 1}})")).run();
-  CHECK(strangers.finish->interrupts.size() == 2);
+  CHECK(strangers.outcome->interrupts.size() == 2);
 
-  const auto& q1 = first.finish->interrupts[0];
-  const auto& q2 = first.finish->interrupts[1];
+  const auto& q1 = first.outcome->interrupts[0];
+  const auto& q2 = first.outcome->interrupts[1];
   run_driver one{probes::inter2(), thread};
   one.command(json::object{{"resume", json::object{{q1.id, "A"}}}}).run();
-  REQUIRE(one.finish->interrupts.size() == 1);
-  CHECK(one.finish->interrupts[0].id == q2.id);
-  CHECK(one.finish->next == std::vector<std::string>{"q2"});
+  REQUIRE(one.outcome->interrupts.size() == 1);
+  CHECK(one.outcome->interrupts[0].id == q2.id);
+  CHECK(one.outcome->next == std::vector<std::string>{"q2"});
 
   run_driver two{probes::inter2(), thread};
   two.command(js(R"({"resume": "B"})")).run();
@@ -144,9 +145,9 @@ TEST_CASE("the nth interrupt of a node gets the nth answer", "[graph]") {
   asked.input(js("{}")).run();
   run_driver one{flow, thread};
   one.command(js(R"({"resume": 1})")).run();
-  REQUIRE(one.finish->interrupts.size() == 1);
-  CHECK(one.finish->interrupts[0].value == "second");
-  CHECK(one.finish->interrupts[0].id != asked.finish->interrupts[0].id);
+  REQUIRE(one.outcome->interrupts.size() == 1);
+  CHECK(one.outcome->interrupts[0].value == "second");
+  CHECK(one.outcome->interrupts[0].id != asked.outcome->interrupts[0].id);
   run_driver two{flow, thread};
   two.command(js(R"({"resume": 2})")).run();
   CHECK(two.values() == js(R"({"got": [1, 2]})"));
@@ -160,15 +161,15 @@ TEST_CASE("breakpoints before and after nodes stop without a question", "[graph]
     run_driver run{probes::inter(), thread};
     run.kwargs[key] = js(nodes);
     run.input(js("{}")).run();
-    if (!run.finish->interrupts.empty()) {
+    if (!run.outcome->interrupts.empty()) {
       run_driver more{probes::inter(), thread};
       more.kwargs[key] = js(nodes);
       more.command(js(R"({"resume": "y"})")).run();
       CHECK(more.lines().back() == R"(updates {"__interrupt__":[]})");
-      CHECK(more.finish->next == std::vector<std::string>{next});
+      CHECK(more.outcome->next == std::vector<std::string>{next});
     } else {
       CHECK(run.lines().back() == R"(updates {"__interrupt__":[]})");
-      CHECK(run.finish->next == std::vector<std::string>{next});
+      CHECK(run.outcome->next == std::vector<std::string>{next});
     }
   }
 }
@@ -178,12 +179,12 @@ TEST_CASE("a breakpoint lets the run pass when it goes on", "[graph]") {
   run_driver run{probes::err(), thread};
   run.kwargs["interrupt_before"] = "*";
   run.input(js("{}")).run();
-  CHECK(run.finish->next == std::vector<std::string>{"a"});
-  CHECK(run.finish->is == run_finish::status::success);
+  CHECK(run.outcome->next == std::vector<std::string>{"a"});
+  CHECK(run.outcome->is == run_outcome::state::success);
   run_driver on{probes::err(), thread};
   on.kwargs["interrupt_before"] = "*";
   on.input(nullptr).run();
-  CHECK(on.finish->next == std::vector<std::string>{"boom"});
+  CHECK(on.outcome->next == std::vector<std::string>{"boom"});
   CHECK(on.data("updates").at(0) == js(R"({"a": {"foo": ["a"]}})"));
 }
 
@@ -192,7 +193,7 @@ TEST_CASE("unknown breakpoints are ignored", "[graph]") {
   run_driver run{probes::custom(), thread};
   run.kwargs["interrupt_before"] = js(R"(["nope"])");
   run.input(js("{}")).run();
-  CHECK(run.finish->next.empty());
+  CHECK(run.outcome->next.empty());
 }
 
 TEST_CASE("a command's update and goto act beside the pending task", "[graph]") {
@@ -204,8 +205,8 @@ TEST_CASE("a command's update and goto act beside the pending task", "[graph]") 
   run.run();
   CHECK(run.data("values").at(0) == js(R"({"foo": ["a", "u"]})"));
   CHECK(run.data("updates").at(0) == js(R"({"b": {"foo": ["b"]}})"));
-  REQUIRE(run.finish->interrupts.size() == 1);
-  CHECK(run.finish->next == std::vector<std::string>{"ask"});
+  REQUIRE(run.outcome->interrupts.size() == 1);
+  CHECK(run.outcome->next == std::vector<std::string>{"ask"});
   auto shown = thread_state(*thread.load(), probes::inter().get(), "t", true);
   CHECK(shown.at("values") == js(R"({"foo": ["a", "u", "b"]})"));
 
@@ -223,8 +224,8 @@ TEST_CASE("a stopped run shows what the tasks beside the question wrote", "[grap
     run.kwargs["durability"] = durability;
     run.input(js(R"({"foo": "in"})")).run();
     const auto shown = js(R"({"foo": ["in", "a", "b"]})");
-    CHECK(run.finish->interrupts.size() == 1);
-    CHECK(run.finish->next == std::vector<std::string>{"ask"});
+    CHECK(run.outcome->interrupts.size() == 1);
+    CHECK(run.outcome->next == std::vector<std::string>{"ask"});
     CHECK(run.data("values").back() == shown);
     CHECK(run.values() == shown);
     CHECK(json::value(thread_values(*thread.load(), flow.get())) == shown);
@@ -241,9 +242,10 @@ TEST_CASE("two overwrites of one channel beside a question are refused", "[graph
   kept_checkpoints thread;
   run_driver run{flow, thread};
   run.input(js(R"({"x": 0})")).run();
-  CHECK(run.finish->failure_class == "InvalidUpdateError");
-  CHECK(run.finish->failure.starts_with("At key 'x': Can receive only one value per step."));
-  CHECK(run.finish->thread_status() == "error");
+  CHECK(run.outcome->error.at("error") == "InvalidUpdateError");
+  CHECK(run.outcome->error.at("message").as_string().starts_with(
+    "At key 'x': Can receive only one value per step."));
+  CHECK(run.outcome->thread_status() == "error");
   CHECK(run.values() == js(R"({"foo": [], "x": 0})"));
   CHECK(run.values() == json::value(thread_values(*thread.load(), flow.get())));
 }
@@ -269,7 +271,7 @@ TEST_CASE("updates of a finished thread may repeat", "[graph]") {
   for (auto v : {"1", "2"}) {
     run_driver run{probes::custom(), thread};
     run.command(js(std::string(R"({"update": {"done": )") + v + "}}")).run();
-    CHECK(run.finish->is == run_finish::status::success);
+    CHECK(run.outcome->is == run_outcome::state::success);
     CHECK(dump(run.values()) == std::string(R"({"done":)") + v + "}");
   }
   auto shown = thread_values(*thread.load(), probes::custom().get());
@@ -296,7 +298,7 @@ TEST_CASE("an answer given at a breakpoint is for the node's first question", "[
   run_driver run{probes::inter(), thread};
   run.kwargs["interrupt_before"] = js(R"(["ask"])");
   run.input(js("{}")).run();
-  CHECK(run.finish->interrupts.empty());
+  CHECK(run.outcome->interrupts.empty());
   run_driver on{probes::inter(), thread};
   on.command(js(R"({"resume": "yes"})")).run();
   CHECK(on.values() == js(R"({"foo": ["a", "b"], "ans": "yes"})"));

@@ -62,7 +62,7 @@ TEST_CASE("a crash of a resumed run does not answer twice", "[graph]") {
   run_driver first{probes::inter2(), thread};
   first.input(js("{}")).run();
   json::object answers;
-  for (const auto& one : first.finish->interrupts)
+  for (const auto& one : first.outcome->interrupts)
     answers[one.id] = one.value;
   json::object command{{"resume", answers}};
   run_driver run{probes::inter2(), thread};
@@ -86,12 +86,12 @@ TEST_CASE("a crash does not carry a run past its breakpoint", "[graph]") {
     again.run_id = run.run_id;
     again.after_crash = true;
     again.run();
-    CHECK(again.finish->is == run_finish::status::success);
-    CHECK(again.finish->next == std::vector<std::string>{left});
+    CHECK(again.outcome->is == run_outcome::state::success);
+    CHECK(again.outcome->next == std::vector<std::string>{left});
     CHECK(again.lines().back() == R"(updates {"__interrupt__":[]})");
     run_driver on{probes::err(), thread};
     on.input(nullptr).run();
-    CHECK(on.finish->failure_class == "ValueError");
+    CHECK(on.outcome->error.at("error") == "ValueError");
   }
 }
 
@@ -114,8 +114,8 @@ TEST_CASE("siblings of a failed task are not run again", "[graph]") {
   kept_checkpoints thread;
   run_driver run{flow, thread};
   run.input(js("{}")).run();
-  CHECK(run.finish->failure_class == "PermissionError");
-  CHECK(run.finish->next == std::vector<std::string>{"b"});
+  CHECK(run.outcome->error.at("error") == "PermissionError");
+  CHECK(run.outcome->next == std::vector<std::string>{"b"});
   *broken = false;
   run_driver again{flow, thread};
   again.input(nullptr).run();

@@ -35,8 +35,8 @@ TEST_CASE("values follow the input and each superstep, updates each task", "[gra
   auto reply = run.data("updates").at(0).at("echo").at("messages").at(0);
   CHECK(reply.at("content") == "echo: hi");
   CHECK(reply == values[1].at("messages").at(1));
-  CHECK(run.finish->is == run_finish::status::success);
-  CHECK(run.finish->thread_status() == "idle");
+  CHECK(run.outcome->is == run_outcome::state::success);
+  CHECK(run.outcome->thread_status() == "idle");
   CHECK(run.values() == values[1]);
   CHECK(sources(thread) == std::vector<std::string>{"input -1", "loop 0", "loop 1"});
 }
@@ -63,9 +63,9 @@ TEST_CASE("what a node makes that cannot be stored ends its run, readably", "[gr
     kept_checkpoints thread;
     run_driver run{b.build().value(), thread};
     run.input(js("{}")).run();
-    REQUIRE(run.finish);
-    CHECK(run.finish->is == run_finish::status::error);
-    CHECK(parse_json(dump(run.finish->failure_json())));
+    REQUIRE(run.outcome);
+    CHECK(run.outcome->is == run_outcome::state::error);
+    CHECK(parse_json(dump(run.outcome->error)));
   }
 }
 
@@ -85,10 +85,10 @@ TEST_CASE("a failing node ends the run in band and stays next", "[graph]") {
   run_driver run{probes::err(), thread};
   run.input(js("{}")).run();
   CHECK(run.lines().back() == R"(error {"error":"ValueError","message":"boom happened"})");
-  CHECK(run.finish->is == run_finish::status::error);
-  CHECK(run.finish->thread_status() == "error");
-  CHECK(run.finish->next == std::vector<std::string>{"boom"});
-  CHECK(run.finish->failure_json() == js(R"({"error": "ValueError", "message": "boom happened"})"));
+  CHECK(run.outcome->is == run_outcome::state::error);
+  CHECK(run.outcome->thread_status() == "error");
+  CHECK(run.outcome->next == std::vector<std::string>{"boom"});
+  CHECK(run.outcome->error == js(R"({"error": "ValueError", "message": "boom happened"})"));
   CHECK(thread.load()->at.pending.at(0).failure == "ValueError('boom happened')");
 }
 
@@ -142,24 +142,24 @@ TEST_CASE("the recursion limit counts supersteps", "[graph]") {
     run.input(json::object{{"n", n}}).run();
     return run;
   };
-  CHECK(with_limit(4, 3).finish->is == run_finish::status::success);
+  CHECK(with_limit(4, 3).outcome->is == run_outcome::state::success);
   auto failed = with_limit(3, 3); // as many steps as the limit are one too many
-  CHECK(failed.finish->failure_class == "GraphRecursionError");
-  CHECK(failed.finish->failure.starts_with(
+  CHECK(failed.outcome->error.at("error") == "GraphRecursionError");
+  CHECK(failed.outcome->error.at("message").as_string().starts_with(
     "Recursion limit of 3 reached without hitting a stop condition."));
   CHECK(failed.loop->steps() == 3);
   auto none = with_limit(0, 3);
   CHECK(none.lines().back()
         == R"(error {"error":"ValueError","message":"recursion_limit must be at least 1"})");
-  CHECK(with_limit(400, 300).finish->is == run_finish::status::success);
+  CHECK(with_limit(400, 300).outcome->is == run_outcome::state::success);
 }
 
 TEST_CASE("input that is no dict, or missing, fails in band", "[graph]") {
   kept_checkpoints thread;
   run_driver list{probes::echo(), thread};
   list.input(js("[1]")).run();
-  CHECK(list.finish->failure_class == "InvalidUpdateError");
-  CHECK(list.finish->failure == "Expected dict, got [1]");
+  CHECK(list.outcome->error.at("error") == "InvalidUpdateError");
+  CHECK(list.outcome->error.at("message") == "Expected dict, got [1]");
   kept_checkpoints fresh;
   run_driver none{probes::echo(), fresh};
   none.input(nullptr).run();
@@ -194,7 +194,7 @@ TEST_CASE("null input on a finished thread shows the values once", "[graph]") {
   run_driver again{probes::custom(), thread};
   again.input(nullptr).run();
   CHECK(again.lines() == std::vector<std::string>{R"(values {"done":true})"});
-  CHECK(again.finish->is == run_finish::status::success);
+  CHECK(again.outcome->is == run_outcome::state::success);
   CHECK(thread.docs.size() == kept);
 }
 
@@ -206,8 +206,9 @@ TEST_CASE("two overwrites of one channel in a step are refused", "[graph]") {
   kept_checkpoints thread;
   run_driver run{b.build().value(), thread};
   run.input(js("{}")).run();
-  CHECK(run.finish->failure_class == "InvalidUpdateError");
-  CHECK(run.finish->failure.starts_with("At key 'x': Can receive only one value per step."));
+  CHECK(run.outcome->error.at("error") == "InvalidUpdateError");
+  CHECK(run.outcome->error.at("message").as_string().starts_with(
+    "At key 'x': Can receive only one value per step."));
 }
 
 TEST_CASE("a node that leads to no node fails with a sentence", "[graph]") {
@@ -220,7 +221,8 @@ TEST_CASE("a node that leads to no node fails with a sentence", "[graph]") {
   kept_checkpoints thread;
   run_driver run{b.build().value(), thread};
   run.input(js("{}")).run();
-  CHECK(run.finish->failure == "the node 'a' leads to 'nowhere', which the graph does not have");
+  CHECK(run.outcome->error.at("message")
+        == "the node 'a' leads to 'nowhere', which the graph does not have");
 }
 
 TEST_CASE("a node is tried again as its policy says", "[graph]") {
@@ -268,13 +270,13 @@ TEST_CASE("a cancelled run keeps its supersteps and names what is left", "[graph
   run.run_task("a");
   auto id = run.waiting.at(0).id;
   run.take(run.loop->cancel());
-  CHECK(run.finish->is == run_finish::status::interrupted);
-  CHECK(run.finish->thread_status() == "interrupted");
-  CHECK(run.finish->next == std::vector<std::string>{"ask"});
+  CHECK(run.outcome->is == run_outcome::state::interrupted);
+  CHECK(run.outcome->thread_status() == "interrupted");
+  CHECK(run.outcome->next == std::vector<std::string>{"ask"});
   CHECK(run.values() == js(R"({"foo": ["a"]})"));
   CHECK(run.data("error").empty());
   auto late = run.loop->task_done(id, flow::update{{"ans", 1}});
-  CHECK((late.events.empty() && late.checkpoints.empty() && !late.finish));
+  CHECK((late.events.empty() && late.checkpoints.empty() && !late.outcome));
 }
 
 TEST_CASE("a temporary run keeps nothing and makes no checkpoint events", "[graph]") {
@@ -285,7 +287,7 @@ TEST_CASE("a temporary run keeps nothing and makes no checkpoint events", "[grap
   CHECK(thread.docs.empty());
   CHECK(run.data("checkpoints").empty());
   CHECK(run.data("values").size() == 2);
-  CHECK(run.finish->checkpoint_id.empty());
+  CHECK(run.outcome->checkpoint_id.empty());
 }
 
 TEST_CASE("a checkpoint's metadata repeats the scalars of configurable", "[graph]") {
@@ -341,7 +343,7 @@ TEST_CASE("any number of steps may be asked for", "[graph]") {
   run_driver run{probes::echo(), kept};
   run.kwargs["config"] = json::object{{"recursion_limit", INT64_MAX}};
   run.input(js(R"({"messages": "hi"})")).run();
-  CHECK(run.finish->is == run_finish::status::success);
+  CHECK(run.outcome->is == run_outcome::state::success);
 }
 
 namespace {
@@ -387,7 +389,7 @@ TEST_CASE("what a node wrote is taken back when its router fails", "[graph]") {
   auto flow = with_router(1, 1);
   run_driver run{flow, thread};
   run.input(js(routed_input)).run();
-  CHECK(run.finish->failure == "which way?");
+  CHECK(run.outcome->error.at("message") == "which way?");
   CHECK(run.values().at("list") == js("[1]"));
   CHECK(run.values().at("last") == "old");
   CHECK(run.values().at("sum") == 0);
@@ -400,7 +402,7 @@ TEST_CASE("a node whose router failed and is tried again writes once", "[graph]"
   auto flow = with_router(2, 3);
   run_driver run{flow, thread};
   run.input(js(routed_input)).run();
-  CHECK(run.finish->is == run_finish::status::success);
+  CHECK(run.outcome->is == run_outcome::state::success);
   CHECK(run.values().at("list") == js("[1, 2]"));
   CHECK(run.values().at("sum") == 1);
   CHECK(run.values() == json::value(thread_values(*thread.load(), flow.get())));
@@ -420,14 +422,14 @@ TEST_CASE("input is not taken when the way from the start fails", "[graph]") {
   run_driver{flow, thread}.input(js(R"({"list": [1]})")).run();
   run_driver run{flow, thread};
   run.input(js(R"({"list": [2]})")).run();
-  CHECK(run.finish->is == run_finish::status::error);
+  CHECK(run.outcome->is == run_outcome::state::error);
   CHECK(run.values() == js(R"({"list": [1]})"));
   CHECK(run.values() == json::value(thread_values(*thread.load(), flow.get())));
 
   // A command's update is kept beside the input that is refused again.
   run_driver again{flow, thread};
   again.command(js(R"({"update": {"list": ["u"]}})")).run();
-  CHECK(again.finish->is == run_finish::status::error);
+  CHECK(again.outcome->is == run_outcome::state::error);
   CHECK(again.values() == js(R"({"list": [1, "u"]})"));
   CHECK(again.values() == json::value(thread_values(*thread.load(), flow.get())));
 }

@@ -51,7 +51,7 @@ TEST_CASE("a stopped thread shows what waits and why", "[graph]") {
                                     "checkpoint_id", "parent_checkpoint_id"});
   CHECK(shown.at("values") == js(R"({"foo": ["a"]})"));
   CHECK(shown.at("next") == js(R"(["ask"])"));
-  const auto& asked = run.finish->interrupts.at(0);
+  const auto& asked = run.outcome->interrupts.at(0);
   auto interrupts =
     json::array{json::object{{"id", asked.id}, {"value", js(R"({"question": "ok?"})")}}};
   CHECK(shown.at("interrupts") == interrupts);
@@ -83,7 +83,7 @@ TEST_CASE("a half-done superstep shows what its finished tasks wrote, when it is
   run_driver first{flow, thread};
   first.input(js("{}")).run();
   run_driver one{flow, thread};
-  one.command(json::object{{"resume", json::object{{first.finish->interrupts[0].id, "A"}}}}).run();
+  one.command(json::object{{"resume", json::object{{first.outcome->interrupts[0].id, "A"}}}}).run();
   auto head = thread_state(*thread.load(), flow.get(), "t", true);
   CHECK(head.at("values") == js(R"({"foo": ["A"]})"));
   CHECK(head.at("next") == js(R"(["q2"])"));
