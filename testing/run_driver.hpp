@@ -89,7 +89,7 @@ public:
     auto config = object_or_empty(kwargs, "config");
     config["configurable"] = configurable;
     facts->config = std::make_shared<const json::object>(std::move(config));
-    facts->metadata = {{"run_id", run_id}};
+    facts->metadata = {{"run_id", run_id}, {"thread_id", "thread-1"}};
     if (const auto* c = member(kwargs, "context"))
       facts->run_context = std::make_shared<const json::value>(*c);
     auto spec = run_spec::from_kwargs(std::make_shared<const json::object>(kwargs), facts);

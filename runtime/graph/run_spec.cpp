@@ -26,18 +26,13 @@ run_command read_command(const json::object& o) {
   return {given(o, "resume"), given(o, "update"), given(o, "goto")};
 }
 
-// What a checkpoint says about its run: the run's metadata, its ids, scalars of configurable.
+// What a checkpoint says about its run: its metadata and the scalars of configurable, whose ids are
+// the server's own.
 json::object metadata_for_checkpoints(const run_facts& facts) {
   auto all = facts.metadata;
   for (const auto& [key, v] : facts.configurable())
     if (goes_into_checkpoints(key, v))
       all[key] = v;
-  for (const auto& [key, id] : {std::pair{"graph_id", &facts.graph_id},
-                                {"assistant_id", &facts.assistant_id},
-                                {"run_id", &facts.run_id},
-                                {"thread_id", &facts.thread_id}})
-    if (!id->empty())
-      all[key] = *id;
   for (auto key : {"checkpoint_id", "checkpoint_ns"})
     all.erase(key);
   return all;
