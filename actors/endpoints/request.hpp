@@ -4,7 +4,6 @@
 #include "actors/admission/messages.hpp"
 #include "actors/app_context.hpp"
 #include "actors/basics.hpp"
-#include "actors/endpoints/run_request.hpp"
 #include "actors/runs/messages.hpp"
 #include "actors/storage/messages.hpp"
 #include "runtime/http/exchange.hpp"
@@ -64,8 +63,7 @@ struct request_state {
 
   // Set by an endpoint's `prepare`.
   std::string thread_id, run_id;
-  std::optional<run_request> run;
-  std::optional<json::object> thread_metadata; // of the thread that run creates
+  std::optional<start_run> run; // to create
 
   // An answer made piece by piece, or a big one being written.
   std::shared_ptr<long_answer> out;

@@ -63,15 +63,15 @@ std::string durability(body_reader& in) {
   return during.value_or(true) ? "async" : "exit";
 }
 
-json::object read_checkpoint(body_reader& in) {
+std::string read_checkpoint(body_reader& in) {
   auto found = in.object("checkpoint", &shape_limits::fields, true).value_or(json::object{});
   if (auto id = in.text("checkpoint_id", true))
     found["checkpoint_id"] = *id;
-  const auto* id = member(found, "checkpoint_id");
-  const auto* text = id ? id->if_string() : nullptr;
-  if (id && !id->is_null() && (!text || text->size() > longest_id))
+  auto id = std::string(string_or(found, "checkpoint_id"));
+  const auto* given = member(found, "checkpoint_id");
+  if (id.size() > longest_id || (given && !given->is_null() && !given->is_string()))
     in.refuse(fail(errc::invalid_argument, "Invalid checkpoint ID"));
-  return found;
+  return id;
 }
 
 // What a run merges key by key: every part of it is bounded.
@@ -137,29 +137,27 @@ json::object read_kwargs(body_reader& in, bool temporary, const shape_limits& bo
 result<run_request> run_request::parse(const json::value& body, bool stateless,
                                        const shape_limits& bounds) {
   body_reader in{body, bounds};
-  run_request r;
   in.require("assistant_id");
-  r.assistant = in.text("assistant_id").value_or("");
-  r.metadata = in.metadata().value_or(json::object{});
-  r.keep_thread = in.one_of("on_completion", {"delete", "keep"}) == "keep";
-  r.kwargs = read_kwargs(in, stateless && !r.keep_thread, bounds);
-  r.multitask_strategy =
-    in.one_of("multitask_strategy", {"enqueue", "reject", "interrupt", "rollback"})
-      .value_or("enqueue");
-  r.create_thread = in.one_of("if_not_exists", {"create", "reject"}) == "create";
-  // A time that has passed is now.
-  r.after_seconds =
-    std::max(0.0, in.number("after_seconds", -longest_delay, longest_delay).value_or(0));
+  auto keep_thread = in.one_of("on_completion", {"delete", "keep"}) == "keep";
+  auto strategy = in.one_of("multitask_strategy", {"enqueue", "reject", "interrupt", "rollback"})
+                    .value_or("enqueue");
+  auto create_thread = in.one_of("if_not_exists", {"create", "reject"}) == "create";
+  auto delay = in.number("after_seconds", -longest_delay, longest_delay).value_or(0);
+  run_request r;
+  r.value = {{"assistant_id", in.text("assistant_id").value_or("")},
+             {"metadata", in.metadata().value_or(json::object{})},
+             {"multitask_strategy", stateless ? "enqueue" : strategy},
+             {"if_not_exists", create_thread ? "create" : "reject"},
+             {"after_seconds", std::max(0.0, delay)}, // a time that has passed is now
+             {"kwargs", read_kwargs(in, stateless && !keep_thread, bounds)}};
   r.cancel_on_disconnect = in.one_of("on_disconnect", {"cancel", "continue"}) == "cancel";
-  r.checkpoint = read_checkpoint(in);
+  auto checkpoint_id = read_checkpoint(in);
+  if (!stateless)
+    r.checkpoint_id = std::move(checkpoint_id);
   if (in.any("webhook") && !in.any("webhook")->is_null())
     in.refuse(fail(errc::invalid_argument, "webhook is not supported by this server yet"));
   if (in.fault())
     return *in.fault();
-  if (stateless) {
-    r.multitask_strategy = "enqueue";
-    r.checkpoint.clear();
-  }
   return r;
 }
 

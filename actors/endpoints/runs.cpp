@@ -3,8 +3,10 @@
 #include "actors/endpoints/body.hpp"
 #include "actors/endpoints/routes.hpp"
 #include "actors/endpoints/rows.hpp"
+#include "actors/endpoints/run_request.hpp"
 #include "actors/endpoints/run_stream.hpp"
 #include "actors/endpoints/views.hpp"
+#include "actors/runs/run_plan.hpp"
 #include "actors/runs/thread_states.hpp"
 #include "runtime/base/id.hpp"
 
@@ -31,21 +33,18 @@ result<json::object> prepare_create(request_pointer self) {
   auto parsed = run_request::parse(s.body, stateless, shape_of(self));
   if (!parsed)
     return parsed.error();
-  s.run = std::move(*parsed);
-  s.run->kwargs["input"] = std::move(input);
   s.body = nullptr; // all of it that counts is in there
   s.run_id = uuid7();
-  auto& r = *s.run;
-  return json::object{{"thread_id", stateless ? json::value(nullptr) : json::value(s.thread_id)},
-                      {"assistant_id", r.assistant},
-                      {"run_id", s.run_id},
-                      {"status", "pending"},
-                      {"metadata", std::move(r.metadata)},
-                      {"prevent_insert_if_inflight", r.multitask_strategy == "reject"},
-                      {"multitask_strategy", r.multitask_strategy},
-                      {"if_not_exists", r.create_thread ? "create" : "reject"},
-                      {"after_seconds", r.after_seconds},
-                      {"kwargs", std::move(r.kwargs)}};
+  s.run.emplace().plan = std::make_shared<runs::run_plan>();
+  s.run->plan->checkpoint_id = std::move(parsed->checkpoint_id);
+  s.cancel_on_disconnect = parsed->cancel_on_disconnect;
+  auto& value = parsed->value;
+  value["kwargs"].as_object()["input"] = std::move(input);
+  value["thread_id"] = stateless ? json::value(nullptr) : json::value(s.thread_id);
+  value["run_id"] = s.run_id;
+  value["status"] = "pending";
+  value["prevent_insert_if_inflight"] = string_or(value, "multitask_strategy") == "reject";
+  return std::move(value);
 }
 
 // The fields of a new run that handlers may change.
@@ -77,26 +76,8 @@ std::optional<error> fault_of_kwargs(const json::object& kwargs) {
   return in.fault() ? in.fault() : config.fault();
 }
 
-// The run as the handlers left it.
-result<void> take_granted(request_pointer self) {
-  auto& s = self->state;
-  auto& r = *s.run;
-  admission::granted_reader in{s.granted.value};
-  r.assistant = in.text("assistant_id");
-  r.multitask_strategy =
-    in.one_of("multitask_strategy", {"enqueue", "reject", "interrupt", "rollback"});
-  r.create_thread = in.one_of("if_not_exists", {"create", "reject"}) == "create";
-  r.after_seconds = in.number("after_seconds", 0, run_request::longest_delay);
-  in.object("metadata");
-  auto fault = fault_of_kwargs(in.object("kwargs"));
-  if (in.fault() || fault)
-    return in.fault() ? *in.fault() : *fault;
-  return {};
-}
-
-result<const catalog_entry*> assistant_of(request_pointer self) {
+result<const catalog_entry*> assistant_of(request_pointer self, const std::string& name) {
   const auto& graphs = self->state.app->graphs;
-  const auto& name = self->state.run->assistant;
   if (const auto* entry = graphs.by_graph(name))
     return entry;
   auto id = parse_uuid(name, "assistant");
@@ -116,32 +97,50 @@ json::object taken_object(json::object& from, std::string_view key) {
   return v.is_object() ? std::move(v.get_object()) : json::object{};
 }
 
-std::shared_ptr<runs::run_plan> plan_of(request_pointer self, const catalog_entry& entry) {
+void take_plan(request_pointer self, const catalog_entry& entry, double after_seconds) {
   auto& s = self->state;
-  auto plan = std::make_shared<runs::run_plan>();
-  plan->run_id = s.run_id;
-  plan->thread_id = s.thread_id.empty() ? uuid7() : s.thread_id;
-  plan->assistant_id = entry.assistant_id;
-  plan->graph_id = entry.graph_id;
-  plan->who = s.granted.who;
-  plan->kwargs = taken_object(s.granted.value, "kwargs"); // as the handlers left it
-  plan->sent_config = taken_object(plan->kwargs, "config");
-  plan->sent_context = taken(plan->kwargs, "context");
-  plan->sent_metadata = taken_object(s.granted.value, "metadata");
-  plan->thread_metadata = std::move(s.thread_metadata);
-  plan->headers = s.ex->req().headers;
-  plan->request_id = s.ex->req().request_id;
-  plan->multitask_strategy = s.run->multitask_strategy;
-  plan->checkpoint_id = string_or(s.run->checkpoint, "checkpoint_id");
-  auto delay = std::chrono::microseconds(
-    static_cast<int64_t>(std::clamp(s.run->after_seconds, 0.0, run_request::longest_delay) * 1e6));
-  plan->created_at = now() + delay;
-  plan->delayed = delay.count() > 0;
-  plan->memory = s.memory; // not given back with the request: the input lives on in the run
-  plan->temporary = bool_or(plan->kwargs, "temporary");
-  plan->drop_thread = plan->temporary;
-  plan->new_thread = plan->stateless = s.thread_id.empty();
-  return plan;
+  auto& plan = *s.run->plan;
+  plan.run_id = s.run_id;
+  plan.thread_id = s.thread_id.empty() ? uuid7() : s.thread_id;
+  plan.assistant_id = entry.assistant_id;
+  plan.graph_id = entry.graph_id;
+  plan.who = s.granted.who;
+  plan.kwargs = taken_object(s.granted.value, "kwargs");
+  plan.request_id = s.ex->req().request_id;
+  auto delay = std::chrono::microseconds(static_cast<int64_t>(after_seconds * 1e6));
+  plan.created_at = now() + delay;
+  plan.delayed = delay.count() > 0;
+  plan.memory = s.memory; // not given back with the request: the input lives on in the run
+  plan.temporary = plan.drop_thread = bool_or(plan.kwargs, "temporary");
+}
+
+// The run as the handlers left it.
+result<void> take_granted(request_pointer self) {
+  auto& s = self->state;
+  auto& m = *s.run;
+  admission::granted_reader in{s.granted.value};
+  auto assistant = in.text("assistant_id");
+  m.plan->multitask_strategy =
+    in.one_of("multitask_strategy", {"enqueue", "reject", "interrupt", "rollback"});
+  m.create_thread = in.one_of("if_not_exists", {"create", "reject"}) == "create";
+  auto after_seconds = in.number("after_seconds", 0, run_request::longest_delay);
+  in.object("metadata");
+  auto fault = fault_of_kwargs(in.object("kwargs"));
+  if (in.fault() || fault)
+    return in.fault() ? *in.fault() : *fault;
+  auto entry = assistant_of(self, assistant);
+  if (!entry)
+    return entry.error();
+  take_plan(self, **entry, after_seconds);
+  m.config = taken_object(m.plan->kwargs, "config");
+  m.context = taken(m.plan->kwargs, "context");
+  m.metadata = taken_object(s.granted.value, "metadata");
+  m.headers = s.ex->req().headers;
+  m.auth_filter = s.granted.auth_filter;
+  m.credentials = s.credentials;
+  m.sealed = s.granted.sealed;
+  m.stateless = s.thread_id.empty();
+  return {};
 }
 
 struct locations {
@@ -182,16 +181,15 @@ void with_right_to_create(request_pointer self, Then then) {
         return then();
       }
       static const std::vector<std::string_view> of_thread{"metadata"};
-      auto a = also(self, "create",
-                    {{"thread_id", s.thread_id},
-                     {"metadata", object_or_empty(s.granted.value, "metadata")},
-                     {"if_exists", "raise"}});
+      auto a =
+        also(self, "create",
+             {{"thread_id", s.thread_id}, {"metadata", s.run->metadata}, {"if_exists", "raise"}});
       a.may_change = of_thread;
       ask(
         self, s.app->authorizer, std::move(a),
         [self, then](grant& g) mutable {
           admission::granted_reader in{g.value};
-          self->state.thread_metadata = in.object("metadata");
+          self->state.run->thread_metadata = in.object("metadata");
           if (in.fault())
             return refuse(self, *in.fault());
           then();
@@ -228,7 +226,7 @@ void with_right_to_stop(request_pointer self, const std::string& thread_id, json
 template <class Then>
 void with_right_to_displace(request_pointer self, Then then) {
   const auto& s = self->state;
-  const auto& strategy = s.run->multitask_strategy;
+  const auto& strategy = s.run->plan->multitask_strategy;
   if (s.thread_id.empty() || (strategy != "interrupt" && strategy != "rollback"))
     return then();
   with_right_to_stop(
@@ -240,30 +238,16 @@ void with_right_to_displace(request_pointer self, Then then) {
 }
 
 template <class Then>
-void launch(request_pointer self, const catalog_entry& entry, bool watched, Then then) {
-  auto& s = self->state;
-  start_run m;
-  m.plan = plan_of(self, entry);
-  m.auth_filter = s.granted.auth_filter;
-  m.credentials = s.credentials;
-  m.sealed = s.granted.sealed;
-  m.stateless = s.thread_id.empty();
-  m.create_thread = s.run->create_thread;
-  m.watched = watched;
-  s.cancel_on_disconnect = s.run->cancel_on_disconnect;
-  ask(
-    self, s.app->scheduler, std::move(m), [then](run_ref& ref) mutable { then(ref); },
-    or_refuse(self));
-}
-
-template <class Then>
 void start(request_pointer self, bool watched, Then then) {
   if (auto ok = take_granted(self); !ok)
     return refuse(self, ok.error());
-  auto entry = assistant_of(self);
-  if (!entry)
-    return refuse(self, entry.error());
-  auto go = [self, at = *entry, watched, then] { launch(self, *at, watched, then); };
+  auto go = [self, watched, then] {
+    auto& s = self->state;
+    s.run->watched = watched;
+    ask(
+      self, s.app->scheduler, std::move(*s.run), [then](run_ref& ref) mutable { then(ref); },
+      or_refuse(self));
+  };
   with_right_to_create(self, [self, go] { with_right_to_displace(self, go); });
 }
 

@@ -3,6 +3,7 @@
 
 #include "actors/caller.hpp"
 #include "actors/interfaces.hpp"
+#include "behalf/outbound.hpp"
 #include "behalf/time.hpp"
 #include "runtime/base/filter.hpp"
 #include "runtime/base/json.hpp"
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,11 +24,17 @@ using run_plan_ptr = std::shared_ptr<const runs::run_plan>;
 
 /// Creates a run and, when its turn comes, executes it. Durable when answered.
 struct start_run {
-  std::shared_ptr<runs::run_plan> plan; // the scheduler completes thread, config and metadata
-  filter auth_filter;                   // must match the thread's metadata
-  presented_ptr credentials;            // for a secret store that wants the user's own token
+  std::shared_ptr<runs::run_plan> plan; // the scheduler completes config and metadata
+  // As the client worded them and the handlers left them.
+  json::object config;
+  json::value context;
+  json::object metadata;
+  std::optional<json::object> thread_metadata; // of a thread it creates; none: as the run's
+  header_list headers;                         // of the request; rules say which a graph may see
+  filter auth_filter;                          // must match the thread's metadata
+  presented_ptr credentials;                   // for a secret store that wants the user's own token
   sealed_ptr sealed;
-  bool stateless = false;
+  bool stateless = false; // nobody named the thread: kept after the run, it goes after a time
   bool create_thread = false;
   bool watched = false; // the client stays: it needs the supervisor, however late the run is due
 };

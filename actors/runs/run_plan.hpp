@@ -1,7 +1,6 @@
 // One run as it is stored, and as its supervisor executes it.
 #pragma once
 
-#include "behalf/outbound.hpp"
 #include "behalf/principal.hpp"
 #include "behalf/time.hpp"
 #include "runtime/base/fair_budget.hpp"
@@ -17,18 +16,12 @@ namespace behalf::runs {
 struct run_plan {
   std::string run_id, thread_id, assistant_id, graph_id;
   std::shared_ptr<const principal> who;
-  // As the client worded them and the handlers left them.
-  json::object sent_config;
-  json::value sent_context;
-  json::object sent_metadata;
-  std::optional<json::object> thread_metadata; // of a thread it creates; none: as the run's
   json::object kwargs;   // as GET run shows them: with config and context fully merged
   json::object metadata; // fully merged
   std::string multitask_strategy = "enqueue";
   std::string checkpoint_id; // where to start from; empty: the thread's head
   time_point created_at;     // when it falls due
   std::string request_id;    // of the request that created it
-  header_list headers;       // of that request; rules say which a graph may see
   bool delayed = false;      // created_at lies ahead: it is not to start before
   int attempt = 1;           // 2 and up after a restart
   int crashes = 0;           // of the process, laid to this run since it last made progress
@@ -36,7 +29,6 @@ struct run_plan {
   bool suspect = false;      // it may be what crashed the process
   bool temporary = false;    // no checkpoints are kept
   bool drop_thread = false;  // the thread goes when the run ends
-  bool stateless = false;    // nobody named the thread: kept after the run, it goes after a time
   bool new_thread = false;   // has no earlier state to load
   std::string given_up;      // why it is not executed but ends as an error; empty: it is executed
   bool waited = false;       // was stored as pending: others went first
@@ -44,14 +36,6 @@ struct run_plan {
   // Its user's share, while its input is here; null when it was taken in at the start.
   fair_budget::share_ptr memory;
 
-  /// Once it is stored: what only its creation needed.
-  void forget_the_request() {
-    sent_config = {};
-    sent_context = nullptr;
-    sent_metadata = {};
-    thread_metadata.reset();
-    headers = {};
-  }
   bool resumable() const { return bool_or(kwargs, "resumable"); }
 };
 

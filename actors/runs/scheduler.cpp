@@ -275,7 +275,6 @@ void hand_over(scheduler_pointer self, const starting_ptr& job) {
 void on_stored(scheduler_pointer self, const starting_ptr& job) {
   auto& s = self->state;
   auto& plan = *job->ask.plan;
-  plan.forget_the_request();
   if (!s.suspending || plan.waited)
     return hand_over(self, job);
   // Stored as running, it would be taken at the next start for one that a crash interrupted.
@@ -350,9 +349,9 @@ void on_thread(scheduler_pointer self, starting_ptr job, const found_record& fou
       [self, job](error why) { give_up(self, job, std::move(why)); });
     return;
   }
-  write(self, job,
-        creation(*self->state.app, plan, found.row.get(), job->ask.auth_filter, busy,
-                 !busy && starts_now(self, plan)));
+  write(
+    self, job,
+    creation(*self->state.app, job->ask, found.row.get(), busy, !busy && starts_now(self, plan)));
 }
 
 // From here on it has its place, however long reading and writing take.
@@ -381,9 +380,8 @@ void start(scheduler_pointer self, starting_ptr job) {
       return give_up(self, job, ok.error());
   job->counted = true;
   if (job->ask.stateless)
-    return write(
-      self, job,
-      creation(*s.app, *job->ask.plan, nullptr, {}, false, starts_now(self, *job->ask.plan)));
+    return write(self, job,
+                 creation(*s.app, job->ask, nullptr, false, starts_now(self, *job->ask.plan)));
   const auto& plan = *job->ask.plan;
   ask(
     self, s.app->reader(),

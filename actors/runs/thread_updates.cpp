@@ -21,16 +21,17 @@ run_ids ids_of(const run_plan& plan, bool thread_existed) {
   return ids;
 }
 
-void merge_config(const app_context& app, run_plan& plan, const record* thread) {
+void merge_config(const app_context& app, const start_run& m, const record* thread) {
+  auto& plan = *m.plan;
   const auto* entry = app.graphs.by_graph(plan.graph_id);
   const auto* who = plan.who->identity.empty() ? nullptr : plan.who.get();
   static const assistant_defaults none;
   const auto& assistant = entry ? entry->defaults : none;
-  auto merged = merge_run_config(
-    {assistant.config, assistant.metadata, entry ? entry->context : no_context},
-    {nothing, thread ? thread->metadata : nothing, no_context},
-    {plan.sent_config, plan.sent_metadata, plan.sent_context}, who, ids_of(plan, thread != nullptr),
-    plan.headers, {}, entry ? entry->flow->context_schema() : no_context);
+  auto merged =
+    merge_run_config({assistant.config, assistant.metadata, entry ? entry->context : no_context},
+                     {nothing, thread ? thread->metadata : nothing, no_context},
+                     {m.config, m.metadata, m.context}, who, ids_of(plan, thread != nullptr),
+                     m.headers, {}, entry ? entry->flow->context_schema() : no_context);
   plan.kwargs["config"] = std::move(merged.config);
   plan.kwargs["context"] = std::move(merged.context);
   plan.metadata = std::move(merged.metadata);
@@ -67,26 +68,27 @@ result<void> check_copied(const run_plan& plan, const shape_limits& bounds) {
 
 } // namespace
 
-result<write_batch> creation(const app_context& app, run_plan& plan, const record* thread,
-                             const filter& auth_filter, bool busy, bool starts) {
+result<write_batch> creation(const app_context& app, const start_run& m, const record* thread,
+                             bool busy, bool starts) {
+  auto& plan = *m.plan;
   plan.new_thread = thread == nullptr;
-  merge_config(app, plan, thread);
+  merge_config(app, m, thread);
   const auto& bounds = app.options.shape;
   if (auto ok = check_copied(plan, bounds); !ok)
     return ok.error();
-  auto config = plan.sent_config;
+  auto config = m.config;
   config["configurable"] = json::object{}; // of the assistant alone, which has none
   json::object graph{{"graph_id", plan.graph_id}, {"assistant_id", plan.assistant_id}};
   write_batch what;
   if (thread) {
-    write_batch::thread_change change{plan.who->tenant, plan.thread_id, auth_filter};
+    write_batch::thread_change change{plan.who->tenant, plan.thread_id, m.auth_filter};
     if (!busy)
       change.metadata = std::move(graph);
     change.doc.emplace_back("config", dump(config));
     change.at = now();
     what.thread_changes.push_back(std::move(change));
   } else {
-    auto row = new_thread(plan, plan.thread_metadata.value_or(plan.sent_metadata));
+    auto row = new_thread(plan, m.thread_metadata.value_or(m.metadata));
     merge(row.metadata, graph);
     if (auto ok = check_metadata(row.metadata, bounds); !ok)
       return ok.error();
@@ -96,7 +98,7 @@ result<write_batch> creation(const app_context& app, run_plan& plan, const recor
     row.updated_at = row.created_at;
     row.listed = !plan.drop_thread;
     auto stays = app.options.runs.stateless_ttl;
-    if (plan.stateless && !plan.drop_thread && stays.count() > 0)
+    if (m.stateless && !plan.drop_thread && stays.count() > 0)
       row.expires = expiry{row.created_at + stays, stays};
     what.puts.push_back({std::move(row), 0});
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/app_context.hpp"
+#include "actors/runs/messages.hpp"
 #include "actors/runs/run_plan.hpp"
 #include "runtime/storage/storage.hpp"
 
@@ -12,11 +13,11 @@ namespace behalf::runs {
 /// Completes the plan (configuration merged from assistant, thread, run, user and server) and says
 /// what to write: the run, and its thread as busy. `thread` is null for a new one, and else needs
 /// no document: of its last run's config what could be merged is not kept. Of one that is there
-/// `auth_filter` must still match when it is written. `starts` when nothing holds the run back: it
+/// the filter must still match when it is written. `starts` when nothing holds the run back: it
 /// is then stored as running at once. Error: invalid_argument when what every checkpoint of the run
 /// would repeat is longer than metadata may be.
-result<write_batch> creation(const app_context& app, run_plan& plan, const record* thread,
-                             const filter& auth_filter, bool busy, bool starts);
+result<write_batch> creation(const app_context& app, const start_run& m, const record* thread,
+                             bool busy, bool starts);
 
 /// For what a run that is under way writes: refused as not_found once the run has gone with its
 /// thread, so that nothing of it comes to another thread of the same id, and as run_taken once

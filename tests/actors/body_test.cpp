@@ -135,5 +135,5 @@ TEST_CASE("every list of a run's request is bounded", "[body]") {
   auto modes = endpoints::run_request::parse(
     {{"assistant_id", "hello"}, {"stream_mode", {"values", "debug", "values"}}}, false, bounds);
   REQUIRE(modes);
-  CHECK(modes->kwargs.at("stream_mode") == json::array{"values", "debug"});
+  CHECK(modes->value.at("kwargs").at("stream_mode") == json::array{"values", "debug"});
 }

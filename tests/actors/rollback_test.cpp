@@ -39,7 +39,7 @@ struct rollback_fixture : run_fixture {
     }
     return s;
   }
-  run_result roll_back(const run_ref& run) { return stop(run, stop_reason::rolled_back); }
+  run_result roll_back(const run_ref& run) { return cancel(run, stop_reason::rolled_back); }
 };
 
 } // namespace
@@ -102,7 +102,7 @@ TEST_CASE_METHOD(rollback_fixture, "a run that never began leaves the question a
     m.plan->created_at = now() + std::chrono::hours{1};
     m.plan->delayed = m.watched = true;
     auto delayed = start(std::move(m)).value();
-    stop(delayed, why);
+    cancel(delayed, why);
     CHECK(seen() == before);
   }
 }

@@ -258,7 +258,7 @@ struct run_fixture : actor_fixture {
     m.plan->created_at = now();
     m.plan->kwargs = std::move(kwargs);
     if (auto* config = m.plan->kwargs.if_contains("config"))
-      m.plan->sent_config = std::move(config->as_object());
+      m.config = std::move(config->as_object());
     m.create_thread = true;
     return m;
   }
@@ -286,7 +286,7 @@ struct run_fixture : actor_fixture {
     return answer->value();
   }
   bool over(const run_ref& run) { return result_of(run)().has_value(); }
-  run_result stop(const run_ref& run, stop_reason why = stop_reason::cancelled) {
+  run_result cancel(const run_ref& run, stop_reason why = stop_reason::cancelled) {
     return ask<run_result>(run.run, stop_run{why}).value();
   }
 
