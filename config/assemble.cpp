@@ -98,11 +98,6 @@ result<void> check_vault(const config& c) {
   return {};
 }
 
-result<std::unique_ptr<secret_source>> open_secrets(const config& given, const std::string& base) {
-  reference_resolver references{base};
-  return open_store(given, references);
-}
-
 result<live_setup> assemble_live(config given, const std::string& base,
                                  const admission::identity_setup& running) {
   for (const auto& [reference, bytes] : running.client_secrets)

@@ -26,8 +26,4 @@ result<live_setup> assemble_live(config given, const std::string& base,
 /// Error: invalid_argument, naming the key.
 result<void> check_vault(const config& c);
 
-/// The secret store alone, for `behalf secret`. Error: invalid_argument when there is no embedded
-/// one.
-result<std::unique_ptr<secret_source>> open_secrets(const config& given, const std::string& base);
-
 } // namespace behalf

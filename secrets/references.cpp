@@ -32,32 +32,16 @@ result<secret_reference> parse_reference(std::string_view text) {
     return secret_reference{reference_kind::file, std::string(text.substr(5))};
   if (text.starts_with("env:") && variable_name(text.substr(4)))
     return secret_reference{reference_kind::env, std::string(text.substr(4))};
-  if (text.starts_with("vault:") && text.size() > 6) {
-    auto path = text.substr(6);
-    auto hash = path.find('#');
-    auto field = hash == path.npos ? std::string_view{"value"} : path.substr(hash + 1);
-    path = path.substr(0, hash);
-    if (!path.empty() && !field.empty())
-      return secret_reference{reference_kind::vault, std::string(path), std::string(field)};
-  }
-  return fail(errc::invalid_argument, "a secret is given as file:<path>, env:<NAME> or "
-                                      "vault:<path>#<field>, never as its value");
+  return fail(errc::invalid_argument,
+              "a secret is given as file:<path> or env:<NAME>, never as its value");
 }
 
 result<secret_ptr> reference_resolver::resolve(std::string_view text, readers allowed) {
   auto reference = parse_reference(text);
   if (!reference)
     return reference.error();
-  switch (reference->kind) {
-  case reference_kind::file:
-    return from_file(reference->name, allowed);
-  case reference_kind::env:
-    return from_environment(reference->name);
-  case reference_kind::vault:
-    break;
-  }
-  return fail(errc::invalid_argument,
-              std::string(text) + ": only read where the secret store is Vault");
+  return reference->kind == reference_kind::file ? from_file(reference->name, allowed)
+                                                 : from_environment(reference->name);
 }
 
 result<secret_ptr> reference_resolver::from_file(const std::string& path, readers allowed) const {

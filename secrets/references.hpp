@@ -12,21 +12,19 @@
 
 namespace behalf {
 
-enum class reference_kind : uint8_t { file, env, vault };
+enum class reference_kind : uint8_t { file, env };
 
-/// "file:/run/secrets/x", "env:NAME" or "vault:secret/data/app/keys#field" (field: "value").
+/// "file:/run/secrets/x" or "env:NAME".
 struct secret_reference {
   reference_kind kind = reference_kind::file;
-  std::string name;       // path or variable
-  std::string field = {}; // of a vault: reference
+  std::string name; // path or variable
 };
 
 /// Error: invalid_argument, naming the forms there are. The text is not repeated when it has none
 /// of the prefixes: it may be the secret itself.
 result<secret_reference> parse_reference(std::string_view text);
 
-/// Resolves file: and env: references; vault: ones go through vault_store::read_reference. Not
-/// thread-safe: for the start of the program.
+/// Resolves references. Not thread-safe: for the start of the program.
 class reference_resolver {
 public:
   /// Relative paths count from `base`: the directory of the configuration file.

@@ -129,26 +129,6 @@ std::unique_ptr<secret_operation> vault_store::erase(const credential_key& key,
                   }});
 }
 
-std::unique_ptr<secret_operation> vault_store::read_reference(std::string path, std::string field) {
-  auto s = core_->shared;
-  result<std::string> where = without_slashes(path);
-  if (s->options.login != vault_login_kind::approle)
-    where =
-      fail(errc::invalid_argument, "vault: references need a login of the server's own (AppRole)");
-  else if (!plain(path))
-    where = fail(errc::invalid_argument, "vault:" + path + ": is not a path");
-  auto name = "vault:" + path + "#" + field;
-  vault_options as;
-  as.value_field = std::move(field);
-  as.password_field.clear();
-  return std::make_unique<vault_operation>(
-    s, principal_key{}, nullptr,
-    vault_request{"GET", std::move(where), nullptr, "read " + name,
-                  [as = std::move(as), name](const secret_reply& reply, time_point now) {
-                    return read_vault_entry(as, name, reply, now);
-                  }});
-}
-
 void vault_store::sweep(time_point now) {
   core_->shared->sessions.sweep(now);
 }

@@ -60,9 +60,6 @@ public:
   endpoint_policy policy() const override;
   void sweep(time_point now) override;
 
-  /// Reads one field for the configuration (`vault:secret/data/app/keys#field`), as the AppRole.
-  std::unique_ptr<secret_operation> read_reference(std::string path, std::string field);
-
 private:
   class core;
   explicit vault_store(std::shared_ptr<core> c);

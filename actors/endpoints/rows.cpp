@@ -12,12 +12,6 @@ bool may_see(request_pointer self, const record& row) {
   return auth_filter.matches(row.type == kind::item ? item_fields(row) : row.metadata);
 }
 
-void write_and_end(request_pointer self, write_records what) {
-  ask(
-    self, self->state.app->writer, std::move(what), [self](written) { answer_empty(self, 204); },
-    or_refuse(self));
-}
-
 result<json::object> prepare_thread(request_pointer self) {
   auto id = uuid_param(self, "thread_id", "thread");
   if (!id)

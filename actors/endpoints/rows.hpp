@@ -39,9 +39,6 @@ void look_up_head(request_pointer self, record_key which, Then then) {
   look_up(self, std::move(which), std::move(then), get_record::part::head);
 }
 
-/// Writes; then, with 204, nothing more to say.
-void write_and_end(request_pointer self, write_records what);
-
 /// For routes below /threads/{thread_id}: takes the id; handlers see {"thread_id"}.
 result<json::object> prepare_thread(request_pointer self);
 record_key thread_key(request_pointer self, std::string_view id);

@@ -29,7 +29,7 @@ struct introspection_provider {
   claim_mapping mapping;
   std::string endpoint; // empty: from the discovery document of rules.issuer
   std::string client_id;
-  std::string client_secret; // a reference (`file:…`, `env:…`, `vault:…`), never the secret
+  std::string client_secret; // a reference (`file:…`, `env:…`), never the secret
   bool allow_http = false;
 };
 

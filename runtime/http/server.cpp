@@ -162,13 +162,6 @@ void server_core::welcome(inbound::tcp_socket socket) {
     inbound::open_refusal(shared_from_this(), std::move(socket), std::move(refusal));
 }
 
-void server_core::stop_accepting() {
-  asio::post(accept_strand_, [self = shared_from_this()] {
-    error_code ignored;
-    self->acceptor_.close(ignored);
-  });
-}
-
 // On the accept strand, where connections are welcomed: none slips in between the list of those to
 // end and the closing of the door.
 void server_core::drain(std::function<void()> drained) {
@@ -233,11 +226,6 @@ result<void> server::reload_certificate() {
     return context.error();
   core_->use(std::move(*context));
   return {};
-}
-
-void server::stop_accepting() {
-  if (core_)
-    core_->stop_accepting();
 }
 
 void server::drain(std::function<void()> drained) {

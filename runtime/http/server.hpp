@@ -66,8 +66,6 @@ public:
   /// naming the file; then everything stays as it was.
   result<void> reload_certificate();
 
-  /// Closes the listening socket; open connections go on.
-  void stop_accepting();
   /// Stops accepting, closes idle connections, and the others after the answer they are at.
   /// `drained` runs once, on an I/O thread, when no connection is left.
   void drain(std::function<void()> drained);

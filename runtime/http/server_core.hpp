@@ -48,7 +48,6 @@ public:
   std::vector<std::shared_ptr<inbound::connection>> open() const;
 
   result<uint16_t> listen();
-  void stop_accepting();
   void shut();
   void drain(std::function<void()> drained);
   bool draining() const { return draining_.load(std::memory_order_relaxed); }

@@ -170,22 +170,6 @@ TEST_CASE("options that cannot work are refused by name", "[secrets][vault]") {
   CHECK_FALSE(vault_store::create(good, true));
 }
 
-TEST_CASE_METHOD(vault_fixture, "references are read as the server, with AppRole only",
-                 "[secrets][vault]") {
-  CHECK(run(vault().read_reference("secret/data/app", "key"), {}).error().code
-        == errc::invalid_argument);
-  store.reset();
-  use_approle();
-  auto answer = run(vault().read_reference("/secret/data/app", "key"),
-                    {token_reply("hvs.app", 600), entry_reply({{"key", "v"}, {"token", "no"}})});
-  CHECK(answer.value().found->value.expose() == "v");
-  CHECK(calls[1].url.ends_with("/v1/secret/data/app"));
-  CHECK_FALSE(run(vault().read_reference("secret/../sys/x", "key"), {}));
-  CHECK_FALSE(run(vault().read_reference("secret/data/x?list=true", "key"), {}));
-  CHECK_FALSE(run(vault().read_reference("secret/data/app", "key"),
-                  {entry_reply({{"token", "another field"}})}));
-}
-
 TEST_CASE_METHOD(vault_fixture, "the wire request carries secrets only where they are wiped",
                  "[secrets][vault]") {
   auto operation = vault().read({alice, "github"}, token());
