@@ -5,6 +5,7 @@
 #include "behalf/task.hpp"
 #include "behalf/wiped.hpp"
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -42,23 +43,35 @@ struct auth_answer {
   std::map<std::string, wiped_string> secret_fields = {};
 };
 
+/// An HTTP request of an authenticate handler, awaited for its reply.
+///
+///   auto reply = co_await ctx.fetch("idp", "https://idp.example.com/userinfo").as_caller();
+class [[nodiscard]] outbound_request : public awaiting<outbound_reply> {
+public:
+  outbound_request(std::string_view service, std::string_view url);
+
+  outbound_request& method(std::string_view name); // GET unless said
+  outbound_request& header(std::string_view name, std::string_view value);
+  outbound_request& body(std::string_view bytes);
+  outbound_request& timeout(std::chrono::milliseconds time); // 30 s unless said
+  /// With the caller's own Authorization field: to an identity provider, say.
+  outbound_request& as_caller();
+  static constexpr std::string_view caller_handle = "$caller";
+
+private:
+  outbound_call& call();
+};
+
 /// Handed to an authenticate handler. Cheap to copy.
 class auth_context {
 public:
   explicit auth_context(std::shared_ptr<const auth_request> req) : request_(std::move(req)) {}
 
   const auth_request& request() const { return *request_; }
-  /// One HTTP request to a configured service.
-  awaiting<outbound_reply> fetch(outbound_call call) const {
-    return awaiting<outbound_reply>{effect{std::move(call)}};
+  /// A GET of an absolute URL by a configured service, which decides what hosts are allowed.
+  outbound_request fetch(std::string_view service, std::string_view url) const {
+    return outbound_request{service, url};
   }
-
-  /// The same with the caller's own Authorization field: to an identity provider, say.
-  awaiting<outbound_reply> fetch_as_caller(outbound_call call) const {
-    call.handle.id = caller_handle;
-    return fetch(std::move(call));
-  }
-  static constexpr std::string_view caller_handle = "$caller";
 
 private:
   std::shared_ptr<const auth_request> request_;

@@ -5,6 +5,7 @@
 #include "behalf/node.hpp"
 #include "behalf/task.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -33,6 +34,24 @@ private:
   service_reply head_;
 };
 
+/// An HTTP request to a service, awaited for its reply.
+///
+///   auto reply = co_await api.request("PATCH", "/todos/7").header("If-Match", tag).body({{"done",
+///   true}});
+class [[nodiscard]] service_request : public awaiting<service_reply> {
+public:
+  explicit service_request(effect what) : awaiting<service_reply>(std::move(what)) {}
+
+  service_request& header(std::string_view name, std::string_view value);
+  /// Sent as application/json.
+  service_request& body(json_arg value);
+  /// The reply's body is pulled part by part.
+  awaiting<byte_stream> stream();
+
+private:
+  http_operation& operation();
+};
+
 /// Calls on one external service, made as the run's user. Await what a method returns.
 /// Errors: not_found (no such service), denied kind "needs_auth" (no usable credential), upstream,
 /// timeout. An HTTP status of the service, 500 included, is a reply and no error.
@@ -40,34 +59,74 @@ class service_client {
 public:
   explicit service_client(std::string name) : name_(std::move(name)) {}
 
-  awaiting<service_reply> get(std::string_view path) const;
-  awaiting<service_reply> post(std::string_view path, json::value body) const;
-  awaiting<service_reply> put(std::string_view path, json::value body) const;
-  awaiting<service_reply> del(std::string_view path) const;
-  awaiting<service_reply> request(http_operation op) const;
+  // HTTP. `path` is relative to the service's URL, with its query: "/messages?unread=true".
+  service_request get(std::string_view path) const;
+  service_request post(std::string_view path, json_arg body) const;
+  service_request put(std::string_view path, json_arg body) const;
+  service_request patch(std::string_view path, json_arg body) const;
+  service_request del(std::string_view path) const;
+  service_request request(std::string_view method, std::string_view path) const;
+  /// A GET whose body is pulled part by part.
+  awaiting<byte_stream> open(std::string_view path) const;
+
   /// MCP: {"content": […], "isError": …}.
-  awaiting<service_reply> call_tool(std::string_view tool, json::object arguments) const;
-  awaiting<service_reply> call_tool(std::string_view tool) const;
+  awaiting<service_reply> call_tool(std::string_view tool, object_arg arguments = {}) const;
   /// MCP: {"tools": […]}, all pages.
   awaiting<service_reply> list_tools() const;
-  /// A GET whose body is pulled.
-  awaiting<byte_stream> open(std::string_view path) const;
-  awaiting<byte_stream> open(http_operation op) const;
+
+  template <bool used = true>
+  service_request request(http_operation) const {
+    static_assert(!used,
+                  "write request(\"POST\", \"/path\").header(name, value).body({{key, value}}) "
+                  "here: g++ 12 destroys a struct in braces twice inside co_await");
+    return get("");
+  }
 
 private:
   std::string name_;
 };
 
+/// A search of the store, awaited for the items found.
+///
+///   auto found = co_await ctx.store().search({"notes", user}).filter({{"done", false}}).limit(20);
+class [[nodiscard]] item_search : public awaiting<std::vector<stored_item>> {
+public:
+  explicit item_search(labels prefix);
+
+  /// Only items whose value contains this.
+  item_search& filter(object_arg part);
+  item_search& limit(int64_t most); // 10 unless said, 1000 at most
+  item_search& offset(int64_t skip);
+
+private:
+  store_search& operation();
+};
+
+/// A put into the store.
+class [[nodiscard]] item_put : public awaiting<std::monostate> {
+public:
+  using awaiting<std::monostate>::awaiting;
+
+  /// How long the item stays; for ever unless said.
+  item_put& ttl(std::chrono::minutes time);
+};
+
 /// The long-term store, within what the run's user may see.
 class store_client {
 public:
-  using labels = std::vector<std::string>;
-
   /// The item, or not_found.
   awaiting<stored_item> get(labels ns, std::string_view key) const;
-  awaiting<std::monostate> put(labels ns, std::string_view key, json::object value) const;
+  item_put put(labels ns, std::string_view key, object_arg value) const;
   awaiting<std::monostate> del(labels ns, std::string_view key) const;
-  awaiting<std::vector<stored_item>> search(store_search what) const;
+  item_search search(labels prefix) const;
+
+  template <bool used = true>
+  item_search search(store_search) const {
+    static_assert(!used,
+                  "write search({\"label\"}).filter({{key, value}}).limit(n).offset(n) here: "
+                  "g++ 12 destroys a struct in braces twice inside co_await");
+    return search(labels{});
+  }
 };
 
 /// Handed to every node, router and coroutine. Cheap to copy; all copies are one context.
@@ -100,10 +159,17 @@ public:
   /// the server stops. A node that takes long looks now and then.
   bool cancelled() const;
 
+  /// Waits without holding a thread: `co_await ctx.sleep(200ms);`. Ends early, never to go on, when
+  /// the run is cancelled or its time is up.
+  template <class Rep, class Period>
+  awaiting<std::monostate> sleep(std::chrono::duration<Rep, Period> time) const {
+    return awaiting<std::monostate>{sleep_for{std::chrono::ceil<std::chrono::milliseconds>(time)}};
+  }
+
   /// A `custom` event of the run's stream.
-  void write(json::value data) const;
+  void write(json_arg data) const;
   /// A chunk of a message being made (an AIMessageChunk with a constant id): `messages` modes.
-  void write_message(json::value chunk) const;
+  void write_message(json_arg chunk) const;
 
   service_client service(std::string_view name) const { return service_client{std::string(name)}; }
   store_client store() const { return {}; }
@@ -111,7 +177,7 @@ public:
   /// Coroutines: `auto answer = co_await ctx.interrupt(question);`. Until it is answered the run
   /// stops here; on resume the node runs again from its top and the nth interrupt of the node
   /// gets the nth answer, without stopping.
-  answer_of interrupt(json::value question) const;
+  answer_of interrupt(json_arg question) const;
 
   /// Functions: the answer to this node's nth interrupt, or null when there is none yet.
   const json::value* answer(std::size_t n = 0) const;

@@ -5,9 +5,14 @@
 
 #include <boost/json.hpp>
 
+#include <concepts>
 #include <cstdint>
+#include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 namespace behalf {
 
@@ -44,5 +49,98 @@ const json::object& object_or_empty(const json::object&& o, std::string_view key
 
 /// Merges `over` into `base`, top level only; a null value is stored as null.
 void merge(json::object& base, const json::object& over);
+
+struct json_arg;
+
+/// One member of an object that is written in braces: {"limit", 5}.
+class json_field {
+public:
+  json_field(std::string_view key, json_arg value);
+
+private:
+  friend struct object_arg;
+  std::string key_;
+  json::value value_;
+};
+
+/// An object as an argument: its members in braces (at most 12), or a json::object.
+///
+///   co_await mail.call_tool("search", {{"query", text}, {"range", {{"from", 1}, {"to", 9}}}});
+///
+/// A parameter of this type can be written so inside `co_await` too, where g++ 12 takes nothing
+/// that needs an initializer_list, as json::object does. A list inside is `list(1, 2)`.
+struct object_arg {
+  json::object values;
+
+  object_arg() = default; // {}
+  template <class O>
+  requires std::same_as<std::remove_cvref_t<O>, json::object> object_arg(O&& all)
+    : values(std::forward<O>(all)) {}
+  // One for each length: an initializer_list is what g++ 12 does not take.
+  object_arg(json_field a) : values(joined({&a})) {}
+  object_arg(json_field a, json_field b) : values(joined({&a, &b})) {}
+  object_arg(json_field a, json_field b, json_field c) : values(joined({&a, &b, &c})) {}
+  object_arg(json_field a, json_field b, json_field c, json_field d)
+    : values(joined({&a, &b, &c, &d})) {}
+  object_arg(json_field a, json_field b, json_field c, json_field d, json_field e)
+    : values(joined({&a, &b, &c, &d, &e})) {}
+  object_arg(json_field a, json_field b, json_field c, json_field d, json_field e, json_field f)
+    : values(joined({&a, &b, &c, &d, &e, &f})) {}
+  object_arg(json_field a, json_field b, json_field c, json_field d, json_field e, json_field f,
+             json_field g)
+    : values(joined({&a, &b, &c, &d, &e, &f, &g})) {}
+  object_arg(json_field a, json_field b, json_field c, json_field d, json_field e, json_field f,
+             json_field g, json_field h)
+    : values(joined({&a, &b, &c, &d, &e, &f, &g, &h})) {}
+  object_arg(json_field a, json_field b, json_field c, json_field d, json_field e, json_field f,
+             json_field g, json_field h, json_field i)
+    : values(joined({&a, &b, &c, &d, &e, &f, &g, &h, &i})) {}
+  object_arg(json_field a, json_field b, json_field c, json_field d, json_field e, json_field f,
+             json_field g, json_field h, json_field i, json_field j)
+    : values(joined({&a, &b, &c, &d, &e, &f, &g, &h, &i, &j})) {}
+  object_arg(json_field a, json_field b, json_field c, json_field d, json_field e, json_field f,
+             json_field g, json_field h, json_field i, json_field j, json_field k)
+    : values(joined({&a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k})) {}
+  object_arg(json_field a, json_field b, json_field c, json_field d, json_field e, json_field f,
+             json_field g, json_field h, json_field i, json_field j, json_field k, json_field l)
+    : values(joined({&a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k, &l})) {}
+
+private:
+  static json::object joined(std::initializer_list<json_field*> fields) {
+    json::object all;
+    all.reserve(fields.size());
+    for (auto* one : fields)
+      all[one->key_] = std::move(one->value_);
+    return all;
+  }
+};
+
+/// Any JSON as an argument: text, a number, a bool, nullptr, a json::value, or an object's members
+/// in braces as for object_arg. {} is an empty object.
+struct json_arg : object_arg {
+  using object_arg::object_arg;
+  template <class T>
+  requires std::constructible_from<json::value, T> &&(
+    !std::derived_from<std::remove_cvref_t<T>, object_arg>)&&(!std::same_as<std::remove_cvref_t<T>,
+                                                                            json::object>)
+    json_arg(T&& value)
+    : value_(std::in_place, std::forward<T>(value)) {}
+
+  json::value take() && { return value_ ? std::move(*value_) : json::value(std::move(values)); }
+
+private:
+  std::optional<json::value> value_;
+};
+
+inline json_field::json_field(std::string_view key, json_arg value)
+  : key_(key), value_(std::move(value).take()) {}
+
+/// A JSON list of these elements.
+template <class... Elements>
+json::array list(Elements&&... elements) {
+  json::array all;
+  (all.push_back(json_arg(std::forward<Elements>(elements)).take()), ...);
+  return all;
+}
 
 } // namespace behalf

@@ -2,22 +2,37 @@
 #pragma once
 
 #include "behalf/json.hpp"
+#include "behalf/outbound.hpp"
 
 #include <string>
 #include <string_view>
 
 namespace behalf {
-namespace flow {
 
-/// {type: "ai", content: text, …}, with an id when the state takes it.
-json::value ai_message(std::string_view text);
-json::value human_message(std::string_view text);
+/// {"type": "human", "content": text}. These get an id and their other fields when a `messages`
+/// channel takes them.
+json::value human(std::string_view text);
+json::value ai(std::string_view text);
+/// With calls for tools: ai("", list(tool_call("call-1", "search", {{"query", text}}))).
+json::value ai(std::string_view text, json::array tool_calls);
 json::value system_message(std::string_view text);
-json::value tool_message(std::string_view text, std::string_view tool_call_id);
+/// What a tool gave for the call of that id: text, or any JSON.
+json::value tool_message(json_arg content, std::string_view tool_call_id);
+/// Deletes the message of that id from a `messages` channel.
 json::value remove_message(std::string_view id);
 
-/// A message's text: its content, or the joined text blocks of a content list.
-std::string message_text(const json::value& message);
+/// {"name", "args", "id", "type": "tool_call"}, as `tool_calls` of an ai message has them.
+json::value tool_call(std::string_view id, std::string_view name, object_arg args = {});
 
-} // namespace flow
+/// A message's text: its content, or the joined text blocks of a content list. "" for no message.
+std::string text_of(const json::value& message);
+std::string text_of(const json::value* message); // "" for null: text_of(state.last("messages"))
+/// The tool calls of an ai message; none of any other.
+const json::array& tool_calls_of(const json::value& message);
+const json::array& tool_calls_of(const json::value&& message) = delete;
+
+/// What an MCP tool answered (service_client::call_tool): its structured content, else the JSON of
+/// its first text part, else that text; null when there is neither.
+json::value tool_result(const service_reply& reply);
+
 } // namespace behalf

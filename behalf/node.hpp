@@ -1,5 +1,5 @@
-// A node: a machine that computes, asks the outside for one thing at a time, and ends with a
-// result. It performs no I/O itself, so it can be tested without a system and cannot block one.
+// A node: a machine that computes, asks the outside, and ends with a result. It
+// performs no I/O itself, so it can be tested without a system and cannot block one.
 // Most authors never see it: they write functions or coroutines (graph.hpp, task.hpp).
 #pragma once
 
@@ -7,6 +7,10 @@
 #include "behalf/state.hpp"
 #include "behalf/time.hpp"
 
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <variant>
@@ -19,16 +23,13 @@ class context;
 namespace flow {
 
 /// What a node changes: {channel: value}. Channels the graph does not have are dropped.
-struct update {
-  json::object values;
+///
+///   flow::update{{"answer", 42}, {"messages", ai("done")}}
+struct update : object_arg {
+  using object_arg::object_arg;
 
-  update() = default;
-  update(std::initializer_list<std::pair<json::string_view, json::value_ref>> pairs)
-    : values(pairs) {}
-  explicit update(json::object all) : values(std::move(all)) {}
-
-  update& set(std::string_view key, json::value v) {
-    values[key] = std::move(v);
+  update& set(std::string_view channel, json_arg v) {
+    values[channel] = std::move(v).take();
     return *this;
   }
 };
@@ -82,7 +83,7 @@ struct command {
 struct interrupt {
   json::value value;
 
-  explicit interrupt(json::value v) : value(std::move(v)) {}
+  explicit interrupt(json_arg v) : value(std::move(v).take()) {}
 };
 
 } // namespace flow
@@ -109,6 +110,23 @@ struct stored_item {
   std::string key;
   json::object value;
   time_point created_at{}, updated_at{};
+};
+
+/// A namespace of the store: "a", {"a", "b"} or a vector of labels.
+class labels {
+public:
+  labels() = default; // the root
+  labels(std::vector<std::string> all) : all_(std::move(all)) {}
+  template <class... Label>
+  requires(sizeof...(Label) > 0 && (std::convertible_to<const Label&, std::string_view> && ...))
+    labels(const Label&... each) {
+    (all_.emplace_back(std::string_view(each)), ...);
+  }
+
+  std::vector<std::string> take() && { return std::move(all_); }
+
+private:
+  std::vector<std::string> all_;
 };
 
 struct store_get {
@@ -145,16 +163,30 @@ struct close_stream {
   uint64_t stream_id;
 };
 
+/// Nothing but time: the reply comes when it is over.
+struct sleep_for {
+  std::chrono::milliseconds time;
+};
+
 /// What a machine asks of the outside. `outbound_call` only comes from authenticate handlers.
-using effect = std::variant<service_call, store_operation, read_chunk, close_stream, outbound_call>;
+using effect =
+  std::variant<service_call, store_operation, read_chunk, close_stream, sleep_for, outbound_call>;
 
 /// The answer to an effect: service_call → service_reply, store_operation → store_reply,
-/// read_chunk → outbound_chunk, close_stream → monostate, outbound_call → outbound_reply.
+/// read_chunk → outbound_chunk, close_stream and sleep_for → monostate, outbound_call →
+/// outbound_reply.
 using effect_reply =
   result<std::variant<std::monostate, service_reply, store_reply, outbound_chunk, outbound_reply>>;
 
-/// What a node did with its turn: asked for something and waits, or ended.
-using turn = std::variant<effect, node_result>;
+/// An effect on its way out. `id` tells its reply from those of others that wait.
+struct asked_effect {
+  uint64_t id = 0;
+  effect what;
+};
+
+/// What a node did with its turn: it asked for these and waits (for none: for what it asked
+/// before), or it ended.
+using turn = std::variant<std::vector<asked_effect>, node_result>;
 
 /// What a node starts from.
 struct step_input {
@@ -166,12 +198,13 @@ struct step_input {
 };
 
 /// One execution of a node. Driven from one thread at a time: `start` once, then `resume` with the
-/// answer to every effect until the turn is a node_result. May be destroyed at any point.
+/// answer to every ask, in any order, until the turn is a node_result. May be destroyed at any
+/// point.
 class node {
 public:
   virtual ~node() = default;
   virtual turn start(const step_input& in) = 0;
-  virtual turn resume(effect_reply reply) = 0;
+  virtual turn resume(uint64_t ask_id, effect_reply reply) = 0;
 };
 
 /// Makes the machine for one execution. Called from several threads at once.

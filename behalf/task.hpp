@@ -1,8 +1,9 @@
-// Coroutines that ask the outside by effects: `task<T>` runs until it awaits something, says what,
-// and goes on when it is resumed with the answer. No thread, no scheduler, no I/O.
+// Coroutines that ask the outside: `task<T>` runs until it awaits something, says what, and goes on
+// when it is resumed with the answer. No thread, no scheduler, no I/O.
 //
-// What may stand in a co_await expression: names, function calls, strings, moves. Never a braced
-// aggregate or a capturing lambda: g++ 12 destroys both twice. Name it first.
+// Inside a co_await expression g++ 12 destroys a braced struct and a lambda that captures by value
+// twice. What this API takes can be written in braces there; for a function of your own that takes
+// a struct or such a lambda, give the argument a name first.
 #pragma once
 
 #include "behalf/node.hpp"
@@ -10,26 +11,61 @@
 #include <coroutine>
 #include <exception>
 #include <optional>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace behalf {
 
 template <class T>
 class task;
 
-/// Shared by a task and the tasks it awaits: what the innermost asked, and the answer.
-struct task_slot {
-  std::coroutine_handle<> waiting;
-  std::variant<std::monostate, effect, flow::interrupt> asked;
-  std::optional<effect_reply> reply;
-
-  template <class Ask>
-  void ask(std::coroutine_handle<> who, Ask what) {
-    waiting = who;
-    asked = std::move(what);
+/// What a task and the tasks it awaits ask, and who of them waits for which reply.
+class task_slot {
+public:
+  void ask(std::coroutine_handle<> who, effect what, std::optional<effect_reply>& reply_to) {
+    waiting_.push_back({++last_id_, who, &reply_to});
+    asked_.push_back({last_id_, std::move(what)});
   }
+  void stop_at(flow::interrupt question) { question_ = std::move(question); }
+
+  /// What was asked since the last call.
+  std::vector<asked_effect> take_asked() { return std::exchange(asked_, {}); }
+  std::optional<flow::interrupt>& question() { return question_; }
+  bool waits() const { return !waiting_.empty(); }
+  /// False: nothing waits for that reply.
+  bool resume(uint64_t ask_id, effect_reply reply);
+
+private:
+  struct waiter {
+    uint64_t ask_id;
+    std::coroutine_handle<> who;
+    std::optional<effect_reply>* reply_to; // in the waiting coroutine
+  };
+  std::vector<waiter> waiting_;
+  std::vector<asked_effect> asked_;
+  std::optional<flow::interrupt> question_;
+  uint64_t last_id_ = 0;
+};
+
+/// Tasks that run side by side for one that waits for all of them (when_all).
+class task_group {
+public:
+  void add(std::coroutine_handle<> child) { children_.push_back(child); }
+  /// Starts the first ones. False: all have ended already.
+  bool start(std::coroutine_handle<> parent, std::size_t at_once);
+  /// One has ended: who goes on.
+  std::coroutine_handle<> child_ended();
+
+private:
+  bool start_more();
+
+  std::coroutine_handle<> parent_;
+  std::vector<std::coroutine_handle<>> children_;
+  std::size_t next_ = 0, running_ = 0, at_once_ = 1;
+  bool starting_ = false;
 };
 
 /// Base of every task's promise.
@@ -37,14 +73,17 @@ struct task_promise {
   task_slot own;
   task_slot* slot = &own; // of the outermost task
   std::coroutine_handle<> parent;
+  task_group* group = nullptr; // instead of a parent
   std::exception_ptr failed;
 
   struct to_parent {
     bool await_ready() const noexcept { return false; }
     template <class P>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<P> h) const noexcept {
-      auto parent = h.promise().parent;
-      return parent ? parent : std::noop_coroutine();
+      auto& ended = h.promise();
+      if (ended.group)
+        return ended.group->child_ended();
+      return ended.parent ? ended.parent : std::noop_coroutine();
     }
     void await_resume() const noexcept {}
   };
@@ -83,11 +122,9 @@ public:
 
   /// Runs to the first question or the end.
   void start() { coroutine_.resume(); }
-  /// Goes on with the answer to what `slot().asked` holds.
-  void resume(effect_reply reply) {
-    slot().asked = std::monostate{};
-    slot().reply.emplace(std::move(reply));
-    slot().waiting.resume();
+  /// Goes on with the reply to one of `slot().take_asked()`. False: nothing waits for it.
+  bool resume(uint64_t ask_id, effect_reply reply) {
+    return slot().resume(ask_id, std::move(reply));
   }
   bool done() const { return coroutine_.done(); }
   task_slot& slot() { return coroutine_.promise().own; }
@@ -117,6 +154,12 @@ public:
     }
   };
   awaiter operator co_await() const noexcept { return awaiter{coroutine_}; }
+  /// Runs it beside the others of the group.
+  void join(task_group& group, task_slot& asks) {
+    coroutine_.promise().slot = &asks;
+    coroutine_.promise().group = &group;
+    group.add(coroutine_);
+  }
 
 private:
   explicit task(handle h) : coroutine_(h) {}
@@ -133,17 +176,18 @@ public:
   bool await_ready() const noexcept { return false; }
   template <class P>
   void await_suspend(std::coroutine_handle<P> who) {
-    slot_ = who.promise().slot;
-    slot_->ask(who, std::move(what_));
+    who.promise().slot->ask(who, std::move(what_), reply_);
   }
   result<T> await_resume();
 
   /// What would be asked, for tests of code that makes it.
   const effect& what() const { return what_; }
 
-private:
+protected:
   effect what_;
-  task_slot* slot_ = nullptr;
+
+private:
+  std::optional<effect_reply> reply_;
 };
 
 /// An interrupt as a coroutine awaits it; gives the answer.
@@ -155,7 +199,7 @@ public:
   bool await_ready() const noexcept { return answer_ != nullptr; }
   template <class P>
   void await_suspend(std::coroutine_handle<P> who) {
-    who.promise().slot->ask(who, flow::interrupt{std::move(question_)});
+    who.promise().slot->stop_at(flow::interrupt{std::move(question_)});
   }
   json::value await_resume() const { return answer_ ? *answer_ : json::value(nullptr); }
 
@@ -185,9 +229,101 @@ result<std::monostate> reply_as<std::monostate>(effect_reply reply);
 
 template <class T>
 result<T> awaiting<T>::await_resume() {
-  auto reply = std::move(*slot_->reply);
-  slot_->reply.reset();
-  return reply_as<T>(std::move(reply));
+  return reply_as<T>(std::move(*reply_));
+}
+
+// --- several at once
+// -------------------------------------------------------------------------------
+
+template <class T>
+task<T> as_task(task<T> one) {
+  return one;
+}
+template <class Awaitable>
+auto as_task(Awaitable one) -> task<decltype(one.await_resume())> {
+  co_return co_await std::move(one);
+}
+
+/// A call, a task, or whatever else this API gives to be awaited.
+template <class A>
+concept awaitable = requires(A one) {
+  as_task(std::move(one));
+};
+
+/// What `when_all` gives for some of different types: awaiting it gives a tuple of what each gives.
+template <class... T>
+class [[nodiscard]] all_of {
+public:
+  explicit all_of(task<T>... each) : each_(std::move(each)...) {}
+
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> who) {
+    std::apply([&](auto&... one) { (one.join(group_, *who.promise().slot), ...); }, each_);
+    return group_.start(who, sizeof...(T));
+  }
+  std::tuple<T...> await_resume() {
+    return std::apply([](auto&... one) { return std::tuple<T...>{one.take()...}; }, each_);
+  }
+
+private:
+  std::tuple<task<T>...> each_;
+  task_group group_;
+};
+
+/// The same for a list: awaiting it gives a vector, in the list's order.
+template <class T>
+class [[nodiscard]] all_in {
+public:
+  all_in(std::vector<task<T>> each, std::size_t at_once)
+    : each_(std::move(each)), at_once_(at_once) {}
+
+  bool await_ready() const noexcept { return each_.empty(); }
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> who) {
+    for (auto& one : each_)
+      one.join(group_, *who.promise().slot);
+    return group_.start(who, at_once_);
+  }
+  std::vector<T> await_resume() {
+    std::vector<T> all;
+    all.reserve(each_.size());
+    for (auto& one : each_)
+      all.push_back(one.take());
+    return all;
+  }
+
+private:
+  std::vector<task<T>> each_;
+  task_group group_;
+  std::size_t at_once_;
+};
+
+/// Runs calls and tasks side by side and waits for all of them:
+///
+///   auto [mail, dates] = co_await when_all(mailbox.get("/unread"), dates_of(ctx));
+///
+/// Each gives what it would give alone: a failed call is an error in its place, and the others go
+/// on. An exception is thrown on when all have ended: the first one's.
+template <awaitable... Awaitable>
+requires(sizeof...(Awaitable) > 1) auto when_all(Awaitable... each) {
+  return all_of{as_task(std::move(each))...};
+}
+
+/// The same for a vector of calls or of tasks, of which at most `at_once` run at a time.
+///
+///   std::vector<task<result<std::string>>> all;
+///   for (const auto& id : ids)
+///     all.push_back(subject_of(ctx, id));
+///   auto subjects = co_await when_all(std::move(all), 4);
+template <awaitable Awaitable>
+auto when_all(std::vector<Awaitable> each, std::size_t at_once = 8) {
+  using one = decltype(as_task(std::declval<Awaitable>()));
+  std::vector<one> all;
+  all.reserve(each.size());
+  for (auto& e : each)
+    all.push_back(as_task(std::move(e)));
+  return all_in{std::move(all), at_once};
 }
 
 /// Drives a coroutine as a node.

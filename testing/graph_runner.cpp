@@ -231,6 +231,10 @@ effect_reply graph_runner::impl::reply_to(const effect& asked) {
     streams.erase(done->stream_id);
     return std::monostate{};
   }
+  if (const auto* time = std::get_if<sleep_for>(&asked)) {
+    slept += time->time;
+    return std::monostate{};
+  }
   return fail(errc::internal, "a node asked for something that only handlers may ask for");
 }
 

@@ -4,7 +4,9 @@
 #include "runtime/graph/run_loop.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <string>
 #include <vector>
@@ -158,8 +160,14 @@ private:
     auto ctx = t.make_context(loop->facts(), emit);
     auto machine = t.what->make();
     auto now = machine->start({t.input, ctx});
-    while (auto* asked = std::get_if<effect>(&now))
-      now = machine->resume(answer ? answer(*asked) : fail(errc::not_found, "nobody answers"));
+    std::deque<asked_effect> open;
+    while (auto* asked = std::get_if<std::vector<asked_effect>>(&now)) {
+      std::move(asked->begin(), asked->end(), std::back_inserter(open));
+      auto next = std::move(open.front());
+      open.pop_front();
+      now = machine->resume(next.id,
+                            answer ? answer(next.what) : fail(errc::not_found, "nobody answers"));
+    }
     return std::get<node_result>(std::move(now));
   }
 

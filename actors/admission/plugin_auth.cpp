@@ -16,6 +16,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <deque>
 #include <unordered_map>
 
 namespace behalf::admission {
@@ -46,10 +47,12 @@ struct hearing {
 
   /// The first one starts from the request, the others from a reply. A handler may throw before its
   /// coroutine begins, or be no coroutine.
-  void give_turn(std::optional<effect_reply> reply) {
+  void give_turn(std::optional<threads::answer> reply) {
     try {
-      if (reply)
-        return body->resume(std::move(*reply));
+      if (reply) {
+        body->resume(reply->ask_id, std::move(reply->reply));
+        return;
+      }
       body.emplace(in->handler(auth_context{request}));
       body->start();
     } catch (...) {
@@ -77,6 +80,7 @@ struct judgement_state {
   uint64_t number = 0; // among those of `of`
   plugin_auth_actor of;
   threads::answer_loop answers;
+  std::deque<asked_effect> asked; // not yet begun
 };
 
 using judgement_actor = caf::typed_actor<takes<judge_on>>;
@@ -121,9 +125,9 @@ void conclude(judgement_pointer self) {
   self->quit();
 }
 
-void give_turn_apart(judgement_pointer self, std::optional<effect_reply> reply) {
+void give_turn_apart(judgement_pointer self, std::optional<threads::answer> reply) {
   auto& s = self->state;
-  auto given = std::make_shared<std::optional<effect_reply>>(std::move(reply));
+  auto given = std::make_shared<std::optional<threads::answer>>(std::move(reply));
   auto work = [what = s.what, given, me = judgement_actor{self}] {
     what->give_turn(std::move(*given));
     tell(me, judge_on{});
@@ -133,7 +137,7 @@ void give_turn_apart(judgement_pointer self, std::optional<effect_reply> reply) 
 }
 
 // False: it takes place on another thread.
-bool next_turn(judgement_pointer self, std::optional<effect_reply> reply) {
+bool next_turn(judgement_pointer self, std::optional<threads::answer> reply) {
   auto& s = self->state;
   if (authenticating.may_hold_a_thread() && s.what->in->run_blocking) {
     give_turn_apart(self, std::move(reply));
@@ -147,7 +151,7 @@ bool next_turn(judgement_pointer self, std::optional<effect_reply> reply) {
 void take_turn(judgement_pointer self);
 
 void go_on(judgement_pointer self) {
-  auto turn = [self](std::optional<effect_reply> answer) {
+  auto turn = [self](threads::answer answer) {
     if (next_turn(self, std::move(answer)))
       take_turn(self);
   };
@@ -155,8 +159,8 @@ void go_on(judgement_pointer self) {
     tell(self, judge_on{});
 }
 
-void resume(judgement_pointer self, effect_reply reply) {
-  self->state.answers.take(std::move(reply), [self] { go_on(self); });
+void resume(judgement_pointer self, uint64_t ask_id, effect_reply reply) {
+  self->state.answers.take({ask_id, std::move(reply)}, [self] { go_on(self); });
 }
 
 // Of everything a caller may prove itself with: two callers share no connection.
@@ -165,18 +169,19 @@ std::string fingerprint(const auth_request& of) {
          + sha256_hex(of.cookie.view());
 }
 
-void call_out(judgement_pointer self, outbound_call call) {
+void call_out(judgement_pointer self, uint64_t ask_id, outbound_call call) {
   const auto& what = *self->state.what;
   const auto& services = *what.in->services;
   auto service = services.find(call.service);
   if (!service)
-    return resume(self, effect_reply{fail(errc::not_found, "no service '" + call.service + "'")});
+    return resume(self, ask_id,
+                  effect_reply{fail(errc::not_found, "no service '" + call.service + "'")});
   wire_call out;
   out.request = std::make_shared<wire_request>();
   out.request->pool_key = "authenticate " + fingerprint(*what.request);
   out.request->policy = services.policy(call.service);
   out.request->max_reply_bytes = service->max_reply_bytes;
-  if (call.handle.id == auth_context::caller_handle)
+  if (call.handle.id == outbound_request::caller_handle)
     out.request->credential = authorization_field(what.request->authorization.view());
   out.by = std::chrono::steady_clock::now() + call.timeout;
   call.handle = {};
@@ -184,8 +189,23 @@ void call_out(judgement_pointer self, outbound_call call) {
   out.request->call = std::move(call);
   ask(
     self, what.in->http, std::move(out),
-    [self](outbound_reply& r) { resume(self, effect_reply{std::move(r)}); },
-    [self](error why) { resume(self, effect_reply{std::move(why)}); });
+    [self, ask_id](outbound_reply& r) { resume(self, ask_id, effect_reply{std::move(r)}); },
+    [self, ask_id](error why) { resume(self, ask_id, effect_reply{std::move(why)}); });
+}
+
+// One call after the other, however many the handler waits for.
+void ask_next(judgement_pointer self) {
+  auto& asked = self->state.asked;
+  if (asked.empty()) {
+    self->state.what->failed =
+      fail(errc::internal, "an authenticate handler awaited something its context did not give it");
+    return conclude(self);
+  }
+  auto next = std::move(asked.front());
+  asked.pop_front();
+  if (auto* call = std::get_if<outbound_call>(&next.what))
+    return call_out(self, next.id, std::move(*call));
+  resume(self, next.id, effect_reply{fail(errc::denied, "an authenticate handler may only fetch")});
 }
 
 // What the turn that is over asks for.
@@ -193,11 +213,9 @@ void take_turn(judgement_pointer self) {
   auto& what = *self->state.what;
   if (what.failed || what.body->done())
     return conclude(self);
-  auto* asked = std::get_if<effect>(&what.body->slot().asked);
-  auto* call = asked ? std::get_if<outbound_call>(asked) : nullptr;
-  if (!call)
-    return resume(self, effect_reply{fail(errc::denied, "an authenticate handler may only fetch")});
-  call_out(self, std::move(*call));
+  for (auto& one : what.body->slot().take_asked())
+    self->state.asked.push_back(std::move(one));
+  ask_next(self);
 }
 
 judgement_actor::behavior_type judgement_behavior(judgement_pointer self,

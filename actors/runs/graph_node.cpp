@@ -17,6 +17,9 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <algorithm>
+#include <chrono>
+#include <deque>
+#include <map>
 #include <set>
 
 namespace behalf::runs {
@@ -33,16 +36,23 @@ struct machine_room {
   std::unique_ptr<node> machine = nullptr;
 
   /// The first one starts from the input, the others from a reply.
-  turn give_turn(std::optional<effect_reply> reply) {
+  turn give_turn(std::optional<threads::answer> reply) {
     try {
       if (reply)
-        return machine->resume(std::move(*reply));
+        return machine->resume(reply->ask_id, std::move(reply->reply));
       machine = what->make();
       return machine->start({input, ctx});
     } catch (...) {
       return node_result{current_exception_error()};
     }
   }
+};
+
+// One thing the node waits for.
+struct errand {
+  std::unique_ptr<connector> call = nullptr; // a service call
+  std::string service = {};                  // it is on
+  std::chrono::milliseconds left{0};         // of a sleep
 };
 
 struct graph_node_state {
@@ -53,17 +63,25 @@ struct graph_node_state {
   step what;
   std::shared_ptr<machine_room> room;
   threads::answer_loop answers;
-  std::unique_ptr<connector> call; // the service call under way
-  std::string service;             // it is on
-  std::set<uint64_t> streams;      // open, to be closed with the node
+  std::map<uint64_t, errand> errands; // under way, by the number of the ask
+  std::deque<asked_effect> queued;    // more than a node may have under way
+  bool asking = false;                // they are being begun
+  std::set<uint64_t> streams;         // open, to be closed with the node
 };
 
 using node_pointer = graph_node_actor::stateful_pointer<graph_node_state>;
 
+// What one node may have under way: it could ask for any number at once.
+constexpr std::size_t most_errands = 64;
+
 void take_turn(node_pointer self, turn now);
+void ask_next(node_pointer self);
 
 void finish(node_pointer self, node_result outcome) {
   auto& s = self->state;
+  s.answers.end();
+  s.errands.clear();
+  s.queued.clear();
   for (auto id : s.streams)
     tell(s.app->egress, egress_close{id, s.what.run->run_id});
   s.room->lease.reset(); // before the run hears of it: this may be its end
@@ -72,9 +90,10 @@ void finish(node_pointer self, node_result outcome) {
   self->quit();
 }
 
-void give_turn_apart(node_pointer self, std::optional<effect_reply> reply) {
+void give_turn_apart(node_pointer self, std::optional<threads::answer> reply) {
   auto& s = self->state;
-  auto given = std::make_shared<std::optional<effect_reply>>(std::move(reply));
+  s.answers.away();
+  auto given = std::make_shared<std::optional<threads::answer>>(std::move(reply));
   auto work = [room = s.room, given, me = graph_node_actor{self}] {
     if (room->stopped->load(std::memory_order_relaxed))
       return;
@@ -84,7 +103,7 @@ void give_turn_apart(node_pointer self, std::optional<effect_reply> reply) {
 }
 
 // nullopt: it takes place on another thread.
-std::optional<turn> next_turn(node_pointer self, std::optional<effect_reply> reply) {
+std::optional<turn> next_turn(node_pointer self, std::optional<threads::answer> reply) {
   auto& s = self->state;
   auto may_hold = s.room->what->options.blocking || s.what.work->may_hold_a_thread();
   if (may_hold && s.app->run_blocking) {
@@ -96,7 +115,7 @@ std::optional<turn> next_turn(node_pointer self, std::optional<effect_reply> rep
 }
 
 void go_on(node_pointer self) {
-  auto turn = [self](std::optional<effect_reply> answer) {
+  auto turn = [self](threads::answer answer) {
     if (auto taken = next_turn(self, std::move(answer)))
       take_turn(self, std::move(*taken));
   };
@@ -104,8 +123,11 @@ void go_on(node_pointer self) {
     tell(self, wake_up{});
 }
 
-void resume(node_pointer self, effect_reply reply) {
-  self->state.answers.take(std::move(reply), [self] { go_on(self); });
+void resume(node_pointer self, uint64_t ask_id, effect_reply reply) {
+  auto& s = self->state;
+  s.errands.erase(ask_id);
+  s.answers.take({ask_id, std::move(reply)}, [self] { go_on(self); });
+  ask_next(self);
 }
 
 void close_one(node_pointer self, uint64_t stream_id) {
@@ -114,15 +136,28 @@ void close_one(node_pointer self, uint64_t stream_id) {
   tell(s.app->egress, egress_close{stream_id, s.what.run->run_id});
 }
 
-auto or_resume(node_pointer self) {
-  return [self](error why) {
-    resume(self, effect_reply{for_run(std::move(why), self->state.what.run->run_id)});
+auto or_resume(node_pointer self, uint64_t ask_id) {
+  return [self, ask_id](error why) {
+    resume(self, ask_id, effect_reply{for_run(std::move(why), self->state.what.run->run_id)});
   };
 }
 
 // --- services ----------------------------------------------------------------------------------
 
-void drive(node_pointer self, connector::step next);
+void drive(node_pointer self, uint64_t ask_id, connector::step next);
+
+// Null: the node has ended meanwhile.
+connector* call_of(node_pointer self, uint64_t ask_id) {
+  auto at = self->state.errands.find(ask_id);
+  return at == self->state.errands.end() ? nullptr : at->second.call.get();
+}
+
+// The next step of a call, when it is still under way.
+template <class Step>
+void step_call(node_pointer self, uint64_t ask_id, Step step) {
+  if (auto* call = call_of(self, ask_id))
+    drive(self, ask_id, step(*call));
+}
 
 // Empty: the service takes no credential.
 sealed_handle handle_for(node_pointer self, const std::string& name) {
@@ -132,88 +167,109 @@ sealed_handle handle_for(node_pointer self, const std::string& name) {
   return {};
 }
 
-void send_out(node_pointer self, outbound_call call) {
+void send_out(node_pointer self, uint64_t ask_id, outbound_call call) {
   auto& s = self->state;
   egress_call out{std::move(call), s.what.who, s.what.run->run_id, s.what.run->thread_id};
   ask(
     self, s.app->egress, std::move(out),
-    [self](outbound_reply& r) { drive(self, self->state.call->resume(std::move(r))); },
-    [self](error why) {
-      auto& s = self->state;
-      drive(self, s.call->resume(for_run(std::move(why), s.what.run->run_id)));
+    [self, ask_id](outbound_reply& r) {
+      step_call(self, ask_id, [&](connector& c) { return c.resume(std::move(r)); });
+    },
+    [self, ask_id](error why) {
+      auto failed = for_run(std::move(why), self->state.what.run->run_id);
+      step_call(self, ask_id, [&](connector& c) { return c.resume(std::move(failed)); });
     });
 }
 
-void pull(node_pointer self, uint64_t stream_id) {
+void pull(node_pointer self, uint64_t ask_id, uint64_t stream_id) {
   ask(
     self, self->state.app->egress, egress_read{stream_id, self->state.what.run->run_id},
-    [self](outbound_chunk& c) { drive(self, self->state.call->resume_chunk(std::move(c))); },
-    [self](error why) {
-      auto& s = self->state;
-      drive(self, s.call->resume_chunk(for_run(std::move(why), s.what.run->run_id)));
+    [self, ask_id](outbound_chunk& chunk) {
+      step_call(self, ask_id, [&](connector& c) { return c.resume_chunk(std::move(chunk)); });
+    },
+    [self, ask_id](error why) {
+      auto failed = for_run(std::move(why), self->state.what.run->run_id);
+      step_call(self, ask_id, [&](connector& c) { return c.resume_chunk(std::move(failed)); });
     });
 }
 
-void use_session(node_pointer self, mcp_session session) {
+void proceed(node_pointer self, uint64_t ask_id) {
+  step_call(self, ask_id, [](connector& c) { return c.proceed(); });
+}
+
+void use_session(node_pointer self, uint64_t ask_id, mcp_session session) {
   auto& s = self->state;
-  auto go_on = [self] { drive(self, self->state.call->proceed()); };
   if (!s.app->mcp)
-    return go_on();
+    return proceed(self, ask_id);
   const auto& run = *s.what.run;
+  const auto& service = s.errands.at(ask_id).service;
   ask(
     self, s.app->mcp,
-    session_used{s.what.who, run.run_id, run.thread_id, handle_for(self, s.service), s.service,
+    session_used{s.what.who, run.run_id, run.thread_id, handle_for(self, service), service,
                  std::move(session), s.what.stopped},
-    [go_on](session_ready) { go_on(); }, [go_on](const error&) { go_on(); });
+    [self, ask_id](session_ready) { proceed(self, ask_id); },
+    [self, ask_id](const error&) { proceed(self, ask_id); });
 }
 
-void drive(node_pointer self, connector::step next) {
+void drive(node_pointer self, uint64_t ask_id, connector::step next) {
+  auto& s = self->state;
   while (auto* close = std::get_if<connector::close_stream>(&next)) {
     close_one(self, close->stream_id);
-    next = self->state.call->proceed();
+    next = s.errands.at(ask_id).call->proceed();
   }
   if (auto* call = std::get_if<outbound_call>(&next)) {
-    send_out(self, std::move(*call));
+    send_out(self, ask_id, std::move(*call));
   } else if (auto* read = std::get_if<connector::pull_chunk>(&next)) {
-    self->state.streams.insert(read->stream_id);
-    pull(self, read->stream_id);
+    s.streams.insert(read->stream_id);
+    pull(self, ask_id, read->stream_id);
   } else if (auto* wait = std::get_if<connector::pause>(&next)) {
-    remind(self, wait->time, wake_up{});
+    remind(self, wait->time, wake_up{static_cast<int64_t>(ask_id)});
   } else if (auto* in = std::get_if<connector::in_session>(&next)) {
-    use_session(self, std::move(in->session));
+    use_session(self, ask_id, std::move(in->session));
   } else {
     auto reply = std::move(std::get<connector::done>(next).reply);
-    self->state.call.reset();
     if (!reply)
-      return resume(self, effect_reply{reply.error()});
+      return resume(self, ask_id, effect_reply{reply.error()});
     if (reply->stream_id != 0)
-      self->state.streams.insert(reply->stream_id);
-    resume(self, effect_reply{std::move(*reply)});
+      s.streams.insert(reply->stream_id);
+    resume(self, ask_id, effect_reply{std::move(*reply)});
   }
 }
 
-void call_service(node_pointer self, service_call call) {
+void call_service(node_pointer self, uint64_t ask_id, service_call call) {
   auto& s = self->state;
-  s.service = call.service;
+  auto& mine = s.errands.at(ask_id);
+  mine.service = call.service;
   caller by{s.what.who->key(), handle_for(self, call.service), s.what.run->run_id};
   auto opened = s.app->services->open(std::move(call), std::move(by));
   if (!opened)
-    return resume(self, effect_reply{opened.error()});
-  s.call = std::move(*opened);
-  drive(self, s.call->start());
+    return resume(self, ask_id, effect_reply{opened.error()});
+  mine.call = std::move(*opened);
+  step_call(self, ask_id, [](connector& c) { return c.start(); });
 }
 
-void read_stream(node_pointer self, uint64_t id) {
+void read_stream(node_pointer self, uint64_t ask_id, uint64_t id) {
   if (!self->state.streams.contains(id)) // of another node, run or user
-    return resume(self, effect_reply{fail(errc::not_found, "this node has no such stream")});
+    return resume(self, ask_id,
+                  effect_reply{fail(errc::not_found, "this node has no such stream")});
   ask(
     self, self->state.app->egress, egress_read{id, self->state.what.run->run_id},
-    [self, id](outbound_chunk& c) {
+    [self, ask_id, id](outbound_chunk& c) {
       if (c.last)
         self->state.streams.erase(id);
-      resume(self, effect_reply{std::move(c)});
+      resume(self, ask_id, effect_reply{std::move(c)});
     },
-    or_resume(self));
+    or_resume(self, ask_id));
+}
+
+// CAF's timers cannot be taken back, and each keeps what is left of its actor: so a long sleep is
+// some short ones, and a node that ends in one is gone soon.
+void sleep(node_pointer self, uint64_t ask_id) {
+  auto& left = self->state.errands.at(ask_id).left;
+  auto part = std::clamp<std::chrono::milliseconds>(left, std::chrono::milliseconds{0},
+                                                    std::chrono::minutes{1});
+  left -= part;
+  remind(self, part, wake_up{static_cast<int64_t>(ask_id)});
 }
 
 // --- store -------------------------------------------------------------------------------------
@@ -249,69 +305,101 @@ struct asked_of_store {
 };
 
 // Does what the rules left of the question.
-void act_on_store(node_pointer self, std::string_view action, const grant& g) {
+void act_on_store(node_pointer self, uint64_t ask_id, std::string_view action, const grant& g) {
   const auto& app = *self->state.app;
-  auto done = [self] { resume(self, found({})); };
+  auto done = [self, ask_id] { resume(self, ask_id, found({})); };
   if (action == "put")
-    return storage::put_item(self, app, g, done, or_resume(self));
+    return storage::put_item(self, app, g, done, or_resume(self, ask_id));
   if (action == "delete")
-    return storage::delete_item(self, app, g, done, or_resume(self));
+    return storage::delete_item(self, app, g, done, or_resume(self, ask_id));
   if (action == "get")
     return storage::get_item(
       self, app, g,
-      [self](const std::shared_ptr<const record>& row) {
-        resume(self, found(row ? std::vector{to_item(*row)} : std::vector<stored_item>{}));
+      [self, ask_id](const std::shared_ptr<const record>& row) {
+        resume(self, ask_id, found(row ? std::vector{to_item(*row)} : std::vector<stored_item>{}));
       },
-      or_resume(self));
+      or_resume(self, ask_id));
   auto q = storage::granted_search(g);
   if (!q)
-    return resume(self, effect_reply{q.error()});
+    return resume(self, ask_id, effect_reply{q.error()});
   auto items = std::make_shared<std::vector<stored_item>>();
   storage::each_slice(
     self, self->state.app, storage::new_search(app, std::move(*q)), self->state.what.who,
-    [self, items](scan_part& part) {
+    [self, ask_id, items](scan_part& part) {
       for (const auto& row : part.rows)
         items->push_back(to_item(row));
       if (part.done)
-        resume(self, found(std::move(*items)));
+        resume(self, ask_id, found(std::move(*items)));
       return true;
     },
-    or_resume(self));
+    or_resume(self, ask_id));
 }
 
 // A node has its user's rights and no more: every operation is decided like a request's.
-void use_store(node_pointer self, store_operation op) {
+void use_store(node_pointer self, uint64_t ask_id, store_operation op) {
   auto& s = self->state;
   auto asked = std::visit(asked_of_store{}, op);
   if (!asked)
-    return resume(self, effect_reply{asked.error()});
+    return resume(self, ask_id, effect_reply{asked.error()});
   auto action = asked->action;
   ask(
     self, s.app->authorizer, storage::to_authorize(std::move(*asked), s.what.who),
-    [self, action](grant& g) { act_on_store(self, action, g); }, or_resume(self));
+    [self, ask_id, action](grant& g) { act_on_store(self, ask_id, action, g); },
+    or_resume(self, ask_id));
 }
 
 // --- turns ---------------------------------------------------------------------------------------
 
-void ask_outside(node_pointer self, effect what) {
+void ask_outside(node_pointer self, uint64_t ask_id, effect what) {
   if (auto* call = std::get_if<service_call>(&what))
-    return call_service(self, std::move(*call));
+    return call_service(self, ask_id, std::move(*call));
   if (auto* op = std::get_if<store_operation>(&what))
-    return use_store(self, std::move(*op));
+    return use_store(self, ask_id, std::move(*op));
   if (auto* read = std::get_if<read_chunk>(&what))
-    return read_stream(self, read->stream_id);
+    return read_stream(self, ask_id, read->stream_id);
+  if (auto* time = std::get_if<sleep_for>(&what)) {
+    self->state.errands.at(ask_id).left = time->time;
+    return sleep(self, ask_id);
+  }
   if (auto* close = std::get_if<close_stream>(&what)) {
     close_one(self, close->stream_id);
-    return resume(self, effect_reply{std::monostate{}});
+    return resume(self, ask_id, effect_reply{std::monostate{}});
   }
-  resume(self, effect_reply{fail(errc::denied, "a node names a service; it makes no calls of its "
-                                               "own")});
+  resume(self, ask_id,
+         effect_reply{fail(errc::denied, "a node names a service; it makes no calls of its own")});
+}
+
+void ask_next(node_pointer self) {
+  auto& s = self->state;
+  if (std::exchange(s.asking, true)) // what is answered at once comes back here
+    return;
+  while (!s.queued.empty() && s.errands.size() < most_errands) {
+    auto next = std::move(s.queued.front());
+    s.queued.pop_front();
+    s.errands[next.id];
+    ask_outside(self, next.id, std::move(next.what));
+  }
+  s.asking = false;
 }
 
 void take_turn(node_pointer self, turn now) {
   if (auto* outcome = std::get_if<node_result>(&now))
     return finish(self, std::move(*outcome));
-  ask_outside(self, std::move(std::get<effect>(now)));
+  for (auto& one : std::get<std::vector<asked_effect>>(now))
+    self->state.queued.push_back(std::move(one));
+  ask_next(self);
+}
+
+// A pause of a call, or a sleep, is over.
+void time_came(node_pointer self, uint64_t ask_id) {
+  auto at = self->state.errands.find(ask_id);
+  if (at == self->state.errands.end())
+    return;
+  if (at->second.call)
+    return proceed(self, ask_id);
+  if (at->second.left > std::chrono::milliseconds{0})
+    return sleep(self, ask_id);
+  resume(self, ask_id, effect_reply{std::monostate{}});
 }
 
 void begin(node_pointer self) {
@@ -341,12 +429,17 @@ graph_node_actor::behavior_type node_behavior(node_pointer self, app_ptr app, st
     });
   begin(self);
   return {
-    [self](wake_up&) {
-      if (self->state.answers.waits())
+    [self](wake_up& m) {
+      if (m.generation == 0)
         return go_on(self);
-      drive(self, self->state.call->proceed());
+      time_came(self, static_cast<uint64_t>(m.generation));
     },
-    [self](turn_taken& m) { take_turn(self, std::move(*m.what)); },
+    [self](turn_taken& m) {
+      self->state.answers.back();
+      take_turn(self, std::move(*m.what));
+      if (self->state.answers.waits())
+        go_on(self);
+    },
   };
 }
 

@@ -3,40 +3,58 @@
 
 #include "behalf/node.hpp"
 
-#include <optional>
+#include <cstdint>
 #include <utility>
+#include <vector>
 
 namespace behalf::threads {
 
-/// Answers that are there at once, refusals above all, go round in here and not deeper and deeper;
-/// after some of them others get their turn, and whoever wants to stop the machine.
+/// A reply, and the ask it is to.
+struct answer {
+  uint64_t ask_id;
+  effect_reply reply;
+};
+
+/// Hands a machine its answers one after the other. Those that are there at once, refusals above
+/// all, go round in here and not deeper and deeper; after some of them others get their turn, and
+/// whoever wants to stop the machine.
 class answer_loop {
 public:
-  /// An answer has come: `go_on` is to run the loop, unless it is running further up the stack.
+  /// An answer has come: `go_on` is to run the loop, unless it is running further up the stack or
+  /// the machine has its turn elsewhere.
   template <class GoOn>
-  void take(effect_reply reply, GoOn go_on) {
-    answer_.emplace(std::move(reply));
-    if (!running_)
+  void take(answer one, GoOn go_on) {
+    waiting_.push_back(std::move(one));
+    if (!running_ && !away_)
       go_on();
   }
 
-  /// Gives `turn` the answer, and those that come meanwhile. True: one is left, for later.
+  /// Gives `turn` the answers, and those that come meanwhile. True: some are left, for later.
   template <class Turn>
   bool run(Turn turn) {
     running_ = true;
-    for (int n = 0; answer_ && n < most_in_a_row; ++n)
-      turn(std::exchange(answer_, std::nullopt));
+    for (int n = 0; waits() && n < most_in_a_row; ++n) {
+      auto next = std::move(waiting_.front());
+      waiting_.erase(waiting_.begin());
+      turn(std::move(next));
+    }
     running_ = false;
     return waits();
   }
 
-  bool waits() const { return answer_.has_value(); }
+  /// The machine has its turn on another thread, until `back`.
+  void away() { away_ = true; }
+  void back() { away_ = false; }
+  /// The machine has ended: it wants no more answers.
+  void end() { ended_ = true; }
+
+  bool waits() const { return !waiting_.empty() && !away_ && !ended_; }
 
 private:
   static constexpr int most_in_a_row = 32;
 
-  std::optional<effect_reply> answer_; // for the machine's next turn
-  bool running_ = false;
+  std::vector<answer> waiting_; // for the machine's next turns
+  bool running_ = false, away_ = false, ended_ = false;
 };
 
 } // namespace behalf::threads

@@ -1,46 +1,19 @@
 // An agent that works through its user's mail. It lists the unread messages by MCP, sums them up,
 // asks for approval, and marks them done by the HTTP API: each call as the user who runs it.
-#include "behalf/plugin.hpp"
-
-#include <string>
+#include <behalf/plugin.hpp>
 
 using namespace behalf;
 
 namespace {
 
-json::object ai(std::string text) {
-  return {{"type", "ai"}, {"content", std::move(text)}};
-}
-
-// The structured result of a tool, or the JSON in its first text part.
-json::value result_of(const service_reply& reply) {
-  const auto& body = reply.body;
-  if (const auto* structured = member(body, "structuredContent");
-      structured && !structured->is_null())
-    return *structured;
-  const auto* content = member(body, "content");
-  if (!content || !content->is_array() || content->get_array().empty())
-    return nullptr;
-  const auto* text = member(content->get_array().front(), "text");
-  if (!text || !text->is_string())
-    return nullptr;
-  auto parsed = parse_json({text->get_string().data(), text->get_string().size()});
-  return parsed ? *parsed : json::value(nullptr);
-}
-
 task<node_result> fetch(state_view, context ctx) {
-  auto mail = ctx.service("mail");
-  auto reply = co_await mail.call_tool("list_unread");
+  auto reply = co_await ctx.service("mail").call_tool("list_unread");
   if (!reply)
     co_return reply.error();
-  auto listed = result_of(*reply);
-  const auto* messages = member(listed, "messages");
-  flow::update out;
-  out.set("unread", messages && messages->is_array() ? *messages : json::value(json::array{}));
-  auto note =
-    json::object{{"step", "fetched"}, {"as", ctx.identity()}, {"receipt", reply->receipt}};
-  ctx.write(std::move(note));
-  co_return out;
+  auto found = tool_result(*reply);
+  const auto* messages = member(found, "messages");
+  ctx.write({{"step", "fetched"}, {"as", ctx.identity()}, {"receipt", reply->receipt}});
+  co_return flow::update{{"unread", messages ? *messages : json::value(list())}};
 }
 
 node_result summarise(const state_view& state, context& ctx) {
@@ -52,50 +25,40 @@ node_result summarise(const state_view& state, context& ctx) {
     text += "\n- " + std::string(string_or(m, "subject")) + " (from "
             + std::string(string_or(m, "from")) + ")";
   }
-  flow::update out;
-  out.set("summary", json::value(text));
-  out.set("messages", json::array{ai(text)});
-  return out;
+  return flow::update{{"summary", text}, {"messages", list(ai(text))}};
 }
 
 flow::route anything_to_do(const state_view& state, const context&) {
-  return state.list("unread").empty() ? flow::route{flow::end} : flow::route{"approve"};
+  return state.list("unread").empty() ? flow::end : "approve";
 }
 
-node_result approve(const state_view& state, context& ctx) {
-  const auto* answer = ctx.answer();
-  if (!answer)
-    return flow::interrupt{
-      json::object{{"question", "Mark these messages as done?"}, {"summary", state["summary"]}}};
-  auto yes = (answer->is_bool() && answer->get_bool()) || *answer == "yes";
-  return flow::update{{{"approved", yes}}};
+task<node_result> approve(state_view state, context ctx) {
+  auto answer = co_await ctx.interrupt(
+    {{"question", "Mark these messages as done?"}, {"summary", state["summary"]}});
+  co_return flow::update{{"approved", answer == json::value(true) || answer == "yes"}};
 }
 
 task<node_result> mark_done(state_view state, context ctx) {
-  flow::update out;
-  if (!state.flag("approved")) {
-    out.set("messages", json::array{ai("Left everything as it was.")});
-    co_return out;
-  }
-  auto mail_api = ctx.service("mail-api");
-  int64_t done = 0;
-  json::array receipts;
+  if (!state.flag("approved"))
+    co_return flow::update{{"messages", list(ai("Left everything as it was."))}};
+  std::vector<service_request> calls;
   for (const auto& message : state.list("unread")) {
     auto id = std::string(string_or(message.as_object(), "id"));
-    auto path = "/api/messages/" + id + "/done";
-    auto reply = co_await mail_api.post(path, nullptr);
+    calls.push_back(ctx.service("mail-api").post("/api/messages/" + id + "/done", nullptr));
+  }
+  json::array receipts;
+  for (auto& reply : co_await when_all(std::move(calls), 4)) {
     if (!reply)
       co_return reply.error();
     if (reply->status != 200)
       co_return fail(errc::upstream, "mail-api answered " + std::to_string(reply->status));
-    ++done;
-    receipts.emplace_back(reply->receipt);
+    receipts.push_back(reply->receipt);
   }
-  auto note = json::object{{"step", "marked"}, {"as", ctx.identity()}, {"receipts", receipts}};
-  ctx.write(std::move(note));
-  out.set("done", done);
-  out.set("messages", json::array{ai("Marked " + std::to_string(done) + " messages as done.")});
-  co_return out;
+  auto done = receipts.size();
+  ctx.write({{"step", "marked"}, {"as", ctx.identity()}, {"receipts", receipts}});
+  co_return flow::update{
+    {"done", done},
+    {"messages", list(ai("Marked " + std::to_string(done) + " messages as done."))}};
 }
 
 result<std::shared_ptr<const graph>> inbox() {

@@ -5,49 +5,55 @@
 #include <algorithm>
 
 namespace behalf {
-namespace {
 
-http_operation operation(std::string method, std::string_view path) {
-  http_operation op;
-  op.method = std::move(method);
-  op.path = path;
-  return op;
+service_request& service_request::header(std::string_view name, std::string_view value) {
+  operation().headers.emplace_back(name, value);
+  return *this;
 }
 
-} // namespace
-
-awaiting<service_reply> service_client::get(std::string_view path) const {
-  return request(operation("GET", path));
+service_request& service_request::body(json_arg value) {
+  operation().body = std::move(value).take();
+  return *this;
 }
 
-awaiting<service_reply> service_client::post(std::string_view path, json::value body) const {
-  auto op = operation("POST", path);
-  op.body = std::move(body);
-  return request(std::move(op));
+awaiting<byte_stream> service_request::stream() {
+  operation().stream = true;
+  return awaiting<byte_stream>{std::move(what_)};
 }
 
-awaiting<service_reply> service_client::put(std::string_view path, json::value body) const {
-  auto op = operation("PUT", path);
-  op.body = std::move(body);
-  return request(std::move(op));
+http_operation& service_request::operation() {
+  return std::get<http_operation>(std::get<service_call>(what_).operation);
 }
 
-awaiting<service_reply> service_client::del(std::string_view path) const {
-  return request(operation("DELETE", path));
+service_request service_client::get(std::string_view path) const {
+  return request("GET", path);
 }
 
-awaiting<service_reply> service_client::request(http_operation op) const {
-  return awaiting<service_reply>{service_call{name_, std::move(op)}};
+service_request service_client::post(std::string_view path, json_arg body) const {
+  return request("POST", path).body(std::move(body));
+}
+
+service_request service_client::put(std::string_view path, json_arg body) const {
+  return request("PUT", path).body(std::move(body));
+}
+
+service_request service_client::patch(std::string_view path, json_arg body) const {
+  return request("PATCH", path).body(std::move(body));
+}
+
+service_request service_client::del(std::string_view path) const {
+  return request("DELETE", path);
+}
+
+service_request service_client::request(std::string_view method, std::string_view path) const {
+  return service_request{
+    service_call{name_, http_operation{std::string(method), std::string(path)}}};
 }
 
 awaiting<service_reply> service_client::call_tool(std::string_view tool,
-                                                  json::object arguments) const {
+                                                  object_arg arguments) const {
   return awaiting<service_reply>{
-    service_call{name_, call_tool_operation{std::string(tool), std::move(arguments)}}};
-}
-
-awaiting<service_reply> service_client::call_tool(std::string_view tool) const {
-  return call_tool(tool, json::object{});
+    service_call{name_, call_tool_operation{std::string(tool), std::move(arguments.values)}}};
 }
 
 awaiting<service_reply> service_client::list_tools() const {
@@ -55,30 +61,53 @@ awaiting<service_reply> service_client::list_tools() const {
 }
 
 awaiting<byte_stream> service_client::open(std::string_view path) const {
-  return open(operation("GET", path));
+  return get(path).stream();
 }
 
-awaiting<byte_stream> service_client::open(http_operation op) const {
-  op.stream = true;
-  return awaiting<byte_stream>{service_call{name_, std::move(op)}};
+item_search::item_search(labels prefix)
+  : awaiting<std::vector<stored_item>>(store_operation{store_search{std::move(prefix).take()}}) {}
+
+item_search& item_search::filter(object_arg part) {
+  operation().filter = std::move(part.values);
+  return *this;
+}
+
+item_search& item_search::limit(int64_t most) {
+  operation().limit = most;
+  return *this;
+}
+
+item_search& item_search::offset(int64_t skip) {
+  operation().offset = skip;
+  return *this;
+}
+
+store_search& item_search::operation() {
+  return std::get<store_search>(std::get<store_operation>(what_));
+}
+
+item_put& item_put::ttl(std::chrono::minutes time) {
+  std::get<store_put>(std::get<store_operation>(what_)).ttl_minutes =
+    static_cast<double>(time.count());
+  return *this;
 }
 
 awaiting<stored_item> store_client::get(labels ns, std::string_view key) const {
-  return awaiting<stored_item>{store_operation{store_get{std::move(ns), std::string(key)}}};
+  return awaiting<stored_item>{store_operation{store_get{std::move(ns).take(), std::string(key)}}};
 }
 
-awaiting<std::monostate> store_client::put(labels ns, std::string_view key,
-                                           json::object value) const {
-  return awaiting<std::monostate>{
-    store_operation{store_put{std::move(ns), std::string(key), std::move(value)}}};
+item_put store_client::put(labels ns, std::string_view key, object_arg value) const {
+  return item_put{
+    store_operation{store_put{std::move(ns).take(), std::string(key), std::move(value.values)}}};
 }
 
 awaiting<std::monostate> store_client::del(labels ns, std::string_view key) const {
-  return awaiting<std::monostate>{store_operation{store_delete{std::move(ns), std::string(key)}}};
+  return awaiting<std::monostate>{
+    store_operation{store_delete{std::move(ns).take(), std::string(key)}}};
 }
 
-awaiting<std::vector<stored_item>> store_client::search(store_search what) const {
-  return awaiting<std::vector<stored_item>>{store_operation{std::move(what)}};
+item_search store_client::search(labels prefix) const {
+  return item_search{std::move(prefix)};
 }
 
 const json::object& context::configurable() const {
@@ -147,18 +176,18 @@ bool context::permitted(std::string_view permission) const {
   });
 }
 
-void context::write(json::value data) const {
+void context::write(json_arg data) const {
   if (facts_->emit)
-    facts_->emit({stream_item::kind::custom, std::move(data)});
+    facts_->emit({stream_item::kind::custom, std::move(data).take()});
 }
 
-void context::write_message(json::value chunk) const {
+void context::write_message(json_arg chunk) const {
   if (facts_->emit)
-    facts_->emit({stream_item::kind::message, std::move(chunk)});
+    facts_->emit({stream_item::kind::message, std::move(chunk).take()});
 }
 
-answer_of context::interrupt(json::value question) const {
-  return answer_of{std::move(question), answer(facts_->next_answer++)};
+answer_of context::interrupt(json_arg question) const {
+  return answer_of{std::move(question).take(), answer(facts_->next_answer++)};
 }
 
 const json::value* context::answer(std::size_t n) const {

@@ -19,7 +19,7 @@ public:
     }
   }
 
-  turn resume(effect_reply) override {
+  turn resume(uint64_t, effect_reply) override {
     return node_result{fail(errc::internal, "a function node asks for nothing")};
   }
 
@@ -41,7 +41,9 @@ public:
     return running_->start(in);
   }
 
-  turn resume(effect_reply reply) override { return running_->resume(std::move(reply)); }
+  turn resume(uint64_t ask_id, effect_reply reply) override {
+    return running_->resume(ask_id, std::move(reply));
+  }
 
 private:
   std::shared_ptr<const node_task_fn> body_; // a lambda's captures live here

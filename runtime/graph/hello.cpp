@@ -7,7 +7,7 @@ namespace {
 
 node_result greet(const state_view&, context& ctx) {
   auto who = ctx.identity().empty() ? std::string("stranger") : std::string(ctx.identity());
-  return flow::update{{"messages", flow::ai_message("hello " + who)}, {"who", who}};
+  return flow::update{{"messages", ai("hello " + who)}, {"who", who}};
 }
 
 } // namespace

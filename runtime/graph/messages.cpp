@@ -273,22 +273,27 @@ message_change join_messages(json::array& list, const json::array& update) {
   return did;
 }
 
-namespace flow {
+json::value human(std::string_view text) {
+  return plain("human", text);
+}
 
-json::value ai_message(std::string_view text) {
+json::value ai(std::string_view text) {
   return plain("ai", text);
 }
 
-json::value human_message(std::string_view text) {
-  return plain("human", text);
+json::value ai(std::string_view text, json::array tool_calls) {
+  auto m = plain("ai", text);
+  m.get_object()["tool_calls"] = std::move(tool_calls);
+  return m;
 }
 
 json::value system_message(std::string_view text) {
   return plain("system", text);
 }
 
-json::value tool_message(std::string_view text, std::string_view tool_call_id) {
-  auto m = plain("tool", text);
+json::value tool_message(json_arg content, std::string_view tool_call_id) {
+  auto given = std::move(content).take();
+  auto m = plain("tool", given.is_string() ? view(given.get_string()) : dump(given));
   m.get_object()["tool_call_id"] = json::string_view{tool_call_id.data(), tool_call_id.size()};
   return m;
 }
@@ -297,7 +302,13 @@ json::value remove_message(std::string_view id) {
   return json::object{{"type", "remove"}, {"id", json::string_view{id.data(), id.size()}}};
 }
 
-std::string message_text(const json::value& message) {
+json::value tool_call(std::string_view id, std::string_view name, object_arg args) {
+  return json_arg{
+    {"name", name}, {"args", std::move(args.values)}, {"id", id}, {"type", "tool_call"}}
+    .take();
+}
+
+std::string text_of(const json::value& message) {
   const auto* content = member(message, "content");
   if (!content)
     return message.is_string() ? std::string(view(message.get_string())) : std::string{};
@@ -313,5 +324,30 @@ std::string message_text(const json::value& message) {
   return text;
 }
 
-} // namespace flow
+std::string text_of(const json::value* message) {
+  return message ? text_of(*message) : std::string{};
+}
+
+const json::array& tool_calls_of(const json::value& message) {
+  static const json::array none;
+  const auto* calls = member(message, "tool_calls");
+  return calls && calls->is_array() ? calls->get_array() : none;
+}
+
+json::value tool_result(const service_reply& reply) {
+  const auto* structured = member(reply.body, "structuredContent");
+  if (structured && !structured->is_null())
+    return *structured;
+  const auto* content = member(reply.body, "content");
+  const auto* parts = content ? content->if_array() : nullptr;
+  for (std::size_t i = 0; parts && i < parts->size(); ++i) {
+    const auto* text = member((*parts)[i], "text");
+    if (!text || !text->is_string())
+      continue;
+    auto parsed = parse_json(view(text->get_string()));
+    return parsed ? std::move(*parsed) : *text;
+  }
+  return nullptr;
+}
+
 } // namespace behalf

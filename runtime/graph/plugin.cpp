@@ -65,6 +65,41 @@ std::string_view auth_request::bearer() const {
   return all.substr(scheme.size());
 }
 
+outbound_request::outbound_request(std::string_view service, std::string_view url)
+  : awaiting<outbound_reply>(outbound_call{}) {
+  call().service = service;
+  call().url = url;
+}
+
+outbound_call& outbound_request::call() {
+  return std::get<outbound_call>(what_);
+}
+
+outbound_request& outbound_request::method(std::string_view name) {
+  call().method = name;
+  return *this;
+}
+
+outbound_request& outbound_request::header(std::string_view name, std::string_view value) {
+  call().headers.emplace_back(name, value);
+  return *this;
+}
+
+outbound_request& outbound_request::body(std::string_view bytes) {
+  call().body = bytes;
+  return *this;
+}
+
+outbound_request& outbound_request::timeout(std::chrono::milliseconds time) {
+  call().timeout = time;
+  return *this;
+}
+
+outbound_request& outbound_request::as_caller() {
+  call().handle.id = caller_handle;
+  return *this;
+}
+
 void plugin_registry::graph(result<std::shared_ptr<const behalf::graph>> made,
                             std::string description) {
   if (!made)

@@ -255,7 +255,7 @@ void event_maker::chunk(std::vector<loop_event>& out, const event_task& t,
       out, "messages/metadata",
       dump(json::object{
         {at->first, json::object{{"metadata", parse_stored_json(message_metadata(t)).value()}}}}));
-  at->second += flow::message_text(data);
+  at->second += text_of(data);
   auto whole = to_message(data);
   if (!whole)
     return;

@@ -2,6 +2,8 @@
 
 #include "behalf/context.hpp"
 
+#include <algorithm>
+
 namespace behalf {
 namespace {
 
@@ -14,10 +16,9 @@ public:
     return next();
   }
 
-  turn resume(effect_reply reply) override {
-    if (std::holds_alternative<std::monostate>(body_.slot().asked))
+  turn resume(uint64_t ask_id, effect_reply reply) override {
+    if (!body_.resume(ask_id, std::move(reply)))
       return node_result{fail(errc::internal, "a node was resumed that waits for nothing")};
-    body_.resume(std::move(reply));
     return next();
   }
 
@@ -25,13 +26,14 @@ private:
   turn next() {
     if (body_.done())
       return ended();
-    auto& asked = body_.slot().asked;
-    if (auto* wanted = std::get_if<effect>(&asked))
-      return std::move(*wanted);
-    if (auto* question = std::get_if<flow::interrupt>(&asked))
+    auto& slot = body_.slot();
+    if (auto& question = slot.question())
       return node_result{std::move(*question)};
-    return node_result{
-      fail(errc::internal, "a node awaited something its context did not give it")};
+    auto asked = slot.take_asked();
+    if (asked.empty() && !slot.waits())
+      return node_result{
+        fail(errc::internal, "a node awaited something its context did not give it")};
+    return asked;
   }
 
   node_result ended() {
@@ -46,6 +48,42 @@ private:
 };
 
 } // namespace
+
+bool task_slot::resume(uint64_t ask_id, effect_reply reply) {
+  auto at = std::find_if(waiting_.begin(), waiting_.end(),
+                         [&](const waiter& one) { return one.ask_id == ask_id; });
+  if (at == waiting_.end())
+    return false;
+  auto who = at->who;
+  at->reply_to->emplace(std::move(reply));
+  waiting_.erase(at);
+  who.resume();
+  return true;
+}
+
+bool task_group::start(std::coroutine_handle<> parent, std::size_t at_once) {
+  parent_ = parent;
+  at_once_ = std::max<std::size_t>(at_once, 1);
+  return !start_more();
+}
+
+std::coroutine_handle<> task_group::child_ended() {
+  --running_;
+  if (starting_ || !start_more())
+    return std::noop_coroutine();
+  return parent_;
+}
+
+// True: all have ended. One that ends as soon as it is started comes back through child_ended.
+bool task_group::start_more() {
+  starting_ = true;
+  while (next_ < children_.size() && running_ < at_once_) {
+    ++running_;
+    children_[next_++].resume();
+  }
+  starting_ = false;
+  return running_ == 0;
+}
 
 std::unique_ptr<node> coroutine_node(task<node_result> body) {
   return std::make_unique<task_machine>(std::move(body));

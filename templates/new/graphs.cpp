@@ -8,12 +8,8 @@ namespace {
 
 // Stands where a model would be: it wants the tool `add_note` called.
 node_result plan(const state_view& state, context&) {
-  const auto* newest = state.last("messages");
-  json::object arguments;
-  arguments["text"] = newest ? string_or(newest->as_object(), "content") : "";
-  json::object call{{"id", "call-1"}, {"name", "add_note"}, {"args", arguments}};
-  json::object message{{"type", "ai"}, {"content", ""}, {"tool_calls", json::array{call}}};
-  return flow::update{{"messages", message}};
+  auto call = tool_call("call-1", "add_note", {{"text", text_of(state.last("messages"))}});
+  return flow::update{{"messages", ai("", list(call))}};
 }
 
 json::object call_of(const state_view& state) {
@@ -21,12 +17,10 @@ json::object call_of(const state_view& state) {
 }
 
 // Stops until the user has answered; then runs again from its top.
-node_result approve(const state_view& state, context& ctx) {
-  const auto* answer = ctx.answer();
-  if (!answer)
-    return flow::interrupt{
-      json::object{{"question", "Shall I note this down?"}, {"call", call_of(state)}}};
-  return flow::update{{"approved", *answer == true}};
+task<node_result> approve(state_view state, context ctx) {
+  auto answer =
+    co_await ctx.interrupt({{"question", "Shall I note this down?"}, {"call", call_of(state)}});
+  co_return flow::update{{"approved", answer == json::value(true)}};
 }
 
 flow::route approved(const state_view& state, const context&) {
@@ -38,21 +32,17 @@ flow::route approved(const state_view& state, const context&) {
 task<node_result> add_note(state_view state, context ctx) {
   auto call = call_of(state);
   std::string user(ctx.identity().empty() ? "everybody" : ctx.identity());
-  store_client::labels notes{user, "notes"};
   auto note = call.at("args").as_object();
-  auto kept = co_await ctx.store().put(notes, ctx.run_id(), note);
+  auto kept = co_await ctx.store().put({user, "notes"}, ctx.run_id(), note);
   if (!kept)
     co_return kept.error();
-  json::object result{
-    {"type", "tool"}, {"name", "add_note"}, {"tool_call_id", call.at("id")}, {"content", "noted"}};
-  json::array messages{result, flow::ai_message("I have noted it down.")};
-  flow::update out;
-  out.set("messages", messages);
-  co_return out;
+  auto id = std::string(string_or(call, "id"));
+  co_return flow::update{
+    {"messages", list(tool_message("noted", id), ai("I have noted it down."))}};
 }
 
 node_result decline(const state_view&, context&) {
-  return flow::update{{"messages", flow::ai_message("I have left it.")}};
+  return flow::update{{"messages", ai("I have left it.")}};
 }
 
 result<std::shared_ptr<const graph>> make_graph() {

@@ -84,10 +84,8 @@ task<node_result> read_a_little(state_view, context ctx) {
 
 task<node_result> remember(state_view, context ctx) {
   auto store = ctx.store();
-  store_client::labels notes;
-  notes.emplace_back("notes");
-  json::object value{{"text", "milk"}};
-  auto kept = co_await store.put(notes, "list", value);
+  labels notes{"notes"};
+  auto kept = co_await store.put(notes, "list", {{"text", "milk"}});
   if (!kept)
     co_return kept.error();
   auto found = co_await store.get(notes, "list");
@@ -104,10 +102,7 @@ task<node_result> remember(state_view, context ctx) {
 
 task<node_result> remember_nowhere(state_view, context ctx) {
   auto store = ctx.store();
-  store_client::labels nowhere;
-  nowhere.emplace_back("");
-  json::object value;
-  auto kept = co_await store.put(nowhere, "x", value);
+  auto kept = co_await store.put({""}, "x", {});
   co_return kept.error();
 }
 
@@ -140,11 +135,9 @@ node_options blocking() {
 task<node_result> ask_in_vain(state_view, context ctx) {
   auto store = ctx.store();
   auto stranger = ctx.service("stranger");
-  store_client::labels nowhere;
-  nowhere.emplace_back("");
   int64_t refused = 0;
   for (int i = 0; i < 5'000; ++i) {
-    auto kept = co_await store.get(nowhere, "x");
+    auto kept = co_await store.get({""}, "x");
     auto called = co_await stranger.get("/x");
     refused += !kept + !called;
   }
@@ -162,17 +155,14 @@ task<node_result> ask_for_ever(state_view, context ctx) {
 // Tries every operation on what somebody keeps at notes/list.
 task<node_result> probe(state_view, context ctx) {
   auto store = ctx.store();
-  store_client::labels notes;
-  notes.emplace_back("notes");
+  labels notes{"notes"};
   json::object said;
   auto word = [](const auto& r) { return json::value(r ? "done" : error_class(r.error())); };
   auto got = co_await store.get(notes, "list");
   said["get"] = got ? json::value(got->value) : word(got);
-  store_search all;
-  auto found = co_await store.search(all);
+  auto found = co_await store.search({});
   said["search"] = found ? json::value(found->size()) : word(found);
-  json::object mine{{"text", "mine"}};
-  auto kept = co_await store.put(notes, "list", mine);
+  auto kept = co_await store.put(notes, "list", {{"text", "mine"}});
   said["put"] = word(kept);
   auto gone = co_await store.del(notes, "list");
   said["del"] = word(gone);
@@ -181,10 +171,29 @@ task<node_result> probe(state_view, context ctx) {
   co_return out;
 }
 
+task<node_result> ask_several(state_view, context ctx) {
+  auto api = ctx.service("api");
+  auto [one, stranger, kept] = co_await when_all(api.get("/one"), ctx.service("stranger").get("/x"),
+                                                 ctx.store().put("notes", "n", {{"a", 1}}));
+  std::vector<service_request> calls;
+  for (int i = 0; i < 100; ++i)
+    calls.push_back(api.get("/" + std::to_string(i)));
+  auto replies = co_await when_all(std::move(calls), 80);
+  auto fine = std::count_if(replies.begin(), replies.end(),
+                            [](const auto& r) { return r && r->status == 200; });
+  co_return update{
+    {"got", list(one.has_value(), error_class(stranger.error()), kept.has_value(), fine)}};
+}
+
+task<node_result> sleep_long(state_view, context ctx) {
+  co_await ctx.sleep(std::chrono::seconds{90});
+  co_return update{{"got", "awake"}};
+}
+
 // Pulls a stream it never opened.
 struct guesser : node {
-  turn start(const step_input&) override { return effect{read_chunk{5}}; }
-  turn resume(effect_reply reply) override {
+  turn start(const step_input&) override { return std::vector{asked_effect{1, read_chunk{5}}}; }
+  turn resume(uint64_t, effect_reply reply) override {
     return update{{"got", reply ? "read" : error_class(reply.error())}};
   }
 };
@@ -260,6 +269,20 @@ TEST_CASE_METHOD(node_fixture, "a stream a node leaves open is closed behind it"
   outside.chunks = {"one ", "two "};
   CHECK(got(run_node(read_a_little)) == "one ");
   CHECK(outside.closed == std::vector<uint64_t>{5});
+}
+
+TEST_CASE_METHOD(node_fixture, "a node asks for several things at once", "[nodes]") {
+  CHECK(got(run_node(ask_several)) == js(R"([true,"LookupError",true,100])"));
+  CHECK(outside.calls.size() == 101);
+}
+
+TEST_CASE_METHOD(node_fixture, "a node sleeps until its time has come", "[nodes]") {
+  auto run = run_node(sleep_long);
+  pass(std::chrono::seconds{60});
+  pass(std::chrono::seconds{29});
+  CHECK_FALSE(over(run));
+  pass(std::chrono::seconds{1});
+  CHECK(got(run) == "awake");
 }
 
 TEST_CASE_METHOD(node_fixture, "a node keeps, finds and deletes items", "[nodes]") {
@@ -405,8 +428,10 @@ TEST_CASE_METHOD(node_fixture, "what a node writes arrives before what it return
 TEST_CASE_METHOD(node_fixture, "a machine that throws half-way is a failure of its run",
                  "[nodes]") {
   struct stumbling : node {
-    turn start(const step_input&) override { return effect{store_get{{"notes"}, "x"}}; }
-    turn resume(effect_reply) override { throw std::runtime_error("stumbled"); }
+    turn start(const step_input&) override {
+      return std::vector{asked_effect{1, store_operation{store_get{{"notes"}, "x"}}}};
+    }
+    turn resume(uint64_t, effect_reply) override { throw std::runtime_error("stumbled"); }
   };
   auto run = run_node([]() -> std::unique_ptr<node> { return std::make_unique<stumbling>(); });
   CHECK(failure(run) == "RuntimeError");

@@ -34,9 +34,7 @@ task<result<auth_answer>> ask_in_vain(auth_context ctx) {
   auth_answer answer;
   int64_t refused = 0;
   for (int i = 0; i < 5'000; ++i) {
-    outbound_call call;
-    call.service = "stranger";
-    auto reply = co_await ctx.fetch(call);
+    auto reply = co_await ctx.fetch("stranger", "https://nowhere.example/");
     refused += !reply;
   }
   answer.identity = std::to_string(refused);

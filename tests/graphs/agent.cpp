@@ -7,12 +7,6 @@ using namespace behalf;
 namespace graphs {
 namespace {
 
-using labels = store_client::labels;
-
-std::string text_of(const json::value* message) {
-  return message ? flow::message_text(*message) : std::string{};
-}
-
 task<node_result> call_model(state_view state, context ctx) {
   static fake_model model{{"begin", "end"}};
   if (state.flag("interrupt"))
@@ -35,7 +29,7 @@ task<node_result> call_model(state_view state, context ctx) {
 task<node_result> call_tool(state_view state, context ctx) {
   const labels place{"sharedState", "data"};
   auto shared = co_await ctx.store().get(place, "user_id");
-  auto answer = flow::tool_message("tool_call__" + text_of(state.last("messages")), "tool_call_id");
+  auto answer = tool_message("tool_call__" + text_of(state.last("messages")), "tool_call_id");
   flow::update out;
   out.set("messages", json::array{answer});
   out.set("sharedStateFromStoreConfig", shared ? json::value(shared->value) : json::value(nullptr));
@@ -52,7 +46,7 @@ task<node_result> check_shared_state(state_view, context ctx) {
 
 flow::route after_model(const state_view& state, const context&) {
   const auto& messages = state.list("messages");
-  const auto first = text_of(messages.empty() ? nullptr : &messages.front());
+  const auto first = messages.empty() ? std::string() : text_of(messages.front());
   if (first == "should_end")
     return flow::end;
   if (first == "___check_state_value")
@@ -63,7 +57,7 @@ flow::route after_model(const state_view& state, const context&) {
 task<node_result> call_simple_model(state_view state, context ctx) {
   static fake_model model{{"begin", "end\u2028"}};
   if (const auto* header = member(ctx.configurable(), "x-configurable-header")) {
-    auto answer = flow::ai_message("end: " + std::string(header->as_string()));
+    auto answer = ai("end: " + std::string(header->as_string()));
     co_return flow::update{{"messages", json::array{answer}}};
   }
   const labels place{std::string(ctx.identity().empty() ? "ALL" : ctx.identity())};
@@ -81,7 +75,7 @@ task<node_result> call_simple_model(state_view state, context ctx) {
 
 // Sent the message alone.
 node_result simple_tool(const state_view& state, context&) {
-  auto answer = flow::tool_message("tool_call__" + text_of(state.sent()), "tool_call_id");
+  auto answer = tool_message("tool_call__" + text_of(state.sent()), "tool_call_id");
   return flow::update{{"messages", json::array{answer}}};
 }
 

@@ -15,7 +15,7 @@ node_result respond(const state_view& state, context&) {
   auto count = state.number("count") + 1;
   flow::update out;
   out.set("count", count);
-  out.set("messages", flow::ai_message("Response " + std::to_string(count)));
+  out.set("messages", ai("Response " + std::to_string(count)));
   return out;
 }
 

@@ -33,7 +33,7 @@ made with_tools(const char* name, node_fn model, node_fn tools) {
 
 node_result ask_for_weather(const state_view& state, context&) {
   if (is_tool_message(state.last("messages")))
-    return flow::update{{"messages", flow::ai_message("Done.")}};
+    return flow::update{{"messages", ai("Done.")}};
   json::object call{{"id", "call_embed_1"}, {"name", "weather"}, {"args", {{"query", "SF"}}}};
   json::object message{{"type", "ai"}, {"content", ""}, {"tool_calls", json::array{call}}};
   return flow::update{{"messages", message}};
@@ -43,8 +43,8 @@ node_result tell_weather(const state_view& state, context&) {
   const auto& call = first_call(state.last("messages"))->as_object();
   auto query = string_or(call.at("args").as_object(), "query");
   const bool foggy = query == "SF" || query.find("san francisco") != query.npos;
-  auto said = flow::tool_message(
-    foggy ? "It's 60 degrees and foggy." : "It's 90 degrees and sunny.", string_or(call, "id"));
+  auto said = tool_message(foggy ? "It's 60 degrees and foggy." : "It's 90 degrees and sunny.",
+                           string_or(call, "id"));
   return flow::update{{"messages", json::array{said}}};
 }
 
@@ -81,7 +81,7 @@ node_result create_agent_model(const state_view& state, context& ctx) {
 node_result get_weather(const state_view& state, context&) {
   const auto& call = first_call(state.last("messages"))->as_object();
   json::object found{{"city", call.at("args").at("city")}, {"temp_f", 64}, {"condition", "Foggy"}};
-  auto said = flow::tool_message(dump(found), string_or(call, "id"));
+  auto said = tool_message(dump(found), string_or(call, "id"));
   return flow::update{{"messages", json::array{said}}};
 }
 

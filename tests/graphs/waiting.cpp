@@ -18,8 +18,7 @@ node_result fail_after_a_second(const state_view&, context&) {
 node_result run_long(const state_view& state, context&) {
   const auto delay = state.number("delay");
   std::this_thread::sleep_for(milliseconds(delay));
-  return flow::update{
-    {"messages", flow::ai_message("finished after " + std::to_string(delay) + "ms")}};
+  return flow::update{{"messages", ai("finished after " + std::to_string(delay) + "ms")}};
 }
 
 made waiting(graph_builder& b, const char* name, node_fn body) {

@@ -15,11 +15,8 @@ task<result<auth_answer>> ask_directory(auth_context ctx) {
     co_return fail(errc::unauthenticated, "who are you?", "WWW-Authenticate", "Gate");
   if (bearer == "banned")
     co_return fail(errc::denied, "you are banned");
-  outbound_call call;
-  call.service = "directory";
   const auto* where = find_header(request.headers, "x-directory");
-  call.url = where ? *where : std::string{};
-  auto found = co_await ctx.fetch_as_caller(call);
+  auto found = co_await ctx.fetch("directory", where ? *where : "").as_caller();
   if (!found)
     co_return found.error();
   if (found->status != 200)

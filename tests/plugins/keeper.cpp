@@ -6,10 +6,8 @@ using namespace behalf;
 
 namespace {
 
-using labels = store_client::labels;
-
-labels labels_of(const json::value& what) {
-  labels all;
+std::vector<std::string> labels_of(const json::value& what) {
+  std::vector<std::string> all;
   if (const auto* ns = member(what, "namespace"); ns && ns->is_array())
     for (const auto& one : ns->get_array())
       all.emplace_back(one.as_string());
@@ -38,9 +36,7 @@ task<node_result> keep(state_view state, context ctx) {
     auto gone = co_await store.del(ns, key);
     said = gone ? json::value("gone") : outcome(gone.error());
   } else {
-    store_search search;
-    search.prefix = ns;
-    auto found = co_await store.search(search);
+    auto found = co_await store.search(ns);
     json::array values;
     if (found)
       for (const auto& item : *found)

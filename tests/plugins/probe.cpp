@@ -22,13 +22,12 @@ json::value shown(const service_reply& r) {
 
 task<result<json::value>> call_http(context ctx, json::value what) {
   auto service = ctx.service(text_of(what, "service"));
-  http_operation op;
-  op.method = text_of(what, "method").empty() ? "GET" : text_of(what, "method");
-  op.path = text_of(what, "path");
+  auto method = text_of(what, "method");
+  auto request = service.request(method.empty() ? "GET" : method, text_of(what, "path"));
   if (const auto* headers = member(what, "headers"); headers && headers->is_object())
     for (const auto& [name, value] : headers->get_object())
-      op.headers.emplace_back(std::string(name), std::string(value.as_string()));
-  auto reply = co_await service.request(op);
+      request.header(name, value.as_string());
+  auto reply = co_await request;
   if (!reply)
     co_return reply.error();
   co_return shown(*reply);
@@ -153,7 +152,7 @@ result<std::shared_ptr<const graph>> inter() {
   graph_builder b{"ask"};
   b.channel("foo", flow::append()).channel("ans", flow::last_value());
   b.node("a", [](const state_view&, context&) -> node_result {
-    return flow::update{{{"foo", json::array{"a"}}}};
+    return flow::update{{"foo", list("a")}};
   });
   b.node("ask", ask);
   b.edge(flow::start, "a").edge("a", "ask").edge("ask", flow::end);

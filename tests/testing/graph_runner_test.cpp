@@ -33,7 +33,7 @@ task<node_result> ask_twice(state_view, context ctx) {
 
 task<node_result> remember(state_view, context ctx) {
   auto store = ctx.store();
-  auto ns = store_client::labels(1, std::string(ctx.identity()));
+  auto ns = labels{ctx.identity()};
   auto known = co_await store.get(ns, "visits");
   auto visits = known ? known->value.at("n").as_int64() : 0;
   json::object next;

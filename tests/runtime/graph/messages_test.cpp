@@ -83,11 +83,11 @@ TEST_CASE("removing a message that is not there is refused", "[graph]") {
 }
 
 TEST_CASE("the text of a message joins its text blocks", "[graph]") {
-  CHECK(flow::message_text(flow::ai_message("x")) == "x");
-  CHECK(flow::message_text(js(R"({"content": [{"type": "text", "text": "a"}, "b",
+  CHECK(text_of(ai("x")) == "x");
+  CHECK(text_of(js(R"({"content": [{"type": "text", "text": "a"}, "b",
                                               {"type": "image"}]})"))
         == "ab");
-  CHECK(flow::message_text(js("{}")).empty());
+  CHECK(text_of(js("{}")).empty());
 }
 
 // Pair by pair this takes minutes: it would run into the time limit of all tests.
@@ -125,4 +125,29 @@ TEST_CASE("a message that was removed may come again, at the end", "[graph]") {
   REQUIRE(all.size() == 2);
   CHECK(all.at(0).at("content") == "2");
   CHECK(all.at(1).at("content") == "4");
+}
+
+TEST_CASE("tool calls and results are worded by name", "[graph]") {
+  auto asks = ai("", list(tool_call("c1", "search", {{"query", "x"}})));
+  CHECK(asks == js(R"({"type": "ai", "content": "", "tool_calls":
+                  [{"name": "search", "args": {"query": "x"}, "id": "c1", "type": "tool_call"}]})"));
+  CHECK(tool_calls_of(asks).size() == 1);
+  auto hi = human("hi");
+  CHECK(tool_calls_of(hi).empty());
+  CHECK(tool_message("done", "c1")
+        == js(R"({"type": "tool", "content": "done", "tool_call_id": "c1"})"));
+  CHECK(tool_message({{"n", 1}}, "c1").at("content") == R"({"n":1})");
+}
+
+TEST_CASE("a tool's result is its structured content, its JSON or its text", "[graph]") {
+  auto result = [](std::string_view body) {
+    service_reply reply;
+    reply.body = js(body);
+    return tool_result(reply);
+  };
+  CHECK(result(R"({"structuredContent": {"a": 1}, "content": []})") == js(R"({"a": 1})"));
+  CHECK(result(R"({"content": [{"type": "text", "text": "{\"a\": 2}"}]})") == js(R"({"a": 2})"));
+  CHECK(result(R"({"content": [{"type": "image"}, {"type": "text", "text": "hi"}]})") == "hi");
+  CHECK(result(R"({"content": []})").is_null());
+  CHECK(result("null").is_null());
 }

@@ -37,8 +37,10 @@ TEST_CASE("a plugin registers graphs and handlers that work", "[graph]") {
   state_view state{json::value(json::object{{"name", "bob"}})};
   auto machine = greeter->find("greet")->make();
   auto now = machine->start({state, ctx});
-  CHECK(std::get<service_call>(std::get<effect>(now)).service == "names");
-  now = machine->resume(service_reply{});
+  auto asked = std::get<std::vector<asked_effect>>(now);
+  REQUIRE(asked.size() == 1);
+  CHECK(std::get<service_call>(asked[0].what).service == "names");
+  now = machine->resume(asked[0].id, service_reply{});
   auto wrote = std::get<flow::update>(std::get<node_result>(now).value);
   CHECK(wrote.values.at("text") == "hi bob");
 

@@ -119,8 +119,8 @@ inline std::shared_ptr<const graph> cfg() {
 
 inline node_result echo_last(const state_view& s, context&) {
   const auto* last = s.last("messages");
-  auto text = last ? flow::message_text(*last) : std::string{};
-  return update{{"messages", flow::ai_message("echo: " + text)}};
+  auto text = last ? text_of(*last) : std::string{};
+  return update{{"messages", ai("echo: " + text)}};
 }
 
 inline std::shared_ptr<const graph> echo() {

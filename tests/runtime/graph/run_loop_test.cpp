@@ -364,7 +364,7 @@ std::shared_ptr<const graph> with_router(int failures, int attempts) {
   b.node(
     "a",
     [](const state_view&, context&) -> node_result {
-      return flow::update{{"list", {2}},
+      return flow::update{{"list", list(2)},
                           {"last", "new"},
                           {"sum", 1},
                           {"messages", js(R"([{"role": "user", "content": "new", "id": "m"}])")}};

@@ -29,12 +29,13 @@ struct script {
     auto facts = std::make_shared<task_facts>();
     context ctx{facts};
     auto now = machine->start({none, ctx});
-    while (auto* wanted = std::get_if<effect>(&now)) {
-      asked.push_back(std::move(*wanted));
+    while (auto* wanted = std::get_if<std::vector<asked_effect>>(&now)) {
+      REQUIRE(wanted->size() == 1);
+      asked.push_back(std::move(wanted->front().what));
       REQUIRE_FALSE(replies.empty());
       auto reply = std::move(replies.front());
       replies.pop_front();
-      now = machine->resume(std::move(reply));
+      now = machine->resume(wanted->front().id, std::move(reply));
     }
     return std::get<node_result>(std::move(now));
   }
@@ -109,9 +110,7 @@ task<node_result> store_node(context ctx) {
   auto put = co_await ctx.store().put(ns, "k", value);
   auto got = co_await ctx.store().get(ns, "k");
   auto gone = co_await ctx.store().get(ns, "other");
-  store_search everything;
-  everything.prefix = {"memories"};
-  auto found = co_await ctx.store().search(everything);
+  auto found = co_await ctx.store().search("memories");
   auto removed = co_await ctx.store().del(ns, "k");
   if (!put || !got || gone || !found || !removed)
     co_return fail(errc::internal, "the store failed");
@@ -243,7 +242,7 @@ TEST_CASE("dropping a waiting coroutine ends everything in it", "[graph]") {
     state_view none;
     auto ctx = some_context();
     auto now = machine->start({none, ctx});
-    REQUIRE(std::holds_alternative<effect>(now));
+    REQUIRE(std::holds_alternative<std::vector<asked_effect>>(now));
     CHECK(ended == 0);
   }
   CHECK(ended == 1);
@@ -269,20 +268,18 @@ TEST_CASE("a lambda coroutine keeps its captures while it runs", "[graph]") {
   state_view none;
   auto ctx = some_context();
   auto now = machine->start({none, ctx});
-  REQUIRE(std::holds_alternative<effect>(now));
-  now = machine->resume(body(nullptr));
+  REQUIRE(std::holds_alternative<std::vector<asked_effect>>(now));
+  auto id = std::get<std::vector<asked_effect>>(now).at(0).id;
+  now = machine->resume(id, body(nullptr));
   CHECK(values(std::get<node_result>(now)).at("x") == json::value(captured));
-  CHECK(std::get<node_result>(machine->resume(body(nullptr))).failure());
+  CHECK(std::get<node_result>(machine->resume(id, body(nullptr))).failure());
 }
 
 TEST_CASE("an authenticate handler calls out and answers who it is", "[graph]") {
   authenticate_fn handler = [](auth_context ctx) -> task<result<auth_answer>> {
     if (ctx.request().bearer().empty())
       co_return fail(errc::unauthenticated, "log in first", "WWW-Authenticate", "Bearer");
-    outbound_call call;
-    call.service = "idp";
-    call.url = "https://idp.example/me";
-    auto reply = co_await ctx.fetch(call);
+    auto reply = co_await ctx.fetch("idp", "https://idp.example/me");
     if (!reply)
       co_return reply.error();
     auth_answer who;
@@ -302,11 +299,12 @@ TEST_CASE("an authenticate handler calls out and answers who it is", "[graph]") 
   auto known = handler(auth_context{request});
   known.start();
   REQUIRE_FALSE(known.done());
-  auto asked = std::get<outbound_call>(std::get<effect>(known.slot().asked));
-  CHECK(asked.service == "idp");
+  auto asked = known.slot().take_asked();
+  REQUIRE(asked.size() == 1);
+  CHECK(std::get<outbound_call>(asked[0].what).service == "idp");
   outbound_reply reply;
   reply.body = "alice";
-  known.resume(reply);
+  known.resume(asked[0].id, reply);
   REQUIRE(known.done());
   auto who = known.take();
   REQUIRE(who);

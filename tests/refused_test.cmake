@@ -1,0 +1,29 @@
+# What would be destroyed twice by g++ 12 inside co_await does not compile, and says what to write.
+# Run with -DSOURCE_DIR=… -DCXX=… -DWORK_DIR=…
+function(refuses name expression sentence)
+  set(file ${WORK_DIR}/refused_${name}.cpp)
+  file(WRITE ${file} "#include <behalf/graph.hpp>
+using namespace behalf;
+task<node_result> n(state_view, context ctx) {
+  co_await ${expression};
+  co_return {};
+}
+")
+  execute_process(COMMAND ${CXX} -std=c++20 -fsyntax-only -I${SOURCE_DIR} ${file}
+                  RESULT_VARIABLE code ERROR_VARIABLE errors)
+  if(code EQUAL 0)
+    message(FATAL_ERROR "${expression} compiles")
+  endif()
+  string(FIND "${errors}" "${sentence}" at)
+  if(at EQUAL -1)
+    message(FATAL_ERROR "${expression} is refused without its sentence:\n${errors}")
+  endif()
+endfunction()
+
+refuses(request [[ctx.service("s").request({.method = "PATCH", .path = "/x"})]]
+        [[write request("POST", "/path").header(name, value).body({{key, value}})]])
+refuses(named_request [[ctx.service("s").request(http_operation{.method = "PUT", .path = "/x"})]]
+        [[write request("POST", "/path").header(name, value).body({{key, value}})]])
+refuses(search [[ctx.store().search({.limit = 5})]]
+        [[write search({"label"}).filter({{key, value}}).limit(n).offset(n)]])
+message(STATUS "three forms are refused, each with its sentence")

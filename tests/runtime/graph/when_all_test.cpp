@@ -1,0 +1,157 @@
+// Several calls and tasks of one node side by side.
+#include "behalf/context.hpp"
+#include "runtime/graph/task_facts.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace behalf;
+
+namespace {
+
+context some_context(std::vector<json::value> answers = {}) {
+  auto facts = std::make_shared<task_facts>();
+  facts->run = std::make_shared<run_facts>();
+  facts->answers = std::move(answers);
+  return context{facts};
+}
+
+// A node whose asks wait until the test answers them.
+struct held_node {
+  std::unique_ptr<node> machine;
+  std::vector<asked_effect> open;
+  std::optional<node_result> ended;
+
+  explicit held_node(task<node_result> body) : machine(coroutine_node(std::move(body))) {
+    state_view none;
+    auto ctx = some_context();
+    take(machine->start({none, ctx}));
+  }
+  void take(turn now) {
+    if (auto* result = std::get_if<node_result>(&now))
+      ended = std::move(*result);
+    else
+      for (auto& one : std::get<std::vector<asked_effect>>(now))
+        open.push_back(std::move(one));
+  }
+  std::vector<std::string> paths() const {
+    std::vector<std::string> all;
+    for (const auto& one : open)
+      all.push_back(std::get<http_operation>(std::get<service_call>(one.what).operation).path);
+    return all;
+  }
+  void answer(std::size_t i, effect_reply reply) {
+    auto id = open.at(i).id;
+    open.erase(open.begin() + static_cast<std::ptrdiff_t>(i));
+    take(machine->resume(id, std::move(reply)));
+  }
+  const json::object& values() const { return std::get<flow::update>(ended->value).values; }
+};
+
+service_reply status(unsigned code) {
+  service_reply r;
+  r.status = code;
+  return r;
+}
+
+using texts = std::vector<std::string>;
+
+task<unsigned> twice(context ctx, std::string path) {
+  auto first = co_await ctx.service("s").get(path + "/first");
+  auto second = co_await ctx.service("s").get(path + "/second");
+  co_return (first ? first->status : 0) + (second ? second->status : 0);
+}
+
+task<node_result> pair_of(context ctx) {
+  auto [one, sum] = co_await when_all(ctx.service("s").get("/one"), twice(ctx, "/two"));
+  co_return flow::update{{"one", one ? one->status : 0}, {"sum", sum}};
+}
+
+task<node_result> many(context ctx, int count, std::size_t at_once) {
+  std::vector<service_request> calls;
+  for (int i = 0; i < count; ++i)
+    calls.push_back(ctx.service("s").get("/" + std::to_string(i)));
+  auto replies = co_await when_all(std::move(calls), at_once);
+  json::array all;
+  for (const auto& r : replies)
+    all.push_back(r ? json::value(r->status) : json::value(r.error().message));
+  co_return flow::update{{"all", all}};
+}
+
+task<int> throws(context ctx) {
+  co_await ctx.service("s").get("/throws");
+  throw std::out_of_range("'x'");
+}
+
+task<int> counts(int n) {
+  co_return n;
+}
+
+} // namespace
+
+TEST_CASE("each of several goes on as its own answer comes", "[graph]") {
+  held_node n{pair_of(some_context())};
+  CHECK(n.paths() == texts{"/one", "/two/first"});
+  n.answer(1, status(1));
+  CHECK(n.paths() == texts{"/one", "/two/second"});
+  n.answer(1, status(2));
+  CHECK_FALSE(n.ended);
+  n.answer(0, status(200));
+  REQUIRE(n.ended);
+  CHECK((n.values().at("one") == 200 && n.values().at("sum") == 3));
+}
+
+TEST_CASE("a list runs so many at a time and answers in its order", "[graph]") {
+  held_node n{many(some_context(), 4, 2)};
+  CHECK(n.paths() == texts{"/0", "/1"});
+  n.answer(1, status(11));
+  CHECK(n.paths() == texts{"/0", "/2"});
+  n.answer(1, fail(errc::upstream, "down"));
+  n.answer(1, status(13));
+  n.answer(0, status(10));
+  REQUIRE(n.ended);
+  CHECK(n.values().at("all") == json::value(json::array{10, 11, "down", 13}));
+}
+
+TEST_CASE("nothing to wait for is no wait", "[graph]") {
+  held_node none{many(some_context(), 0, 2)};
+  REQUIRE(none.ended);
+  CHECK(none.values().at("all") == json::value(json::array{}));
+  held_node ready{[]() -> task<node_result> {
+    auto [a, b] = co_await when_all(counts(1), counts(2));
+    co_return flow::update{{"sum", a + b}};
+  }()};
+  REQUIRE(ready.ended);
+  CHECK(ready.values().at("sum") == 3);
+}
+
+TEST_CASE("an exception of one is thrown on when all have ended", "[graph]") {
+  held_node n{[](context ctx) -> task<node_result> {
+    auto [a, b] = co_await when_all(throws(ctx), ctx.service("s").get("/other"));
+    co_return flow::update{{"never", a}};
+  }(some_context())};
+  n.answer(0, status(200));
+  CHECK_FALSE(n.ended);
+  n.answer(0, status(200));
+  REQUIRE((n.ended && n.ended->failure()));
+  CHECK(n.ended->failure()->kind == "KeyError");
+}
+
+TEST_CASE("a question of one of several stops the node", "[graph]") {
+  held_node n{[](context ctx) -> task<node_result> {
+    auto [reply, answer] = co_await when_all(ctx.service("s").get("/x"), ctx.interrupt("ok?"));
+    co_return flow::update{{"answer", answer}};
+  }(some_context())};
+  REQUIRE(n.ended);
+  CHECK(std::get<flow::interrupt>(n.ended->value).value == "ok?");
+}
+
+TEST_CASE("a node dropped while several wait ends all of them", "[graph]") {
+  held_node n{many(some_context(), 100, 50)};
+  CHECK(n.open.size() == 50);
+}
+
+TEST_CASE("a reply that nothing waits for is an error", "[graph]") {
+  held_node n{pair_of(some_context())};
+  n.take(n.machine->resume(99, status(200)));
+  REQUIRE((n.ended && n.ended->failure()));
+  CHECK(n.ended->failure()->code == errc::internal);
+}
