@@ -44,6 +44,8 @@ constexpr const char* type_name<read_chunk> = "read_chunk";
 template <>
 constexpr const char* type_name<close_stream> = "close_stream";
 template <>
+constexpr const char* type_name<sleep_for> = "sleep";
+template <>
 constexpr const char* type_name<outbound_call> = "outbound_call";
 template <>
 constexpr const char* type_name<service_reply> = "service_reply";
@@ -105,6 +107,13 @@ void members(auto& io, of<read_chunk> auto& read) {
 }
 void members(auto& io, of<close_stream> auto& close) {
   io("stream_id", close.stream_id);
+}
+void members(auto& io, of<sleep_for> auto& sleep) {
+  io("ms", sleep.time);
+}
+void members(auto& io, of<asked_effect> auto& ask) {
+  io("id", ask.id);
+  io("what", ask.what);
 }
 void members(auto& io, of<outbound_call> auto& call) {
   io("service", call.service);
@@ -401,11 +410,31 @@ error unreadable(const fault& why) {
   return fail(errc::invalid_argument, why.text);
 }
 
+parsed<turn> read_asks(const json::object& message) {
+  const auto* list = member(message, "asks");
+  if (!list || !list->is_array())
+    return fault{"the member 'asks' of 'asks' is missing or of another type"};
+  std::vector<asked_effect> all;
+  for (const auto& one : list->get_array()) {
+    const auto& ask = as_message(one);
+    const auto* id = member(ask, "id");
+    auto number = id ? read_integer<uint64_t>(*id) : std::nullopt;
+    if (!number)
+      return fault{"the member 'id' of one of 'asks' is missing or of another type"};
+    const auto* what = member(ask, "what");
+    auto read = read_variant<effect>(what ? as_message(*what) : json::object{});
+    if (!read)
+      return read.error();
+    all.push_back({*number, std::move(*read)});
+  }
+  return turn{std::move(all)};
+}
+
 } // namespace
 
 json::object to_json(const turn& did) {
-  if (const auto* asked = std::get_if<effect>(&did))
-    return form(*asked).as_object();
+  if (const auto* asked = std::get_if<std::vector<asked_effect>>(&did))
+    return {{"type", "asks"}, {"asks", form(*asked)}};
   return form(std::get<node_result>(did).value).as_object();
 }
 
@@ -415,9 +444,9 @@ json::object to_json(const effect_reply& reply) {
 
 turn turn_from(const json::value& v) {
   const auto& message = as_message(v);
-  if (is_named<effect>(string_or(message, "type"))) {
-    auto asked = read_variant<effect>(message);
-    return asked ? turn{std::move(*asked)} : turn{node_result{unreadable(asked.error())}};
+  if (string_or(message, "type") == "asks") {
+    auto asked = read_asks(message);
+    return asked ? std::move(*asked) : turn{node_result{unreadable(asked.error())}};
   }
   auto how = read_variant<node_result::variant>(message);
   node_result ended;

@@ -20,8 +20,16 @@ void goes_round(const turn& did) {
   INFO(dump(text));
   CHECK(parse_json(dump(text)));
   CHECK(to_json(turn_from(through_text(text))) == text);
-  CHECK(std::holds_alternative<effect>(turn_from(through_text(text)))
-        == std::holds_alternative<effect>(did));
+  CHECK(turn_from(through_text(text)).index() == did.index());
+}
+
+turn asking(effect what) {
+  return std::vector{asked_effect{7, std::move(what)}};
+}
+
+// A turn that asks for what this text says.
+std::string asking(std::string_view effect) {
+  return R"({"type": "asks", "asks": [{"id": 1, "what": )" + std::string(effect) + "}]}";
 }
 
 void goes_round(const effect_reply& reply) {
@@ -33,7 +41,7 @@ void goes_round(const effect_reply& reply) {
 
 template <class T>
 T asked(const turn& t) {
-  return std::get<T>(std::get<effect>(t));
+  return std::get<T>(std::get<std::vector<asked_effect>>(t).at(0).what);
 }
 
 std::string fault_of(std::string_view text) {
@@ -51,16 +59,19 @@ TEST_CASE("every effect goes to JSON and back", "[graph]") {
   http_operation http{
     "POST", "/x?y=1", {{"A", "1"}, {"B", binary}}, json::object{{"k", {1, nullptr}}}};
   http.stream = true;
-  goes_round(effect{service_call{"mail", http}});
-  goes_round(effect{service_call{"mail", http_operation{"GET", "/", {}, json::value(nullptr)}}});
-  goes_round(effect{service_call{"mcp", list_tools_operation{}}});
-  goes_round(effect{service_call{"mcp", call_tool_operation{"find", {{"q", "x"}}}}});
-  goes_round(effect{store_operation{store_get{{"a", "b"}, "k"}}});
-  goes_round(effect{store_operation{store_put{{"a"}, binary, {{"v", 0.1}}, 1.5}}});
-  goes_round(effect{store_operation{store_delete{{}, "k"}}});
-  goes_round(effect{store_operation{store_search{{"a"}, {{"f", true}}, 7, 9}}});
-  goes_round(effect{read_chunk{std::numeric_limits<uint64_t>::max()}});
-  goes_round(effect{close_stream{3}});
+  goes_round(asking(service_call{"mail", http}));
+  goes_round(asking(service_call{"mail", http_operation{"GET", "/", {}, json::value(nullptr)}}));
+  goes_round(asking(service_call{"mcp", list_tools_operation{}}));
+  goes_round(asking(service_call{"mcp", call_tool_operation{"find", {{"q", "x"}}}}));
+  goes_round(asking(store_operation{store_get{{"a", "b"}, "k"}}));
+  goes_round(asking(store_operation{store_put{{"a"}, binary, {{"v", 0.1}}, 1.5}}));
+  goes_round(asking(store_operation{store_delete{{}, "k"}}));
+  goes_round(asking(store_operation{store_search{{"a"}, {{"f", true}}, 7, 9}}));
+  goes_round(asking(read_chunk{std::numeric_limits<uint64_t>::max()}));
+  goes_round(asking(close_stream{3}));
+  goes_round(asking(sleep_for{std::chrono::milliseconds{1500}}));
+  goes_round(turn{std::vector<asked_effect>{}});
+  goes_round(turn{std::vector{asked_effect{1, read_chunk{5}}, asked_effect{2, close_stream{5}}}});
   outbound_call call;
   call.service = "idp";
   call.url = "https://idp.example/me";
@@ -68,16 +79,16 @@ TEST_CASE("every effect goes to JSON and back", "[graph]") {
   call.body = binary;
   call.handle.id = "$caller";
   call.timeout = std::chrono::milliseconds{250};
-  goes_round(effect{call});
+  goes_round(asking(call));
 }
 
 TEST_CASE("what is read is what was written", "[graph]") {
   auto put = store_put{{"a", "b"}, binary, {{"v", 1}}, 2.5};
-  auto read = turn_from(through_text(to_json(turn{effect{store_operation{put}}})));
+  auto read = turn_from(through_text(to_json(asking(store_operation{put}))));
   auto got = std::get<store_put>(asked<store_operation>(read));
   CHECK(
     (got.ns == put.ns && got.key == binary && got.value == put.value && got.ttl_minutes == 2.5));
-  CHECK(to_json(turn{effect{store_operation{put}}}).at("key")
+  CHECK(to_json(asking(store_operation{put})).at("asks").at(0).at("what").at("key")
         == json::value(json::object{{"base64", "/wCAIGJ5dGVz"}}));
   outbound_reply reply;
   reply.status = 201;
@@ -132,9 +143,9 @@ TEST_CASE("every way a node ends goes to JSON and back", "[graph]") {
 }
 
 TEST_CASE("members with a default need not be sent", "[graph]") {
-  auto get = turn_from(json::parse(
+  auto get = turn_from(json::parse(asking(
     R"({"type": "service_call", "service": "mail",
-        "operation": {"type": "http", "method": "GET", "path": "/"}})"));
+        "operation": {"type": "http", "method": "GET", "path": "/"}})")));
   auto call = asked<service_call>(get);
   const auto& http = std::get<http_operation>(call.operation);
   CHECK((http.path == "/" && http.headers.empty() && !http.body && !http.stream));
@@ -145,7 +156,14 @@ TEST_CASE("members with a default need not be sent", "[graph]") {
 TEST_CASE("a message that cannot be read fails its node and says why", "[graph]") {
   for (auto text : {"null", "[]", "{}", R"({"type": 1})", R"({"type": "nobody"})"})
     CHECK(fault_of(text).starts_with("there is no message of the type"));
-  CHECK(fault_of(R"({"type": "store_get", "key": "k"})")
+  for (auto text : {"null", "{}", R"({"type": "update", "values": {}})"})
+    CHECK(fault_of(asking(text)).starts_with("there is no message of the type"));
+  for (auto text : {R"({"type": "asks"})", R"({"type": "asks", "asks": [{"what": {}}]})",
+                    R"({"type": "asks", "asks": [{"id": -1}]})",
+                    R"({"type": "command", "goto": [{"node": "a"}]})",
+                    R"({"type": "error", "code": "unheard_of", "message": "m"})"})
+    CHECK(fault_of(text).ends_with("is missing or of another type"));
+  CHECK(fault_of(asking(R"({"type": "store_get", "key": "k"})"))
         == "the member 'namespace' of 'store_get' is missing or of another type");
   for (auto text :
        {R"({"type": "read_chunk", "stream_id": -1})", R"({"type": "read_chunk", "stream_id": 1.5})",
@@ -153,10 +171,8 @@ TEST_CASE("a message that cannot be read fails its node and says why", "[graph]"
         R"({"type": "store_get", "namespace": "a", "key": "k"})",
         R"({"type": "store_get", "namespace": [], "key": {"base64": "*"}})",
         R"({"type": "service_call", "service": "m", "operation": {"type": "store_get"}})",
-        R"({"type": "service_call", "service": "m", "operation": "http"})",
-        R"({"type": "error", "code": "unheard_of", "message": "m"})",
-        R"({"type": "command", "goto": [{"node": "a"}]})"})
-    CHECK(fault_of(text).ends_with("is missing or of another type"));
+        R"({"type": "service_call", "service": "m", "operation": "http"})"})
+    CHECK(fault_of(asking(text)).ends_with("is missing or of another type"));
   for (auto text :
        {"5", R"({"type": "items"})", R"({"type": "service_reply", "status": 4294967296})",
         R"({"type": "error"})", R"({"type": "store_get", "namespace": [], "key": "k"})"}) {
