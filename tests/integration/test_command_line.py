@@ -40,7 +40,7 @@ def test_a_mistyped_command_is_told_the_real_ones(tmp_path):
 
 
 def test_every_command_explains_itself(tmp_path):
-    for command in ("dev", "serve", "validate", "schema", "secret put", "secret list",
+    for command in ("new", "dev", "serve", "validate", "schema", "secret put", "secret list",
                     "secret delete", "secret rotate-master-key", "audit verify", "token"):
         done = run(*command.split(), "--help", folder=tmp_path)
         assert done.returncode == 0 and f"Usage: behalf {command} " in done.stdout, done.stdout

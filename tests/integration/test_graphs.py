@@ -77,14 +77,14 @@ def test_a_rebuilt_library_serves_new_runs_while_old_ones_go_on(behalf, tmp_path
     thread = server.call("POST", "/threads", json={}).json()["thread_id"]
     runs = f"/threads/{thread}/runs"
     old = f"{runs}/" + server.call("POST", runs, json={
-        "assistant_id": "steps", "input": {"upto": 6, "pause_ms": 500}}).json()["run_id"]
+        "assistant_id": "steps", "input": {"upto": 20, "pause_ms": 500}}).json()["run_id"]
     wait_until = server.process.wait_until
     wait_until(lambda: server.call("GET", old).json()["status"] == "running")
     replace(library, plugin("keeper"))
     wait_until(lambda: "keeper" in graphs_named_in_a_refusal(server))
     assert "steps" not in graphs_named_in_a_refusal(server)
     assert server.call("GET", old).json()["status"] == "running"
-    assert server.call("GET", f"{old}/join").json()["n"] == 6
+    assert server.call("GET", f"{old}/join").json()["n"] == 20
     assert "keeper" in served(server)
 
     replace(library, __file__)  # no library at all

@@ -38,7 +38,7 @@ def test_what_it_makes_builds_and_runs(tmp_path):
         thread = client.threads.create()["thread_id"]
         said = {"messages": [{"role": "user", "content": "buy milk"}]}
         client.runs.wait(thread, "notes", input=said)
-        asked = client.threads.get_state(thread)["interrupts"]
+        asked = client.threads.get_state(thread)["tasks"][0]["interrupts"]
         assert asked[0]["value"]["call"]["args"] == {"text": "buy milk"}
         done = client.runs.wait(thread, "notes", command={"resume": True})
         assert done["messages"][-1]["content"] == "I have noted it down."
