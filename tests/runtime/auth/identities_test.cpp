@@ -30,10 +30,10 @@ api_key_provider keys(std::string subject, std::string prefix = "", std::string 
   return {{e}};
 }
 
-using list = std::vector<identity_provider>;
+using provider_list = std::vector<identity_provider>;
 
 // The only fault there is.
-std::string fault(const list& providers) {
+std::string fault(const provider_list& providers) {
   auto found = find_clashes(providers);
   REQUIRE(found.size() == 1);
   return found.front();
@@ -103,7 +103,8 @@ TEST_CASE("equal issuers are equal users: stored tokens go by them", "[auth]") {
 TEST_CASE("no identity begins with a prefix that is another provider's", "[auth]") {
   auto claimed = oidc("https://d", "b:long:");
   claimed.mapping.tenant_claim = "tenant";
-  list all{oidc("https://a"), oidc("https://b", "b:"), oidc("https://c", "c:", "other"), claimed};
+  provider_list all{oidc("https://a"), oidc("https://b", "b:"), oidc("https://c", "c:", "other"),
+                    claimed};
   reserve_prefixes(all);
   auto reserved = [&](std::size_t i) {
     return std::get<oidc_provider>(all[i]).mapping.reserved_prefixes;
