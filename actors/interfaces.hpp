@@ -18,13 +18,9 @@ struct judge;
 struct judged;
 struct judge_on;
 struct judgement_over;
-struct get_record;
-struct found_record;
-struct read_checkpoints;
-struct found_checkpoints;
-struct scan_on;
-struct scan_part;
-struct load_run;
+struct read_storage;
+struct read_done;
+struct queue_read;
 struct write_records;
 struct written;
 struct flush_group;
@@ -90,14 +86,11 @@ using database_writer_actor =
                    takes<flush_group>, takes<sweep_expired>, takes<renew_lease>>;
 
 /// Owns a reading connection. What it is asked takes a moment: one record, one state, one slice.
-using database_reader_actor =
-  caf::typed_actor<answers<get_record, found_record>, answers<read_checkpoints, found_checkpoints>,
-                   answers<scan_on, scan_part>, answers<load_run, found_record>>;
+using database_reader_actor = caf::typed_actor<answers<read_storage, read_done>>;
 
 /// Where what takes longer than one record waits for readers of its own: searches, slice by slice,
 /// and the states of threads. Tenants share these readers fairly, then users.
-using scan_desk_actor =
-  caf::typed_actor<answers<scan_on, scan_part>, answers<read_checkpoints, found_checkpoints>>;
+using scan_desk_actor = caf::typed_actor<answers<queue_read, read_done>>;
 
 /// Knows where runs can be watched and stopped, wherever they execute. The scheduler is one, of
 /// this process's runs.

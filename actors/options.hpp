@@ -6,7 +6,7 @@
 #include "runtime/base/json.hpp"
 #include "runtime/base/shape.hpp"
 #include "runtime/http/server.hpp"
-#include "runtime/storage/record_scan.hpp"
+#include "runtime/storage/search_bounds.hpp"
 
 #include <chrono>
 #include <cstddef>

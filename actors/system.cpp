@@ -20,6 +20,7 @@
 #include "runtime/base/process_metrics.hpp"
 #include "runtime/graph/graph.hpp"
 #include "runtime/http/server.hpp"
+#include "runtime/storage/storage.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>

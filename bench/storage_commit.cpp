@@ -3,6 +3,7 @@
 #include "runtime/base/id.hpp"
 #include "runtime/storage/open_storage.hpp"
 #include "runtime/storage/storage.hpp"
+#include "runtime/storage/write_batch.hpp"
 
 #include <algorithm>
 #include <chrono>

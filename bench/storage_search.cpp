@@ -3,7 +3,9 @@
 // Usage: storage_search [folder] [threads, default a million]
 #include "runtime/base/id.hpp"
 #include "runtime/storage/open_storage.hpp"
+#include "runtime/storage/record_scan.hpp"
 #include "runtime/storage/storage.hpp"
+#include "runtime/storage/write_batch.hpp"
 
 #include <algorithm>
 #include <chrono>

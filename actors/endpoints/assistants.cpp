@@ -27,16 +27,15 @@ record system_assistant(const std::string& tenant, const catalog_entry& entry) {
 template <class Done>
 void seed(request_pointer self, record row, Done done) {
   auto which = row.key();
-  ask(
-    self, self->state.app->reader(),
-    get_record{std::move(which), get_record::part::whole, room_for_rows(self)},
-    [self, row = std::move(row), done](found_record& found) mutable {
-      if (found.row && found.row->metadata == row.metadata && found.row->doc == row.doc)
+  storage::read(
+    self, *self->state.app, storage::get_record{std::move(which), room_for_rows(self)},
+    [self, row = std::move(row), done](const row_ptr& there) mutable {
+      if (there && there->metadata == row.metadata && there->doc == row.doc)
         return done(true);
-      if (found.row)
-        row.created_at = found.row->created_at;
+      if (there)
+        row.created_at = there->created_at;
       auto w = writes_of(self);
-      w.what.puts.push_back({std::move(row), found.row ? found.row->revision : 0});
+      w.what.puts.push_back({std::move(row), there ? there->revision : 0});
       ask(
         self, self->state.app->writer, std::move(w), [done](written) mutable { done(true); },
         [done](const error& why) mutable {

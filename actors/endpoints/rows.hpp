@@ -4,6 +4,8 @@
 #include "actors/admission/granted.hpp"
 #include "actors/endpoints/projection.hpp"
 #include "actors/endpoints/request.hpp"
+#include "actors/storage/reads.hpp"
+#include "runtime/storage/record_scan.hpp"
 
 #include <functional>
 #include <memory>
@@ -13,30 +15,33 @@
 
 namespace behalf::endpoints {
 
-using row_ptr = std::shared_ptr<const record>;
+using storage::row_ptr;
 
 /// What the authorization handlers left visible: metadata decides, of an item its fields.
 bool may_see(request_pointer self, const record& row);
 
-/// Calls `then` with the row, or with null where there is none or the caller may not see it.
-template <class Then>
-void look_up(request_pointer self, record_key which, Then then,
-             get_record::part what = get_record::part::whole) {
-  ask(
-    self, self->state.app->reader(),
-    get_record{std::move(which), what,
-               what == get_record::part::whole ? room_for_rows(self) : nullptr},
-    [self, then = std::move(then)](found_record& found) mutable {
-      then(found.row && may_see(self, *found.row) ? found.row : row_ptr{});
+/// Reads, and calls `then` with the row, or with null where there is none or the caller may not see
+/// it.
+template <class Read, class Then>
+void look_up_by(request_pointer self, Read what, Then then) {
+  storage::read(
+    self, *self->state.app, std::move(what),
+    [self, then = std::move(then)](const row_ptr& row) mutable {
+      then(row && may_see(self, *row) ? row : row_ptr{});
     },
     or_refuse(self));
+}
+
+template <class Then>
+void look_up(request_pointer self, record_key which, Then then) {
+  look_up_by(self, storage::get_record{std::move(which), room_for_rows(self)}, std::move(then));
 }
 
 /// The same without its document, which may be long: for who needs to know that it is there, what
 /// its status and its metadata are.
 template <class Then>
 void look_up_head(request_pointer self, record_key which, Then then) {
-  look_up(self, std::move(which), std::move(then), get_record::part::head);
+  look_up_by(self, storage::get_head{std::move(which)}, std::move(then));
 }
 
 /// For routes below /threads/{thread_id}: takes the id; handlers see {"thread_id"}.

@@ -172,11 +172,11 @@ void with_right_to_create(request_pointer self, Then then) {
   auto& s = self->state;
   if (!s.run->create_thread || s.thread_id.empty())
     return then();
-  ask(
-    self, s.app->reader(), get_record{thread_key(self, s.thread_id), get_record::part::head},
-    [self, then](found_record& found) mutable {
+  storage::read(
+    self, *s.app, storage::get_head{thread_key(self, s.thread_id)},
+    [self, then](const row_ptr& thread) mutable {
       auto& s = self->state;
-      if (found.row) {
+      if (thread) {
         s.run->create_thread = false;
         return then();
       }
@@ -207,13 +207,12 @@ void with_right_to_stop(request_pointer self, const std::string& thread_id, json
   ask(
     self, self->state.app->authorizer, also(self, "update", std::move(value)),
     [self, thread_id, then, none, refused](grant& g) mutable {
-      ask(
-        self, self->state.app->reader(),
-        get_record{thread_key(self, thread_id), get_record::part::head},
-        [then, none, refused, auth_filter = g.auth_filter](found_record& thread) mutable {
-          if (!thread.row)
+      storage::read(
+        self, *self->state.app, storage::get_head{thread_key(self, thread_id)},
+        [then, none, refused, auth_filter = g.auth_filter](const row_ptr& thread) mutable {
+          if (!thread)
             return none();
-          if (!auth_filter.matches(thread.row->metadata))
+          if (!auth_filter.matches(thread->metadata))
             return refused();
           then();
         },
@@ -290,13 +289,12 @@ result<json::object> prepare_run(request_pointer self) {
 template <class Then, class Missing>
 void with_run(request_pointer self, Then then, Missing missing) {
   auto& s = self->state;
-  ask(
-    self, s.app->reader(),
-    get_record{{kind::run, tenant_of(self), s.run_id}, {}, room_for_rows(self)},
-    [self, then, missing](found_record& run) mutable {
+  storage::read(
+    self, *s.app, storage::get_record{{kind::run, tenant_of(self), s.run_id}, room_for_rows(self)},
+    [self, then, missing](const row_ptr& run) mutable {
       auto& s = self->state;
-      auto thread_id = !s.thread_id.empty() ? s.thread_id : run.row ? run.row->parent : "";
-      auto check = [then, missing, row = run.row, thread_id](const row_ptr& thread) mutable {
+      auto thread_id = !s.thread_id.empty() ? s.thread_id : run ? run->parent : "";
+      auto check = [then, missing, row = run, thread_id](const row_ptr& thread) mutable {
         if (!thread)
           return missing(no_thread(thread_id).message, "Thread not found");
         if (!row || row->parent != thread_id)
@@ -428,11 +426,11 @@ void answer_ended(request_pointer self, const row_ptr& row) {
   auto checkpoint = std::string(string_or(row->doc, "checkpoint_id"));
   if (checkpoint.empty())
     return answer(self, 200, json::object{});
-  ask(
-    self, self->state.app->scans,
-    read_checkpoints{row->parent, "", checkpoint, self->state.granted.who->key(),
-                     room_for_rows(self)},
-    [self, row](found_checkpoints& found) {
+  storage::read(
+    self, *self->state.app,
+    storage::read_checkpoints{row->parent, "", checkpoint, self->state.granted.who->key(),
+                              room_for_rows(self)},
+    [self, row](const storage::found_checkpoints& found) {
       const auto* entry = self->state.app->graphs.by_graph(string_or(row->doc, "graph_id"));
       auto values = runs::shown_values(found.rows, entry ? entry->flow.get() : nullptr);
       if (!values)

@@ -1,6 +1,7 @@
 // What the server says about itself: health, description, metrics, and the list of its routes.
 #include "actors/endpoints/routes.hpp"
 #include "actors/endpoints/views.hpp"
+#include "actors/storage/reads.hpp"
 #include "runtime/base/log.hpp"
 
 namespace behalf::endpoints {
@@ -15,9 +16,9 @@ void ready(request_pointer self) {
     refuse(self, fail(errc::overloaded, "the storage does not answer; the log says why",
                       "Retry-After", "5"));
   };
-  ask(
-    self, self->state.app->reader(), get_record{{kind::assistant, "", ""}}, // there is none
-    [self, not_ready](found_record&) {
+  storage::read(
+    self, *self->state.app, storage::get_head{{kind::assistant, "", ""}}, // there is none
+    [self, not_ready](const storage::row_ptr&) {
       ask(
         self, self->state.app->writer, check_storage{},
         [self](written) {

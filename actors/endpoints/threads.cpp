@@ -19,15 +19,17 @@ record_key thread_key(request_pointer self) {
 
 // Loads the thread of the path and goes on if the caller may see it.
 template <class Then>
-void with_thread(request_pointer self, get_record::part what, Then then) {
-  look_up(
-    self, thread_key(self),
-    [self, then](row_ptr row) mutable {
-      if (!row)
-        return refuse(self, no_thread(self->state.thread_id));
-      then(row);
-    },
-    what);
+auto or_no_thread(request_pointer self, Then then) {
+  return [self, then](row_ptr row) mutable {
+    if (!row)
+      return refuse(self, no_thread(self->state.thread_id));
+    then(row);
+  };
+}
+
+template <class Then>
+void with_thread_head(request_pointer self, Then then) {
+  look_up_head(self, thread_key(self), or_no_thread(self, then));
 }
 
 // --- create ----------------------------------------------------------------------------------
@@ -157,15 +159,15 @@ void count(request_pointer self) {
 // --- one thread ------------------------------------------------------------------------------
 
 void get(request_pointer self) {
-  with_thread(self, get_record::part::whole, [self](const row_ptr& row) {
-    auto shown = thread_view(*row);
-    auto include = list_query(self, "include");
-    if (!include)
-      return refuse(self, include.error());
-    if (std::find(include->begin(), include->end(), "ttl") != include->end())
-      shown["ttl"] = ttl_view(*row);
-    answer(self, 200, shown);
-  });
+  look_up(self, thread_key(self), or_no_thread(self, [self](const row_ptr& row) {
+            auto shown = thread_view(*row);
+            auto include = list_query(self, "include");
+            if (!include)
+              return refuse(self, include.error());
+            if (std::find(include->begin(), include->end(), "ttl") != include->end())
+              shown["ttl"] = ttl_view(*row);
+            answer(self, 200, shown);
+          }));
 }
 
 result<json::object> prepare_update(request_pointer self) {
@@ -183,14 +185,10 @@ void answer_updated(request_pointer self) {
   const auto* prefer = find_header(self->state.ex->req().headers, "prefer");
   if (prefer && prefer->find("return=minimal") != prefer->npos)
     return answer_empty(self, 204);
-  ask(
-    self, self->state.app->reader(), get_record{thread_key(self), {}, room_for_rows(self)},
-    [self](found_record& found) { // not asked again whether it may be seen: that was decided
-      if (!found.row)
-        return refuse(self, no_thread(self->state.thread_id));
-      answer(self, 200, thread_view(*found.row));
-    },
-    or_refuse(self));
+  // Not asked again whether it may be seen: that was decided.
+  auto show = [self](const row_ptr& row) { answer(self, 200, thread_view(*row)); };
+  storage::read(self, *self->state.app, storage::get_record{thread_key(self), room_for_rows(self)},
+                or_no_thread(self, show), or_refuse(self));
 }
 
 // Merged where the thread is written: what others change of it meanwhile is not in the way.
@@ -214,7 +212,7 @@ void update(request_pointer self) {
 
 // By the scheduler: no run may begin on a thread that is on its way out.
 void remove(request_pointer self) {
-  with_thread(self, get_record::part::head, [self](const row_ptr&) {
+  with_thread_head(self, [self](const row_ptr&) {
     stop_runs stop;
     stop.tenant = tenant_of(self);
     stop.thread_id = self->state.thread_id;
@@ -235,12 +233,12 @@ const catalog_entry* graph_of(request_pointer self, const record& thread) {
 }
 
 void show_state(request_pointer self, std::string checkpoint_id) {
-  with_thread(self, get_record::part::head, [self, checkpoint_id](const row_ptr& thread) {
-    ask(
-      self, self->state.app->scans,
-      read_checkpoints{self->state.thread_id, "", checkpoint_id, self->state.granted.who->key(),
-                       room_for_rows(self)},
-      [self, thread, checkpoint_id](found_checkpoints& found) {
+  with_thread_head(self, [self, checkpoint_id](const row_ptr& thread) {
+    storage::read(
+      self, *self->state.app,
+      storage::read_checkpoints{self->state.thread_id, "", checkpoint_id,
+                                self->state.granted.who->key(), room_for_rows(self)},
+      [self, thread, checkpoint_id](const storage::found_checkpoints& found) {
         const auto* entry = graph_of(self, *thread);
         auto shown = runs::shown_state(found.rows, entry ? entry->flow.get() : nullptr,
                                        self->state.thread_id, checkpoint_id);
@@ -358,10 +356,11 @@ void next_of_past(request_pointer self, const std::shared_ptr<past>& p) {
     s.out->text += ']';
     return complete(self);
   }
-  ask(
-    self, s.app->scans,
-    read_checkpoints{s.thread_id, "", p->ids[p->next], s.granted.who->key(), room_for_rows(self)},
-    [self, p](found_checkpoints& found) {
+  storage::read(
+    self, *s.app,
+    storage::read_checkpoints{s.thread_id, "", p->ids[p->next], s.granted.who->key(),
+                              room_for_rows(self)},
+    [self, p](const storage::found_checkpoints& found) {
       if (auto ok = load_past(*p, found.rows); !ok)
         return break_off(self, ok.error());
       next_of_past(self, p);
@@ -382,7 +381,7 @@ void show_past(request_pointer self, std::shared_ptr<past> p) {
 }
 
 void history(request_pointer self) {
-  with_thread(self, get_record::part::head, [self](const row_ptr& thread) {
+  with_thread_head(self, [self](const row_ptr& thread) {
     const auto* entry = graph_of(self, *thread);
     auto p = std::make_shared<past>(entry ? entry->flow.get() : nullptr, self->state.thread_id);
     auto& s = self->state;

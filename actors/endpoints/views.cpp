@@ -1,5 +1,7 @@
 #include "actors/endpoints/views.hpp"
 
+#include "runtime/storage/query.hpp"
+
 namespace behalf::endpoints {
 namespace {
 

@@ -4,8 +4,13 @@
 #include "actors/endpoints/projection.hpp"
 #include "actors/runs/run_plan.hpp"
 
+#include <cstdint>
 #include <string>
 #include <vector>
+
+namespace behalf {
+enum class sort_key : uint8_t;
+}
 
 namespace behalf::endpoints {
 

@@ -2,6 +2,8 @@
 
 #include "actors/admission/messages.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/storage/storage.hpp"
+#include "runtime/storage/write_batch.hpp"
 
 #include <algorithm>
 #include <functional>

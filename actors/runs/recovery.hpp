@@ -8,6 +8,10 @@
 #include <memory>
 #include <vector>
 
+namespace behalf {
+class storage_engine;
+}
+
 namespace behalf::runs {
 
 struct recovered_runs {

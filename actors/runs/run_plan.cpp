@@ -3,6 +3,7 @@
 #include "runtime/base/id.hpp"
 #include "runtime/base/json_writer.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/storage/write_batch.hpp"
 
 #include <algorithm>
 

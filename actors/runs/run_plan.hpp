@@ -5,11 +5,15 @@
 #include "behalf/time.hpp"
 #include "runtime/base/fair_budget.hpp"
 #include "runtime/graph/run_outcome.hpp"
-#include "runtime/storage/storage.hpp"
+#include "runtime/storage/records.hpp"
 
 #include <memory>
 #include <optional>
 #include <string>
+
+namespace behalf {
+struct write_batch;
+}
 
 namespace behalf::runs {
 

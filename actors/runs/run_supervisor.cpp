@@ -10,7 +10,7 @@
 #include "actors/runs/step.hpp"
 #include "actors/runs/thread_states.hpp"
 #include "actors/runs/thread_updates.hpp"
-#include "actors/storage/messages.hpp"
+#include "actors/storage/reads.hpp"
 #include "actors/threads/thread_pool.hpp"
 #include "runtime/base/log.hpp"
 
@@ -642,9 +642,9 @@ void load(run_pointer self) {
     return run(self);
   // After a crash the thread's head is this run's own last checkpoint, wherever it began.
   auto at = s.plan->attempt > 1 ? std::string{} : s.plan->checkpoint_id;
-  ask(
-    self, s.app->scans, read_checkpoints{s.plan->thread_id, "", at, s.plan->who->key()},
-    [self, at](found_checkpoints& found) {
+  storage::read(
+    self, *s.app, storage::read_checkpoints{s.plan->thread_id, "", at, s.plan->who->key()},
+    [self, at](storage::found_checkpoints& found) {
       auto loaded = load_chain(found.rows);
       if (!loaded)
         return fail_run(self, loaded.error());

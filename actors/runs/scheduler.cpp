@@ -9,7 +9,7 @@
 #include "actors/runs/run_queue.hpp"
 #include "actors/runs/spawn.hpp"
 #include "actors/runs/thread_updates.hpp"
-#include "actors/storage/messages.hpp"
+#include "actors/storage/reads.hpp"
 #include "runtime/base/json_cost.hpp"
 #include "runtime/base/log.hpp"
 
@@ -49,6 +49,8 @@ struct late_run {
   int tries = 0;
   int ticks = 0; // until the next try; 0: one is under way
 };
+
+using storage::row_ptr;
 
 // Who waits for a run to be loaded: with null when it is gone.
 using run_wanted = std::function<void(result<live_run*>)>;
@@ -148,13 +150,12 @@ void end_unreadable(scheduler_pointer self, const record& row, const error& why)
               {"reason", why.message},
               {"remedy", "it ended as an error; its row keeps what was stored: start it anew"}});
   auto& s = self->state;
-  ask(
-    self, s.app->reader(),
-    get_record{{kind::thread, row.tenant, row.parent}, get_record::part::head},
-    [self, row, why](found_record& found) {
+  storage::read(
+    self, *s.app, storage::get_head{{kind::thread, row.tenant, row.parent}},
+    [self, row, why](const row_ptr& thread) {
       ask(
         self, self->state.app->writer,
-        write_records{set_aside(row, why.message, found.row != nullptr)},
+        write_records{set_aside(row, why.message, thread != nullptr)},
         [self, id = row.id](written) { forget(self, id); },
         [self, id = row.id](const error&) { forget(self, id); });
     },
@@ -171,18 +172,18 @@ void on_load_failed(scheduler_pointer self, const std::string& id, const error& 
   loaded(self, id, why);
 }
 
-void on_loaded(scheduler_pointer self, const std::string& id, const found_record& found) {
+void on_loaded(scheduler_pointer self, const std::string& id, const row_ptr& row) {
   auto& s = self->state;
   if (!s.queue.find(id)) // it was ended meanwhile
     return loaded(self, id, gone);
-  if (!found.row) {
+  if (!row) {
     loaded(self, id, gone);
     return forget(self, id);
   }
-  auto plan = plan_from(*found.row);
+  auto plan = plan_from(*row);
   if (!plan) {
     loaded(self, id, gone);
-    return end_unreadable(self, *found.row, plan.error());
+    return end_unreadable(self, *row, plan.error());
   }
   plan->waited = true;
   plan->memory = s.app->memory.open(plan->who->tenant, plan->who->key().text());
@@ -204,9 +205,9 @@ void with_run(scheduler_pointer self, const std::string& id, run_wanted then) {
   others.push_back(std::move(then));
   if (others.size() > 1)
     return;
-  ask(
-    self, s.app->reader(), load_run{run->who.tenant, id},
-    [self, id](found_record& found) { on_loaded(self, id, found); },
+  storage::read(
+    self, *s.app, storage::load_run{run->who.tenant, id},
+    [self, id](const row_ptr& row) { on_loaded(self, id, row); },
     [self, id](const error& why) { on_load_failed(self, id, why); });
 }
 
@@ -319,7 +320,7 @@ std::optional<stop_runs> runs_to_preempt(scheduler_pointer self, const run_plan&
   return stop;
 }
 
-void on_thread(scheduler_pointer self, starting_ptr job, const found_record& found) {
+void on_thread(scheduler_pointer self, starting_ptr job, const row_ptr& thread) {
   if (self->state.suspending)
     return give_up(self, job, stops());
   auto& plan = *job->ask.plan;
@@ -329,9 +330,9 @@ void on_thread(scheduler_pointer self, starting_ptr job, const found_record& fou
     return;
   }
   const auto hidden = fail(errc::not_found, "Thread or assistant not found.");
-  if (!found.row && !job->ask.create_thread)
+  if (!thread && !job->ask.create_thread)
     return give_up(self, job, hidden);
-  if (found.row && !job->ask.auth_filter.matches(found.row->metadata))
+  if (thread && !job->ask.auth_filter.matches(thread->metadata))
     return give_up(self, job, hidden);
   auto busy = self->state.queue.on_thread(plan.who->tenant, plan.thread_id) > 0;
   if (busy && plan.multitask_strategy == "reject")
@@ -349,9 +350,8 @@ void on_thread(scheduler_pointer self, starting_ptr job, const found_record& fou
       [self, job](error why) { give_up(self, job, std::move(why)); });
     return;
   }
-  write(
-    self, job,
-    creation(*self->state.app, job->ask, found.row.get(), busy, !busy && starts_now(self, plan)));
+  write(self, job,
+        creation(*self->state.app, job->ask, thread.get(), busy, !busy && starts_now(self, plan)));
 }
 
 // From here on it has its place, however long reading and writing take.
@@ -383,10 +383,9 @@ void start(scheduler_pointer self, starting_ptr job) {
     return write(self, job,
                  creation(*s.app, job->ask, nullptr, false, starts_now(self, *job->ask.plan)));
   const auto& plan = *job->ask.plan;
-  ask(
-    self, s.app->reader(),
-    get_record{{kind::thread, plan.who->tenant, plan.thread_id}, get_record::part::head},
-    [self, job](found_record& found) { on_thread(self, job, found); },
+  storage::read(
+    self, *s.app, storage::get_head{{kind::thread, plan.who->tenant, plan.thread_id}},
+    [self, job](const row_ptr& thread) { on_thread(self, job, thread); },
     [self, job](error why) { give_up(self, job, std::move(why)); });
 }
 

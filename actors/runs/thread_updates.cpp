@@ -2,6 +2,7 @@
 
 #include "runtime/graph/graph.hpp"
 #include "runtime/graph/run_config.hpp"
+#include "runtime/storage/write_batch.hpp"
 
 namespace behalf::runs {
 namespace {

@@ -4,7 +4,7 @@
 #include "actors/app_context.hpp"
 #include "actors/runs/messages.hpp"
 #include "actors/runs/run_plan.hpp"
-#include "runtime/storage/storage.hpp"
+#include "runtime/base/filter.hpp"
 
 #include <string>
 

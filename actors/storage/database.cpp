@@ -7,6 +7,7 @@
 #include "runtime/base/json_cost.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/metrics.hpp"
+#include "runtime/storage/storage.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
@@ -255,44 +256,13 @@ struct database_reader_state {
 
 using reader_pointer = database_reader_actor::stateful_pointer<database_reader_state>;
 
-template <class T>
-caf::result<T> answer(reader_pointer self, result<T> found) {
-  if (!found && found.error().kind == storage_damaged && self->state.damaged)
+caf::result<read_done> read(reader_pointer self, const read_storage& m) {
+  auto done = m.what(*self->state.db);
+  if (done)
+    return read_done{};
+  if (done.error().kind == storage_damaged && self->state.damaged)
     self->state.damaged->set(1);
-  return reply(std::move(found));
-}
-
-result<found_record> get(storage_reader& db, const get_record& m) {
-  auto row =
-    m.what == get_record::part::head ? db.get_head(m.which) : db.get(m.which, m.room.get());
-  if (!row)
-    return row.error();
-  if (!*row)
-    return found_record{};
-  return found_record{std::make_shared<const record>(std::move(**row))};
-}
-
-result<found_record> unfinished_run(storage_reader& db, const load_run& m) {
-  auto row = db.unfinished_run({kind::run, m.tenant, m.run_id});
-  if (!row)
-    return row.error();
-  if (!*row)
-    return found_record{};
-  return found_record{std::make_shared<const record>(std::move(**row))};
-}
-
-result<found_checkpoints> chain(storage_reader& db, const read_checkpoints& m) {
-  auto rows = db.checkpoint_chain(m.who.tenant, m.thread_id, m.ns, m.checkpoint_id, m.room.get());
-  if (!rows)
-    return rows.error();
-  found_checkpoints found{std::move(*rows), {}};
-  if (m.checkpoint_id.empty())
-    return found;
-  auto newest = db.newest_checkpoint(m.who.tenant, m.thread_id, m.ns);
-  if (!newest)
-    return newest.error();
-  found.newest = std::move(*newest);
-  return found;
+  return to_caf(done.error());
 }
 
 database_reader_actor::behavior_type
@@ -302,13 +272,7 @@ reader_behavior(reader_pointer self, std::shared_ptr<std::unique_ptr<storage_rea
   self->state.db = std::move(*db);
   if (meters)
     self->state.damaged = &damage_gauge(*meters);
-  auto& reader = *self->state.db;
-  return {
-    [self, &reader](const get_record& m) { return answer(self, get(reader, m)); },
-    [self, &reader](const read_checkpoints& m) { return answer(self, chain(reader, m)); },
-    [self, &reader](const scan_on& m) { return answer(self, reader.go_on(*m.search, {})); },
-    [self, &reader](const load_run& m) { return answer(self, unfinished_run(reader, m)); },
-  };
+  return {[self](const read_storage& m) { return read(self, m); }};
 }
 
 } // namespace

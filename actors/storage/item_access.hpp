@@ -5,7 +5,8 @@
 #include "actors/admission/messages.hpp"
 #include "actors/app_context.hpp"
 #include "actors/basics.hpp"
-#include "actors/storage/messages.hpp"
+#include "actors/storage/reads.hpp"
+#include "runtime/storage/query.hpp"
 
 #include <memory>
 #include <string>
@@ -56,11 +57,10 @@ void get_item(Self* self, const app_context& app, const grant& g, Then then, Fai
   auto which = granted_item(g);
   if (!which)
     return failed(which.error());
-  ask(
-    self, app.reader(), get_record{std::move(*which), {}, std::move(room)},
-    [then, auth_filter = g.auth_filter](found_record& found) mutable {
-      then(found.row && shows_item(auth_filter, *found.row) ? found.row
-                                                            : std::shared_ptr<const record>{});
+  read(
+    self, app, get_record{std::move(*which), std::move(room)},
+    [then, auth_filter = g.auth_filter](const row_ptr& item) mutable {
+      then(item && shows_item(auth_filter, *item) ? item : row_ptr{});
     },
     failed);
 }
@@ -81,10 +81,10 @@ template <class Self, class Make, class Then, class Failed>
 void change_item(Self* self, const app_context& app, const principal_key& who,
                  const record_key& which, Make make, Then then, Failed failed,
                  int tries = most_tries_to_change) {
-  ask(
-    self, app.reader(), get_record{which},
-    [self, &app, who, which, make, then, failed, tries](found_record& found) mutable {
-      result<write_batch> what = make(found.row.get());
+  read(
+    self, app, get_record{which},
+    [self, &app, who, which, make, then, failed, tries](const row_ptr& item) mutable {
+      result<write_batch> what = make(item.get());
       if (!what)
         return failed(what.error());
       if (what->puts.empty() && what->erases.empty())

@@ -3,42 +3,28 @@
 
 #include "actors/caf.hpp"
 #include "behalf/principal.hpp"
-#include "runtime/storage/storage.hpp"
+#include "runtime/storage/write_batch.hpp"
 
-#include <memory>
-#include <string>
-#include <vector>
+#include <cstdint>
+#include <functional>
 
 namespace behalf {
 
-struct get_record {
-  enum class part : uint8_t { whole, head }; // head: without its document
-  record_key which;
-  part what = part::whole;
-  fair_budget::share_ptr room = nullptr; // of who asks: counts what a long one takes
+class storage_reader;
+
+/// What to read, on the reader's own thread. It keeps what it found: asked through `read` and
+/// `read_in_turn` (reads.hpp).
+struct read_storage {
+  std::function<result<void>(storage_reader&)> what;
 };
-struct found_record {
-  std::shared_ptr<const record> row; // null: there is none
-};
-/// The checkpoints from the nearest full one up to the one named, or up to the head.
-struct read_checkpoints {
-  std::string thread_id, ns, checkpoint_id;
-  principal_key who;                     // whose turn it takes; the thread is of its tenant
-  fair_budget::share_ptr room = nullptr; // as of get_record
-};
-struct found_checkpoints {
-  std::vector<record> rows;
-  std::string newest; // the greatest id on the thread, asked for when one was named
-};
-/// The next slice of a search, for `who`. The asker holds the search meanwhile and leaves it alone
-/// until the answer is there; a search nobody holds any more is dropped.
-struct scan_on {
-  std::shared_ptr<record_scan> search;
-  principal_key who;
-};
-/// A run that waits in the storage, to go on with. What cannot be read comes as `doc_text`.
-struct load_run {
-  std::string tenant, run_id;
+struct read_done {};
+
+/// The same for what takes longer than one record.
+struct queue_read {
+  read_storage read;
+  principal_key who;                 // whose turn it takes
+  int64_t cost = 1;                  // milliseconds of a reader, about
+  std::function<bool()> wanted = {}; // null: it is; else asked when the turn has come
 };
 
 /// Durable when answered. Error: conflict when a revision is not as expected.
@@ -58,15 +44,11 @@ struct renew_lease {};
 
 } // namespace behalf
 
-BEHALF_MESSAGE(behalf::get_record)
-BEHALF_MESSAGE(behalf::found_record)
-BEHALF_MESSAGE(behalf::read_checkpoints)
-BEHALF_MESSAGE(behalf::found_checkpoints)
-BEHALF_MESSAGE(behalf::load_run)
-BEHALF_MESSAGE(behalf::scan_on)
+BEHALF_MESSAGE(behalf::read_storage)
+BEHALF_MESSAGE(behalf::read_done)
+BEHALF_MESSAGE(behalf::queue_read)
 BEHALF_MESSAGE(behalf::write_records)
 BEHALF_MESSAGE(behalf::written)
 BEHALF_MESSAGE(behalf::sweep_expired)
 BEHALF_MESSAGE(behalf::check_storage)
 BEHALF_MESSAGE(behalf::renew_lease)
-BEHALF_MESSAGE(behalf::scan_part)

@@ -11,14 +11,14 @@
 namespace behalf::storage {
 namespace {
 
-// Milliseconds of a reader, about: a slice that goes on from another one takes its full time.
-constexpr int64_t first_slice = 1, further_slice = 10, one_state = 2, quantum = 10;
+constexpr int64_t quantum = 10; // milliseconds of a reader, about
 
 // Each asker has one question open at a time, so that these bound connections and runs, not reads.
 constexpr std::size_t most_waiting = 2048, most_waiting_of_user = 512;
 
 struct turn {
   std::function<bool()> wanted;
+  promise_of<read_done> promise;
   std::function<void(const database_reader_actor&)> take;
 };
 
@@ -37,8 +37,10 @@ void hand_out(desk_pointer self) {
     auto next = s.waiting.pop();
     if (!next)
       return;
-    if (!next->wanted())
+    if (next->wanted && !next->wanted()) {
+      next->promise.deliver(fail(errc::timeout, "nobody waits for this read any more"));
       continue;
+    }
     auto reader = std::move(s.idle.back());
     s.idle.pop_back();
     next->take(reader);
@@ -50,28 +52,26 @@ void give_back(desk_pointer self, const database_reader_actor& reader) {
   hand_out(self);
 }
 
-template <class Answer, class Message>
-caf::result<Answer> queue_up(desk_pointer self, const principal_key& who, int64_t cost,
-                             const Message& m, std::function<bool()> wanted) {
+caf::result<read_done> queue_up(desk_pointer self, queue_read& m) {
   auto& s = self->state;
-  auto user = principal_key{{}, who.issuer, who.subject}.text();
+  auto user = principal_key{{}, m.who.issuer, m.who.subject}.text();
   if (s.waiting.size() >= most_waiting
-      || s.waiting.size_of(who.tenant, user) >= most_waiting_of_user)
+      || s.waiting.size_of(m.who.tenant, user) >= most_waiting_of_user)
     return to_caf(fail(errc::overloaded, "too many searches are waiting", "Retry-After", "1"));
-  promise_of<Answer> promise{self};
-  auto take = [self, promise, m](const database_reader_actor& reader) {
+  promise_of<read_done> promise{self};
+  auto take = [self, promise, read = std::move(m.read)](const database_reader_actor& reader) {
     ask(
-      self, reader, m,
-      [self, promise, reader](Answer& a) mutable {
-        promise.deliver(std::move(a));
+      self, reader, read,
+      [self, promise, reader](read_done done) {
+        promise.deliver(done);
         give_back(self, reader);
       },
-      [self, promise, reader](error why) mutable {
+      [self, promise, reader](error why) {
         promise.deliver(std::move(why));
         give_back(self, reader);
       });
   };
-  s.waiting.push(who.tenant, user, cost, {std::move(wanted), std::move(take)});
+  s.waiting.push(m.who.tenant, user, m.cost, {std::move(m.wanted), promise, std::move(take)});
   hand_out(self);
   return promise;
 }
@@ -80,18 +80,7 @@ scan_desk_actor::behavior_type desk_behavior(desk_pointer self,
                                              std::vector<database_reader_actor> readers) {
   install_fault_handlers(self);
   self->state.idle = std::move(readers);
-  return {
-    [self](const scan_on& m) {
-      auto cost = m.search->own.looked_at == 0 ? first_slice : further_slice;
-      std::weak_ptr<record_scan> held = m.search;
-      // One holder is the question itself, waiting here: whoever asked has gone.
-      auto wanted = [held] { return held.use_count() > 1; };
-      return queue_up<scan_part>(self, m.who, cost, m, wanted);
-    },
-    [self](const read_checkpoints& m) {
-      return queue_up<found_checkpoints>(self, m.who, one_state, m, [] { return true; });
-    },
-  };
+  return {[self](queue_read& m) { return queue_up(self, m); }};
 }
 
 } // namespace

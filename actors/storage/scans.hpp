@@ -4,7 +4,8 @@
 #include "actors/app_context.hpp"
 #include "actors/basics.hpp"
 #include "actors/caller.hpp"
-#include "actors/storage/messages.hpp"
+#include "actors/storage/reads.hpp"
+#include "runtime/storage/record_scan.hpp"
 
 #include <memory>
 
@@ -17,11 +18,25 @@ inline search_ptr new_search(const app_context& app, query q,
   return std::make_shared<record_scan>(std::move(q), want, app.options.searches);
 }
 
+// Milliseconds of a reader, about: a slice that goes on from another one takes its full time.
+inline constexpr int64_t first_slice = 1, further_slice = 10;
+
+/// The next slice of a search. Who asked holds the search meanwhile and leaves it alone until the
+/// answer is there; a search that nobody holds any more is dropped.
+struct go_on_with {
+  std::weak_ptr<record_scan> search;
+  result<scan_part> operator()(storage_reader& db) const;
+};
+
 /// Asks for the next slice. `on_part` holds the search, or it is dropped.
 template <class Self, class OnPart, class OnError>
 void next_slice(Self* self, const app_context& app, const search_ptr& search, const principal& who,
                 OnPart on_part, OnError on_error) {
-  ask(self, app.scans, scan_on{search, who.key()}, std::move(on_part), std::move(on_error));
+  go_on_with slice{search};
+  queue_read turn{{}, who.key(), search->own.looked_at == 0 ? first_slice : further_slice, [slice] {
+                    return !slice.search.expired();
+                  }};
+  read_in_turn(self, app, std::move(turn), slice, std::move(on_part), std::move(on_error));
 }
 
 /// All slices: `on_part(part)` is called with each until it answers false or the search is done;

@@ -3,6 +3,7 @@
 
 #include "runtime/base/fair_budget.hpp"
 #include "runtime/storage/query.hpp"
+#include "runtime/storage/search_bounds.hpp"
 #include "runtime/storage/terms.hpp"
 
 #include <chrono>
@@ -13,12 +14,6 @@
 #include <vector>
 
 namespace behalf {
-
-/// What one search may take altogether. Beyond it: errc::invalid_argument, saying what to narrow.
-struct search_bounds {
-  int64_t rows = 2'000'000;               // looked at
-  std::chrono::milliseconds time{20'000}; // of a reader
-};
 
 /// What one slice may take. A slice is one short read of the database: whoever else reads, writes
 /// or tidies up comes between two of them.

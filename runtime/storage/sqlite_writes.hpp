@@ -4,6 +4,7 @@
 #include "runtime/storage/sqlite_rows.hpp"
 #include "runtime/storage/storage.hpp"
 #include "runtime/storage/terms.hpp"
+#include "runtime/storage/write_batch.hpp"
 
 #include <functional>
 #include <initializer_list>

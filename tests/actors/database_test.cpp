@@ -16,6 +16,8 @@
 #include <fstream>
 
 namespace behalf {
+using namespace storage;
+
 namespace {
 
 // Outlives the actors, which end with the other base.
@@ -51,6 +53,13 @@ struct database_fixture : counted, actor_fixture {
     reader = nullptr;
     writer = nullptr;
   }
+  template <class Read>
+  auto found(Read what) -> result<typename open_read<Read>::value> {
+    open_read<Read> opened{std::move(what)};
+    if (auto done = ask<read_done>(reader, opened.question); !done)
+      return done.error();
+    return std::move(**opened.found);
+  }
   double gauge(const std::string& name) { return meters.gauge(name, "").value(); }
   ~database_fixture() { std::filesystem::remove_all(folder); }
 
@@ -71,11 +80,10 @@ struct database_fixture : counted, actor_fixture {
 TEST_CASE_METHOD(database_fixture, "what is acknowledged can be read", "[storage]") {
   auto id = uuid7();
   REQUIRE(ask<written>(writer, thread(id, 0)));
-  auto found = ask<found_record>(reader, get_record{{kind::thread, "t", id}});
-  REQUIRE(found);
-  REQUIRE(found->row);
-  CHECK(found->row->id == id);
-  CHECK_FALSE(ask<found_record>(reader, get_record{{kind::thread, "other", id}})->row);
+  auto row = found(get_record{{kind::thread, "t", id}}).value();
+  REQUIRE(row);
+  CHECK(row->id == id);
+  CHECK_FALSE(found(get_record{{kind::thread, "other", id}}).value());
 }
 
 TEST_CASE_METHOD(database_fixture, "what expired goes also while commits never cease",
@@ -218,12 +226,26 @@ struct desk_fixture : database_fixture {
     return {"t", "https://id.example", std::move(name)};
   }
 
-  // A search with more slices than its user may take in one turn.
-  storage::search_ptr search() {
+  static search_ptr search() {
     query q;
     q.tenant = "t";
     q.limit = 1000;
     return std::make_shared<record_scan>(q);
+  }
+  /// The next slice of a search, as next_slice asks for it.
+  static queue_read slice_of(const open_read<go_on_with>& opened, const search_ptr& of,
+                             principal_key who) {
+    std::weak_ptr<record_scan> held = of;
+    return {opened.question, std::move(who), first_slice, [held] { return !held.expired(); }};
+  }
+  result<scan_part> slice(const search_ptr& of, principal_key who) {
+    open_read<go_on_with> opened{{of}};
+    if (auto done = ask<read_done>(desk, slice_of(opened, of, std::move(who))); !done)
+      return done.error();
+    return std::move(**opened.found);
+  }
+  void send_slice(const search_ptr& of, principal_key who) {
+    self->send(desk, slice_of(open_read<go_on_with>{{of}}, of, std::move(who)));
   }
 };
 
@@ -233,7 +255,7 @@ TEST_CASE_METHOD(desk_fixture, "a search comes through the desk", "[storage]") {
   auto id = uuid7();
   REQUIRE(ask<written>(writer, thread(id, 0)));
   auto mine = search();
-  auto part = ask<scan_part>(desk, scan_on{mine, user("alice")});
+  auto part = slice(mine, user("alice"));
   REQUIRE(part);
   CHECK(part->done);
   REQUIRE(part->rows.size() == 1);
@@ -242,49 +264,24 @@ TEST_CASE_METHOD(desk_fixture, "a search comes through the desk", "[storage]") {
 
 TEST_CASE_METHOD(desk_fixture, "one user's many searches do not keep another's waiting",
                  "[storage]") {
-  // A reader that answers nothing by itself: what it was asked shows the order.
-  std::vector<std::string> asked;
-  std::vector<promise_of<scan_part>> open;
-  auto slow =
-    own(sys.spawn([&](database_reader_actor::pointer me) -> database_reader_actor::behavior_type {
-      return {
-        [&](const get_record&) -> caf::result<found_record> { // let go of the search under way
-          open.back().deliver(scan_part{});
-          return found_record{};
-        },
-        [](const read_checkpoints&) -> caf::result<found_checkpoints> {
-          return found_checkpoints{};
-        },
-        [&, me](const scan_on& m) -> caf::result<scan_part> {
-          asked.push_back(m.who.tenant + "/" + m.who.subject);
-          open.push_back(promise_of<scan_part>{me});
-          return open.back();
-        },
-        [](const load_run&) -> caf::result<found_record> { return found_record{}; },
-      };
-    }));
-  auto desk = own(storage::spawn_scan_desk(sys, {slow}));
-  std::vector<storage::search_ptr> held;
+  std::vector<std::string> served;
   auto wait = [&](const std::string& tenant, const std::string& who, int n) {
-    for (int i = 0; i < n; ++i) {
-      held.push_back(search());
-      held.back()->own.looked_at = 1; // one that goes on: a whole turn
-      self->send(desk, scan_on{held.back(), {tenant, "https://id.example", who}});
-    }
+    for (int i = 0; i < n; ++i)
+      self->send(desk, queue_read{{[&served, name = tenant + "/" + who](storage_reader&) {
+                                    served.push_back(name);
+                                    return result<void>{};
+                                  }},
+                                  {tenant, "https://id.example", who},
+                                  further_slice}); // a whole turn
   };
   wait("t", "alice", 20);
   wait("t", "bob", 2);
   wait("other", "carol", 1);
   sched.run();
+  CHECK(served.size() == 23);
   auto place = [&](const std::string& who) {
-    return std::find(asked.begin(), asked.end(), who) - asked.begin();
+    return std::find(served.begin(), served.end(), who) - served.begin();
   };
-  while (asked.size() < 23) {
-    auto before = asked.size();
-    self->send(slow, get_record{});
-    sched.run();
-    REQUIRE(asked.size() == before + 1);
-  }
   CHECK(place("other/carol") < 6);
   CHECK(place("t/bob") < 6);
 }
@@ -293,8 +290,9 @@ TEST_CASE_METHOD(desk_fixture, "a search whose asker has gone is dropped", "[sto
   REQUIRE(ask<written>(writer, thread(uuid7(), 0)));
   auto first = search(), abandoned = search();
   std::weak_ptr<record_scan> rest = abandoned;
-  self->send(desk, scan_on{first, user("alice")});
-  self->send(desk, scan_on{std::move(abandoned), user("alice")});
+  send_slice(first, user("alice"));
+  send_slice(abandoned, user("alice"));
+  abandoned.reset();
   sched.run();
   CHECK(first->found == 1);
   CHECK(rest.expired());
@@ -303,10 +301,10 @@ TEST_CASE_METHOD(desk_fixture, "a search whose asker has gone is dropped", "[sto
 TEST_CASE_METHOD(desk_fixture, "a failed search gives its reader back", "[storage]") {
   auto bad = search();
   bad->what.sort = sort_key::graph_id; // threads have none
-  auto refused = ask<scan_part>(desk, scan_on{bad, user("alice")});
+  auto refused = slice(bad, user("alice"));
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == errc::invalid_argument);
-  CHECK(ask<scan_part>(desk, scan_on{search(), user("bob")}));
+  CHECK(slice(search(), user("bob")));
 }
 
 TEST_CASE_METHOD(desk_fixture, "too many searches waiting are refused, for one user first",
@@ -315,13 +313,14 @@ TEST_CASE_METHOD(desk_fixture, "too many searches waiting are refused, for one u
   auto ask_many = [&](const std::string& who, int n) {
     for (int i = 0; i < n; ++i) {
       held.push_back(search());
-      self->send(desk, scan_on{held.back(), user(who)});
+      send_slice(held.back(), user(who));
     }
   };
   ask_many("alice", 600);
   auto of_bob = search();
   // The desk reads its mailbox in order: all of alice's are waiting when bob comes.
-  auto pending = ask_later<scan_part>(desk, scan_on{of_bob, user("bob")});
+  auto pending =
+    ask_later<read_done>(desk, slice_of(open_read<go_on_with>{{of_bob}}, of_bob, user("bob")));
   REQUIRE(pending());
   CHECK(pending()->has_value());
   auto served = std::count_if(held.begin(), held.end(), [](const auto& s) {

@@ -319,7 +319,7 @@ struct store_rights : node_fixture {
     what.puts.push_back({item});
     REQUIRE(ask<written>(writer, write_records{what}));
     auto said = got(run_node(probe));
-    auto left = ask<found_record>(app->reader(), get_record{item.key()}).value().row;
+    auto left = found(storage::get_record{item.key()});
     CHECK((left && left->doc == item.doc));
     return said;
   }

@@ -522,10 +522,7 @@ TEST_CASE_METHOD(scheduler_fixture, "a thread id another tenant uses as well is 
     REQUIRE(ours);
     CHECK(executing(*ours));
     cancel(*ours);
-    CHECK(ask<found_record>(app->reader(), get_record{{kind::thread, "globex", thread}})
-            .value()
-            .row->status
-          == "interrupted");
+    CHECK(found(storage::get_head{{kind::thread, "globex", thread}})->status == "interrupted");
   }
   CHECK_FALSE(over(theirs));
 }

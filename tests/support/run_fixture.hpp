@@ -10,7 +10,7 @@
 #include "actors/runs/recovery.hpp"
 #include "actors/runs/run_plan.hpp"
 #include "actors/runs/spawn.hpp"
-#include "actors/storage/messages.hpp"
+#include "actors/storage/reads.hpp"
 #include "actors/storage/scans.hpp"
 #include "actors/storage/spawn.hpp"
 #include "connectors/registry.hpp"
@@ -19,6 +19,7 @@
 #include "runtime/graph/graph.hpp"
 #include "runtime/http/client.hpp"
 #include "runtime/storage/open_storage.hpp"
+#include "runtime/storage/storage.hpp"
 #include "tests/support/actor_fixture.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -321,8 +322,14 @@ struct run_fixture : actor_fixture {
 
   // --- what is stored ----------------------------------------------------------------------------
 
+  template <class Read>
+  auto found(Read what) {
+    storage::open_read<Read> opened{std::move(what)};
+    REQUIRE(ask<read_done>(app->reader(), opened.question));
+    return std::move(**opened.found);
+  }
   std::shared_ptr<const record> stored(kind type, const std::string& id) {
-    return ask<found_record>(app->reader(), get_record{{type, "acme", id}}).value().row;
+    return found(storage::get_record{{type, "acme", id}});
   }
   std::string thread_status(const std::string& id) { return stored(kind::thread, id)->status; }
   /// "" when there is no such run.
@@ -338,7 +345,7 @@ struct run_fixture : actor_fixture {
     q.sort = sort_key::id;
     q.descending = false;
     auto search = storage::new_search(*app, q);
-    return ask<scan_part>(app->scans, scan_on{search, alice->key()}).value().rows;
+    return found(storage::go_on_with{search}).rows;
   }
 };
 

@@ -2,7 +2,9 @@
 // test moves, and short ways to make records.
 #pragma once
 
+#include "runtime/storage/record_scan.hpp"
 #include "runtime/storage/sqlite.hpp"
+#include "runtime/storage/write_batch.hpp"
 #include "tests/support/catch.hpp"
 
 #include <cstdlib>

@@ -1,0 +1,48 @@
+#include "actors/storage/reads.hpp"
+
+#include "actors/storage/scans.hpp"
+#include "runtime/storage/storage.hpp"
+
+namespace behalf::storage {
+namespace {
+
+result<row_ptr> shared(result<std::optional<record>> row) {
+  if (!row)
+    return row.error();
+  return *row ? std::make_shared<const record>(std::move(**row)) : row_ptr{};
+}
+
+} // namespace
+
+result<row_ptr> get_record::operator()(storage_reader& db) const {
+  return shared(db.get(which, room.get()));
+}
+
+result<row_ptr> get_head::operator()(storage_reader& db) const {
+  return shared(db.get_head(which));
+}
+
+result<row_ptr> load_run::operator()(storage_reader& db) const {
+  return shared(db.unfinished_run({kind::run, tenant, run_id}));
+}
+
+result<found_checkpoints> read_checkpoints::operator()(storage_reader& db) const {
+  auto rows = db.checkpoint_chain(who.tenant, thread_id, ns, checkpoint_id, room.get());
+  if (!rows)
+    return rows.error();
+  found_checkpoints found{std::move(*rows), {}};
+  if (checkpoint_id.empty())
+    return found;
+  auto newest = db.newest_checkpoint(who.tenant, thread_id, ns);
+  if (!newest)
+    return newest.error();
+  found.newest = std::move(*newest);
+  return found;
+}
+
+result<scan_part> go_on_with::operator()(storage_reader& db) const {
+  auto held = search.lock();
+  return held ? db.go_on(*held, {}) : fail(errc::timeout, "the search was given up");
+}
+
+} // namespace behalf::storage

@@ -1,0 +1,97 @@
+// What actors read, and how they ask for it. A read is a type that is called with a storage_reader,
+// on the reader's thread; a new one needs nothing else.
+#pragma once
+
+#include "actors/app_context.hpp"
+#include "actors/basics.hpp"
+#include "actors/storage/messages.hpp"
+#include "runtime/storage/records.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace behalf::storage {
+
+/// Null: there is none.
+using row_ptr = std::shared_ptr<const record>;
+
+struct get_record {
+  record_key which;
+  fair_budget::share_ptr room = nullptr; // of who asks: counts what a long one takes
+  result<row_ptr> operator()(storage_reader& db) const;
+};
+/// Without its document, which may be long.
+struct get_head {
+  record_key which;
+  result<row_ptr> operator()(storage_reader& db) const;
+};
+/// A run that waits in the storage, to go on with. What cannot be read comes as `doc_text`.
+struct load_run {
+  std::string tenant, run_id;
+  result<row_ptr> operator()(storage_reader& db) const;
+};
+
+struct found_checkpoints {
+  std::vector<record> rows;
+  std::string newest; // the greatest id on the thread, asked for when one was named
+};
+/// The checkpoints from the nearest full one up to the one named, or up to the head.
+struct read_checkpoints {
+  static constexpr int64_t cost = 2; // milliseconds of a reader, about
+  std::string thread_id, ns, checkpoint_id;
+  principal_key who;                     // whose turn it takes; the thread is of its tenant
+  fair_budget::share_ptr room = nullptr; // as of get_record
+  result<found_checkpoints> operator()(storage_reader& db) const;
+};
+
+/// A read on its way, and where its value will be.
+template <class Read>
+struct open_read {
+  using value = typename std::invoke_result_t<Read&, storage_reader&>::value_type;
+
+  explicit open_read(Read what)
+    : question{[what = std::move(what), found = found](storage_reader& db) mutable -> result<void> {
+        auto read = what(db);
+        if (!read)
+          return read.error();
+        found->emplace(std::move(*read));
+        return {};
+      }} {}
+
+  std::shared_ptr<std::optional<value>> found = std::make_shared<std::optional<value>>();
+  read_storage question;
+};
+
+/// `then` gets the value.
+template <class Self, class Read, class Then, class Failed>
+void read(Self* self, const app_context& app, Read what, Then then, Failed failed) {
+  open_read<Read> opened{std::move(what)};
+  ask(
+    self, app.reader(), std::move(opened.question),
+    [found = opened.found, then = std::move(then)](read_done) mutable { then(**found); },
+    std::move(failed));
+}
+
+/// The same in the turn of `turn.who` among all that takes longer than one record.
+template <class Self, class Read, class Then, class Failed>
+void read_in_turn(Self* self, const app_context& app, queue_read turn, Read what, Then then,
+                  Failed failed) {
+  open_read<Read> opened{std::move(what)};
+  turn.read = std::move(opened.question);
+  ask(
+    self, app.scans, std::move(turn),
+    [found = opened.found, then = std::move(then)](read_done) mutable { then(**found); },
+    std::move(failed));
+}
+
+template <class Self, class Then, class Failed>
+void read(Self* self, const app_context& app, read_checkpoints what, Then then, Failed failed) {
+  queue_read turn{{}, what.who, read_checkpoints::cost};
+  read_in_turn(self, app, std::move(turn), std::move(what), std::move(then), std::move(failed));
+}
+
+} // namespace behalf::storage
