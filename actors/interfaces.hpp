@@ -32,7 +32,7 @@ struct find_run;
 struct run_ref;
 struct stop_runs;
 struct runs_stopped;
-struct run_ended;
+struct slot_report;
 struct run_progressed;
 struct wake_up;
 struct next_events;
@@ -98,7 +98,7 @@ using run_directory_actor = caf::typed_actor<answers<find_run, run_ref>, // not_
                                              answers<stop_runs, runs_stopped>>;
 
 /// Every run starts here: now, queued behind others, or after a restart.
-using scheduler_actor = run_directory_actor::extend<answers<start_run, run_ref>, takes<run_ended>,
+using scheduler_actor = run_directory_actor::extend<answers<start_run, run_ref>, takes<slot_report>,
                                                     takes<run_progressed>, takes<wake_up>>;
 
 /// What a run is to those who watch and stop it. Its supervisor is one; for a run of another

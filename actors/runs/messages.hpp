@@ -66,15 +66,16 @@ struct stop_runs {
 struct runs_stopped {
   int64_t count;
 };
-struct run_ended {
-  enum class how : uint8_t {
-    done,
-    lost,    // its supervisor met a bug: how it ended is not stored yet
-    holding, // it is over, but a node has not returned: its slot stays taken
-    returned // after `holding`: the last one has
+/// What became of the slot that a run executed in.
+struct slot_report {
+  enum class state : uint8_t {
+    freed,   // the run is over
+    lost,    // its supervisor met a bug: how the run ended is not stored yet
+    held,    // the run is over, but a node has not returned
+    returned // after `held`: the last one has
   };
   std::string run_id;
-  how is = how::done;
+  state is = state::freed;
 };
 /// A run that may have crashed the process has completed a step since: it was not that one.
 struct run_progressed {
@@ -121,7 +122,7 @@ BEHALF_MESSAGE(behalf::find_run)
 BEHALF_MESSAGE(behalf::run_ref)
 BEHALF_MESSAGE(behalf::stop_runs)
 BEHALF_MESSAGE(behalf::runs_stopped)
-BEHALF_MESSAGE(behalf::run_ended)
+BEHALF_MESSAGE(behalf::slot_report)
 BEHALF_MESSAGE(behalf::run_progressed)
 BEHALF_MESSAGE(behalf::execute_run)
 BEHALF_MESSAGE(behalf::next_events)

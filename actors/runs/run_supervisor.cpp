@@ -39,7 +39,8 @@ struct live_node {
 
 /// How the run ended, until that is stored.
 struct end_to_store {
-  run_ending end;
+  run_outcome outcome;
+  run_trace trace = run_trace::full;
   end_retries retries = {};
   bool asked = false; // the writer has it; otherwise:
   int64_t again = 0;  // the generation that wakes it
@@ -146,73 +147,33 @@ void stop_nodes(run_pointer self) {
 
 // --- how it ended -----------------------------------------------------------------------------
 
-// How `wait` says that a run failed.
-json::value wait_error(const json::value& failure) {
-  return json::object{{"__error__", failure}};
+// What waiters are told who get no result.
+run_result no_result(std::string status, std::string_view error_class, std::string_view text) {
+  json::object body{{"__error__", {{"error", error_class}, {"message", text}}}};
+  return {std::move(status), std::make_shared<const json::value>(std::move(body))};
 }
 
-run_ending ending_of(const run_plan& plan, const run_outcome& outcome) {
-  run_ending end;
-  end.status = outcome.status();
-  end.thread_status = outcome.thread_status();
-  if (!plan.drop_thread && outcome.values)
-    end.values = outcome.values->to_json();
-  end.error = outcome.error;
-  end.interrupts = outcome.interrupts_by_task();
-  end.checkpoint_id = outcome.checkpoint_id;
-  end.body = outcome.wait_body();
-  return end;
-}
-
-run_ending failure(const error& why) {
-  run_ending end;
-  end.status = end.thread_status = "error";
-  end.error = json::object{{"error", error_class(why)}, {"message", why.message}};
-  end.body = wait_error(end.error);
-  return end;
+run_result result_of(const run_outcome& outcome, run_trace trace) {
+  auto status = std::string(outcome.status());
+  if (trace == run_trace::none)
+    return no_result(std::move(status), "HTTPException", "404: Run not found");
+  return {std::move(status), std::make_shared<const json::value>(outcome.wait_body())};
 }
 
 // The supervisor held the slot last, or a node's turn that has not returned still does. No other
 // holder can come.
-run_ended::how end_with(const slot_lease_ptr& lease) {
+slot_report::state let_go(const slot_lease_ptr& lease) {
   if (lease.use_count() > 1)
-    return run_ended::how::holding;
+    return slot_report::state::held;
   if (lease)
     lease->settled();
-  return run_ended::how::done;
+  return slot_report::state::freed;
 }
 
-// Suspended ones are not over: they go on after the next start, or with another server already.
-void note_end(run_pointer self, const run_ending& end) {
-  const auto& s = self->state;
-  const auto& plan = *s.plan;
-  if (end.status == "pending")
-    return log::info(s.suspending ? "run_suspended" : "run_taken_over",
-                     {{"run_id", plan.run_id}, {"thread_id", plan.thread_id}});
-  auto took = s.begun ? std::chrono::steady_clock::now() - s.turn : std::chrono::nanoseconds{0};
-  s.app->runs.ended(plan.graph_id, end.status, std::chrono::duration<double>(took).count());
-  const bool failed = end.status == "error" || end.status == "timeout";
-  const auto write = failed ? log::warning : log::info;
-  write("run_ended",
-        {{"run_id", plan.run_id},
-         {"thread_id", plan.thread_id},
-         {"assistant_id", plan.assistant_id},
-         {"graph", plan.graph_id},
-         {"identity", plan.who->identity},
-         {"status", end.status},
-         {"ms", std::chrono::duration<double, std::milli>(took).count()},
-         {"error", end.error.is_object() ? string_or(end.error.get_object(), "error") : ""}});
-}
-
-// The end is durable, or will never be stored: everyone is told.
-void ended(run_pointer self, const run_ending& end) {
+// Everyone is told, and what the run held is given back.
+void close_run(run_pointer self, run_result told) {
   auto& s = self->state;
-  if (s.result) // its thread was deleted while the end was on its way
-    return;
-  note_end(self, end);
-  s.result = run_result{end.status, std::make_shared<const json::value>(end.body)};
-  if (end.status == "error" || end.status == "timeout")
-    s.events->append("error", dump(end.error));
+  s.result = std::move(told);
   s.events->close();
   show_news(self);
   // Before anyone hears of it: a next run's sessions are opened behind this.
@@ -226,34 +187,61 @@ void ended(run_pointer self, const run_ending& end) {
   // Let go of last: a node that returns now says that the slot is free, and the scheduler must have
   // heard before that it was still held.
   auto lease = std::exchange(s.lease, nullptr);
-  tell(s.scheduler, run_ended{s.plan->run_id, end_with(lease)});
+  tell(s.scheduler, slot_report{s.plan->run_id, let_go(lease)});
+  if (s.last && s.last->retries.tries() > 0)
+    s.app->runs.ends_waiting().add(-1);
   s.loop.reset();
   s.from.reset();
+  s.last.reset();
   s.checkpoints.forget();
-  if (!s.last || s.last->retries.tries() == 0)
+}
+
+void log_end(run_pointer self, const run_outcome& outcome) {
+  const auto& s = self->state;
+  const auto& plan = *s.plan;
+  auto took = s.begun ? std::chrono::steady_clock::now() - s.turn : std::chrono::nanoseconds{0};
+  s.app->runs.ended(plan.graph_id, outcome.status(), std::chrono::duration<double>(took).count());
+  const auto write = outcome.is_failure() ? log::warning : log::info;
+  write(
+    "run_ended",
+    {{"run_id", plan.run_id},
+     {"thread_id", plan.thread_id},
+     {"assistant_id", plan.assistant_id},
+     {"graph", plan.graph_id},
+     {"identity", plan.who->identity},
+     {"status", outcome.status()},
+     {"ms", std::chrono::duration<double, std::milli>(took).count()},
+     {"error", outcome.error.is_object() ? string_or(outcome.error.get_object(), "error") : ""}});
+  if (s.last && s.last->retries.tries() > 0)
+    log::info("run_end_saved", {{"run_id", plan.run_id}, {"tries", s.last->retries.tries()}});
+}
+
+// The end is durable, or will never be stored.
+void ended(run_pointer self, const run_outcome& outcome, run_trace trace = run_trace::full) {
+  log_end(self, outcome);
+  if (outcome.is_failure())
+    self->state.events->append("error", dump(outcome.error));
+  close_run(self, result_of(outcome, trace));
+}
+
+// The run is over here, and goes on elsewhere.
+void leave(run_pointer self, std::string_view event, run_result told) {
+  auto& s = self->state;
+  if (s.result)
     return;
-  s.app->runs.ends_waiting().add(-1);
-  if (end.status != "pending")
-    log::info("run_end_saved", {{"run_id", s.plan->run_id}, {"tries", s.last->retries.tries()}});
+  log::info(event, {{"run_id", s.plan->run_id}, {"thread_id", s.plan->thread_id}});
+  close_run(self, std::move(told));
 }
 
-// Ends the run in memory alone: it goes on after the next start.
 void leave_for_the_next_start(run_pointer self) {
-  run_ending end;
-  end.status = "pending";
-  end.body = wait_error({{"error", "ServerStopping"}, {"message", "the server is restarting"}});
-  ended(self, end);
+  leave(self, "run_suspended", no_result("pending", "ServerStopping", "the server is restarting"));
 }
 
-// Another server has taken the run over: what is stored of it from now on is that one's affair.
 void leave_to_other(run_pointer self) {
   self->state.ending = true;
   stop_nodes(self);
-  run_ending end;
-  end.status = "pending";
-  end.body =
-    wait_error({{"error", "RunTaken"}, {"message", "another server goes on with the run"}});
-  ended(self, end);
+  leave(self, "run_taken_over",
+        no_result("pending", "RunTaken", "another server goes on with the run"));
 }
 
 // --- the end made durable ---------------------------------------------------------------------
@@ -261,12 +249,9 @@ void leave_to_other(run_pointer self) {
 void save_end(run_pointer self);
 
 // Those who wait are told of an error: a result they were given could not be read later.
-void not_saved(run_pointer self, run_ending end, const error& why) {
+void not_saved(run_pointer self, const error& why) {
   log::error("run_end_not_saved", {{"run_id", self->state.plan->run_id}, {"reason", why.message}});
-  end.status = "error";
-  end.error = json::object{{"error", "StorageError"}, {"message", "the run's end was not saved"}};
-  end.body = wait_error(end.error);
-  ended(self, end);
+  ended(self, run_outcome::failed("StorageError", "the run's end was not saved"));
 }
 
 write_batch end_of_run(run_pointer self) {
@@ -276,7 +261,7 @@ write_batch end_of_run(run_pointer self) {
     what.erases.push_back({{kind::thread, s.plan->who->tenant, s.plan->thread_id}});
     return what;
   }
-  auto what = ending_on(*s.plan, s.last->end);
+  auto what = ending_on(*s.plan, s.last->outcome, s.last->trace);
   auto rows = unsaved(self);
   what.puts.insert(what.puts.begin(), std::make_move_iterator(rows.begin()),
                    std::make_move_iterator(rows.end()));
@@ -290,7 +275,8 @@ write_batch end_of_run(run_pointer self) {
 void save_failure(run_pointer self, const error& why) {
   auto& s = self->state;
   log::error("run_end_refused", {{"run_id", s.plan->run_id}, {"reason", why.message}});
-  s.last->end = failure({errc::internal, "the run's end could not be stored", {}, "StorageError"});
+  s.last->outcome = run_outcome::failed("StorageError", "the run's end could not be stored");
+  s.last->trace = run_trace::full;
   s.checkpoints.forget();
   save_end(self);
 }
@@ -322,6 +308,12 @@ void save_later(run_pointer self, const error& why) {
   remind(self, pause, wake_up{last.again});
 }
 
+void end_stored(run_pointer self) {
+  const auto& s = self->state;
+  if (!s.result) // its thread was deleted while the end was on its way
+    ended(self, s.last->outcome, s.last->trace);
+}
+
 void on_end_not_saved(run_pointer self, const error& why) {
   auto& s = self->state;
   if (s.result)
@@ -335,9 +327,9 @@ void on_end_not_saved(run_pointer self, const error& why) {
   case end_retries::next::store_failure:
     return save_failure(self, why);
   case end_retries::next::stop_thread_gone:
-    return ended(self, s.last->end);
+    return end_stored(self);
   case end_retries::next::stop_not_storable:
-    return not_saved(self, s.last->end, why);
+    return not_saved(self, why);
   }
 }
 
@@ -349,18 +341,18 @@ void save_end(run_pointer self) {
   s.last->asked = true;
   ask(
     self, s.app->writer, write_records{end_of_run(self), s.plan->who->key()},
-    [self](written) { ended(self, self->state.last->end); },
+    [self](written) { end_stored(self); },
     [self](const error& why) { on_end_not_saved(self, why); });
 }
 
 // Only the first end counts.
-void finish(run_pointer self, run_ending end) {
+void finish(run_pointer self, run_outcome outcome, run_trace trace = run_trace::full) {
   auto& s = self->state;
   if (s.ending)
     return;
   s.ending = true;
   stop_nodes(self);
-  s.last = end_to_store{std::move(end)};
+  s.last = end_to_store{std::move(outcome), trace};
   save_end(self);
 }
 
@@ -372,34 +364,23 @@ json::value interrupt_note() {
                                   "/threads/{thread_id}/runs/{run_id}/cancel"}};
 }
 
-run_ending cancelled(run_pointer self) {
-  auto& s = self->state;
-  run_ending end;
-  end.status = "interrupted";
-  end.body = json::object{};
-  end.as_before = !s.loop;
-  if (!s.loop)
-    return end;
-  auto out = s.loop->cancel();
-  s.checkpoints.add(std::move(out.checkpoints));
-  if (!out.outcome)
-    return end;
-  end = ending_of(*s.plan, *out.outcome);
-  end.status = "interrupted";
-  if (!out.outcome->next.empty()) {
-    end.thread_status = "interrupted";
-    end.error = interrupt_note();
-  }
-  return end;
+run_outcome interrupted() {
+  run_outcome outcome;
+  outcome.is = run_outcome::state::interrupted;
+  return outcome;
 }
 
-// Waiters hear that there is no such run.
-run_ending not_there_any_more() {
-  run_ending end;
-  end.status = "interrupted";
-  end.as_before = true;
-  end.body = wait_error({{"error", "HTTPException"}, {"message", "404: Run not found"}});
-  return end;
+void cancel(run_pointer self) {
+  auto& s = self->state;
+  if (!s.loop)
+    return finish(self, interrupted(), run_trace::row_only);
+  auto out = s.loop->cancel();
+  s.checkpoints.add(std::move(out.checkpoints));
+  auto outcome = out.outcome ? std::move(*out.outcome) : interrupted();
+  outcome.is = run_outcome::state::interrupted;
+  if (!outcome.next.empty())
+    outcome.error = interrupt_note();
+  finish(self, std::move(outcome));
 }
 
 // After a restart a run goes on from what it left itself: those rows go with it.
@@ -408,21 +389,18 @@ bool left_by(const run_plan& plan, const checkpoint_doc& at) {
 }
 
 // As if the run had never been: the state before it counts again.
-run_ending rolled_back(run_pointer self) {
+void roll_back(run_pointer self) {
   auto& s = self->state;
-  auto end = not_there_any_more();
-  end.rollback = true;
   s.checkpoints.forget();
   if (s.from && !left_by(*s.plan, s.from->at)) // it may have written beside it: answers, tasks done
     s.checkpoints.add({s.from->at});
-  return end;
+  finish(self, interrupted(), run_trace::none);
 }
 
-run_ending timed_out() {
-  auto end =
-    failure({errc::timeout, "the run took longer than the server allows", {}, "TimeoutError"});
-  end.status = "timeout";
-  return end;
+void time_out(run_pointer self) {
+  auto outcome = run_outcome::failed("TimeoutError", "the run took longer than the server allows");
+  outcome.is = run_outcome::state::timeout;
+  finish(self, std::move(outcome));
 }
 
 // What it did is kept, and it is stored as waiting for the next start.
@@ -448,7 +426,7 @@ void suspend(run_pointer self) {
 void end_erased(run_pointer self) {
   self->state.ending = true;
   stop_nodes(self);
-  ended(self, not_there_any_more());
+  ended(self, interrupted(), run_trace::none);
 }
 
 void stop_with(run_pointer self, stop_reason why) {
@@ -460,11 +438,11 @@ void stop_with(run_pointer self, stop_reason why) {
   case stop_reason::suspended:
     return suspend(self);
   case stop_reason::timed_out:
-    return finish(self, timed_out());
+    return time_out(self);
   case stop_reason::rolled_back:
-    return finish(self, rolled_back(self));
+    return roll_back(self);
   default:
-    return finish(self, cancelled(self));
+    return cancel(self);
   }
 }
 
@@ -499,7 +477,7 @@ void fail_run(run_pointer self, const error& why) {
   auto& s = self->state;
   if (s.loop)
     return apply(self, s.loop->fail_with(why));
-  finish(self, failure(why));
+  finish(self, run_outcome::failed(why));
 }
 
 // What the core could not do for the run.
@@ -575,7 +553,7 @@ void apply(run_pointer self, loop_output out) {
       s.events->append(e.name, *e.data);
   s.checkpoints.add(std::move(out.checkpoints));
   if (out.outcome) {
-    finish(self, ending_of(*s.plan, *out.outcome));
+    finish(self, std::move(*out.outcome));
     return show_news(self);
   }
   auto lasting = string_or(s.plan->kwargs, "durability");
@@ -761,7 +739,7 @@ supervisor_behavior(run_pointer self, app_ptr app, run_plan_ptr plan, scheduler_
   self->set_exception_handler([scheduler, id = plan->run_id](std::exception_ptr& thrown) {
     log_thrown("run", thrown);
     log::error("run_supervisor_failed", {{"run_id", id}});
-    tell(scheduler, run_ended{id, run_ended::how::lost});
+    tell(scheduler, slot_report{id, slot_report::state::lost});
     return to_caf(fail(errc::internal, "the run's supervisor failed"));
   });
   auto& s = self->state;

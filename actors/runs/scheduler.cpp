@@ -605,15 +605,15 @@ void cleared(const run_plan& plan, std::string_view why) {
     {{"run_id", plan.run_id}, {"graph", plan.graph_id}, {"crashes", plan.crashes}, {"why", why}});
 }
 
-void on_ended(scheduler_pointer self, const run_ended& m) {
+void on_slot(scheduler_pointer self, const slot_report& m) {
   auto& s = self->state;
-  if (m.is == run_ended::how::returned)
+  if (m.is == slot_report::state::returned)
     return on_returned(self, m.run_id);
   const auto& id = m.run_id;
   auto run = s.runs.find(id);
   if (run == s.runs.end())
     return;
-  if (m.is == run_ended::how::lost && run->second.plan->given_up.empty())
+  if (m.is == slot_report::state::lost && run->second.plan->given_up.empty())
     return fail_lost_run(self, run->second);
   if (const auto* entry = s.queue.find(id); entry && entry->suspect)
     cleared(*run->second.plan, "it ended");
@@ -621,7 +621,7 @@ void on_ended(scheduler_pointer self, const run_ended& m) {
     run->second.ended = clock::now();
   else
     s.runs.erase(run);
-  forget(self, id, m.is == run_ended::how::holding);
+  forget(self, id, m.is == slot_report::state::held);
 }
 
 void on_progress(scheduler_pointer self, const run_progressed& m) {
@@ -693,7 +693,7 @@ scheduler_actor::behavior_type scheduler_behavior(scheduler_pointer self, app_pt
     },
     [self](const find_run& m) { return find(self, m); },
     [self](const stop_runs& m) { return stop(self, m); },
-    [self](const run_ended& m) { on_ended(self, m); },
+    [self](const slot_report& m) { on_slot(self, m); },
     [self](const run_progressed& m) { on_progress(self, m); },
     [self](const wake_up&) { on_tick(self); },
   };

@@ -24,7 +24,7 @@ public:
   slot_lease(const slot_lease&) = delete;
   ~slot_lease() {
     if (scheduler_)
-      tell(scheduler_, run_ended{run_id_, run_ended::how::returned});
+      tell(scheduler_, slot_report{run_id_, slot_report::state::returned});
   }
 
   void settled() { scheduler_ = nullptr; }

@@ -1,5 +1,6 @@
 #include "actors/runs/thread_updates.hpp"
 
+#include "runtime/base/json_writer.hpp"
 #include "runtime/graph/graph.hpp"
 #include "runtime/graph/run_config.hpp"
 #include "runtime/storage/write_batch.hpp"
@@ -67,6 +68,12 @@ result<void> check_copied(const run_plan& plan, const shape_limits& bounds) {
                 + std::to_string(limit) + " bytes of JSON");
 }
 
+std::string text_of(const state_view& values) {
+  json_writer text;
+  values.write(text);
+  return text.take();
+}
+
 } // namespace
 
 result<write_batch> creation(const app_context& app, const start_run& m, const record* thread,
@@ -114,28 +121,25 @@ write_batch of_run(const run_plan& plan) {
   return what;
 }
 
-write_batch ending_on(const run_plan& plan, const run_ending& end) {
+write_batch ending_on(const run_plan& plan, const run_outcome& outcome, run_trace trace) {
   write_batch::thread_change thread{plan.who->tenant, plan.thread_id};
-  if (!end.as_before) {
-    if (end.values)
-      thread.doc.emplace_back("values", dump(*end.values));
-    thread.doc.emplace_back("error", dump(end.error));
-    thread.doc.emplace_back("interrupts", dump(end.interrupts));
-    thread.settled = end.thread_status;
+  if (trace == run_trace::full) {
+    if (outcome.values)
+      thread.doc.emplace_back("values", text_of(*outcome.values));
+    thread.doc.emplace_back("error", dump(outcome.error));
+    thread.doc.emplace_back("interrupts", dump(outcome.interrupts_by_task()));
+    thread.settled = outcome.thread_status();
   }
   thread.doc.emplace_back("ran", "true");
   thread.at = now();
   thread.new_state = true;
   auto what = of_run(plan);
   what.thread_changes.push_back(std::move(thread));
-  if (end.rollback) {
+  if (trace == run_trace::none) {
     what.erases.push_back({{kind::run, plan.who->tenant, plan.run_id}});
     what.checkpoint_erases.push_back({plan.who->tenant, plan.thread_id, plan.run_id});
   } else {
-    run_outcome outcome;
-    outcome.error = end.error;
-    outcome.checkpoint_id = end.checkpoint_id;
-    what.puts.push_back({to_record(plan, end.status, &outcome)});
+    what.puts.push_back({to_record(plan, outcome.status(), &outcome)});
   }
   return what;
 }

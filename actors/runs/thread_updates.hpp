@@ -24,20 +24,14 @@ result<write_batch> creation(const app_context& app, const start_run& m, const r
 /// another process has taken it over.
 write_batch of_run(const run_plan& plan);
 
-/// How a run ended, as it is stored and answered.
-struct run_ending {
-  std::string status = "success";     // of the run: success, error, interrupted, timeout
-  std::string thread_status = "idle"; // of the thread, unless more runs wait
-  std::optional<json::value> values;  // nullopt: as they were
-  json::value error;                  // {"error", "message"} or null
-  json::object interrupts;
-  std::string checkpoint_id;
-  json::value body; // what `wait` answers
-  bool rollback = false;
-  bool as_before = false; // of the thread nothing changes: the run never began, or never was
+/// What is left of a run that is over.
+enum class run_trace : uint8_t {
+  full,     // its row, and what its thread shows of it
+  row_only, // it never began: its thread is as before
+  none      // rolled back, or erased: no row and no checkpoints either
 };
 
 /// The run's end on a thread that stays.
-write_batch ending_on(const run_plan& plan, const run_ending& end);
+write_batch ending_on(const run_plan& plan, const run_outcome& outcome, run_trace trace);
 
 } // namespace behalf::runs
