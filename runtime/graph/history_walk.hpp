@@ -12,9 +12,9 @@ namespace behalf {
 
 class graph;
 
-/// Shows checkpoints newest first. A chain is restored once, up to its newest link, and then taken
-/// back link by link: the work is that of showing the states, and the memory one state, one chain
-/// and what tasks wrote on the way.
+/// Shows checkpoints newest first. A chain is restored once, up to its newest checkpoint; each
+/// older state is made by undoing one checkpoint's changes. So a long history costs what showing it
+/// costs, and memory for one state, one chain and what tasks wrote.
 class history_walk {
 public:
   /// `flow` as for `thread_state`; it must outlive the walk.

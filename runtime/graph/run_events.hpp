@@ -1,5 +1,5 @@
-// The events of a run as clients see them: names, payloads, their order within one happening.
-// Only what the run's stream modes ask for is made, and each text only once.
+// The events of a run as clients see them: their names, payloads and order. Only what the run's
+// stream modes ask for is made, and each text only once.
 #pragma once
 
 #include "runtime/base/borrowed.hpp"

@@ -11,7 +11,7 @@
 
 namespace behalf {
 
-/// Which events a run makes. Asking for none is right for a run nobody watches.
+/// Which events a run makes; none when nobody reads its stream.
 struct stream_modes {
   bool values = false, updates = false, messages = false, messages_tuple = false, custom = false,
        tasks = false, checkpoints = false, debug = false;
