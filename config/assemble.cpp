@@ -72,7 +72,7 @@ result<std::unique_ptr<secret_source>> open_store(const config& c, reference_res
 
 result<void> resolve_clients(config& c, reference_resolver& references) {
   for (const auto& any : c.identity.providers) {
-    const auto* p = std::get_if<introspection_provider>(&any);
+    const auto* p = std::get_if<introspection_settings>(&any);
     if (!p)
       continue;
     if (c.identity.client_secrets.contains(p->client_secret))

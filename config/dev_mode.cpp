@@ -76,7 +76,7 @@ result<std::shared_ptr<shared_issuer>> add_dev_issuer(config& c, const std::stri
   auto own = key_set::parse(key->jwks());
   if (!own)
     return own.error();
-  oidc_provider provider;
+  oidc_settings provider;
   dev_issuer issuer{options, std::move(*key)};
   provider.rules = issuer.rules();
   provider.mapping.custom = c.dev.custom;

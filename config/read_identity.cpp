@@ -40,8 +40,8 @@ void read_algorithms(yaml_section& in, issuer_rules& rules) {
   }
 }
 
-oidc_provider read_oidc(yaml_section& in) {
-  oidc_provider p;
+oidc_settings read_oidc(yaml_section& in) {
+  oidc_settings p;
   in.require("issuer");
   in.require("audience");
   in.text("issuer", p.rules.issuer);
@@ -62,8 +62,8 @@ oidc_provider read_oidc(yaml_section& in) {
   return p;
 }
 
-introspection_provider read_introspection(yaml_section& in) {
-  introspection_provider p;
+introspection_settings read_introspection(yaml_section& in) {
+  introspection_settings p;
   in.require("client_id");
   in.require("client_secret");
   in.text("issuer", p.rules.issuer);
@@ -82,8 +82,8 @@ introspection_provider read_introspection(yaml_section& in) {
   return p;
 }
 
-api_key_provider read_api_keys(yaml_section& in) {
-  api_key_provider p;
+api_key_settings read_api_keys(yaml_section& in) {
+  api_key_settings p;
   in.require("keys");
   for (auto& key : in.sections("keys")) {
     api_key_entry e;

@@ -1,45 +1,87 @@
 // From what a client presented to a principal, before anything but the head of its request is read.
-// Known tokens are answered from a cache; unknown ones wait for keys, introspection or userinfo
-// without holding up anyone.
-#include "actors/admission/authenticator_state.hpp"
+// Known tokens are answered from a cache; for unknown ones the identity providers are asked, in
+// order, and this drives their checks: it makes the calls they want and holds up nobody meanwhile.
+#include "actors/admission/identity.hpp"
+#include "actors/admission/identity_calls.hpp"
 #include "actors/admission/messages.hpp"
 #include "actors/admission/spawn.hpp"
+#include "actors/basics.hpp"
+#include "actors/outside/messages.hpp"
 #include "runtime/auth/challenge.hpp"
-#include "runtime/base/log.hpp"
+#include "runtime/auth/identity_provider.hpp"
+#include "runtime/auth/token_cache.hpp"
+#include "runtime/base/fair_lane.hpp"
+#include "runtime/base/metrics.hpp"
 
 #include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <algorithm>
+#include <utility>
 
 namespace behalf::admission {
 namespace {
 
-void admit(authenticator_pointer self, const attempt_ptr& a) {
-  auto& s = self->state;
-  if (auto ok = s.limits.take_request(a->found.who->key(), a->ask.body_bytes,
-                                      std::chrono::steady_clock::now());
-      !ok)
-    return refuse(self, a, ok.error());
-  s.accepted->add();
-  a->promise.deliver(std::move(a->found));
-}
+// A provider's place: a reload may put the same provider with other settings there, while its own
+// call goes on.
+struct provider_place {
+  identity_provider_ptr provider;
+};
+using place_ptr = std::shared_ptr<provider_place>;
 
-} // namespace
+/// One question that may not be answered at once.
+struct attempt {
+  authenticate ask;
+  caller_proof proof; // of `ask`
+  authenticated found;
+  promise_of<authenticated> promise;
+  token_digest digest{};
+  uint64_t generation = 0;       // of the setup it began under
+  std::vector<place_ptr> to_ask; // in the order configured
+  std::size_t asked = 0;         // of them
+  std::unique_ptr<identity_check> check = {};
+  std::optional<error> unknown = {}; // what to say when nobody knows the credential
+  std::string silent = {};           // names of those that gave no usable answer
+  std::string lane_user = {};        // who has a share of the lane; empty: it needs none
+  bool cacheable = false;
+};
+using attempt_ptr = std::shared_ptr<attempt>;
 
-void refuse(authenticator_pointer self, const attempt_ptr& a, error why) {
-  self->state.refused->add();
-  a->promise.deliver(std::move(why));
-}
+struct waiting_check {
+  place_ptr at;
+  attempt_ptr a;
+};
 
-void conclude(authenticator_pointer self, const attempt_ptr& a, const claims& proven,
-              const claim_mapping& mapping) {
-  auto who = to_principal(proven, mapping);
-  if (!who)
-    return refuse(self, a, who.error());
-  a->found.who = std::make_shared<const principal>(std::move(*who));
-  if (a->generation == self->state.generation) // else it was decided by what no longer holds
-    self->state.cache.put(a->digest, a->found.who, proven.expires, now());
-  admit(self, a);
-}
+/// Tokens that providers are called about: so many at once. Strangers are one tenant, each peer a
+/// user of it; whose token was good before takes turns with their own users.
+struct token_lane {
+  static constexpr std::size_t most_at_once = 32;
 
+  fair_lane<attempt_ptr> tokens{most_at_once};
+  bool moving = false;
+};
+
+struct authenticator_state {
+  static inline const char* name = "authenticator";
+  authenticator_state() = default;
+
+  std::shared_ptr<const identity_setup> setup;
+  http_client_actor http;
+  plugin_auth_actor plugin; // null: the configured providers decide
+  token_cache cache;
+  token_cache unknown; // what every provider calls inactive; whose it is means nothing
+  limiter limits;
+  std::vector<place_ptr> providers;   // in the order configured
+  std::vector<waiting_check> waiting; // for a provider's own call
+  token_lane lane;
+  uint64_t generation = 0; // one more with every other setup
+  metric *accepted = nullptr, *refused = nullptr, *hits = nullptr;
+};
+
+using authenticator_pointer = authenticator_actor::stateful_pointer<authenticator_state>;
+
+// Who comes to a server that asks nobody who they are.
 principal_ptr nobody() {
   static const auto who = [] {
     auto p = std::make_shared<principal>();
@@ -51,145 +93,205 @@ principal_ptr nobody() {
   return who;
 }
 
-error unreachable(const std::string& whom) {
-  return fail(errc::overloaded, "the identity provider " + whom + " cannot be reached",
-              "Retry-After", "5");
+// --- the ends of every way in ------------------------------------------------------------------
+
+void ask_next(authenticator_pointer self, const attempt_ptr& a);
+
+// Lets out whoever's turn it is. One that ends at once comes back here: then the loop goes on.
+void move_on(authenticator_pointer self) {
+  auto& lane = self->state.lane;
+  if (std::exchange(lane.moving, true))
+    return;
+  while (auto next = lane.tokens.next())
+    ask_next(self, *next);
+  lane.moving = false;
 }
 
-namespace {
-
-// --- OpenID Connect ----------------------------------------------------------------------------
-
-void verify_token(authenticator_pointer self, oidc_state& at, attempt_ptr a);
-
-void wake(authenticator_pointer self, oidc_state& at) {
-  for (auto& a : std::exchange(at.waiting, {}))
-    verify_token(self, at, std::move(a));
+void leave_lane(authenticator_pointer self, attempt& a) {
+  if (a.lane_user.empty())
+    return;
+  self->state.lane.tokens.done(std::exchange(a.lane_user, {}));
+  move_on(self);
 }
 
-void fetch_failed(authenticator_pointer self, oidc_state& at, const error& why) {
-  log::warning("identity_keys_unavailable",
-               {{"issuer", at.provider->rules.issuer}, {"reason", why.message}});
-  at.keys.failed(now());
-  wake(self, at);
+void refuse(authenticator_pointer self, const attempt_ptr& a, error why) {
+  self->state.refused->add();
+  a->promise.deliver(std::move(why));
+  leave_lane(self, *a);
 }
 
-void fetch_keys(authenticator_pointer self, oidc_state& at) {
-  auto failed = [self, &at, held = at.shared_from_this()](const error& why) {
-    fetch_failed(self, at, why);
-  };
-  if (at.own) {
-    at.keys.arrived(self->state.setup->own_keys.at(at.provider->rules.issuer), std::nullopt, now());
-    return wake(self, at);
-  }
-  auto uri = !at.provider->jwks_uri.empty() ? at.provider->jwks_uri
-             : at.metadata                  ? at.metadata->jwks_uri
-                                            : std::string{};
-  if (uri.empty() || (at.provider->userinfo && !at.metadata)) {
-    auto url = discovery_url(at.provider->rules.issuer);
-    return fetch(
-      self, document_call(url),
-      [self, &at, failed](const json::value& document, const header_list&) {
-        auto found = parse_discovery(document, at.provider->rules.issuer, at.provider->allow_http);
-        if (!found)
-          return failed(found.error());
-        at.metadata = std::move(*found);
-        fetch_keys(self, at);
-      },
-      failed);
-  }
-  fetch(
-    self, document_call(uri),
-    [self, &at, failed](const json::value& document, const header_list& headers) {
-      auto keys = key_set::parse(document);
-      if (!keys)
-        return failed(keys.error());
-      const auto* control = find_header(headers, "cache-control");
-      at.keys.arrived(std::move(*keys), control ? max_age(*control) : std::nullopt, now());
-      wake(self, at);
+void admit(authenticator_pointer self, const attempt_ptr& a) {
+  auto& s = self->state;
+  if (auto ok = s.limits.take_request(a->found.who->key(), a->ask.body_bytes,
+                                      std::chrono::steady_clock::now());
+      !ok)
+    return refuse(self, a, ok.error());
+  s.accepted->add();
+  a->promise.deliver(std::move(a->found));
+  leave_lane(self, *a);
+}
+
+void conclude(authenticator_pointer self, const attempt_ptr& a, vouched by) {
+  auto& s = self->state;
+  if (a->cacheable && a->generation == s.generation) // else it was decided by what no longer holds
+    s.cache.put(a->digest, by.who, by.until, now());
+  a->found.who = std::move(by.who);
+  admit(self, a);
+}
+
+// Nobody who was asked knows the credential.
+void end_unknown(authenticator_pointer self, const attempt_ptr& a) {
+  auto& s = self->state;
+  if (!a->silent.empty())
+    return refuse(self, a, unreachable(a->silent));
+  if (a->cacheable && a->generation == s.generation)
+    s.unknown.put(a->digest, nobody(), time_point::max(), now());
+  refuse(self, a, std::move(*a->unknown));
+}
+
+// --- asking providers --------------------------------------------------------------------------
+
+// Makes a call and goes on with the reply.
+template <class Then>
+void call(authenticator_pointer self, provider_call what, Then then) {
+  auto request = to_wire(std::move(what));
+  if (!request)
+    return then(fail(errc::upstream, "the provider's address is malformed"));
+  wire_call out;
+  out.request = std::move(request);
+  out.by = std::chrono::steady_clock::now() + provider_patience;
+  ask(
+    self, self->state.http, std::move(out),
+    [then](outbound_reply& reply) mutable {
+      provider_reply answer{static_cast<unsigned>(reply.status), std::move(reply.headers), {}};
+      if (auto document = parse_json(reply.body))
+        answer.document = std::move(*document);
+      then(std::move(answer));
     },
-    failed);
+    [then](error why) mutable { then(std::move(why)); });
 }
 
-void ask_userinfo(authenticator_pointer self, oidc_state& at, attempt_ptr a, claims proven) {
-  auto held = std::make_shared<claims>(std::move(proven));
-  auto alive = at.shared_from_this();
-  if (!at.metadata || at.metadata->userinfo_endpoint.empty())
-    return refuse(self, a, fail(errc::internal, "the provider offers no userinfo endpoint"));
-  fetch(
-    self, userinfo_call(at.metadata->userinfo_endpoint, token_of(a)),
-    [self, &at, alive, a, held](const json::value& info, const header_list&) {
-      if (auto ok = merge_userinfo(*held, info); !ok)
-        return refuse(self, a, ok.error());
-      conclude(self, a, *held, at.provider->mapping);
-    },
-    [self, &at, alive, a](const error& why) {
-      log::warning("identity_userinfo_failed",
-                   {{"issuer", at.provider->rules.issuer}, {"reason", why.message}});
-      refuse(self, a,
-             why.message == "answered 401"
-               ? invalid_token("the identity provider no longer accepts this token")
-               : unreachable(at.provider->rules.issuer));
+void drive(authenticator_pointer self, const place_ptr& at, const attempt_ptr& a,
+           identity_step step);
+
+// A provider's own call is over: who waited for it goes on.
+void wake(authenticator_pointer self, const place_ptr& at) {
+  auto& waiting = self->state.waiting;
+  auto others = [&](const waiting_check& w) { return w.at != at; };
+  auto first = std::stable_partition(waiting.begin(), waiting.end(), others);
+  std::vector<waiting_check> ready(std::make_move_iterator(first),
+                                   std::make_move_iterator(waiting.end()));
+  waiting.erase(first, waiting.end());
+  for (const auto& w : ready)
+    drive(self, at, w.a, w.a->check->start(now()));
+}
+
+// Makes the call that a provider wants for itself, and the one after it.
+void tend(authenticator_pointer self, const place_ptr& at) {
+  auto due = at->provider->next_call();
+  if (!due)
+    return;
+  call(self, std::move(*due), [self, at](result<provider_reply> reply) {
+    if (at->provider->take_reply(std::move(reply), now()))
+      return wake(self, at);
+    tend(self, at);
+  });
+}
+
+void ask_next(authenticator_pointer self, const attempt_ptr& a) {
+  if (a->asked == a->to_ask.size())
+    return end_unknown(self, a);
+  auto at = a->to_ask[a->asked++];
+  a->check = at->provider->check(a->proof);
+  drive(self, at, a, a->check->start(now()));
+}
+
+// What a check asks for next.
+struct step_of_check {
+  authenticator_pointer self;
+  const place_ptr& at;
+  const attempt_ptr& a;
+
+  void operator()(provider_call& what) const {
+    call(self, std::move(what), [self = self, at = at, a = a](result<provider_reply> reply) {
+      drive(self, at, a, a->check->resume(std::move(reply), now()));
     });
-}
-
-// What a plan of the key cache means for one attempt; true when it may verify now.
-bool may_verify(authenticator_pointer self, oidc_state& at, const attempt_ptr& a,
-                const jwks_cache::plan& plan, const error& otherwise) {
-  if (plan.then == jwks_cache::keys::wait)
-    at.waiting.push_back(a);
-  else if (plan.then == jwks_cache::keys::refuse)
-    refuse(self, a, otherwise);
-  if (plan.fetch)
-    fetch_keys(self, at);
-  return plan.then == jwks_cache::keys::use;
-}
-
-void verify_token(authenticator_pointer self, oidc_state& at, attempt_ptr a) {
-  const auto& rules = at.provider->rules;
-  if (!may_verify(self, at, a, at.keys.decide(now()), unreachable(rules.issuer)))
-    return;
-  auto proven = verify(token_of(a), rules, at.keys.current(), now());
-  if (!proven && is_unknown_key(proven.error()) && !a->retried) {
-    a->retried = true;
-    auto origin = peek_origin(token_of(a));
-    auto plan = at.keys.unknown_key(origin ? origin->key_id : std::string{}, now());
-    if (may_verify(self, at, a, plan, proven.error()))
-      refuse(self, a, proven.error());
-    return;
   }
-  if (!proven)
-    return refuse(self, a, proven.error());
-  if (at.provider->userinfo)
-    return ask_userinfo(self, at, a, std::move(*proven));
-  conclude(self, a, *proven, at.provider->mapping);
+  void operator()(await_provider) const { self->state.waiting.push_back({at, a}); }
+  void operator()(vouched& by) const { conclude(self, a, std::move(by)); }
+  void operator()(not_responsible& by) const {
+    a->unknown = std::move(by.why);
+    ask_next(self, a);
+  }
+  void operator()(no_answer& by) const {
+    a->silent += (a->silent.empty() ? "" : ", ") + by.from;
+    ask_next(self, a);
+  }
+  void operator()(error& why) const { refuse(self, a, std::move(why)); }
+};
+
+void drive(authenticator_pointer self, const place_ptr& at, const attempt_ptr& a,
+           identity_step step) {
+  std::visit(step_of_check{self, at, a}, step);
+  tend(self, at);
 }
 
 // --- choosing the way in -----------------------------------------------------------------------
 
-void by_key(authenticator_pointer self, const attempt_ptr& a, std::string_view key) {
-  for (const auto& keys : self->state.keys)
-    if (auto who = keys.find(key, now())) {
-      a->found.who = *who;
-      return admit(self, a);
-    }
-  refuse(self, a, fail(errc::unauthenticated, "unknown API key", "WWW-Authenticate", "Bearer"));
+std::vector<place_ptr> with_responsibility(const authenticator_state& s, std::string_view issuer,
+                                           responsibility which) {
+  std::vector<place_ptr> found;
+  for (const auto& at : s.providers)
+    if (at->provider->of_token(issuer) == which)
+      found.push_back(at);
+  return found;
+}
+
+// Each unknown token costs calls: callers take turns.
+void wait_for_turn(authenticator_pointer self, const attempt_ptr& a) {
+  auto& s = self->state;
+  if (s.unknown.find(a->digest, now()))
+    return refuse(self, a, inactive_token());
+  const auto owner = s.cache.last_owner(a->digest);
+  auto user = owner ? owner->key().text() : "peer " + a->ask.peer;
+  if (!s.lane.tokens.wait(owner ? owner->tenant : std::string{}, user, a))
+    return refuse(self, a,
+                  fail(errc::too_many, "too many unknown tokens from one place; others wait",
+                       "Retry-After", "1"));
+  a->lane_user = std::move(user);
+  move_on(self);
 }
 
 void by_token(authenticator_pointer self, const attempt_ptr& a) {
   auto& s = self->state;
-  a->digest = digest_token(token_of(a));
+  a->digest = digest_token(a->proof.bearer);
   if (auto who = s.cache.find(a->digest, now())) {
     s.hits->add();
     a->found.who = std::move(who);
     return admit(self, a);
   }
-  auto origin = peek_origin(token_of(a));
+  a->cacheable = true;
+  auto origin = peek_origin(a->proof.bearer);
   auto issuer = origin ? origin->issuer : std::string{};
-  for (auto& at : s.issuers)
-    if (at->provider->rules.issuer == issuer)
-      return verify_token(self, *at, a);
-  introspect(self, a, issuer);
+  a->to_ask = with_responsibility(s, issuer, responsibility::sole);
+  if (a->to_ask.empty())
+    a->to_ask = with_responsibility(s, issuer, responsibility::shared);
+  if (a->to_ask.empty())
+    return refuse(self, a, invalid_token("no configured identity provider issued this token"));
+  if (a->to_ask.front()->provider->calls_for_each_token())
+    return wait_for_turn(self, a);
+  ask_next(self, a);
+}
+
+void by_providers(authenticator_pointer self, const attempt_ptr& a) {
+  for (const auto& at : self->state.providers)
+    if (at->provider->recognizes(a->proof))
+      a->to_ask.push_back(at);
+  if (!a->to_ask.empty())
+    return ask_next(self, a);
+  if (a->proof.bearer.empty())
+    return refuse(self, a, missing_token());
+  by_token(self, a);
 }
 
 // A plugin's handler judges every request; what it said is not cached, for it may look at
@@ -209,73 +311,43 @@ caf::result<authenticated> begin(authenticator_pointer self, authenticate& m) {
   auto a = std::make_shared<attempt>();
   a->promise = promise_of<authenticated>{self};
   a->ask = std::move(m);
+  a->proof = {a->ask.credentials->bearer(), a->ask.credentials->api_key.view()};
   a->generation = s.generation;
-  const auto& c = *a->ask.credentials;
   if (s.setup->open()) {
     a->found.who = nobody();
     admit(self, a);
   } else if (s.plugin) {
     by_plugin(self, a);
-  } else if (!c.api_key.empty() && !s.keys.empty()) {
-    by_key(self, a, c.api_key.view());
-  } else if (c.bearer().empty()) {
-    refuse(self, a, missing_token());
-  } else if (!s.keys.empty() && looks_like_api_key(c.bearer())) {
-    by_key(self, a, c.bearer());
   } else {
-    by_token(self, a);
+    by_providers(self, a);
   }
   return a->promise;
 }
 
-// The state of an issuer we knew before: its keys stay in use until they are fetched again.
-std::shared_ptr<oidc_state> known_issuer(const authenticator_state& s, const oidc_provider& p,
-                                         bool own) {
-  for (const auto& at : s.issuers)
-    if (at->provider->rules.issuer == p.rules.issuer && at->provider->jwks_uri == p.jwks_uri
-        && at->own == own)
-      return at;
-  return nullptr;
-}
-
-std::shared_ptr<oidc_state> issuer_of(const authenticator_state& s, const oidc_provider& p,
-                                      std::shared_ptr<const identity_setup> setup) {
-  auto own = setup->own_keys.contains(p.rules.issuer);
-  auto at = known_issuer(s, p, own);
-  if (!at) {
-    at = std::make_shared<oidc_state>();
-    at->keys = jwks_cache{p.keys};
-    at->own = own;
-  }
-  at->provider = &p;
-  at->setup = std::move(setup);
-  return at;
-}
+// --- the configuration -------------------------------------------------------------------------
 
 void fetch_anew(authenticator_state& s) {
-  for (const auto& at : s.issuers)
-    at->keys.expire(now());
+  for (const auto& at : s.providers)
+    at->provider->expire(now());
+}
+
+// The place of the same provider under the setup before; what it fetched stays in use.
+place_ptr place_of(const authenticator_state& s, identity_provider_ptr provider) {
+  for (const auto& at : s.providers)
+    if (provider->take_over(*at->provider)) {
+      at->provider = std::move(provider);
+      return at;
+    }
+  return std::make_shared<provider_place>(provider_place{std::move(provider)});
 }
 
 void use(authenticator_state& s, std::shared_ptr<const identity_setup> setup) {
   fetch_anew(s);
-  std::vector<std::shared_ptr<oidc_state>> issuers;
-  s.introspectors.clear();
-  s.keys.clear();
-  for (const auto& any : setup->providers) {
-    if (const auto* p = std::get_if<oidc_provider>(&any)) {
-      issuers.push_back(issuer_of(s, *p, setup));
-    } else if (const auto* i = std::get_if<introspection_provider>(&any)) {
-      auto at = std::make_shared<introspection_state>();
-      at->setup = setup;
-      at->provider = i;
-      at->endpoint = i->endpoint;
-      s.introspectors.push_back(std::move(at));
-    } else if (auto keys = api_keys::make(std::get<api_key_provider>(any).keys)) {
-      s.keys.push_back(std::move(*keys));
-    }
-  }
-  s.issuers = std::move(issuers);
+  std::vector<place_ptr> providers;
+  for (const auto& settings : setup->providers)
+    if (auto made = make_provider(settings, {setup->own_keys, setup->client_secrets}))
+      providers.push_back(place_of(s, std::move(made)));
+  s.providers = std::move(providers);
   s.setup = std::move(setup);
   s.cache = token_cache{s.setup->cached_tokens};
   s.unknown = token_cache{1000, std::chrono::seconds{5}};

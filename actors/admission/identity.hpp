@@ -15,7 +15,7 @@
 namespace behalf::admission {
 
 struct identity_setup {
-  std::vector<identity_provider> providers; // in the order they are asked
+  std::vector<identity_settings> providers; // in the order they are asked
   std::map<std::string, key_set> own_keys;  // by issuer: ours, never fetched (`behalf dev`)
   std::map<std::string, std::shared_ptr<const wiped_string>> client_secrets; // by reference
   limiter_options limits;

@@ -182,7 +182,7 @@ void call_out(judgement_pointer self, uint64_t ask_id, outbound_call call) {
   out.request->policy = services.policy(call.service);
   out.request->max_reply_bytes = service->max_reply_bytes;
   if (call.handle.id == outbound_request::caller_handle)
-    out.request->credential = authorization_field(what.request->authorization.view());
+    out.request->credential = authorization_field(wiped_string{what.request->authorization.view()});
   out.by = std::chrono::steady_clock::now() + call.timeout;
   call.handle = {};
   call.stream = false;

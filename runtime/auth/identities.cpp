@@ -10,38 +10,47 @@
 namespace behalf {
 namespace {
 
-constexpr std::string_view api_key_issuer = "api_key";
+// What tells one kind of provider from another, here.
+struct provider_facts {
+  std::string issuer;
+  const claim_mapping* mapping = nullptr; // null: the keys say it all
+  const std::vector<api_key_entry>* keys = nullptr;
+  bool alone = false;    // its issuer's tokens are shown to nobody else
+  bool nameless = false; // its issuer is not known
+};
+
+provider_facts facts_of(const oidc_settings& p) {
+  return {p.rules.issuer, &p.mapping, nullptr, true};
+}
+
+provider_facts facts_of(const introspection_settings& p) {
+  const bool nameless = p.rules.issuer.empty();
+  return {nameless ? "introspection" : p.rules.issuer, &p.mapping, nullptr, false, nameless};
+}
+
+provider_facts facts_of(const api_key_settings& p) {
+  return {"api_key", nullptr, &p.keys};
+}
+
+provider_facts facts_of(const identity_settings& any) {
+  return std::visit([](const auto& p) { return facts_of(p); }, any);
+}
 
 // What a provider may say of a caller. API keys are one voice per tenant and prefix.
 struct voice {
   std::size_t number; // of the provider, from 1
-  const identity_provider* from;
-  std::string issuer;
-  std::optional<std::string> tenant; // nullopt: a claim decides
-  std::string prefix, identity_claim;
+  provider_facts from;
+  std::optional<std::string> tenant = {}; // nullopt: a claim decides
+  std::string prefix = {}, identity_claim = {};
 
-  bool is_oidc() const { return std::holds_alternative<oidc_provider>(*from); }
-  bool is_keys() const { return std::holds_alternative<api_key_provider>(*from); }
-  bool is_nameless() const {
-    const auto* p = std::get_if<introspection_provider>(from);
-    return p && p->rules.issuer.empty();
-  }
+  bool is_keys() const { return from.keys != nullptr; }
 };
 
-// Null for API keys. `Provider` may be const.
-template <class Provider>
-auto* mapping_of(Provider& provider) {
-  auto* oidc = std::get_if<oidc_provider>(&provider);
-  auto* introspection = std::get_if<introspection_provider>(&provider);
-  return oidc ? &oidc->mapping : introspection ? &introspection->mapping : nullptr;
-}
-
-std::vector<voice> voices_of(const std::vector<identity_provider>& providers) {
+std::vector<voice> voices_of(const std::vector<identity_settings>& providers) {
   std::vector<voice> all;
   for (std::size_t i = 0; i < providers.size(); ++i) {
-    const auto* from = &providers[i];
-    voice v{i + 1, from, issuer_of(*from), {}, {}, {}};
-    if (const auto* m = mapping_of(*from)) {
+    voice v{i + 1, facts_of(providers[i])};
+    if (const auto* m = v.from.mapping) {
       if (m->tenant_claim.empty())
         v.tenant = m->tenant;
       v.prefix = m->identity_prefix;
@@ -50,7 +59,7 @@ std::vector<voice> voices_of(const std::vector<identity_provider>& providers) {
       continue;
     }
     std::set<std::pair<std::string, std::string>> seen;
-    for (const auto& key : std::get<api_key_provider>(*from).keys)
+    for (const auto& key : *v.from.keys)
       if (seen.emplace(key.tenant, key.identity_prefix).second) {
         v.tenant = key.tenant;
         v.prefix = key.identity_prefix;
@@ -73,11 +82,11 @@ std::string pair_text(const voice& a, const voice& b) {
 // One issuer, twice: then a subject must be one person, with one identity.
 std::optional<std::string> same_issuer_fault(const voice& a, const voice& b) {
   auto both = pair_text(a, b);
-  if (a.is_oidc() && b.is_oidc())
+  if (a.from.alone && b.from.alone)
     return both + " have the same issuer: the second would never be asked";
   if (!may_meet(a, b))
     return {};
-  if (a.is_nameless() || b.is_nameless())
+  if (a.from.nameless || b.from.nameless)
     return both
            + " share a tenant: give each introspection provider its issuer, or equal "
              "subjects would be taken for one user";
@@ -89,7 +98,7 @@ std::optional<std::string> same_issuer_fault(const voice& a, const voice& b) {
 }
 
 std::optional<std::string> fault_between(const voice& a, const voice& b) {
-  if (a.issuer == b.issuer)
+  if (a.from.issuer == b.from.issuer)
     return same_issuer_fault(a, b);
   if (!may_meet(a, b) || a.prefix != b.prefix)
     return {};
@@ -105,7 +114,7 @@ void find_prefixed_keys(const std::vector<voice>& voices, std::vector<std::strin
       if (!keys.is_keys() || other.is_keys() || !may_meet(keys, other) || other.prefix.empty()
           || other.prefix == keys.prefix)
         continue;
-      for (const auto& key : std::get<api_key_provider>(*keys.from).keys)
+      for (const auto& key : *keys.from.keys)
         if (key.tenant == *keys.tenant && key.identity_prefix == keys.prefix
             && (key.identity_prefix + key.subject).starts_with(other.prefix))
           found.push_back("the API key of '" + key.subject
@@ -114,12 +123,12 @@ void find_prefixed_keys(const std::vector<voice>& voices, std::vector<std::strin
     }
 }
 
-void find_repeated_keys(const std::vector<identity_provider>& providers,
+void find_repeated_keys(const std::vector<identity_settings>& providers,
                         std::vector<std::string>& found) {
   std::map<std::string, std::size_t> seen; // by hash: which provider has it
   for (std::size_t i = 0; i < providers.size(); ++i)
-    if (const auto* p = std::get_if<api_key_provider>(&providers[i]))
-      for (const auto& key : p->keys) {
+    if (const auto* keys = facts_of(providers[i]).keys)
+      for (const auto& key : *keys) {
         auto [at, fresh] = seen.emplace(boost::algorithm::to_lower_copy(key.sha256), i + 1);
         if (!fresh && at->second != i + 1) // within one, api_keys::make says so
           found.push_back("the API key of '" + key.subject + "' is configured twice, at providers "
@@ -127,17 +136,24 @@ void find_repeated_keys(const std::vector<identity_provider>& providers,
       }
 }
 
-} // namespace
-
-std::string issuer_of(const identity_provider& provider) {
-  if (const auto* p = std::get_if<oidc_provider>(&provider))
-    return p->rules.issuer;
-  if (const auto* p = std::get_if<introspection_provider>(&provider))
-    return p->rules.issuer.empty() ? "introspection" : p->rules.issuer;
-  return std::string(api_key_issuer);
+// Null for API keys.
+claim_mapping* mapping_of(identity_settings& any) {
+  return std::visit(
+    [](auto& p) -> claim_mapping* {
+      if constexpr (requires { p.mapping; })
+        return &p.mapping;
+      return nullptr;
+    },
+    any);
 }
 
-std::vector<std::string> find_clashes(const std::vector<identity_provider>& providers) {
+} // namespace
+
+std::string issuer_of(const identity_settings& provider) {
+  return facts_of(provider).issuer;
+}
+
+std::vector<std::string> find_clashes(const std::vector<identity_settings>& providers) {
   std::vector<std::string> found;
   auto voices = voices_of(providers);
   for (auto a = voices.begin(); a != voices.end(); ++a)
@@ -150,7 +166,7 @@ std::vector<std::string> find_clashes(const std::vector<identity_provider>& prov
   return found;
 }
 
-void reserve_prefixes(std::vector<identity_provider>& providers) {
+void reserve_prefixes(std::vector<identity_settings>& providers) {
   auto voices = voices_of(providers);
   for (std::size_t i = 0; i < providers.size(); ++i) {
     auto* mapping = mapping_of(providers[i]);

@@ -14,7 +14,7 @@
 namespace behalf {
 
 /// Responsible for JWTs whose `iss` is its issuer.
-struct oidc_provider {
+struct oidc_settings {
   issuer_rules rules;
   claim_mapping mapping;
   jwks_cache_options keys;
@@ -24,7 +24,7 @@ struct oidc_provider {
 };
 
 /// Responsible for every bearer token no other provider is responsible for.
-struct introspection_provider {
+struct introspection_settings {
   introspection_rules rules;
   claim_mapping mapping;
   std::string endpoint; // empty: from the discovery document of rules.issuer
@@ -34,10 +34,10 @@ struct introspection_provider {
 };
 
 /// Responsible for X-Api-Key, and for bearer tokens shaped like our keys.
-struct api_key_provider {
+struct api_key_settings {
   std::vector<api_key_entry> keys;
 };
 
-using identity_provider = std::variant<oidc_provider, introspection_provider, api_key_provider>;
+using identity_settings = std::variant<oidc_settings, introspection_settings, api_key_settings>;
 
 } // namespace behalf

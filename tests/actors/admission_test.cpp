@@ -81,7 +81,7 @@ TEST_CASE_METHOD(provider_fixture, "providers that are exchanged decide from the
   REQUIRE(knock(known));
   auto fetched = provider.fetches;
   auto fresh = std::make_shared<admission::identity_setup>(*setup);
-  std::get<oidc_provider>(fresh->providers[0]).rules.audiences = {"another"};
+  std::get<oidc_settings>(fresh->providers[0]).rules.audiences = {"another"};
   self->send(door, use_identity{fresh});
   CHECK(knock(known).error().code == errc::unauthenticated); // no cache remembers it
   CHECK(knock(token({{"aud", "another"}})));
@@ -101,7 +101,7 @@ TEST_CASE_METHOD(provider_fixture, "a check under way survives an exchange of it
   open();
   auto waiting = knock_later(token());
   auto other = std::make_shared<admission::identity_setup>();
-  oidc_provider p;
+  oidc_settings p;
   p.rules.issuer = "https://other.example";
   p.rules.audiences = {"behalf"};
   other->providers.emplace_back(p);

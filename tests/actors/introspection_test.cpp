@@ -68,15 +68,15 @@ struct introspection_fixture : actor_fixture {
   scripted_provider outside;
   authenticator_actor door;
 
-  introspection_provider& use(std::string issuer, std::string endpoint, std::string prefix = "") {
-    introspection_provider p;
+  introspection_settings& use(std::string issuer, std::string endpoint, std::string prefix = "") {
+    introspection_settings p;
     p.rules.issuer = std::move(issuer);
     p.endpoint = std::move(endpoint);
     p.client_id = "behalf";
     p.client_secret = "env:SECRET";
     p.mapping.identity_prefix = std::move(prefix);
     setup->providers.emplace_back(std::move(p));
-    return std::get<introspection_provider>(setup->providers.back());
+    return std::get<introspection_settings>(setup->providers.back());
   }
   void use_three() {
     use("https://a.example", ask_a);

@@ -48,7 +48,7 @@ TEST_CASE("introspection providers of one tenant need names", "[config]") {
 TEST_CASE("prefixes are kept for those who have them", "[config]") {
   auto c = parse_config(users + key(", identity_prefix: 'key:'"), "f.yaml");
   REQUIRE(c.problems.empty());
-  const auto& p = std::get<oidc_provider>(c.value.identity.providers.front());
+  const auto& p = std::get<oidc_settings>(c.value.identity.providers.front());
   CHECK(p.mapping.reserved_prefixes == std::vector<std::string>{"key:"});
 }
 

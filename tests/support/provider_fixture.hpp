@@ -95,7 +95,7 @@ struct provider_fixture : actor_fixture {
     door = own(admission::spawn_authenticator(sys, setup, outside, plugin_auth_actor{}, meters));
   }
   void use_oidc() {
-    oidc_provider p;
+    oidc_settings p;
     p.rules.issuer = test_issuer;
     p.rules.audiences = {"behalf"};
     setup->providers.emplace_back(p);

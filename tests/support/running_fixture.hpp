@@ -162,7 +162,7 @@ private:
     auto key = signing_key::load_or_create(folder_ / "issuer.pem").value();
     s.identity.own_keys.emplace(o.issuer, key_set::parse(key.jwks()).value());
     dev_issuer issuer{o, std::move(key)};
-    oidc_provider provider;
+    oidc_settings provider;
     provider.rules = issuer.rules();
     s.identity.providers.push_back(std::move(provider));
     s.issuer.reset(new shared_issuer{{}, std::move(issuer)});

@@ -5,22 +5,22 @@ using namespace behalf;
 
 namespace {
 
-oidc_provider oidc(std::string issuer, std::string prefix = "", std::string tenant = "default") {
-  oidc_provider p;
+oidc_settings oidc(std::string issuer, std::string prefix = "", std::string tenant = "default") {
+  oidc_settings p;
   p.rules.issuer = std::move(issuer);
   p.mapping.identity_prefix = std::move(prefix);
   p.mapping.tenant = std::move(tenant);
   return p;
 }
 
-introspection_provider introspection(std::string issuer, std::string prefix = "") {
-  introspection_provider p;
+introspection_settings introspection(std::string issuer, std::string prefix = "") {
+  introspection_settings p;
   p.rules.issuer = std::move(issuer);
   p.mapping.identity_prefix = std::move(prefix);
   return p;
 }
 
-api_key_provider keys(std::string subject, std::string prefix = "", std::string tenant = "default",
+api_key_settings keys(std::string subject, std::string prefix = "", std::string tenant = "default",
                       char digit = '0') {
   api_key_entry e;
   e.sha256 = std::string(64, digit);
@@ -30,7 +30,7 @@ api_key_provider keys(std::string subject, std::string prefix = "", std::string 
   return {{e}};
 }
 
-using provider_list = std::vector<identity_provider>;
+using provider_list = std::vector<identity_settings>;
 
 // The only fault there is.
 std::string fault(const provider_list& providers) {
@@ -107,14 +107,14 @@ TEST_CASE("no identity begins with a prefix that is another provider's", "[auth]
                     claimed};
   reserve_prefixes(all);
   auto reserved = [&](std::size_t i) {
-    return std::get<oidc_provider>(all[i]).mapping.reserved_prefixes;
+    return std::get<oidc_settings>(all[i]).mapping.reserved_prefixes;
   };
   CHECK(reserved(0) == std::vector<std::string>{"b:", "b:long:"});
   CHECK(reserved(1) == std::vector<std::string>{"b:long:"});
   CHECK(reserved(2).empty());
   CHECK(reserved(3).empty());
   auto who = [&](std::size_t i, std::string subject) {
-    const auto& p = std::get<oidc_provider>(all[i]);
+    const auto& p = std::get<oidc_settings>(all[i]);
     return to_principal({p.rules.issuer, std::move(subject), {}, {}}, p.mapping);
   };
   CHECK(who(0, "eve")->identity == "eve");
