@@ -62,20 +62,22 @@ void add_serving(CLI::App& app, serve_command& serve) {
 }
 
 void add_secret(CLI::App& app, secret_command& secret) {
-  auto* all = app.add_subcommand("secret", "Users' tokens in the embedded secret store");
+  auto* all = app.add_subcommand("secret", "Users' tokens in a secret store");
   all->require_subcommand(1);
   auto common = [&](const char* name, const char* help, bool about_one) {
     auto* sub = all->add_subcommand(name, help);
     sub->callback([&secret, name] { secret.verb = name; });
     sub->add_option("--config", secret.config, "Configuration file")->type_name("FILE");
     sub->add_option("--data", secret.data, "Data folder of `behalf dev`")->type_name("FOLDER");
+    sub->add_option("--store", secret.store, "One of `secrets.others`")->type_name("NAME");
     if (std::string_view{name} == "rotate-master-key")
       return sub;
     auto* user = sub->add_option("--user", secret.subject, "Subject (`sub`) of the user");
+    auto* issuer = sub->add_option("--issuer", secret.issuer, "Who vouches for the user (`iss`)");
+    sub->add_option("--tenant", secret.tenant, "Tenant (default: default)");
     if (about_one) {
-      sub->add_option("--tenant", secret.tenant, "Tenant (default: default)");
       user->required();
-      sub->add_option("--issuer", secret.issuer, "Who vouches for the user (`iss`)")->required();
+      issuer->required();
       sub->add_option("--service", secret.service, "Service, as configured")->required();
     }
     return sub;

@@ -25,9 +25,9 @@ struct system_setup {
   std::vector<service_options> services;
   admission::identity_setup identity;
   named_rules rules;
-  bool has_rules = false;                 // an authorization section exists, perhaps an empty one
-  std::unique_ptr<secret_source> secrets; // null: no store
-  std::shared_ptr<shared_issuer> issuer;  // null outside `behalf dev`
+  bool has_rules = false; // an authorization section exists, perhaps an empty one
+  secret_sources secrets;
+  std::shared_ptr<shared_issuer> issuer; // null outside `behalf dev`
   std::string audit_path;
   plugin_registry plugins; // for its handlers
   std::vector<served_graph> graphs;

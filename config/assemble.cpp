@@ -16,86 +16,128 @@ error at(std::string_view key, const error& why) {
   return named;
 }
 
-result<std::unique_ptr<secret_source>> open_embedded(const secrets_config& s,
+// `key`: of the store in the file.
+result<std::unique_ptr<secret_source>> open_embedded(const std::string& key,
+                                                     const secret_store_config& s,
                                                      reference_resolver& references) {
   if (s.master_key.empty())
     return fail(errc::invalid_argument,
-                "secrets.master_key: is needed: file:<path> or env:<name> of a 32-byte key");
+                key + ".master_key: is needed: file:<path> or env:<name> of a 32-byte key");
   auto bytes = references.resolve(s.master_key, readers::owner_only);
   if (!bytes)
-    return at("secrets.master_key", bytes.error());
-  auto key = parse_master_key((*bytes)->expose(), s.master_key);
-  if (!key)
-    return at("secrets.master_key", key.error());
-  auto store = embedded_store::open(s.path, std::move(*key));
+    return at(key + ".master_key", bytes.error());
+  auto master = parse_master_key((*bytes)->expose(), s.master_key);
+  if (!master)
+    return at(key + ".master_key", master.error());
+  auto store = embedded_store::open(s.path, std::move(*master));
   if (!store)
-    return at("secrets.path", store.error());
+    return at(key + ".path", store.error());
   return std::unique_ptr<secret_source>{std::move(*store)};
 }
 
-result<std::unique_ptr<secret_source>> make_vault(const config& c, vault_options options) {
+result<std::unique_ptr<secret_source>> make_vault(const config& c, const std::string& key,
+                                                  vault_options options) {
   std::set<std::string> issuers;
   for (const auto& any : c.identity.providers)
     issuers.insert(issuer_of(any));
   auto store = vault_store::create(std::move(options), issuers.size() > 1);
   if (!store)
-    return at("secrets", store.error());
+    return at(key, store.error());
   return std::unique_ptr<secret_source>{std::move(*store)};
 }
 
-result<std::unique_ptr<secret_source>> open_vault(const config& c, reference_resolver& references) {
-  auto options = c.secrets.vault.options;
+result<std::unique_ptr<secret_source>> open_vault(const config& c, const std::string& key,
+                                                  const secret_store_config& s,
+                                                  reference_resolver& references) {
+  auto options = s.vault.options;
   if (options.login == vault_login_kind::approle) {
-    auto role = references.resolve(c.secrets.vault.role_id);
+    auto role = references.resolve(s.vault.role_id);
     if (!role)
-      return at("secrets.auth.role_id", role.error());
-    auto secret = references.resolve(c.secrets.vault.secret_id);
+      return at(key + ".auth.role_id", role.error());
+    auto secret = references.resolve(s.vault.secret_id);
     if (!secret)
-      return at("secrets.auth.secret_id", secret.error());
+      return at(key + ".auth.secret_id", secret.error());
     options.role_id = *role;
     options.secret_id = *secret;
   }
-  return make_vault(c, std::move(options));
+  return make_vault(c, key, std::move(options));
 }
 
-result<std::unique_ptr<secret_source>> open_store(const config& c, reference_resolver& references) {
-  switch (c.secrets.type) {
-  case secrets_config::kind::none:
-    return std::unique_ptr<secret_source>{};
-  case secrets_config::kind::embedded:
-    return open_embedded(c.secrets, references);
-  case secrets_config::kind::vault:
-    return open_vault(c, references);
+result<std::unique_ptr<secret_source>> open_store(const config& c, const std::string& name,
+                                                  reference_resolver& references) {
+  const auto& s = *c.secrets.find(name);
+  const auto key = name.empty() ? "secrets" : "secrets.others." + name;
+  return s.type == secret_store_config::kind::embedded ? open_embedded(key, s, references)
+                                                       : open_vault(c, key, s, references);
+}
+
+result<secret_sources> open_stores(const config& c, reference_resolver& references) {
+  std::vector<std::string> names;
+  if (c.secrets.find({}))
+    names.emplace_back();
+  for (const auto& [name, store] : c.secrets.others)
+    names.push_back(name);
+  secret_sources all;
+  for (const auto& name : names) {
+    auto source = open_store(c, name, references);
+    if (!source)
+      return source.error();
+    all.add(name, std::move(*source));
   }
-  return std::unique_ptr<secret_source>{};
+  return all;
+}
+
+result<void> check_vault(const config& c, const std::string& key, const secret_store_config& s) {
+  if (s.type != secret_store_config::kind::vault)
+    return {};
+  auto options = s.vault.options;
+  auto unknown = std::make_shared<const secret>(std::string_view{"not resolved here"});
+  if (options.login == vault_login_kind::approle)
+    options.role_id = options.secret_id = unknown;
+  if (auto made = make_vault(c, key, std::move(options)); !made)
+    return made.error();
+  return {};
+}
+
+// A reference; empty for providers that need no secret.
+std::string client_secret_of(const identity_settings& any) {
+  return std::visit(
+    [](const auto& p) -> std::string {
+      if constexpr (requires { p.client_secret; })
+        return p.client_secret;
+      return {};
+    },
+    any);
 }
 
 result<void> resolve_clients(config& c, reference_resolver& references) {
   for (const auto& any : c.identity.providers) {
-    const auto* p = std::get_if<introspection_settings>(&any);
-    if (!p)
+    const auto reference = client_secret_of(any);
+    if (reference.empty() || c.identity.client_secrets.contains(reference))
       continue;
-    if (c.identity.client_secrets.contains(p->client_secret))
-      continue;
-    auto found = references.resolve(p->client_secret);
+    auto found = references.resolve(reference);
     if (!found)
       return at("identity.client_secret", found.error());
-    c.identity.client_secrets[p->client_secret] =
-      std::make_shared<const wiped_string>((*found)->expose());
+    c.identity.client_secrets[reference] = std::make_shared<const wiped_string>((*found)->expose());
   }
   return {};
 }
 
 } // namespace
 
-result<void> check_vault(const config& c) {
-  auto options = c.secrets.vault.options;
-  auto unknown = std::make_shared<const secret>(std::string_view{"not resolved here"});
-  if (options.login == vault_login_kind::approle)
-    options.role_id = options.secret_id = unknown;
-  if (auto made = make_vault(c, std::move(options)); !made)
-    return made.error();
+result<void> check_stores(const config& c) {
+  if (auto ok = check_vault(c, "secrets", c.secrets); !ok)
+    return ok;
+  for (const auto& [name, store] : c.secrets.others)
+    if (auto ok = check_vault(c, "secrets.others." + name, store); !ok)
+      return ok;
   return {};
+}
+
+result<std::unique_ptr<secret_source>> open_secrets(const config& given, const std::string& base,
+                                                    const std::string& name) {
+  reference_resolver references{base};
+  return open_store(given, name, references);
 }
 
 result<live_setup> assemble_live(config given, const std::string& base,
@@ -119,7 +161,7 @@ result<system_setup> assemble(config given, const std::string& base, const libra
   to.graphs = std::move(libraries->graphs);
   if (auto ok = resolve_clients(given, references); !ok)
     return ok.error();
-  auto secrets = open_store(given, references);
+  auto secrets = open_stores(given, references);
   if (!secrets)
     return secrets.error();
   to.secrets = std::move(*secrets);

@@ -22,8 +22,12 @@ result<system_setup> assemble(config given, const std::string& base,
 result<live_setup> assemble_live(config given, const std::string& base,
                                  const admission::identity_setup& running);
 
-/// Whether Vault's settings are sound, without resolving a reference or asking Vault.
+/// Whether the settings of Vaults are sound, without resolving a reference or asking one.
 /// Error: invalid_argument, naming the key.
-result<void> check_vault(const config& c);
+result<void> check_stores(const config& c);
+
+/// One secret store alone, for `behalf secret`; `name` is empty for the standard one. It is there.
+result<std::unique_ptr<secret_source>> open_secrets(const config& given, const std::string& base,
+                                                    const std::string& name);
 
 } // namespace behalf

@@ -70,6 +70,10 @@ std::vector<config_problem> contradictions(const config& c, const config_places&
         && c.secrets.type == secrets_config::kind::none && c.dev.users.empty())
       fault("services." + s.name,
             "takes its credential from secrets, but there is no secrets section");
+  for (const auto& s : c.services)
+    if (!s.credential.store.empty() && !c.secrets.find(s.credential.store))
+      fault("services." + s.name + ".credential.store",
+            "there is no '" + s.credential.store + "' in secrets.others");
   std::set<std::string> users;
   for (const auto& u : c.dev.users)
     if (!users.insert(u.username).second)

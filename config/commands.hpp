@@ -27,6 +27,7 @@ int run_new(const std::string& name);
 struct secret_command {
   std::string verb;         // put, list, delete, rotate-master-key
   std::string config, data; // a file, or the folder of `behalf dev`
+  std::string store;        // of `secrets.others`; empty: the standard one
   std::string tenant = "default", issuer, subject, service;
   std::string username, expires_at, new_key; // new_key: a reference
 };

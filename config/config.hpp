@@ -25,12 +25,25 @@ struct vault_settings {
   std::string role_id, secret_id;
 };
 
-/// Which store users' tokens come from.
-struct secrets_config {
+/// Where users' tokens are kept.
+struct secret_store_config {
   enum class kind : uint8_t { none, embedded, vault } type = kind::none;
   std::string path = "./secrets.db"; // embedded: the database
   std::string master_key;            // embedded: a reference, `file:…` or `env:…`
   vault_settings vault;
+};
+
+/// The standard store, and those that services name.
+struct secrets_config : secret_store_config {
+  std::map<std::string, secret_store_config, std::less<>> others;
+
+  /// Null where there is none. An empty name is the standard one's.
+  const secret_store_config* find(std::string_view name) const {
+    if (name.empty())
+      return type == kind::none ? nullptr : this;
+    auto at = others.find(name);
+    return at == others.end() ? nullptr : &at->second;
+  }
 };
 
 /// Users of the development issuer; only `behalf dev` reads them.

@@ -27,7 +27,7 @@ private:
 };
 
 /// Which of `choices` a dry run takes, so that `variants` of them see every branch of the loader:
-/// two bits of `variant` for the outer choices, two for those inside a section.
+/// two bits of `variant` for the outer choices, two for those inside a section, and so on in turn.
 std::string dry_choice(std::string_view path, const std::vector<std::string>& choices,
                        unsigned variant);
 inline constexpr unsigned dry_variants = 16;

@@ -1,10 +1,10 @@
-// secrets: which store users' tokens come from.
+// secrets: which stores users' tokens come from.
 #include "config/sections.hpp"
 
 namespace behalf {
 namespace {
 
-void read_embedded(yaml_section& in, secrets_config& o) {
+void read_embedded(yaml_section& in, secret_store_config& o) {
   in.text("path", o.path);
   in.reference("master_key", o.master_key);
 }
@@ -39,17 +39,29 @@ void read_vault(yaml_section& in, vault_settings& v) {
   auth->finish();
 }
 
-} // namespace
-
-void read_secrets(yaml_section in, config& out) {
+void read_store(yaml_section& in, secret_store_config& o) {
   std::string type = "embedded";
   in.one_of("type", type, {"embedded", "vault"});
   if (type == "embedded") {
-    out.secrets.type = secrets_config::kind::embedded;
-    read_embedded(in, out.secrets);
+    o.type = secret_store_config::kind::embedded;
+    read_embedded(in, o);
   } else {
-    out.secrets.type = secrets_config::kind::vault;
-    read_vault(in, out.secrets.vault);
+    o.type = secret_store_config::kind::vault;
+    read_vault(in, o.vault);
+  }
+}
+
+} // namespace
+
+void read_secrets(yaml_section in, config& out) {
+  read_store(in, out.secrets);
+  if (auto others = in.section("others")) {
+    for (const auto& name : others->keys())
+      if (auto one = others->section(name)) {
+        read_store(*one, out.secrets.others[name]);
+        one->finish();
+      }
+    others->finish();
   }
   in.finish();
 }

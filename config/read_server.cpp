@@ -32,6 +32,7 @@ void read_credential(yaml_section in, service_options& o) {
   std::string from = "secrets", inject = "bearer";
   in.one_of("from", from, {"secrets", "principal", "none"});
   in.text("name", o.credential.name);
+  in.text("store", o.credential.store);
   in.text("inject", inject);
   o.credential.from = from == "none"        ? credential_source::none
                       : from == "principal" ? credential_source::principal

@@ -439,9 +439,8 @@ int run_validate(const std::string& file) {
   if (auto found = contradictions(loaded.value, loaded.places); !found.empty())
     return say_problems(found);
   const auto& c = loaded.value;
-  if (c.secrets.type == secrets_config::kind::vault)
-    if (auto ok = check_vault(c); !ok)
-      return say_where(ok.error(), loaded.places);
+  if (auto ok = check_stores(c); !ok)
+    return say_where(ok.error(), loaded.places);
   std::string admission;
   auto graphs = c.graphs.size(); // at least, until the libraries tell
   if (auto code = validate_admission(c, loaded.places, admission, graphs); code != exit_ok)

@@ -1,10 +1,13 @@
-// Where users' credentials are kept: one interface, two stores (embedded_store, vault_store).
+// Where users' credentials are kept: one interface, two stores (embedded_store, vault_store), of
+// which a server may have several.
 // A store never waits: what needs the network is an operation that says which call to make next.
 #pragma once
 
 #include "secrets/secret_call.hpp"
 #include "secrets/stored_credential.hpp"
 
+#include <cstddef>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -91,6 +94,45 @@ public:
 
   /// Where its calls go. Empty for a store that makes none.
   virtual endpoint_policy policy() const { return {}; }
+};
+
+/// Every source of a server: services without a `store` of their own take from the standard one.
+class secret_sources {
+public:
+  secret_sources() = default;
+  secret_sources(std::nullptr_t) {}
+  template <class Source>
+  secret_sources(std::unique_ptr<Source> standard) {
+    add({}, std::move(standard));
+  }
+
+  /// An empty name is the standard source's. Null is none.
+  void add(std::string name, std::unique_ptr<secret_source> source) {
+    if (source)
+      all_.insert_or_assign(std::move(name), std::move(source));
+  }
+
+  /// Null where there is none of that name.
+  secret_source* find(std::string_view name) const {
+    auto at = all_.find(name);
+    return at == all_.end() ? nullptr : at->second.get();
+  }
+
+  bool empty() const { return all_.empty(); }
+  /// Of any of them; each is asked.
+  bool changed_elsewhere() {
+    bool any = false;
+    for (auto& [name, source] : all_)
+      any = source->changed_elsewhere() || any;
+    return any;
+  }
+  void sweep(time_point now) {
+    for (auto& [name, source] : all_)
+      source->sweep(now);
+  }
+
+private:
+  std::map<std::string, std::unique_ptr<secret_source>, std::less<>> all_;
 };
 
 } // namespace behalf

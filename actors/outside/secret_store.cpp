@@ -32,6 +32,7 @@ struct waiting_redeem {
 
 // One operation of the source under way, and whom its end concerns.
 struct fetching {
+  secret_source* from = nullptr;
   std::unique_ptr<secret_operation> operation;
   credential_key key; // of the cache: by service
   inbound_token_ptr as;
@@ -48,7 +49,7 @@ struct secret_store_state {
   static inline const char* name = "secret-store";
   secret_store_state() = default;
 
-  std::unique_ptr<secret_source> source; // null: credentials come with the principal alone
+  secret_sources sources; // none: credentials come with the principal alone
   std::shared_ptr<const service_registry> services;
   http_client_actor http;
   std::chrono::milliseconds lease_time{};
@@ -79,8 +80,7 @@ void sweep(store_pointer self) {
   auto t = now();
   auto next = s.cache.sweep(t);
   s.leases.sweep(t);
-  if (s.source)
-    s.source->sweep(t);
+  s.sources.sweep(t);
   if ((!next && s.leases.size() == 0) || std::exchange(s.sweeping, true))
     return;
   auto wait = next ? std::clamp<time_point::duration>(*next - t, soonest_sweep, latest_sweep)
@@ -174,7 +174,7 @@ void drive(store_pointer self, fetching_ptr job, secret_step step);
 
 void send_call(store_pointer self, fetching_ptr job, const secret_call& call) {
   auto& s = self->state;
-  auto wire = to_wire(call, s.source->policy(), "secrets " + job->key.who.text());
+  auto wire = to_wire(call, job->from->policy(), "secrets " + job->key.who.text());
   if (!wire)
     return drive(self, job, job->operation->resume(wire.error(), now()));
   wire_call out;
@@ -231,7 +231,10 @@ void fetch(store_pointer self, const credential_key& key, const std::string& run
   auto job = std::make_shared<fetching>();
   job->key = key;
   job->as = token_of(self, run_id);
-  job->operation = s.source->read({key.who, std::string(service->credential_name())}, job->as);
+  job->from = s.sources.find(service->credential.store);
+  if (!job->from)
+    return conclude(self, *job, fail(errc::internal, "there is no such secret store"));
+  job->operation = job->from->read({key.who, std::string(service->credential_name())}, job->as);
   drive(self, job, job->operation->start(now()));
 }
 
@@ -263,7 +266,7 @@ caf::result<credential> open_handle(store_pointer self, const redeem& m) {
       return to_caf(ready.error());
     return credential{ready->writer, ready->fingerprint};
   }
-  if (s.source->changed_elsewhere())
+  if (s.sources.changed_elsewhere())
     s.cache.clear();
   promise_of<credential> promise{self};
   look_up(self, {m, promise});
@@ -271,12 +274,12 @@ caf::result<credential> open_handle(store_pointer self, const redeem& m) {
 }
 
 secret_store_actor::behavior_type
-store_behavior(store_pointer self, std::shared_ptr<std::unique_ptr<secret_source>> source,
+store_behavior(store_pointer self, std::shared_ptr<secret_sources> sources,
                std::shared_ptr<const service_registry> services, http_client_actor http,
                std::chrono::milliseconds lease_time, metrics* meters) {
   install_fault_handlers(self);
   auto& s = self->state;
-  s.source = std::move(*source);
+  s.sources = std::move(*sources);
   s.services = std::move(services);
   s.http = std::move(http);
   s.lease_time = lease_time;
@@ -300,11 +303,11 @@ store_behavior(store_pointer self, std::shared_ptr<std::unique_ptr<secret_source
 
 } // namespace
 
-secret_store_actor spawn_secret_store(caf::actor_system& sys, std::unique_ptr<secret_source> source,
+secret_store_actor spawn_secret_store(caf::actor_system& sys, secret_sources sources,
                                       std::shared_ptr<const service_registry> services,
                                       http_client_actor http, std::chrono::milliseconds lease_time,
                                       metrics& meters) {
-  auto held = std::make_shared<std::unique_ptr<secret_source>>(std::move(source));
+  auto held = std::make_shared<secret_sources>(std::move(sources));
   return sys.spawn(store_behavior, held, std::move(services), std::move(http), lease_time, &meters);
 }
 

@@ -10,7 +10,7 @@
 namespace behalf {
 class client;
 class metrics;
-class secret_source;
+class secret_sources;
 class service_registry;
 } // namespace behalf
 
@@ -19,8 +19,8 @@ namespace behalf::outside {
 /// Turns calls of the outbound door into questions and answers.
 http_client_actor spawn_http_client(caf::actor_system& sys, std::shared_ptr<client> door);
 
-/// `source` may be null when every credential is a field of the principal.
-secret_store_actor spawn_secret_store(caf::actor_system& sys, std::unique_ptr<secret_source> source,
+/// `sources` may be empty when every credential is a field of the principal.
+secret_store_actor spawn_secret_store(caf::actor_system& sys, secret_sources sources,
                                       std::shared_ptr<const service_registry> services,
                                       http_client_actor http, std::chrono::milliseconds lease_time,
                                       metrics& meters);

@@ -109,6 +109,26 @@ TEST_CASE_METHOD(redeem_fixture, "a run gets handles for services that take a cr
   CHECK(all.reads.empty());
 }
 
+TEST_CASE_METHOD(redeem_fixture, "a service's credential comes from the store it names",
+                 "[secrets]") {
+  service_options mail;
+  mail.name = "mail";
+  mail.url = "https://mail.example.com";
+  mail.credential.from = credential_source::secrets;
+  mail.credential.store = "team";
+  shelf of_team;
+  secret_sources both{std::make_unique<shelf_source>(all)};
+  both.add("team", std::make_unique<shelf_source>(of_team));
+  store = own(outside::spawn_secret_store(
+    sys, std::move(both),
+    std::make_shared<const service_registry>(service_registry::create({mail}).value()),
+    http_client_actor{}, std::chrono::hours{1}, meters));
+  auto handles = begin("run", "alice").value();
+  CHECK(outcome(claim(handles, "run", "alice")) == "opened");
+  CHECK(of_team.reads.size() == 1);
+  CHECK(all.reads.empty());
+}
+
 TEST_CASE_METHOD(redeem_fixture, "two calls of a user cost one read, two users one each",
                  "[secrets]") {
   auto first = begin("run-1", "alice").value(), second = begin("run-2", "alice").value();

@@ -136,6 +136,25 @@ TEST_CASE("the environment sets what it says, or is a fault", "[config]") {
   CHECK(secret.value.secrets.master_key == "env:BEHALF_SECRETS_MASTER_KEY");
 }
 
+TEST_CASE("there may be several secret stores, each with keys of its own", "[config]") {
+  auto c = parse_config("secrets:\n"
+                        "  master_key: file:k\n"
+                        "  others:\n"
+                        "    team: { type: vault, address: https://v.example, auth: { role: r } }\n"
+                        "    old: { path: old.db, master_key: file:o }\n",
+                        "f.yaml");
+  REQUIRE(c.problems.empty());
+  const auto& s = c.value.secrets;
+  CHECK(s.find("")->master_key == "file:k");
+  REQUIRE(s.find("team"));
+  CHECK(s.find("team")->vault.options.address == "https://v.example");
+  REQUIRE(s.find("old"));
+  CHECK(s.find("old")->path == "old.db");
+  CHECK_FALSE(s.find("none"));
+  CHECK(faults_of("secrets: { master_key: 'file:k', others: { a: { paht: x } } }")
+        == "f.yaml:1: secrets.others.a.paht: unknown key; did you mean 'path'?\n");
+}
+
 TEST_CASE("a secret in the file itself is refused", "[config]") {
   auto said = faults_of("secrets: { type: embedded, master_key: 00112233 }");
   CHECK(said.find("never the secret itself") != said.npos);
@@ -160,6 +179,15 @@ TEST_CASE("rules and credentials without their counterparts contradict", "[confi
                              "secrets } } }",
                              "f");
   CHECK(contradictions(orphan.value, orphan.places).size() == 1);
+  const std::string stores =
+    "secrets: { master_key: 'file:k', others: { team: { type: vault, address: "
+    "https://v.example, auth: { role: r } } } }\n";
+  const std::string service = "services: { a: { base_url: https://a.example, credential: { store: ";
+  auto named = parse_config(stores + service + "team } } }", "f");
+  CHECK(contradictions(named.value, named.places).empty());
+  auto nowhere = parse_config(stores + service + "tema } } }", "f");
+  REQUIRE(contradictions(nowhere.value, nowhere.places).size() == 1);
+  CHECK(contradictions(nowhere.value, nowhere.places)[0].key == "services.a.credential.store");
   auto open = parse_config("server: { listen: '0.0.0.0:1' }", "f");
   CHECK(contradictions(open.value, open.places).size() == 1);
   auto plugin = parse_config("server: { listen: '0.0.0.0:1' }\nplugins: [./a.so]", "f");
@@ -202,6 +230,11 @@ TEST_CASE("the schema knows the keys of every type, and what a type requires", "
   auto auth = of("secrets").at("properties").at("auth").at("properties").as_object();
   CHECK(auth.contains("role"));
   CHECK(auth.contains("secret_id"));
+  const auto other = of("secrets").at("properties").at("others").at("additionalProperties");
+  CHECK(other.at("properties").as_object().contains("master_key"));
+  const auto others_auth = other.at("properties").at("auth");
+  CHECK(others_auth.at("properties").as_object().contains("role"));
+  CHECK_FALSE(others_auth.as_object().contains("required"));
   CHECK(of("services").at("additionalProperties").at("properties").as_object().contains("url"));
   CHECK_FALSE(of("server").at("additionalProperties").as_bool());
 }

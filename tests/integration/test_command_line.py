@@ -197,6 +197,25 @@ def test_the_master_key_rotates(tmp_path):
     assert "\ts\t" in run("secret", "list", *where, folder=tmp_path).stdout
 
 
+def test_secrets_go_into_the_store_that_is_named(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).write_text(secrets.token_hex(32))
+        (tmp_path / name).chmod(0o600)
+    (tmp_path / "behalf.yaml").write_text(
+        "secrets: { path: s.db, master_key: file:one,"
+        " others: { team: { path: t.db, master_key: file:two } } }")
+    where = ["--config", "behalf.yaml"]
+    about = ["--issuer", "i", "--user", "u", "--service", "s"]
+    team = ["--store", "team"]
+    assert run("secret", "put", *where, *team, *about, folder=tmp_path, input="t").returncode == 0
+    assert run("secret", "list", *where, folder=tmp_path).stdout == ""
+    assert "\ts\t" in run("secret", "list", *where, *team, folder=tmp_path).stdout
+    assert run("secret", "delete", *where, *team, *about, folder=tmp_path).returncode == 0
+    assert run("secret", "list", *where, *team, folder=tmp_path).stdout == ""
+    wrong = run("secret", "list", *where, "--store", "tema", folder=tmp_path)
+    assert wrong.returncode == 2 and "tema" in wrong.stderr
+
+
 def test_a_token_that_no_header_can_hold_is_refused(tmp_path):
     about = ["--issuer", "i", "--user", "u", "--service", "s", "--data", "d"]
     for value in ("", "\n", "two\nlines", "tab\there", "a" * 65537):
