@@ -21,6 +21,7 @@ namespace behalf {
 /// | close_stream   | end the stream, wait for nothing     | `proceed()`                      |
 /// | pause          | wait that long                       | `proceed()`                      |
 /// | in_session     | tell who keeps sessions of its use   | `proceed()`                      |
+/// | emit           | show it in the run's stream          | `proceed()`                      |
 /// | done           | hand the reply to the node           | nothing: the machine is over     |
 ///
 /// Each step has one answer and each answer one step. A stream may be open while a further call
@@ -40,10 +41,14 @@ public:
   struct in_session {
     mcp_session session;
   };
+  /// What the service says while it works: a `custom` event {"service", …}.
+  struct emit {
+    json::object what;
+  };
   struct done {
     result<service_reply> reply;
   };
-  using step = std::variant<outbound_call, pull_chunk, close_stream, pause, in_session, done>;
+  using step = std::variant<outbound_call, pull_chunk, close_stream, pause, in_session, emit, done>;
 
   virtual ~connector() = default;
   virtual step start() = 0;

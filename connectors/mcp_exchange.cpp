@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t longest_problem = 64u << 10; // of a refusal's body, read for its reason
 constexpr int most_requests = 64;                  // of the server, within one exchange
 constexpr int most_resumptions = 5;                // without a message in between
+constexpr std::string_view calls_a_tool = "tools/call";
 constexpr auto default_retry = 1000ms;
 constexpr auto longest_retry = 30'000ms;
 
@@ -25,6 +26,8 @@ mcp_exchange::mcp_exchange(std::shared_ptr<const service_options> service, seale
     method_(std::move(method)), params_(std::move(params)) {}
 
 mcp_exchange::step mcp_exchange::start() {
+  if (method_ == calls_a_tool)
+    params_["_meta"] = {{"progressToken", id_}}; // without it servers report nothing
   auto request = post(mcp_request(id_, method_, std::move(params_)));
   request.stream = true; // JSON or events: the reply's head tells
   return request;
@@ -59,6 +62,10 @@ mcp_exchange::step mcp_exchange::resume_chunk(result<outbound_chunk> chunk) {
 mcp_exchange::step mcp_exchange::proceed() {
   if (state_ == waiting::to_finish)
     return std::move(*end_);
+  if (state_ == waiting::to_go_on) {
+    state_ = waiting::for_bytes;
+    return work_off();
+  }
   if (state_ != waiting::to_resume)
     return give_up("was resumed out of turn");
   state_ = waiting::for_stream;
@@ -186,7 +193,7 @@ std::optional<mcp_exchange::step> mcp_exchange::look_at(const json::value& messa
   const auto& content = message.get_object();
   switch (classify(content, id_)) {
   case mcp_message::other:
-    return std::nullopt;
+    return report(content);
   case mcp_message::request:
     if (++requests_ > most_requests)
       return give_up("sent too many requests of its own");
@@ -199,6 +206,15 @@ std::optional<mcp_exchange::step> mcp_exchange::look_at(const json::value& messa
   if (!value)
     return finish(value.error());
   return finish(mcp_answer{std::move(*value), session_.id, receipt_});
+}
+
+std::optional<mcp_exchange::step> mcp_exchange::report(const json::object& message) {
+  auto what = method_ == calls_a_tool ? mcp_report(message, id_) : std::nullopt;
+  if (!what)
+    return std::nullopt;
+  (*what)["service"] = service_->name;
+  state_ = waiting::to_go_on;
+  return connector::emit{std::move(*what)};
 }
 
 // The stream ended before our response. With an event id it can be taken up again; without one

@@ -22,7 +22,8 @@ struct mcp_answer {
   int64_t receipt = 0;    // of the request itself
 };
 
-/// Driven as a connector is, and by one; it ends with `finished` instead of `done`.
+/// Driven as a connector is, and by one; it ends with `finished` instead of `done`. What the server
+/// reports of a tool call while it works is emitted.
 class mcp_exchange {
 public:
   struct finished {
@@ -30,7 +31,7 @@ public:
     unsigned status = 0; // of the reply to the request; 0: there was none
   };
   using step = std::variant<outbound_call, connector::pull_chunk, connector::close_stream,
-                            connector::pause, finished>;
+                            connector::pause, connector::emit, finished>;
 
   mcp_exchange(std::shared_ptr<const service_options> service, sealed_handle handle,
                mcp_session session, int64_t id, std::string method, json::object params);
@@ -48,6 +49,7 @@ private:
     to_resume,  // before the GET
     for_stream, // of the GET
     to_finish,  // the stream is being closed
+    to_go_on,   // a report is being shown
   };
   enum class form : uint8_t { whole, events, problem };
 
@@ -61,6 +63,7 @@ private:
   step take_up();
   std::optional<step> read_next();
   std::optional<step> look_at(const json::value& message);
+  std::optional<step> report(const json::object& message);
   step finish(result<mcp_answer> answer);
   step give_up(std::string_view why);
   step report_problem();

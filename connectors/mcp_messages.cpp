@@ -96,6 +96,18 @@ mcp_message classify(const json::object& message, int64_t id) {
   return given && *given == json::value(id) ? mcp_message::answer : mcp_message::other;
 }
 
+std::optional<json::object> mcp_report(const json::object& message, int64_t token) {
+  const auto method = string_or(message, "method");
+  auto params = object_or_empty(message, "params");
+  if (method == "notifications/message")
+    return json::object{{"log", std::move(params)}};
+  const auto* about = member(params, "progressToken");
+  if (method != "notifications/progress" || !about || *about != json::value(token))
+    return std::nullopt;
+  params.erase("progressToken");
+  return json::object{{"progress", std::move(params)}};
+}
+
 bool is_event_stream(const outbound_reply& reply) {
   const auto* type = find_header(reply.headers, "content-type");
   return reply.status == 200 && type && media_type(*type) == "text/event-stream";

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -46,6 +47,10 @@ enum class mcp_message : uint8_t {
   other,   // a notification, or a response nobody here waits for
 };
 mcp_message classify(const json::object& message, int64_t id);
+
+/// What a notification says about the request with that progress token, as {"progress": …} or
+/// {"log": …}; nullopt when it is of another kind, or about another request.
+std::optional<json::object> mcp_report(const json::object& message, int64_t token);
 
 /// Whether a reply is a stream of events to be read.
 bool is_event_stream(const outbound_reply& reply);

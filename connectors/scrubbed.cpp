@@ -32,6 +32,12 @@ private:
   }
 
   step clean(step next) const {
+    if (auto* said = std::get_if<emit>(&next)) {
+      json::value all = std::move(said->what);
+      for (const auto& one : known_)
+        scrub(all, *one);
+      said->what = std::move(all.get_object());
+    }
     if (auto* end = std::get_if<done>(&next))
       for (const auto& one : known_) {
         if (end->reply) {

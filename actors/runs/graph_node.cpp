@@ -142,6 +142,13 @@ auto or_resume(node_pointer self, uint64_t ask_id) {
   };
 }
 
+// To the run's stream.
+auto emitter_of(const step& what) {
+  return [to = what.supervisor, id = what.task.id](stream_item item) {
+    tell(to, task_event{id, std::make_shared<stream_item>(std::move(item))});
+  };
+}
+
 // --- services ----------------------------------------------------------------------------------
 
 void drive(node_pointer self, uint64_t ask_id, connector::step next);
@@ -211,12 +218,21 @@ void use_session(node_pointer self, uint64_t ask_id, mcp_session session) {
     [self, ask_id](const error&) { proceed(self, ask_id); });
 }
 
+// True: the step was one that waits for nothing.
+bool done_at_once(node_pointer self, connector::step& next) {
+  if (auto* close = std::get_if<connector::close_stream>(&next))
+    close_one(self, close->stream_id);
+  else if (auto* said = std::get_if<connector::emit>(&next))
+    emitter_of(self->state.what)({stream_item::kind::custom, std::move(said->what)});
+  else
+    return false;
+  return true;
+}
+
 void drive(node_pointer self, uint64_t ask_id, connector::step next) {
   auto& s = self->state;
-  while (auto* close = std::get_if<connector::close_stream>(&next)) {
-    close_one(self, close->stream_id);
+  while (done_at_once(self, next))
     next = s.errands.at(ask_id).call->proceed();
-  }
   if (auto* call = std::get_if<outbound_call>(&next)) {
     send_out(self, ask_id, std::move(*call));
   } else if (auto* read = std::get_if<connector::pull_chunk>(&next)) {
@@ -404,11 +420,8 @@ void time_came(node_pointer self, uint64_t ask_id) {
 
 void begin(node_pointer self) {
   auto& s = self->state;
-  auto emit = [to = s.what.supervisor, id = s.what.task.id](stream_item item) {
-    tell(to, task_event{id, std::make_shared<stream_item>(std::move(item))});
-  };
   auto cancelled = [stopped = s.what.stopped] { return stopped->load(std::memory_order_relaxed); };
-  auto ctx = s.what.task.make_context(s.what.run, std::move(emit), s.what.until, cancelled);
+  auto ctx = s.what.task.make_context(s.what.run, emitter_of(s.what), s.what.until, cancelled);
   s.room = std::make_shared<machine_room>(machine_room{
     s.what.task.what, s.what.task.input, std::move(ctx), s.what.stopped, std::move(s.what.lease)});
   if (auto first = next_turn(self, std::nullopt))

@@ -46,8 +46,11 @@ TEST_CASE("the first call of a user initializes, later ones do not", "[connector
                        {"capabilities", json::object{}},
                        {"clientInfo", {{"name", "behalf"}, {"version", BEHALF_VERSION}}}});
   CHECK(bench.calls[1].body == R"({"jsonrpc":"2.0","method":"notifications/initialized"})");
-  CHECK(parse_json(bench.calls[2].body).value().at("params")
-        == json::value{{"name", "echo"}, {"arguments", {{"text", "hi"}}}});
+  const auto called = parse_json(bench.calls[2].body).value();
+  CHECK(called.at("params")
+        == json::value{{"name", "echo"},
+                       {"arguments", {{"text", "hi"}}},
+                       {"_meta", {{"progressToken", called.at("id")}}}});
 
   CHECK(bench.sessions == names{"session-1"});
   bench.server.methods.clear();
@@ -365,5 +368,45 @@ TEST_CASE("a session that nobody will use is ended", "[connectors][mcp]") {
     CHECK(upstream.calls[2].method == "DELETE");
     CHECK(*find_header(upstream.calls[2].headers, "mcp-session-id") == "session-2");
     CHECK(*find_header(upstream.calls[3].headers, "mcp-session-id") == "theirs");
+  }
+}
+
+namespace {
+
+json::object notice(std::string_view method, json::object params) {
+  return {{"jsonrpc", "2.0"}, {"method", method}, {"params", std::move(params)}};
+}
+
+// A server that reports while its tool works.
+scripted_reply reporting(const json::object& message, std::string_view text) {
+  const auto token = message.at("params").at("_meta").at("progressToken");
+  std::string body;
+  for (int i = 1; i <= 2; ++i)
+    body += sse_message(
+      notice("notifications/progress", {{"progressToken", token}, {"progress", i}, {"total", 2}}));
+  body += sse_message(notice("notifications/progress", {{"progressToken", "x"}, {"progress", 9}}));
+  body += sse_message(notice("notifications/message", {{"level", "info"}, {"data", text}}));
+  body += sse_message(notice("notifications/tools/list_changed", {}));
+  body += sse_message(rpc_result(message.at("id"), text_result("done")));
+  return {200, {{"Content-Type", "text/event-stream"}}, body};
+}
+
+} // namespace
+
+TEST_CASE("what a tool reports while it works is emitted, in order", "[connectors][mcp]") {
+  for (std::size_t piece : {7u, 1u << 20}) {
+    mcp_bench bench;
+    bench.piece = piece;
+    bench.server.on_tools = [](const outbound_call&, const json::object& message) {
+      return reporting(message, "half way");
+    };
+    auto reply = bench.call("slow");
+    REQUIRE(reply);
+    CHECK(first_text(*reply) == "done");
+    const std::vector<json::object> expected{
+      {{"service", "up"}, {"progress", {{"progress", 1}, {"total", 2}}}},
+      {{"service", "up"}, {"progress", {{"progress", 2}, {"total", 2}}}},
+      {{"service", "up"}, {"log", {{"level", "info"}, {"data", "half way"}}}}};
+    CHECK(bench.emitted == expected);
   }
 }

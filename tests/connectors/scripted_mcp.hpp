@@ -93,6 +93,7 @@ struct mcp_bench {
   std::vector<outbound_call> calls; // of the last run
   std::vector<std::chrono::milliseconds> pauses;
   std::vector<std::string> sessions;
+  std::vector<json::object> emitted;
   std::size_t closed = 0, left_open = 0;
 
   explicit mcp_bench(service_options service = scripted_service(service_type::mcp))
@@ -104,6 +105,7 @@ struct mcp_bench {
     calls = std::move(upstream.calls);
     pauses = std::move(upstream.pauses);
     sessions = std::move(upstream.sessions);
+    emitted = std::move(upstream.emitted);
     closed = upstream.closed;
     left_open = upstream.open();
     return answer;

@@ -58,6 +58,9 @@ public:
       } else if (auto* in = std::get_if<connector::in_session>(&next)) {
         sessions.push_back(std::move(in->session.id));
         next = machine.proceed();
+      } else if (auto* said = std::get_if<connector::emit>(&next)) {
+        emitted.push_back(std::move(said->what));
+        next = machine.proceed();
       } else {
         pauses.push_back(std::get<connector::pause>(next).time);
         next = machine.proceed();
@@ -72,7 +75,8 @@ public:
   std::vector<outbound_call> calls;
   std::vector<std::chrono::milliseconds> pauses;
   std::vector<std::string> sessions; // the machine said it uses
-  std::size_t closed = 0;            // streams the machine ended early
+  std::vector<json::object> emitted;
+  std::size_t closed = 0; // streams the machine ended early
 
 private:
   struct stream {

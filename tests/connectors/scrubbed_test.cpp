@@ -76,3 +76,22 @@ TEST_CASE("so does what an MCP server says, in content and in errors", "[connect
       check_clean(bench.call(tool));
   }
 }
+
+TEST_CASE("what a tool reports loses the credential too", "[connectors][scrubber]") {
+  mcp_bench bench;
+  bench.server.on_tools = [](const outbound_call&, const json::object& message) {
+    json::object log{{"jsonrpc", "2.0"},
+                     {"method", "notifications/message"},
+                     {"params", {{"level", "info"}, {"data", "I was given " + token}}}};
+    scripted_reply said{200,
+                        {{"Content-Type", "text/event-stream"}},
+                        sse_message(log)
+                          + sse_message(rpc_result(message.at("id"), text_result("x")))};
+    said.scrub = knows_token();
+    return said;
+  };
+  REQUIRE(bench.call("leaky"));
+  REQUIRE(bench.emitted.size() == 1);
+  CHECK(dump(bench.emitted[0]).find(token) == std::string::npos);
+  CHECK(dump(bench.emitted[0]).find("[redacted]") != std::string::npos);
+}
