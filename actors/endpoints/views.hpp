@@ -3,6 +3,7 @@
 
 #include "actors/endpoints/projection.hpp"
 #include "actors/runs/run_plan.hpp"
+#include "behalf/outbound.hpp"
 
 #include <cstdint>
 #include <string>
