@@ -1,19 +1,11 @@
 #include "runtime/http/exchange.hpp"
 
 #include "runtime/base/json.hpp"
+#include "runtime/base/text.hpp"
 
 #include <algorithm>
 
 namespace behalf {
-namespace {
-
-bool same_name(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    return (x >= 'A' && x <= 'Z' ? x + 32 : x) == (y >= 'A' && y <= 'Z' ? y + 32 : y);
-  });
-}
-
-} // namespace
 
 exchange::exchange(http_request req, secret_headers secrets, incoming_body body)
   : req_(std::move(req)), secrets_(std::move(secrets)), body_(std::move(body)) {}
@@ -25,14 +17,14 @@ exchange::~exchange() {
 bool exchange::has_header(std::string_view name) const {
   std::lock_guard lock{guard_};
   return std::any_of(secrets_.begin(), secrets_.end(),
-                     [&](const auto& field) { return same_name(field.first, name); });
+                     [&](const auto& field) { return same_ignoring_case(field.first, name); });
 }
 
 wiped_string exchange::take_header(std::string_view name) {
   std::lock_guard lock{guard_};
   wiped_string taken;
   for (auto field = secrets_.begin(); field != secrets_.end();) {
-    if (!same_name(field->first, name)) {
+    if (!same_ignoring_case(field->first, name)) {
       ++field;
       continue;
     }

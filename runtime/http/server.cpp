@@ -25,13 +25,16 @@ constexpr std::chrono::seconds between_complaints{10};
 
 } // namespace
 
+asio::ip::address inbound::unmapped(const asio::ip::address& address) {
+  const bool mapped = address.is_v6() && address.to_v6().is_v4_mapped();
+  return mapped ? asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()) : address;
+}
+
 std::string inbound::peer_name(const asio::ip::address& address) {
-  if (address.is_v4())
-    return address.to_string();
-  auto v6 = address.to_v6();
-  if (v6.is_v4_mapped())
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, v6).to_string();
-  auto bytes = v6.to_bytes();
+  const auto plain = unmapped(address);
+  if (plain.is_v4())
+    return plain.to_string();
+  auto bytes = plain.to_v6().to_bytes();
   std::fill(bytes.begin() + 8, bytes.end(), 0);
   return asio::ip::make_address_v6(bytes).to_string();
 }

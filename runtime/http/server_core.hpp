@@ -28,6 +28,9 @@ public:
   virtual void shut() = 0;        // the io_context has stopped: let go of everything
 };
 
+/// An IPv4 address that came as an IPv6 one, as the former; others as they are.
+asio::ip::address unmapped(const asio::ip::address& address);
+
 /// What one peer may hold, as `fair_budget` has it: an IPv4 address, or the /64 network of an IPv6
 /// one, which is as easy to get as one address.
 std::string peer_name(const asio::ip::address& address);

@@ -22,13 +22,6 @@ constexpr std::string_view memory_of_requests = "requests in memory";
 constexpr std::size_t joined_body = 16 * 1024;
 constexpr std::size_t kept_output = 64 * 1024; // of a connection, between two answers
 
-std::string address_text(const tcp::endpoint& e) {
-  auto address = e.address();
-  if (address.is_v6() && address.to_v6().is_v4_mapped())
-    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-  return address.to_string();
-}
-
 // A refusal as whoever asked for the body answers it.
 error as_error(const refusal& why) {
   switch (why.status) {
@@ -60,11 +53,10 @@ session<Stream>::session(std::shared_ptr<server_core> core, Stream stream, place
   : core_(std::move(core)), stream_(std::move(stream)), place_(std::move(place)),
     refusal_place_(std::move(refusal)), watchdog_(stream_.get_executor()) {
   error_code ec;
-  const auto remote = socket().remote_endpoint(ec);
-  remote_ = address_text(remote);
-  peer_ = peer_name(remote.address());
-  const auto local = socket().local_endpoint(ec).address();
-  loopback_ = local.is_loopback() || address_text({local, 0}).starts_with("127.");
+  const auto remote = socket().remote_endpoint(ec).address();
+  remote_ = unmapped(remote).to_string();
+  peer_ = peer_name(remote);
+  loopback_ = unmapped(socket().local_endpoint(ec).address()).is_loopback();
 }
 
 template <class Stream>
