@@ -27,9 +27,9 @@ enum class credential_source : uint8_t {
 
 struct credential_options {
   credential_source from = credential_source::none;
-  std::string name;  // of the entry or field; empty: the service's name
-  std::string store; // which secret store has the entry; empty: the standard one
+  std::string name; // of the entry or field; empty: the service's name
   credential_rule inject;
+  std::string store = {}; // which secret store has the entry; empty: the standard one
 };
 
 struct service_options {
