@@ -1,6 +1,7 @@
 // Where a server may listen: decided apart from the system, so that a file can be checked without
 // it.
 #include "actors/system.hpp"
+#include "runtime/net/url.hpp"
 
 #include <boost/asio/ip/address.hpp>
 
@@ -8,7 +9,7 @@ namespace behalf {
 
 result<void> check_reach(const std::string& address, bool identity) {
   boost::system::error_code ec;
-  auto ip = boost::asio::ip::make_address(address == "localhost" ? "127.0.0.1" : address, ec);
+  auto ip = boost::asio::ip::make_address(listen_address(address), ec);
   if (ec)
     return fail(errc::invalid_argument,
                 "server.listen: '" + address + "' is no IP address; host names are not looked up");

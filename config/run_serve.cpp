@@ -7,6 +7,7 @@
 #include "config/open_files.hpp"
 #include "config/reload.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/net/url.hpp"
 #include "secrets/process.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -155,8 +156,7 @@ result<loaded_config> read(const serve_command& given) {
     c.system.http.address = given.host;
     loaded.places.lines["server.listen"] = "--host";
   }
-  if (c.system.http.address == "localhost")
-    c.system.http.address = "127.0.0.1";
+  c.system.http.address = listen_address(c.system.http.address);
   if (given.port >= 0)
     c.system.http.port = static_cast<uint16_t>(given.port);
   if (given.dev)

@@ -253,8 +253,9 @@ void wait_for_turn(authenticator_pointer self, const attempt_ptr& a) {
   if (s.unknown.find(a->digest, now()))
     return refuse(self, a, inactive_token());
   const auto owner = s.cache.last_owner(a->digest);
-  auto user = owner ? owner->key().text() : "peer " + a->ask.peer;
-  if (!s.lane.tokens.wait(owner ? owner->tenant : std::string{}, user, a))
+  const auto who = owner ? owner->key() : stranger(a->ask.peer);
+  auto user = who.text();
+  if (!s.lane.tokens.wait(who.tenant, user, a))
     return refuse(self, a,
                   fail(errc::too_many, "too many unknown tokens from one place; others wait",
                        "Retry-After", "1"));

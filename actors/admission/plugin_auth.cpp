@@ -132,8 +132,7 @@ void give_turn_apart(judgement_pointer self, std::optional<threads::answer> repl
     what->give_turn(std::move(*given));
     tell(me, judge_on{});
   };
-  // Strangers are one tenant, and each peer a user of it.
-  s.what->in->run_blocking({{}, "peer", s.peer}, authenticating, std::move(work));
+  s.what->in->run_blocking(stranger(s.peer), authenticating, std::move(work));
 }
 
 // False: it takes place on another thread.

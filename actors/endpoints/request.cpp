@@ -176,18 +176,13 @@ void admit(request_pointer self) {
   });
 }
 
-// Strangers are one tenant, and each peer a user of it.
-std::string stranger(const http_request& req) {
-  return "peer " + req.peer;
-}
-
 // Anyone's request.
 void serve_open(request_pointer self) {
   auto& s = self->state;
   const auto& req = s.ex->req();
   if (!s.ex->has_body() || !takes_body(req.method))
     return s.where->run(self);
-  with_body(self, {}, stranger(req), open_body_limit);
+  with_body(self, {}, stranger(req.peer).text(), open_body_limit);
 }
 
 // Answers what no route is for. Unknown paths are not told apart for strangers.
@@ -298,7 +293,7 @@ result<void> hold_room(request_pointer self, std::size_t bytes) {
     s.rows->resize(0);
   if (!s.room)
     s.room = who ? s.app->answers.open(who->tenant, who->key().text())
-                 : s.app->answers.open({}, stranger(s.ex->req()));
+                 : s.app->answers.open({}, stranger(s.ex->req().peer).text());
   return claim(*s.room, bytes, "answers that are not yet read");
 }
 

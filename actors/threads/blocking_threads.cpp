@@ -80,7 +80,7 @@ void blocking_threads::join_ended() {
 std::optional<blocking_threads::waiting> blocking_threads::take() {
   auto may = [&](const std::string&, const std::string& user) {
     auto has = busy_of_.find(user);
-    return (has == busy_of_.end() ? 0 : has->second) < 7 * (most_ - busy_);
+    return within_share(has == busy_of_.end() ? 0 : has->second, most_ - busy_);
   };
   auto next = queue_.pop([](const std::string&) { return true; }, may);
   if (next) {

@@ -12,9 +12,8 @@
 
 namespace behalf {
 
-/// One owner: no lock. A user alone may have all of the lane but an eighth, of what is under way
-/// and of the places to wait; the more of it is in use, the smaller is the share of each, so that
-/// the next one finds a place. `user` is unique among all tenants' users.
+/// One owner: no lock. Shares of what is under way, and of the places to wait, are as
+/// `within_share` says. `user` is unique among all tenants' users.
 template <class Item>
 class fair_lane {
 public:
@@ -65,8 +64,6 @@ private:
     std::string user;
     Item item;
   };
-
-  static bool within_share(std::size_t has, std::size_t free) { return has < 7 * free; }
 
   std::size_t most_under_way_, most_waiting_;
   std::size_t under_way_ = 0;

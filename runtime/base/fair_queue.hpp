@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -12,6 +13,12 @@
 #include <utility>
 
 namespace behalf {
+
+/// May a user who has so many take one more, while so many are free? A user alone gets all but an
+/// eighth; the more is in use, the smaller is the share of each, so that the next one finds some.
+constexpr bool within_share(std::size_t has, std::size_t free) {
+  return has < 7 * free;
+}
 
 /// One owner: no lock. A turn is worth `quantum`: whoever has waiting may take items of that cost
 /// together; what a turn leaves over counts at the next one. Who has nothing waiting is forgotten,

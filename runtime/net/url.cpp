@@ -249,6 +249,10 @@ bool is_local_name(std::string_view host) {
   return address ? address->is_loopback() : host == "localhost";
 }
 
+std::string listen_address(std::string_view address) {
+  return std::string{address == "localhost" ? "127.0.0.1" : address};
+}
+
 std::string_view authority_of(std::string_view origin) {
   const auto mark = origin.find("://");
   return mark == npos ? std::string_view{} : origin.substr(mark + 3);

@@ -50,6 +50,9 @@ result<std::string> join_url(std::string_view base, std::string_view path);
 bool is_local_name(std::string_view host);
 bool is_ip_literal(std::string_view host);
 
+/// What to listen on for this address: "localhost" is 127.0.0.1; no other name is looked up.
+std::string listen_address(std::string_view address);
+
 /// What is between "//" and the path of an Origin field or public URL, of any scheme
 /// ("http://localhost:3000" → "localhost:3000"); empty for what has none ("null").
 std::string_view authority_of(std::string_view origin);
