@@ -1,6 +1,6 @@
 #include "config/assemble.hpp"
 
-#include "runtime/auth/identities.hpp"
+#include "runtime/auth/provider_conflicts.hpp"
 #include "secrets/embedded_store.hpp"
 #include "secrets/master_key.hpp"
 #include "secrets/references.hpp"

@@ -1,6 +1,6 @@
 #include "config/dev_mode.hpp"
 
-#include "runtime/auth/identities.hpp"
+#include "runtime/auth/provider_conflicts.hpp"
 #include "secrets/master_key.hpp"
 
 #include <filesystem>

@@ -1,7 +1,7 @@
 // identity, authorization, limits, dev: who may come in, and what they may do.
 #include "config/sections.hpp"
 #include "runtime/auth/discovery.hpp"
-#include "runtime/auth/identities.hpp"
+#include "runtime/auth/provider_conflicts.hpp"
 
 namespace behalf {
 namespace {
@@ -154,7 +154,7 @@ void read_identity(yaml_section& root, config& out) {
       continue;
     in.finish();
   }
-  for (const auto& clash : find_clashes(out.identity.providers))
+  for (const auto& clash : find_provider_conflicts(out.identity.providers))
     root.fault("identity", clash);
   reserve_prefixes(out.identity.providers);
 }

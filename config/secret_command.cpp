@@ -2,7 +2,7 @@
 #include "config/assemble.hpp"
 #include "config/commands.hpp"
 #include "config/dev_mode.hpp"
-#include "runtime/auth/identities.hpp"
+#include "runtime/auth/provider_conflicts.hpp"
 #include "secrets/embedded_store.hpp"
 #include "secrets/master_key.hpp"
 #include "secrets/process.hpp"

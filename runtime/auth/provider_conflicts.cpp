@@ -1,4 +1,4 @@
-#include "runtime/auth/identities.hpp"
+#include "runtime/auth/provider_conflicts.hpp"
 
 #include <boost/algorithm/string/case_conv.hpp>
 
@@ -36,8 +36,8 @@ provider_facts facts_of(const identity_settings& any) {
   return std::visit([](const auto& p) { return facts_of(p); }, any);
 }
 
-// What a provider may say of a caller. API keys are one voice per tenant and prefix.
-struct voice {
+// What gives identities in one way: a provider, or its API keys of one tenant and prefix.
+struct identity_source {
   std::size_t number; // of the provider, from 1
   provider_facts from;
   std::optional<std::string> tenant = {}; // nullopt: a claim decides
@@ -46,10 +46,10 @@ struct voice {
   bool is_keys() const { return from.keys != nullptr; }
 };
 
-std::vector<voice> voices_of(const std::vector<identity_settings>& providers) {
-  std::vector<voice> all;
+std::vector<identity_source> sources_of(const std::vector<identity_settings>& providers) {
+  std::vector<identity_source> all;
   for (std::size_t i = 0; i < providers.size(); ++i) {
-    voice v{i + 1, facts_of(providers[i])};
+    identity_source v{i + 1, facts_of(providers[i])};
     if (const auto* m = v.from.mapping) {
       if (m->tenant_claim.empty())
         v.tenant = m->tenant;
@@ -69,18 +69,18 @@ std::vector<voice> voices_of(const std::vector<identity_settings>& providers) {
   return all;
 }
 
-bool may_meet(const voice& a, const voice& b) {
+bool may_meet(const identity_source& a, const identity_source& b) {
   return !a.tenant || !b.tenant || *a.tenant == *b.tenant;
 }
 
-std::string pair_text(const voice& a, const voice& b) {
+std::string pair_text(const identity_source& a, const identity_source& b) {
   return a.number == b.number
            ? "provider " + std::to_string(a.number)
            : "providers " + std::to_string(a.number) + " and " + std::to_string(b.number);
 }
 
 // One issuer, twice: then a subject must be one person, with one identity.
-std::optional<std::string> same_issuer_fault(const voice& a, const voice& b) {
+std::optional<std::string> same_issuer_fault(const identity_source& a, const identity_source& b) {
   auto both = pair_text(a, b);
   if (a.from.alone && b.from.alone)
     return both + " have the same issuer: the second would never be asked";
@@ -97,7 +97,7 @@ std::optional<std::string> same_issuer_fault(const voice& a, const voice& b) {
   return {};
 }
 
-std::optional<std::string> fault_between(const voice& a, const voice& b) {
+std::optional<std::string> fault_between(const identity_source& a, const identity_source& b) {
   if (a.from.issuer == b.from.issuer)
     return same_issuer_fault(a, b);
   if (!may_meet(a, b) || a.prefix != b.prefix)
@@ -108,9 +108,10 @@ std::optional<std::string> fault_between(const voice& a, const voice& b) {
 }
 
 // A key's identity is known, so it must not begin with what another provider's identities do.
-void find_prefixed_keys(const std::vector<voice>& voices, std::vector<std::string>& found) {
-  for (const auto& keys : voices)
-    for (const auto& other : voices) {
+void find_prefixed_keys(const std::vector<identity_source>& sources,
+                        std::vector<std::string>& found) {
+  for (const auto& keys : sources)
+    for (const auto& other : sources) {
       if (!keys.is_keys() || other.is_keys() || !may_meet(keys, other) || other.prefix.empty()
           || other.prefix == keys.prefix)
         continue;
@@ -153,28 +154,28 @@ std::string issuer_of(const identity_settings& provider) {
   return facts_of(provider).issuer;
 }
 
-std::vector<std::string> find_clashes(const std::vector<identity_settings>& providers) {
+std::vector<std::string> find_provider_conflicts(const std::vector<identity_settings>& providers) {
   std::vector<std::string> found;
-  auto voices = voices_of(providers);
-  for (auto a = voices.begin(); a != voices.end(); ++a)
-    for (auto b = a + 1; b != voices.end(); ++b)
+  auto sources = sources_of(providers);
+  for (auto a = sources.begin(); a != sources.end(); ++a)
+    for (auto b = a + 1; b != sources.end(); ++b)
       if (auto fault = fault_between(*a, *b))
         if (std::find(found.begin(), found.end(), *fault) == found.end())
           found.push_back(std::move(*fault));
-  find_prefixed_keys(voices, found);
+  find_prefixed_keys(sources, found);
   find_repeated_keys(providers, found);
   return found;
 }
 
 void reserve_prefixes(std::vector<identity_settings>& providers) {
-  auto voices = voices_of(providers);
+  auto sources = sources_of(providers);
   for (std::size_t i = 0; i < providers.size(); ++i) {
     auto* mapping = mapping_of(providers[i]);
     if (!mapping)
       continue;
     std::set<std::string> reserved;
-    for (const auto& mine : voices)
-      for (const auto& other : voices)
+    for (const auto& mine : sources)
+      for (const auto& other : sources)
         if (mine.number == i + 1 && mine.prefix != other.prefix && may_meet(mine, other)
             && other.prefix.starts_with(mine.prefix))
           reserved.insert(other.prefix);

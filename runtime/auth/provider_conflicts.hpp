@@ -18,7 +18,7 @@ std::string issuer_of(const identity_settings& provider);
 /// identities), or equal issuers for different people (stored tokens go by tenant, issuer and
 /// subject). A tenant taken from a claim may be any tenant. Also what would never be used: a
 /// second OIDC provider of one issuer, an API key given twice. Empty: no fault.
-std::vector<std::string> find_clashes(const std::vector<identity_settings>& providers);
+std::vector<std::string> find_provider_conflicts(const std::vector<identity_settings>& providers);
 
 /// Fills `reserved_prefixes` of every mapping: with `identity_prefix: "b:"` on one provider, a
 /// subject "b:eve" of one without a prefix would be another's "eve". Idempotent.
