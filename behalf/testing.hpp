@@ -2,8 +2,8 @@
 // passes at once. No server, no network. Link behalf::testing (CMake: behalf_add_test).
 //
 //   testing::graph_runner inbox{make_inbox()};
-//   inbox.service("mail").answers("list_unread", {{"messages", {{{"id", "m1"}}}}});
-//   auto asked = inbox.run({{"messages", {{{"type", "human"}, {"content", "hi"}}}}});
+//   inbox.service("mail").answers("list_unread", {{"count", 2}});
+//   auto asked = inbox.run({{"messages", list(human("hi"))}});
 //   CHECK(asked.interrupts.size() == 1);
 //   auto done = inbox.resume(true);
 //   CHECK(done.state.at("approved") == true);
@@ -59,7 +59,7 @@ public:
   using answer_fn = std::function<result<service_reply>(const recorded_call&)>;
 
   /// To a tool: its result. To an HTTP request: the body.
-  scripted_service& answers(std::string what, json::value with, unsigned status = 200);
+  scripted_service& answers(std::string what, json_arg with, unsigned status = 200);
   scripted_service& fails(std::string what, error why);
   /// A body that is pulled part by part.
   scripted_service& streams(std::string what, std::vector<std::string> parts);
@@ -79,11 +79,9 @@ private:
 /// The long-term store of a test.
 class memory_store {
 public:
-  using labels = std::vector<std::string>;
-
-  memory_store& put(labels ns, std::string_view key, json::object value);
+  memory_store& put(labels ns, std::string_view key, object_arg value);
   /// Null when there is none.
-  const json::object* find(const labels& ns, std::string_view key) const;
+  const json::object* find(labels ns, std::string_view key) const;
   std::size_t size() const { return items_.size(); }
 
 private:
@@ -105,8 +103,8 @@ public:
   /// Who the run acts for; nobody, unless told.
   graph_runner& as(std::string identity, std::vector<std::string> permissions = {});
   /// `config.configurable` and `context` of the runs to come.
-  graph_runner& configurable(json::object values);
-  graph_runner& context(json::value value);
+  graph_runner& configurable(object_arg values);
+  graph_runner& context(json_arg value);
   /// Which events are kept: by default "updates", "messages" and "custom".
   graph_runner& stream(std::vector<std::string> modes);
   /// Where the runs to come stop: names of nodes, or "*".
@@ -114,15 +112,15 @@ public:
   graph_runner& interrupt_after(std::vector<std::string> nodes);
 
   /// One run on the thread, which goes on from what the runs before left.
-  outcome run(json::object input);
+  outcome run(object_arg input);
   /// Answers the interrupt that the run before ended with.
-  outcome resume(json::value answer);
+  outcome resume(json_arg answer);
   /// Goes on where the run before stopped.
   outcome go_on();
 
   /// Every call on a service so far.
   const std::vector<recorded_call>& calls() const;
-  /// How long nodes slept in all.
+  /// How long nodes asked to sleep, in all. No time passes for it.
   std::chrono::milliseconds slept() const;
 
 private:

@@ -62,10 +62,11 @@ std::vector<json::value> outcome::data(std::string_view name) const {
   return found;
 }
 
-scripted_service& scripted_service::answers(std::string what, json::value with, unsigned status) {
+scripted_service& scripted_service::answers(std::string what, json_arg with, unsigned status) {
   service_reply reply;
   reply.status = status;
-  reply.body = is_http(what) ? std::move(with) : as_tool_result(std::move(with));
+  auto value = std::move(with).take();
+  reply.body = is_http(what) ? std::move(value) : as_tool_result(std::move(value));
   return answers_by(std::move(what),
                     [reply](const recorded_call&) -> result<service_reply> { return reply; });
 }
@@ -87,9 +88,9 @@ scripted_service& scripted_service::answers_by(std::string what, answer_fn funct
   return *this;
 }
 
-memory_store& memory_store::put(labels ns, std::string_view key, json::object value) {
+memory_store& memory_store::put(labels ns, std::string_view key, object_arg value) {
   const auto now = behalf::now();
-  stored_item item{std::move(ns), std::string(key), std::move(value), now, now};
+  stored_item item{std::move(ns).take(), std::string(key), std::move(value.values), now, now};
   auto same = [&](const stored_item& one) { return one.ns == item.ns && one.key == item.key; };
   if (auto old = std::find_if(items_.begin(), items_.end(), same); old != items_.end()) {
     item.created_at = old->created_at;
@@ -99,9 +100,10 @@ memory_store& memory_store::put(labels ns, std::string_view key, json::object va
   return *this;
 }
 
-const json::object* memory_store::find(const labels& ns, std::string_view key) const {
+const json::object* memory_store::find(labels ns, std::string_view key) const {
+  const auto place = std::move(ns).take();
   for (const auto& one : items_)
-    if (one.ns == ns && one.key == key)
+    if (one.ns == place && one.key == key)
       return &one.value;
   return nullptr;
 }
@@ -199,7 +201,7 @@ effect_reply graph_runner::impl::reply_to(const store_operation& op) {
   auto& items = store.items_;
   store_reply reply;
   if (const auto* put = std::get_if<store_put>(&op)) {
-    store.put(put->ns, put->key, put->value);
+    store.put(labels{put->ns}, put->key, put->value);
   } else if (const auto* gone = std::get_if<store_delete>(&op)) {
     std::erase_if(items, [&](const auto& i) { return i.ns == gone->ns && i.key == gone->key; });
   } else if (const auto* get = std::get_if<store_get>(&op)) {
@@ -233,6 +235,10 @@ effect_reply graph_runner::impl::reply_to(const effect& asked) {
   }
   if (const auto* time = std::get_if<sleep_for>(&asked)) {
     slept += time->time;
+    return std::monostate{};
+  }
+  if (const auto* sleep = std::get_if<sleep_for>(&asked)) {
+    slept += sleep->time;
     return std::monostate{};
   }
   return fail(errc::internal, "a node asked for something that only handlers may ask for");
@@ -300,13 +306,13 @@ graph_runner& graph_runner::as(std::string identity, std::vector<std::string> pe
   return *this;
 }
 
-graph_runner& graph_runner::configurable(json::object values) {
-  impl_->configurable = std::move(values);
+graph_runner& graph_runner::configurable(object_arg values) {
+  impl_->configurable = std::move(values.values);
   return *this;
 }
 
-graph_runner& graph_runner::context(json::value value) {
-  impl_->context = std::move(value);
+graph_runner& graph_runner::context(json_arg value) {
+  impl_->context = std::move(value).take();
   return *this;
 }
 
@@ -325,12 +331,12 @@ graph_runner& graph_runner::interrupt_after(std::vector<std::string> nodes) {
   return *this;
 }
 
-outcome graph_runner::run(json::object input) {
-  return impl_->run(std::move(input), nullptr);
+outcome graph_runner::run(object_arg input) {
+  return impl_->run(std::move(input.values), nullptr);
 }
 
-outcome graph_runner::resume(json::value answer) {
-  return impl_->run(nullptr, json::object{{"resume", std::move(answer)}});
+outcome graph_runner::resume(json_arg answer) {
+  return impl_->run(nullptr, json::object{{"resume", std::move(answer).take()}});
 }
 
 outcome graph_runner::go_on() {

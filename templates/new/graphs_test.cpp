@@ -12,17 +12,10 @@ static void check(bool holds, const char* what) {
   std::exit(1);
 }
 
-static testing::outcome ask(testing::graph_runner& agent) {
-  json::object message{{"type", "human"}, {"content", "buy milk"}};
-  json::object input;
-  input["messages"] = json::array{message};
-  return agent.run(input);
-}
-
 int main() {
   testing::graph_runner agent{testing::load_graph(BEHALF_TEST_LIBRARY, "@NAME@")};
   agent.as("alice");
-  auto asked = ask(agent);
+  auto asked = agent.run({{"messages", list(human("buy milk"))}});
   check(asked.interrupts.size() == 1, "it asks before it writes");
   check(asked.interrupts[0].at("call").at("name") == "add_note", "and says which tool it wants");
   check(agent.store().size() == 0, "nothing is written yet");
@@ -34,7 +27,7 @@ int main() {
         "and says so");
 
   testing::graph_runner other{testing::load_graph(BEHALF_TEST_LIBRARY, "@NAME@")};
-  ask(other);
+  other.run({{"messages", list(human("buy milk"))}});
   other.resume(false);
   check(other.store().size() == 0, "a user who says no is heard");
   std::puts("all as it should be");

@@ -2,15 +2,35 @@
 #include "tests/graphs/fake_model.hpp"
 #include "tests/graphs/graphs.hpp"
 
+#include <chrono>
+
 using namespace behalf;
 
 namespace graphs {
 namespace {
 
+// A number of seconds, or {steps, ms}.
+task<bool> sleep_as_told(json::value told, context ctx) {
+  using std::chrono::milliseconds;
+  if (told.is_number())
+    co_await ctx.sleep(milliseconds(static_cast<int64_t>(told.to_number<double>() * 1000)));
+  if (!told.is_object())
+    co_return told.is_number();
+  const auto steps = int_or(told.get_object(), "steps");
+  for (int64_t step = 0; step < steps; ++step) {
+    ctx.write({{"type", "sleep"}, {"step", step}});
+    co_await ctx.sleep(milliseconds(int_or(told.get_object(), "ms")));
+  }
+  co_return true;
+}
+
 task<node_result> call_model(state_view state, context ctx) {
   static fake_model model{{"begin", "end"}};
   if (state.flag("interrupt"))
     co_await ctx.interrupt("i want to interrupt");
+  const auto* newest = state.last("messages");
+  if (newest && string_or(newest->as_object(), "type") == "human")
+    co_await sleep_as_told(state["sleep"], ctx);
   auto reply = model.reply(ctx);
   const auto& shared = state["sharedStateFromStoreConfig"];
   if (shared.is_null()) {

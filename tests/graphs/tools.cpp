@@ -2,6 +2,8 @@
 #include "tests/graphs/fake_model.hpp"
 #include "tests/graphs/graphs.hpp"
 
+#include <chrono>
+
 using namespace behalf;
 
 namespace graphs {
@@ -21,10 +23,11 @@ flow::route after_model(const state_view& state, const context&) {
   return first_call(state.last("messages")) ? flow::route{"tools"} : flow::route{flow::end};
 }
 
-made with_tools(const char* name, node_fn model, node_fn tools) {
+template <class Tools>
+made with_tools(const char* name, node_fn model, Tools tools) {
   graph_builder b{name};
   b.channel("messages", flow::messages());
-  b.node("agent", std::move(model)).node("tools", std::move(tools));
+  b.node("agent", std::move(model)).node("tools", tools);
   b.edge(flow::start, "agent");
   b.conditional("agent", after_model, {"tools", std::string(flow::end)});
   b.edge("tools", "agent");
@@ -78,11 +81,12 @@ node_result create_agent_model(const state_view& state, context& ctx) {
   return flow::update{{"messages", message}};
 }
 
-node_result get_weather(const state_view& state, context&) {
+task<node_result> get_weather(state_view state, context ctx) {
+  co_await ctx.sleep(std::chrono::milliseconds(200));
   const auto& call = first_call(state.last("messages"))->as_object();
   json::object found{{"city", call.at("args").at("city")}, {"temp_f", 64}, {"condition", "Foggy"}};
   auto said = tool_message(dump(found), string_or(call, "id"));
-  return flow::update{{"messages", json::array{said}}};
+  co_return flow::update{{"messages", json::array{said}}};
 }
 
 node_result say_accepted(const state_view&, context& ctx) {

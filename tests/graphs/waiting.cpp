@@ -1,7 +1,7 @@
 // Graphs that take their time, and then end well or badly.
 #include "tests/graphs/graphs.hpp"
 
-#include <thread>
+#include <chrono>
 
 using namespace behalf;
 
@@ -10,20 +10,20 @@ namespace {
 
 using std::chrono::milliseconds;
 
-node_result fail_after_a_second(const state_view&, context&) {
-  std::this_thread::sleep_for(milliseconds(1000));
-  return error{errc::internal, "Boo!", {}, "CustomError"};
+task<node_result> fail_after_a_second(state_view, context ctx) {
+  co_await ctx.sleep(milliseconds(1000));
+  co_return error{errc::internal, "Boo!", {}, "CustomError"};
 }
 
-node_result run_long(const state_view& state, context&) {
+task<node_result> run_long(state_view state, context ctx) {
   const auto delay = state.number("delay");
-  std::this_thread::sleep_for(milliseconds(delay));
-  return flow::update{{"messages", ai("finished after " + std::to_string(delay) + "ms")}};
+  co_await ctx.sleep(milliseconds(delay));
+  co_return flow::update{{"messages", ai("finished after " + std::to_string(delay) + "ms")}};
 }
 
-made waiting(graph_builder& b, const char* name, node_fn body) {
+made waiting(graph_builder& b, const char* name, node_task_fn body) {
   b.channel("messages", flow::messages());
-  b.node(name, std::move(body), {.blocking = true});
+  b.node(name, std::move(body));
   b.edge(flow::start, name).edge(name, flow::end);
   return b.build();
 }

@@ -81,6 +81,14 @@ def test_an_agent_ends_or_checks_as_its_first_message_says(client, thread):
     assert contents(client.runs.wait(None, "agent", input=check))[-1] == "begin"
 
 
+def test_an_agent_sleeps_in_steps(client, thread):
+    parts = list(client.runs.stream(thread, "agent", stream_mode=["custom", "values"],
+                                    input={**HUMAN, "sleep": {"steps": 3, "ms": 10}}))
+    slept = [one.data for one in parts if one.event == "custom"]
+    assert slept == [{"type": "sleep", "step": step} for step in range(3)]
+    assert contents(parts[-1].data)[-1] == "end"
+
+
 def test_the_simple_agent_sends_its_message_to_the_tool(client, thread):
     values = client.runs.wait(thread, "agent_simple", input=HUMAN)
     assert contents(values) == ["foo", "begin", "tool_call__begin", "end\u2028"]

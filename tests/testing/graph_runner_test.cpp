@@ -153,6 +153,15 @@ TEST_CASE("a run has its configuration and its user", "[testing]") {
   CHECK(out.data("custom") == std::vector<json::value>{"working"});
 }
 
+TEST_CASE("a node sleeps without waiting", "[testing]") {
+  testing::graph_runner t{one_node([](state_view, context ctx) -> task<node_result> {
+    co_await ctx.sleep(std::chrono::hours(3));
+    co_return flow::update{{"out", "awake"}};
+  })};
+  CHECK(t.run({}).state.at("out") == "awake");
+  CHECK(t.slept() == std::chrono::hours(3));
+}
+
 TEST_CASE("a graph that cannot be built says why", "[testing]") {
   CHECK_THROWS_WITH(testing::graph_runner{graph_builder{"empty"}.build()},
                     Catch::Contains("the graph 'empty' cannot be built"));
