@@ -69,7 +69,7 @@ struct request_state {
   std::shared_ptr<long_answer> out;
   bool watching = false; // for the client to leave
 
-  // A run being watched.
+  // A run being streamed or awaited.
   delivery as = delivery::whole;
   bool begun = false; // the head of a stream is out
   bool noted = false; // counted and logged
@@ -78,7 +78,7 @@ struct request_state {
   header_list head = {}; // of an awaited answer, until it begins
   bool cancel_on_disconnect = false;
   std::vector<std::string> modes; // empty: all
-  run_ref watched;
+  run_ref live_run;
   int64_t seen = 0;
 };
 
@@ -116,7 +116,7 @@ void refuse(request_pointer self, const error& why);
 /// Counts and logs the answer, once: a stream of events at its end.
 void note_answer(request_state& s, unsigned status);
 
-/// What a watched run needs of the exchange (actors/endpoints/watch.cpp).
+/// What a streamed or awaited run needs of the exchange (actors/endpoints/run_stream.cpp).
 void on_part_written(request_pointer self);
 void on_client_gone(request_pointer self);
 void on_keep_alive(request_pointer self);

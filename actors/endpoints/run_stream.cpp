@@ -46,7 +46,7 @@ void on_batch(request_pointer self, event_batch& batch) {
   std::string frames;
   if (batch.lost)
     append_lost(frames);
-  auto resumable = s.watched.plan->resumable();
+  auto resumable = s.live_run.plan->resumable();
   for (const auto& e : batch.events)
     if (wanted(s.modes, e.name))
       append_sse(frames, e.name, *e.data, resumable ? event_id(e) : std::string{});
@@ -65,11 +65,11 @@ void on_batch(request_pointer self, event_batch& batch) {
 void pull(request_pointer self) {
   auto& s = self->state;
   ask(
-    self, s.watched.run, next_events{s.seen}, [self](event_batch& b) { on_batch(self, b); },
+    self, s.live_run.run, next_events{s.seen}, [self](event_batch& b) { on_batch(self, b); },
     [self](const error&) { finish(self); });
 }
 
-// What made the run is not needed to watch it, and there may be ten thousand of us.
+// Ten thousand requests may wait for their runs: what created the run is not kept meanwhile.
 void forget_the_question(request_state& s) {
   s.body = nullptr;
   s.memory.reset();
@@ -85,7 +85,8 @@ void attend(request_pointer self) {
   auto me = request_actor{self};
   forget_the_question(s);
   s.ex->clear_deadline();
-  // Who waits for one answer to a run that goes on anyway is missed early enough by the next tick.
+  // A client that waits for one answer, and whose run goes on without it, is missed by the next
+  // keep-alive at the latest.
   if (s.as == delivery::events || s.cancel_on_disconnect)
     s.ex->on_gone([me] { tell(me, client_gone{}); });
   s.ex->every(keep_alive_period, [me] { tell(me, keep_alive_tick{}); });
@@ -93,12 +94,12 @@ void attend(request_pointer self) {
 
 } // namespace
 
-void watch_events(request_pointer self, run_ref run, header_list headers) {
+void stream_run(request_pointer self, run_ref run, header_list headers) {
   auto& s = self->state;
   s.as = delivery::events;
   s.begun = true;
   s.rows.reset(); // this may take long, and holds no row
-  s.watched = std::move(run);
+  s.live_run = std::move(run);
   auto fields = sse_headers();
   fields.insert(fields.end(), headers.begin(), headers.end());
   s.ex->begin_stream(200, std::move(fields));
@@ -106,15 +107,15 @@ void watch_events(request_pointer self, run_ref run, header_list headers) {
   pull(self);
 }
 
-void watch_end(request_pointer self, run_ref run, header_list headers) {
+void await_run(request_pointer self, run_ref run, header_list headers) {
   auto& s = self->state;
   s.as = delivery::awaited;
   s.rows.reset();
-  s.watched = std::move(run);
+  s.live_run = std::move(run);
   s.head = std::move(headers);
   attend(self);
   ask(
-    self, s.watched.run, await_result{},
+    self, s.live_run.run, await_result{},
     [self](run_result& r) {
       auto& s = self->state;
       if (!s.begun)
@@ -158,11 +159,11 @@ void on_part_written(request_pointer self) {
 void on_client_gone(request_pointer self) {
   auto& s = self->state;
   note_answer(s, 499); // as others count who left
-  if (s.cancel_on_disconnect && s.watched.plan) {
+  if (s.cancel_on_disconnect && s.live_run.plan) {
     stop_runs stop;
-    stop.tenant = s.watched.plan->who->tenant;
-    stop.thread_id = s.watched.plan->thread_id;
-    stop.run_ids = {s.watched.plan->run_id};
+    stop.tenant = s.live_run.plan->who->tenant;
+    stop.thread_id = s.live_run.plan->thread_id;
+    stop.run_ids = {s.live_run.plan->run_id};
     tell(s.app->run_directory, std::move(stop));
   }
   self->quit();

@@ -1,4 +1,4 @@
-// Watching a run: its events as an event stream, or its end as one JSON document.
+// A run's events as an event stream, or its result as one JSON document.
 #pragma once
 
 #include "actors/endpoints/request.hpp"
@@ -7,11 +7,11 @@ namespace behalf::endpoints {
 
 /// Sends events from the request's `seen` on until the run is over. `headers` are the answer's
 /// Location and Content-Location.
-void watch_events(request_pointer self, run_ref run, header_list headers);
+void stream_run(request_pointer self, run_ref run, header_list headers);
 
 /// Answers the run's final values. An answer that takes longer than one keep-alive period begins
 /// at once and is kept alive with line breaks, which JSON readers skip.
-void watch_end(request_pointer self, run_ref run, header_list headers);
+void await_run(request_pointer self, run_ref run, header_list headers);
 
 /// The same for a run that ended earlier: no events, or the values it left.
 void answer_ended_events(request_pointer self);

@@ -144,7 +144,7 @@ result<void> take_granted(request_pointer self) {
 }
 
 struct locations {
-  std::string run, watch;
+  std::string run, rejoin;
 };
 
 locations locations_of(request_pointer self, const runs::run_plan& plan, std::string_view verb) {
@@ -237,12 +237,12 @@ void with_right_to_displace(request_pointer self, Then then) {
 }
 
 template <class Then>
-void start(request_pointer self, bool watched, Then then) {
+void start(request_pointer self, bool client_stays, Then then) {
   if (auto ok = take_granted(self); !ok)
     return refuse(self, ok.error());
-  auto go = [self, watched, then] {
+  auto go = [self, client_stays, then] {
     auto& s = self->state;
-    s.run->watched = watched;
+    s.run->client_stays = client_stays;
     ask(
       self, s.app->scheduler, std::move(*s.run), [then](run_ref& ref) mutable { then(ref); },
       or_refuse(self));
@@ -261,15 +261,14 @@ void create(request_pointer self) {
 void create_stream(request_pointer self) {
   start(self, true, [self](run_ref& ref) {
     auto where = locations_of(self, *ref.plan, "stream");
-    watch_events(self, std::move(ref),
-                 {{"Location", where.watch}, {"Content-Location", where.run}});
+    stream_run(self, std::move(ref), {{"Location", where.rejoin}, {"Content-Location", where.run}});
   });
 }
 
 void create_wait(request_pointer self) {
   start(self, true, [self](run_ref& ref) {
     auto where = locations_of(self, *ref.plan, "join");
-    watch_end(self, std::move(ref), {{"Location", where.watch}, {"Content-Location", where.run}});
+    await_run(self, std::move(ref), {{"Location", where.rejoin}, {"Content-Location", where.run}});
   });
 }
 
@@ -404,7 +403,7 @@ void join_events(request_pointer self) {
           self, self->state.app->run_directory, find_run{tenant_of(self), self->state.run_id},
           [self](run_ref& ref) {
             self->state.seen = resume_point(self, *ref.plan);
-            watch_events(self, std::move(ref), {});
+            stream_run(self, std::move(ref), {});
           },
           [self](const error& why) {
             if (why.code != errc::not_found)
@@ -447,7 +446,7 @@ void join(request_pointer self) {
       with_right_to_leave(self, row, [self, row] {
         ask(
           self, self->state.app->run_directory, find_run{tenant_of(self), self->state.run_id},
-          [self](run_ref& ref) { watch_end(self, std::move(ref), {}); },
+          [self](run_ref& ref) { await_run(self, std::move(ref), {}); },
           [self, row](const error& why) {
             if (why.code != errc::not_found)
               return refuse(self, why);

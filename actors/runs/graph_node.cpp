@@ -3,7 +3,7 @@
 #include "actors/admission/messages.hpp"
 #include "actors/basics.hpp"
 #include "actors/outside/messages.hpp"
-#include "actors/runs/own_faults.hpp"
+#include "actors/runs/run_visible_error.hpp"
 #include "actors/runs/spawn.hpp"
 #include "actors/runs/step.hpp"
 #include "actors/storage/item_access.hpp"
@@ -138,7 +138,8 @@ void close_one(node_pointer self, uint64_t stream_id) {
 
 auto or_resume(node_pointer self, uint64_t ask_id) {
   return [self, ask_id](error why) {
-    resume(self, ask_id, effect_reply{for_run(std::move(why), self->state.what.run->run_id)});
+    resume(self, ask_id,
+           effect_reply{run_visible_error(std::move(why), self->state.what.run->run_id)});
   };
 }
 
@@ -183,7 +184,7 @@ void send_out(node_pointer self, uint64_t ask_id, outbound_call call) {
       step_call(self, ask_id, [&](connector& c) { return c.resume(std::move(r)); });
     },
     [self, ask_id](error why) {
-      auto failed = for_run(std::move(why), self->state.what.run->run_id);
+      auto failed = run_visible_error(std::move(why), self->state.what.run->run_id);
       step_call(self, ask_id, [&](connector& c) { return c.resume(std::move(failed)); });
     });
 }
@@ -195,7 +196,7 @@ void pull(node_pointer self, uint64_t ask_id, uint64_t stream_id) {
       step_call(self, ask_id, [&](connector& c) { return c.resume_chunk(std::move(chunk)); });
     },
     [self, ask_id](error why) {
-      auto failed = for_run(std::move(why), self->state.what.run->run_id);
+      auto failed = run_visible_error(std::move(why), self->state.what.run->run_id);
       step_call(self, ask_id, [&](connector& c) { return c.resume_chunk(std::move(failed)); });
     });
 }

@@ -36,13 +36,13 @@ struct start_run {
   sealed_ptr sealed;
   bool stateless = false; // nobody named the thread: kept after the run, it goes after a time
   bool create_thread = false;
-  bool watched = false; // the client stays: it needs the supervisor, however late the run is due
+  bool client_stays = false; // it needs the supervisor, however late the run is due
 };
 struct find_run {
   std::string tenant, run_id;
 };
 /// Where a live run can be watched and stopped. `run` is null for one that waits in the storage for
-/// its time and was started without `watched`.
+/// its time and was started without `client_stays`.
 struct run_ref {
   run_plan_ptr plan;
   live_run_actor run;

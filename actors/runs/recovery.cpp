@@ -34,7 +34,7 @@ void sort_out(storage_engine& db, record row, int max_attempts, found_runs& into
     into.unreadable.emplace_back(std::move(kept), plan.error());
     return;
   }
-  plan->waited = true;
+  plan->stored_pending = true;
   if (plan->crashes >= max_attempts) // decided at an earlier start, which did not get that far
     plan->given_up = too_often;
   auto& to = row.status == "running" ? into.executing : into.waiting;

@@ -23,20 +23,20 @@ struct run_plan {
   json::object kwargs;   // as GET run shows them: with config and context fully merged
   json::object metadata; // fully merged
   std::string multitask_strategy = "enqueue";
-  std::string checkpoint_id; // where to start from; empty: the thread's head
-  time_point created_at;     // when it falls due
-  std::string request_id;    // of the request that created it
-  bool delayed = false;      // created_at lies ahead: it is not to start before
-  int attempt = 1;           // 2 and up after a restart
-  int crashes = 0;           // of the process, laid to this run since it last made progress
-  std::string crashed_at;    // the thread's checkpoint at the last of the process's crashes
-  bool suspect = false;      // it may be what crashed the process
-  bool temporary = false;    // no checkpoints are kept
-  bool drop_thread = false;  // the thread goes when the run ends
-  bool new_thread = false;   // has no earlier state to load
-  std::string given_up;      // why it is not executed but ends as an error; empty: it is executed
-  bool waited = false;       // was stored as pending: others went first
-  int64_t fence = 1;         // what this process writes for it counts until another takes it over
+  std::string checkpoint_id;   // where to start from; empty: the thread's head
+  time_point created_at;       // when it falls due
+  std::string request_id;      // of the request that created it
+  bool delayed = false;        // created_at lies ahead: it is not to start before
+  int attempt = 1;             // 2 and up after a restart
+  int crashes = 0;             // of the process, laid to this run since it last made progress
+  std::string crashed_at;      // the thread's checkpoint at the last of the process's crashes
+  bool suspect = false;        // it may be what crashed the process
+  bool temporary = false;      // no checkpoints are kept
+  bool drop_thread = false;    // the thread goes when the run ends
+  bool new_thread = false;     // has no earlier state to load
+  std::string given_up;        // why it is not executed but ends as an error; empty: it is executed
+  bool stored_pending = false; // its row says so: others went first
+  int64_t fence = 1;           // what this process writes for it counts until another takes it over
   // Its user's share, while its input is here; null when it was taken in at the start.
   fair_budget::share_ptr memory;
 

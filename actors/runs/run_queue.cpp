@@ -300,7 +300,8 @@ run_queue::run_ids run_queue::inflight(const std::string& tenant,
   return all;
 }
 
-std::size_t run_queue::on_thread(const std::string& tenant, const std::string& thread_id) const {
+std::size_t run_queue::active_run_count(const std::string& tenant,
+                                        const std::string& thread_id) const {
   auto at = lanes_.find(lane_key(tenant, thread_id));
   return at == lanes_.end() ? 0 : at->second.runs();
 }

@@ -67,8 +67,7 @@ public:
 
   /// Runs of a thread: the executing one first, then as they will start.
   run_ids inflight(const std::string& tenant, const std::string& thread_id) const;
-  /// How many those are.
-  std::size_t on_thread(const std::string& tenant, const std::string& thread_id) const;
+  std::size_t active_run_count(const std::string& tenant, const std::string& thread_id) const;
 
   std::size_t running() const { return running_; }
   std::size_t delayed() const { return timers_.size(); }

@@ -5,7 +5,7 @@
 #include "actors/runs/checkpoint_backlog.hpp"
 #include "actors/runs/end_retries.hpp"
 #include "actors/runs/event_log.hpp"
-#include "actors/runs/own_faults.hpp"
+#include "actors/runs/run_visible_error.hpp"
 #include "actors/runs/spawn.hpp"
 #include "actors/runs/step.hpp"
 #include "actors/runs/thread_states.hpp"
@@ -408,7 +408,7 @@ void suspend(run_pointer self) {
   auto& s = self->state;
   s.ending = true;
   stop_nodes(self);
-  if (!s.begun && s.plan->waited) // it is stored so
+  if (!s.begun && s.plan->stored_pending) // it is stored so
     return leave_for_the_next_start(self);
   auto next = *s.plan;
   next.attempt += s.begun;
@@ -482,7 +482,7 @@ void fail_run(run_pointer self, const error& why) {
 
 // What the core could not do for the run.
 void fail_inside(run_pointer self, const error& why) {
-  fail_run(self, for_run(why, self->state.plan->run_id));
+  fail_run(self, run_visible_error(why, self->state.plan->run_id));
 }
 
 void start_task(run_pointer self, task_spec task) {
@@ -703,7 +703,7 @@ void execute(run_pointer self) {
   s.work = entry->work;
   if (!s.plan->given_up.empty())
     return fail_run(self, {errc::internal, s.plan->given_up, {}, "RuntimeError"});
-  if (s.plan->waited || s.plan->attempt > 1)
+  if (s.plan->stored_pending || s.plan->attempt > 1)
     return note_running(self);
   open_and_load(self);
 }

@@ -40,11 +40,12 @@ struct live_run {
   run_supervisor_actor supervisor;
   std::optional<clock::time_point> started = {}; // executing since
   std::optional<clock::time_point> ended = {};   // kept for viewers that come back
-  bool visiting = false;                   // loaded to be looked at: it goes with the last who does
-  std::weak_ptr<const run_plan> seen = {}; // as those who look at it hold it
+  bool for_viewers = false; // loaded before its time, for viewers: unloaded with the last of them
+  std::weak_ptr<const run_plan> viewed = {}; // held by each viewer's run_ref
 };
 
-// Whose turn it was when the storage failed, or there was no memory for it.
+// A run whose turn has come, and which could not be loaded yet: the storage failed, or its user's
+// share of memory is taken.
 struct late_run {
   int tries = 0;
   int ticks = 0; // until the next try; 0: one is under way
@@ -52,7 +53,7 @@ struct late_run {
 
 using storage::row_ptr;
 
-// Who waits for a run to be loaded: with null when it is gone.
+// Called when a run is loaded, with null when it is gone.
 using run_wanted = std::function<void(result<live_run*>)>;
 live_run* const gone = nullptr;
 
@@ -185,12 +186,12 @@ void on_loaded(scheduler_pointer self, const std::string& id, const row_ptr& row
     loaded(self, id, gone);
     return end_unreadable(self, *row, plan.error());
   }
-  plan->waited = true;
+  plan->stored_pending = true;
   plan->memory = s.app->memory.open(plan->who->tenant, plan->who->key().text());
   if (auto ok = claim(*plan->memory, held_bytes(plan->kwargs), "runs in memory"); !ok)
     return on_load_failed(self, id, ok.error());
   auto& run = keep(self, std::make_shared<const run_plan>(std::move(*plan)), nullptr, nullptr);
-  run.visiting = true;
+  run.for_viewers = true;
   loaded(self, id, &run);
 }
 
@@ -219,11 +220,11 @@ void execute(scheduler_pointer self, const run_queue::run_ids& started) {
       auto* run = found ? *found : gone;
       if (!run || self->state.suspending)
         return;
-      // Not before: whoever else has it loaded does not let it execute.
+      // Only now: the same run may have been loaded for a viewer before, which does not start it.
       const auto& id = run->plan->run_id;
       if (auto late = self->state.not_loaded.extract(id); !late.empty())
         log::info("run_loaded", {{"run_id", id}, {"tries", late.mapped().tries + 1}});
-      run->visiting = false;
+      run->for_viewers = false;
       run->started = clock::now();
       tell(run->supervisor, execute_run{});
     });
@@ -256,7 +257,7 @@ run_ref launch(scheduler_pointer self, start_run& m) {
   s.created->add();
   const auto& plan = *m.plan;
   auto soon = plan.created_at - now() <= short_wait && s.runs.size() < s.app->options.runs.capacity;
-  if (!plan.delayed || m.watched || soon)
+  if (!plan.delayed || m.client_stays || soon)
     return launch(self, m.plan, std::move(m.credentials), std::move(m.sealed));
   execute(self, s.queue.add(entry_of(plan), now()));
   return {m.plan, live_run_actor{}};
@@ -276,10 +277,10 @@ void hand_over(scheduler_pointer self, const starting_ptr& job) {
 void on_stored(scheduler_pointer self, const starting_ptr& job) {
   auto& s = self->state;
   auto& plan = *job->ask.plan;
-  if (!s.suspending || plan.waited)
+  if (!s.suspending || plan.stored_pending)
     return hand_over(self, job);
   // Stored as running, it would be taken at the next start for one that a crash interrupted.
-  plan.waited = true;
+  plan.stored_pending = true;
   auto what = of_run(plan);
   what.puts.push_back({to_record(plan, "pending")});
   ask(
@@ -334,7 +335,7 @@ void on_thread(scheduler_pointer self, starting_ptr job, const row_ptr& thread) 
     return give_up(self, job, hidden);
   if (thread && !job->ask.auth_filter.matches(thread->metadata))
     return give_up(self, job, hidden);
-  auto busy = self->state.queue.on_thread(plan.who->tenant, plan.thread_id) > 0;
+  auto busy = self->state.queue.active_run_count(plan.who->tenant, plan.thread_id) > 0;
   if (busy && plan.multitask_strategy == "reject")
     return give_up(self, job,
                    fail(errc::conflict,
@@ -354,7 +355,8 @@ void on_thread(scheduler_pointer self, starting_ptr job, const row_ptr& thread) 
         creation(*self->state.app, job->ask, thread.get(), busy, !busy && starts_now(self, plan)));
 }
 
-// From here on it has its place, however long reading and writing take.
+// Counts the run against its user's limits before its thread is read and its row is written: others
+// that come meanwhile cannot exceed them.
 result<void> count(scheduler_pointer self, const run_plan& plan) {
   auto& s = self->state;
   auto who = plan.who->key();
@@ -391,7 +393,7 @@ void start(scheduler_pointer self, starting_ptr job) {
 
 // --- stopping --------------------------------------------------------------------------------
 
-// Many ends are many writes: one of these asks for the next when one is done.
+// Each end is a write: not all of a thread's runs are ended at once.
 constexpr std::size_t most_ends_at_once = 32;
 
 struct stopping {
@@ -419,7 +421,7 @@ void stop_one(scheduler_pointer self, const stopping_ptr& job, const std::string
       job->failed = run.error();
     if (!run || !*run)
       return one_less(self, job);
-    (*run)->visiting = false;
+    (*run)->for_viewers = false;
     ask(
       self, (*run)->supervisor, stop_run{job->why},
       [self, job](run_result&) { one_less(self, job); },
@@ -543,10 +545,10 @@ caf::result<runs_stopped> stop(scheduler_pointer self, const stop_runs& m) {
 }
 
 run_ref shown(live_run& run) {
-  auto seen = run.seen.lock();
+  auto seen = run.viewed.lock();
   if (!seen) {
     seen = {run.plan.get(), [plan = run.plan](const run_plan*) {}};
-    run.seen = seen;
+    run.viewed = seen;
   }
   return {std::move(seen), run.supervisor};
 }
@@ -574,13 +576,13 @@ caf::result<run_ref> find(scheduler_pointer self, const find_run& m) {
 
 // --- ends and time ---------------------------------------------------------------------------
 
-// Somebody must end the run in the storage, close its handles and cut its calls: a new supervisor,
-// which has nothing else to do.
+// Its supervisor is gone. A new one ends the run as failed: it stores that, closes the run's
+// handles and cuts its calls.
 void fail_lost_run(scheduler_pointer self, live_run& run) {
   auto& s = self->state;
   auto plan = std::make_shared<run_plan>(*run.plan);
   plan->given_up = "the server met a fault of its own in this run";
-  run.visiting = false;
+  run.for_viewers = false;
   run.plan = std::move(plan);
   run.supervisor =
     spawn_run_supervisor(self->system(), s.app, run.plan, scheduler_actor{self}, nullptr, nullptr);
@@ -589,7 +591,8 @@ void fail_lost_run(scheduler_pointer self, live_run& run) {
   tell(run.supervisor, execute_run{});
 }
 
-// Its slot, and its place among its user's runs.
+// The last node of a run that is over has returned: its slot and its place among its user's runs
+// are free.
 void on_returned(scheduler_pointer self, const std::string& run_id) {
   auto& s = self->state;
   auto held = s.holding.extract(run_id);
@@ -646,7 +649,7 @@ void on_tick(scheduler_pointer self) {
   for (auto it = s.runs.begin(); it != s.runs.end();) {
     auto& run = it->second;
     if ((run.ended && t - *run.ended > limits.resumable_ttl)
-        || (run.visiting && run.seen.expired())) {
+        || (run.for_viewers && run.viewed.expired())) {
       it = s.runs.erase(it);
       continue;
     }

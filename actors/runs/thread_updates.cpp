@@ -110,7 +110,7 @@ result<write_batch> creation(const app_context& app, const start_run& m, const r
       row.expires = expiry{row.created_at + stays, stays};
     what.puts.push_back({std::move(row), 0});
   }
-  plan.waited = !starts;
+  plan.stored_pending = !starts;
   what.puts.push_back({to_record(plan, starts ? "running" : "pending"), 0});
   return what;
 }

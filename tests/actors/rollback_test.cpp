@@ -100,7 +100,7 @@ TEST_CASE_METHOD(rollback_fixture, "a run that never began leaves the question a
   for (auto why : {stop_reason::rolled_back, stop_reason::cancelled}) {
     auto m = order(thread, "ask", {{"command", json::object{{"resume", "no"}}}});
     m.plan->created_at = now() + std::chrono::hours{1};
-    m.plan->delayed = m.watched = true;
+    m.plan->delayed = m.client_stays = true;
     auto delayed = start(std::move(m)).value();
     cancel(delayed, why);
     CHECK(seen() == before);

@@ -211,7 +211,7 @@ TEST_CASE("a thread holds so many runs", "[runs]") {
   add_later(q, "t", "b", noon + std::chrono::hours{1});
   CHECK(q.admits_on("acme", "t"));
   q.expect(alice, "t", false);
-  CHECK(q.on_thread("acme", "t") == 2);
+  CHECK(q.active_run_count("acme", "t") == 2);
   CHECK(q.admits_on("acme", "t").error().code == errc::too_many);
   CHECK(q.admits_on("acme", "u"));
   CHECK(q.admits_on("globex", "t"));
@@ -232,7 +232,7 @@ TEST_CASE("runs that end anywhere in a long line leave the others in order", "[r
     else
       q.end(std::to_string(i));
   }
-  CHECK(q.on_thread("acme", "t") == left.size() + 1);
+  CHECK(q.active_run_count("acme", "t") == left.size() + 1);
   std::string now = "first";
   for (const auto& next : left) {
     CHECK(q.end(now) == ids{next});

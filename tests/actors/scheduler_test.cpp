@@ -238,7 +238,7 @@ TEST_CASE_METHOD(scheduler_fixture, "a run that is not due yet waits and holds u
   open();
   auto m = order(thread, "call", nothing);
   m.plan->created_at = now() + std::chrono::hours{1};
-  m.plan->delayed = m.watched = true;
+  m.plan->delayed = m.client_stays = true;
   auto later = start(std::move(m)).value();
   auto at_once = start_on(thread);
   pass(milliseconds{500});
@@ -687,7 +687,7 @@ TEST_CASE_METHOD(delayed_fixture, "runs in the storage are stopped like others",
   open();
   auto later = ask<run_ref>(scheduler, delayed(std::chrono::hours{1})).value();
   auto watched = delayed(std::chrono::hours{2});
-  watched.watched = true;
+  watched.client_stays = true;
   auto second = start(std::move(watched)).value();
   CHECK(second.run);
   CHECK(stop({"", thread, {}}) == 2);

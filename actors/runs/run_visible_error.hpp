@@ -1,4 +1,4 @@
-// What leaves the core of the server's own faults: that there was one.
+// Which errors of the server a run, and so its client, may read.
 #pragma once
 
 #include "behalf/error.hpp"
@@ -10,10 +10,10 @@
 
 namespace behalf::runs {
 
-/// What a run is told of an error of the core's. The sentences of internal ones name files and
-/// parts of the machine: those are the log's, as with answers 500. A damaged record is the run's
-/// own, and named.
-inline error for_run(error why, std::string_view run_id) {
+/// The error as a run may see it. Texts of internal errors name files and parts of the machine:
+/// they are logged, and the run is told only that there was one, as with answers 500. A damaged
+/// record is the run's own: its error is shown.
+inline error run_visible_error(error why, std::string_view run_id) {
   if (why.code != errc::internal || why.kind == unreadable_record)
     return why;
   log::error("run_met_a_fault", {{"run_id", run_id}, {"reason", why.message}});
