@@ -208,8 +208,9 @@ TEST_CASE("an alias to what it is part of ends", "[config]") {
 }
 
 TEST_CASE("contradictions name the nearest line there is", "[config]") {
-  auto c =
-    parse_config("server:\n  listen: 0.0.0.0:1\nservices:\n  a: { base_url: https://a.b }\n", "f");
+  auto c = parse_config("server:\n  listen: 0.0.0.0:1\nservices:\n  a: { base_url: https://a.b, "
+                        "credential: { from: secrets } }\n",
+                        "f");
   auto found = contradictions(c.value, c.places);
   REQUIRE(found.size() == 2);
   CHECK(found[0].text().starts_with("f:2: server.listen: "));
