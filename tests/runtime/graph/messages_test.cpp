@@ -13,7 +13,7 @@ std::string completed(std::string_view text) {
   return dump(to_message(js(text)).value());
 }
 
-json::array list(std::string_view text) {
+json::array messages_of(std::string_view text) {
   return to_messages(js(text)).value();
 }
 
@@ -57,17 +57,17 @@ TEST_CASE("what is no message is refused", "[graph]") {
 
 TEST_CASE("messages append, replace by id and remove", "[graph]") {
   json::array all;
-  CHECK(join_messages(all, list(R"([{"role": "user", "content": "1", "id": "a"},
+  CHECK(join_messages(all, messages_of(R"([{"role": "user", "content": "1", "id": "a"},
                                     {"role": "user", "content": "2", "id": "b"}])"))
         == message_change::appended);
-  CHECK(join_messages(all, list(R"({"role": "user", "content": "new", "id": "a"})"))
+  CHECK(join_messages(all, messages_of(R"({"role": "user", "content": "new", "id": "a"})"))
         == message_change::rewritten);
   CHECK(all.at(0).at("content") == "new");
-  CHECK(join_messages(all, list(R"([{"type": "remove", "id": "a"}])"))
+  CHECK(join_messages(all, messages_of(R"([{"type": "remove", "id": "a"}])"))
         == message_change::rewritten);
   REQUIRE(all.size() == 1);
   CHECK(all.at(0).at("id") == "b");
-  join_messages(all, list(R"([{"role": "user", "content": "x", "id": "c"},
+  join_messages(all, messages_of(R"([{"role": "user", "content": "x", "id": "c"},
     {"type": "remove", "id": "__remove_all__"}, {"role": "user", "content": "y", "id": "d"}])"));
   REQUIRE(all.size() == 1);
   CHECK(all.at(0).at("id") == "d");
@@ -75,11 +75,13 @@ TEST_CASE("messages append, replace by id and remove", "[graph]") {
 
 TEST_CASE("removing a message that is not there is refused", "[graph]") {
   json::array none;
-  CHECK(check_removals(none, list(R"({"type": "remove", "id": "a"})"), "messages").has_error());
-  CHECK(check_removals(none, list(R"([{"role": "user", "content": "1", "id": "a"},
+  CHECK(
+    check_removals(none, messages_of(R"({"type": "remove", "id": "a"})"), "messages").has_error());
+  CHECK(check_removals(none, messages_of(R"([{"role": "user", "content": "1", "id": "a"},
                                       {"type": "remove", "id": "a"}])"),
                        "messages"));
-  CHECK(check_removals(none, list(R"({"type": "remove", "id": "__remove_all__"})"), "messages"));
+  CHECK(
+    check_removals(none, messages_of(R"({"type": "remove", "id": "__remove_all__"})"), "messages"));
 }
 
 TEST_CASE("the text of a message joins its text blocks", "[graph]") {
@@ -116,9 +118,10 @@ TEST_CASE("long conversations join in a moment", "[graph]") {
 }
 
 TEST_CASE("a message that was removed may come again, at the end", "[graph]") {
-  auto all = list(R"([{"role": "user", "content": "1", "id": "a"},
+  auto all = messages_of(R"([{"role": "user", "content": "1", "id": "a"},
                       {"role": "user", "content": "2", "id": "b"}])");
-  auto update = list(R"([{"type": "remove", "id": "a"}, {"role": "user", "content": "3", "id": "a"},
+  auto update =
+    messages_of(R"([{"type": "remove", "id": "a"}, {"role": "user", "content": "3", "id": "a"},
                          {"role": "user", "content": "4", "id": "a"}])");
   REQUIRE(check_removals(all, update, "messages"));
   CHECK(join_messages(all, update) == message_change::rewritten);
