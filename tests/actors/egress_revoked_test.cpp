@@ -52,6 +52,12 @@ secret_store_actor::behavior_type lender(outer_world* w) {
 }
 
 http_client_actor::behavior_type wire(http_client_actor::pointer me, outer_world* w) {
+  // Whom nobody answered hears so in the turn of the actor that owed it, which is the last one.
+  me->set_exit_handler([me, w](const caf::exit_msg& m) {
+    w->calls.clear();
+    w->reads.clear();
+    me->quit(m.reason);
+  });
   return {
     [me, w](const wire_call& m) -> caf::result<outbound_reply> {
       promise_of<outbound_reply> promise{me};
@@ -113,6 +119,11 @@ struct watch_fixture : actor_fixture {
       };
     }));
     out = own(outside::spawn_egress(sys, services, secrets, audit, door, meters));
+  }
+
+  ~watch_fixture() {
+    self->send_exit(door, caf::exit_reason::user_shutdown);
+    sched.run();
   }
 
   egress_call call_of(const std::string& user, const std::string& run_id,
