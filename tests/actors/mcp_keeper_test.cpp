@@ -38,6 +38,12 @@ void hand_out(outer_world& w) {
 }
 
 egress_actor::behavior_type egress_like(egress_actor::pointer me, outer_world* w) {
+  // Whom nobody answered hears so in the turn of the actor that owed it, which is the last one.
+  me->set_exit_handler([me, w](const caf::exit_msg& m) {
+    w->held.clear();
+    w->reads.clear();
+    me->quit(m.reason);
+  });
   return {
     [me, w](const egress_call& m) -> caf::result<outbound_reply> {
       w->calls.push_back(m);
@@ -97,6 +103,11 @@ struct keeper_fixture : actor_fixture {
     egress = own(sys.spawn([world](egress_actor::pointer me) { return egress_like(me, world); }));
     auto secrets = own(sys.spawn([world](secret_store_actor::pointer) { return lender(world); }));
     keeper = own(outside::spawn_mcp_keeper(sys, services, egress, secrets));
+  }
+
+  ~keeper_fixture() {
+    self->send_exit(egress, caf::exit_reason::user_shutdown);
+    sched.run();
   }
 
   static std::shared_ptr<const service_registry> registry() {
