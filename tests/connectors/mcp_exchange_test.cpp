@@ -43,6 +43,8 @@ private:
       return *pull;
     if (auto* close = std::get_if<close_stream>(&next))
       return *close;
+    if (auto* said = std::get_if<emit>(&next))
+      return std::move(*said);
     return std::get<pause>(next);
   }
 
