@@ -168,7 +168,9 @@ public:
 
   /// A `custom` event of the run's stream.
   void write(json_arg data) const;
-  /// A chunk of a message being made (an AIMessageChunk with a constant id): `messages` modes.
+  /// A part of a message being made, for the `messages` modes: the next text, or a chunk with what
+  /// it has of {content, id, tool_call_chunks, …}. It is completed as messages of the state are.
+  /// Parts with one id are one message; those without belong to one of this node's execution.
   void write_message(json_arg chunk) const;
 
   service_client service(std::string_view name) const { return service_client{std::string(name)}; }

@@ -89,9 +89,17 @@ constexpr unsigned http_status(errc code) {
   return 500;
 }
 
-// boost::system::result calls this when value() finds an error: a bug in the caller.
+/// What `value()` of a result throws when there is an error: the run of a node that lets it pass
+/// ends with that error.
+class error_thrown : public std::logic_error {
+public:
+  explicit error_thrown(error e) : std::logic_error(e.message), why(std::move(e)) {}
+  error why;
+};
+
+// boost::system::result calls this.
 [[noreturn]] inline void throw_exception_from_error(const error& e, const boost::source_location&) {
-  throw std::logic_error(e.message);
+  throw error_thrown(e);
 }
 
 } // namespace behalf

@@ -41,6 +41,7 @@ struct node_options {
   retry_policy retry = {};
   std::chrono::milliseconds timeout{0}; // per execution; 0: the run's deadline only
   bool blocking = false; // may wait or compute for long: has its turns on threads for that
+  std::vector<std::string> reads = {};     // the channels it sees; none: all of them
   std::vector<std::string> may_go_to = {}; // by command: for drawings and the reachability check
 };
 
@@ -48,8 +49,9 @@ struct node_options {
 using node_fn = std::function<node_result(const state_view&, context&)>;
 /// A coroutine. Takes its arguments by value, so that they live as long as it does.
 using node_task_fn = std::function<task<node_result>(state_view, context)>;
-/// Chooses where to go after a node has written.
-using router_fn = std::function<flow::route(const state_view&, const context&)>;
+/// Chooses where to go after a node has written: a flow::route, or what one is made of, or an
+/// error, which ends the run.
+using router_fn = std::function<result<flow::route>(const state_view&, const context&)>;
 
 /// Collects a graph's parts, then checks them all at once.
 ///
@@ -64,6 +66,8 @@ public:
   graph_builder(graph_builder&&) noexcept = default;
 
   graph_builder& channel(std::string name, behalf::channel how);
+  /// One for nodes alone: not taken from input, not shown in output, values or schemas.
+  graph_builder& private_channel(std::string name, behalf::channel how);
   /// Only these are taken from input, or shown as output. Default: all.
   graph_builder& input(std::vector<std::string> channels);
   graph_builder& output(std::vector<std::string> channels);
@@ -93,6 +97,10 @@ public:
   graph_builder& conditional(std::string_view from, router_fn choose,
                              std::vector<std::string> targets = {});
 
+  /// A run stops before or after these nodes, unless it says itself where to stop. "*": each node.
+  graph_builder& interrupt_before(std::vector<std::string> nodes);
+  graph_builder& interrupt_after(std::vector<std::string> nodes);
+
   /// JSON Schemas of `configurable` and of the run's `context`.
   graph_builder& config_schema(json::object schema);
   graph_builder& context_schema(json::object schema);
@@ -110,7 +118,7 @@ private:
 
   std::shared_ptr<graph> made_;
   std::shared_ptr<channel_table> channels_;
-  std::vector<std::string> input_, output_;
+  std::vector<std::string> input_, output_, private_;
   std::vector<std::string> faults_;
 };
 

@@ -119,11 +119,12 @@ private:
 /// in braces as for object_arg. {} is an empty object.
 struct json_arg : object_arg {
   using object_arg::object_arg;
+  json_arg(const char* text) : value_(text) {} // apart: quick to compile for each literal
   template <class T>
-  requires std::constructible_from<json::value, T> &&(
-    !std::derived_from<std::remove_cvref_t<T>, object_arg>)&&(!std::same_as<std::remove_cvref_t<T>,
-                                                                            json::object>)
-    json_arg(T&& value)
+  requires(!std::is_array_v<std::remove_reference_t<T>>)
+    && (!std::derived_from<std::remove_cvref_t<T>, object_arg>)&&(
+      !std::same_as<std::remove_cvref_t<T>,
+                    json::object>)&&std::constructible_from<json::value, T> json_arg(T&& value)
     : value_(std::in_place, std::forward<T>(value)) {}
 
   json::value take() && { return value_ ? std::move(*value_) : json::value(std::move(values)); }

@@ -22,7 +22,7 @@ using value_ptr = std::shared_ptr<const json::value>;
 class state_view {
 public:
   state_view() = default;
-  /// `shown`: which channels `to_json` and `write` give; null: all.
+  /// `shown`: which channels it has; null: all.
   explicit state_view(graph_state state, std::shared_ptr<const std::vector<bool>> shown = nullptr);
   /// A task made by `send`: the value it was sent is all it sees.
   explicit state_view(json::value sent);
@@ -31,6 +31,8 @@ public:
   /// The channel's value (of a sent object: the member), or null when absent.
   const json::value* find(std::string_view key) const;
   bool has(std::string_view key) const { return find(key) != nullptr; }
+  /// The same; throws std::out_of_range when absent, which ends a node as Python's KeyError does.
+  const json::value& at(std::string_view key) const;
 
   /// As `find`, a JSON null when absent.
   const json::value& operator[](std::string_view key) const;
@@ -42,6 +44,9 @@ public:
 
   /// The last element of a list, or null: the newest message, say.
   const json::value* last(std::string_view key) const;
+
+  /// The same state, of these channels alone.
+  state_view only(std::shared_ptr<const std::vector<bool>> channels) const;
 
   /// Null unless the task was made by `send`.
   const json::value* sent() const { return sent_.get(); }

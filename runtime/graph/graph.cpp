@@ -103,6 +103,21 @@ graph_builder& graph_builder::channel(std::string name, behalf::channel how) {
   return *this;
 }
 
+graph_builder& graph_builder::private_channel(std::string name, behalf::channel how) {
+  private_.push_back(name);
+  return channel(std::move(name), std::move(how));
+}
+
+graph_builder& graph_builder::interrupt_before(std::vector<std::string> nodes) {
+  made_->stops_before_ = std::move(nodes);
+  return *this;
+}
+
+graph_builder& graph_builder::interrupt_after(std::vector<std::string> nodes) {
+  made_->stops_after_ = std::move(nodes);
+  return *this;
+}
+
 graph_builder& graph_builder::input(std::vector<std::string> channels) {
   input_ = std::move(channels);
   return *this;
@@ -179,7 +194,19 @@ graph_builder& graph_builder::context_schema(json::object schema) {
 
 result<std::shared_ptr<const graph>> graph_builder::build() {
   made_->input_ = mark(input_, "input");
-  made_->output_ = std::make_shared<const std::vector<bool>>(mark(output_, "output"));
+  auto shown = mark(output_, "output");
+  made_->private_.assign(channels_->size(), false);
+  for (const auto& name : private_)
+    if (auto at = channels_->find(name); at != channel_table::none)
+      made_->private_[at] = true;
+  for (std::size_t i = 0; i < shown.size(); ++i)
+    if (made_->private_[i])
+      made_->input_[i] = shown[i] = false;
+  made_->output_ = std::make_shared<const std::vector<bool>>(std::move(shown));
+  for (auto& one : made_->nodes_)
+    if (!one->options.reads.empty())
+      one->reads = std::make_shared<const std::vector<bool>>(
+        mark(one->options.reads, ("node '" + one->name + "' reads the").c_str()));
   check();
   if (!faults_.empty()) {
     std::string all = "the graph '" + made_->name_ + "' cannot be built: ";

@@ -17,6 +17,7 @@ struct node_definition {
   std::string name;
   node_factory make;
   node_options options;
+  std::shared_ptr<const std::vector<bool>> reads = nullptr; // by channel; null: all
 };
 
 /// After `from`, go where `choose` says.
@@ -48,8 +49,13 @@ public:
   const std::vector<graph_join>& joins() const { return joins_; }
 
   bool takes_input(std::size_t channel) const { return input_[channel]; }
+  bool hides(std::size_t channel) const { return private_[channel]; }
   bool shows(std::size_t channel) const { return (*output_)[channel]; }
   const std::shared_ptr<const std::vector<bool>>& shown() const { return output_; }
+
+  /// Where runs stop that do not say so themselves.
+  const std::vector<std::string>& stops_before() const { return stops_before_; }
+  const std::vector<std::string>& stops_after() const { return stops_after_; }
 
   /// {"nodes": […], "edges": […]} as GET /assistants/{id}/graph answers.
   json::object drawing() const;
@@ -68,7 +74,8 @@ private:
   std::map<std::string, std::vector<std::string>, std::less<>> edges_;
   std::vector<graph_branch> branches_;
   std::vector<graph_join> joins_;
-  std::vector<bool> input_;
+  std::vector<bool> input_, private_;
+  std::vector<std::string> stops_before_, stops_after_;
   std::shared_ptr<const std::vector<bool>> output_;
   json::value config_schema_, context_schema_;
 };

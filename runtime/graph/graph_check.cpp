@@ -43,6 +43,11 @@ void graph_builder::check() {
       leads_from(from, false);
     leads_to(one.to);
   }
+  for (const auto* stops : {&made_->stops_before_, &made_->stops_after_})
+    for (const auto& name : *stops)
+      if (name != "*" && !made_->find(name))
+        faults_.push_back("runs are to stop at " + quoted(std::string_view{name})
+                          + ", which is no node");
   for (const auto& one : made_->nodes_)
     std::for_each(one->options.may_go_to.begin(), one->options.may_go_to.end(), leads_to);
   check_reachable();

@@ -106,15 +106,15 @@ json::object graph::schemas(std::string_view graph_id) const {
   json::value config = config_schema_.is_null() ? json::value(json::object{}) : config_schema_;
   if (!context_schema_.is_null() && config_schema_.is_null())
     config = context_schema_;
-  return {
-    {"graph_id", json::string_view{graph_id.data(), graph_id.size()}},
-    {"input_schema",
-     state_schema(*channels_, base + " Input", [&](std::size_t i) { return takes_input(i); })},
-    {"output_schema",
-     state_schema(*channels_, base + " Output", [&](std::size_t i) { return shows(i); })},
-    {"state_schema", state_schema(*channels_, base + " State", [](std::size_t) { return true; })},
-    {"config_schema", std::move(config)},
-    {"context_schema", context_schema_}};
+  return {{"graph_id", json::string_view{graph_id.data(), graph_id.size()}},
+          {"input_schema", state_schema(*channels_, base + " Input",
+                                        [&](std::size_t i) { return takes_input(i); })},
+          {"output_schema",
+           state_schema(*channels_, base + " Output", [&](std::size_t i) { return shows(i); })},
+          {"state_schema",
+           state_schema(*channels_, base + " State", [&](std::size_t i) { return !hides(i); })},
+          {"config_schema", std::move(config)},
+          {"context_schema", context_schema_}};
 }
 
 } // namespace behalf

@@ -176,6 +176,25 @@ result<json::value> to_message(const json::value& v) {
   return invalid("a message is an object, a [role, text] pair or a string, got " + excerpt(v));
 }
 
+result<json::value> to_chunk(const json::value& v, std::string_view id) {
+  auto given = v.is_string()   ? json::object{{"content", v}}
+               : v.is_object() ? v.get_object()
+                               : json::object{};
+  if (string_or(given, "type").empty() && string_or(given, "role").empty())
+    given["type"] = "AIMessageChunk";
+  if (string_or(given, "id").empty())
+    given["id"] = json::string_view{id.data(), id.size()};
+  auto whole = v.is_string() || v.is_object() ? from_object(given) : to_message(v);
+  if (!whole)
+    return whole;
+  auto& chunk = whole->get_object();
+  if (chunk.at("type") == "ai") {
+    chunk["type"] = "AIMessageChunk";
+    chunk["tool_call_chunks"] = taken(given, "tool_call_chunks", json::array{});
+  }
+  return whole;
+}
+
 result<json::array> to_messages(const json::value& v) {
   json::array all;
   if (v.is_null())

@@ -14,6 +14,11 @@ namespace behalf {
 /// Error: InvalidUpdateError when it is none of these forms.
 result<json::value> to_message(const json::value& v);
 
+/// Completes a chunk of a message as `to_message` completes a message; its type is an
+/// AIMessageChunk unless it says another, its id `id` unless it has one. A string is the next part
+/// of the text.
+result<json::value> to_chunk(const json::value& v, std::string_view id);
+
 /// A list of messages from one or many: every element of a list is a message.
 result<json::array> to_messages(const json::value& v);
 

@@ -39,6 +39,8 @@ error current_exception_error() {
   constexpr auto hidden = "An internal error occurred";
   try {
     throw;
+  } catch (const error_thrown& e) {
+    return e.why;
   } catch (const std::invalid_argument& e) {
     return thrown(e, "ValueError");
   } catch (const std::domain_error& e) {

@@ -1,5 +1,6 @@
 #include "runtime/graph/run_events.hpp"
 
+#include "runtime/base/id.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/graph/messages.hpp"
 
@@ -244,19 +245,21 @@ void event_maker::message(std::vector<loop_event>& out, const event_task& t, con
 
 void event_maker::chunk(std::vector<loop_event>& out, const event_task& t,
                         const json::value& data) {
-  auto id = data.is_object() ? string_or(data.get_object(), "id") : std::string_view{};
-  if (id.empty() || (!spec_.modes.messages && !spec_.modes.messages_tuple))
+  if (!spec_.modes.messages && !spec_.modes.messages_tuple)
     return;
-  auto [at, fresh] = streamed_.try_emplace(std::string(id));
+  auto complete = to_chunk(data, hash_uuid(t.plan->id + " message"));
+  if (!complete)
+    return;
+  auto [at, fresh] = streamed_.try_emplace(std::string(string_or(complete->get_object(), "id")));
   if (spec_.modes.messages_tuple)
-    return push(out, "messages", '[' + dump(data) + ',' + message_metadata(t) + ']');
+    return push(out, "messages", '[' + dump(*complete) + ',' + message_metadata(t) + ']');
   if (fresh)
     push(
       out, "messages/metadata",
       dump(json::object{
         {at->first, json::object{{"metadata", parse_stored_json(message_metadata(t)).value()}}}}));
-  at->second += text_of(data);
-  auto whole = to_message(data);
+  at->second += text_of(*complete);
+  auto whole = to_message(*complete);
   if (!whole)
     return;
   whole->get_object()["content"] = at->second;

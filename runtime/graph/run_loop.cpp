@@ -72,6 +72,20 @@ bool earlier(const live_task* a, const live_task* b) {
   return a->plan.push < 0 ? a->plan.name < b->plan.name : a->plan.push < b->plan.push;
 }
 
+// What a task sees: what it was sent, or the channels its node reads.
+state_view input_of(const live_task& t, const state_view& all) {
+  if (t.plan.sent)
+    return state_view{t.plan.sent};
+  return t.what && t.what->reads ? all.only(t.what->reads) : all;
+}
+
+void stop_at(breakpoint_set& given, const std::vector<std::string>& built) {
+  if (given.all || !given.nodes.empty())
+    return;
+  given.all = std::find(built.begin(), built.end(), "*") != built.end();
+  given.nodes = built;
+}
+
 } // namespace
 
 struct run_loop::impl {
@@ -159,6 +173,8 @@ run_loop::impl::impl(std::shared_ptr<const graph> g, std::optional<loaded_checkp
   : flow(std::move(g)), spec(std::move(s)),
     base_metadata(std::make_shared<const json::object>(std::move(spec.checkpoint_metadata))),
     state(flow->channels()) {
+  stop_at(spec.before, flow->stops_before());
+  stop_at(spec.after, flow->stops_after());
   state.limit_bytes(spec.state_bytes, from ? from->at.full_weight + from->at.weight : 0);
   if (from)
     load(std::move(*from));
@@ -410,7 +426,7 @@ void run_loop::impl::start_step() {
   }
   state_view view{state};
   for (auto& t : tasks)
-    events.task_started(out.events, {t.plan, step}, t.plan.sent ? state_view{t.plan.sent} : view);
+    events.task_started(out.events, {t.plan, step}, input_of(t, view));
   for (auto& t : tasks)
     if (t.is(pending_task::state::done))
       events.task_done(out.events, {t.plan, step}, t.writes, state, true);
@@ -430,7 +446,7 @@ void run_loop::impl::start_task(live_task& t, const state_view& view,
   s.id = t.plan.id;
   s.name = t.plan.name;
   s.what = {flow, t.what};
-  s.input = t.plan.sent ? state_view{t.plan.sent} : view;
+  s.input = input_of(t, view);
   s.triggers = t.plan.triggers;
   s.attempt = t.attempt;
   s.answers = t.so_far.answers;
@@ -602,7 +618,9 @@ result<next_moves> run_loop::impl::moves_from(std::string_view node, const graph
       facts->node = node;
       facts->step = step;
       auto chosen = branch.choose(state_view{after}, context{std::move(facts)});
-      if (auto ok = moves.add_route(*flow, chosen, node); !ok)
+      if (!chosen)
+        return chosen.error();
+      if (auto ok = moves.add_route(*flow, *chosen, node); !ok)
         return ok.error();
     } catch (...) {
       return current_exception_error();

@@ -263,7 +263,22 @@ state_view::state_view(value_ptr sent) : sent_(std::move(sent)) {}
 const json::value* state_view::find(std::string_view key) const {
   if (sent_)
     return member(*sent_, key);
-  return state_ ? state_->find(key) : nullptr;
+  if (!state_)
+    return nullptr;
+  auto at = state_->channels().find(key);
+  return at == channel_table::none || (shown_ && !(*shown_)[at]) ? nullptr : state_->find(at);
+}
+
+const json::value& state_view::at(std::string_view key) const {
+  if (const auto* found = find(key))
+    return *found;
+  throw std::out_of_range('\'' + std::string(key) + '\'');
+}
+
+state_view state_view::only(std::shared_ptr<const std::vector<bool>> channels) const {
+  auto part = *this;
+  part.shown_ = std::move(channels);
+  return part;
 }
 
 const json::value& state_view::operator[](std::string_view key) const {

@@ -126,3 +126,112 @@ TEST_CASE("a node sees configurable and context as they are", "[graph]") {
   run.input(js("{}")).run();
   CHECK(run.values() == js(R"({"seen": {"k": [1], "user_id": "u"}, "ctx": {"model": "m"}})"));
 }
+
+TEST_CASE("a router may fail, and its run fails as it says", "[graph]") {
+  graph_builder b{"routed"};
+  b.channel("go", flow::last_value());
+  b.node("a", nothing).edge(flow::start, "a");
+  b.conditional("a", [](const state_view& s, const context&) -> result<flow::route> {
+    if (!s.has("go"))
+      return fail(errc::invalid_argument, "nowhere to go");
+    return flow::end;
+  });
+  auto flow = b.build().value();
+  kept_checkpoints none;
+  run_driver lost{flow, none};
+  lost.input(js("{}")).run();
+  CHECK(lost.outcome->error.at("error") == "ValueError");
+  CHECK(lost.outcome->error.at("message") == "nowhere to go");
+  kept_checkpoints other;
+  run_driver found{flow, other};
+  found.input(js(R"({"go": 1})")).run();
+  CHECK(found.outcome->error.is_null());
+}
+
+TEST_CASE("what is not there is a KeyError where it is read by at", "[graph]") {
+  graph_builder b{"strict"};
+  b.channel("x", flow::last_value());
+  b.node("a", [](const state_view& s, context&) -> node_result {
+    return flow::update{{"x", s.at("x").to_number<int>() + 1}};
+  });
+  b.edge(flow::start, "a");
+  auto flow = b.build().value();
+  kept_checkpoints none, other;
+  run_driver without{flow, none};
+  without.input(js("{}")).run();
+  CHECK(without.outcome->error.at("error") == "KeyError");
+  CHECK(without.outcome->error.at("message") == "'x'");
+  run_driver with{flow, other};
+  with.input(js(R"({"x": 1})")).run();
+  CHECK(with.values() == js(R"({"x": 2})"));
+}
+
+TEST_CASE("an error that value() finds ends the node as that error", "[graph]") {
+  graph_builder b{"careless"};
+  b.channel("x", flow::last_value());
+  b.node("a", [](state_view, context ctx) -> task<node_result> {
+    auto reply = (co_await ctx.service("mail").get("/")).value();
+    co_return flow::update{{"x", reply.body}};
+  });
+  b.edge(flow::start, "a");
+  kept_checkpoints none;
+  run_driver run{b.build().value(), none};
+  run.answer = [](const effect&) { return error{errc::denied, "log in", {}, "needs_auth"}; };
+  run.input(js("{}")).run();
+  CHECK(run.outcome->error.at("error") == "needs_auth");
+}
+
+TEST_CASE("a node sees the channels it reads, and private ones are shown to nobody", "[graph]") {
+  graph_builder b{"apart"};
+  b.channel("in", flow::last_value()).channel("out", flow::last_value());
+  b.private_channel("notes", flow::last_value());
+  node_options narrow;
+  narrow.reads = {"notes"};
+  b.node("a", [](const state_view& s, context&) -> node_result {
+    return flow::update{{"notes", s["in"]}};
+  });
+  b.node(
+    "b",
+    [](const state_view& s, context&) -> node_result {
+      return flow::update{{"out", json::object{{"in", s.has("in")}, {"all", s.to_json()}}}};
+    },
+    narrow);
+  b.edge(flow::start, "a").edge("a", "b");
+  auto flow = b.build().value();
+  kept_checkpoints none;
+  run_driver run{flow, none};
+  run.input(js(R"({"in": 1, "notes": "from outside"})")).run();
+  CHECK(run.values() == js(R"({"in": 1, "out": {"in": false, "all": {"notes": 1}}})"));
+  for (const auto* schema : {"input_schema", "output_schema", "state_schema"})
+    CHECK_FALSE(flow->schemas("apart").at(schema).at("properties").as_object().contains("notes"));
+
+  node_options wrong;
+  wrong.reads = {"nothing"};
+  graph_builder c{"wrong"};
+  c.node("a", nothing, wrong).edge(flow::start, "a").interrupt_before({"b"});
+  auto why = refusal(c);
+  CHECK(why.find("channel 'nothing' is not declared") != why.npos);
+  CHECK(why.find("runs are to stop at 'b', which is no node") != why.npos);
+}
+
+TEST_CASE("a graph says where its runs stop, and a run may say otherwise", "[graph]") {
+  graph_builder b{"stops"};
+  b.channel("x", flow::append());
+  for (const auto* name : {"a", "b"})
+    b.node(name, [](const state_view&, context& ctx) -> node_result {
+      return flow::update{{"x", ctx.node()}};
+    });
+  b.edge(flow::start, "a").edge("a", "b").interrupt_before({"b"});
+  auto flow = b.build().value();
+  kept_checkpoints thread, other;
+  run_driver first{flow, thread};
+  first.input(js("{}")).run();
+  CHECK(first.outcome->next == std::vector<std::string>{"b"});
+  run_driver second{flow, thread};
+  second.run();
+  CHECK(second.values() == js(R"({"x": ["a", "b"]})"));
+  run_driver own{flow, other};
+  own.kwargs["interrupt_before"] = json::array{"a"};
+  own.input(js("{}")).run();
+  CHECK(own.outcome->next == std::vector<std::string>{"a"});
+}

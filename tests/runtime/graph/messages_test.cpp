@@ -154,3 +154,19 @@ TEST_CASE("a tool's result is its structured content, its JSON or its text", "[g
   CHECK(result(R"({"content": []})").is_null());
   CHECK(result("null").is_null());
 }
+
+TEST_CASE("a chunk is completed as a message is", "[graph]") {
+  auto chunk = to_chunk("hel", "m1").value();
+  CHECK(chunk.at("type") == "AIMessageChunk");
+  CHECK((chunk.at("id") == "m1" && chunk.at("content") == "hel"));
+  CHECK(chunk.at("tool_calls") == json::value(json::array{}));
+  auto own = to_chunk(js(R"({"role": "assistant", "id": "m2", "content": null, "n": 1,
+                             "tool_call_chunks": [{"index": 0}]})"),
+                      "m1")
+               .value();
+  CHECK((own.at("id") == "m2" && own.at("content") == "" && own.at("type") == "AIMessageChunk"));
+  CHECK(own.at("additional_kwargs") == js(R"({"n": 1})"));
+  CHECK(own.at("tool_call_chunks").as_array().size() == 1);
+  CHECK_FALSE(to_chunk(js(R"({"type": "nobody", "content": "x"})"), "m1"));
+  CHECK_FALSE(to_chunk(5, "m1"));
+}
