@@ -63,14 +63,18 @@ caf::result<T> reply(result<T> r) {
 
 /// An answer an actor owes, made while it handles the question. Copies are one promise. When the
 /// last one goes without an answer, whoever asked gets an error: CAF would leave it waiting for
-/// ever. For the thread of the actor that made it.
+/// ever. Answered by the actor that made it; dropped by anyone.
 template <class T>
 class promise_of {
 public:
   promise_of() = default;
   template <class Self>
-  explicit promise_of(Self* self)
-    : owed_(std::make_shared<owed>(self->template make_response_promise<T>(), self->name())) {}
+  explicit promise_of(Self* self) {
+    auto asker = self->current_sender(); // a copy: CAF's promise takes it
+    const auto id = self->current_message_id();
+    owed_ = std::make_shared<owed>(self->template make_response_promise<T>(), std::move(asker), id,
+                                   self->name());
+  }
 
   /// Only the first answer counts.
   void deliver(result<T> r) const {
@@ -87,15 +91,21 @@ public:
 
 private:
   struct owed {
-    owed(caf::typed_response_promise<T> p, const char* name) : to(std::move(p)), actor(name) {}
+    owed(caf::typed_response_promise<T> p, caf::strong_actor_ptr from, caf::message_id asked,
+         const char* name)
+      : to(std::move(p)), asker(std::move(from)), id(asked), actor(name) {}
     owed(const owed&) = delete;
     ~owed() {
-      if (!to.pending())
+      if (!to.pending() || !asker || !id.is_request())
         return;
       log::error("question_unanswered", {{"actor", actor}});
-      to.deliver(to_caf(fail(errc::internal, "a question was not answered")));
+      // Not through `to`, which needs what its actor last ran on: that may be gone.
+      auto why = to_caf(fail(errc::internal, "a question was not answered"));
+      asker->enqueue(nullptr, id.response_id(), caf::make_message(std::move(why)), nullptr);
     }
     caf::typed_response_promise<T> to;
+    caf::strong_actor_ptr asker;
+    caf::message_id id;
     const char* actor;
   };
 

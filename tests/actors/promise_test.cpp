@@ -80,3 +80,20 @@ TEST_CASE_METHOD(actor_fixture, "a promise is kept once", "[actors]") {
   }));
   CHECK(ask<solution>(actor, riddle{}).value().value == 42);
 }
+
+TEST_CASE_METHOD(actor_fixture, "anyone may drop a promise", "[actors]") {
+  std::vector<promise_of<solution>> elsewhere;
+  auto actor = own(sys.spawn([&](sphinx_actor::pointer me) -> sphinx_actor::behavior_type {
+    return {
+      [&, me](const riddle&) -> caf::result<solution> {
+        return elsewhere.emplace_back(promise_of<solution>{me});
+      },
+      [](let_go) {},
+    };
+  }));
+  auto answer = ask_later<solution>(actor, riddle{});
+  CHECK_FALSE(answer());
+  elsewhere.clear(); // between two turns: what the actor ran on is gone
+  REQUIRE(answer());
+  CHECK(answer()->error().code == errc::internal);
+}
