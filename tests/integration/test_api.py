@@ -61,7 +61,7 @@ def test_searches_show_what_is_selected_and_extracted(stack, token):
         ids=[thread["thread_id"]], select=["status"], extract={"last": "metadata.tags[-1]"})
     assert found == [{"status": "idle", "extracted": {"last": "b"}}]
     assert thread["config"] == {}
-    client.runs.wait(thread["thread_id"], "agent", input={}, config={"tags": ["t"]})
+    client.runs.wait(thread["thread_id"], "steps", input={"upto": 1}, config={"tags": ["t"]})
     assert client.threads.get(thread["thread_id"])["config"] == {"tags": ["t"], "configurable": {}}
 
 
