@@ -3,7 +3,7 @@
 #include "fuzz/fuzz.hpp"
 #include "runtime/graph/messages.hpp"
 #include "runtime/graph/thread_state.hpp"
-#include "tests/runtime/graph/run_driver.hpp"
+#include "testing/run_driver.hpp"
 
 using namespace behalf;
 

@@ -1,5 +1,6 @@
 // A request's head and body mean the same however the network cuts them.
 #include "fuzz/fuzz.hpp"
+#include "runtime/net/header_class.hpp"
 #include "runtime/http/request_parser.hpp"
 
 using namespace behalf;
