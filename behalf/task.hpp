@@ -10,6 +10,7 @@
 
 #include <coroutine>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <tuple>
 #include <type_traits>
@@ -19,6 +20,7 @@
 
 namespace behalf {
 
+struct task_facts;
 template <class T>
 class task;
 
@@ -29,7 +31,11 @@ public:
     waiting_.push_back({++last_id_, who, &reply_to});
     asked_.push_back({last_id_, std::move(what)});
   }
-  void stop_at(flow::interrupt question) { question_ = std::move(question); }
+  /// The first of several: the first answer will be taken for its.
+  void stop_at(flow::interrupt question) {
+    if (!question_)
+      question_ = std::move(question);
+  }
 
   /// What was asked since the last call.
   std::vector<asked_effect> take_asked() { return std::exchange(asked_, {}); }
@@ -193,10 +199,12 @@ private:
 /// An interrupt as a coroutine awaits it; gives the answer.
 class [[nodiscard]] answer_of {
 public:
-  explicit answer_of(json::value question, const json::value* answer)
-    : question_(std::move(question)), answer_(answer) {}
+  answer_of(json::value question, std::shared_ptr<task_facts> facts)
+    : question_(std::move(question)), facts_(std::move(facts)) {}
 
-  bool await_ready() const noexcept { return answer_ != nullptr; }
+  /// The nth one awaited takes the nth answer: in which order a call's arguments are made,
+  /// compilers do not agree.
+  bool await_ready();
   template <class P>
   void await_suspend(std::coroutine_handle<P> who) {
     who.promise().slot->stop_at(flow::interrupt{std::move(question_)});
@@ -205,7 +213,8 @@ public:
 
 private:
   json::value question_;
-  const json::value* answer_; // lives with the task's context
+  std::shared_ptr<task_facts> facts_;
+  const json::value* answer_ = nullptr; // of the facts
 };
 
 /// Takes a T out of the reply: by alternative, or through the adapters in task.cpp.

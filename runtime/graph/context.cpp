@@ -187,7 +187,12 @@ void context::write_message(json_arg chunk) const {
 }
 
 answer_of context::interrupt(json_arg question) const {
-  return answer_of{std::move(question).take(), answer(facts_->next_answer++)};
+  return answer_of{std::move(question).take(), facts_};
+}
+
+bool answer_of::await_ready() {
+  answer_ = context{facts_}.answer(facts_->next_answer++);
+  return answer_ != nullptr;
 }
 
 const json::value* context::answer(std::size_t n) const {

@@ -144,6 +144,26 @@ TEST_CASE("a question of one of several stops the node", "[graph]") {
   CHECK(std::get<flow::interrupt>(n.ended->value).value == "ok?");
 }
 
+TEST_CASE("several questions at once are asked in order, each answered by its own", "[graph]") {
+  auto ask_two = [](context ctx) -> task<node_result> {
+    auto [one, two] = co_await when_all(ctx.interrupt("one?"), ctx.interrupt("two?"));
+    co_return flow::update{{"one", one}, {"two", two}};
+  };
+  auto question = [](const held_node& n) {
+    return std::get<flow::interrupt>(n.ended->value).value;
+  };
+  held_node first{ask_two(some_context())};
+  REQUIRE(first.ended);
+  CHECK(question(first) == "one?");
+  held_node second{ask_two(some_context({"yes"}))};
+  REQUIRE(second.ended);
+  CHECK(question(second) == "two?");
+  held_node last{ask_two(some_context({"yes", "no"}))};
+  REQUIRE(last.ended);
+  CHECK(last.values().at("one") == "yes");
+  CHECK(last.values().at("two") == "no");
+}
+
 TEST_CASE("a node dropped while several wait ends all of them", "[graph]") {
   held_node n{many(some_context(), 100, 50)};
   CHECK(n.open.size() == 50);
