@@ -73,6 +73,8 @@ using node_pointer = graph_node_actor::stateful_pointer<graph_node_state>;
 
 // What one node may have under way: it could ask for any number at once.
 constexpr std::size_t most_errands = 64;
+// A note to go on with answers that are left; others are for the ask of that number.
+constexpr int64_t answers_left = -1;
 
 void take_turn(node_pointer self, turn now);
 void ask_next(node_pointer self);
@@ -120,7 +122,7 @@ void go_on(node_pointer self) {
       take_turn(self, std::move(*taken));
   };
   if (self->state.answers.run(turn))
-    tell(self, wake_up{});
+    tell(self, wake_up{answers_left});
 }
 
 void resume(node_pointer self, uint64_t ask_id, effect_reply reply) {
@@ -444,7 +446,7 @@ graph_node_actor::behavior_type node_behavior(node_pointer self, app_ptr app, st
   begin(self);
   return {
     [self](wake_up& m) {
-      if (m.generation == 0)
+      if (m.generation == answers_left)
         return go_on(self);
       time_came(self, static_cast<uint64_t>(m.generation));
     },

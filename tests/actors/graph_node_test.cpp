@@ -198,6 +198,14 @@ struct guesser : node {
   }
 };
 
+// What it asks has the number that asks have unless they say another.
+struct sleeper : node {
+  turn start(const step_input&) override {
+    return std::vector{asked_effect{.what = sleep_for{std::chrono::seconds{1}}}};
+  }
+  turn resume(uint64_t, effect_reply) override { return update{{"got", "awake"}}; }
+};
+
 outbound_reply stream_of(uint64_t id) {
   outbound_reply reply;
   reply.status = 200;
@@ -280,6 +288,13 @@ TEST_CASE_METHOD(node_fixture, "a node sleeps until its time has come", "[nodes]
   auto run = run_node(sleep_long);
   pass(std::chrono::seconds{60});
   pass(std::chrono::seconds{29});
+  CHECK_FALSE(over(run));
+  pass(std::chrono::seconds{1});
+  CHECK(got(run) == "awake");
+}
+
+TEST_CASE_METHOD(node_fixture, "a machine's only ask needs no number to be woken by", "[nodes]") {
+  auto run = run_node([]() -> std::unique_ptr<node> { return std::make_unique<sleeper>(); });
   CHECK_FALSE(over(run));
   pass(std::chrono::seconds{1});
   CHECK(got(run) == "awake");
