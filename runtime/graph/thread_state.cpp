@@ -68,12 +68,25 @@ json::array interrupts_of(const pending_task* p) {
   return all;
 }
 
-json::object task_json(const planned_task& t, const pending_task* p, const json::object& results) {
+// What a task wrote, without the channels that are for nodes alone.
+json::value shown_result(const json::value& wrote, const graph* flow) {
+  const auto* all = flow ? wrote.if_object() : nullptr;
+  if (!all)
+    return wrote;
+  json::object kept;
+  for (const auto& [name, v] : *all)
+    if (auto at = flow->channels()->find(name); at == channel_table::none || !flow->hides(at))
+      kept.emplace(name, v);
+  return kept;
+}
+
+json::object task_json(const planned_task& t, const pending_task* p, const json::object& results,
+                       const graph* flow) {
   json::value result = nullptr;
   if (const auto* known = member(results, t.id))
-    result = *known;
+    result = shown_result(*known, flow);
   else if (done(p))
-    result = p->writes;
+    result = shown_result(p->writes, flow);
   return {{"id", t.id},
           {"name", t.name},
           {"path", t.path()},
@@ -111,7 +124,7 @@ json::object thread_state(const loaded_checkpoint& loaded, const graph* flow,
     const auto* p = find_pending(at, t.id);
     if (!latest || !done(p))
       next.push_back(text(t.name));
-    tasks.push_back(task_json(t, p, results));
+    tasks.push_back(task_json(t, p, results, flow));
     for (auto& one : interrupts_of(p))
       interrupts.push_back(std::move(one));
   }

@@ -185,3 +185,20 @@ TEST_CASE("without the graph what is stored still shows", "[graph]") {
   run_driver{probes::custom(), thread}.input(js("{}")).run();
   CHECK(thread_values(*thread.load(), nullptr) == js(R"({"done": true})"));
 }
+
+TEST_CASE("what a task wrote for nodes alone is not in its result", "[graph]") {
+  graph_builder b{"apart"};
+  b.channel("out", flow::last_value()).private_channel("notes", flow::last_value());
+  for (const auto* name : {"a", "b"})
+    b.node(name, [](const state_view&, context& ctx) -> node_result {
+      return flow::update{{"out", ctx.node()}, {"notes", "for b"}};
+    });
+  b.edge(flow::start, "a").edge("a", "b");
+  auto flow = b.build().value();
+  kept_checkpoints thread;
+  run_driver run{flow, thread};
+  run.input(js(R"({"out": ""})")).run();
+  auto all = dump(history(thread, *flow));
+  CHECK(all.find(R"("result":{"out":"a"})") != all.npos);
+  CHECK(all.find("notes") == all.npos);
+}
