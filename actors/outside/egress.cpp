@@ -259,6 +259,8 @@ caf::result<outbound_chunk> read_on(egress_pointer self, const egress_read& m) {
   auto at = s.streams.find(stream_id);
   if (at == s.streams.end() || at->second.of->ask.run_id != m.run_id)
     return to_caf(fail(errc::not_found, "this run has no such stream"));
+  if (at->second.reading) // a read that fails is the end of its stream
+    return to_caf(fail(errc::conflict, "the stream is being read"));
   promise_of<outbound_chunk> promise{self};
   auto call = at->second.of;
   if (call->cut_by) {

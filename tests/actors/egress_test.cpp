@@ -74,6 +74,7 @@ struct egress_fixture : actor_fixture {
             world->happened.push_back("wire");
             outbound_reply reply;
             reply.status = m.request->call.url.ends_with("401") ? 401 : 200;
+            reply.stream_id = m.request->call.url.ends_with("stream") ? 5 : 0;
             return reply;
           },
           [](const wire_read&) -> caf::result<outbound_chunk> { return outbound_chunk{}; },
@@ -144,6 +145,15 @@ TEST_CASE_METHOD(egress_fixture, "a call without a handle needs one", "[egress]"
 TEST_CASE_METHOD(egress_fixture, "a refused credential is fetched anew next time", "[egress]") {
   CHECK(call("https://api.example.com/v1/401")->status == 401);
   CHECK(w.happened.back() == "forget");
+}
+
+TEST_CASE_METHOD(egress_fixture, "a second read at once is refused, and the stream goes on",
+                 "[egress]") {
+  REQUIRE(call("https://api.example.com/v1/stream"));
+  const egress_read read{5, "r"};
+  auto first = self->request(out, caf::infinite, read);
+  CHECK(ask<outbound_chunk>(out, read).error().code == errc::conflict);
+  CHECK(ask<outbound_chunk>(out, read));
 }
 
 TEST_CASE_METHOD(egress_fixture, "a finished call makes room for the next", "[egress]") {
