@@ -75,6 +75,8 @@ result<value_path> value_path::parse(std::string_view text,
     return fail(errc::invalid_argument,
                 "Extract path " + excerpt(json::value(text)) + " must " + why);
   };
+  if (text.size() > longest)
+    return refused("have at most " + std::to_string(longest) + " bytes");
   if (!has(roots, text.substr(0, text.find_first_of(".["))))
     return refused("start with one of: " + joined(roots));
   value_path path;

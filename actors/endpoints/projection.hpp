@@ -19,6 +19,9 @@ struct projectable {
 
 /// The place of a value in a row: "values.messages[-1].content".
 struct value_path {
+  /// In memory a path is twenty times as long as its text.
+  static constexpr std::size_t longest = 1'024;
+
   std::vector<std::variant<std::string, int64_t>> steps; // keys, and indices; -1 is the last
 
   /// Error: invalid_argument unless it is keys joined by dots, each with [n] behind it or not, and

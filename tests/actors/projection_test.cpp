@@ -66,6 +66,9 @@ TEST_CASE("paths that cannot be read are refused", "[endpoints]") {
   for (auto path : {"values.", "values..n", "values[x]", "values[1", "values[]", "values[1]n",
                     "values[99999999999999999999]"})
     CHECK(fault({{"extract", {{"x", path}}}}).ends_with("with indices as [n]"));
+  const auto longest = "values." + std::string(1'017, 'a');
+  CHECK(extract(longest) == nullptr);
+  CHECK(fault({{"extract", {{"x", longest + "a"}}}}).ends_with("have at most 1024 bytes"));
   CHECK(fault({{"extract", {{"x", 7}}}}) == "7 is no extract path");
   CHECK(fault({{"extract", json::array{}}}).find("is not of type \"object\"") != std::string::npos);
   json::object many;
