@@ -95,12 +95,14 @@ json::value value_path::find(const json::object& in) const {
 }
 
 result<projection> projection::of(std::vector<std::string> fields, const projectable& what) {
-  for (const auto& field : fields)
+  projection p;
+  for (auto& field : fields) {
     if (!has(what.select, field))
       return fail(errc::invalid_argument,
                   "Invalid select columns: ['" + field + "']. Expected: " + joined(what.select));
-  projection p;
-  p.fields_ = std::move(fields);
+    if (std::find(p.fields_.begin(), p.fields_.end(), field) == p.fields_.end())
+      p.fields_.push_back(std::move(field)); // each is copied once, however often it is named
+  }
   return p;
 }
 

@@ -38,6 +38,7 @@ json::value extract(std::string_view path) {
 TEST_CASE("a search shows the fields selected", "[endpoints]") {
   CHECK(shown(json::object{}) == json::value(row()));
   CHECK(shown({{"select", {"id", "status"}}}) == json::value{{"id", "t1"}, {"status", "idle"}});
+  CHECK(shown({{"select", {"id", "id", "id"}}}) == json::value(json::object{{"id", "t1"}}));
 }
 
 TEST_CASE("a field that cannot be selected is refused by its name", "[endpoints]") {
