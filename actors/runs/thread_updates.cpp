@@ -79,7 +79,7 @@ std::string text_of(const state_view& values) {
 result<write_batch> creation(const app_context& app, const start_run& m, const record* thread,
                              bool busy, bool starts) {
   auto& plan = *m.plan;
-  plan.new_thread = thread == nullptr;
+  plan.new_thread = !thread && !plan.delayed; // others may go before a delayed one
   merge_config(app, m, thread);
   const auto& bounds = app.options.shape;
   if (auto ok = check_copied(plan, bounds); !ok)

@@ -244,6 +244,7 @@ TEST_CASE_METHOD(scheduler_fixture, "a run that is not due yet waits and holds u
   pass(milliseconds{500});
   CHECK_FALSE(executing(later));
   CHECK(executing(at_once));
+  CHECK_FALSE(later.plan->new_thread); // it goes on from what the other one leaves
 }
 
 TEST_CASE_METHOD(scheduler_fixture, "stopping names runs or means all of a thread", "[runs]") {
