@@ -112,6 +112,16 @@ caf::result<event_batch> next(run_pointer self, next_events m) {
   return v.promise;
 }
 
+// The run was loaded for viewers alone, and they have left.
+void forget_viewers(run_pointer self) {
+  auto& s = self->state;
+  const auto unloaded = fail(errc::not_found, "Run not found");
+  for (auto& v : std::exchange(s.viewers, {}))
+    v.promise.deliver(unloaded);
+  for (auto& promise : std::exchange(s.waiting, {}))
+    promise.deliver(unloaded);
+}
+
 // Answered when the run is over, or at once when it is.
 caf::result<run_result> when_ended(run_pointer self) {
   auto& s = self->state;
@@ -741,6 +751,10 @@ supervisor_behavior(run_pointer self, app_ptr app, run_plan_ptr plan, scheduler_
     log::error("run_supervisor_failed", {{"run_id", id}});
     tell(scheduler, slot_report{id, slot_report::state::lost});
     return to_caf(fail(errc::internal, "the run's supervisor failed"));
+  });
+  self->set_exit_handler([self](caf::exit_msg& m) {
+    forget_viewers(self);
+    self->quit(std::move(m.reason));
   });
   auto& s = self->state;
   s.events = app->events->open(plan->run_id, plan->who->key().text());

@@ -648,8 +648,10 @@ void on_tick(scheduler_pointer self) {
   auto t = clock::now();
   for (auto it = s.runs.begin(); it != s.runs.end();) {
     auto& run = it->second;
-    if ((run.ended && t - *run.ended > limits.resumable_ttl)
-        || (run.for_viewers && run.viewed.expired())) {
+    const bool left = run.for_viewers && run.viewed.expired();
+    if (left) // what it owes to those who left would keep it
+      self->send_exit(run.supervisor, caf::exit_reason::user_shutdown);
+    if (left || (run.ended && t - *run.ended > limits.resumable_ttl)) {
       it = s.runs.erase(it);
       continue;
     }

@@ -605,6 +605,8 @@ TEST_CASE_METHOD(delayed_fixture, "a run that was only looked at leaves the memo
   auto found = find(later).value();
   pass(milliseconds{500});
   CHECK(app->memory.used() > 1'000); // somebody looks at it
+  auto news = ask_later<event_batch>(found.run, next_events{});
+  CHECK_FALSE(news());
   found = {};
   pass(milliseconds{500});
   CHECK(app->memory.used() == 0);
