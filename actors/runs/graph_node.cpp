@@ -75,6 +75,10 @@ using node_pointer = graph_node_actor::stateful_pointer<graph_node_state>;
 constexpr std::size_t most_errands = 64;
 // A note to go on with answers that are left; others are for the ask of that number.
 constexpr int64_t answers_left = -1;
+constexpr int64_t asks_left = -2; // the same of what it asked
+// Asks in a row; then others get their turn, and whoever wants to stop the node: what is refused at
+// once may be asked again for ever.
+constexpr int most_asks_in_a_row = 64;
 
 void take_turn(node_pointer self, turn now);
 void ask_next(node_pointer self);
@@ -392,7 +396,11 @@ void ask_next(node_pointer self) {
   auto& s = self->state;
   if (std::exchange(s.asking, true)) // what is answered at once comes back here
     return;
-  while (!s.queued.empty() && s.errands.size() < most_errands) {
+  for (int n = 0; !s.queued.empty() && s.errands.size() < most_errands; ++n) {
+    if (n == most_asks_in_a_row) {
+      tell(self, wake_up{asks_left});
+      break;
+    }
     auto next = std::move(s.queued.front());
     s.queued.pop_front();
     s.errands[next.id];
@@ -448,6 +456,8 @@ graph_node_actor::behavior_type node_behavior(node_pointer self, app_ptr app, st
     [self](wake_up& m) {
       if (m.generation == answers_left)
         return go_on(self);
+      if (m.generation == asks_left)
+        return ask_next(self);
       time_came(self, static_cast<uint64_t>(m.generation));
     },
     [self](turn_taken& m) {
