@@ -1,7 +1,7 @@
 // A request's head and body mean the same however the network cuts them.
 #include "fuzz/fuzz.hpp"
-#include "runtime/net/header_class.hpp"
 #include "runtime/http/request_parser.hpp"
+#include "runtime/net/header_class.hpp"
 
 using namespace behalf;
 using namespace behalf::inbound;
