@@ -16,7 +16,7 @@ task<result<auth_answer>> ask_directory(auth_context ctx) {
   if (bearer == "banned")
     co_return fail(errc::denied, "you are banned");
   const auto* where = find_header(request.headers, "x-directory");
-  const auto url = where ? *where : std::string{}; // before the co_await: docs/how-to/write-a-graph.md
+  const auto url = where ? *where : std::string{};
   auto found = co_await ctx.fetch("directory", url).as_caller();
   if (!found)
     co_return found.error();
