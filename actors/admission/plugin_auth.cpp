@@ -159,7 +159,8 @@ void go_on(judgement_pointer self) {
 }
 
 void resume(judgement_pointer self, uint64_t ask_id, effect_reply reply) {
-  self->state.answers.take({ask_id, std::move(reply)}, [self] { go_on(self); });
+  self->state.answers.add({ask_id, std::move(reply)});
+  self->state.answers.proceed([self] { go_on(self); });
 }
 
 // Of everything a caller may prove itself with: two callers share no connection.

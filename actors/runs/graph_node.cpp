@@ -75,10 +75,6 @@ using node_pointer = graph_node_actor::stateful_pointer<graph_node_state>;
 constexpr std::size_t most_errands = 64;
 // A note to go on with answers that are left; others are for the ask of that number.
 constexpr int64_t answers_left = -1;
-constexpr int64_t asks_left = -2; // the same of what it asked
-// Asks in a row; then others get their turn, and whoever wants to stop the node: what is refused at
-// once may be asked again for ever.
-constexpr int most_asks_in_a_row = 64;
 
 void take_turn(node_pointer self, turn now);
 void ask_next(node_pointer self);
@@ -132,7 +128,7 @@ void go_on(node_pointer self) {
 void resume(node_pointer self, uint64_t ask_id, effect_reply reply) {
   auto& s = self->state;
   s.errands.erase(ask_id);
-  s.answers.take({ask_id, std::move(reply)}, [self] { go_on(self); });
+  s.answers.add({ask_id, std::move(reply)});
   ask_next(self);
 }
 
@@ -396,17 +392,14 @@ void ask_next(node_pointer self) {
   auto& s = self->state;
   if (std::exchange(s.asking, true)) // what is answered at once comes back here
     return;
-  for (int n = 0; !s.queued.empty() && s.errands.size() < most_errands; ++n) {
-    if (n == most_asks_in_a_row) {
-      tell(self, wake_up{asks_left});
-      break;
-    }
+  while (!s.queued.empty() && s.errands.size() < most_errands) {
     auto next = std::move(s.queued.front());
     s.queued.pop_front();
     s.errands[next.id];
     ask_outside(self, next.id, std::move(next.what));
   }
   s.asking = false;
+  s.answers.proceed([self] { go_on(self); });
 }
 
 void take_turn(node_pointer self, turn now) {
@@ -456,15 +449,11 @@ graph_node_actor::behavior_type node_behavior(node_pointer self, app_ptr app, st
     [self](wake_up& m) {
       if (m.generation == answers_left)
         return go_on(self);
-      if (m.generation == asks_left)
-        return ask_next(self);
       time_came(self, static_cast<uint64_t>(m.generation));
     },
     [self](turn_taken& m) {
       self->state.answers.back();
       take_turn(self, std::move(*m.what));
-      if (self->state.answers.waits())
-        go_on(self);
     },
   };
 }

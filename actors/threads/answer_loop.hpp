@@ -20,12 +20,13 @@ struct answer {
 /// whoever wants to stop the machine.
 class answer_loop {
 public:
-  /// An answer has come: `go_on` is to run the loop, unless it is running further up the stack or
-  /// the machine has its turn elsewhere.
+  /// An answer has come. Follow with `proceed`.
+  void add(answer one) { waiting_.push_back(std::move(one)); }
+  /// `go_on` is to run the loop when there are answers, unless it is running further up the stack
+  /// or the machine has its turn elsewhere.
   template <class GoOn>
-  void take(answer one, GoOn go_on) {
-    waiting_.push_back(std::move(one));
-    if (!running_ && !away_)
+  void proceed(GoOn go_on) {
+    if (!running_ && waits())
       go_on();
   }
 
