@@ -1,8 +1,8 @@
 // What an authenticate handler is given and answers.
 #pragma once
 
+#include "behalf/coroutine.hpp"
 #include "behalf/outbound.hpp"
-#include "behalf/task.hpp"
 #include "behalf/wiped.hpp"
 
 #include <chrono>
@@ -78,6 +78,6 @@ private:
 };
 
 /// Called from several threads at once. It may block: then it is given turns on threads for that.
-using authenticate_fn = std::function<task<result<auth_answer>>(auth_context)>;
+using authenticate_fn = std::function<coroutine<result<auth_answer>>(auth_context)>;
 
 } // namespace behalf

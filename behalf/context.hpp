@@ -2,8 +2,8 @@
 // the store, the event stream, interrupts.
 #pragma once
 
+#include "behalf/coroutine.hpp"
 #include "behalf/node.hpp"
-#include "behalf/task.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -178,8 +178,8 @@ public:
 
   /// Coroutines: `auto answer = co_await ctx.interrupt(question);`. Until it is answered the run
   /// stops here; on resume the node runs again from its top and the nth interrupt awaited in the
-  /// node gets the nth answer, without stopping. So tasks of a `when_all` that ask a person do so
-  /// before they await replies, which may come in another order the next time.
+  /// node gets the nth answer, without stopping. So coroutines of a `when_all` that ask a person do
+  /// so before they await replies, which may come in another order the next time.
   answer_of interrupt(json_arg question) const;
 
   /// Functions: the answer to this node's nth interrupt, or null when there is none yet.

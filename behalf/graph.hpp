@@ -1,5 +1,5 @@
 // How a graph is written: channels, nodes and edges, checked when built. What a node may do stands
-// in context.hpp, what it returns in node.hpp, how it awaits in task.hpp.
+// in context.hpp, what it returns in node.hpp, how it awaits in coroutine.hpp.
 #pragma once
 
 #include "behalf/channel.hpp"
@@ -48,7 +48,7 @@ struct node_options {
 /// A plain function; one that takes long is declared `blocking`.
 using node_fn = std::function<node_result(const state_view&, context&)>;
 /// A coroutine. Takes its arguments by value, so that they live as long as it does.
-using node_task_fn = std::function<task<node_result>(state_view, context)>;
+using node_coroutine_fn = std::function<coroutine<node_result>(state_view, context)>;
 /// Chooses where to go after a node has written: a flow::route, or what one is made of, or an
 /// error, which ends the run.
 using router_fn = std::function<result<flow::route>(const state_view&, const context&)>;
@@ -75,14 +75,14 @@ public:
   /// A function, a coroutine or a factory of machines.
   template <class F>
   graph_builder& node(std::string name, F body, node_options options = {}) {
-    if constexpr (std::is_invocable_r_v<task<node_result>, F&, state_view, context>)
-      return add(std::move(name), from_task(std::move(body)), std::move(options));
+    if constexpr (std::is_invocable_r_v<coroutine<node_result>, F&, state_view, context>)
+      return add(std::move(name), from_coroutine(std::move(body)), std::move(options));
     else if constexpr (std::is_invocable_r_v<node_result, F&, const state_view&, context&>)
       return add(std::move(name), from_function(std::move(body)), std::move(options));
     else {
       static_assert(std::is_invocable_r_v<std::unique_ptr<behalf::node>, F&>,
                     "a node is node_result(const state_view&, context&), "
-                    "task<node_result>(state_view, context) or a factory of behalf::node");
+                    "coroutine<node_result>(state_view, context) or a factory of behalf::node");
       return add(std::move(name), node_factory{std::move(body)}, std::move(options));
     }
   }
@@ -111,7 +111,7 @@ public:
 private:
   graph_builder& add(std::string name, node_factory make, node_options options);
   static node_factory from_function(node_fn body);
-  static node_factory from_task(node_task_fn body);
+  static node_factory from_coroutine(node_coroutine_fn body);
   void check();
   void check_reachable();
   std::vector<bool> mark(const std::vector<std::string>& names, const char* what);

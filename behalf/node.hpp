@@ -1,6 +1,6 @@
 // A node: a machine that computes, asks the outside, and ends with a result. It
 // performs no I/O itself, so it can be tested without a system and cannot block one.
-// Most authors never see it: they write functions or coroutines (graph.hpp, task.hpp).
+// Most authors never see it: they write functions or coroutines (graph.hpp, coroutine.hpp).
 #pragma once
 
 #include "behalf/outbound.hpp"

@@ -41,7 +41,7 @@ using timed_stream = beast::basic_stream<tcp, behalf::inbound::strand>;
 constexpr std::string_view ok = R"({"ok":true})";
 
 template <class Stream>
-behalf::inbound::task<void> raw_session(Stream peer, bool own_head) {
+behalf::inbound::awaitable<void> raw_session(Stream peer, bool own_head) {
   beast::flat_buffer buffer;
   std::string answer;
   try {
@@ -49,7 +49,7 @@ behalf::inbound::task<void> raw_session(Stream peer, bool own_head) {
       if constexpr (std::is_same_v<Stream, timed_stream>)
         peer.expires_after(std::chrono::seconds{30});
       http::request<http::string_body> req;
-      co_await http::async_read(peer, buffer, req, behalf::inbound::use_task);
+      co_await http::async_read(peer, buffer, req, behalf::inbound::use_awaitable);
       if (own_head) {
         answer.clear();
         behalf::inbound::head_facts facts;
@@ -58,14 +58,14 @@ behalf::inbound::task<void> raw_session(Stream peer, bool own_head) {
         behalf::inbound::append_head(answer, facts, {});
         answer.append("\r\n").append(ok);
         const auto bytes = asio::buffer(answer);
-        co_await asio::async_write(peer, bytes, behalf::inbound::use_task);
+        co_await asio::async_write(peer, bytes, behalf::inbound::use_awaitable);
       } else {
         http::response<http::string_body> res{http::status::ok, req.version()};
         res.set(http::field::content_type, "application/json");
         res.keep_alive(req.keep_alive());
         res.body() = ok;
         res.prepare_payload();
-        co_await http::async_write(peer, res, behalf::inbound::use_task);
+        co_await http::async_write(peer, res, behalf::inbound::use_awaitable);
       }
       if (!req.keep_alive())
         break;

@@ -104,9 +104,9 @@ json::object command_from(FuzzedDataProvider& in) {
 }
 
 void check_kept(const run_driver& run, const kept_checkpoints& kept, const graph& flow) {
-  if (run.finish->checkpoint_id.empty())
+  if (run.outcome->checkpoint_id.empty())
     return;
-  auto last = kept.load(run.finish->checkpoint_id);
+  auto last = kept.load(run.outcome->checkpoint_id);
   auto restored = thread_values(*last, &flow);
   auto shown = run.values().as_object();
   if (restored == shown)
@@ -136,14 +136,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
       run.input(input_from(in));
     run.begin();
     int steps = 0;
-    while (!run.finish && !run.waiting.empty()) {
+    while (!run.outcome && !run.waiting.empty()) {
       fuzz::require(++steps < 20'000, "a run ends");
       if (in.ConsumeIntegralInRange(0, 31) == 31)
         run.take(run.loop->cancel());
       else
         run.run_task(in.ConsumeIntegralInRange<std::size_t>(0, run.waiting.size() - 1));
     }
-    fuzz::require(run.finish.has_value(), "a run without tasks is over");
+    fuzz::require(run.outcome.has_value(), "a run without tasks is over");
     check_kept(run, kept, *flow);
   }
   return 0;

@@ -48,7 +48,7 @@ foreach(page ${pages})
     math(EXPR count "${count} + 1")
     set(code "#line ${line} \"${page}\"\n${block}\n")
     if(info MATCHES "fragment")
-      set(code "task<node_result> fragment(state_view state, context ctx) {\n${code}co_return {};\n}\n")
+      set(code "coroutine<node_result> fragment(state_view state, context ctx) {\n${code}co_return {};\n}\n")
     endif()
     file(APPEND ${source}.new
          "namespace snippet_${count} {\nusing namespace behalf;\n${code}} // namespace\n")

@@ -4,7 +4,7 @@ function(refuses name expression sentence)
   set(file ${WORK_DIR}/refused_${name}.cpp)
   file(WRITE ${file} "#include <behalf/graph.hpp>
 using namespace behalf;
-task<node_result> n(state_view, context ctx) {
+coroutine<node_result> n(state_view, context ctx) {
   co_await ${expression};
   co_return {};
 }

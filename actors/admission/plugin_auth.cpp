@@ -42,7 +42,7 @@ error thrown() {
 struct hearing {
   std::shared_ptr<const court> in;
   presented_ptr request;
-  std::optional<task<result<auth_answer>>> body = {};
+  std::optional<coroutine<result<auth_answer>>> body = {};
   std::optional<error> failed = {};
 
   /// The first one starts from the request, the others from a reply. A handler may throw before its

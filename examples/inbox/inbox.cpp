@@ -6,7 +6,7 @@ using namespace behalf;
 
 namespace {
 
-task<node_result> fetch(state_view, context ctx) {
+coroutine<node_result> fetch(state_view, context ctx) {
   auto reply = co_await ctx.service("mail").call_tool("list_unread");
   if (!reply)
     co_return reply.error();
@@ -32,13 +32,13 @@ flow::route anything_to_do(const state_view& state, const context&) {
   return state.list("unread").empty() ? flow::end : "approve";
 }
 
-task<node_result> approve(state_view state, context ctx) {
+coroutine<node_result> approve(state_view state, context ctx) {
   auto answer = co_await ctx.interrupt(
     {{"question", "Mark these messages as done?"}, {"summary", state["summary"]}});
   co_return flow::update{{"approved", answer == json::value(true) || answer == "yes"}};
 }
 
-task<node_result> mark_done(state_view state, context ctx) {
+coroutine<node_result> mark_done(state_view state, context ctx) {
   if (!state.flag("approved"))
     co_return flow::update{{"messages", list(ai("Left everything as it was."))}};
   std::vector<service_request> calls;

@@ -28,9 +28,10 @@ private:
 };
 
 // A coroutine as a machine: made when the input is there.
-class lazy_task_node final : public node {
+class lazy_coroutine_node final : public node {
 public:
-  explicit lazy_task_node(std::shared_ptr<const node_task_fn> body) : body_(std::move(body)) {}
+  explicit lazy_coroutine_node(std::shared_ptr<const node_coroutine_fn> body)
+    : body_(std::move(body)) {}
 
   turn start(const step_input& in) override {
     try {
@@ -46,7 +47,7 @@ public:
   }
 
 private:
-  std::shared_ptr<const node_task_fn> body_; // a lambda's captures live here
+  std::shared_ptr<const node_coroutine_fn> body_; // a lambda's captures live here
   std::unique_ptr<node> running_;
 };
 
@@ -147,9 +148,9 @@ node_factory graph_builder::from_function(node_fn body) {
   return [shared] { return std::make_unique<function_node>(shared); };
 }
 
-node_factory graph_builder::from_task(node_task_fn body) {
-  auto shared = std::make_shared<const node_task_fn>(std::move(body));
-  return [shared] { return std::make_unique<lazy_task_node>(shared); };
+node_factory graph_builder::from_coroutine(node_coroutine_fn body) {
+  auto shared = std::make_shared<const node_coroutine_fn>(std::move(body));
+  return [shared] { return std::make_unique<lazy_coroutine_node>(shared); };
 }
 
 graph_builder& graph_builder::edge(std::string_view from, std::string_view to) {

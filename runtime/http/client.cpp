@@ -2,7 +2,7 @@
 
 #include "runtime/http/client_call.hpp"
 #include "runtime/http/client_core.hpp"
-#include "runtime/http/request_head.hpp"
+#include "runtime/http/outbound_request_head.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>

@@ -1,7 +1,7 @@
 #include "runtime/http/client_call.hpp"
 
 #include "runtime/http/client_core.hpp"
-#include "runtime/http/request_head.hpp"
+#include "runtime/http/outbound_request_head.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -46,8 +46,8 @@ std::string client_call::pool_key(const wire_request& request, const checked_url
 }
 
 void client_call::begin() {
-  auto task = run(shared_from_this());
-  asio::co_spawn(strand_, std::move(task), [self = shared_from_this()](std::exception_ptr e) {
+  auto body = run(shared_from_this());
+  asio::co_spawn(strand_, std::move(body), [self = shared_from_this()](std::exception_ptr e) {
     if (e && !self->over_)
       self->finish(fail(errc::internal, "an outbound call failed"));
   });
@@ -60,8 +60,8 @@ void client_call::pull(deadline by, chunk_handler done) {
     if (self->pulled_ || !self->streaming_)
       return done(fail(errc::conflict, "the stream is being read"));
     self->pulled_ = std::move(done);
-    auto task = run_pull(self, by);
-    asio::co_spawn(self->strand_, std::move(task), [self](std::exception_ptr e) {
+    auto body = run_pull(self, by);
+    asio::co_spawn(self->strand_, std::move(body), [self](std::exception_ptr e) {
       if (e && self->pulled_)
         self->finish_pull(fail(errc::internal, "reading a stream failed"));
     });
@@ -110,8 +110,8 @@ void client_call::let_go() {
   if (!streaming_ || pulled_ || core_->options.linger.count() <= 0)
     return interrupt(stop_reason::cancelled);
   leaving_ = true;
-  auto task = run_out(shared_from_this());
-  asio::co_spawn(strand_, std::move(task), [self = shared_from_this()](std::exception_ptr e) {
+  auto body = run_out(shared_from_this());
+  asio::co_spawn(strand_, std::move(body), [self = shared_from_this()](std::exception_ptr e) {
     if (e && !self->over_)
       self->end(false);
   });

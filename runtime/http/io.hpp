@@ -30,11 +30,11 @@ using steady_timer =
                              asio::wait_traits<std::chrono::steady_clock>, strand>;
 
 template <class T>
-using task = asio::awaitable<T, strand>;
+using awaitable = asio::awaitable<T, strand>;
 
-inline constexpr asio::use_awaitable_t<strand> use_task;
+inline constexpr asio::use_awaitable_t<strand> use_awaitable;
 /// Completes with tuple{error, …} instead of throwing.
-inline constexpr auto use_result = asio::as_tuple(use_task);
+inline constexpr auto use_result = asio::as_tuple(use_awaitable);
 
 /// Lets one coroutine wait for other threads. A notification nobody waits for yet is kept; several
 /// become one.
@@ -51,7 +51,7 @@ public:
     resume(std::move(handler)); // under the lock: whoever abandons us waits for it
   }
 
-  task<void> wait() {
+  awaitable<void> wait() {
     auto begin = [this](wait_handler&& handler) {
       std::unique_lock lock{guard_};
       if (!raised_) {
@@ -62,7 +62,7 @@ public:
       lock.unlock();
       resume(std::move(handler)); // never inline: the coroutine is not suspended yet
     };
-    return asio::async_initiate<const asio::use_awaitable_t<strand>, void()>(begin, use_task);
+    return asio::async_initiate<const asio::use_awaitable_t<strand>, void()>(begin, use_awaitable);
   }
 
   /// Destroys the coroutine that waits, if any. Only while its io_context still exists.

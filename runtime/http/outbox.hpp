@@ -106,7 +106,7 @@ public:
   void extend_deadline(std::chrono::milliseconds more) override;
 
   // For the connection, on its strand.
-  task<void> changed() { return wake_.wait(); }
+  awaitable<void> changed() { return wake_.wait(); }
   outgoing take();
   /// When to look at the deadline next.
   deadline due() const;

@@ -117,7 +117,7 @@ inbound::strand server_core::fresh_strand() {
   return asio::make_strand(accept_strand_.get_inner_executor());
 }
 
-inbound::task<void> server_core::accept_loop(std::shared_ptr<server_core> self) {
+inbound::awaitable<void> server_core::accept_loop(std::shared_ptr<server_core> self) {
   inbound::steady_timer pause{self->accept_strand_};
   std::chrono::steady_clock::time_point tell_again{};
   while (self->acceptor_.is_open()) {

@@ -70,7 +70,7 @@ public:
 private:
   using acceptor = inbound::asio::basic_socket_acceptor<inbound::asio::ip::tcp, inbound::strand>;
 
-  static inbound::task<void> accept_loop(std::shared_ptr<server_core> self);
+  static inbound::awaitable<void> accept_loop(std::shared_ptr<server_core> self);
   inbound::strand fresh_strand();
   inbound::error_code accept_waiting();
   void welcome(inbound::tcp_socket socket);

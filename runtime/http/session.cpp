@@ -140,7 +140,7 @@ void session<Stream>::shut() {
 }
 
 template <class Stream>
-task<bool> session<Stream>::read_more(std::size_t room) {
+awaitable<bool> session<Stream>::read_more(std::size_t room) {
   if (watching_) {
     co_await watched_.wait(); // that read is ours now; waking for nothing is allowed
     co_return !ended_;
@@ -163,7 +163,7 @@ bool session<Stream>::timed_out(unsigned status, const char* detail) {
 }
 
 template <class Stream>
-task<bool> session<Stream>::read_head(request_parser& parser) {
+awaitable<bool> session<Stream>::read_head(request_parser& parser) {
   const auto& options = core_->options;
   forget_request();
   enter(phase::idle, first_ ? options.header_timeout : options.keep_alive_timeout);
@@ -212,7 +212,7 @@ bool session<Stream>::hold(std::size_t bytes) {
 // The body somebody asked for. After a failure the connection goes on to its answer, and no
 // further.
 template <class Stream>
-task<void> session<Stream>::read_body(request_parser& parser, body_wish wish) {
+awaitable<void> session<Stream>::read_body(request_parser& parser, body_wish wish) {
   const auto box = box_;
   const bool whole = co_await receive(parser, wish);
   box->extend_deadline(core_->options.request_deadline);
@@ -229,7 +229,7 @@ task<void> session<Stream>::read_body(request_parser& parser, body_wish wish) {
 }
 
 template <class Stream>
-task<bool> session<Stream>::receive(request_parser& parser, const body_wish& wish) {
+awaitable<bool> session<Stream>::receive(request_parser& parser, const body_wish& wish) {
   const auto& options = core_->options;
   if (parser.expects_continue() && in_.empty() && parser.body.empty()
       && parser.announced() <= wish.limit) {
@@ -300,7 +300,7 @@ void session<Stream>::on_watched(const error_code& ec, std::size_t size) {
 }
 
 template <class Stream>
-task<void> session<Stream>::say_goodbye() {
+awaitable<void> session<Stream>::say_goodbye() {
   enter(phase::closing, linger_timeout);
   error_code ec;
   if constexpr (is_tls<Stream>) {
@@ -325,7 +325,7 @@ task<void> session<Stream>::say_goodbye() {
 
 // Writes out_, then `tail`, in one system call when the socket takes it.
 template <class Stream>
-task<bool> session<Stream>::send(std::string_view tail) {
+awaitable<bool> session<Stream>::send(std::string_view tail) {
   enter(phase::writing, core_->options.write_timeout);
   std::string_view head = out_;
   std::size_t measured = 0;
@@ -394,7 +394,7 @@ void session<Stream>::compose(outgoing& next, std::string& tail) {
 
 // Sends what the exchange gives until the answer is complete. False: the connection must end.
 template <class Stream>
-task<bool> session<Stream>::answer(request_parser& parser) {
+awaitable<bool> session<Stream>::answer(request_parser& parser) {
   const auto box = box_;
   while (true) {
     auto next = box->take();
@@ -429,7 +429,7 @@ task<bool> session<Stream>::answer(request_parser& parser) {
 
 // Answers a request that never became an exchange, and ends the connection.
 template <class Stream>
-task<bool> session<Stream>::refuse_request(refusal why) {
+awaitable<bool> session<Stream>::refuse_request(refusal why) {
   keep_ = false;
   if (request_id_.empty())
     request_id_ = uuid4();
@@ -452,7 +452,7 @@ task<bool> session<Stream>::refuse_request(refusal why) {
 }
 
 template <class Stream>
-task<void> session<Stream>::run(std::shared_ptr<session> self) {
+awaitable<void> session<Stream>::run(std::shared_ptr<session> self) {
   self->watchdog_.attach(self);
   try {
     co_await self->serve();
@@ -472,7 +472,7 @@ task<void> session<Stream>::run(std::shared_ptr<session> self) {
 }
 
 template <class Stream>
-task<void> session<Stream>::serve() {
+awaitable<void> session<Stream>::serve() {
   if constexpr (is_tls<Stream>) {
     enter(phase::handshake, core_->options.handshake_timeout);
     auto [ec] = co_await stream_.async_handshake(asio::ssl::stream_base::server, use_result);
@@ -492,7 +492,7 @@ task<void> session<Stream>::serve() {
 
 // One request and its answer. False with `refusal_` set: answer that and end.
 template <class Stream>
-task<bool> session<Stream>::serve_one() {
+awaitable<bool> session<Stream>::serve_one() {
   request_parser parser{core_->options.max_body_bytes};
   const bool whole = co_await read_head(parser);
   if (!whole || !begin_work())

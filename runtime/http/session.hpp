@@ -51,17 +51,17 @@ private:
   enum class stand : uint8_t { at_rest, at_work, gone };
   using milliseconds = std::chrono::milliseconds;
 
-  static task<void> run(std::shared_ptr<session> self);
-  task<void> serve();
-  task<bool> serve_one(); // false: the connection ends
-  task<bool> read_head(request_parser& parser);
-  task<void> read_body(request_parser& parser, body_wish wish);
-  task<bool> receive(request_parser& parser, const body_wish& wish);
-  task<bool> read_more(std::size_t room);
-  task<bool> answer(request_parser& parser);
-  task<bool> send(std::string_view tail);
-  task<bool> refuse_request(refusal why);
-  task<void> say_goodbye();
+  static awaitable<void> run(std::shared_ptr<session> self);
+  awaitable<void> serve();
+  awaitable<bool> serve_one(); // false: the connection ends
+  awaitable<bool> read_head(request_parser& parser);
+  awaitable<void> read_body(request_parser& parser, body_wish wish);
+  awaitable<bool> receive(request_parser& parser, const body_wish& wish);
+  awaitable<bool> read_more(std::size_t room);
+  awaitable<bool> answer(request_parser& parser);
+  awaitable<bool> send(std::string_view tail);
+  awaitable<bool> refuse_request(refusal why);
+  awaitable<void> say_goodbye();
 
   void forget_request();
   void remember(const request_parser& parser);

@@ -17,7 +17,7 @@ json::object call_of(const state_view& state) {
 }
 
 // Stops until the user has answered; then runs again from its top.
-task<node_result> approve(state_view state, context ctx) {
+coroutine<node_result> approve(state_view state, context ctx) {
   auto answer =
     co_await ctx.interrupt({{"question", "Shall I note this down?"}, {"call", call_of(state)}});
   co_return flow::update{{"approved", answer == json::value(true)}};
@@ -29,7 +29,7 @@ flow::route approved(const state_view& state, const context&) {
 
 // The tool: puts the note into the user's part of the store. A call on a service of the
 // configuration, made as the user, would be `co_await ctx.service("mail").call_tool(…)`.
-task<node_result> add_note(state_view state, context ctx) {
+coroutine<node_result> add_note(state_view state, context ctx) {
   auto call = call_of(state);
   std::string user(ctx.identity().empty() ? "everybody" : ctx.identity());
   auto note = call.at("args").as_object();

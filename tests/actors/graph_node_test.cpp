@@ -34,7 +34,7 @@ struct node_fixture : run_fixture {
   }
 };
 
-task<node_result> read_mail(state_view, context ctx) {
+coroutine<node_result> read_mail(state_view, context ctx) {
   auto mail = ctx.service("mail");
   auto reply = co_await mail.get("/inbox");
   if (!reply)
@@ -45,7 +45,7 @@ task<node_result> read_mail(state_view, context ctx) {
   co_return out;
 }
 
-task<node_result> carry_on(state_view, context ctx) {
+coroutine<node_result> carry_on(state_view, context ctx) {
   auto api = ctx.service("api");
   auto reply = co_await api.get("/x");
   update out;
@@ -53,13 +53,13 @@ task<node_result> carry_on(state_view, context ctx) {
   co_return out;
 }
 
-task<node_result> call_stranger(state_view, context ctx) {
+coroutine<node_result> call_stranger(state_view, context ctx) {
   auto stranger = ctx.service("stranger");
   auto reply = co_await stranger.get("/x");
   co_return reply.error();
 }
 
-task<node_result> read_all(state_view, context ctx) {
+coroutine<node_result> read_all(state_view, context ctx) {
   auto api = ctx.service("api");
   auto body = co_await api.open("/stream");
   std::string all;
@@ -73,7 +73,7 @@ task<node_result> read_all(state_view, context ctx) {
   co_return out;
 }
 
-task<node_result> read_a_little(state_view, context ctx) {
+coroutine<node_result> read_a_little(state_view, context ctx) {
   auto api = ctx.service("api");
   auto body = co_await api.open("/stream");
   auto part = co_await body->next();
@@ -82,7 +82,7 @@ task<node_result> read_a_little(state_view, context ctx) {
   co_return out;
 }
 
-task<node_result> remember(state_view, context ctx) {
+coroutine<node_result> remember(state_view, context ctx) {
   auto store = ctx.store();
   labels notes{"notes"};
   auto kept = co_await store.put(notes, "list", {{"text", "milk"}});
@@ -100,7 +100,7 @@ task<node_result> remember(state_view, context ctx) {
   co_return out;
 }
 
-task<node_result> remember_nowhere(state_view, context ctx) {
+coroutine<node_result> remember_nowhere(state_view, context ctx) {
   auto store = ctx.store();
   auto kept = co_await store.put({""}, "x", {});
   co_return kept.error();
@@ -132,7 +132,7 @@ node_options blocking() {
 }
 
 // Asks in a plain loop for what is refused at once.
-task<node_result> ask_in_vain(state_view, context ctx) {
+coroutine<node_result> ask_in_vain(state_view, context ctx) {
   auto store = ctx.store();
   auto stranger = ctx.service("stranger");
   int64_t refused = 0;
@@ -146,14 +146,14 @@ task<node_result> ask_in_vain(state_view, context ctx) {
   co_return out;
 }
 
-task<node_result> ask_for_ever(state_view, context ctx) {
+coroutine<node_result> ask_for_ever(state_view, context ctx) {
   auto stranger = ctx.service("stranger");
   for (;;)
     static_cast<void>(co_await stranger.get("/x"));
 }
 
 // Tries every operation on what somebody keeps at notes/list.
-task<node_result> probe(state_view, context ctx) {
+coroutine<node_result> probe(state_view, context ctx) {
   auto store = ctx.store();
   labels notes{"notes"};
   json::object said;
@@ -171,7 +171,7 @@ task<node_result> probe(state_view, context ctx) {
   co_return out;
 }
 
-task<node_result> ask_several(state_view, context ctx) {
+coroutine<node_result> ask_several(state_view, context ctx) {
   auto api = ctx.service("api");
   auto [one, stranger, kept] = co_await when_all(api.get("/one"), ctx.service("stranger").get("/x"),
                                                  ctx.store().put("notes", "n", {{"a", 1}}));
@@ -185,7 +185,7 @@ task<node_result> ask_several(state_view, context ctx) {
     {"got", list(one.has_value(), error_class(stranger.error()), kept.has_value(), fine)}};
 }
 
-task<node_result> sleep_long(state_view, context ctx) {
+coroutine<node_result> sleep_long(state_view, context ctx) {
   co_await ctx.sleep(std::chrono::seconds{90});
   co_return update{{"got", "awake"}};
 }

@@ -11,26 +11,26 @@ namespace behalf {
 namespace {
 
 // No coroutine itself: what it does comes before the one it returns.
-task<result<auth_answer>> accept(auth_context ctx) {
+coroutine<result<auth_answer>> accept(auth_context ctx) {
   auth_answer answer;
   answer.identity = ctx.request().path;
   co_return answer;
 }
 
-task<result<auth_answer>> give_nonsense(auth_context) {
+coroutine<result<auth_answer>> give_nonsense(auth_context) {
   auth_answer answer;
   answer.identity = "alice";
   answer.custom = {{"level", std::numeric_limits<double>::quiet_NaN()}};
   co_return answer;
 }
 
-task<result<auth_answer>> stumble(auth_context ctx) {
+coroutine<result<auth_answer>> stumble(auth_context ctx) {
   if (ctx.request().path != "never")
     throw std::runtime_error("inside");
   co_return auth_answer{};
 }
 
-task<result<auth_answer>> ask_in_vain(auth_context ctx) {
+coroutine<result<auth_answer>> ask_in_vain(auth_context ctx) {
   auth_answer answer;
   int64_t refused = 0;
   for (int i = 0; i < 5'000; ++i) {
@@ -41,7 +41,7 @@ task<result<auth_answer>> ask_in_vain(auth_context ctx) {
   co_return answer;
 }
 
-task<result<auth_answer>> by_path(auth_context ctx) {
+coroutine<result<auth_answer>> by_path(auth_context ctx) {
   if (ctx.request().path == "throw")
     throw std::runtime_error("before the coroutine begins");
   if (ctx.request().path == "stumble")

@@ -236,6 +236,6 @@ TEST_CASE("a server that asks nobody who they are serves its own machine only", 
   plugins_only.plugins.on("threads", [](const on_context&, json::object&) { return on_answer{}; });
   CHECK_FALSE(has_identity(plugins_only)); // handlers are no identity
   plugins_only.plugins.authenticate(
-    [](auth_context) -> task<result<auth_answer>> { co_return auth_answer{"x"}; });
+    [](auth_context) -> coroutine<result<auth_answer>> { co_return auth_answer{"x"}; });
   CHECK(has_identity(plugins_only));
 }

@@ -16,7 +16,7 @@ struct slow_directory {
   std::shared_future<void> answers = end.get_future().share();
 };
 
-task<result<auth_answer>> ask_directory(auth_context ctx, std::shared_ptr<slow_directory> of) {
+coroutine<result<auth_answer>> ask_directory(auth_context ctx, std::shared_ptr<slow_directory> of) {
   auth_answer answer;
   answer.identity = std::string(ctx.request().bearer());
   if (answer.identity == "slow") {

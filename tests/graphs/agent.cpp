@@ -10,7 +10,7 @@ namespace graphs {
 namespace {
 
 // A number of seconds, or {steps, ms}.
-task<bool> sleep_as_told(json::value told, context ctx) {
+coroutine<bool> sleep_as_told(json::value told, context ctx) {
   using std::chrono::milliseconds;
   if (told.is_number())
     co_await ctx.sleep(milliseconds(static_cast<int64_t>(told.to_number<double>() * 1000)));
@@ -24,7 +24,7 @@ task<bool> sleep_as_told(json::value told, context ctx) {
   co_return true;
 }
 
-task<node_result> call_model(state_view state, context ctx) {
+coroutine<node_result> call_model(state_view state, context ctx) {
   static fake_model model{{"begin", "end"}};
   if (state.flag("interrupt"))
     co_await ctx.interrupt("i want to interrupt");
@@ -46,7 +46,7 @@ task<node_result> call_model(state_view state, context ctx) {
   co_return out;
 }
 
-task<node_result> call_tool(state_view state, context ctx) {
+coroutine<node_result> call_tool(state_view state, context ctx) {
   const labels place{"sharedState", "data"};
   auto shared = co_await ctx.store().get(place, "user_id");
   auto answer = tool_message("tool_call__" + text_of(state.last("messages")), "tool_call_id");
@@ -56,7 +56,7 @@ task<node_result> call_tool(state_view state, context ctx) {
   co_return out;
 }
 
-task<node_result> check_shared_state(state_view, context ctx) {
+coroutine<node_result> check_shared_state(state_view, context ctx) {
   const labels place{"inputtedState", "data"};
   auto found = co_await ctx.store().get(place, "my_key");
   if (!found || !bool_or(found->value, "isTrue"))
@@ -74,7 +74,7 @@ flow::route after_model(const state_view& state, const context&) {
   return text_of(state.last("messages")) == "end" ? flow::route{flow::end} : flow::route{"tool"};
 }
 
-task<node_result> call_simple_model(state_view state, context ctx) {
+coroutine<node_result> call_simple_model(state_view state, context ctx) {
   static fake_model model{{"begin", "end\u2028"}};
   if (const auto* header = member(ctx.configurable(), "x-configurable-header")) {
     auto answer = ai("end: " + std::string(header->as_string()));

@@ -81,7 +81,7 @@ node_result create_agent_model(const state_view& state, context& ctx) {
   return flow::update{{"messages", message}};
 }
 
-task<node_result> get_weather(state_view state, context ctx) {
+coroutine<node_result> get_weather(state_view state, context ctx) {
   co_await ctx.sleep(std::chrono::milliseconds(200));
   const auto& call = first_call(state.last("messages"))->as_object();
   json::object found{{"city", call.at("args").at("city")}, {"temp_f", 64}, {"condition", "Foggy"}};
@@ -94,7 +94,7 @@ node_result say_accepted(const state_view&, context& ctx) {
   return flow::update{{"messages", json::array{message}}};
 }
 
-task<node_result> review(state_view state, context ctx) {
+coroutine<node_result> review(state_view state, context ctx) {
   json::object question{{"prompt", "Approve the outbound action?"}, {"request", state["request"]}};
   auto answer = co_await ctx.interrupt(question);
   json::object decision;

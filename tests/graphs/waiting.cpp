@@ -10,18 +10,18 @@ namespace {
 
 using std::chrono::milliseconds;
 
-task<node_result> fail_after_a_second(state_view, context ctx) {
+coroutine<node_result> fail_after_a_second(state_view, context ctx) {
   co_await ctx.sleep(milliseconds(1000));
   co_return error{errc::internal, "Boo!", {}, "CustomError"};
 }
 
-task<node_result> run_long(state_view state, context ctx) {
+coroutine<node_result> run_long(state_view state, context ctx) {
   const auto delay = state.number("delay");
   co_await ctx.sleep(milliseconds(delay));
   co_return flow::update{{"messages", ai("finished after " + std::to_string(delay) + "ms")}};
 }
 
-made waiting(graph_builder& b, const char* name, node_task_fn body) {
+made waiting(graph_builder& b, const char* name, node_coroutine_fn body) {
   b.channel("messages", flow::messages());
   b.node(name, std::move(body));
   b.edge(flow::start, name).edge(name, flow::end);

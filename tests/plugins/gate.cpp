@@ -8,7 +8,7 @@ using namespace behalf;
 
 namespace {
 
-task<result<auth_answer>> ask_directory(auth_context ctx) {
+coroutine<result<auth_answer>> ask_directory(auth_context ctx) {
   const auto& request = ctx.request();
   auto bearer = request.bearer();
   if (bearer.empty())
@@ -32,7 +32,7 @@ task<result<auth_answer>> ask_directory(auth_context ctx) {
 }
 
 // No coroutine itself: what it does comes before the one it returns.
-task<result<auth_answer>> authenticate(auth_context ctx) {
+coroutine<result<auth_answer>> authenticate(auth_context ctx) {
   if (ctx.request().bearer() == "faulty")
     throw std::runtime_error("the handler failed as asked");
   return ask_directory(std::move(ctx));

@@ -18,7 +18,7 @@ json::value outcome(const error& why) {
   return json::object{{"error", error_class(why)}};
 }
 
-task<node_result> keep(state_view state, context ctx) {
+coroutine<node_result> keep(state_view state, context ctx) {
   auto what = state["do"];
   auto op = std::string(string_or(what.as_object(), "op"));
   auto key = std::string(string_or(what.as_object(), "key"));

@@ -20,7 +20,7 @@ json::value shown(const service_reply& r) {
   return json::object{{"status", r.status}, {"body", r.body}, {"receipt", r.receipt}};
 }
 
-task<result<json::value>> call_http(context ctx, json::value what) {
+coroutine<result<json::value>> call_http(context ctx, json::value what) {
   auto service = ctx.service(text_of(what, "service"));
   auto method = text_of(what, "method");
   auto request = service.request(method.empty() ? "GET" : method, text_of(what, "path"));
@@ -33,7 +33,7 @@ task<result<json::value>> call_http(context ctx, json::value what) {
   co_return shown(*reply);
 }
 
-task<result<json::value>> call_mcp(context ctx, json::value what) {
+coroutine<result<json::value>> call_mcp(context ctx, json::value what) {
   auto service = ctx.service(text_of(what, "service"));
   auto tool = text_of(what, "tool");
   auto listing = tool.empty();
@@ -51,7 +51,7 @@ task<result<json::value>> call_mcp(context ctx, json::value what) {
   co_return shown(*reply);
 }
 
-task<result<json::value>> read_stream(context ctx, json::value what) {
+coroutine<result<json::value>> read_stream(context ctx, json::value what) {
   auto service = ctx.service(text_of(what, "service"));
   auto path = text_of(what, "path");
   auto opened = co_await service.open(path);
@@ -68,7 +68,7 @@ task<result<json::value>> read_stream(context ctx, json::value what) {
   co_return json::value(bytes);
 }
 
-task<node_result> act(state_view state, context ctx) {
+coroutine<node_result> act(state_view state, context ctx) {
   auto what = state["do"];
   auto op = text_of(what, "op");
   flow::update out;

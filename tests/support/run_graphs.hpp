@@ -13,7 +13,7 @@ inline node_fn say(std::string word) {
   };
 }
 
-inline task<node_result> call_api(state_view, context ctx) {
+inline coroutine<node_result> call_api(state_view, context ctx) {
   auto api = ctx.service("api");
   auto path = "/runs/" + std::string(ctx.run_id());
   auto reply = co_await api.get(path);

@@ -52,7 +52,7 @@ private:
   raw_server server_{[this](peer& client) { serve(client); }};
 };
 
-inline task<node_result> ask_mail(state_view, context ctx) {
+inline coroutine<node_result> ask_mail(state_view, context ctx) {
   auto mail = ctx.service("mail");
   auto reply = co_await mail.get("/inbox");
   if (!reply)

@@ -5,7 +5,7 @@ using namespace behalf;
 
 namespace {
 
-result<std::shared_ptr<const graph>> one_node(node_task_fn body, const char* channel = "out") {
+result<std::shared_ptr<const graph>> one_node(node_coroutine_fn body, const char* channel = "out") {
   graph_builder b{"one"};
   b.channel(channel, flow::last_value());
   b.node("work", std::move(body));
@@ -13,7 +13,7 @@ result<std::shared_ptr<const graph>> one_node(node_task_fn body, const char* cha
   return b.build();
 }
 
-task<node_result> read_mail(state_view, context ctx) {
+coroutine<node_result> read_mail(state_view, context ctx) {
   auto mail = ctx.service("mail");
   auto listed = co_await mail.call_tool("list_unread");
   if (!listed)
@@ -23,7 +23,7 @@ task<node_result> read_mail(state_view, context ctx) {
   co_return out;
 }
 
-task<node_result> ask_twice(state_view, context ctx) {
+coroutine<node_result> ask_twice(state_view, context ctx) {
   auto first = co_await ctx.interrupt("first?");
   auto second = co_await ctx.interrupt("second?");
   flow::update out;
@@ -31,7 +31,7 @@ task<node_result> ask_twice(state_view, context ctx) {
   co_return out;
 }
 
-task<node_result> remember(state_view, context ctx) {
+coroutine<node_result> remember(state_view, context ctx) {
   auto store = ctx.store();
   auto ns = labels{ctx.identity()};
   auto known = co_await store.get(ns, "visits");
@@ -85,7 +85,7 @@ TEST_CASE("a call fails as scripted", "[testing]") {
 }
 
 TEST_CASE("an HTTP request is answered by method and path, and its body is kept", "[testing]") {
-  testing::graph_runner t{one_node([](state_view, context ctx) -> task<node_result> {
+  testing::graph_runner t{one_node([](state_view, context ctx) -> coroutine<node_result> {
     auto api = ctx.service("api");
     json::object body;
     body["id"] = 7;
@@ -136,7 +136,7 @@ TEST_CASE("the store keeps what nodes put, and what the test puts", "[testing]")
 }
 
 TEST_CASE("a run has its configuration and its user", "[testing]") {
-  testing::graph_runner t{one_node([](state_view, context ctx) -> task<node_result> {
+  testing::graph_runner t{one_node([](state_view, context ctx) -> coroutine<node_result> {
     flow::update out;
     json::array seen;
     seen.emplace_back(ctx.identity());
@@ -154,7 +154,7 @@ TEST_CASE("a run has its configuration and its user", "[testing]") {
 }
 
 TEST_CASE("a node sleeps without waiting", "[testing]") {
-  testing::graph_runner t{one_node([](state_view, context ctx) -> task<node_result> {
+  testing::graph_runner t{one_node([](state_view, context ctx) -> coroutine<node_result> {
     co_await ctx.sleep(std::chrono::hours(3));
     co_return flow::update{{"out", "awake"}};
   })};

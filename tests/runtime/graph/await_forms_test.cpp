@@ -26,7 +26,7 @@ context some_context(std::vector<json::value> answers = {}) {
 }
 
 // Runs a coroutine to its end, answering everything by `{}`-like replies; gives what it asked.
-std::vector<effect> asked_by(task<node_result> body) {
+std::vector<effect> asked_by(coroutine<node_result> body) {
   std::vector<effect> all;
   std::vector<asked_effect> open;
   auto machine = coroutine_node(std::move(body));
@@ -62,7 +62,7 @@ const http_operation& http_of(const effect& e) {
   return std::get<http_operation>(std::get<service_call>(e).operation);
 }
 
-task<node_result> store_forms(context ctx) {
+coroutine<node_result> store_forms(context ctx) {
   std::string user = long_text;
   std::vector<std::string> ns{"a", user};
   co_await ctx.store().put({"a", "b"}, "k", {{"x", 1}});
@@ -79,7 +79,7 @@ task<node_result> store_forms(context ctx) {
   co_return flow::update{{"got", got->value}, {"found", found->size()}};
 }
 
-task<node_result> service_forms(context ctx) {
+coroutine<node_result> service_forms(context ctx) {
   std::string user = long_text;
   auto mail = ctx.service("mail");
   co_await mail.get("/messages?of=" + user);
@@ -100,11 +100,11 @@ task<node_result> service_forms(context ctx) {
   co_return flow::update{{"part", part->bytes}};
 }
 
-task<int> doubled(int n) {
+coroutine<int> doubled(int n) {
   co_return 2 * n;
 }
 
-task<std::string> joined(std::map<std::string, std::string> all, std::string with) {
+coroutine<std::string> joined(std::map<std::string, std::string> all, std::string with) {
   std::string text;
   for (const auto& [key, value] : all)
     text += key + with + value;
@@ -112,18 +112,18 @@ task<std::string> joined(std::map<std::string, std::string> all, std::string wit
 }
 
 template <class F>
-task<std::string> called(F f) {
+coroutine<std::string> called(F f) {
   co_return f();
 }
 
-task<node_result> other_forms(context ctx) {
+coroutine<node_result> other_forms(context ctx) {
   std::string user = long_text;
   auto first = co_await ctx.interrupt({{"question", "ok?"}, {"of", {{"user", user}}}});
   auto second = co_await ctx.interrupt("i want to interrupt");
   co_await ctx.sleep(5s);
   co_await ctx.sleep(1.5ms);
   auto by_reference = co_await called([&] { return user + "!"; });
-  auto at_once = co_await [&]() -> task<std::string> { co_return user + "?"; }();
+  auto at_once = co_await [&]() -> coroutine<std::string> { co_return user + "?"; }();
   auto text = co_await joined(std::map<std::string, std::string>{}, "=" + user);
   auto nested = co_await doubled(co_await doubled(1));
   ctx.write({{"step", "done"}, {"as", user}});
@@ -132,12 +132,12 @@ task<node_result> other_forms(context ctx) {
   co_return out;
 }
 
-task<result<std::string>> subject_of(context ctx, std::string id) {
+coroutine<result<std::string>> subject_of(context ctx, std::string id) {
   auto reply = co_await ctx.service("mail").get("/messages/" + id);
   co_return id + std::to_string(reply->status);
 }
 
-task<node_result> several_forms(context ctx) {
+coroutine<node_result> several_forms(context ctx) {
   std::string user = long_text;
   auto mail = ctx.service("mail");
   auto [a, b, c] =
@@ -147,7 +147,7 @@ task<node_result> several_forms(context ctx) {
   for (const auto* path : {"/1", "/2", "/3"})
     calls.push_back(mail.get(path));
   auto replies = co_await when_all(std::move(calls), 2);
-  std::vector<task<result<std::string>>> tasks;
+  std::vector<coroutine<result<std::string>>> tasks;
   tasks.push_back(subject_of(ctx, "7"));
   tasks.push_back(subject_of(ctx, "8"));
   auto subjects = co_await when_all(std::move(tasks));

@@ -169,7 +169,7 @@ TEST_CASE("what is not there is a KeyError where it is read by at", "[graph]") {
 TEST_CASE("an error that value() finds ends the node as that error", "[graph]") {
   graph_builder b{"careless"};
   b.channel("x", flow::last_value());
-  b.node("a", [](state_view, context ctx) -> task<node_result> {
+  b.node("a", [](state_view, context ctx) -> coroutine<node_result> {
     auto reply = (co_await ctx.service("mail").get("/")).value();
     co_return flow::update{{"x", reply.body}};
   });

@@ -132,7 +132,7 @@ TEST_CASE("several interrupts need answers by id; the others ask again", "[graph
 TEST_CASE("the nth interrupt of a node gets the nth answer", "[graph]") {
   graph_builder b{"twice"};
   b.channel("got", flow::last_value());
-  b.node("n", [](state_view, context ctx) -> task<node_result> {
+  b.node("n", [](state_view, context ctx) -> coroutine<node_result> {
     auto first = co_await ctx.interrupt("first");
     auto second = co_await ctx.interrupt("second");
     json::array both{first, second};

@@ -20,7 +20,7 @@ inline node_result add_b(const state_view&, context&) {
   return update{{"foo", json::array{"b"}}};
 }
 
-inline task<node_result> ask_ok(state_view, context ctx) {
+inline coroutine<node_result> ask_ok(state_view, context ctx) {
   json::object question{{"question", "ok?"}};
   auto answer = co_await ctx.interrupt(question);
   co_return update{{"ans", answer}};

@@ -20,7 +20,7 @@ struct held_node {
   std::vector<asked_effect> open;
   std::optional<node_result> ended;
 
-  explicit held_node(task<node_result> body) : machine(coroutine_node(std::move(body))) {
+  explicit held_node(coroutine<node_result> body) : machine(coroutine_node(std::move(body))) {
     state_view none;
     auto ctx = some_context();
     take(machine->start({none, ctx}));
@@ -54,18 +54,18 @@ service_reply status(unsigned code) {
 
 using texts = std::vector<std::string>;
 
-task<unsigned> twice(context ctx, std::string path) {
+coroutine<unsigned> twice(context ctx, std::string path) {
   auto first = co_await ctx.service("s").get(path + "/first");
   auto second = co_await ctx.service("s").get(path + "/second");
   co_return (first ? first->status : 0) + (second ? second->status : 0);
 }
 
-task<node_result> pair_of(context ctx) {
+coroutine<node_result> pair_of(context ctx) {
   auto [one, sum] = co_await when_all(ctx.service("s").get("/one"), twice(ctx, "/two"));
   co_return flow::update{{"one", one ? one->status : 0}, {"sum", sum}};
 }
 
-task<node_result> many(context ctx, int count, std::size_t at_once) {
+coroutine<node_result> many(context ctx, int count, std::size_t at_once) {
   std::vector<service_request> calls;
   for (int i = 0; i < count; ++i)
     calls.push_back(ctx.service("s").get("/" + std::to_string(i)));
@@ -76,12 +76,12 @@ task<node_result> many(context ctx, int count, std::size_t at_once) {
   co_return flow::update{{"all", all}};
 }
 
-task<int> throws(context ctx) {
+coroutine<int> throws(context ctx) {
   co_await ctx.service("s").get("/throws");
   throw std::out_of_range("'x'");
 }
 
-task<int> counts(int n) {
+coroutine<int> counts(int n) {
   co_return n;
 }
 
@@ -115,7 +115,7 @@ TEST_CASE("nothing to wait for is no wait", "[graph]") {
   held_node none{many(some_context(), 0, 2)};
   REQUIRE(none.ended);
   CHECK(none.values().at("all") == json::value(json::array{}));
-  held_node ready{[]() -> task<node_result> {
+  held_node ready{[]() -> coroutine<node_result> {
     auto [a, b] = co_await when_all(counts(1), counts(2));
     co_return flow::update{{"sum", a + b}};
   }()};
@@ -124,7 +124,7 @@ TEST_CASE("nothing to wait for is no wait", "[graph]") {
 }
 
 TEST_CASE("an exception of one is thrown on when all have ended", "[graph]") {
-  held_node n{[](context ctx) -> task<node_result> {
+  held_node n{[](context ctx) -> coroutine<node_result> {
     auto [a, b] = co_await when_all(throws(ctx), ctx.service("s").get("/other"));
     co_return flow::update{{"never", a}};
   }(some_context())};
@@ -136,7 +136,7 @@ TEST_CASE("an exception of one is thrown on when all have ended", "[graph]") {
 }
 
 TEST_CASE("a question of one of several stops the node", "[graph]") {
-  held_node n{[](context ctx) -> task<node_result> {
+  held_node n{[](context ctx) -> coroutine<node_result> {
     auto [reply, answer] = co_await when_all(ctx.service("s").get("/x"), ctx.interrupt("ok?"));
     co_return flow::update{{"answer", answer}};
   }(some_context())};
@@ -145,7 +145,7 @@ TEST_CASE("a question of one of several stops the node", "[graph]") {
 }
 
 TEST_CASE("several questions at once are asked in order, each answered by its own", "[graph]") {
-  auto ask_two = [](context ctx) -> task<node_result> {
+  auto ask_two = [](context ctx) -> coroutine<node_result> {
     auto [one, two] = co_await when_all(ctx.interrupt("one?"), ctx.interrupt("two?"));
     co_return flow::update{{"one", one}, {"two", two}};
   };

@@ -5,7 +5,7 @@ using namespace behalf;
 
 namespace {
 
-task<node_result> greet(state_view s, context ctx) {
+coroutine<node_result> greet(state_view s, context ctx) {
   auto reply = co_await ctx.service("names").get("/me");
   if (!reply)
     co_return reply.error();
@@ -20,7 +20,7 @@ result<std::shared_ptr<const graph>> greeter() {
   return b.build();
 }
 
-task<result<auth_answer>> who_is_it(auth_context ctx) {
+coroutine<result<auth_answer>> who_is_it(auth_context ctx) {
   if (ctx.request().bearer() != "letmein")
     co_return fail(errc::unauthenticated, "say the word");
   auth_answer who;

@@ -1,4 +1,4 @@
-#include "runtime/http/request_head.hpp"
+#include "runtime/http/outbound_request_head.hpp"
 
 #include "runtime/base/text.hpp"
 #include "runtime/net/header_class.hpp"

@@ -1,8 +1,8 @@
 // The coroutine front: what authors write, driven by hand. Compiles the safe uses; the address
 // sanitizer checks that nothing in them is destroyed twice.
 #include "behalf/context.hpp"
+#include "behalf/coroutine.hpp"
 #include "behalf/plugin.hpp"
-#include "behalf/task.hpp"
 #include "runtime/graph/graph.hpp"
 #include "runtime/graph/task_facts.hpp"
 #include "tests/support/catch.hpp"
@@ -23,7 +23,7 @@ struct script {
   std::vector<effect> asked;
   std::vector<json::value> written;
 
-  node_result run(task<node_result> body) {
+  node_result run(coroutine<node_result> body) {
     auto machine = coroutine_node(std::move(body));
     state_view none;
     auto facts = std::make_shared<task_facts>();
@@ -64,14 +64,14 @@ const json::object& values(const node_result& r) {
   return std::get<flow::update>(r.value).values;
 }
 
-task<result<std::string>> subject_of(context ctx, std::string id) {
+coroutine<result<std::string>> subject_of(context ctx, std::string id) {
   auto reply = co_await ctx.service("mail").get("/api/messages/" + id);
   if (!reply)
     co_return reply.error();
   co_return std::string(reply->body.at("subject").as_string());
 }
 
-task<node_result> mail_node(context ctx) {
+coroutine<node_result> mail_node(context ctx) {
   auto mail = ctx.service("mail");
   json::object arguments{{"limit", 2}};
   auto tools = co_await mail.list_tools();
@@ -79,7 +79,7 @@ task<node_result> mail_node(context ctx) {
   auto direct = co_await ctx.service("mail").call_tool("ping");
   if (!tools || !listed || !direct)
     co_return fail(errc::upstream, "the mail service failed");
-  auto first = co_await subject_of(ctx, "1"); // a task inside a task
+  auto first = co_await subject_of(ctx, "1"); // one inside another
   if (!first)
     co_return first.error();
   json::object done{{"ids", json::array{1}}};
@@ -88,7 +88,7 @@ task<node_result> mail_node(context ctx) {
   co_return flow::update{{"first", *first}, {"status", marked->status}};
 }
 
-task<node_result> stream_node(context ctx) {
+coroutine<node_result> stream_node(context ctx) {
   auto opened = co_await ctx.service("mail").open("/api/stream");
   if (!opened)
     co_return opened.error();
@@ -104,7 +104,7 @@ task<node_result> stream_node(context ctx) {
   co_return flow::update{{"all", all}};
 }
 
-task<node_result> store_node(context ctx) {
+coroutine<node_result> store_node(context ctx) {
   std::vector<std::string> ns{"memories", "alice"};
   json::object value{{"text", "hi"}};
   auto put = co_await ctx.store().put(ns, "k", value);
@@ -117,7 +117,7 @@ task<node_result> store_node(context ctx) {
   co_return flow::update{{"text", got->value.at("text")}, {"found", found->size()}};
 }
 
-task<node_result> throws_late(context ctx) {
+coroutine<node_result> throws_late(context ctx) {
   auto reply = co_await ctx.service("x").get("/");
   throw std::invalid_argument("bad value");
 }
@@ -127,17 +127,17 @@ struct custom_error : std::runtime_error {
 };
 struct opaque_error {};
 
-task<node_result> throws_own(context) {
+coroutine<node_result> throws_own(context) {
   throw custom_error("Boo!");
   co_return {};
 }
 
-task<node_result> throws_opaque(context) {
+coroutine<node_result> throws_opaque(context) {
   throw opaque_error{};
   co_return {};
 }
 
-task<node_result> asks_twice(context ctx) {
+coroutine<node_result> asks_twice(context ctx) {
   auto one = co_await ctx.interrupt("one");
   json::object question{{"n", 2}};
   auto two = co_await ctx.interrupt(question);
@@ -152,7 +152,7 @@ struct tracer {
   ~tracer() { ++*ended; }
 };
 
-task<node_result> holds(context ctx, int* ended) {
+coroutine<node_result> holds(context ctx, int* ended) {
   tracer mine{ended};
   auto reply = co_await subject_of(ctx, "9");
   co_return {};
@@ -258,7 +258,7 @@ TEST_CASE("a lambda coroutine keeps its captures while it runs", "[graph]") {
   graph_builder b{"g"};
   b.channel("x", flow::last_value());
   std::string captured(100, 'c');
-  b.node("n", [captured](state_view, context ctx) -> task<node_result> {
+  b.node("n", [captured](state_view, context ctx) -> coroutine<node_result> {
     auto reply = co_await ctx.service("s").get("/");
     co_return flow::update{{"x", captured}};
   });
@@ -276,7 +276,7 @@ TEST_CASE("a lambda coroutine keeps its captures while it runs", "[graph]") {
 }
 
 TEST_CASE("an authenticate handler calls out and answers who it is", "[graph]") {
-  authenticate_fn handler = [](auth_context ctx) -> task<result<auth_answer>> {
+  authenticate_fn handler = [](auth_context ctx) -> coroutine<result<auth_answer>> {
     if (ctx.request().bearer().empty())
       co_return fail(errc::unauthenticated, "log in first", "WWW-Authenticate", "Bearer");
     auto reply = co_await ctx.fetch("idp", "https://idp.example/me");

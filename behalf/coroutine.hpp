@@ -1,5 +1,5 @@
-// Coroutines that ask the outside: `task<T>` runs until it awaits something, says what, and goes on
-// when it is resumed with the answer. No thread, no scheduler, no I/O.
+// Coroutines that ask the outside: `coroutine<T>` runs until it awaits something, says what, and
+// goes on when it is resumed with the answer. No thread, no scheduler, no I/O.
 //
 // Inside a co_await expression g++ 12 destroys a braced struct and a lambda that captures by value
 // twice. What this API takes can be written in braces there; for a function of your own that takes
@@ -22,10 +22,10 @@ namespace behalf {
 
 struct task_facts;
 template <class T>
-class task;
+class coroutine;
 
-/// What a task and the tasks it awaits ask, and who of them waits for which reply.
-class task_slot {
+/// What a coroutine and those it awaits ask, and who of them waits for which reply.
+class coroutine_slot {
 public:
   void ask(std::coroutine_handle<> who, effect what, std::optional<effect_reply>& reply_to) {
     waiting_.push_back({++last_id_, who, &reply_to});
@@ -57,7 +57,7 @@ private:
 };
 
 /// Tasks that run side by side for one that waits for all of them (when_all).
-class task_group {
+class coroutine_group {
 public:
   void add(std::coroutine_handle<> child) { children_.push_back(child); }
   /// Starts the first ones. False: all have ended already.
@@ -74,12 +74,12 @@ private:
   bool starting_ = false;
 };
 
-/// Base of every task's promise.
-struct task_promise {
-  task_slot own;
-  task_slot* slot = &own; // of the outermost task
+/// Base of every coroutine's promise.
+struct coroutine_promise {
+  coroutine_slot own;
+  coroutine_slot* slot = &own; // of the outermost one
   std::coroutine_handle<> parent;
-  task_group* group = nullptr; // instead of a parent
+  coroutine_group* group = nullptr; // instead of a parent
   std::exception_ptr failed;
 
   struct to_parent {
@@ -100,48 +100,48 @@ struct task_promise {
 };
 
 /// A coroutine that ends with a T. Owned by whoever holds it; destroying it ends it where it is.
-/// `T t = co_await other_task(…);` runs another one inside.
+/// `T t = co_await other(…);` runs another one inside.
 template <class T>
-class [[nodiscard]] task {
+class [[nodiscard]] coroutine {
 public:
-  struct promise_type : task_promise {
+  struct promise_type : coroutine_promise {
     std::optional<T> value;
 
-    task get_return_object() { return task{handle::from_promise(*this)}; }
+    coroutine get_return_object() { return coroutine{handle::from_promise(*this)}; }
     template <class U = T> // the default lets `co_return {};` mean an empty T
     requires std::is_constructible_v<T, U&&>
     void return_value(U&& v) { value.emplace(std::forward<U>(v)); }
   };
   using handle = std::coroutine_handle<promise_type>;
 
-  task(task&& other) noexcept : coroutine_(std::exchange(other.coroutine_, {})) {}
-  task& operator=(task&& other) noexcept {
-    std::swap(coroutine_, other.coroutine_);
+  coroutine(coroutine&& other) noexcept : handle_(std::exchange(other.handle_, {})) {}
+  coroutine& operator=(coroutine&& other) noexcept {
+    std::swap(handle_, other.handle_);
     return *this;
   }
-  ~task() {
-    if (coroutine_)
-      coroutine_.destroy();
+  ~coroutine() {
+    if (handle_)
+      handle_.destroy();
   }
 
   // --- for whoever drives it -------------------------------------------------------------------
 
   /// Runs to the first question or the end.
-  void start() { coroutine_.resume(); }
+  void start() { handle_.resume(); }
   /// Goes on with the reply to one of `slot().take_asked()`. False: nothing waits for it.
   bool resume(uint64_t ask_id, effect_reply reply) {
     return slot().resume(ask_id, std::move(reply));
   }
-  bool done() const { return coroutine_.done(); }
-  task_slot& slot() { return coroutine_.promise().own; }
+  bool done() const { return handle_.done(); }
+  coroutine_slot& slot() { return handle_.promise().own; }
   /// The result, once done. Rethrows what left the coroutine.
   T take() {
-    if (coroutine_.promise().failed)
-      std::rethrow_exception(coroutine_.promise().failed);
-    return std::move(*coroutine_.promise().value);
+    if (handle_.promise().failed)
+      std::rethrow_exception(handle_.promise().failed);
+    return std::move(*handle_.promise().value);
   }
 
-  // --- for a task that awaits it -----------------------------------------------------------------
+  // --- for a coroutine that awaits it ------------------------------------------------------------
 
   struct awaiter {
     handle child;
@@ -159,18 +159,18 @@ public:
       return std::move(*child.promise().value);
     }
   };
-  awaiter operator co_await() const noexcept { return awaiter{coroutine_}; }
+  awaiter operator co_await() const noexcept { return awaiter{handle_}; }
   /// Runs it beside the others of the group.
-  void join(task_group& group, task_slot& asks) {
-    coroutine_.promise().slot = &asks;
-    coroutine_.promise().group = &group;
-    group.add(coroutine_);
+  void join(coroutine_group& group, coroutine_slot& asks) {
+    handle_.promise().slot = &asks;
+    handle_.promise().group = &group;
+    group.add(handle_);
   }
 
 private:
-  explicit task(handle h) : coroutine_(h) {}
+  explicit coroutine(handle h) : handle_(h) {}
 
-  handle coroutine_;
+  handle handle_;
 };
 
 /// An effect as a coroutine awaits it; gives result<T>.
@@ -217,7 +217,7 @@ private:
   const json::value* answer_ = nullptr; // of the facts
 };
 
-/// Takes a T out of the reply: by alternative, or through the adapters in task.cpp.
+/// Takes a T out of the reply: by alternative, or through the adapters in coroutine.cpp.
 template <class T>
 result<T> reply_as(effect_reply reply) {
   if (!reply)
@@ -241,29 +241,28 @@ result<T> awaiting<T>::await_resume() {
   return reply_as<T>(std::move(*reply_));
 }
 
-// --- several at once
-// -------------------------------------------------------------------------------
+// --- several at once ------------------------------------------------------------------------
 
 template <class T>
-task<T> as_task(task<T> one) {
+coroutine<T> as_coroutine(coroutine<T> one) {
   return one;
 }
 template <class Awaitable>
-auto as_task(Awaitable one) -> task<decltype(one.await_resume())> {
+auto as_coroutine(Awaitable one) -> coroutine<decltype(one.await_resume())> {
   co_return co_await std::move(one);
 }
 
-/// A call, a task, or whatever else this API gives to be awaited.
+/// A call, a coroutine, or whatever else this API gives to be awaited.
 template <class A>
 concept awaitable = requires(A one) {
-  as_task(std::move(one));
+  as_coroutine(std::move(one));
 };
 
 /// What `when_all` gives for some of different types: awaiting it gives a tuple of what each gives.
 template <class... T>
 class [[nodiscard]] all_of {
 public:
-  explicit all_of(task<T>... each) : each_(std::move(each)...) {}
+  explicit all_of(coroutine<T>... each) : each_(std::move(each)...) {}
 
   bool await_ready() const noexcept { return false; }
   template <class P>
@@ -276,15 +275,15 @@ public:
   }
 
 private:
-  std::tuple<task<T>...> each_;
-  task_group group_;
+  std::tuple<coroutine<T>...> each_;
+  coroutine_group group_;
 };
 
 /// The same for a list: awaiting it gives a vector, in the list's order.
 template <class T>
 class [[nodiscard]] all_in {
 public:
-  all_in(std::vector<task<T>> each, std::size_t at_once)
+  all_in(std::vector<coroutine<T>> each, std::size_t at_once)
     : each_(std::move(each)), at_once_(at_once) {}
 
   bool await_ready() const noexcept { return each_.empty(); }
@@ -303,12 +302,12 @@ public:
   }
 
 private:
-  std::vector<task<T>> each_;
-  task_group group_;
+  std::vector<coroutine<T>> each_;
+  coroutine_group group_;
   std::size_t at_once_;
 };
 
-/// Runs calls and tasks side by side and waits for all of them:
+/// Runs calls and coroutines side by side and waits for all of them:
 ///
 ///   auto [mail, dates] = co_await when_all(mailbox.get("/unread"), dates_of(ctx));
 ///
@@ -316,26 +315,26 @@ private:
 /// on. An exception is thrown on when all have ended: the first one's.
 template <awaitable... Awaitable>
 requires(sizeof...(Awaitable) > 1) auto when_all(Awaitable... each) {
-  return all_of{as_task(std::move(each))...};
+  return all_of{as_coroutine(std::move(each))...};
 }
 
-/// The same for a vector of calls or of tasks, of which at most `at_once` run at a time.
+/// The same for a vector of calls or of coroutines, of which at most `at_once` run at a time.
 ///
-///   std::vector<task<result<std::string>>> all;
+///   std::vector<coroutine<result<std::string>>> all;
 ///   for (const auto& id : ids)
 ///     all.push_back(subject_of(ctx, id));
 ///   auto subjects = co_await when_all(std::move(all), 4);
 template <awaitable Awaitable>
 auto when_all(std::vector<Awaitable> each, std::size_t at_once = 8) {
-  using one = decltype(as_task(std::declval<Awaitable>()));
+  using one = decltype(as_coroutine(std::declval<Awaitable>()));
   std::vector<one> all;
   all.reserve(each.size());
   for (auto& e : each)
-    all.push_back(as_task(std::move(e)));
+    all.push_back(as_coroutine(std::move(e)));
   return all_in{std::move(all), at_once};
 }
 
 /// Drives a coroutine as a node.
-std::unique_ptr<node> coroutine_node(task<node_result> body);
+std::unique_ptr<node> coroutine_node(coroutine<node_result> body);
 
 } // namespace behalf

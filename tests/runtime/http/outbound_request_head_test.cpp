@@ -1,4 +1,4 @@
-#include "runtime/http/request_head.hpp"
+#include "runtime/http/outbound_request_head.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace behalf;
@@ -29,7 +29,7 @@ result<wiped_string> head(const outbound_call& c, const credential_writer* crede
 
 } // namespace
 
-TEST_CASE("a head is written in full", "[request_head]") {
+TEST_CASE("a head is written in full", "[outbound_request_head]") {
   any_writer credential{"X-Key: k\r\nX-Other: o\r\n", "&key=v"};
   auto written = head(call("POST", {{"X-A", "b"}, {"Accept", "text/plain"}}), &credential, 12);
   REQUIRE(written);
@@ -39,14 +39,14 @@ TEST_CASE("a head is written in full", "[request_head]") {
            "X-Key: k\r\nX-Other: o\r\nContent-Length: 12\r\n\r\n");
 }
 
-TEST_CASE("a call's own user agent replaces ours", "[request_head]") {
+TEST_CASE("a call's own user agent replaces ours", "[outbound_request_head]") {
   auto written = head(call("GET", {{"user-agent", "theirs"}}));
   REQUIRE(written);
   CHECK(written->view().find("test/1") == std::string_view::npos);
   CHECK(written->view().find("Content-Length") == std::string_view::npos);
 }
 
-TEST_CASE("headers that could end a line are refused", "[request_head]") {
+TEST_CASE("headers that could end a line are refused", "[outbound_request_head]") {
   using namespace std::literals;
   for (auto value : {"a\r\nX: y"s, "a\nX: y"s, "a\rb"s, "a\0b"s, "\r\n"s, "\r"s, "a\x01"s, "a\x7f"s,
                      "a\r\n\r\nGET /admin HTTP/1.1\r\n"s}) {
@@ -60,7 +60,7 @@ TEST_CASE("headers that could end a line are refused", "[request_head]") {
   CHECK(check_call(call("GET", {{"X-A", "tab\tand \xc3\xbc are text"}, {"X_b.c~", ""}})));
 }
 
-TEST_CASE("methods are upper-case words", "[request_head]") {
+TEST_CASE("methods are upper-case words", "[outbound_request_head]") {
   for (auto* method : {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PROPFIND"})
     CHECK(check_call(call(method)));
   for (auto* method : {"", "get", "GET ", "GET /x HTTP/1.1\r\nX: ", "G\nT", "CONNECT", "TRACE",
@@ -68,7 +68,7 @@ TEST_CASE("methods are upper-case words", "[request_head]") {
     CHECK(check_call(call(method)).error().code == errc::invalid_argument);
 }
 
-TEST_CASE("a call may not carry a credential of its own", "[request_head]") {
+TEST_CASE("a call may not carry a credential of its own", "[outbound_request_head]") {
   for (auto* name : {"Authorization", "authorization", "AUTHORIZATION", "Cookie", "Cookie2",
                      "Proxy-Authorization", "Proxy-Connection", "proxy-x"}) {
     auto ok = check_call(call("GET", {{name, "tok-1"}}));
@@ -78,21 +78,22 @@ TEST_CASE("a call may not carry a credential of its own", "[request_head]") {
   }
 }
 
-TEST_CASE("a call with a credential may not ask for a part of its reply", "[request_head]") {
+TEST_CASE("a call with a credential may not ask for a part of its reply",
+          "[outbound_request_head]") {
   for (auto* name : {"Range", "range", "If-Range", "IF-RANGE"}) {
     CHECK(check_call(call("GET", {{name, "bytes=0-9"}}), true).error().code == errc::denied);
     CHECK(check_call(call("GET", {{name, "bytes=0-9"}}), false));
   }
 }
 
-TEST_CASE("a call may not set what frames the message", "[request_head]") {
+TEST_CASE("a call may not set what frames the message", "[outbound_request_head]") {
   for (auto* name :
        {"Host", "host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "TE",
         "Trailer", "Upgrade", "Expect", "Accept-Encoding", "HTTP2-Settings"})
     CHECK(check_call(call("GET", {{name, "x"}})).error().code == errc::invalid_argument);
 }
 
-TEST_CASE("a credential cannot break the head it is written into", "[request_head]") {
+TEST_CASE("a credential cannot break the head it is written into", "[outbound_request_head]") {
   for (auto* lines :
        {"Authorization: Bearer a", "Authorization: Bearer a\n", "\r\n", "X: a\r\n\r\n",
         "X: a\r\n\r\nGET / HTTP/1.1\r\n", "no colon\r\n", "X: a\r\nb\r\n", "X : a\r\n",
@@ -110,7 +111,7 @@ TEST_CASE("a credential cannot break the head it is written into", "[request_hea
   }
 }
 
-TEST_CASE("a call may not set the header of its credential", "[request_head]") {
+TEST_CASE("a call may not set the header of its credential", "[outbound_request_head]") {
   any_writer credential{"X-Api-Key: k\r\n"};
   CHECK(head(call(), &credential));
   auto both = head(call("GET", {{"x-api-key", "mine"}}), &credential);

@@ -1,4 +1,4 @@
-#include "behalf/task.hpp"
+#include "behalf/coroutine.hpp"
 
 #include "behalf/context.hpp"
 
@@ -7,9 +7,9 @@
 namespace behalf {
 namespace {
 
-class task_machine final : public node {
+class coroutine_machine final : public node {
 public:
-  explicit task_machine(task<node_result> body) : body_(std::move(body)) {}
+  explicit coroutine_machine(coroutine<node_result> body) : body_(std::move(body)) {}
 
   turn start(const step_input&) override {
     body_.start();
@@ -44,12 +44,12 @@ private:
     }
   }
 
-  task<node_result> body_;
+  coroutine<node_result> body_;
 };
 
 } // namespace
 
-bool task_slot::resume(uint64_t ask_id, effect_reply reply) {
+bool coroutine_slot::resume(uint64_t ask_id, effect_reply reply) {
   auto at = std::find_if(waiting_.begin(), waiting_.end(),
                          [&](const waiter& one) { return one.ask_id == ask_id; });
   if (at == waiting_.end())
@@ -61,13 +61,13 @@ bool task_slot::resume(uint64_t ask_id, effect_reply reply) {
   return true;
 }
 
-bool task_group::start(std::coroutine_handle<> parent, std::size_t at_once) {
+bool coroutine_group::start(std::coroutine_handle<> parent, std::size_t at_once) {
   parent_ = parent;
   at_once_ = std::max<std::size_t>(at_once, 1);
   return !start_more();
 }
 
-std::coroutine_handle<> task_group::child_ended() {
+std::coroutine_handle<> coroutine_group::child_ended() {
   --running_;
   if (starting_ || !start_more())
     return std::noop_coroutine();
@@ -75,7 +75,7 @@ std::coroutine_handle<> task_group::child_ended() {
 }
 
 // True: all have ended. One that ends as soon as it is started comes back through child_ended.
-bool task_group::start_more() {
+bool coroutine_group::start_more() {
   starting_ = true;
   while (next_ < children_.size() && running_ < at_once_) {
     ++running_;
@@ -85,8 +85,8 @@ bool task_group::start_more() {
   return running_ == 0;
 }
 
-std::unique_ptr<node> coroutine_node(task<node_result> body) {
-  return std::make_unique<task_machine>(std::move(body));
+std::unique_ptr<node> coroutine_node(coroutine<node_result> body) {
+  return std::make_unique<coroutine_machine>(std::move(body));
 }
 
 template <>
