@@ -14,10 +14,10 @@ struct authorize;
 struct grant;
 struct use_rules;
 struct use_identity;
-struct judge;
-struct judged;
-struct judge_on;
-struct judgement_over;
+struct call_auth_handler;
+struct vouched_by_handler;
+struct continue_auth_handler;
+struct auth_handler_ended;
 struct read_storage;
 struct read_done;
 struct queue_read;
@@ -63,7 +63,7 @@ struct outbound_chunk;
 struct egress_close;
 struct hand_stream;
 struct cut_calls;
-struct check_lent;
+struct recheck_credentials;
 struct wire_call;
 struct wire_read;
 struct wire_cancel;
@@ -78,7 +78,8 @@ using authenticator_actor =
 using authorizer_actor = caf::typed_actor<answers<authorize, grant>, takes<use_rules>>;
 
 /// Runs a plugin's `authenticate` handler, which may call out.
-using plugin_auth_actor = caf::typed_actor<answers<judge, judged>, takes<judgement_over>>;
+using plugin_auth_actor =
+  caf::typed_actor<answers<call_auth_handler, vouched_by_handler>, takes<auth_handler_ended>>;
 
 /// The only owner of a writing connection: commits that arrive together become durable together.
 using database_writer_actor =
@@ -123,7 +124,8 @@ using secret_store_actor =
 /// Redeems a handle and lets the call leave once its receipt is durable.
 using egress_actor =
   caf::typed_actor<answers<egress_call, outbound_reply>, answers<egress_read, outbound_chunk>,
-                   takes<egress_close>, takes<hand_stream>, takes<cut_calls>, takes<check_lent>>;
+                   takes<egress_close>, takes<hand_stream>, takes<cut_calls>,
+                   takes<recheck_credentials>>;
 
 /// Looks after MCP sessions: listens to them while runs use them, ends them when no run does.
 using mcp_keeper_actor = caf::typed_actor<answers<session_used, session_ready>, takes<run_left>,

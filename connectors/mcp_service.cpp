@@ -171,7 +171,7 @@ private:
       return give_up("answered tools/list without a list of tools");
     seen_ += std::max<std::size_t>(page->get_array().size(), 1);
     for (auto& tool : page->get_array())
-      if (tool.is_object() && service_->admits_tool(string_or(tool.get_object(), "name")))
+      if (tool.is_object() && service_->allows_tool(string_or(tool.get_object(), "name")))
         tools_.push_back(std::move(tool));
     const auto next = string_or(answer.value, "nextCursor");
     if (next.empty())
@@ -202,7 +202,7 @@ private:
   mcp_session spare_; // ours, when another call was faster
   std::optional<mcp_exchange> exchange_;
   json::array tools_;
-  std::size_t seen_ = 0; // tools, before those are left out that are not admitted
+  std::size_t seen_ = 0; // tools, before those are left out that are not allowed
   std::string cursor_;   // of the next page
   std::set<std::string, std::less<>> cursors_;
   std::function<step()> next_; // once a session is left

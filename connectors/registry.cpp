@@ -17,7 +17,7 @@ error wrong_type(const service_options& service) {
 result<void> check_tool(const service_options& service, const call_tool_operation& tool) {
   if (tool.name.empty())
     return fail(errc::invalid_argument, "a tool call needs the tool's name");
-  if (!service.admits_tool(tool.name))
+  if (!service.allows_tool(tool.name))
     return fail(errc::denied, "tool '" + tool.name + "' of service '" + service.name
                                 + "' is not among those the configuration lists");
   return {};

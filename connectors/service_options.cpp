@@ -88,7 +88,7 @@ std::string_view service_options::credential_name() const {
   return credential.name.empty() ? name : credential.name;
 }
 
-bool service_options::admits_tool(std::string_view tool) const {
+bool service_options::allows_tool(std::string_view tool) const {
   return tools.empty() || std::find(tools.begin(), tools.end(), tool) != tools.end();
 }
 

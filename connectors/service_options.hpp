@@ -55,7 +55,7 @@ struct service_options {
   std::string_view credential_name() const;
 
   bool takes_credential() const { return credential.from != credential_source::none; }
-  bool admits_tool(std::string_view tool) const;
+  bool allows_tool(std::string_view tool) const;
 };
 
 } // namespace behalf

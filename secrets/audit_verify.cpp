@@ -130,7 +130,7 @@ int64_t intact_lines(std::string_view text) {
 }
 
 // What is wrong, and whether that is an end that can be cut off: of the kind broken_audit_end.
-error judged(error fault, std::string_view from_there) {
+error classify(error fault, std::string_view from_there) {
   auto intact = intact_lines(from_there);
   if (intact == 0)
     fault.kind = broken_audit_end;
@@ -176,7 +176,7 @@ result<audit_summary> verify_audit_log(const std::string& path,
   if (!all->fault)
     return all->links.end();
   auto rest = read_from(path, all->good_bytes);
-  return rest ? judged(std::move(*all->fault), *rest) : rest.error();
+  return rest ? classify(std::move(*all->fault), *rest) : rest.error();
 }
 
 result<audit_repair> repair_audit_log(const std::string& path) {
@@ -195,7 +195,7 @@ result<audit_repair> repair_audit_log(const std::string& path) {
   auto cut = read_from(path, all->good_bytes);
   if (!cut)
     return cut.error();
-  if (auto why = judged(*all->fault, *cut); why.kind != broken_audit_end)
+  if (auto why = classify(*all->fault, *cut); why.kind != broken_audit_end)
     return fail(errc::denied, path + ": " + why.message);
   done.cut_bytes = cut->size();
   done.cut_file = path + ".cut-" + std::to_string(to_micros(now()) / 1'000'000);

@@ -82,7 +82,7 @@ struct authenticator_state {
 using authenticator_pointer = authenticator_actor::stateful_pointer<authenticator_state>;
 
 // Who comes to a server that asks nobody who they are.
-principal_ptr nobody() {
+principal_ptr anonymous_principal() {
   static const auto who = [] {
     auto p = std::make_shared<principal>();
     p->tenant = "default";
@@ -98,7 +98,7 @@ principal_ptr nobody() {
 void ask_next(authenticator_pointer self, const attempt_ptr& a);
 
 // Lets out whoever's turn it is. One that ends at once comes back here: then the loop goes on.
-void move_on(authenticator_pointer self) {
+void start_queued(authenticator_pointer self) {
   auto& lane = self->state.lane;
   if (std::exchange(lane.moving, true))
     return;
@@ -111,7 +111,7 @@ void leave_lane(authenticator_pointer self, attempt& a) {
   if (a.lane_user.empty())
     return;
   self->state.lane.tokens.done(std::exchange(a.lane_user, {}));
-  move_on(self);
+  start_queued(self);
 }
 
 void refuse(authenticator_pointer self, const attempt_ptr& a, error why) {
@@ -120,7 +120,7 @@ void refuse(authenticator_pointer self, const attempt_ptr& a, error why) {
   leave_lane(self, *a);
 }
 
-void admit(authenticator_pointer self, const attempt_ptr& a) {
+void accept_caller(authenticator_pointer self, const attempt_ptr& a) {
   auto& s = self->state;
   if (auto ok = s.limits.take_request(a->found.who->key(), a->ask.body_bytes,
                                       std::chrono::steady_clock::now());
@@ -136,7 +136,7 @@ void conclude(authenticator_pointer self, const attempt_ptr& a, vouched by) {
   if (a->cacheable && a->generation == s.generation) // else it was decided by what no longer holds
     s.cache.put(a->digest, by.who, by.until, now());
   a->found.who = std::move(by.who);
-  admit(self, a);
+  accept_caller(self, a);
 }
 
 // Nobody who was asked knows the credential.
@@ -145,7 +145,7 @@ void end_unknown(authenticator_pointer self, const attempt_ptr& a) {
   if (!a->silent.empty())
     return refuse(self, a, unreachable(a->silent));
   if (a->cacheable && a->generation == s.generation)
-    s.unknown.put(a->digest, nobody(), time_point::max(), now());
+    s.unknown.put(a->digest, anonymous_principal(), time_point::max(), now());
   refuse(self, a, std::move(*a->unknown));
 }
 
@@ -187,14 +187,14 @@ void wake(authenticator_pointer self, const place_ptr& at) {
 }
 
 // Makes the call that a provider wants for itself, and the one after it.
-void tend(authenticator_pointer self, const place_ptr& at) {
+void make_provider_call(authenticator_pointer self, const place_ptr& at) {
   auto due = at->provider->next_call();
   if (!due)
     return;
   call(self, std::move(*due), [self, at](result<provider_reply> reply) {
     if (at->provider->take_reply(std::move(reply), now()))
       return wake(self, at);
-    tend(self, at);
+    make_provider_call(self, at);
   });
 }
 
@@ -233,7 +233,7 @@ struct step_of_check {
 void drive(authenticator_pointer self, const place_ptr& at, const attempt_ptr& a,
            identity_step step) {
   std::visit(step_of_check{self, at, a}, step);
-  tend(self, at);
+  make_provider_call(self, at);
 }
 
 // --- choosing the way in -----------------------------------------------------------------------
@@ -260,7 +260,7 @@ void wait_for_turn(authenticator_pointer self, const attempt_ptr& a) {
                   fail(errc::too_many, "too many unknown tokens from one place; others wait",
                        "Retry-After", "1"));
   a->lane_user = std::move(user);
-  move_on(self);
+  start_queued(self);
 }
 
 void by_token(authenticator_pointer self, const attempt_ptr& a) {
@@ -269,7 +269,7 @@ void by_token(authenticator_pointer self, const attempt_ptr& a) {
   if (auto who = s.cache.find(a->digest, now())) {
     s.hits->add();
     a->found.who = std::move(who);
-    return admit(self, a);
+    return accept_caller(self, a);
   }
   a->cacheable = true;
   auto origin = peek_origin(a->proof.bearer);
@@ -299,10 +299,10 @@ void by_providers(authenticator_pointer self, const attempt_ptr& a) {
 // anything in the request.
 void by_plugin(authenticator_pointer self, const attempt_ptr& a) {
   ask(
-    self, self->state.plugin, judge{a->ask.credentials, a->ask.peer},
-    [self, a](judged& j) {
+    self, self->state.plugin, call_auth_handler{a->ask.credentials, a->ask.peer},
+    [self, a](vouched_by_handler& j) {
       a->found = {std::move(j.who), std::move(j.sealed)};
-      admit(self, a);
+      accept_caller(self, a);
     },
     [self, a](error why) { refuse(self, a, std::move(why)); });
 }
@@ -315,8 +315,8 @@ caf::result<authenticated> begin(authenticator_pointer self, authenticate& m) {
   a->proof = {a->ask.credentials->bearer(), a->ask.credentials->api_key.view()};
   a->generation = s.generation;
   if (s.setup->open()) {
-    a->found.who = nobody();
-    admit(self, a);
+    a->found.who = anonymous_principal();
+    accept_caller(self, a);
   } else if (s.plugin) {
     by_plugin(self, a);
   } else {

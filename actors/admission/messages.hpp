@@ -1,6 +1,6 @@
-// What is asked about who asks: request → authenticator → request → authorizer → request. Here and
-// in the other rooms: one struct per message, its name is the verb. All are cheap to copy (what is
-// big sits behind a shared_ptr) and none can hold secret bytes.
+// Messages of admission: request → authenticator → request → authorizer → request. Here and in the
+// other rooms: one struct per message, its name is the verb. All are cheap to copy (what is big is
+// behind a shared_ptr) and none can hold secret bytes.
 #pragma once
 
 #include "actors/caf.hpp"
@@ -23,17 +23,17 @@ namespace admission {
 struct identity_setup;
 }
 
-/// Who is this? Asked with nothing but the head of a request.
+/// Who is this? Decided from the head of a request alone.
 struct authenticate {
   presented_ptr credentials;
-  std::size_t body_bytes = 0; // as announced; counted against the caller's limits
-  std::string peer = {};      // who has a share of the work that finding out takes
+  std::size_t body_bytes = 0; // from Content-Length; counted against the caller's limits
+  std::string peer = {};      // whose share of unverified tokens it counts to
 };
 struct authenticated {
   principal_ptr who;
   sealed_ptr sealed;
 };
-/// A body that came unannounced: its bytes count as well.
+/// The size of a body that had no Content-Length: it counts against the caller's limits too.
 struct count_body {
   principal_ptr who;
   std::size_t bytes = 0;
@@ -46,10 +46,10 @@ struct authorize {
   sealed_ptr sealed;
   std::string resource, action;
   json::object value;
-  std::span<const std::string_view> may_change = {}; // of a table that stays
+  std::span<const std::string_view> may_change = {}; // static storage
 };
 
-/// Yes, on what `auth_filter` matches. `value` is as the handlers left it.
+/// Allowed, on what `auth_filter` matches. `value` is as the handlers left it.
 struct grant {
   principal_ptr who;
   filter auth_filter;
@@ -57,7 +57,7 @@ struct grant {
   sealed_ptr sealed;
 };
 
-/// From now on these decide: the configuration was read again.
+/// The configuration was read again: these replace the rules or the providers.
 struct use_rules {
   std::shared_ptr<const policy> rules;
 };
@@ -66,29 +66,29 @@ struct use_identity {
     setup; // null: nothing changed, fetch issuers' keys again
 };
 
-/// What a plugin's `authenticate` handler makes of a request.
-struct judge {
+/// Asks a plugin's `authenticate` handler who sent a request.
+struct call_auth_handler {
   presented_ptr credentials;
   std::string peer = {};
 };
-struct judged {
+struct vouched_by_handler {
   principal_ptr who;
   sealed_ptr sealed;
 };
 
-/// A judgement's note to itself: its turn on another thread is over, or others had theirs.
-struct judge_on {};
-struct judgement_over {
+/// A handler call's message to itself: its turn on another thread is over, or it may continue.
+struct continue_auth_handler {};
+struct auth_handler_ended {
   uint64_t number;
-  std::shared_ptr<result<judged>> what;
+  std::shared_ptr<result<vouched_by_handler>> what;
 };
 
 } // namespace behalf
 
-BEHALF_MESSAGE(behalf::judge)
-BEHALF_MESSAGE(behalf::judged)
-BEHALF_MESSAGE(behalf::judge_on)
-BEHALF_MESSAGE(behalf::judgement_over)
+BEHALF_MESSAGE(behalf::call_auth_handler)
+BEHALF_MESSAGE(behalf::vouched_by_handler)
+BEHALF_MESSAGE(behalf::continue_auth_handler)
+BEHALF_MESSAGE(behalf::auth_handler_ended)
 BEHALF_MESSAGE(behalf::authenticate)
 BEHALF_MESSAGE(behalf::authenticated)
 BEHALF_MESSAGE(behalf::count_body)

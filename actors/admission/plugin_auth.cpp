@@ -1,6 +1,6 @@
-// Runs a plugin's `authenticate` handler, which is foreign code in the way of every request: each
-// judgement is an actor of its own, so that one waits for no other. Its coroutine asks for HTTP
-// calls to configured services; what it calls secret is sealed before anyone else sees it.
+// Runs a plugin's `authenticate` handler. Each call of it is an actor of its own, so that no
+// request waits for another's. The handler's coroutine asks for HTTP calls to configured services;
+// the credentials it returns are sealed here.
 #include "actors/admission/identity_calls.hpp"
 #include "actors/admission/messages.hpp"
 #include "actors/admission/spawn.hpp"
@@ -24,29 +24,29 @@ namespace {
 
 const threads::activity authenticating{"the authenticate handler"};
 
-/// What all judgements share.
-struct court {
+/// What all calls of the handler share.
+struct handler_setup {
   authenticate_fn handler;
   std::shared_ptr<const service_registry> services;
   http_client_actor http;
-  blocking_runner run_blocking; // null: every turn is the actor's own, for tests
+  blocking_runner run_blocking; // null: turns run on the actor's thread, for tests
 };
 
-// Call in a catch block. What the exception says may hold what the handler had in hand.
+// Call in a catch block. The exception's text is not logged: it may hold credentials.
 error thrown() {
   log::error("authenticate_handler_threw", {{"error", current_exception_error().kind}});
   return fail(errc::internal, "the authenticate handler failed");
 }
 
-// The handler's coroutine. A turn on a thread that may block goes on when its actor has ended.
-struct hearing {
-  std::shared_ptr<const court> in;
+// The handler's coroutine. Shared: a turn on a blocking thread may outlive its actor.
+struct handler_call {
+  std::shared_ptr<const handler_setup> in;
   presented_ptr request;
   std::optional<coroutine<result<auth_answer>>> body = {};
   std::optional<error> failed = {};
 
-  /// The first one starts from the request, the others from a reply. A handler may throw before its
-  /// coroutine begins, or be no coroutine.
+  /// Starts the coroutine with the request, or resumes it with a reply. A handler may throw before
+  /// its coroutine begins, or be no coroutine.
   void give_turn(std::optional<threads::answer> reply) {
     try {
       if (reply) {
@@ -71,22 +71,22 @@ struct hearing {
   }
 };
 
-struct judgement_state {
-  static inline const char* name = "judgement";
-  judgement_state() = default;
+struct handler_call_state {
+  static inline const char* name = "auth-handler-call";
+  handler_call_state() = default;
 
-  std::shared_ptr<hearing> what;
+  std::shared_ptr<handler_call> what;
   std::string peer;
-  uint64_t number = 0; // among those of `of`
+  uint64_t number = 0; // in `of`'s table of waiting calls
   plugin_auth_actor of;
   threads::answer_loop answers;
   std::deque<asked_effect> asked; // not yet begun
 };
 
-using judgement_actor = caf::typed_actor<takes<judge_on>>;
-using judgement_pointer = judgement_actor::stateful_pointer<judgement_state>;
+using handler_call_actor = caf::typed_actor<takes<continue_auth_handler>>;
+using handler_call_pointer = handler_call_actor::stateful_pointer<handler_call_state>;
 
-result<judged> seal(auth_answer answer) {
+result<vouched_by_handler> seal(auth_answer answer) {
   if (answer.identity.empty())
     return fail(errc::internal, "the authenticate handler gave no identity");
   auto who = std::make_shared<principal>();
@@ -100,7 +100,7 @@ result<judged> seal(auth_answer answer) {
   who->identity = std::move(answer.identity);
   who->permissions = std::move(answer.permissions);
   who->custom = std::move(answer.custom);
-  if (!check_storable(who->to_json())) { // runs keep it
+  if (!check_storable(who->to_json())) { // it is stored with runs
     log::error("authenticate_handler_gave_unstorable");
     return fail(errc::internal, "the authenticate handler gave what cannot be stored");
   }
@@ -111,35 +111,37 @@ result<judged> seal(auth_answer answer) {
     sealed->emplace(field, std::make_shared<const stored_credential>(std::move(held)));
     who->custom[field] = {{"$sealed", field}};
   }
-  return judged{std::move(who), std::move(sealed)};
+  return vouched_by_handler{std::move(who), std::move(sealed)};
 }
 
-void tell(const plugin_auth_actor& to, uint64_t number, result<judged> what) {
-  tell(to, judgement_over{number, std::make_shared<result<judged>>(std::move(what))});
+void tell(const plugin_auth_actor& to, uint64_t number, result<vouched_by_handler> what) {
+  tell(to,
+       auth_handler_ended{number, std::make_shared<result<vouched_by_handler>>(std::move(what))});
 }
 
-void conclude(judgement_pointer self) {
+void conclude(handler_call_pointer self) {
   auto& s = self->state;
   auto answer = s.what->outcome();
-  tell(s.of, s.number, answer ? seal(std::move(*answer)) : result<judged>{answer.error()});
+  tell(s.of, s.number,
+       answer ? seal(std::move(*answer)) : result<vouched_by_handler>{answer.error()});
   self->quit();
 }
 
-void give_turn_apart(judgement_pointer self, std::optional<threads::answer> reply) {
+void give_turn_elsewhere(handler_call_pointer self, std::optional<threads::answer> reply) {
   auto& s = self->state;
   auto given = std::make_shared<std::optional<threads::answer>>(std::move(reply));
-  auto work = [what = s.what, given, me = judgement_actor{self}] {
+  auto work = [what = s.what, given, me = handler_call_actor{self}] {
     what->give_turn(std::move(*given));
-    tell(me, judge_on{});
+    tell(me, continue_auth_handler{});
   };
   s.what->in->run_blocking(stranger(s.peer), authenticating, std::move(work));
 }
 
-// False: it takes place on another thread.
-bool next_turn(judgement_pointer self, std::optional<threads::answer> reply) {
+// False: it was handed to another thread.
+bool next_turn(handler_call_pointer self, std::optional<threads::answer> reply) {
   auto& s = self->state;
   if (authenticating.may_hold_a_thread() && s.what->in->run_blocking) {
-    give_turn_apart(self, std::move(reply));
+    give_turn_elsewhere(self, std::move(reply));
     return false;
   }
   threads::doing(authenticating);
@@ -147,29 +149,29 @@ bool next_turn(judgement_pointer self, std::optional<threads::answer> reply) {
   return true;
 }
 
-void take_turn(judgement_pointer self);
+void take_turn(handler_call_pointer self);
 
-void go_on(judgement_pointer self) {
+void go_on(handler_call_pointer self) {
   auto turn = [self](threads::answer answer) {
     if (next_turn(self, std::move(answer)))
       take_turn(self);
   };
   if (self->state.answers.run(turn))
-    tell(self, judge_on{});
+    tell(self, continue_auth_handler{});
 }
 
-void resume(judgement_pointer self, uint64_t ask_id, effect_reply reply) {
+void resume(handler_call_pointer self, uint64_t ask_id, effect_reply reply) {
   self->state.answers.add({ask_id, std::move(reply)});
   self->state.answers.proceed([self] { go_on(self); });
 }
 
-// Of everything a caller may prove itself with: two callers share no connection.
+// Keys the connection pool by all credentials of the caller: two callers share no connection.
 std::string fingerprint(const auth_request& of) {
   return sha256_hex(of.authorization.view()) + sha256_hex(of.api_key.view())
          + sha256_hex(of.cookie.view());
 }
 
-void call_out(judgement_pointer self, uint64_t ask_id, outbound_call call) {
+void call_out(handler_call_pointer self, uint64_t ask_id, outbound_call call) {
   const auto& what = *self->state.what;
   const auto& services = *what.in->services;
   auto service = services.find(call.service);
@@ -193,8 +195,8 @@ void call_out(judgement_pointer self, uint64_t ask_id, outbound_call call) {
     [self, ask_id](error why) { resume(self, ask_id, effect_reply{std::move(why)}); });
 }
 
-// One call after the other, however many the handler waits for.
-void ask_next(judgement_pointer self) {
+// Calls are made one after the other, also when the handler awaits several.
+void ask_next(handler_call_pointer self) {
   auto& asked = self->state.asked;
   if (asked.empty()) {
     self->state.what->failed =
@@ -208,8 +210,8 @@ void ask_next(judgement_pointer self) {
   resume(self, next.id, effect_reply{fail(errc::denied, "an authenticate handler may only fetch")});
 }
 
-// What the turn that is over asks for.
-void take_turn(judgement_pointer self) {
+// Collects what the turn that is over asks for, and begins it.
+void take_turn(handler_call_pointer self) {
   auto& what = *self->state.what;
   if (what.failed || what.body->done())
     return conclude(self);
@@ -218,18 +220,19 @@ void take_turn(judgement_pointer self) {
   ask_next(self);
 }
 
-judgement_actor::behavior_type judgement_behavior(judgement_pointer self,
-                                                  std::shared_ptr<const court> in, judge m,
-                                                  uint64_t number, plugin_auth_actor of) {
+handler_call_actor::behavior_type handler_call_behavior(handler_call_pointer self,
+                                                        std::shared_ptr<const handler_setup> in,
+                                                        call_auth_handler m, uint64_t number,
+                                                        plugin_auth_actor of) {
   install_fault_handlers(self);
   auto& s = self->state;
-  s.what = std::make_shared<hearing>(hearing{std::move(in), std::move(m.credentials)});
+  s.what = std::make_shared<handler_call>(handler_call{std::move(in), std::move(m.credentials)});
   s.peer = std::move(m.peer);
   s.number = number;
   s.of = std::move(of);
-  // A bug in here must not leave its request waiting.
+  // An exception in this actor fails the request instead of leaving it without an answer.
   self->set_exception_handler([to = s.of, number](std::exception_ptr& thrown) {
-    log_thrown("judgement", thrown);
+    log_thrown("auth-handler-call", thrown);
     auto why = fail(errc::internal, "the driver of the authenticate handler failed");
     tell(to, number, why);
     return to_caf(why);
@@ -237,7 +240,7 @@ judgement_actor::behavior_type judgement_behavior(judgement_pointer self,
   if (next_turn(self, std::nullopt))
     take_turn(self);
   return {
-    [self](const judge_on&) {
+    [self](const continue_auth_handler&) {
       if (self->state.answers.waits())
         return go_on(self);
       take_turn(self);
@@ -245,32 +248,33 @@ judgement_actor::behavior_type judgement_behavior(judgement_pointer self,
   };
 }
 
-// The promises are kept here and not by who fulfils them: an actor that holds a promise of its own
+// Promises are kept here and not in the handler calls: an actor that holds a promise of its own
 // keeps itself alive.
 struct plugin_auth_state {
   static inline const char* name = "plugin-auth";
   plugin_auth_state() = default;
 
   uint64_t last = 0;
-  std::unordered_map<uint64_t, promise_of<judged>> waiting;
+  std::unordered_map<uint64_t, promise_of<vouched_by_handler>> waiting;
 };
 
 using plugin_pointer = plugin_auth_actor::stateful_pointer<plugin_auth_state>;
 
-caf::result<judged> begin(plugin_pointer self, const std::shared_ptr<const court>& in, judge& m) {
+caf::result<vouched_by_handler>
+begin(plugin_pointer self, const std::shared_ptr<const handler_setup>& in, call_auth_handler& m) {
   auto& s = self->state;
-  promise_of<judged> promise{self};
+  promise_of<vouched_by_handler> promise{self};
   s.waiting.emplace(++s.last, promise);
-  self->system().spawn(judgement_behavior, in, std::move(m), s.last, plugin_auth_actor{self});
+  self->system().spawn(handler_call_behavior, in, std::move(m), s.last, plugin_auth_actor{self});
   return promise;
 }
 
 plugin_auth_actor::behavior_type plugin_behavior(plugin_pointer self,
-                                                 std::shared_ptr<const court> in) {
+                                                 std::shared_ptr<const handler_setup> in) {
   install_fault_handlers(self);
   return {
-    [self, in](judge& m) { return begin(self, in, m); },
-    [self](judgement_over& m) {
+    [self, in](call_auth_handler& m) { return begin(self, in, m); },
+    [self](auth_handler_ended& m) {
       if (auto one = self->state.waiting.extract(m.number); !one.empty())
         one.mapped().deliver(std::move(*m.what));
     },
@@ -282,9 +286,9 @@ plugin_auth_actor::behavior_type plugin_behavior(plugin_pointer self,
 plugin_auth_actor spawn_plugin_auth(caf::actor_system& sys, authenticate_fn handler,
                                     std::shared_ptr<const service_registry> services,
                                     http_client_actor http, blocking_runner run_blocking) {
-  return sys.spawn(plugin_behavior,
-                   std::make_shared<const court>(court{std::move(handler), std::move(services),
-                                                       std::move(http), std::move(run_blocking)}));
+  return sys.spawn(plugin_behavior, std::make_shared<const handler_setup>(
+                                      handler_setup{std::move(handler), std::move(services),
+                                                    std::move(http), std::move(run_blocking)}));
 }
 
 } // namespace behalf::admission

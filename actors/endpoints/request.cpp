@@ -160,7 +160,7 @@ void authenticated_first(request_pointer self, std::size_t body_bytes, Then then
     or_refuse(self));
 }
 
-void admit(request_pointer self) {
+void serve_authenticated(request_pointer self) {
   auto& s = self->state;
   const bool body = s.ex->has_body() && takes_body(s.ex->req().method);
   authenticated_first(self, body ? s.ex->announced_body() : 0, [self, body] {
@@ -209,7 +209,7 @@ void begin(request_pointer self) {
   threads::doing(s.app->requests.work_of(*s.where));
   if (s.where->who.is == access::level::open)
     return serve_open(self);
-  admit(self);
+  serve_authenticated(self);
 }
 
 request_actor::behavior_type request_behavior(request_pointer self, app_ptr app,

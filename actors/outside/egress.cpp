@@ -39,7 +39,7 @@ struct going_out {
   std::shared_ptr<const service_options> service;
   checked_url to;
   credential opened;
-  redeem lent; // how the credential was opened; no handle: the call takes none
+  redeem redemption; // how the credential was opened; no handle: the call takes none
   int64_t receipt = 0;
   uint64_t ticket = 0;
   uint64_t place = 0;          // in its lane's queue; 0: it waits no more
@@ -74,7 +74,7 @@ struct egress_state {
   std::unordered_map<std::string, call_lane> lanes; // by service and origin
   std::unordered_map<std::string, std::set<going_ptr>> by_run;
   std::map<uint64_t, open_stream> streams;
-  std::set<std::string> in_question; // handles
+  std::set<std::string> being_rechecked; // handles
   bool check_scheduled = false;
   egress_meters meters;
 };
@@ -135,7 +135,7 @@ error revoked(const going_out& call) {
 void schedule_check(egress_pointer self) {
   if (std::exchange(self->state.check_scheduled, true))
     return;
-  remind(self, check_every, check_lent{});
+  remind(self, check_every, recheck_credentials{});
 }
 
 // Each call or stream that is out. `use` may change it, but not end it.
@@ -162,7 +162,7 @@ void note_revoked(egress_pointer self, const going_out& call) {
 void withdraw(egress_pointer self, const std::string& handle) {
   auto& s = self->state;
   each_call_out(s, [&](const going_ptr& call, uint64_t stream_id) {
-    if (call->lent.handle.id != handle || call->cut_by)
+    if (call->redemption.handle.id != handle || call->cut_by)
       return;
     call->cut_by = revoked(*call);
     note_revoked(self, *call);
@@ -172,15 +172,15 @@ void withdraw(egress_pointer self, const std::string& handle) {
 
 void ask_again(egress_pointer self, redeem lent) {
   auto& s = self->state;
-  if (!s.in_question.insert(lent.handle.id).second)
+  if (!s.being_rechecked.insert(lent.handle.id).second)
     return; // the last answer is still to come
   lent.again = true;
   auto handle = lent.handle.id;
   ask(
     self, s.redeemer, std::move(lent),
-    [self, handle](const credential&) { self->state.in_question.erase(handle); },
+    [self, handle](const credential&) { self->state.being_rechecked.erase(handle); },
     [self, handle](const error& why) {
-      self->state.in_question.erase(handle);
+      self->state.being_rechecked.erase(handle);
       if (withdrawn(why))
         withdraw(self, handle);
     });
@@ -188,7 +188,7 @@ void ask_again(egress_pointer self, redeem lent) {
 
 // Until its reply has come or its stream is over.
 void keep_checking(egress_pointer self, const going_ptr& call) {
-  if (!call->lent.handle.empty())
+  if (!call->redemption.handle.empty())
     schedule_check(self);
 }
 
@@ -200,22 +200,22 @@ void track_stream(egress_pointer self, uint64_t stream_id, const going_ptr& call
 }
 
 // Time to ask whether what is out may still be.
-void check_lent_credentials(egress_pointer self) {
+void recheck_all(egress_pointer self) {
   auto& s = self->state;
   s.check_scheduled = false;
   auto now = std::chrono::steady_clock::now();
   std::erase_if(s.streams, [&](const auto& entry) {
     return !entry.second.reading && now - entry.second.used > forgotten_after;
   });
-  std::map<std::string, redeem> lent; // calls of a run on one service share a handle
+  std::map<std::string, redeem> redemptions; // calls of a run on one service share a handle
   bool more = !s.streams.empty();
   each_call_out(s, [&](const going_ptr& call, uint64_t) {
-    if (call->lent.handle.empty() || call->cut_by)
+    if (call->redemption.handle.empty() || call->cut_by)
       return;
     more = true;
-    lent.emplace(call->lent.handle.id, call->lent);
+    redemptions.emplace(call->redemption.handle.id, call->redemption);
   });
-  for (auto& [handle, ask] : lent)
+  for (auto& [handle, ask] : redemptions)
     ask_again(self, std::move(ask));
   if (more)
     schedule_check(self);
@@ -226,7 +226,8 @@ void cut_run(egress_pointer self, const cut_calls& m) {
   auto& s = self->state;
   const auto stopped = fail(errc::upstream, "the run was stopped");
   auto meant = [&m](const going_out& call) {
-    return m.beside.empty() ? !call.ask.beside : call.ask.beside && call.service->name == m.beside;
+    return m.outside_lane.empty() ? !call.ask.outside_lane
+                                  : call.ask.outside_lane && call.service->name == m.outside_lane;
   };
   if (auto run = s.by_run.find(m.run_id); run != s.by_run.end()) {
     for (auto at = run->second.begin(); at != run->second.end();) {
@@ -302,10 +303,10 @@ void hand_over(egress_pointer self, const hand_stream& m) {
   auto& call = *at->second.of;
   call.ask.run_id = m.to_run;
   call.ask.thread_id = m.to_thread;
-  if (call.lent.handle.empty())
+  if (call.redemption.handle.empty())
     return;
-  call.lent.handle = m.handle;
-  call.lent.claim.run_id = m.to_run;
+  call.redemption.handle = m.handle;
+  call.redemption.claim.run_id = m.to_run;
 }
 
 // --- going out ---------------------------------------------------------------------------------
@@ -324,7 +325,7 @@ void forget_run_of(egress_pointer self, const going_ptr& call) {
 }
 
 // Lets out whoever's turn it is. A call that ends at once comes back here: then the loop goes on.
-void move_on(egress_pointer self, const std::string& name) {
+void start_queued(egress_pointer self, const std::string& name) {
   auto found = self->state.lanes.find(name);
   if (found == self->state.lanes.end() || std::exchange(found->second.moving, true))
     return;
@@ -338,18 +339,18 @@ void move_on(egress_pointer self, const std::string& name) {
     self->state.lanes.erase(name);
 }
 
-void leave(egress_pointer self, const going_ptr& call) {
+void leave_lane(egress_pointer self, const going_ptr& call) {
   forget_run_of(self, call);
-  if (call->ask.beside)
+  if (call->ask.outside_lane)
     return;
   auto name = lane_of(*call);
   self->state.lanes.at(name).calls.done(user_of(*call));
-  move_on(self, name);
+  start_queued(self, name);
 }
 
 void give_up(egress_pointer self, const going_ptr& call, error why) {
   call->promise.deliver(std::move(why));
-  leave(self, call);
+  leave_lane(self, call);
 }
 
 // A refusal is worth a line too, but nobody waits for it. The reason may tell the operator more
@@ -381,7 +382,7 @@ void on_reply(egress_pointer self, const going_ptr& call, outbound_reply& reply)
   if (reply.stream_id != 0)
     track_stream(self, reply.stream_id, call);
   call->promise.deliver(std::move(reply));
-  leave(self, call);
+  leave_lane(self, call);
 }
 
 void dispatch(egress_pointer self, const going_ptr& call) {
@@ -445,11 +446,11 @@ void open_credential(egress_pointer self, const going_ptr& call) {
     note_refusal(self, *call, why, why.message);
     return give_up(self, call, std::move(why));
   }
-  call->lent = {
+  call->redemption = {
     call->ask.call.handle,
     {call->ask.who->key(), call->ask.run_id, call->service->name, call->to.where.text()}};
   ask(
-    self, s.redeemer, call->lent,
+    self, s.redeemer, call->redemption,
     [self, call](credential& c) {
       call->opened = std::move(c);
       record(self, call);
@@ -463,8 +464,8 @@ void open_credential(egress_pointer self, const going_ptr& call) {
     });
 }
 
-void admit(egress_pointer self, const going_ptr& call) {
-  if (call->ask.beside) {
+void enqueue(egress_pointer self, const going_ptr& call) {
+  if (call->ask.outside_lane) {
     self->state.by_run[call->ask.run_id].insert(call);
     return open_credential(self, call);
   }
@@ -479,7 +480,7 @@ void admit(egress_pointer self, const going_ptr& call) {
   }
   call->place = *place;
   self->state.by_run[call->ask.run_id].insert(call);
-  move_on(self, name);
+  start_queued(self, name);
 }
 
 caf::result<outbound_reply> go(egress_pointer self, egress_call& m) {
@@ -502,7 +503,7 @@ caf::result<outbound_reply> go(egress_pointer self, egress_call& m) {
   // Made last: once there is a promise, what is returned instead of it goes nowhere.
   promise_of<outbound_reply> promise{self};
   call->promise = promise;
-  admit(self, call);
+  enqueue(self, call);
   return promise;
 }
 
@@ -524,7 +525,7 @@ egress_actor::behavior_type egress_behavior(egress_pointer self,
     [self](const egress_close& m) { close_for(self, m); },
     [self](const hand_stream& m) { hand_over(self, m); },
     [self](const cut_calls& m) { cut_run(self, m); },
-    [self](const check_lent&) { check_lent_credentials(self); },
+    [self](const recheck_credentials&) { recheck_all(self); },
   };
 }
 

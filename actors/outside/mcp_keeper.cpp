@@ -172,7 +172,7 @@ void send_out(keeper_pointer self, uint64_t id, outbound_call call) {
   auto& one = s.listeners.at(id);
   one.busy = true;
   auto out = in_name_of(one.as, std::move(call));
-  out.beside = true;
+  out.outside_lane = true;
   auto heard = [self, id](result<outbound_reply> reply) {
     auto& all = self->state.listeners;
     auto at = all.find(id);

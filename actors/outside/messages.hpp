@@ -66,7 +66,7 @@ struct egress_call {
   outbound_call call;
   principal_ptr who;
   std::string run_id, thread_id;
-  bool beside = false; // takes no place of the service's lane, and may outlast the run
+  bool outside_lane = false; // takes no place of the service's lane, and may outlast the run
 };
 /// A stream belongs to the run that opened it; to any other there is none of that number.
 struct egress_read {
@@ -88,10 +88,10 @@ struct hand_stream {
 /// service's lane.
 struct cut_calls {
   std::string run_id;
-  std::string beside = {};
+  std::string outside_lane = {};
 };
 /// Egress's note to itself: may what is under way still be?
-struct check_lent {};
+struct recheck_credentials {};
 
 /// A run uses an MCP session, from now on until `run_left`. `stopped` is set when it is too late.
 /// Answered when the server has somebody to ask, if it wants to, or was given the time.
@@ -158,7 +158,7 @@ BEHALF_MESSAGE(behalf::egress_read)
 BEHALF_MESSAGE(behalf::egress_close)
 BEHALF_MESSAGE(behalf::hand_stream)
 BEHALF_MESSAGE(behalf::cut_calls)
-BEHALF_MESSAGE(behalf::check_lent)
+BEHALF_MESSAGE(behalf::recheck_credentials)
 BEHALF_MESSAGE(behalf::audit_receipt)
 BEHALF_MESSAGE(behalf::wire_call)
 BEHALF_MESSAGE(behalf::wire_read)

@@ -40,7 +40,7 @@ struct fetching {
 using fetching_ptr = std::shared_ptr<fetching>;
 
 // A fetch that waits for what another is getting.
-struct parked_fetch {
+struct waiting_fetch {
   std::shared_ptr<const secret_turn> turn;
   fetching_ptr job;
 };
@@ -58,7 +58,7 @@ struct secret_store_state {
   secret fingerprint_key{random_hex(32)};
   std::unordered_map<std::string, inbound_token_ptr> tokens; // by run: the user's own
   std::unordered_map<uint64_t, waiting_redeem> waiters;
-  std::vector<parked_fetch> parked;
+  std::vector<waiting_fetch> waiting;
   uint64_t last_waiter = 0;
   bool sweeping = false; // it is time to look at what has ended, some time from now
   metric *redeemed = nullptr, *refused = nullptr, *fetched = nullptr;
@@ -132,7 +132,7 @@ inbound_token_ptr token_of(store_pointer self, const std::string& run_id) {
   return at == tokens.end() ? nullptr : at->second;
 }
 
-void answer(waiting_redeem& w, const result<ready_credential>& value) {
+void deliver(waiting_redeem& w, const result<ready_credential>& value) {
   if (value)
     w.promise.deliver(credential{value->writer, value->fingerprint});
   else
@@ -160,11 +160,11 @@ void conclude(store_pointer self, const fetching& job, result<ready_credential> 
     auto& w = waiter.mapped();
     // The run may have ended while the token was fetched.
     if (auto still = s.leases.find(w.ask.handle, w.ask.claim, now()); !still)
-      answer(w, still.error());
+      deliver(w, still.error());
     else if (!ended.value && try_own(self, job, ended.value.error(), w.ask))
       rest.push_back(std::move(w));
     else
-      answer(w, ended.value);
+      deliver(w, ended.value);
   }
   for (auto& w : rest)
     look_up(self, std::move(w));
@@ -192,7 +192,7 @@ void send_call(store_pointer self, fetching_ptr job, const secret_call& call) {
 
 void do_step(store_pointer self, fetching_ptr job, secret_step step) {
   if (auto* wait = std::get_if<secret_wait>(&step)) {
-    self->state.parked.push_back({std::move(wait->turn), std::move(job)});
+    self->state.waiting.push_back({std::move(wait->turn), std::move(job)});
     return;
   }
   if (auto* call = std::get_if<secret_call>(&step)) {
@@ -215,12 +215,12 @@ void do_step(store_pointer self, fetching_ptr job, secret_step step) {
 // After each step, those go on whose wait it ended.
 void drive(store_pointer self, fetching_ptr job, secret_step step) {
   do_step(self, std::move(job), std::move(step));
-  auto& parked = self->state.parked;
-  auto waits = [](const parked_fetch& p) { return !p.turn->over; };
-  auto first = std::stable_partition(parked.begin(), parked.end(), waits);
-  std::vector<parked_fetch> ready(std::make_move_iterator(first),
-                                  std::make_move_iterator(parked.end()));
-  parked.erase(first, parked.end());
+  auto& waiting = self->state.waiting;
+  auto waits = [](const waiting_fetch& p) { return !p.turn->over; };
+  auto first = std::stable_partition(waiting.begin(), waiting.end(), waits);
+  std::vector<waiting_fetch> ready(std::make_move_iterator(first),
+                                   std::make_move_iterator(waiting.end()));
+  waiting.erase(first, waiting.end());
   for (auto& p : ready)
     drive(self, p.job, p.job->operation->start(now()));
 }
@@ -244,7 +244,7 @@ void look_up(store_pointer self, waiting_redeem w) {
   auto id = ++s.last_waiter;
   auto look = s.cache.begin(key, id, now());
   if (look.what == secret_cache::outcome::hit)
-    return answer(w, look.value);
+    return deliver(w, look.value);
   auto run_id = w.ask.claim.run_id;
   s.waiters.emplace(id, std::move(w));
   if (look.what == secret_cache::outcome::lead)

@@ -27,7 +27,7 @@ namespace {
 
 // The machine and what its turns need. A turn on a thread that may block goes on when its actor was
 // told to end, and keeps its run's slot until it returns.
-struct machine_room {
+struct node_execution {
   std::shared_ptr<const node_definition> what;
   state_view input;
   context ctx;
@@ -49,7 +49,7 @@ struct machine_room {
 };
 
 // One thing the node waits for.
-struct errand {
+struct pending_ask {
   std::unique_ptr<connector> call = nullptr; // a service call
   std::string service = {};                  // it is on
   std::chrono::milliseconds left{0};         // of a sleep
@@ -61,18 +61,18 @@ struct graph_node_state {
 
   app_ptr app;
   step what;
-  std::shared_ptr<machine_room> room;
+  std::shared_ptr<node_execution> execution;
   threads::answer_loop answers;
-  std::map<uint64_t, errand> errands; // under way, by the number of the ask
-  std::deque<asked_effect> queued;    // more than a node may have under way
-  bool asking = false;                // they are being begun
-  std::set<uint64_t> streams;         // open, to be closed with the node
+  std::map<uint64_t, pending_ask> pending; // under way, by the number of the ask
+  std::deque<asked_effect> queued;         // more than a node may have under way
+  bool asking = false;                     // they are being begun
+  std::set<uint64_t> streams;              // open, to be closed with the node
 };
 
 using node_pointer = graph_node_actor::stateful_pointer<graph_node_state>;
 
 // What one node may have under way: it could ask for any number at once.
-constexpr std::size_t most_errands = 64;
+constexpr std::size_t most_pending = 64;
 // A note to go on with answers that are left; others are for the ask of that number.
 constexpr int64_t answers_left = -1;
 
@@ -82,24 +82,24 @@ void ask_next(node_pointer self);
 void finish(node_pointer self, node_result outcome) {
   auto& s = self->state;
   s.answers.end();
-  s.errands.clear();
+  s.pending.clear();
   s.queued.clear();
   for (auto id : s.streams)
     tell(s.app->egress, egress_close{id, s.what.run->run_id});
-  s.room->lease.reset(); // before the run hears of it: this may be its end
+  s.execution->lease.reset(); // before the run hears of it: this may be its end
   tell(s.what.supervisor,
        task_finished{s.what.task.id, std::make_shared<node_result>(std::move(outcome))});
   self->quit();
 }
 
-void give_turn_apart(node_pointer self, std::optional<threads::answer> reply) {
+void give_turn_elsewhere(node_pointer self, std::optional<threads::answer> reply) {
   auto& s = self->state;
   s.answers.away();
   auto given = std::make_shared<std::optional<threads::answer>>(std::move(reply));
-  auto work = [room = s.room, given, me = graph_node_actor{self}] {
-    if (room->stopped->load(std::memory_order_relaxed))
+  auto work = [execution = s.execution, given, me = graph_node_actor{self}] {
+    if (execution->stopped->load(std::memory_order_relaxed))
       return;
-    tell(me, turn_taken{std::make_shared<turn>(room->give_turn(std::move(*given)))});
+    tell(me, turn_taken{std::make_shared<turn>(execution->give_turn(std::move(*given)))});
   };
   s.app->run_blocking(s.what.who->key(), *s.what.work, std::move(work));
 }
@@ -107,13 +107,13 @@ void give_turn_apart(node_pointer self, std::optional<threads::answer> reply) {
 // nullopt: it takes place on another thread.
 std::optional<turn> next_turn(node_pointer self, std::optional<threads::answer> reply) {
   auto& s = self->state;
-  auto may_hold = s.room->what->options.blocking || s.what.work->may_hold_a_thread();
+  auto may_hold = s.execution->what->options.blocking || s.what.work->may_hold_a_thread();
   if (may_hold && s.app->run_blocking) {
-    give_turn_apart(self, std::move(reply));
+    give_turn_elsewhere(self, std::move(reply));
     return std::nullopt;
   }
   threads::doing(*s.what.work);
-  return s.room->give_turn(std::move(reply));
+  return s.execution->give_turn(std::move(reply));
 }
 
 void go_on(node_pointer self) {
@@ -127,7 +127,7 @@ void go_on(node_pointer self) {
 
 void resume(node_pointer self, uint64_t ask_id, effect_reply reply) {
   auto& s = self->state;
-  s.errands.erase(ask_id);
+  s.pending.erase(ask_id);
   s.answers.add({ask_id, std::move(reply)});
   ask_next(self);
 }
@@ -158,8 +158,8 @@ void drive(node_pointer self, uint64_t ask_id, connector::step next);
 
 // Null: the node has ended meanwhile.
 connector* call_of(node_pointer self, uint64_t ask_id) {
-  auto at = self->state.errands.find(ask_id);
-  return at == self->state.errands.end() ? nullptr : at->second.call.get();
+  auto at = self->state.pending.find(ask_id);
+  return at == self->state.pending.end() ? nullptr : at->second.call.get();
 }
 
 // The next step of a call, when it is still under way.
@@ -212,7 +212,7 @@ void use_session(node_pointer self, uint64_t ask_id, mcp_session session) {
   if (!s.app->mcp)
     return proceed(self, ask_id);
   const auto& run = *s.what.run;
-  const auto& service = s.errands.at(ask_id).service;
+  const auto& service = s.pending.at(ask_id).service;
   ask(
     self, s.app->mcp,
     session_used{s.what.who, run.run_id, run.thread_id, handle_for(self, service), service,
@@ -235,7 +235,7 @@ bool done_at_once(node_pointer self, connector::step& next) {
 void drive(node_pointer self, uint64_t ask_id, connector::step next) {
   auto& s = self->state;
   while (done_at_once(self, next))
-    next = s.errands.at(ask_id).call->proceed();
+    next = s.pending.at(ask_id).call->proceed();
   if (auto* call = std::get_if<outbound_call>(&next)) {
     send_out(self, ask_id, std::move(*call));
   } else if (auto* read = std::get_if<connector::pull_chunk>(&next)) {
@@ -257,7 +257,7 @@ void drive(node_pointer self, uint64_t ask_id, connector::step next) {
 
 void call_service(node_pointer self, uint64_t ask_id, service_call call) {
   auto& s = self->state;
-  auto& mine = s.errands.at(ask_id);
+  auto& mine = s.pending.at(ask_id);
   mine.service = call.service;
   caller by{s.what.who->key(), handle_for(self, call.service), s.what.run->run_id};
   auto opened = s.app->services->open(std::move(call), std::move(by));
@@ -284,7 +284,7 @@ void read_stream(node_pointer self, uint64_t ask_id, uint64_t id) {
 // CAF's timers cannot be taken back, and each keeps what is left of its actor: so a long sleep is
 // some short ones, and a node that ends in one is gone soon.
 void sleep(node_pointer self, uint64_t ask_id) {
-  auto& left = self->state.errands.at(ask_id).left;
+  auto& left = self->state.pending.at(ask_id).left;
   auto part = std::clamp<std::chrono::milliseconds>(left, std::chrono::milliseconds{0},
                                                     std::chrono::minutes{1});
   left -= part;
@@ -377,7 +377,7 @@ void ask_outside(node_pointer self, uint64_t ask_id, effect what) {
   if (auto* read = std::get_if<read_chunk>(&what))
     return read_stream(self, ask_id, read->stream_id);
   if (auto* time = std::get_if<sleep_for>(&what)) {
-    self->state.errands.at(ask_id).left = time->time;
+    self->state.pending.at(ask_id).left = time->time;
     return sleep(self, ask_id);
   }
   if (auto* close = std::get_if<close_stream>(&what)) {
@@ -392,10 +392,10 @@ void ask_next(node_pointer self) {
   auto& s = self->state;
   if (std::exchange(s.asking, true)) // what is answered at once comes back here
     return;
-  while (!s.queued.empty() && s.errands.size() < most_errands) {
+  while (!s.queued.empty() && s.pending.size() < most_pending) {
     auto next = std::move(s.queued.front());
     s.queued.pop_front();
-    s.errands[next.id];
+    s.pending[next.id];
     ask_outside(self, next.id, std::move(next.what));
   }
   s.asking = false;
@@ -412,8 +412,8 @@ void take_turn(node_pointer self, turn now) {
 
 // A pause of a call, or a sleep, is over.
 void time_came(node_pointer self, uint64_t ask_id) {
-  auto at = self->state.errands.find(ask_id);
-  if (at == self->state.errands.end())
+  auto at = self->state.pending.find(ask_id);
+  if (at == self->state.pending.end())
     return;
   if (at->second.call)
     return proceed(self, ask_id);
@@ -426,7 +426,7 @@ void begin(node_pointer self) {
   auto& s = self->state;
   auto cancelled = [stopped = s.what.stopped] { return stopped->load(std::memory_order_relaxed); };
   auto ctx = s.what.task.make_context(s.what.run, emitter_of(s.what), s.what.until, cancelled);
-  s.room = std::make_shared<machine_room>(machine_room{
+  s.execution = std::make_shared<node_execution>(node_execution{
     s.what.task.what, s.what.task.input, std::move(ctx), s.what.stopped, std::move(s.what.lease)});
   if (auto first = next_turn(self, std::nullopt))
     take_turn(self, std::move(*first));

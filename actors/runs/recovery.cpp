@@ -29,13 +29,13 @@ void sort_out(storage_engine& db, record row, int max_attempts, found_runs& into
   }
   auto plan = plan_from(row);
   if (!plan) {
-    auto whole = db.unfinished_run(row.key()); // of a delayed one only a part was read
+    auto whole = db.unfinished_run(row.key()); // the scan read only a part of delayed runs
     auto kept = whole && *whole ? std::move(**whole) : std::move(row);
     into.unreadable.emplace_back(std::move(kept), plan.error());
     return;
   }
   plan->stored_pending = true;
-  if (plan->crashes >= max_attempts) // decided at an earlier start, which did not get that far
+  if (plan->crashes >= max_attempts) // an earlier start decided so and ended before storing it
     plan->given_up = too_often;
   auto& to = row.status == "running" ? into.executing : into.waiting;
   to.push_back(std::move(*plan));
@@ -63,7 +63,7 @@ result<found_runs> read_all(storage_engine& db, int max_attempts) {
   }
 }
 
-// The thread's newest checkpoint: it moves with every superstep that is complete.
+// The thread's newest checkpoint: a new one with every superstep.
 std::string newest_checkpoint(storage_engine& db, const run_plan& plan) {
   if (plan.temporary)
     return {};
@@ -79,7 +79,7 @@ void report(const run_plan& plan, std::string_view decision) {
                                             {"decision", decision}});
 }
 
-// Which of those that were executing the crash is laid to; null when it could be several.
+// The run that crashed the process; null when it could be several.
 run_plan* culprit(plans& executing) {
   std::vector<run_plan*> suspects, all;
   for (auto& plan : executing) {
@@ -87,25 +87,25 @@ run_plan* culprit(plans& executing) {
     if (plan.suspect)
       suspects.push_back(&plan);
   }
-  const auto& accused = suspects.empty() ? all : suspects;
-  return accused.size() == 1 ? accused.front() : nullptr;
+  const auto& candidates = suspects.empty() ? all : suspects;
+  return candidates.size() == 1 ? candidates.front() : nullptr;
 }
 
-void judge(storage_engine& db, plans& executing, int max_attempts) {
+void attribute_crash(storage_engine& db, plans& executing, int max_attempts) {
   for (auto& plan : executing) {
     ++plan.attempt;
     auto at = newest_checkpoint(db, plan);
-    if (at != plan.crashed_at) { // it got further: what was before does not count
+    if (at != plan.crashed_at) { // it made progress: earlier crashes do not count
       plan.crashes = 0;
       plan.suspect = false;
       plan.given_up.clear();
     }
     plan.crashed_at = std::move(at);
   }
-  auto* guilty = culprit(executing);
+  auto* crashed = culprit(executing);
   for (auto& plan : executing) {
     plan.suspect = true;
-    if (&plan != guilty) {
+    if (&plan != crashed) {
       report(plan, "goes on, never beside another suspect");
     } else if (++plan.crashes < max_attempts) {
       report(plan, "goes on, the crash is laid to it");
@@ -117,8 +117,8 @@ void judge(storage_engine& db, plans& executing, int max_attempts) {
   }
 }
 
-// Innocent ones first: they are cleared as soon as they get on. Equals change places with every
-// attempt, so that none always goes before the same other one.
+// Runs with fewer crashes first: they are cleared at their next checkpoint. The order of equals
+// changes with every attempt, so that none is always behind the same other one.
 bool less_suspicious(const run_plan& a, const run_plan& b) {
   auto order = [](const run_plan& p) {
     return std::pair{p.crashes, std::hash<std::string>{}(p.run_id + std::to_string(p.attempt))};
@@ -145,7 +145,7 @@ std::vector<write_batch> decisions(storage_engine& db, const found_runs& found) 
   return all;
 }
 
-// One that cannot be stored is decided anew at the next start: no reason not to start now.
+// A decision that could not be stored is made again at the next start.
 void store(storage_engine& db, const std::vector<write_batch>& all) {
   if (all.empty())
     return;
@@ -159,7 +159,7 @@ void store(storage_engine& db, const std::vector<write_batch>& all) {
     log::error("recovery_not_stored", {{"reason", ok.error().message}});
 }
 
-// Where nobody else can use the storage nothing is written: every run is this process's already.
+// A storage of one process needs no lease: every run in it is this process's.
 result<void> take_all(storage_engine& db) {
   constexpr int64_t batch = 500;
   for (auto taken = batch; !db.exclusive() && taken == batch;) {
@@ -182,7 +182,7 @@ result<recovered_runs> recover_runs(storage_engine& db, int max_attempts) {
   auto found = read_all(db, max_attempts);
   if (!found)
     return found.error();
-  judge(db, found->executing, max_attempts);
+  attribute_crash(db, found->executing, max_attempts);
   store(db, decisions(db, *found));
 
   recovered_runs recovered;

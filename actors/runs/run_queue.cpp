@@ -30,7 +30,7 @@ void run_queue::count(const std::string& tenant, const std::string& user, Change
   on(users_, user);
 }
 
-result<void> run_queue::admits(const principal_key& who, bool delayed) const {
+result<void> run_queue::check_capacity(const principal_key& who, bool delayed) const {
   auto full = [](std::string what) {
     return fail(errc::overloaded, "The server has as many " + what + " as it can hold",
                 "Retry-After", "1");
@@ -63,7 +63,8 @@ result<void> run_queue::admits(const principal_key& who, bool delayed) const {
   return {};
 }
 
-result<void> run_queue::admits_on(const std::string& tenant, const std::string& thread_id) const {
+result<void> run_queue::check_thread_capacity(const std::string& tenant,
+                                              const std::string& thread_id) const {
   auto at = lanes_.find(lane_key(tenant, thread_id));
   if (at == lanes_.end() || at->second.runs() + at->second.expected < options_.per_thread)
     return {};

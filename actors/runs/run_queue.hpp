@@ -40,9 +40,9 @@ public:
 
   /// Whether one more of this user's runs may come. Error: overloaded when the server is full,
   /// too_many when it is the user's or tenant's share that is.
-  result<void> admits(const principal_key& who, bool delayed) const;
+  result<void> check_capacity(const principal_key& who, bool delayed) const;
   /// Whether one more may wait on this thread. Error: too_many.
-  result<void> admits_on(const std::string& tenant, const std::string& thread_id) const;
+  result<void> check_thread_capacity(const std::string& tenant, const std::string& thread_id) const;
   /// It is on its way: it counts as one of this user's and thread's until it arrives or is given
   /// up. `arrived` goes before `add`.
   void expect(const principal_key& who, const std::string& thread_id, bool delayed);

@@ -362,9 +362,9 @@ result<void> count(scheduler_pointer self, const run_plan& plan) {
   auto who = plan.who->key();
   if (auto ok = s.limits.begin_run(who, clock::now()); !ok)
     return ok;
-  auto ok = s.queue.admits(who, plan.delayed);
+  auto ok = s.queue.check_capacity(who, plan.delayed);
   if (ok && plan.multitask_strategy == "enqueue") // the others come when nothing waits
-    ok = s.queue.admits_on(who.tenant, plan.thread_id);
+    ok = s.queue.check_thread_capacity(who.tenant, plan.thread_id);
   if (!ok) {
     s.limits.end_run(who);
     return ok;
@@ -665,7 +665,7 @@ void on_tick(scheduler_pointer self) {
 }
 
 // Admitted before the restart: counted, never refused.
-void go_on(scheduler_pointer self, recovered_runs& recovered) {
+void take_recovered(scheduler_pointer self, recovered_runs& recovered) {
   auto& s = self->state;
   for (auto& plan : recovered.plans) {
     static_cast<void>(s.limits.begin_run(plan->who->key(), clock::now()));
@@ -688,7 +688,7 @@ scheduler_actor::behavior_type scheduler_behavior(scheduler_pointer self, app_pt
   s.pending = &m.gauge("lg_api_num_pending_runs", "Runs waiting");
   s.running = &m.gauge("lg_api_num_running_runs", "Runs executing");
   s.created = &m.counter("behalf_runs_created_total", "Runs accepted");
-  go_on(self, *recovered);
+  take_recovered(self, *recovered);
   remind(self, tick, wake_up{});
   return {
     [self](start_run& m) -> caf::result<run_ref> {

@@ -310,7 +310,7 @@ TEST_CASE_METHOD(watch_fixture, "a call beside the lane neither waits nor makes 
     call("r");
   CHECK(w.calls.size() == 2); // as many as the service allows
   auto beside = call_of("alice", "s");
-  beside.beside = true;
+  beside.outside_lane = true;
   auto listening = ask_later<outbound_reply>(out, beside);
   CHECK(w.calls.size() == 3);
   CHECK(w.redeemed == 3);

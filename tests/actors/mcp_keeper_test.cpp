@@ -68,8 +68,8 @@ egress_actor::behavior_type egress_like(egress_actor::pointer me, outer_world* w
     [w](const hand_stream& m) {
       w->handed.push_back(m.run_id + " to " + m.to_run + " " + m.handle.id);
     },
-    [w](const cut_calls& m) { w->cut.push_back(m.run_id + " " + m.beside); },
-    [w](const check_lent&) { // the test's: go on
+    [w](const cut_calls& m) { w->cut.push_back(m.run_id + " " + m.outside_lane); },
+    [w](const recheck_credentials&) { // the test's: go on
       hand_out(*w);
       for (auto& [reply, promise] : std::exchange(w->held, {}))
         promise.deliver(std::move(reply));
@@ -152,7 +152,7 @@ struct keeper_fixture : actor_fixture {
     sched.run();
   }
   void go_on() {
-    self->send(egress, check_lent{});
+    self->send(egress, recheck_credentials{});
     sched.run();
   }
   void hear(std::string bytes) {
@@ -167,7 +167,7 @@ struct keeper_fixture : actor_fixture {
       all.push_back(m.call.method + " " + m.run_id);
       CHECK(m.call.handle.id == "h-" + m.run_id);
       CHECK(m.thread_id == "thread");
-      CHECK(m.beside == (m.call.method != "DELETE"));
+      CHECK(m.outside_lane == (m.call.method != "DELETE"));
     }
     return all;
   }

@@ -61,7 +61,7 @@ struct plugin_fixture : actor_fixture {
   result<std::string> identity(const std::string& path) {
     auto request = std::make_shared<auth_request>();
     request->path = path;
-    auto answer = ask<judged>(gate, judge{request});
+    auto answer = ask<vouched_by_handler>(gate, call_auth_handler{request});
     if (!answer)
       return answer.error();
     return answer->who->identity;

@@ -175,31 +175,31 @@ TEST_CASE("a thread in line whose run ended does not take the slot", "[runs]") {
 
 TEST_CASE("a queue that is full refuses, and one user fills it not quite", "[runs]") {
   runs::run_queue q{sizes(1, 8)};
-  while (q.admits(alice, false))
+  while (q.check_capacity(alice, false))
     add(q, std::to_string(q.all()), std::to_string(q.all()));
   CHECK(q.all() == 7);
-  CHECK(q.admits(alice, false).error().code == errc::too_many);
-  REQUIRE(q.admits(bob, false));
+  CHECK(q.check_capacity(alice, false).error().code == errc::too_many);
+  REQUIRE(q.check_capacity(bob, false));
   add(q, "b", "b", bob);
-  CHECK(q.admits(bob, false).error().code == errc::overloaded);
-  CHECK(q.admits(eve, false).error().code == errc::overloaded);
+  CHECK(q.check_capacity(bob, false).error().code == errc::overloaded);
+  CHECK(q.check_capacity(eve, false).error().code == errc::overloaded);
 }
 
 TEST_CASE("runs on their way take places until they arrive", "[runs]") {
   auto o = sizes(1, 8);
   o.delayed_per_user = 1;
   runs::run_queue q{o};
-  while (q.admits(alice, false))
+  while (q.check_capacity(alice, false))
     q.expect(alice, "t", false);
   CHECK(q.expected() == 7);
-  CHECK(q.admits(alice, false).error().code == errc::too_many);
+  CHECK(q.check_capacity(alice, false).error().code == errc::too_many);
   q.expect(alice, "t", true);
-  CHECK(q.admits(alice, true).error().code == errc::too_many);
+  CHECK(q.check_capacity(alice, true).error().code == errc::too_many);
   q.arrived(alice, "t", true);
-  CHECK(q.admits(alice, true));
+  CHECK(q.check_capacity(alice, true));
   for (int i = 0; i < 7; ++i)
     q.arrived(alice, "t", false);
-  CHECK(q.admits(alice, false));
+  CHECK(q.check_capacity(alice, false));
   CHECK(q.remembered() == 0);
 }
 
@@ -209,14 +209,14 @@ TEST_CASE("a thread holds so many runs", "[runs]") {
   runs::run_queue q{o};
   add(q, "t", "a");
   add_later(q, "t", "b", noon + std::chrono::hours{1});
-  CHECK(q.admits_on("acme", "t"));
+  CHECK(q.check_thread_capacity("acme", "t"));
   q.expect(alice, "t", false);
   CHECK(q.active_run_count("acme", "t") == 2);
-  CHECK(q.admits_on("acme", "t").error().code == errc::too_many);
-  CHECK(q.admits_on("acme", "u"));
-  CHECK(q.admits_on("globex", "t"));
+  CHECK(q.check_thread_capacity("acme", "t").error().code == errc::too_many);
+  CHECK(q.check_thread_capacity("acme", "u"));
+  CHECK(q.check_thread_capacity("globex", "t"));
   q.arrived(alice, "t", false);
-  CHECK(q.admits_on("acme", "t"));
+  CHECK(q.check_thread_capacity("acme", "t"));
 }
 
 TEST_CASE("runs that end anywhere in a long line leave the others in order", "[runs]") {
@@ -248,14 +248,14 @@ TEST_CASE("delayed runs have bounds of their own", "[runs]") {
   o.delayed_per_user = 2;
   runs::run_queue q{o};
   for (int i = 0; i < 2; ++i) {
-    REQUIRE(q.admits(alice, true));
+    REQUIRE(q.check_capacity(alice, true));
     add_later(q, "t", std::to_string(i), noon + std::chrono::hours{1});
   }
-  CHECK(q.admits(alice, true).error().code == errc::too_many);
-  CHECK(q.admits(alice, false)); // they take no place of those that run
-  REQUIRE(q.admits(eve, true));
+  CHECK(q.check_capacity(alice, true).error().code == errc::too_many);
+  CHECK(q.check_capacity(alice, false)); // they take no place of those that run
+  REQUIRE(q.check_capacity(eve, true));
   q.add({"e", "t", eve, noon + std::chrono::hours{1}}, noon);
-  CHECK(q.admits(bob, true).error().code == errc::overloaded);
+  CHECK(q.check_capacity(bob, true).error().code == errc::overloaded);
 }
 
 TEST_CASE("suspects execute one at a time, others beside them", "[runs]") {
