@@ -57,6 +57,7 @@ struct plugin_card {
   "g++-" BEHALF_STRING_OF(__GNUC__) "/cxx" BEHALF_STRING_OF(                                       \
     _GLIBCXX_USE_CXX11_ABI) "/boost-" BEHALF_STRING_OF(BOOST_VERSION)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the parameter is a name.
 /// Once in a shared library: BEHALF_PLUGIN(registry) { registry.graph(make_inbox()); }
 #define BEHALF_PLUGIN(parameter)                                                                   \
   static void behalf_fill_registry(::behalf::plugin_registry&);                                    \
@@ -66,5 +67,6 @@ struct plugin_card {
     return &card;                                                                                  \
   }                                                                                                \
   static void behalf_fill_registry(::behalf::plugin_registry& parameter)
+// NOLINTEND(bugprone-macro-parentheses)
 
 } // namespace behalf

@@ -27,7 +27,7 @@ std::string refusal(const std::string& path) {
 }
 
 std::unique_ptr<sqlite_connection> connect(const std::string& path) {
-  return std::move(sqlite_connection::open(path, access::read_write_create).value());
+  return sqlite_connection::open(path, access::read_write_create).value();
 }
 
 bool has(const std::string& text, const std::string& part) {
@@ -121,9 +121,9 @@ TEST_CASE("a URL names the storage", "[storage]") {
 }
 
 TEST_CASE("a storage in memory is one for all its readers and gone at the end", "[storage]") {
-  auto db = std::move(open_storage({.url = "sqlite::memory:"}).value());
+  auto db = open_storage({.url = "sqlite::memory:"}).value();
   CHECK(db->exclusive());
-  auto reader = std::move(db->open_reader().value());
+  auto reader = db->open_reader().value();
   std::atomic<int> written{0}, missed{0};
   std::atomic<bool> over{false};
   std::thread watcher([&] {
@@ -143,7 +143,7 @@ TEST_CASE("a storage in memory is one for all its readers and gone at the end", 
   over = true;
   watcher.join();
   CHECK(missed == 0);
-  auto other = std::move(open_storage({.url = "sqlite::memory:"}).value());
+  auto other = open_storage({.url = "sqlite::memory:"}).value();
   CHECK(other->count({.tenant = "acme"}).value() == 0);
 }
 
@@ -264,7 +264,7 @@ TEST_CASE("a full disk loses the group, says so, and nothing else", "[storage]")
 
 TEST_CASE("what was flushed is seen at once by readers on other threads", "[storage]") {
   storage_fixture<sqlite_factory> f;
-  auto reader = std::move(f.db->open_reader().value());
+  auto reader = f.db->open_reader().value();
   std::atomic<int> flushed{-1};
   std::atomic<int> missed{0};
   std::atomic<bool> over{false};
@@ -289,7 +289,7 @@ TEST_CASE("what was flushed is seen at once by readers on other threads", "[stor
 
 TEST_CASE("a reader cannot write", "[storage]") {
   storage_fixture<sqlite_factory> f;
-  auto db = std::move(sqlite_connection::open(f.factory.folder.file(), access::read_only).value());
+  auto db = sqlite_connection::open(f.factory.folder.file(), access::read_only).value();
   auto refused = db->execute("DELETE FROM thread");
   REQUIRE_FALSE(refused);
   CHECK(has(refused.error().message, "not writable"));
