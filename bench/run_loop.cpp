@@ -2,7 +2,7 @@
 // Prints microseconds per run: a fresh thread, and a thread with a long conversation.
 #include "runtime/graph/run_loop.hpp"
 
-#include "runtime/graph/hello.hpp"
+#include "runtime/graph/hello_graph.hpp"
 
 #include <chrono>
 #include <cstdio>

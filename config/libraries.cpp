@@ -1,6 +1,6 @@
 #include "config/libraries.hpp"
 
-#include "runtime/graph/hello.hpp"
+#include "runtime/graph/hello_graph.hpp"
 #include "runtime/graph/load_plugin.hpp"
 
 #include <algorithm>

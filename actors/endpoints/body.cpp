@@ -1,6 +1,6 @@
 #include "actors/endpoints/body.hpp"
 
-#include "runtime/base/asked.hpp"
+#include "runtime/base/asked_fields.hpp"
 #include "runtime/base/id.hpp"
 
 #include <algorithm>

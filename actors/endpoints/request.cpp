@@ -5,7 +5,7 @@
 #include "actors/endpoints/unbuilt.hpp"
 #include "actors/threads/thread_pool.hpp"
 #include "behalf/plugin.hpp"
-#include "runtime/base/asked.hpp"
+#include "runtime/base/asked_fields.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/base/json_cost.hpp"
 #include "runtime/base/log.hpp"

@@ -1,7 +1,7 @@
 // Tokens that only their issuer can read: it is asked about each (RFC 7662).
 #include "runtime/auth/discovery.hpp"
 #include "runtime/auth/identity_provider.hpp"
-#include "runtime/auth/silence.hpp"
+#include "runtime/auth/provider_backoff.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/base/log.hpp"
 
@@ -33,7 +33,7 @@ private:
   introspection_settings settings_;
   std::shared_ptr<const wiped_string> client_secret_;
   std::string endpoint_; // empty until the discovery document named it
-  silence quiet_{provider_patience};
+  provider_backoff backoff_{provider_patience};
 };
 
 class introspection_check final : public identity_check {
@@ -43,7 +43,7 @@ public:
 
   identity_step start(time_point) override {
     asked_ = std::chrono::steady_clock::now();
-    if (!provider_->quiet_.may_ask(asked_))
+    if (!provider_->backoff_.may_ask(asked_))
       return no_answer{provider_->name()};
     return next_call();
   }
@@ -71,13 +71,13 @@ identity_step introspection_check::next_call() {
   return call;
 }
 
-// Only a deadline counts as silence: what fails fast holds nobody up, and a token can be made to
+// Only a timeout counts: a call that fails fast delays nobody, and a token can be made to
 // fail.
 identity_step introspection_check::unusable(const error& why) const {
   if (why.code == errc::timeout)
-    provider_->quiet_.silent(asked_, std::chrono::steady_clock::now());
+    provider_->backoff_.timed_out(asked_, std::chrono::steady_clock::now());
   else
-    provider_->quiet_.answered();
+    provider_->backoff_.answered();
   log::warning("identity_introspection_failed", {{"issuer", provider_->settings_.rules.issuer},
                                                  {"endpoint", provider_->settings_.endpoint},
                                                  {"reason", why.message}});
@@ -97,7 +97,7 @@ identity_step introspection_check::resume(result<provider_reply> reply, time_poi
     asked_ = std::chrono::steady_clock::now();
     return next_call();
   }
-  p.quiet_.answered();
+  p.backoff_.answered();
   auto proven = read_introspection(*document, p.settings_.rules, now);
   if (proven)
     return vouch(*proven, p.settings_.mapping);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "runtime/auth/dev_issuer.hpp"
-#include "runtime/base/asked.hpp"
+#include "runtime/base/asked_fields.hpp"
 
 #include <algorithm>
 #include <set>

@@ -36,17 +36,17 @@ struct fair_budget::ledger {
       in.erase(in.find(*who.name));
   }
 
-  answer ask(const party& tenant, const party* user, std::size_t more) const {
+  outcome ask(const party& tenant, const party* user, std::size_t more) const {
     const auto free = capacity - used;
     if (more > free)
-      return answer::all_spent;
+      return outcome::all_spent;
     const auto tenant_may = greed * (free - more + 1); // the 1: so that the last unit can be had
     const auto tenant_has = tenant.used + more;
     if (tenant_has > tenant_may)
-      return answer::share_spent;
+      return outcome::share_spent;
     if (user && user->used + more > user_greed * (tenant_may - tenant_has + 1))
-      return answer::share_spent;
-    return answer::granted;
+      return outcome::share_spent;
+    return outcome::granted;
   }
 
   static constexpr std::size_t user_greed = 3;
@@ -74,18 +74,18 @@ fair_budget::share::~share() {
     ledger::leave(in_->users, *user_);
 }
 
-fair_budget::answer fair_budget::share::resize(std::size_t size) {
+fair_budget::outcome fair_budget::share::resize(std::size_t size) {
   if (size == size_)
-    return answer::granted;
+    return outcome::granted;
   std::lock_guard lock{in_->guard};
   if (size > size_)
-    if (auto said = in_->ask(*tenant_, user_, size - size_); said != answer::granted)
+    if (auto said = in_->ask(*tenant_, user_, size - size_); said != outcome::granted)
       return said;
   for (auto* sum : {&in_->used, &tenant_->used, user_ ? &user_->used : nullptr})
     if (sum)
       *sum += size - size_; // wraps around and back when it gives back
   size_ = size;
-  return answer::granted;
+  return outcome::granted;
 }
 
 std::size_t fair_budget::share::capacity() const {
@@ -111,9 +111,9 @@ std::size_t fair_budget::parties() const {
 
 result<void> claim(fair_budget::share& mine, std::size_t size, std::string_view what) {
   const auto said = mine.resize(size);
-  if (said == fair_budget::answer::granted)
+  if (said == fair_budget::outcome::granted)
     return {};
-  if (said == fair_budget::answer::share_spent)
+  if (said == fair_budget::outcome::share_spent)
     return fail(errc::too_many, "Too many " + std::string{what} + " for one caller; others wait",
                 "Retry-After", "1");
   return fail(errc::overloaded, "Too many " + std::string{what}, "Retry-After", "1");

@@ -21,7 +21,7 @@ class fair_budget {
   struct party;
 
 public:
-  enum class answer : uint8_t { granted, share_spent, all_spent };
+  enum class outcome : uint8_t { granted, share_spent, all_spent };
 
   /// Something taken from the budget, given back when it ends. May outlive the budget. One owner.
   class share {
@@ -30,7 +30,7 @@ public:
     ~share();
 
     /// Takes more or gives back, so that the share is `size`; unless granted nothing changes.
-    answer resize(std::size_t size);
+    outcome resize(std::size_t size);
     std::size_t size() const { return size_; }
     /// Of the whole budget.
     std::size_t capacity() const;

@@ -106,7 +106,7 @@ struct run_loop::impl {
   void go_on();
   void fork();
   bool adopt_tasks();
-  result<void> answer(const json::value& resume);
+  result<void> apply_resume(const json::value& resume);
   result<void> apply_command(const run_command& c);
 
   // --- one superstep
@@ -244,7 +244,7 @@ void run_loop::impl::begin_command(const run_command& c) {
     return;
   if (c.resume) {
     resumed = true;
-    if (auto ok = answer(*c.resume); !ok)
+    if (auto ok = apply_resume(*c.resume); !ok)
       return fail_run(ok.error());
   }
   if (c.update || c.go_to)
@@ -362,7 +362,7 @@ bool run_loop::impl::adopt_tasks() {
   return true;
 }
 
-result<void> run_loop::impl::answer(const json::value& resume) {
+result<void> run_loop::impl::apply_resume(const json::value& resume) {
   std::vector<live_task*> waiting;
   for (auto& t : tasks)
     if (t.is(pending_task::state::interrupted))

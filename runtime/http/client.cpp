@@ -26,7 +26,7 @@ result<checked_url> guard(const wire_request& request) {
 }
 
 template <class Handler>
-void answer(asio::io_context& io, Handler done, error e) {
+void post_error(asio::io_context& io, Handler done, error e) {
   asio::post(io, [done = std::move(done), e = std::move(e)]() mutable { done(std::move(e)); });
 }
 
@@ -149,7 +149,7 @@ client::~client() {
 uint64_t client::start(wire_request request, deadline by, reply_handler done) {
   auto url = guard(request);
   if (!url) {
-    answer(core_->io, std::move(done), url.error());
+    post_error(core_->io, std::move(done), url.error());
     return 0;
   }
   auto call = core_->add(std::move(request), std::move(*url), by, std::move(done));
@@ -161,7 +161,7 @@ void client::read_chunk(uint64_t stream_id, deadline by, chunk_handler done) {
   if (auto call = core_->find(stream_id))
     call->pull(by, std::move(done));
   else
-    answer(core_->io, std::move(done), fail(errc::not_found, "the stream is over"));
+    post_error(core_->io, std::move(done), fail(errc::not_found, "the stream is over"));
 }
 
 void client::close(uint64_t stream_id) {

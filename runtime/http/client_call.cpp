@@ -36,7 +36,7 @@ client_call::client_call(std::shared_ptr<client_core> core, uint64_t id, wire_re
                          asio::any_io_executor strand)
   : core_(std::move(core)), id_(id), request_(std::move(request)), url_(std::move(url)),
     by_(std::min(by, std::chrono::steady_clock::now() + request_.call.timeout)),
-    done_(std::move(done)), strand_(std::move(strand)), timer_(strand_), watched_until_(by_),
+    done_(std::move(done)), strand_(std::move(strand)), timer_(strand_), time_limit_(by_),
     connection_(std::move(kept)) {}
 
 std::string client_call::pool_key(const wire_request& request, const checked_url& url) {
@@ -85,7 +85,7 @@ asio::awaitable<void> client_call::run(std::shared_ptr<client_call> self) {
 }
 
 asio::awaitable<void> client_call::run_pull(std::shared_ptr<client_call> self, deadline by) {
-  self->watch(std::min(by, std::chrono::steady_clock::now() + self->request_.call.timeout));
+  self->set_limit(std::min(by, std::chrono::steady_clock::now() + self->request_.call.timeout));
   auto read = self->parse();
   std::string bytes = self->parser_->take_body();
   while (read && bytes.empty() && !self->parser_->done()) {
@@ -118,7 +118,7 @@ void client_call::let_go() {
 }
 
 asio::awaitable<void> client_call::run_out(std::shared_ptr<client_call> self) {
-  self->watch(std::chrono::steady_clock::now() + self->core_->options.linger);
+  self->set_limit(std::chrono::steady_clock::now() + self->core_->options.linger);
   auto read = self->parse();
   auto dropped = self->parser_->take_body().size();
   while (read && !self->parser_->done() && dropped <= self->core_->options.linger_bytes) {
@@ -128,8 +128,8 @@ asio::awaitable<void> client_call::run_out(std::shared_ptr<client_call> self) {
   self->end(read && self->parser_->done());
 }
 
-void client_call::watch(deadline by) {
-  watched_until_ = by;
+void client_call::set_limit(deadline by) {
+  time_limit_ = by;
   timer_.expires_at(by);
   timer_.async_wait([weak = weak_from_this()](error_code ec) {
     if (auto self = weak.lock(); self && !ec)
@@ -138,7 +138,7 @@ void client_call::watch(deadline by) {
 }
 
 void client_call::on_time() {
-  if (std::chrono::steady_clock::now() >= watched_until_) // else set anew meanwhile
+  if (std::chrono::steady_clock::now() >= time_limit_) // else set anew meanwhile
     interrupt(stop_reason::late);
 }
 
@@ -168,7 +168,7 @@ void client_call::head_arrived() {
   }
   reply.stream_id = id_;
   streaming_ = true;
-  watch(std::chrono::steady_clock::now() + core_->options.stream_idle);
+  set_limit(std::chrono::steady_clock::now() + core_->options.stream_idle);
   auto done = std::exchange(done_, nullptr);
   done(std::move(reply));
 }
@@ -184,7 +184,7 @@ void client_call::finish_pull(result<outbound_chunk> chunk) {
   if (!chunk || chunk->last || stopped_ != stop_reason::none)
     end(chunk && chunk->last);
   else
-    watch(std::chrono::steady_clock::now() + core_->options.stream_idle);
+    set_limit(std::chrono::steady_clock::now() + core_->options.stream_idle);
   done(std::move(chunk));
 }
 
@@ -213,7 +213,7 @@ asio::awaitable<result<void>> client_call::exchange() {
       if (!opened)
         co_return opened.error();
     }
-    watch(by_);
+    set_limit(by_);
     std::size_t sent = 0;
     none done = co_await send(sent);
     if (done)
@@ -238,7 +238,7 @@ bool client_call::may_retry(const error& e, std::size_t sent) const {
 
 // Leaves a connection on which nothing has been said yet.
 asio::awaitable<result<void>> client_call::open() {
-  watch(std::min(by_, std::chrono::steady_clock::now() + core_->options.connect_timeout));
+  set_limit(std::min(by_, std::chrono::steady_clock::now() + core_->options.connect_timeout));
   auto found = co_await addresses();
   if (!found)
     co_return found.error();

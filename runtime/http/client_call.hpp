@@ -51,7 +51,7 @@ private:
   void reset_reply();
   bool may_retry(const error& e, std::size_t sent) const;
 
-  void watch(deadline by);
+  void set_limit(deadline by);
   void on_time();
   void interrupt(stop_reason why);
   void let_go();
@@ -73,7 +73,7 @@ private:
   chunk_handler pulled_; // set while a pull is under way
   boost::asio::any_io_executor strand_;
   boost::asio::steady_timer timer_;
-  deadline watched_until_;
+  deadline time_limit_;
   stop_reason stopped_ = stop_reason::none;
   bool streaming_ = false;
   bool leaving_ = false; // closed; only the connection's sake keeps it reading

@@ -82,7 +82,7 @@ void outbox::on_gone(std::function<void()> call) {
     if (closed_)
       return;
     on_gone_.swap(call); // what was there is destroyed outside the lock
-    pending_.watch = true;
+    pending_.notice_close = true;
   }
   wake_.notify();
 }

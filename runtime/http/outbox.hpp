@@ -72,10 +72,10 @@ struct outgoing {
   std::optional<body_wish> body; // before anything else
   std::optional<answer_head> head;
   std::vector<part> parts;
-  bool last = false;  // the answer ends here
-  bool cut = false;   // the connection must end without a proper end of the answer
-  bool watch = false; // somebody wants to know when the client leaves
-  bool nothing() const { return !body && !head && parts.empty() && !last && !cut && !watch; }
+  bool last = false;         // the answer ends here
+  bool cut = false;          // the connection must end without a proper end of the answer
+  bool notice_close = false; // `on_gone` waits for the client to close
+  bool nothing() const { return !body && !head && parts.empty() && !last && !cut && !notice_close; }
 };
 
 /// An exchange and its connection's side of it. Handlers get it from `hand_out`.

@@ -44,7 +44,7 @@ server_core::server_core(asio::io_context& io, server_options o, server::handler
   : options(std::move(o)), on_exchange(std::move(h)), cors(options.cors),
     pages(options.cors, options.pages), peer_memory(options.max_body_memory, peer_memory_greed),
     late_calls(std::make_shared<inbound::late_calls>(io)),
-    places_(options.max_connections, peer_greed), refusals_(max_refusals),
+    slots_(options.max_connections, peer_greed), refusals_(max_refusals),
     accept_strand_(asio::make_strand(io)), acceptor_(accept_strand_) {
   if (context)
     use(std::move(*context));
@@ -157,11 +157,11 @@ void server_core::welcome(inbound::tcp_socket socket) {
   if (ec || draining())
     return;
   socket.set_option(tcp::no_delay{true}, ec);
-  if (auto place = places_.take(peer))
-    return inbound::open_session(shared_from_this(), std::move(socket), std::move(place));
+  if (auto slot = slots_.take(peer))
+    return inbound::open_session(shared_from_this(), std::move(socket), std::move(slot));
   auto refusal = refusals_.open(peer, {});
   if (!tls() // a handshake would cost more than the answer is worth
-      && refusal->resize(1) == fair_budget::answer::granted)
+      && refusal->resize(1) == fair_budget::outcome::granted)
     inbound::open_refusal(shared_from_this(), std::move(socket), std::move(refusal));
 }
 

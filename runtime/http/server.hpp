@@ -28,7 +28,7 @@ struct server_options {
   page_options pages{};
 
   bool access_log = false; // a line per answer, at info; ours are those without an exchange
-  std::size_t max_connections = 10'000;            // one more: see `places`, else 503
+  std::size_t max_connections = 10'000;            // one more: see `connection_slots`, else 503
   std::size_t max_header_bytes = 32 * 1024;        // request line and fields; more: 431
   std::size_t max_body_bytes = 20 * 1024 * 1024;   // one request's; more: 413
   std::size_t max_body_memory = 512 * 1024 * 1024; // of all requests together; more: 429, 503

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "runtime/base/fair_budget.hpp"
+#include "runtime/http/connection_slots.hpp"
 #include "runtime/http/io.hpp"
-#include "runtime/http/places.hpp"
 #include "runtime/http/server.hpp"
 
 #include <boost/asio/ssl/context.hpp>
@@ -20,7 +20,7 @@ namespace behalf {
 namespace inbound {
 
 /// An open connection as the server sees it. From any thread.
-class connection : public place_holder {
+class connection : public slot_holder {
 public:
   virtual ~connection() = default;
   virtual void begin_drain() = 0; // end when idle, or after the answer under way
@@ -81,21 +81,22 @@ private:
   std::function<void()> drained_;
   std::atomic<std::size_t> count_{0};
   std::atomic<bool> draining_{false};
-  inbound::places places_;     // connections, by peer
-  const fair_budget refusals_; // connections that only learn that they are too many
+  inbound::connection_slots slots_; // connections, by peer
+  const fair_budget refusals_;      // connections that only learn that they are too many
   const inbound::strand accept_strand_;
   acceptor acceptor_; // used on its strand only
 };
 
 namespace inbound {
 
-/// Begins to serve a connection, over TLS if the core has a context, which holds its place while it
+/// Begins to serve a connection, over TLS if the core has a context, which holds its slot while it
 /// is open.
-void open_session(std::shared_ptr<server_core> core, tcp_socket socket, places::place_ptr place);
+void open_session(std::shared_ptr<server_core> core, tcp_socket socket,
+                  connection_slots::slot_ptr slot);
 
 /// Answers 503 to whatever a connection asks, because there are too many.
 void open_refusal(std::shared_ptr<server_core> core, tcp_socket socket,
-                  fair_budget::share_ptr place);
+                  fair_budget::share_ptr slot);
 
 } // namespace inbound
 } // namespace behalf

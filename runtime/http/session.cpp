@@ -48,10 +48,10 @@ std::optional<refusal> memory_fault(const body_wish& wish, std::size_t bytes) {
 } // namespace
 
 template <class Stream>
-session<Stream>::session(std::shared_ptr<server_core> core, Stream stream, places::place_ptr place,
-                         fair_budget::share_ptr refusal)
-  : core_(std::move(core)), stream_(std::move(stream)), place_(std::move(place)),
-    refusal_place_(std::move(refusal)), watchdog_(stream_.get_executor()) {
+session<Stream>::session(std::shared_ptr<server_core> core, Stream stream,
+                         connection_slots::slot_ptr slot, fair_budget::share_ptr refusal)
+  : core_(std::move(core)), stream_(std::move(stream)), slot_(std::move(slot)),
+    refusal_share_(std::move(refusal)), watchdog_(stream_.get_executor()) {
   error_code ec;
   const auto remote = socket().remote_endpoint(ec).address();
   remote_ = unmapped(remote).to_string();
@@ -124,7 +124,7 @@ bool session<Stream>::give_way() {
   return true;
 }
 
-// False: its place is somebody else's meanwhile.
+// False: its slot went to another connection.
 template <class Stream>
 bool session<Stream>::begin_work() {
   auto found = stand::at_rest;
@@ -136,13 +136,13 @@ void session<Stream>::shut() {
   watchdog_.stop();
   if (const auto box = box_)
     box->shut();
-  watched_.abandon();
+  read_ahead_over_.abandon();
 }
 
 template <class Stream>
 awaitable<bool> session<Stream>::read_more(std::size_t room) {
-  if (watching_) {
-    co_await watched_.wait(); // that read is ours now; waking for nothing is allowed
+  if (reading_ahead_) {
+    co_await read_ahead_over_.wait(); // that read is ours now; waking for nothing is allowed
     co_return !ended_;
   }
   const auto space = in_.prepare(room);
@@ -217,7 +217,7 @@ awaitable<void> session<Stream>::read_body(request_parser& parser, body_wish wis
   const bool whole = co_await receive(parser, wish);
   box->extend_deadline(core_->options.request_deadline);
   memory_.reset();
-  if (!watching_)
+  if (!reading_ahead_)
     in_.shrink();
   const auto why = std::exchange(refusal_, std::nullopt);
   if (whole)
@@ -277,26 +277,26 @@ awaitable<bool> session<Stream>::receive(request_parser& parser, const body_wish
 // Reads on while the answer is made: the only portable way to learn that the client left. What
 // arrives is kept for the next request, up to a bound.
 template <class Stream>
-void session<Stream>::start_watch() {
-  if (watching_ || ended_ || in_.size() > progress)
+void session<Stream>::read_ahead() {
+  if (reading_ahead_ || ended_ || in_.size() > progress)
     return;
-  watching_ = true;
+  reading_ahead_ = true;
   stream_.async_read_some(in_.prepare(1),
                           [self = this->shared_from_this()](const error_code& ec, std::size_t n) {
-                            self->on_watched(ec, n);
+                            self->on_read_ahead(ec, n);
                           });
 }
 
 template <class Stream>
-void session<Stream>::on_watched(const error_code& ec, std::size_t size) {
-  watching_ = false;
+void session<Stream>::on_read_ahead(const error_code& ec, std::size_t size) {
+  reading_ahead_ = false;
   in_.commit(size);
   ended_ = ended_ || ec.failed();
   if (const auto box = box_; box && ec)
     box->lost();
   else if (box && size > 0 && phase_ != phase::body)
-    start_watch();
-  watched_.notify(); // who waits for bytes looks again, whether or not a read is under way
+    read_ahead();
+  read_ahead_over_.notify(); // who waits for bytes looks again, whether or not a read is under way
 }
 
 template <class Stream>
@@ -304,15 +304,15 @@ awaitable<void> session<Stream>::say_goodbye() {
   enter(phase::closing, linger_timeout);
   error_code ec;
   if constexpr (is_tls<Stream>) {
-    if (!watching_)
+    if (!reading_ahead_)
       co_await stream_.async_shutdown(use_result);
   }
   socket().shutdown(tcp_socket::shutdown_send, ec);
   // Closing with unread bytes would reset the connection, and the client could lose our answer.
   for (std::size_t total = in_.size(); !ended_ && total <= max_linger_bytes;) {
     in_.consume(in_.size());
-    if (watching_) {
-      co_await watched_.wait();
+    if (reading_ahead_) {
+      co_await read_ahead_over_.wait();
     } else {
       const auto space = in_.prepare(read_buffer::small);
       auto [failed, size] = co_await socket().async_read_some(space, use_result);
@@ -394,7 +394,7 @@ void session<Stream>::compose(outgoing& next, std::string& tail) {
 
 // Sends what the exchange gives until the answer is complete. False: the connection must end.
 template <class Stream>
-awaitable<bool> session<Stream>::answer(request_parser& parser) {
+awaitable<bool> session<Stream>::serve_request(request_parser& parser) {
   const auto box = box_;
   while (true) {
     auto next = box->take();
@@ -422,8 +422,8 @@ awaitable<bool> session<Stream>::answer(request_parser& parser) {
       co_return false;
     if (next.last)
       co_return true;
-    if (next.watch && parser.done())
-      start_watch();
+    if (next.notice_close && parser.done())
+      read_ahead();
   }
 }
 
@@ -465,8 +465,8 @@ awaitable<void> session<Stream>::run(std::shared_ptr<session> self) {
   }
   self->watchdog_.stop();
   self->close_socket();
-  self->place_.reset();
-  self->refusal_place_.reset();
+  self->slot_.reset();
+  self->refusal_share_.reset();
   self->memory_.reset();
   self->core_->remove(self.get());
 }
@@ -479,9 +479,9 @@ awaitable<void> session<Stream>::serve() {
     if (ec)
       co_return;
   }
-  if (refusal_place_)
+  if (refusal_share_)
     refusal_.emplace(refusal{503, "Too many connections"});
-  bool more = !refusal_place_;
+  bool more = !refusal_share_;
   while (more)
     more = co_await serve_one();
   if (auto why = std::exchange(refusal_, std::nullopt))
@@ -509,11 +509,11 @@ awaitable<bool> session<Stream>::serve_one() {
       co_return false;
   }
   hand_on(parser);
-  const bool answered = co_await answer(parser);
+  const bool answered = co_await serve_request(parser);
   if (const auto box = std::exchange(box_, nullptr))
     box->close();
   memory_.reset();
-  if (!watching_)
+  if (!reading_ahead_)
     in_.shrink();
   if (out_.capacity() > kept_output)
     out_ = std::string{};
@@ -587,28 +587,29 @@ template <class Stream>
 void session<Stream>::start() {
   auto self = this->shared_from_this();
   core_->add(self);
-  if (place_)
-    place_->taken_by(self);
+  if (slot_)
+    slot_->held_by(self);
   asio::co_spawn(stream_.get_executor(), run(std::move(self)), asio::detached);
 }
 
-void open_session(std::shared_ptr<server_core> core, tcp_socket socket, places::place_ptr place) {
+void open_session(std::shared_ptr<server_core> core, tcp_socket socket,
+                  connection_slots::slot_ptr slot) {
   if (auto tls = core->tls()) {
     tls_stream stream{std::move(socket), *tls};
-    std::make_shared<session<tls_stream>>(std::move(core), std::move(stream), std::move(place),
+    std::make_shared<session<tls_stream>>(std::move(core), std::move(stream), std::move(slot),
                                           nullptr)
       ->start();
   } else {
-    std::make_shared<session<tcp_socket>>(std::move(core), std::move(socket), std::move(place),
+    std::make_shared<session<tcp_socket>>(std::move(core), std::move(socket), std::move(slot),
                                           nullptr)
       ->start();
   }
 }
 
 void open_refusal(std::shared_ptr<server_core> core, tcp_socket socket,
-                  fair_budget::share_ptr place) {
+                  fair_budget::share_ptr slot) {
   std::make_shared<session<tcp_socket>>(std::move(core), std::move(socket), nullptr,
-                                        std::move(place))
+                                        std::move(slot))
     ->start();
 }
 

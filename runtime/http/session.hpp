@@ -32,7 +32,7 @@ class session final : public connection,
                       public std::enable_shared_from_this<session<Stream>> {
 public:
   /// One of the two is what it holds while it is open; with the second it only refuses.
-  session(std::shared_ptr<server_core> core, Stream stream, places::place_ptr place,
+  session(std::shared_ptr<server_core> core, Stream stream, connection_slots::slot_ptr slot,
           fair_budget::share_ptr refusal);
   ~session();
 
@@ -58,7 +58,7 @@ private:
   awaitable<void> read_body(request_parser& parser, body_wish wish);
   awaitable<bool> receive(request_parser& parser, const body_wish& wish);
   awaitable<bool> read_more(std::size_t room);
-  awaitable<bool> answer(request_parser& parser);
+  awaitable<bool> serve_request(request_parser& parser);
   awaitable<bool> send(std::string_view tail);
   awaitable<bool> refuse_request(refusal why);
   awaitable<void> say_goodbye();
@@ -72,16 +72,16 @@ private:
   void compose(outgoing& next, std::string& tail);
   void compose_head(answer_head& head, std::string& tail);
   bool timed_out(unsigned status, const char* detail);
-  void start_watch();
-  void on_watched(const error_code& ec, std::size_t size);
+  void read_ahead();
+  void on_read_ahead(const error_code& ec, std::size_t size);
   void enter(phase p, milliseconds limit);
   void close_socket();
   tcp_socket& socket();
 
   const std::shared_ptr<server_core> core_;
   Stream stream_;
-  places::place_ptr place_;
-  fair_budget::share_ptr refusal_place_;
+  connection_slots::slot_ptr slot_;
+  fair_budget::share_ptr refusal_share_;
   std::atomic<stand> stand_{stand::at_rest};
   bool loopback_ = false;
   std::string remote_, peer_;
@@ -97,8 +97,8 @@ private:
   bool linger_ = false;    // the client may still be sending: let it read our answer first
 
   // A read that goes on while the answer is made, for whoever asked on_gone.
-  bool watching_ = false;
-  wake_signal watched_;
+  bool reading_ahead_ = false;
+  wake_signal read_ahead_over_;
 
   // Of the request under way.
   std::shared_ptr<outbox> box_;

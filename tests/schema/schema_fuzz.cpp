@@ -6,7 +6,7 @@
 //   BEHALF_FUZZ_REQUESTS=200000  how many (default 50,000)
 //   BEHALF_FUZZ_ONLY=4711        that request alone, shown as it is sent
 #include "actors/endpoints/routes.hpp"
-#include "runtime/base/asked.hpp"
+#include "runtime/base/asked_fields.hpp"
 #include "runtime/base/log.hpp"
 #include "tests/schema/hostile_requests.hpp"
 #include "tests/support/api_client.hpp"

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "actors/system.hpp"
-#include "runtime/graph/hello.hpp"
+#include "runtime/graph/hello_graph.hpp"
 #include "secrets/embedded_store.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/raw_server.hpp"

@@ -5,13 +5,13 @@
 #include <vector>
 
 using namespace behalf;
-using answer = fair_budget::answer;
+using outcome = fair_budget::outcome;
 
 namespace {
 
 // Takes one at a time until it is refused; what it then holds.
 std::size_t take_all(fair_budget::share& mine) {
-  while (mine.resize(mine.size() + 1) == answer::granted) {
+  while (mine.resize(mine.size() + 1) == outcome::granted) {
   }
   return mine.size();
 }
@@ -31,10 +31,10 @@ TEST_CASE("who comes late finds room, another user and another tenant", "[budget
   auto hog = budget.open("acme", "alice");
   take_all(*hog);
   auto colleague = budget.open("acme", "bob");
-  CHECK(colleague->resize(2500) == answer::granted);
+  CHECK(colleague->resize(2500) == outcome::granted);
   auto stranger = budget.open("globex", "carol");
-  CHECK(stranger->resize(2500) == answer::granted);
-  CHECK(hog->resize(hog->size() + 1) == answer::share_spent);
+  CHECK(stranger->resize(2500) == outcome::granted);
+  CHECK(hog->resize(hog->size() + 1) == outcome::share_spent);
 }
 
 TEST_CASE("several who take all they can end up with even shares", "[budget]") {
@@ -60,7 +60,7 @@ TEST_CASE("many users of a tenant leave room for another tenant", "[budget]") {
     take_all(*crowd.back());
   }
   auto other = budget.open("globex", "carol");
-  CHECK(other->resize(5'000) == answer::granted);
+  CHECK(other->resize(5'000) == outcome::granted);
 }
 
 TEST_CASE("a user's shares count together and come back", "[budget]") {
@@ -68,37 +68,37 @@ TEST_CASE("a user's shares count together and come back", "[budget]") {
   auto first = budget.open("acme", "alice");
   take_all(*first);
   auto second = budget.open("acme", "alice");
-  CHECK(second->resize(1) == answer::share_spent);
+  CHECK(second->resize(1) == outcome::share_spent);
   first.reset();
   CHECK(budget.used() == 0);
-  CHECK(second->resize(500) == answer::granted);
-  CHECK(second->resize(100) == answer::granted);
+  CHECK(second->resize(500) == outcome::granted);
+  CHECK(second->resize(100) == outcome::granted);
   CHECK(budget.used() == 100);
 }
 
 TEST_CASE("large steps leave as much room as small ones", "[budget]") {
   fair_budget budget{100'000};
   auto hog = budget.open("acme", "alice");
-  while (hog->resize(hog->size() + 9'000) == answer::granted) {
+  while (hog->resize(hog->size() + 9'000) == outcome::granted) {
   }
   CHECK(hog->size() > 70'000);
-  CHECK(budget.open("acme", "bob")->resize(2500) == answer::granted);
+  CHECK(budget.open("acme", "bob")->resize(2500) == outcome::granted);
 }
 
 TEST_CASE("what cannot be had at all is told from a share that is spent", "[budget]") {
   fair_budget budget{100};
   auto alice = budget.open("acme", "alice");
-  CHECK(alice->resize(101) == answer::all_spent);
+  CHECK(alice->resize(101) == outcome::all_spent);
   CHECK(alice->size() == 0);
   fair_budget one{1};
-  CHECK(one.open("acme", "alice")->resize(1) == answer::granted);
+  CHECK(one.open("acme", "alice")->resize(1) == outcome::granted);
 }
 
 TEST_CASE("a tenant may be counted without users", "[budget]") {
   fair_budget budget{1000, 15};
   auto peer = budget.open("192.0.2.7", {});
   CHECK(take_all(*peer) > 900);
-  CHECK(budget.open("192.0.2.8", {})->resize(20) == answer::granted);
+  CHECK(budget.open("192.0.2.8", {})->resize(20) == outcome::granted);
 }
 
 TEST_CASE("nobody is remembered who holds nothing", "[budget]") {
@@ -116,7 +116,7 @@ TEST_CASE("a share outlives its budget", "[budget]") {
     fair_budget budget{10};
     left = budget.open("acme", "alice");
   }
-  CHECK(left->resize(5) == answer::granted);
+  CHECK(left->resize(5) == outcome::granted);
 }
 
 TEST_CASE("threads may share a budget", "[budget]") {

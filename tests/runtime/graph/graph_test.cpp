@@ -1,5 +1,5 @@
 #include "runtime/graph/graph.hpp"
-#include "runtime/graph/hello.hpp"
+#include "runtime/graph/hello_graph.hpp"
 #include "testing/run_driver.hpp"
 #include "tests/runtime/graph/probe_graphs.hpp"
 #include "tests/support/catch.hpp"

@@ -1,4 +1,4 @@
-#include "runtime/auth/silence.hpp"
+#include "runtime/auth/provider_backoff.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace behalf;
@@ -11,10 +11,10 @@ const deadline noon{1h};
 } // namespace
 
 TEST_CASE("a silent provider is left alone, then one question finds out", "[auth]") {
-  silence s{5s};
+  provider_backoff s{5s};
   CHECK(s.may_ask(noon));
   CHECK(s.may_ask(noon)); // as many as like, while it answers
-  s.silent(noon, noon + 5s);
+  s.timed_out(noon, noon + 5s);
   CHECK_FALSE(s.may_ask(noon + 5s));
   CHECK_FALSE(s.may_ask(noon + 5999ms));
   CHECK(s.may_ask(noon + 6s));
@@ -26,25 +26,25 @@ TEST_CASE("a silent provider is left alone, then one question finds out", "[auth
 }
 
 TEST_CASE("its rest doubles up to half a minute and begins anew after an answer", "[auth]") {
-  silence s{5s};
+  provider_backoff s{5s};
   auto now = noon;
   for (auto pause : {1s, 2s, 4s, 8s, 16s, 30s, 30s}) {
-    s.silent(now, now);
+    s.timed_out(now, now);
     CHECK_FALSE(s.may_ask(now + pause - 1ms));
     now += pause;
     CHECK(s.may_ask(now));
   }
   s.answered();
-  s.silent(now, now);
+  s.timed_out(now, now);
   CHECK(s.may_ask(now + 1s));
 }
 
 TEST_CASE("questions asked together are one silence", "[auth]") {
-  silence s{5s};
+  provider_backoff s{5s};
   for (int i = 0; i < 20; ++i)
-    s.silent(noon, noon + 5s + i * 1ms);
+    s.timed_out(noon, noon + 5s + i * 1ms);
   CHECK(s.may_ask(noon + 6s));
-  s.silent(noon + 6s, noon + 11s);
+  s.timed_out(noon + 6s, noon + 11s);
   CHECK_FALSE(s.may_ask(noon + 12s));
   CHECK(s.may_ask(noon + 13s));
 }

@@ -1,4 +1,4 @@
-#include "runtime/http/places.hpp"
+#include "runtime/http/connection_slots.hpp"
 
 #include <algorithm>
 
@@ -6,13 +6,14 @@ namespace behalf::inbound {
 namespace {
 
 constexpr std::size_t most_asked = 32; // to give way, for one newcomer
-constexpr auto granted = fair_budget::answer::granted;
+constexpr auto granted = fair_budget::outcome::granted;
 
 } // namespace
 
-places::place_ptr places::take(const std::string& peer) {
-  guests asked; // let go of after the lock: the last reference to one gives back its place
-  place_ptr fresh{new place{*this}};
+connection_slots::slot_ptr connection_slots::take(const std::string& peer) {
+  holders
+    asked; // destroyed after the lock is released: the last reference to one gives back its slot
+  slot_ptr fresh{new slot{*this}};
   std::lock_guard lock{guard_};
   auto share = budget_.open(peer, {});
   if (share->resize(1) != granted && (!make_room(peer, asked) || share->resize(1) != granted))
@@ -22,7 +23,7 @@ places::place_ptr places::take(const std::string& peer) {
   return fresh;
 }
 
-bool places::make_room(const std::string& peer, guests& asked) {
+bool connection_slots::make_room(const std::string& peer, holders& asked) {
   if (by_size_.empty())
     return false;
   auto& held = by_size_.rbegin()->second->held;
@@ -31,7 +32,7 @@ bool places::make_room(const std::string& peer, guests& asked) {
     return false;
   for (auto n = std::min(held.size(), most_asked); n > 0; --n) {
     auto& longest = *held.front();
-    asked.push_back(longest.guest_.lock());
+    asked.push_back(longest.holder_.lock());
     if (asked.back() && asked.back()->give_way()) {
       clear(longest);
       return true;
@@ -41,13 +42,13 @@ bool places::make_room(const std::string& peer, guests& asked) {
   return false;
 }
 
-void places::count(party& whose, std::size_t before) {
+void connection_slots::count(party& whose, std::size_t before) {
   by_size_.erase({before, &whose});
   if (!whose.held.empty())
     by_size_.emplace(whose.held.size(), &whose);
 }
 
-void places::seat(const std::string& peer, place& at) {
+void connection_slots::seat(const std::string& peer, slot& at) {
   const auto known = parties_.try_emplace(peer).first;
   auto& whose = known->second;
   whose.name = &known->first;
@@ -56,7 +57,7 @@ void places::seat(const std::string& peer, place& at) {
   count(whose, whose.held.size() - 1);
 }
 
-void places::clear(place& at) {
+void connection_slots::clear(slot& at) {
   auto& whose = *at.in_;
   whose.held.erase(at.at_);
   count(whose, whose.held.size() + 1);
@@ -65,15 +66,15 @@ void places::clear(place& at) {
     parties_.erase(parties_.find(*whose.name));
 }
 
-places::place::~place() {
+connection_slots::slot::~slot() {
   std::lock_guard lock{of_.guard_};
   if (share_)
     of_.clear(*this);
 }
 
-void places::place::taken_by(std::weak_ptr<place_holder> guest) {
+void connection_slots::slot::held_by(std::weak_ptr<slot_holder> holder) {
   std::lock_guard lock{of_.guard_};
-  guest_ = std::move(guest);
+  holder_ = std::move(holder);
 }
 
 } // namespace behalf::inbound

@@ -1,4 +1,4 @@
-#include "runtime/http/places.hpp"
+#include "runtime/http/connection_slots.hpp"
 #include "tests/support/catch.hpp"
 
 #include <algorithm>
@@ -7,11 +7,11 @@
 #include <vector>
 
 using namespace behalf;
-using inbound::places;
+using inbound::connection_slots;
 
 namespace {
 
-struct guest final : inbound::place_holder {
+struct guest final : inbound::slot_holder {
   bool busy = false, gone = false;
   int asked = 0;
   bool give_way() override {
@@ -23,19 +23,19 @@ struct guest final : inbound::place_holder {
 
 struct sitting {
   std::shared_ptr<guest> who = std::make_shared<guest>();
-  places::place_ptr place;
+  connection_slots::slot_ptr place;
 };
 
-std::optional<sitting> sit(places& all, const std::string& peer) {
+std::optional<sitting> sit(connection_slots& all, const std::string& peer) {
   sitting s;
   s.place = all.take(peer);
   if (!s.place)
     return std::nullopt;
-  s.place->taken_by(s.who);
+  s.place->held_by(s.who);
   return s;
 }
 
-std::vector<sitting> fill(places& all, const std::string& peer, std::size_t most = 1000) {
+std::vector<sitting> fill(connection_slots& all, const std::string& peer, std::size_t most = 1000) {
   std::vector<sitting> held;
   while (held.size() < most)
     if (auto one = sit(all, peer))
@@ -51,8 +51,9 @@ std::size_t gone(const std::vector<sitting>& of) {
 
 } // namespace
 
-TEST_CASE("who has most gives way, longest wait first, to who has fewer", "[http][places]") {
-  places all{20, 15};
+TEST_CASE("who has most gives way, longest wait first, to who has fewer",
+          "[http][connection_slots]") {
+  connection_slots all{20, 15};
   auto many = fill(all, "a");
   CHECK(many.size() >= 18);
   auto some = fill(all, "b", 4);
@@ -66,8 +67,8 @@ TEST_CASE("who has most gives way, longest wait first, to who has fewer", "[http
   CHECK(gone(some) == 0);
 }
 
-TEST_CASE("nobody gives way to who would then have as many", "[http][places]") {
-  places all{10, 15};
+TEST_CASE("nobody gives way to who would then have as many", "[http][connection_slots]") {
+  connection_slots all{10, 15};
   auto a = fill(all, "a", 5), b = fill(all, "b", 5);
   const auto gone_before = gone(a) + gone(b);
   CHECK_FALSE(sit(all, "a"));
@@ -76,8 +77,8 @@ TEST_CASE("nobody gives way to who would then have as many", "[http][places]") {
   CHECK(sit(all, "c"));
 }
 
-TEST_CASE("who is busy keeps the place, and is not asked each time", "[http][places]") {
-  places all{100, 1000};
+TEST_CASE("who is busy keeps the place, and is not asked each time", "[http][connection_slots]") {
+  connection_slots all{100, 1000};
   auto a = fill(all, "a", 100);
   REQUIRE(a.size() == 100);
   for (auto& s : a)
@@ -97,8 +98,8 @@ TEST_CASE("who is busy keeps the place, and is not asked each time", "[http][pla
 }
 
 TEST_CASE("a place given back is free, and one given away is not given back twice",
-          "[http][places]") {
-  places all{4, 1000};
+          "[http][connection_slots]") {
+  connection_slots all{4, 1000};
   auto a = fill(all, "a");
   REQUIRE(a.size() == 4);
   auto b = sit(all, "b");
@@ -109,8 +110,8 @@ TEST_CASE("a place given back is free, and one given away is not given back twic
   CHECK(again.size() == 3);
 }
 
-TEST_CASE("however many peers crowd in, the next one finds a place", "[http][places]") {
-  places all{200, 15};
+TEST_CASE("however many peers crowd in, the next one finds a place", "[http][connection_slots]") {
+  connection_slots all{200, 15};
   std::vector<std::vector<sitting>> crowds;
   for (int peer = 0; peer < 40; ++peer)
     crowds.push_back(fill(all, "crowd " + std::to_string(peer), 50));

@@ -1,5 +1,4 @@
-#include "runtime/graph/hello.hpp"
-
+#include "runtime/graph/hello_graph.hpp"
 #include "runtime/graph/messages.hpp"
 
 namespace behalf {

@@ -1,12 +1,12 @@
-// Who asks for which field of a request: how a test knows them all.
+// Records which request fields the server reads, so that a test knows all of them.
 #pragma once
 
 #include <string_view>
 
 namespace behalf {
 
-/// Every accessor of a request's fields notes their names here; nobody listens but a test, which
-/// then sends each of them. Set before the first request.
+/// Every accessor of a request's fields reports the name here. Only a test listens; it then sends
+/// each of the fields. Set before the first request.
 class asked_fields {
 public:
   using listener = void (*)(std::string_view field, std::string_view type);
