@@ -133,7 +133,7 @@ struct app_context {
   run_directory_actor run_directory;
   database_writer_actor writer;
   std::vector<database_reader_actor> readers; // of single records and states
-  scan_desk_actor scans;
+  read_queue_actor scans;
   secret_store_actor secrets; // null when no service takes a credential
   egress_actor egress;
   mcp_keeper_actor mcp;                  // null when no service is an MCP server

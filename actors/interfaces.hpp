@@ -91,7 +91,7 @@ using database_reader_actor = caf::typed_actor<answers<read_storage, read_done>>
 
 /// Where what takes longer than one record waits for readers of its own: searches, slice by slice,
 /// and the states of threads. Tenants share these readers fairly, then users.
-using scan_desk_actor = caf::typed_actor<answers<queue_read, read_done>>;
+using read_queue_actor = caf::typed_actor<answers<queue_read, read_done>>;
 
 /// Knows where runs can be watched and stopped, wherever they execute. The scheduler is one, of
 /// this process's runs.

@@ -292,7 +292,7 @@ result<void> running_system::parts::spawn_inside() {
     some.push_back(guarded("database_reader", storage::spawn_database_reader(
                                                 *sys, std::move(connection), &app->meters)));
   }
-  app->scans = guarded("scan_desk", storage::spawn_scan_desk(*sys, std::move(of_scans)));
+  app->scans = guarded("read_queue", storage::spawn_read_queue(*sys, std::move(of_scans)));
   app->authorizer = guarded("authorizer", admission::spawn_authorizer(*sys, *rules));
   if (setup.plugins.handlers().empty())
     own_rules.set(*rules);
@@ -317,7 +317,7 @@ result<void> running_system::parts::spawn_inside() {
 }
 
 result<void> running_system::parts::listen() {
-  if (auto ok = check_reach(setup.options.http.address, has_identity(setup)); !ok)
+  if (auto ok = check_listen_address(setup.options.http.address, has_identity(setup)); !ok)
     return ok;
   door_in = std::make_unique<server>();
   auto bound = door_in->start(io, setup.options.http, [this](exchange_ptr ex) {

@@ -41,7 +41,7 @@ rights_source rights_of(const system_setup& setup);
 
 /// May a server listen there? Who asks nobody for an identity serves its own machine only.
 /// Error: invalid_argument, beginning with the key.
-result<void> check_reach(const std::string& address, bool identity);
+result<void> check_listen_address(const std::string& address, bool identity);
 
 /// The process ends with this when a core actor dies: its neighbours wait for its answers without
 /// a timer, and whoever keeps the process alive starts it anew.

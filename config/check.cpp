@@ -44,7 +44,7 @@ config_problem problem_of(const error& why, const config_places& places) {
 
 std::vector<config_problem> without_identity(const config& c, const config_places& places) {
   std::vector<config_problem> found;
-  if (auto ok = check_reach(c.system.http.address, false); !ok)
+  if (auto ok = check_listen_address(c.system.http.address, false); !ok)
     found.push_back(problem_of(ok.error(), places));
   for (const auto& [name, rule] : c.rules)
     if (about_the_caller(rule)) {
@@ -63,7 +63,7 @@ std::vector<config_problem> contradictions(const config& c, const config_places&
   };
   if (c.identity.providers.empty() && c.dev.users.empty() && (c.plugins.empty() || c.no_auth))
     found = without_identity(c, places);
-  else if (auto ok = check_reach(c.system.http.address, true); !ok)
+  else if (auto ok = check_listen_address(c.system.http.address, true); !ok)
     found.push_back(problem_of(ok.error(), places));
   for (const auto& s : c.services)
     if (s.credential.from == credential_source::secrets

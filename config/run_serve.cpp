@@ -116,7 +116,7 @@ void banner(const config& c, bool dev, const admission_facts& facts) {
                 url.c_str(), c.dev.users.front().username.c_str());
   }
   const auto& address = c.system.http.address;
-  if (users && !check_reach(address, false))
+  if (users && !check_listen_address(address, false))
     std::printf("\n  Not only this machine can reach it: whoever knows a test user's password may "
                 "come in.\n");
   std::printf("\n  Callers: %s\n  Rights:  %s\n\n", facts.callers.c_str(), facts.rights.c_str());
@@ -163,7 +163,7 @@ result<loaded_config> read(const serve_command& given) {
     if (auto ok = complete_for_dev(c, given.data, !given.config.empty(), given.no_auth); !ok)
       return ok.error();
   loaded.problems = contradictions(c, loaded.places);
-  if (c.no_auth && !check_reach(c.system.http.address, false))
+  if (c.no_auth && !check_listen_address(c.system.http.address, false))
     loaded.problems = {{"--no-auth", "server.listen",
                         "without authentication the server serves this machine only: listen on "
                         "127.0.0.1 or [::1], not on "

@@ -6,7 +6,7 @@
 #include "actors/admission/spawn.hpp"
 #include "actors/basics.hpp"
 #include "actors/outside/messages.hpp"
-#include "actors/threads/answer_loop.hpp"
+#include "actors/threads/reply_loop.hpp"
 #include "actors/threads/thread_pool.hpp"
 #include "connectors/registry.hpp"
 #include "runtime/base/id.hpp"
@@ -47,7 +47,7 @@ struct handler_call {
 
   /// Starts the coroutine with the request, or resumes it with a reply. A handler may throw before
   /// its coroutine begins, or be no coroutine.
-  void give_turn(std::optional<threads::answer> reply) {
+  void give_turn(std::optional<threads::ask_reply> reply) {
     try {
       if (reply) {
         body->resume(reply->ask_id, std::move(reply->reply));
@@ -79,7 +79,7 @@ struct handler_call_state {
   std::string peer;
   uint64_t number = 0; // in `of`'s table of waiting calls
   plugin_auth_actor of;
-  threads::answer_loop answers;
+  threads::reply_loop replies;
   std::deque<asked_effect> asked; // not yet begun
 };
 
@@ -127,9 +127,9 @@ void conclude(handler_call_pointer self) {
   self->quit();
 }
 
-void give_turn_elsewhere(handler_call_pointer self, std::optional<threads::answer> reply) {
+void give_turn_elsewhere(handler_call_pointer self, std::optional<threads::ask_reply> reply) {
   auto& s = self->state;
-  auto given = std::make_shared<std::optional<threads::answer>>(std::move(reply));
+  auto given = std::make_shared<std::optional<threads::ask_reply>>(std::move(reply));
   auto work = [what = s.what, given, me = handler_call_actor{self}] {
     what->give_turn(std::move(*given));
     tell(me, continue_auth_handler{});
@@ -138,7 +138,7 @@ void give_turn_elsewhere(handler_call_pointer self, std::optional<threads::answe
 }
 
 // False: it was handed to another thread.
-bool next_turn(handler_call_pointer self, std::optional<threads::answer> reply) {
+bool next_turn(handler_call_pointer self, std::optional<threads::ask_reply> reply) {
   auto& s = self->state;
   if (authenticating.may_hold_a_thread() && s.what->in->run_blocking) {
     give_turn_elsewhere(self, std::move(reply));
@@ -152,17 +152,17 @@ bool next_turn(handler_call_pointer self, std::optional<threads::answer> reply) 
 void take_turn(handler_call_pointer self);
 
 void go_on(handler_call_pointer self) {
-  auto turn = [self](threads::answer answer) {
+  auto turn = [self](threads::ask_reply answer) {
     if (next_turn(self, std::move(answer)))
       take_turn(self);
   };
-  if (self->state.answers.run(turn))
+  if (self->state.replies.run(turn))
     tell(self, continue_auth_handler{});
 }
 
 void resume(handler_call_pointer self, uint64_t ask_id, effect_reply reply) {
-  self->state.answers.add({ask_id, std::move(reply)});
-  self->state.answers.proceed([self] { go_on(self); });
+  self->state.replies.add({ask_id, std::move(reply)});
+  self->state.replies.proceed([self] { go_on(self); });
 }
 
 // Keys the connection pool by all credentials of the caller: two callers share no connection.
@@ -241,7 +241,7 @@ handler_call_actor::behavior_type handler_call_behavior(handler_call_pointer sel
     take_turn(self);
   return {
     [self](const continue_auth_handler&) {
-      if (self->state.answers.waits())
+      if (self->state.replies.waits())
         return go_on(self);
       take_turn(self);
     },

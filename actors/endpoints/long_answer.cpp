@@ -57,7 +57,7 @@ void break_off(request_pointer self, const error& why) {
 
 void end_with_client(request_pointer self) {
   auto& s = self->state;
-  if (!std::exchange(s.watching, true))
+  if (!std::exchange(s.waits_for_close, true))
     s.ex->on_gone([me = request_actor{self}] { tell(me, client_gone{}); });
 }
 

@@ -1,8 +1,8 @@
 #include "actors/endpoints/request.hpp"
 
 #include "actors/admission/authorizer.hpp"
+#include "actors/endpoints/missing_operations.hpp"
 #include "actors/endpoints/routes.hpp"
-#include "actors/endpoints/unbuilt.hpp"
 #include "actors/threads/thread_pool.hpp"
 #include "behalf/plugin.hpp"
 #include "runtime/base/asked_fields.hpp"
@@ -192,7 +192,7 @@ void no_route(request_pointer self, const route_match& match) {
   if (match.is == outcome::redirect)
     return answer_empty(
       self, 307, {{"Location", slashless_location(s.ex->req(), s.app->options.http.public_url)}});
-  const auto missing = unbuilt(s.ex->req());
+  const auto missing = missing_operation_at(s.ex->req());
   auto why = match.is == outcome::bad_method
                ? fail(errc::method, missing.value_or("Method Not Allowed"), "Allow", match.allow)
                : fail(errc::not_found, missing.value_or("Not Found"));

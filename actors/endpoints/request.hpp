@@ -67,7 +67,7 @@ struct request_state {
 
   // An answer made piece by piece, or a big one being written.
   std::shared_ptr<long_answer> out;
-  bool watching = false; // for the client to leave
+  bool waits_for_close = false; // for the client to leave
 
   // A run being streamed or awaited.
   delivery as = delivery::whole;

@@ -8,7 +8,7 @@
 #include "actors/runs/step.hpp"
 #include "actors/storage/item_access.hpp"
 #include "actors/storage/scans.hpp"
-#include "actors/threads/answer_loop.hpp"
+#include "actors/threads/reply_loop.hpp"
 #include "actors/threads/thread_pool.hpp"
 #include "connectors/registry.hpp"
 
@@ -36,7 +36,7 @@ struct node_execution {
   std::unique_ptr<node> machine = nullptr;
 
   /// The first one starts from the input, the others from a reply.
-  turn give_turn(std::optional<threads::answer> reply) {
+  turn give_turn(std::optional<threads::ask_reply> reply) {
     try {
       if (reply)
         return machine->resume(reply->ask_id, std::move(reply->reply));
@@ -62,7 +62,7 @@ struct graph_node_state {
   app_ptr app;
   step what;
   std::shared_ptr<node_execution> execution;
-  threads::answer_loop answers;
+  threads::reply_loop replies;
   std::map<uint64_t, pending_ask> pending; // under way, by the number of the ask
   std::deque<asked_effect> queued;         // more than a node may have under way
   bool asking = false;                     // they are being begun
@@ -73,15 +73,15 @@ using node_pointer = graph_node_actor::stateful_pointer<graph_node_state>;
 
 // What one node may have under way: it could ask for any number at once.
 constexpr std::size_t most_pending = 64;
-// A note to go on with answers that are left; others are for the ask of that number.
-constexpr int64_t answers_left = -1;
+// The number of a wake_up that continues with replies that are left; others are an ask's number.
+constexpr int64_t replies_left = -1;
 
 void take_turn(node_pointer self, turn now);
 void ask_next(node_pointer self);
 
 void finish(node_pointer self, node_result outcome) {
   auto& s = self->state;
-  s.answers.end();
+  s.replies.end();
   s.pending.clear();
   s.queued.clear();
   for (auto id : s.streams)
@@ -92,10 +92,10 @@ void finish(node_pointer self, node_result outcome) {
   self->quit();
 }
 
-void give_turn_elsewhere(node_pointer self, std::optional<threads::answer> reply) {
+void give_turn_elsewhere(node_pointer self, std::optional<threads::ask_reply> reply) {
   auto& s = self->state;
-  s.answers.away();
-  auto given = std::make_shared<std::optional<threads::answer>>(std::move(reply));
+  s.replies.away();
+  auto given = std::make_shared<std::optional<threads::ask_reply>>(std::move(reply));
   auto work = [execution = s.execution, given, me = graph_node_actor{self}] {
     if (execution->stopped->load(std::memory_order_relaxed))
       return;
@@ -105,7 +105,7 @@ void give_turn_elsewhere(node_pointer self, std::optional<threads::answer> reply
 }
 
 // nullopt: it takes place on another thread.
-std::optional<turn> next_turn(node_pointer self, std::optional<threads::answer> reply) {
+std::optional<turn> next_turn(node_pointer self, std::optional<threads::ask_reply> reply) {
   auto& s = self->state;
   auto may_hold = s.execution->what->options.blocking || s.what.work->may_hold_a_thread();
   if (may_hold && s.app->run_blocking) {
@@ -117,18 +117,18 @@ std::optional<turn> next_turn(node_pointer self, std::optional<threads::answer> 
 }
 
 void go_on(node_pointer self) {
-  auto turn = [self](threads::answer answer) {
+  auto turn = [self](threads::ask_reply answer) {
     if (auto taken = next_turn(self, std::move(answer)))
       take_turn(self, std::move(*taken));
   };
-  if (self->state.answers.run(turn))
-    tell(self, wake_up{answers_left});
+  if (self->state.replies.run(turn))
+    tell(self, wake_up{replies_left});
 }
 
 void resume(node_pointer self, uint64_t ask_id, effect_reply reply) {
   auto& s = self->state;
   s.pending.erase(ask_id);
-  s.answers.add({ask_id, std::move(reply)});
+  s.replies.add({ask_id, std::move(reply)});
   ask_next(self);
 }
 
@@ -399,7 +399,7 @@ void ask_next(node_pointer self) {
     ask_outside(self, next.id, std::move(next.what));
   }
   s.asking = false;
-  s.answers.proceed([self] { go_on(self); });
+  s.replies.proceed([self] { go_on(self); });
 }
 
 void take_turn(node_pointer self, turn now) {
@@ -447,12 +447,12 @@ graph_node_actor::behavior_type node_behavior(node_pointer self, app_ptr app, st
   begin(self);
   return {
     [self](wake_up& m) {
-      if (m.generation == answers_left)
+      if (m.generation == replies_left)
         return go_on(self);
       time_came(self, static_cast<uint64_t>(m.generation));
     },
     [self](turn_taken& m) {
-      self->state.answers.back();
+      self->state.replies.back();
       take_turn(self, std::move(*m.what));
     },
   };

@@ -40,7 +40,7 @@ result<found_checkpoints> read_checkpoints::operator()(storage_reader& db) const
   return found;
 }
 
-result<scan_part> go_on_with::operator()(storage_reader& db) const {
+result<scan_part> read_slice::operator()(storage_reader& db) const {
   auto held = search.lock();
   return held ? db.go_on(*held, {}) : fail(errc::timeout, "the search was given up");
 }

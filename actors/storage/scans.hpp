@@ -1,4 +1,4 @@
-// Searching, for any actor: slice after slice, each in its turn.
+// Searching, for any actor: in slices, each of which waits for its turn.
 #pragma once
 
 #include "actors/app_context.hpp"
@@ -18,21 +18,21 @@ inline search_ptr new_search(const app_context& app, query q,
   return std::make_shared<record_scan>(std::move(q), want, app.options.searches);
 }
 
-// Milliseconds of a reader, about: a slice that goes on from another one takes its full time.
+// About how many milliseconds of a reader a slice takes; later slices use their whole time limit.
 inline constexpr int64_t first_slice = 1, further_slice = 10;
 
-/// The next slice of a search. Who asked holds the search meanwhile and leaves it alone until the
-/// answer is there; a search that nobody holds any more is dropped.
-struct go_on_with {
+/// Reads the next slice of a search. The asker holds the search and must not touch it until the
+/// reply; a search whose asker has released it is dropped.
+struct read_slice {
   std::weak_ptr<record_scan> search;
   result<scan_part> operator()(storage_reader& db) const;
 };
 
-/// Asks for the next slice. `on_part` holds the search, or it is dropped.
+/// Asks for the next slice. `on_part` must hold the search.
 template <class Self, class OnPart, class OnError>
 void next_slice(Self* self, const app_context& app, const search_ptr& search, const principal& who,
                 OnPart on_part, OnError on_error) {
-  go_on_with slice{search};
+  read_slice slice{search};
   queue_read turn{{}, who.key(), search->own.looked_at == 0 ? first_slice : further_slice, [slice] {
                     return !slice.search.expired();
                   }};

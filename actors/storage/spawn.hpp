@@ -23,6 +23,7 @@ database_reader_actor spawn_database_reader(caf::actor_system& sys,
                                             std::unique_ptr<storage_reader> db, metrics* meters,
                                             bool in_background = true);
 /// Hands slices to `readers`, which serve nobody else.
-scan_desk_actor spawn_scan_desk(caf::actor_system& sys, std::vector<database_reader_actor> readers);
+read_queue_actor spawn_read_queue(caf::actor_system& sys,
+                                  std::vector<database_reader_actor> readers);
 
 } // namespace behalf::storage

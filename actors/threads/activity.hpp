@@ -1,5 +1,5 @@
-// What a thread is doing, as the log names it: a node, a route, a handler. Whatever may compute for
-// long is announced with doing(), so that whoever watches the threads can say who holds one.
+// What a thread is doing, as the log names it: a node, a route, a handler. Code that may run for
+// long is announced with doing(), so that the log can say what holds a thread.
 #pragma once
 
 #include <atomic>
@@ -8,8 +8,7 @@
 
 namespace behalf::threads {
 
-/// Made once, before it is first done; must outlive the threads that do it. For any number of
-/// threads; counting changes nothing about what it is.
+/// Must outlive the threads that do it. Thread-safe.
 class activity {
 public:
   explicit activity(std::string name) : name_(std::move(name)) {}
@@ -19,25 +18,25 @@ public:
   /// "node 'fetch' of graph 'inbox'", "POST /threads".
   const std::string& name() const { return name_; }
 
-  /// It held a thread of the pool: from now on it belongs on a thread that may be blocked, until
-  /// many of its turns in a row were quick. True the first time.
+  /// It held a thread of the pool: from now on it runs on a blocking thread, until
+  /// `quick_turns_needed` turns in a row were quick. True the first time.
   bool held_a_thread() const {
-    quick_turns_to_go_.store(turns_to_forgive, std::memory_order_relaxed);
+    quick_turns_to_go_.store(quick_turns_needed, std::memory_order_relaxed);
     return !known_.exchange(true, std::memory_order_relaxed);
   }
   bool may_hold_a_thread() const { return quick_turns_to_go_.load(std::memory_order_relaxed) > 0; }
 
-  /// A turn on a thread that may be blocked took so long.
+  /// How long a turn on a blocking thread took.
   void took(std::chrono::nanoseconds time) const {
-    if (time >= patience)
-      quick_turns_to_go_.store(turns_to_forgive, std::memory_order_relaxed);
+    if (time >= held_after)
+      quick_turns_to_go_.store(quick_turns_needed, std::memory_order_relaxed);
     else if (may_hold_a_thread())
       quick_turns_to_go_.fetch_sub(1, std::memory_order_relaxed);
   }
 
   /// A turn that takes longer than this holds its thread.
-  static constexpr std::chrono::milliseconds patience{50};
-  static constexpr int turns_to_forgive = 1000;
+  static constexpr std::chrono::milliseconds held_after{50};
+  static constexpr int quick_turns_needed = 1000;
 
 private:
   std::string name_;

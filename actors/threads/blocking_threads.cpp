@@ -9,8 +9,8 @@
 namespace behalf::threads {
 namespace {
 
-constexpr std::chrono::seconds linger{10};      // a thread's without work
-constexpr std::chrono::seconds next_attempt{1}; // at a thread that could not be started
+constexpr std::chrono::seconds linger{10};      // a worker without work ends after this
+constexpr std::chrono::seconds next_attempt{1}; // at starting a thread, after a failure
 
 } // namespace
 
@@ -48,7 +48,7 @@ bool blocking_threads::start_one() {
   return true;
 }
 
-// Out of threads or memory: there may be none that would ever come to what waits.
+// Out of threads or memory: when no worker runs, nothing else would start the waiting work.
 void blocking_threads::try_later() {
   if (!std::exchange(short_, true))
     log::error("blocking_thread_not_started", {{"threads", threads_.size()}});
@@ -76,7 +76,7 @@ void blocking_threads::join_ended() {
   ended_.clear();
 }
 
-// The next one of those whose user has not their share.
+// The next work whose user has less than their share.
 std::optional<blocking_threads::waiting> blocking_threads::take() {
   auto may = [&](const std::string&, const std::string& user) {
     auto has = busy_of_.find(user);
@@ -99,7 +99,7 @@ void blocking_threads::done(const waiting& what) {
     busy_of_.erase(has);
   running_.set(static_cast<double>(busy_));
   if (!queue_.empty())
-    changed_.notify_all(); // there is more for everyone
+    changed_.notify_all(); // shares have grown
 }
 
 void blocking_threads::serve(workers::iterator me) {
@@ -115,7 +115,7 @@ void blocking_threads::serve(workers::iterator me) {
     lock.unlock();
     auto begun = std::chrono::steady_clock::now();
     next->job();
-    next->job = nullptr; // what it holds goes before it counts as returned
+    next->job = nullptr; // destroys its captures before it counts as returned
     next->what->took(std::chrono::steady_clock::now() - begun);
     lock.lock();
     me->at = nullptr;
@@ -129,7 +129,7 @@ bool blocking_threads::stop(deadline by) {
   std::unique_lock lock{guard_};
   stopping_ = true;
   while (auto dropped = queue_.pop()) {
-    lock.unlock(); // what it holds may have to say that it is gone
+    lock.unlock(); // destructors of its captures may call back
     dropped.reset();
     lock.lock();
   }

@@ -1,6 +1,6 @@
-// Threads for what may block: nodes that say so, and nodes that were seen to hold a thread of the
-// pool. So many at once; what comes beyond waits, and tenants and users take turns. A user alone
-// may have all of them but an eighth, and less the more are in use.
+// Threads for code that may block: nodes that say so, and nodes that were seen to hold a thread of
+// the pool. Their number is bounded; more work waits, and tenants and users take turns. A single
+// user may have at most seven eighths of them, and less the more are in use.
 #pragma once
 
 #include "actors/threads/activity.hpp"
@@ -35,13 +35,13 @@ public:
     boost::asio::io_context& io, std::size_t most, metrics& meters,
     start_fn start = [](work serve) { return std::thread{std::move(serve)}; });
   blocking_threads(const blocking_threads&) = delete;
-  ~blocking_threads(); // waits for what is under way
+  ~blocking_threads(); // waits for the work under way
 
   /// From any thread. `what` must live until the work is done; the work must not throw.
   void run(const principal_key& who, const activity& what, work job);
 
-  /// Nothing begins any more. False when something has not returned by then, which the log names;
-  /// it and this live on.
+  /// Starts no more work. False when some has not returned by then: the log names it, and its
+  /// thread and this object are not destroyed.
   bool stop(deadline by);
 
 private:

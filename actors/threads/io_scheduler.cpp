@@ -21,8 +21,8 @@ namespace {
 
 namespace asio = boost::asio;
 
-// Delayed messages and timeouts, on one Asio timer. CAF's own clock hears of the end of every
-// actor and wakes a thread for it; here that is a look into a map.
+// Delayed messages and timeouts, on one Asio timer. CAF's own clock wakes a thread at the end of
+// every actor; here that end is a look into a map.
 class io_clock final : public caf::detail::simple_actor_clock {
 public:
   using super = caf::detail::simple_actor_clock;
@@ -74,11 +74,11 @@ public:
     std::lock_guard lock{guard_};
     super::cancel_all();
     timer_.cancel();
-    armed_ = time_point::max(); // what comes after this is to fire, or its actor would never end
+    armed_ = time_point::max(); // later timers must fire too, or their actors would never end
   }
 
 private:
-  // Only an entry earlier than the one armed moves the timer.
+  // Moves the timer only for an entry earlier than the one armed.
   void arm() {
     if (schedule_.empty() || schedule_.begin()->first >= armed_)
       return;
@@ -115,7 +115,7 @@ public:
   void enqueue(caf::resumable* job) override {
     jobs_.fetch_add(1, std::memory_order_relaxed);
     if (auto* seat = pool_seat::mine(); seat && seat->in_turn())
-      seat->defer(job); // where the watch finds it if the turn takes long
+      seat->defer(job); // where the monitor finds it if the turn takes long
     else
       asio::defer(io_, [this, job] { run(job); });
   }
@@ -130,7 +130,7 @@ public:
   caf::actor_clock& clock() noexcept override { return clock_; }
 
 protected:
-  // The last actor has ended, but maybe not the job that ended it, and CAF's own few are to end
+  // The last actor has ended, but maybe not the job that ended it, and CAF's own actors are to end
   // yet; the actor system, and this with it, go when this returns.
   void stop() override {
     stop_actors();
@@ -140,7 +140,7 @@ protected:
   }
 
 private:
-  // Holds nothing that belongs to one thread, so all share it.
+  // Shared by all threads: it holds nothing of a single one.
   class unit final : public caf::execution_unit {
   public:
     explicit unit(io_coordinator& owner) : execution_unit(&owner.system()), owner_(owner) {}

@@ -1,5 +1,6 @@
 // Runs actors on the threads that also serve the sockets: a request that arrives on one of them is
-// answered there, and no thread is woken for each message of its way (docs/decisions/0010).
+// answered there, and no thread is woken for each message of its way
+// (docs/decisions/0010-actors-on-the-io-threads.md).
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -18,10 +19,10 @@ namespace behalf::threads {
 /// Actors run while a thread runs `io`, which must outlive the actor system.
 void run_actors_on(caf::actor_system_config& cfg, boost::asio::io_context& io);
 
-/// At the end: what was to happen later never does. A delayed message keeps its actor alive.
+/// At the end: drops all timers, as a delayed message keeps its actor alive.
 void drop_timers(caf::actor_system& sys);
 
-/// Lets other threads run what one that is held has deferred.
+/// Enqueues actors that a held thread deferred, for the other threads.
 void adopt_jobs(caf::actor_system& sys, std::vector<caf::resumable*> jobs);
 
 } // namespace behalf::threads

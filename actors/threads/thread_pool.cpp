@@ -10,11 +10,11 @@
 namespace behalf::threads {
 namespace {
 
-constexpr std::chrono::milliseconds tick{10};        // while something happens
-constexpr std::chrono::milliseconds heartbeat{500};  // while nothing does
-constexpr std::chrono::milliseconds spare_rest{100}; // how long a spare waits without a look
-constexpr std::chrono::seconds linger{1};            // a spare's, after the last one was held
-constexpr std::size_t for_the_end = 2;               // spares kept for stopping
+constexpr std::chrono::milliseconds tick{10}; // the monitor's period while turns begin and end
+constexpr std::chrono::milliseconds heartbeat{500};  // the same while none does
+constexpr std::chrono::milliseconds spare_rest{100}; // how often a spare checks whether to return
+constexpr std::chrono::seconds linger{1}; // spares stay so long after the last thread was held
+constexpr std::size_t for_the_end = 2;    // spares reserved for stopping
 
 double seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
@@ -43,12 +43,12 @@ void thread_pool::start(pool_options options) {
   allowed_.set(static_cast<double>(spares_));
   while (seats_.size() < options.threads + options.spares + for_the_end) {
     auto& seat = seats_.emplace_back();
-    seat.watch_sleeps_ = &watch_sleeps_;
-    seat.wake_the_watch_ = [this] { wake(); };
+    seat.monitor_sleeps_ = &monitor_sleeps_;
+    seat.wake_monitor_ = [this] { wake(); };
   }
   for (std::size_t i = 0; i < options.threads; ++i)
-    sit_down(*free_seat(), false);
-  watch_ = std::thread{[this] { watch(); }};
+    start_thread(*free_seat(), false);
+  monitor_ = std::thread{[this] { monitor(); }};
 }
 
 void thread_pool::reserve_for_the_end() {
@@ -61,8 +61,8 @@ bool thread_pool::stop(deadline by) {
   stopping_ = true;
   changed_.notify_all();
   lock.unlock();
-  if (watch_.joinable())
-    watch_.join();
+  if (monitor_.joinable())
+    monitor_.join();
   io_.stop();
   lock.lock();
   auto all_returned = [&] {
@@ -105,7 +105,7 @@ pool_seat* thread_pool::free_seat() {
   return nullptr;
 }
 
-void thread_pool::sit_down(pool_seat& seat, bool spare) {
+void thread_pool::start_thread(pool_seat& seat, bool spare) {
   seat.spare_ = spare;
   seat.returned_ = false;
   seat.noticed_ = false;
@@ -127,25 +127,25 @@ void thread_pool::serve(pool_seat& seat) {
   changed_.notify_all();
 }
 
-// --- the watch -------------------------------------------------------------------------------
+// --- the monitor -------------------------------------------------------------------------------
 
 void thread_pool::wake() {
-  if (!watch_sleeps_.exchange(false, std::memory_order_relaxed))
+  if (!monitor_sleeps_.exchange(false, std::memory_order_relaxed))
     return;
   std::lock_guard lock{guard_};
   changed_.notify_all();
 }
 
-// Looks at every tick while something happens. While nothing does it sleeps, and the first turn
-// that begins wakes it; one that began unseen is found at the next heartbeat.
-void thread_pool::watch() {
+// Looks at every tick while turns begin or end. While none does it sleeps until the first turn that
+// begins wakes it, or until the next heartbeat.
+void thread_pool::monitor() {
   std::unique_lock lock{guard_};
   while (!stopping_) {
-    watch_sleeps_.store(quiet_, std::memory_order_relaxed);
+    monitor_sleeps_.store(quiet_, std::memory_order_relaxed);
     auto on_time = !changed_.wait_for(lock, quiet_ ? heartbeat : tick, [&] {
-      return stopping_ || (quiet_ && !watch_sleeps_.load(std::memory_order_relaxed));
+      return stopping_ || (quiet_ && !monitor_sleeps_.load(std::memory_order_relaxed));
     });
-    watch_sleeps_.store(false, std::memory_order_relaxed);
+    monitor_sleeps_.store(false, std::memory_order_relaxed);
     if (!stopping_)
       look(on_time);
   }
@@ -165,7 +165,7 @@ void thread_pool::look(bool on_time) {
       ++resting;
     busy = busy || seat.seen_ % 2 == 1;
   }
-  // A thread that is in no turn and does not come for the probe is held by something else.
+  // Threads outside a turn that do not run the probe are held by something that is no actor.
   if (probe_is_stuck(now))
     held += resting;
   auto progress = progressed_ != before;
@@ -185,7 +185,7 @@ bool thread_pool::is_held(pool_seat& seat, deadline now) {
     seat.since_ = progressed_ = now;
     seat.noticed_ = false;
   }
-  if (turns % 2 == 0 || now - seat.since_ < activity::patience)
+  if (turns % 2 == 0 || now - seat.since_ < activity::held_after)
     return false;
   notice(seat, now);
   return true;
@@ -204,7 +204,7 @@ void thread_pool::notice(pool_seat& seat, deadline now) {
     return;
   const auto* what = seat.what_.load(std::memory_order_acquire);
   if (seat.turns_.load(std::memory_order_acquire) != seat.seen_)
-    return; // it is over, and `what` may be of the next one
+    return; // the turn is over, and `what` may belong to the next one
   auto first = what ? what->held_a_thread() : !std::exchange(told_of_others_, true);
   if (first)
     log::warning("thread_held", {{"by", what ? what->name() : "an actor"},
@@ -212,7 +212,7 @@ void thread_pool::notice(pool_seat& seat, deadline now) {
 }
 
 bool thread_pool::probe_is_stuck(deadline now) const {
-  return !probe_done_->load(std::memory_order_acquire) && now - probed_ >= activity::patience
+  return !probe_done_->load(std::memory_order_acquire) && now - probed_ >= activity::held_after
          && progressed_ <= probed_;
 }
 
@@ -223,15 +223,15 @@ void thread_pool::balance(std::size_t held, deadline now) {
   used_up_ = held > spares_;
   if (wanted >= lent_ - leaving_)
     needed_ = now;
-  while (wanted > lent_ - leaving_ && lend())
+  while (wanted > lent_ - leaving_ && start_spare())
     ;
-  while (wanted < lent_ - leaving_ && now - needed_ >= linger && take_back())
+  while (wanted < lent_ - leaving_ && now - needed_ >= linger && retire_spare())
     ;
   collect();
   lent_now_.set(static_cast<double>(lent_));
 }
 
-// Spares that have left.
+// Joins the spares that have returned.
 void thread_pool::collect() {
   for (auto& seat : seats_)
     if (seat.taken_ && seat.spare_ && seat.returned_) {
@@ -242,12 +242,12 @@ void thread_pool::collect() {
     }
 }
 
-bool thread_pool::lend() {
+bool thread_pool::start_spare() {
   auto* seat = free_seat();
   if (!seat)
     return false;
   try {
-    sit_down(*seat, true);
+    start_thread(*seat, true);
   } catch (const std::system_error&) {
     log::error("spare_thread_not_started");
     return false;
@@ -257,8 +257,8 @@ bool thread_pool::lend() {
   return true;
 }
 
-// One that is not held itself.
-bool thread_pool::take_back() {
+// Tells a spare that is not held to return.
+bool thread_pool::retire_spare() {
   for (auto& seat : seats_)
     if (seat.taken_ && seat.spare_ && !seat.noticed_ && !seat.leave_.exchange(true)) {
       ++leaving_;

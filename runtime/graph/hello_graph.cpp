@@ -1,4 +1,5 @@
 #include "runtime/graph/hello_graph.hpp"
+
 #include "runtime/graph/messages.hpp"
 
 namespace behalf {

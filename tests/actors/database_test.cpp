@@ -220,7 +220,7 @@ TEST_CASE_METHOD(database_fixture, "a conflict with what could not be kept is no
 namespace {
 
 struct desk_fixture : database_fixture {
-  scan_desk_actor desk = own(storage::spawn_scan_desk(sys, {reader}));
+  read_queue_actor desk = own(storage::spawn_read_queue(sys, {reader}));
 
   static principal_key user(std::string name) {
     return {"t", "https://id.example", std::move(name)};
@@ -233,19 +233,19 @@ struct desk_fixture : database_fixture {
     return std::make_shared<record_scan>(q);
   }
   /// The next slice of a search, as next_slice asks for it.
-  static queue_read slice_of(const open_read<go_on_with>& opened, const search_ptr& of,
+  static queue_read slice_of(const open_read<read_slice>& opened, const search_ptr& of,
                              principal_key who) {
     std::weak_ptr<record_scan> held = of;
     return {opened.question, std::move(who), first_slice, [held] { return !held.expired(); }};
   }
   result<scan_part> slice(const search_ptr& of, principal_key who) {
-    open_read<go_on_with> opened{{of}};
+    open_read<read_slice> opened{{of}};
     if (auto done = ask<read_done>(desk, slice_of(opened, of, std::move(who))); !done)
       return done.error();
     return std::move(**opened.found);
   }
   void send_slice(const search_ptr& of, principal_key who) {
-    self->send(desk, slice_of(open_read<go_on_with>{{of}}, of, std::move(who)));
+    self->send(desk, slice_of(open_read<read_slice>{{of}}, of, std::move(who)));
   }
 };
 
@@ -320,7 +320,7 @@ TEST_CASE_METHOD(desk_fixture, "too many searches waiting are refused, for one u
   auto of_bob = search();
   // The desk reads its mailbox in order: all of alice's are waiting when bob comes.
   auto pending =
-    ask_later<read_done>(desk, slice_of(open_read<go_on_with>{{of_bob}}, of_bob, user("bob")));
+    ask_later<read_done>(desk, slice_of(open_read<read_slice>{{of_bob}}, of_bob, user("bob")));
   REQUIRE(pending());
   CHECK(pending()->has_value());
   auto served = std::count_if(held.begin(), held.end(), [](const auto& s) {

@@ -225,13 +225,13 @@ TEST_CASE_METHOD(handled_server, "a run displaces others only for those who may 
 }
 
 TEST_CASE("a server that asks nobody who they are serves its own machine only", "[rights]") {
-  CHECK(check_reach("127.0.0.1", false));
-  CHECK(check_reach("::1", false));
-  CHECK(check_reach("localhost", false));
-  CHECK(check_reach("0.0.0.0", true));
+  CHECK(check_listen_address("127.0.0.1", false));
+  CHECK(check_listen_address("::1", false));
+  CHECK(check_listen_address("localhost", false));
+  CHECK(check_listen_address("0.0.0.0", true));
   for (auto address : {"0.0.0.0", "::", "192.0.2.1"})
-    CHECK(check_reach(address, false).error().message.starts_with("server.listen: "));
-  CHECK_FALSE(check_reach("example.com", true));
+    CHECK(check_listen_address(address, false).error().message.starts_with("server.listen: "));
+  CHECK_FALSE(check_listen_address("example.com", true));
   system_setup plugins_only;
   plugins_only.plugins.on("threads", [](const on_context&, json::object&) { return on_answer{}; });
   CHECK_FALSE(has_identity(plugins_only)); // handlers are no identity

@@ -1,4 +1,4 @@
-// The pool of threads and its watch: whatever holds a thread holds up nobody. Time enters only as
+// The pool of threads and its monitor: whatever holds a thread holds up nobody. Time enters only as
 // the most a test waits.
 #include "actors/threads/io_scheduler.hpp"
 #include "actors/threads/thread_pool.hpp"
@@ -73,7 +73,7 @@ TEST_CASE_METHOD(pool_fixture, "a handler that holds the only thread holds up no
   });
   boost::asio::post(io, [&] { asked.happen(); });
   CHECK(held.happens());
-  CHECK(all_back()); // the watch is through with lending
+  CHECK(all_back()); // the monitor is through with lending
   CHECK(lent_in_all() == 1);
 }
 
@@ -133,11 +133,11 @@ TEST_CASE("what held a thread is forgiven after many quick turns in a row", "[po
   CHECK_FALSE(work.may_hold_a_thread());
   CHECK(work.held_a_thread());
   CHECK_FALSE(work.held_a_thread()); // known
-  for (int i = 1; i < threads::activity::turns_to_forgive; ++i)
+  for (int i = 1; i < threads::activity::quick_turns_needed; ++i)
     work.took(1ms);
   CHECK(work.may_hold_a_thread());
-  work.took(threads::activity::patience);
-  for (int i = 1; i < threads::activity::turns_to_forgive; ++i)
+  work.took(threads::activity::held_after);
+  for (int i = 1; i < threads::activity::quick_turns_needed; ++i)
     work.took(1ms);
   CHECK(work.may_hold_a_thread());
   work.took(1ms);

@@ -196,7 +196,7 @@ struct run_fixture : actor_fixture {
     auto db = open_storage({.url = storage_url(folder / "t.db")}).value();
     app->readers = {
       own(storage::spawn_database_reader(sys, db->open_reader().value(), nullptr, false))};
-    app->scans = own(storage::spawn_scan_desk(
+    app->scans = own(storage::spawn_read_queue(
       sys, {own(storage::spawn_database_reader(sys, db->open_reader().value(), nullptr, false))}));
     app->events = std::make_shared<runs::event_memory>(app->options.runs.event_memory,
                                                        app->options.runs.event_bytes);
@@ -347,7 +347,7 @@ struct run_fixture : actor_fixture {
     auto search = storage::new_search(*app, q);
     std::vector<record> all;
     for (bool done = false; !done;) { // a slow machine needs more than one slice
-      auto part = found(storage::go_on_with{search});
+      auto part = found(storage::next_slice{search});
       std::move(part.rows.begin(), part.rows.end(), std::back_inserter(all));
       done = part.done;
     }

@@ -7,7 +7,7 @@
 
 namespace behalf {
 
-result<void> check_reach(const std::string& address, bool identity) {
+result<void> check_listen_address(const std::string& address, bool identity) {
   boost::system::error_code ec;
   auto ip = boost::asio::ip::make_address(listen_address(address), ec);
   if (ec)

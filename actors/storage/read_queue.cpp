@@ -1,4 +1,4 @@
-// Who reads much waits here for its turn: searches, slice by slice, and the states of threads.
+// Queues long reads (slices of searches, states of threads) and hands each to an idle reader.
 #include "actors/basics.hpp"
 #include "actors/storage/messages.hpp"
 #include "actors/storage/spawn.hpp"
@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t quantum = 10; // milliseconds of a reader, about
 
-// Each asker has one question open at a time, so that these bound connections and runs, not reads.
+// An asker has one read open at a time: these bound how many requests and runs may wait.
 constexpr std::size_t most_waiting = 2048, most_waiting_of_user = 512;
 
 struct turn {
@@ -22,16 +22,16 @@ struct turn {
   std::function<void(const database_reader_actor&)> take;
 };
 
-struct scan_desk_state {
-  static inline const char* name = "scan-desk";
-  scan_desk_state() : waiting(quantum) {}
+struct read_queue_state {
+  static inline const char* name = "read-queue";
+  read_queue_state() : waiting(quantum) {}
   std::vector<database_reader_actor> idle;
   fair_queue<turn> waiting;
 };
 
-using desk_pointer = scan_desk_actor::stateful_pointer<scan_desk_state>;
+using read_queue_pointer = read_queue_actor::stateful_pointer<read_queue_state>;
 
-void hand_out(desk_pointer self) {
+void hand_out(read_queue_pointer self) {
   auto& s = self->state;
   while (!s.idle.empty()) {
     auto next = s.waiting.pop();
@@ -47,12 +47,12 @@ void hand_out(desk_pointer self) {
   }
 }
 
-void give_back(desk_pointer self, const database_reader_actor& reader) {
+void give_back(read_queue_pointer self, const database_reader_actor& reader) {
   self->state.idle.push_back(reader);
   hand_out(self);
 }
 
-caf::result<read_done> queue_up(desk_pointer self, queue_read& m) {
+caf::result<read_done> queue_up(read_queue_pointer self, queue_read& m) {
   auto& s = self->state;
   auto user = principal_key{{}, m.who.issuer, m.who.subject}.text();
   if (s.waiting.size() >= most_waiting
@@ -76,8 +76,8 @@ caf::result<read_done> queue_up(desk_pointer self, queue_read& m) {
   return promise;
 }
 
-scan_desk_actor::behavior_type desk_behavior(desk_pointer self,
-                                             std::vector<database_reader_actor> readers) {
+read_queue_actor::behavior_type read_queue_behavior(read_queue_pointer self,
+                                                    std::vector<database_reader_actor> readers) {
   install_fault_handlers(self);
   self->state.idle = std::move(readers);
   return {[self](queue_read& m) { return queue_up(self, m); }};
@@ -85,9 +85,9 @@ scan_desk_actor::behavior_type desk_behavior(desk_pointer self,
 
 } // namespace
 
-scan_desk_actor spawn_scan_desk(caf::actor_system& sys,
-                                std::vector<database_reader_actor> readers) {
-  return sys.spawn(desk_behavior, std::move(readers));
+read_queue_actor spawn_read_queue(caf::actor_system& sys,
+                                  std::vector<database_reader_actor> readers) {
+  return sys.spawn(read_queue_behavior, std::move(readers));
 }
 
 } // namespace behalf::storage

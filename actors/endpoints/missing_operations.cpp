@@ -1,12 +1,12 @@
-#include "actors/endpoints/unbuilt.hpp"
+#include "actors/endpoints/missing_operations.hpp"
 
 #include <initializer_list>
 
 namespace behalf::endpoints {
 
-const router<unbuilt_operation>& unbuilt_routes() {
+const router<missing_operation>& missing_routes() {
   static const auto table = [] {
-    router<unbuilt_operation> all;
+    router<missing_operation> all;
     struct operation {
       verb method;
       std::string_view pattern;
@@ -65,11 +65,11 @@ const router<unbuilt_operation>& unbuilt_routes() {
   return table;
 }
 
-std::optional<std::string> unbuilt(const http_request& req) {
-  const auto match = unbuilt_routes().find(req);
+std::optional<std::string> missing_operation_at(const http_request& req) {
+  const auto match = missing_routes().find(req);
   if (match.is != route_match::outcome::found)
     return std::nullopt;
-  return unbuilt_routes()[match.index].why;
+  return missing_routes()[match.index].why;
 }
 
 } // namespace behalf::endpoints

@@ -1,4 +1,4 @@
-// How a machine that asks, and is often answered at once, goes on.
+// Resumes a node or handler with the replies to its asks, without recursion.
 #pragma once
 
 #include "behalf/node.hpp"
@@ -10,27 +10,27 @@
 namespace behalf::threads {
 
 /// A reply, and the ask it is to.
-struct answer {
+struct ask_reply {
   uint64_t ask_id;
   effect_reply reply;
 };
 
-/// Hands a machine its answers one after the other. Those that are there at once, refusals above
-/// all, go round in here and not deeper and deeper; after some of them others get their turn, and
-/// whoever wants to stop the machine.
-class answer_loop {
+/// Hands a machine its replies one after the other. A reply that comes while the machine asks (a
+/// refusal, say) is handled by the same loop, not by a deeper call; after 32 of them the loop
+/// returns, so that other actors, and a stop of this one, get their turn.
+class reply_loop {
 public:
-  /// An answer has come. Follow with `proceed`.
-  void add(answer one) { waiting_.push_back(std::move(one)); }
-  /// `go_on` is to run the loop when there are answers, unless it is running further up the stack
-  /// or the machine has its turn elsewhere.
+  /// Follow with `proceed`.
+  void add(ask_reply one) { waiting_.push_back(std::move(one)); }
+  /// Calls `go_on`, which is to call `run`, when there are replies; not when the loop is running
+  /// further up the stack, or the machine has its turn on another thread.
   template <class GoOn>
   void proceed(GoOn go_on) {
     if (!running_ && waits())
       go_on();
   }
 
-  /// Gives `turn` the answers, and those that come meanwhile. True: some are left, for later.
+  /// Calls `turn` with each reply, also with those that come meanwhile. True: some are left.
   template <class Turn>
   bool run(Turn turn) {
     running_ = true;
@@ -46,7 +46,7 @@ public:
   /// The machine has its turn on another thread, until `back`.
   void away() { away_ = true; }
   void back() { away_ = false; }
-  /// The machine has ended: it wants no more answers.
+  /// The machine has ended: it takes no more replies.
   void end() { ended_ = true; }
 
   bool waits() const { return !waiting_.empty() && !away_ && !ended_; }
@@ -54,7 +54,7 @@ public:
 private:
   static constexpr int most_in_a_row = 32;
 
-  std::vector<answer> waiting_; // for the machine's next turns
+  std::vector<ask_reply> waiting_; // for the machine's next turns
   bool running_ = false, away_ = false, ended_ = false;
 };
 

@@ -9,7 +9,7 @@
 
 namespace behalf::endpoints {
 
-struct unbuilt_operation {
+struct missing_operation {
   verb method;
   std::string_view pattern;
   std::string why; // a sentence: that it is missing, and what to do instead
@@ -17,9 +17,9 @@ struct unbuilt_operation {
 
 /// Why the request's method and path lead nowhere although the API has them, and what to do
 /// instead; nullopt when the API does not know them either.
-std::optional<std::string> unbuilt(const http_request& req);
+std::optional<std::string> missing_operation_at(const http_request& req);
 
 /// For tests: none of them may be served.
-const router<unbuilt_operation>& unbuilt_routes();
+const router<missing_operation>& missing_routes();
 
 } // namespace behalf::endpoints
