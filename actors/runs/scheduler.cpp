@@ -641,8 +641,11 @@ void on_tick(scheduler_pointer self) {
   execute(self, s.queue.wake(now()));
   run_queue::run_ids again;
   for (auto& [id, late] : s.not_loaded)
-    if (late.ticks > 0 && --late.ticks == 0)
-      again.push_back(id);
+    if (late.ticks > 0) {
+      late.ticks--;
+      if (late.ticks == 0)
+        again.push_back(id);
+    }
   execute(self, again);
   const auto& limits = s.app->options.runs;
   auto t = clock::now();
