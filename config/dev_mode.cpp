@@ -33,6 +33,9 @@ result<void> complete_for_dev(config& c, const std::string& folder, bool from_fi
   if (ec)
     return fail(errc::internal, "--data: cannot make " + folder + ": " + ec.message());
   fs::permissions(folder, fs::perms::owner_all, ec);
+  if (ec)
+    return fail(errc::internal,
+                "--data: cannot keep others out of " + folder + ": " + ec.message());
   config untouched;
   if (c.storage.url == untouched.storage.url)
     c.storage.url = storage_url(folder + "/behalf.db");

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <set>
 
 namespace behalf {
 namespace {
@@ -16,7 +17,8 @@ error at(std::string_view key, const std::string& why) {
 
 // "./a.so" and "a.so" are one.
 std::string same_for_all_spellings(const std::string& file) {
-  return std::filesystem::path(file).lexically_normal().string();
+  std::error_code ec; // without a working directory the path stays as it is
+  return (std::filesystem::current_path(ec) / file).lexically_normal().string();
 }
 
 bool has_handlers(const plugin_registry& one) {
@@ -127,10 +129,16 @@ private:
 } // namespace
 
 std::vector<std::string> library_files(const config& c) {
-  auto files = c.plugins;
+  std::vector<std::string> files;
+  std::set<std::string> known;
+  auto add = [&](const std::string& file) {
+    if (!file.empty() && known.insert(same_for_all_spellings(file)).second)
+      files.push_back(file);
+  };
+  for (const auto& file : c.plugins)
+    add(file);
   for (const auto& one : c.graphs)
-    if (!one.library.empty() && std::find(files.begin(), files.end(), one.library) == files.end())
-      files.push_back(one.library);
+    add(one.library);
   return files;
 }
 

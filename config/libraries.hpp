@@ -19,7 +19,8 @@ struct loaded_libraries {
 /// The file to load for one that the configuration names: a copy, say.
 using library_file = std::function<result<std::string>(const std::string& named)>;
 
-/// Every file that `plugins` and `graphs` name, once.
+/// Every file that `plugins` and `graphs` name, once however often and in whatever spellings it is
+/// named: the spelling that `load_libraries` asks for comes first and is the one kept.
 std::vector<std::string> library_files(const config& c);
 
 /// Error: invalid_argument, beginning with the key: a library cannot be loaded, has no such graph,

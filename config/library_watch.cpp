@@ -1,7 +1,12 @@
 #include "config/library_watch.hpp"
 
+#include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <filesystem>
+#include <string_view>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <utility>
 
 namespace behalf {
@@ -10,10 +15,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// As `copy_of` names them: "3-libgraphs.so". The folder may be somebody's own.
-bool is_copy(const std::string& name) {
-  auto digits = name.find_first_not_of("0123456789");
-  return digits != 0 && digits != name.npos && name[digits] == '-' && name.ends_with(".so");
+// As `copy_of` names them: "<process>-3-libgraphs.so". The folder may be somebody's own, and the
+// process may still run.
+bool is_left_over(std::string_view name) {
+  pid_t owner = 0;
+  auto [end, ec] = std::from_chars(name.data(), name.data() + name.size(), owner);
+  if (ec != std::errc{} || owner <= 0 || end == name.data() + name.size() || *end != '-'
+      || !name.ends_with(".so"))
+    return false;
+  return owner == ::getpid() || (::kill(owner, 0) != 0 && errno == ESRCH);
 }
 
 } // namespace
@@ -22,7 +32,7 @@ library_watch::library_watch(const std::vector<std::string>& files, std::string 
   : folder_(std::move(folder)) {
   std::error_code ec;
   for (const auto& one : fs::directory_iterator{folder_, ec})
-    if (is_copy(one.path().filename().string()))
+    if (is_left_over(one.path().filename().string()))
       fs::remove(one.path(), ec);
   for (const auto& file : files)
     files_[file];
@@ -48,7 +58,8 @@ result<std::string> library_watch::copy_of(const std::string& file) {
     return fail(errc::overloaded, std::to_string(most_copies)
                                     + " copies of libraries are loaded, which is the most; start "
                                       "anew to go on watching");
-  auto copy = folder_ + "/" + std::to_string(++copies_) + "-" + fs::path(file).filename().string();
+  auto copy = folder_ + "/" + std::to_string(::getpid()) + "-" + std::to_string(++copies_) + "-"
+              + fs::path(file).filename().string();
   std::error_code ec;
   fs::create_directories(folder_, ec);
   fs::copy_file(file, copy, fs::copy_options::overwrite_existing, ec);

@@ -17,7 +17,7 @@ class library_watch {
 public:
   static constexpr std::size_t most_copies = 500;
 
-  /// Copies go below `folder`; those of an earlier process are removed.
+  /// Copies go below `folder`; those of processes that have ended are removed.
   library_watch(const std::vector<std::string>& files, std::string folder);
 
   /// The copy to load for a file: a new one when the file is another than at the last time.

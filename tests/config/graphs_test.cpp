@@ -3,6 +3,8 @@
 #include "config/libraries.hpp"
 #include "tests/support/catch.hpp"
 
+#include <filesystem>
+
 using namespace behalf;
 
 namespace {
@@ -74,6 +76,18 @@ TEST_CASE("a wrong entry of graphs is named with its line", "[config]") {
   CHECK(fault_of("./a.so") == "f.yaml:1: graphs: must be a list");
   CHECK(fault_of("[{ path: ./a.so, context: { a: 1 }, config: { configurable: { a: 1 } } }]")
           .starts_with("f.yaml:1: graphs[0].context: stands beside config.configurable"));
+}
+
+TEST_CASE("a library is one file however it is spelt", "[config]") {
+  config c;
+  c.plugins = {"./one.so", "one.so"};
+  for (const auto& spelt : {std::string{"x/../one.so"}, std::string{"two.so"}, std::string{},
+                            (std::filesystem::current_path() / "two.so").string()}) {
+    graph_source one;
+    one.library = spelt;
+    c.graphs.push_back(one);
+  }
+  CHECK(library_files(c) == std::vector<std::string>{"./one.so", "two.so"});
 }
 
 TEST_CASE("two graphs of one name are a fault of the later entry", "[config]") {

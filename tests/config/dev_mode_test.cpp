@@ -1,0 +1,22 @@
+#include "config/dev_mode.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/scratch_folder.hpp"
+
+using namespace behalf;
+
+TEST_CASE("the data of a development server is its user's alone", "[config]") {
+  namespace fs = std::filesystem;
+  scratch_folder folder;
+  fs::create_directory(folder / "data");
+  fs::permissions(folder / "data", fs::perms::all);
+  config c;
+  REQUIRE(complete_for_dev(c, folder / "data", false));
+  CHECK(fs::status(folder / "data").permissions() == fs::perms::owner_all);
+}
+
+TEST_CASE("a folder of secrets that others may read is refused", "[config]") {
+  config c;
+  auto refused = complete_for_dev(c, "/proc/self", false); // its rights cannot be changed
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.starts_with("--data: cannot keep others out of /proc/self"));
+}
