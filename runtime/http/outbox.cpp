@@ -114,7 +114,11 @@ void outbox::extend_deadline(std::chrono::milliseconds more) {
 
 outgoing outbox::take() {
   std::lock_guard lock{guard_};
-  return std::exchange(pending_, {});
+  if (!pending_.body || pending_.last)
+    return std::exchange(pending_, {});
+  outgoing only_the_body; // the rest comes after it
+  only_the_body.body = std::exchange(pending_.body, std::nullopt);
+  return only_the_body;
 }
 
 deadline outbox::due() const {

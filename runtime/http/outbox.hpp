@@ -69,7 +69,7 @@ struct body_wish {
 
 /// What a connection has to do next.
 struct outgoing {
-  std::optional<body_wish> body; // before anything else
+  std::optional<body_wish> body; // alone, unless the answer is whole: then nobody reads it
   std::optional<answer_head> head;
   std::vector<part> parts;
   bool last = false;         // the answer ends here

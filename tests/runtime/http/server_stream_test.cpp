@@ -147,6 +147,28 @@ TEST_CASE("requests that arrive while the client is watched are served after", "
   CHECK_FALSE(told);
 }
 
+TEST_CASE("an answer that begins before its body is read is not lost", "[http][stream]") {
+  awaited<bool> asked;
+  running_server server{[&](exchange_ptr ex) {
+    ex->on_gone([] {});
+    ex->read_body(100, nullptr, [ex](result<std::string> text) {
+      ex->write(text.value(), nullptr);
+      ex->finish();
+    });
+    ex->begin_stream(200, {});
+    asked.set(true);
+  }};
+  auto client = server.connect();
+  auto request = post_request("/", "hello");
+  client.send(request.substr(0, request.size() - 5));
+  REQUIRE(asked.get());
+  client.send("hello");
+  const auto reply = client.read_reply();
+  CHECK(reply.status == 200);
+  CHECK(reply.body == "hello");
+  CHECK(reply.complete);
+}
+
 TEST_CASE("an answer that does not come is 504, and the connection goes on", "[http][deadline]") {
   auto options = test_options();
   options.request_deadline = 50ms;
