@@ -103,34 +103,40 @@ result<sqlite_writes::present> sqlite_writes::look_up(const record_key& key) {
   return read_present(key);
 }
 
-result<int64_t> sqlite_writes::seq_of(const record_key& key) {
+// The statement stands on the row under a key; nothing when there is none. It reads `key`.
+result<std::optional<sqlite_statement>> sqlite_writes::row_of(const record_key& key) {
   auto use = db_->prepare(table_of(key.type).find_head);
   if (!use)
     return use.error();
   bind_key(*use, key);
-  auto row = use->step();
+  auto found = use->step();
+  if (!found)
+    return found.error();
+  if (!*found)
+    return std::optional<sqlite_statement>{};
+  return std::optional<sqlite_statement>{std::move(*use)};
+}
+
+result<int64_t> sqlite_writes::seq_of(const record_key& key) {
+  auto row = row_of(key);
   if (!row)
     return row.error();
-  return *row ? use->number(0) : 0;
+  return *row ? (*row)->number(0) : 0;
 }
 
 result<sqlite_writes::present> sqlite_writes::read_present(const record_key& key) {
-  const auto& t = table_of(key.type);
-  auto use = db_->prepare(t.find_head);
-  if (!use)
-    return use.error();
-  bind_key(*use, key);
-  auto row = use->step();
+  auto row = row_of(key);
   if (!row)
     return row.error();
   if (!*row)
     return present{};
+  const auto& t = table_of(key.type);
   present p;
-  p.seq = use->number(0);
-  p.revision = use->number(1);
+  p.seq = (*row)->number(0);
+  p.revision = (*row)->number(1);
   if (t.term_table.empty() && !t.expires)
     return p;
-  auto head = read_head(*use, t);
+  auto head = read_head(**row, t);
   if (!head)
     return head.error();
   p.expired = has_expired(*head, clock_());

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <initializer_list>
+#include <optional>
 
 namespace behalf {
 
@@ -64,6 +65,7 @@ private:
 
   result<present> look_up(const record_key& key);
   result<present> read_present(const record_key& key);
+  result<std::optional<sqlite_statement>> row_of(const record_key& key);
   result<int64_t> seq_of(const record_key& key);
   result<present> find(const record_key& key);
   result<void> remove(const sqlite_table& t, const present& p);
