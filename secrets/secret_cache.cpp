@@ -16,12 +16,10 @@ bool lasting(const error& why) {
 } // namespace
 
 secret_cache::look secret_cache::begin(const credential_key& key, uint64_t waiter, time_point now) {
-  if (auto at = entries_.find(key); at != entries_.end()) {
-    if (now < at->second.until) {
-      ages_.splice(ages_.end(), ages_, at->second.age);
-      return {outcome::hit, at->second.value};
-    }
-    drop(at);
+  if (const auto* known = entries_.find(key)) {
+    if (now < known->until)
+      return {outcome::hit, known->value};
+    entries_.erase(key);
   }
   auto [at, first] = flights_.try_emplace(key);
   auto& line = at->second.waiters;
@@ -61,40 +59,28 @@ void secret_cache::keep(const credential_key& key, const result<ready_credential
   } else if (lasting(value.error())) {
     until += options_.negative_ttl;
   }
-  if (until <= now || options_.capacity == 0)
-    return;
-  while (entries_.size() >= options_.capacity)
-    drop(entries_.find(ages_.front()));
-  auto age = ages_.insert(ages_.end(), key);
-  entries_.emplace(key, entry{value, until, age});
-}
-
-void secret_cache::drop(std::map<credential_key, entry>::iterator at) {
-  ages_.erase(at->second.age);
-  entries_.erase(at);
+  if (now < until)
+    entries_.put(key, {value, until});
 }
 
 void secret_cache::refuse(const credential_key& key, const std::string& fingerprint) {
-  auto at = entries_.find(key);
-  if (at != entries_.end() && at->second.value && at->second.value->fingerprint == fingerprint)
-    drop(at);
+  const auto* known = entries_.peek(key);
+  if (known && known->value && known->value->fingerprint == fingerprint)
+    entries_.erase(key);
 }
 
 std::optional<time_point> secret_cache::sweep(time_point now) {
   std::optional<time_point> next;
-  for (auto at = entries_.begin(); at != entries_.end();) {
-    auto here = at++;
-    if (now >= here->second.until)
-      drop(here);
-    else
-      next = std::min(next.value_or(here->second.until), here->second.until);
-  }
+  entries_.erase_if([&](const entry& e) {
+    if (now < e.until)
+      next = std::min(next.value_or(e.until), e.until);
+    return e.until <= now;
+  });
   return next;
 }
 
 void secret_cache::clear() {
   entries_.clear();
-  ages_.clear();
   for (auto& [key, f] : flights_)
     f.stale = true;
 }

@@ -3,12 +3,13 @@
 #pragma once
 
 #include "behalf/time.hpp"
+#include "runtime/base/lru_map.hpp"
 #include "runtime/http/credential_writer.hpp"
 #include "secrets/stored_credential.hpp"
 
 #include <chrono>
 #include <cstdint>
-#include <list>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -49,7 +50,8 @@ public:
     result<ready_credential> value;
   };
 
-  explicit secret_cache(secret_cache_options options = {}) : options_(options) {}
+  explicit secret_cache(secret_cache_options options = {})
+    : options_(options), entries_(options.capacity) {}
 
   /// `waiter` is the caller's own number for whoever asks. A full waiting line is a hit with the
   /// error `overloaded`.
@@ -78,7 +80,11 @@ private:
   struct entry {
     result<ready_credential> value;
     time_point until;
-    std::list<credential_key>::iterator age;
+  };
+  struct key_hash {
+    std::size_t operator()(const credential_key& k) const {
+      return std::hash<std::string>{}(k.who.text() + k.service);
+    }
   };
   struct flight {
     std::vector<uint64_t> waiters;
@@ -86,11 +92,9 @@ private:
   };
 
   void keep(const credential_key& key, const result<ready_credential>& value, time_point now);
-  void drop(std::map<credential_key, entry>::iterator at);
 
   secret_cache_options options_;
-  std::map<credential_key, entry> entries_;
-  std::list<credential_key> ages_; // least recently used first
+  lru_map<credential_key, entry, key_hash> entries_;
   std::map<credential_key, flight> flights_;
 };
 

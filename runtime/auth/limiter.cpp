@@ -39,31 +39,17 @@ void limiter::bucket::fill(double per_second, double limit, deadline now) {
 }
 
 // A request looks at two accounts at once: opening the second must not push out the first.
-limiter::limiter(limiter_options options) : options_(options) {
-  options_.max_entries = std::max<std::size_t>(options_.max_entries, 2);
-}
-
-limiter::account& limiter::open(const std::string& key, const limit_options& limits, deadline now) {
-  if (auto at = by_key_.find(key); at != by_key_.end()) {
-    order_.splice(order_.begin(), order_, at->second);
-    return order_.front();
-  }
-  if (by_key_.size() >= options_.max_entries)
-    evict();
-  order_.push_front({key, {burst_of(limits), now}, {limits.body_bytes_per_minute, now}, 0});
-  by_key_.emplace(key, order_.begin());
-  return order_.front();
-}
+limiter::limiter(limiter_options options)
+  : options_(options), accounts_(std::max<std::size_t>(options.max_entries, 2)) {}
 
 // What has runs must not be forgotten, or their end would not be counted. Such are few (runs are
 // bounded elsewhere), so looking past them is short.
-void limiter::evict() {
-  for (auto at = order_.rbegin(); at != order_.rend(); ++at)
-    if (at->runs == 0) {
-      by_key_.erase(at->key);
-      order_.erase(std::next(at).base());
-      return;
-    }
+limiter::account& limiter::open(std::string key, const limit_options& limits, deadline now) {
+  if (auto* known = accounts_.find(key))
+    return *known;
+  return *accounts_.put(std::move(key),
+                        {{burst_of(limits), now}, {limits.body_bytes_per_minute, now}, 0},
+                        [](const account& a) { return a.runs == 0; });
 }
 
 // Error: what is over; otherwise nothing is taken yet.
@@ -129,13 +115,13 @@ result<void> limiter::begin_run(const principal_key& who, deadline now) {
 
 void limiter::end_run(const principal_key& who) {
   for (const auto& key : {tenant_text(who), user_text(who)})
-    if (auto at = by_key_.find(key); at != by_key_.end() && at->second->runs > 0)
-      --at->second->runs;
+    if (auto* known = accounts_.find(key); known && known->runs > 0)
+      --known->runs;
 }
 
 int64_t limiter::runs(const principal_key& who) const {
-  auto at = by_key_.find(user_text(who));
-  return at == by_key_.end() ? 0 : at->second->runs;
+  const auto* known = accounts_.peek(user_text(who));
+  return known ? known->runs : 0;
 }
 
 } // namespace behalf

@@ -3,11 +3,10 @@
 
 #include "behalf/principal.hpp"
 #include "behalf/time.hpp"
+#include "runtime/base/lru_map.hpp"
 
-#include <list>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 namespace behalf {
 
@@ -42,7 +41,7 @@ public:
   void end_run(const principal_key& who);
 
   int64_t runs(const principal_key& who) const;
-  std::size_t size() const { return by_key_.size(); }
+  std::size_t size() const { return accounts_.size(); }
 
 private:
   struct bucket {
@@ -51,20 +50,16 @@ private:
     void fill(double per_second, double limit, deadline now);
   };
   struct account {
-    std::string key;
     bucket requests, bytes;
     int64_t runs = 0;
   };
-  using accounts = std::list<account>; // most recently used first
 
   static result<void> check_request(account& a, const limit_options& limits, std::string_view whose,
                                     double bytes, deadline now);
-  account& open(const std::string& key, const limit_options& limits, deadline now);
-  void evict();
+  account& open(std::string key, const limit_options& limits, deadline now);
 
   limiter_options options_;
-  accounts order_;
-  std::unordered_map<std::string, accounts::iterator> by_key_;
+  lru_map<std::string, account> accounts_; // by tenant, and by user
 };
 
 } // namespace behalf

@@ -3,14 +3,13 @@
 
 #include "behalf/principal.hpp"
 #include "behalf/time.hpp"
+#include "runtime/base/lru_map.hpp"
 
 #include <array>
 #include <chrono>
 #include <cstring>
-#include <list>
 #include <memory>
 #include <string_view>
-#include <unordered_map>
 
 namespace behalf {
 
@@ -25,7 +24,7 @@ public:
   /// change of mind is noticed.
   explicit token_cache(std::size_t capacity = 10'000,
                        std::chrono::seconds max_age = std::chrono::seconds{300})
-    : capacity_(capacity), max_age_(max_age) {}
+    : max_age_(max_age), known_(capacity) {}
 
   /// Null when unknown or over.
   std::shared_ptr<const principal> find(const token_digest& token, time_point now);
@@ -35,11 +34,10 @@ public:
   void put(const token_digest& token, std::shared_ptr<const principal> who, time_point expires,
            time_point now);
 
-  std::size_t size() const { return by_digest_.size(); }
+  std::size_t size() const { return known_.size(); }
 
 private:
   struct entry {
-    token_digest token;
     std::shared_ptr<const principal> who;
     time_point until;
   };
@@ -50,14 +48,9 @@ private:
       return h;
     }
   };
-  using entries = std::list<entry>; // most recently used first
 
-  void erase(entries::iterator at);
-
-  std::size_t capacity_;
   std::chrono::seconds max_age_;
-  entries order_;
-  std::unordered_map<token_digest, entries::iterator, digest_hash> by_digest_;
+  lru_map<token_digest, entry, digest_hash> known_;
 };
 
 } // namespace behalf
