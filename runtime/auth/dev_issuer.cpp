@@ -196,12 +196,4 @@ result<json::object> dev_issuer::userinfo(std::string_view token, time_point now
   return profile(*user);
 }
 
-result<std::string> dev_issuer::mint(std::string_view username, time_point now) const {
-  const auto* user = find_user(username);
-  if (!user)
-    return fail(errc::not_found,
-                "the development issuer has no user '" + std::string(username) + "'");
-  return access_token(*user, "behalf-cli", {}, now);
-}
-
 } // namespace behalf

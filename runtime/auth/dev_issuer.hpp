@@ -66,9 +66,6 @@ public:
   /// GET `<issuer>/userinfo`: the claims of the user a token names. Error: unauthenticated.
   result<json::object> userinfo(std::string_view token, time_point now) const;
 
-  /// An access token for a user, without a login: for tests and the CLI. Error: not_found.
-  result<std::string> mint(std::string_view username, time_point now) const;
-
 private:
   struct login_request { // waits for the user to log in
     std::string client_id, redirect_uri, state, challenge, scope, nonce;

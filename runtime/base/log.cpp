@@ -147,14 +147,6 @@ result<void> configure(std::string_view level, format as, const std::string& fil
   return {};
 }
 
-bool debug_on() {
-  return the_sink().logger->should_log(spdlog::level::debug);
-}
-
-void debug(std::string_view event, fields f) {
-  write(spdlog::level::debug, "debug", event, f);
-}
-
 void info(std::string_view event, fields f) {
   write(spdlog::level::info, "info", event, f);
 }

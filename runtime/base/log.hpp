@@ -36,10 +36,6 @@ enum class format : uint8_t { text, json };
 result<void> configure(std::string_view level, format as = format::text,
                        const std::string& file = {});
 
-/// True when debug lines are written: guards work that only a debug line needs.
-bool debug_on();
-
-void debug(std::string_view event, fields = {});
 void info(std::string_view event, fields = {});
 void warning(std::string_view event, fields = {});
 void error(std::string_view event, fields = {});

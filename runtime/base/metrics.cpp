@@ -58,10 +58,6 @@ int64_t histogram::count() const {
   return static_cast<int64_t>(in_->Collect().histogram.sample_count);
 }
 
-double histogram::sum() const {
-  return in_->Collect().histogram.sample_sum;
-}
-
 // The library hands out the same object for the same name and labels; so do these two maps.
 struct metrics::registry {
   prometheus::Registry all;

@@ -43,7 +43,6 @@ public:
 
   void observe(double value);
   int64_t count() const;
-  double sum() const;
 
 private:
   prometheus::Histogram* in_;

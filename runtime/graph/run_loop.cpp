@@ -158,7 +158,7 @@ struct run_loop::impl {
   std::vector<pending_task> updates; // commands' writes beside the head, applied when it is loaded
   std::vector<live_task> tasks;
 
-  int64_t step = -1, stop = 0, steps_done = 0;
+  int64_t step = -1, stop = 0;
   bool skip_breakpoints = false; // the next step goes on from one
   bool resumed = false;          // answers of this run are in `tasks`
   bool dirty = false;            // durability exit: there is something to keep
@@ -596,7 +596,6 @@ void run_loop::impl::complete_step() {
   keep_head();
   make_tasks();
   ++step;
-  ++steps_done;
   if (!stops)
     return start_step();
   events.static_stop(out.events);
@@ -819,10 +818,6 @@ loop_output run_loop::fail_with(const error& why) {
 
 const std::shared_ptr<const run_facts>& run_loop::facts() const {
   return impl_->spec.facts;
-}
-
-int64_t run_loop::steps() const {
-  return impl_->steps_done;
 }
 
 context task_spec::make_context(std::shared_ptr<const run_facts> run,

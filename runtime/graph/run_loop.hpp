@@ -72,8 +72,6 @@ public:
   loop_output fail_with(const error& why);
 
   const std::shared_ptr<const run_facts>& facts() const;
-  /// Supersteps of nodes completed since begin().
-  int64_t steps() const;
 
 private:
   struct impl;

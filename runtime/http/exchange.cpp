@@ -3,8 +3,6 @@
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
 
-#include <algorithm>
-
 namespace behalf {
 
 exchange::exchange(http_request req, secret_headers secrets, incoming_body body)
@@ -12,12 +10,6 @@ exchange::exchange(http_request req, secret_headers secrets, incoming_body body)
 
 exchange::~exchange() {
   wipe(req_);
-}
-
-bool exchange::has_header(std::string_view name) const {
-  std::lock_guard lock{guard_};
-  return std::any_of(secrets_.begin(), secrets_.end(),
-                     [&](const auto& field) { return same_ignoring_case(field.first, name); });
 }
 
 wiped_string exchange::take_header(std::string_view name) {

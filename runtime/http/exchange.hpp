@@ -43,10 +43,8 @@ public:
 
   const http_request& req() const { return req_; }
 
-  /// True while the field of a credential (any case) was sent and is not yet taken.
-  bool has_header(std::string_view name) const;
-  /// Moves the value of such a field out: the exchange keeps no copy. Empty when it was not
-  /// sent or is taken already. Several Cookie fields come joined by "; ".
+  /// Moves the value of a credential's field (any case) out: the exchange keeps no copy. Empty when
+  /// it was not sent or is taken already. Several Cookie fields come joined by "; ".
   wiped_string take_header(std::string_view name);
 
   /// Is there a body, and how many bytes it has if the head says so (else 0).

@@ -121,7 +121,6 @@ TEST_CASE("a join waits for all its nodes, however many steps they take", "[grap
   run_driver run{probes::join(), thread};
   run.input(js("{}")).run();
   CHECK(run.values() == js(R"({"foo": ["a", "b1", "b2", "c"]})"));
-  CHECK(run.loop->steps() == 3);
 }
 
 TEST_CASE("parallel writes join by node name, not by speed", "[graph]") {
@@ -147,7 +146,6 @@ TEST_CASE("the recursion limit counts supersteps", "[graph]") {
   CHECK(failed.outcome->error.at("error") == "GraphRecursionError");
   CHECK(failed.outcome->error.at("message").as_string().starts_with(
     "Recursion limit of 3 reached without hitting a stop condition."));
-  CHECK(failed.loop->steps() == 3);
   auto none = with_limit(0, 3);
   CHECK(none.lines().back()
         == R"(error {"error":"ValueError","message":"recursion_limit must be at least 1"})");

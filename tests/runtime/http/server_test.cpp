@@ -180,18 +180,18 @@ TEST_CASE("credentials are kept apart and can be taken once", "[http]") {
     for (const auto& [name, value] : ex->req().headers)
       seen += name + "=" + value + ";";
     const bool listed = seen.find("s3cret") != std::string::npos;
-    const bool there = ex->has_header("AUTHORIZATION") && !ex->has_header("x-other");
+    const bool other = !ex->take_header("x-other").empty();
     const auto bearer = ex->take_header("Authorization");
     const auto cookie = ex->take_header("cookie");
-    const bool again = ex->has_header("authorization") || !ex->take_header("authorization").empty();
+    const bool again = !ex->take_header("authorization").empty();
     ex->respond(200, {},
-                std::to_string(listed) + std::to_string(there) + std::to_string(again)
+                std::to_string(listed) + std::to_string(other) + std::to_string(again)
                   + std::string{bearer.view()} + "|" + std::string{cookie.view()});
   }};
   const auto reply = server.ask(get_request(
     "/",
     "AUTHORIZATION: Bearer s3cret\r\nCookie: a=s3cret\r\nX-Api-Key: s3cret\r\nCookie: b=2\r\n"));
-  CHECK(reply.body == "010Bearer s3cret|a=s3cret; b=2");
+  CHECK(reply.body == "000Bearer s3cret|a=s3cret; b=2");
   CHECK(server.ask(get_request("/", "Authorization: a\r\nAuthorization: b\r\n")).status == 400);
 }
 
