@@ -40,7 +40,7 @@
 namespace behalf {
 namespace {
 
-// LangGraph's namespace for the assistants it makes of graphs (contract/http-api.md 0).
+// The UUID namespace of assistants made of graphs, as in the reference server.
 constexpr std::string_view assistant_space = "6ba7b821-9dad-11d1-80b4-00c04fd430c8";
 
 result<std::shared_ptr<const policy>> policy_of(const system_setup& setup) {

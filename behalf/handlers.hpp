@@ -26,9 +26,9 @@ struct on_context {
 /// matches (`filter::parse`; {} restricts nothing); an error: its status, message and headers.
 using on_answer = std::variant<std::monostate, bool, json::object, error>;
 
-/// `value` is what is about to be read or written (contract: checks per endpoint). What the handler
-/// changes in it is what happens: `metadata.owner` set here is stored. Called from several threads
-/// at once and must not block; an exception denies.
+/// `value` is what is about to be read or written (docs/reference/graph-api.md says its shape).
+/// What the handler changes in it is what happens: `metadata.owner` set here is stored. Called from
+/// several threads at once and must not block; an exception denies.
 using on_handler = std::function<on_answer(const on_context&, json::object& value)>;
 
 } // namespace behalf

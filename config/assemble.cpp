@@ -67,8 +67,8 @@ result<std::unique_ptr<secret_source>> open_store(const config& c, const std::st
                                                   reference_resolver& references) {
   const auto& s = *c.secrets.find(name);
   const auto key = name.empty() ? "secrets" : "secrets.others." + name;
-  return s.type == secret_store_config::kind::embedded ? open_embedded(key, s, references)
-                                                       : open_vault(c, key, s, references);
+  return s.type == secret_store_config::backend::embedded ? open_embedded(key, s, references)
+                                                          : open_vault(c, key, s, references);
 }
 
 result<secret_sources> open_stores(const config& c, reference_resolver& references) {
@@ -88,7 +88,7 @@ result<secret_sources> open_stores(const config& c, reference_resolver& referenc
 }
 
 result<void> check_vault(const config& c, const std::string& key, const secret_store_config& s) {
-  if (s.type != secret_store_config::kind::vault)
+  if (s.type != secret_store_config::backend::vault)
     return {};
   auto options = s.vault.options;
   auto unknown = std::make_shared<const secret>(std::string_view{"not resolved here"});

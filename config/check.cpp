@@ -67,7 +67,7 @@ std::vector<config_problem> contradictions(const config& c, const config_places&
     found.push_back(problem_of(ok.error(), places));
   for (const auto& s : c.services)
     if (s.credential.from == credential_source::secrets
-        && c.secrets.type == secrets_config::kind::none && c.dev.users.empty())
+        && c.secrets.type == secrets_config::backend::none && c.dev.users.empty())
       fault("services." + s.name,
             "takes its credential from secrets, but there is no secrets section");
   for (const auto& s : c.services)

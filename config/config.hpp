@@ -27,7 +27,7 @@ struct vault_settings {
 
 /// Where users' tokens are kept.
 struct secret_store_config {
-  enum class kind : uint8_t { none, embedded, vault } type = kind::none;
+  enum class backend : uint8_t { none, embedded, vault } type = backend::none;
   std::string path = "./secrets.db"; // embedded: the database
   std::string master_key;            // embedded: a reference, `file:…` or `env:…`
   vault_settings vault;
@@ -40,7 +40,7 @@ struct secrets_config : secret_store_config {
   /// Null where there is none. An empty name is the standard one's.
   const secret_store_config* find(std::string_view name) const {
     if (name.empty())
-      return type == kind::none ? nullptr : this;
+      return type == backend::none ? nullptr : this;
     auto at = others.find(name);
     return at == others.end() ? nullptr : &at->second;
   }

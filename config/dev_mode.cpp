@@ -41,9 +41,9 @@ result<void> complete_for_dev(config& c, const std::string& folder, bool from_fi
     c.storage.url = storage_url(folder + "/behalf.db");
   if (c.audit_path == untouched.audit_path)
     c.audit_path = folder + "/audit.jsonl";
-  if (c.secrets.type == secrets_config::kind::none)
-    c.secrets.type = secrets_config::kind::embedded;
-  if (c.secrets.type == secrets_config::kind::embedded && c.secrets.master_key.empty()) {
+  if (c.secrets.type == secrets_config::backend::none)
+    c.secrets.type = secrets_config::backend::embedded;
+  if (c.secrets.type == secrets_config::backend::embedded && c.secrets.master_key.empty()) {
     if (c.secrets.path == untouched.secrets.path)
       c.secrets.path = folder + "/secrets.db";
     auto key_file = folder + "/master.key";

@@ -43,10 +43,10 @@ void read_store(yaml_section& in, secret_store_config& o) {
   std::string type = "embedded";
   in.one_of("type", type, {"embedded", "vault"});
   if (type == "embedded") {
-    o.type = secret_store_config::kind::embedded;
+    o.type = secret_store_config::backend::embedded;
     read_embedded(in, o);
   } else {
-    o.type = secret_store_config::kind::vault;
+    o.type = secret_store_config::backend::vault;
     read_vault(in, o.vault);
   }
 }

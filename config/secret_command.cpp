@@ -73,7 +73,7 @@ result<config> settings_of(const secret_command& given) {
   auto complete = store_of_dev(std::move(c), given);
   if (!complete)
     return complete.error();
-  if (complete->secrets.type == secret_store_config::kind::none)
+  if (complete->secrets.type == secret_store_config::backend::none)
     return fail(errc::invalid_argument, given.config
                                           + ": has no secrets section; of a `behalf "
                                             "dev`, give the folder: --data ./.behalf");
@@ -230,7 +230,7 @@ int remove(const open_store& store, const secret_command& given) {
 }
 
 int rotate(const secret_store_config& found, const secret_command& given) {
-  if (found.type != secret_store_config::kind::embedded || found.master_key.empty())
+  if (found.type != secret_store_config::backend::embedded || found.master_key.empty())
     return say(fail(errc::invalid_argument, "this store has no master key"), exit_config);
   auto key = master_key_of(found.master_key, folder_of(given));
   if (!key)

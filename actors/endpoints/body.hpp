@@ -12,9 +12,9 @@
 namespace behalf::endpoints {
 
 /// Takes typed fields out of a body. Unknown fields are ignored, an absent field is nullopt, and
-/// null counts as a value of the wrong type unless the field is nullable (contract: SDKs drop
-/// nulls before they send). The first fault is kept: ask `fault()` once at the end.
-/// Whatever holds many things is taken with the row of the table that says how many.
+/// null counts as a value of the wrong type unless the field is nullable (SDKs drop nulls before
+/// they send). The first fault is kept: ask `fault()` once at the end. Lists, objects and texts are
+/// taken with the `shape_limits` bound that says how large they may be.
 class body_reader {
 public:
   /// The body must outlive the reader.
