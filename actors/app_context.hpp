@@ -26,7 +26,9 @@
 
 namespace behalf {
 
+class context;
 class graph;
+struct run_facts;
 namespace runs {
 class event_logs;
 }
@@ -40,9 +42,12 @@ struct shared_issuer {
 
 /// What threads do for a graph's runs.
 struct graph_work {
-  graph_work(const std::string& graph_id, const graph& flow);
+  graph_work(const std::string& graph_id, const graph* flow);
+
+  const threads::activity& of(std::string_view node) const;
 
   threads::activity between; // nodes: routers, reducers
+  threads::activity others;  // nodes that a factory makes for some runs alone
   std::map<std::string, threads::activity, std::less<>> nodes;
 };
 
@@ -51,11 +56,16 @@ struct served_graph {
   std::string graph_id, description;
   std::shared_ptr<const graph> flow;
   assistant_defaults defaults = {};
+  /// A graph_factory, which makes each run its graph; `flow` is what it makes of the defaults.
+  std::function<result<std::shared_ptr<const graph>>(const context&)> make = {};
 };
 
 /// With the assistant made for it at start (UUIDv5 of the graph's name).
 struct catalog_entry : served_graph {
   explicit catalog_entry(served_graph what);
+
+  /// Error: what the graph's factory says of the run's configuration.
+  result<std::shared_ptr<const graph>> graph_for(std::shared_ptr<const run_facts> run) const;
 
   std::string assistant_id;
   json::value context; // of the defaults

@@ -19,6 +19,8 @@
 #include "runtime/base/log.hpp"
 #include "runtime/base/process_metrics.hpp"
 #include "runtime/graph/graph.hpp"
+#include "runtime/graph/run_config.hpp"
+#include "runtime/graph/task_facts.hpp"
 #include "runtime/http/server.hpp"
 #include "runtime/storage/storage.hpp"
 
@@ -101,12 +103,37 @@ struct core_actor {
   std::function<void(caf::scoped_actor&)> end; // asks it to
 };
 
+// As a run of the assistant sees its configuration that says nothing itself.
+std::shared_ptr<const run_facts> facts_of_defaults(const catalog_entry& of) {
+  static const json::object nothing;
+  static const json::value no_context;
+  run_ids ids;
+  ids.graph_id = of.graph_id;
+  ids.assistant_id = of.assistant_id;
+  auto merged =
+    merge_run_config({of.defaults.config, of.defaults.metadata, of.context},
+                     {nothing, nothing, no_context}, {nothing, nothing, no_context}, nullptr, ids);
+  auto facts = std::make_shared<run_facts>();
+  facts->graph_id = of.graph_id;
+  facts->assistant_id = of.assistant_id;
+  facts->config = std::make_shared<const json::object>(std::move(merged.config));
+  facts->run_context = std::make_shared<const json::value>(std::move(merged.context));
+  return facts;
+}
+
 } // namespace
 
-graph_work::graph_work(const std::string& graph_id, const graph& flow)
-  : between("routing and reducing of graph '" + graph_id + "'") {
-  for (const auto& one : flow.nodes())
-    nodes.try_emplace(one->name, "node '" + one->name + "' of graph '" + graph_id + "'");
+graph_work::graph_work(const std::string& graph_id, const graph* flow)
+  : between("routing and reducing of graph '" + graph_id + "'"),
+    others("a node of graph '" + graph_id + "'") {
+  if (flow)
+    for (const auto& one : flow->nodes())
+      nodes.try_emplace(one->name, "node '" + one->name + "' of graph '" + graph_id + "'");
+}
+
+const threads::activity& graph_work::of(std::string_view node) const {
+  auto at = nodes.find(node);
+  return at == nodes.end() ? others : at->second;
 }
 
 bool has_identity(const system_setup& setup) {
@@ -119,8 +146,22 @@ rights_source rights_of(const system_setup& setup) {
 
 catalog_entry::catalog_entry(served_graph what)
   : served_graph(std::move(what)), assistant_id(uuid5(assistant_space, graph_id)),
-    context(defaults.context), work(std::make_shared<const graph_work>(graph_id, *flow)) {
+    context(defaults.context) {
+  if (make) {
+    auto made = graph_for(facts_of_defaults(*this));
+    flow = made ? *made : nullptr;
+    if (!made)
+      log::warning("graph_not_made", {{"graph_id", graph_id}, {"error", made.error().message}});
+  }
+  work = std::make_shared<const graph_work>(graph_id, flow.get());
   defaults.metadata["created_by"] = "system";
+}
+
+result<std::shared_ptr<const graph>>
+catalog_entry::graph_for(std::shared_ptr<const run_facts> run) const {
+  if (!make)
+    return flow;
+  return make_graph(make, std::move(run));
 }
 
 void catalog::serve(std::vector<served_graph> graphs) {

@@ -53,6 +53,13 @@ using node_coroutine_fn = std::function<coroutine<node_result>(state_view, conte
 /// error, which ends the run.
 using router_fn = std::function<result<flow::route>(const state_view&, const context&)>;
 
+/// Makes the graph of one configuration: its shape may depend on the context's `configurable`,
+/// `run_context` and user. An error ends the run. Called once for each run, and once with what the
+/// graph's assistant starts from, to show the graph and states (then `run_id` is empty). Called
+/// from several threads at once; it must not block, and the same configuration is to give the same
+/// graph: a run that is continued gets it made anew.
+using graph_factory = std::function<result<std::shared_ptr<const graph>>(const context&)>;
+
 /// Collects a graph's parts, then checks them all at once.
 ///
 ///   graph_builder b{"inbox"};

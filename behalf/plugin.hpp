@@ -16,6 +16,7 @@ namespace behalf {
 struct registered_graph {
   std::string name, description;
   std::shared_ptr<const graph> flow;
+  graph_factory make = {}; // instead of `flow`
 };
 
 /// What has been plugged in, from one library or many.
@@ -23,19 +24,23 @@ class plugin_registry {
 public:
   /// A graph that failed to build, or a name that is taken, is a fault.
   void graph(result<std::shared_ptr<const behalf::graph>> made, std::string description = {});
+  /// One graph for each configuration, served under this name.
+  void graph(std::string name, graph_factory make, std::string description = {});
   /// At most one.
   void authenticate(authenticate_fn handler);
   /// "threads.create", "threads", "*.create" or "*". At most one for each.
   void on(std::string key, on_handler handler);
 
   const std::vector<registered_graph>& graphs() const { return graphs_; }
-  const behalf::graph* find(std::string_view name) const;
+  const registered_graph* find(std::string_view name) const;
   const authenticate_fn& authenticate() const { return authenticate_; }
   const std::map<std::string, on_handler>& handlers() const { return handlers_; }
   /// What was refused, a sentence each.
   const std::vector<std::string>& faults() const { return faults_; }
 
 private:
+  void add(registered_graph one);
+
   std::vector<registered_graph> graphs_;
   authenticate_fn authenticate_;
   std::map<std::string, on_handler> handlers_;

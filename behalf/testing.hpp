@@ -95,6 +95,8 @@ class graph_runner {
 public:
   /// Throws std::invalid_argument with what is wrong with the graph.
   explicit graph_runner(result<std::shared_ptr<const graph>> made);
+  /// Each run is one of the graph that is made for its `configurable`, `context` and user.
+  explicit graph_runner(graph_factory make);
   ~graph_runner();
 
   scripted_service& service(const std::string& name);
@@ -128,7 +130,7 @@ private:
   std::unique_ptr<impl> impl_;
 };
 
-/// A graph of a library as `graphs:` would load it.
+/// A graph of a library as `graphs:` would load it; of a factory, the one of no configuration.
 result<std::shared_ptr<const graph>> load_graph(const std::string& library, std::string_view name);
 
 } // namespace behalf::testing

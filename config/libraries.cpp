@@ -111,7 +111,7 @@ private:
   result<void> serve(const graph_source& wanted, const registered_graph& one) {
     served_graph made{wanted.name.empty() ? one.name : wanted.name,
                       wanted.description.empty() ? one.description : wanted.description, one.flow,
-                      wanted.defaults};
+                      wanted.defaults, one.make};
     for (const auto& other : found_.graphs)
       if (other.graph_id == made.graph_id)
         return at(wanted.key, "there is another graph '" + made.graph_id

@@ -109,7 +109,8 @@ const json::object* memory_store::find(labels ns, std::string_view key) const {
 }
 
 struct graph_runner::impl {
-  std::shared_ptr<const graph> flow;
+  std::shared_ptr<const graph> flow; // null until a factory made it
+  graph_factory make;
   kept_checkpoints thread;
   std::map<std::string, scripted_service> services;
   memory_store store;
@@ -121,9 +122,11 @@ struct graph_runner::impl {
   std::vector<recorded_call> calls;
   std::map<uint64_t, std::deque<std::string>> streams;
   uint64_t last_stream = 0;
+  int runs = 0;
   std::chrono::milliseconds slept{0};
 
   outcome run(json::value input, json::value command);
+  merged_config configuration(const run_ids& ids) const;
   effect_reply reply_to(const effect& asked);
   effect_reply reply_to(const service_call& call);
   effect_reply reply_to(const store_operation& op);
@@ -237,25 +240,40 @@ effect_reply graph_runner::impl::reply_to(const effect& asked) {
     slept += time->time;
     return std::monostate{};
   }
-  if (const auto* sleep = std::get_if<sleep_for>(&asked)) {
-    slept += sleep->time;
-    return std::monostate{};
-  }
   return fail(errc::internal, "a node asked for something that only handlers may ask for");
 }
 
-outcome graph_runner::impl::run(json::value input, json::value command) {
+merged_config graph_runner::impl::configuration(const run_ids& ids) const {
   const json::object none;
   const json::value no_context;
   const json::object sent{{"configurable", configurable}};
+  return merge_run_config({none, none, no_context}, {none, none, no_context}, {sent, none, context},
+                          who ? &*who : nullptr, ids, {}, {},
+                          make ? no_context : flow->context_schema());
+}
+
+outcome graph_runner::impl::run(json::value input, json::value command) {
   run_ids ids;
+  ids.run_id = "run-" + std::to_string(++runs);
   ids.thread_id = "thread-1";
-  ids.graph_id = ids.assistant_id = flow->name();
+  ids.graph_id = ids.assistant_id = make ? "graph" : flow->name();
+  auto merged = configuration(ids);
+  if (make) {
+    auto facts = std::make_shared<run_facts>();
+    facts->run_id = ids.run_id;
+    facts->thread_id = ids.thread_id;
+    facts->config = std::make_shared<const json::object>(merged.config);
+    facts->run_context = std::make_shared<const json::value>(merged.context);
+    auto made = make_graph(make, std::move(facts));
+    if (!made) {
+      outcome refused;
+      refused.error = run_error{error_class(made.error()), made.error().message};
+      return refused;
+    }
+    flow = std::move(*made);
+  }
   run_driver driver{flow, thread};
-  ids.run_id = driver.run_id;
-  auto merged =
-    merge_run_config({none, none, no_context}, {none, none, no_context}, {sent, none, context},
-                     who ? &*who : nullptr, ids, {}, {}, flow->context_schema());
+  driver.run_id = ids.run_id;
   driver.configurable = merged.configurable();
   driver.kwargs = {{"stream_mode", modes},      {"config", merged.config},
                    {"context", merged.context}, {"interrupt_before", before},
@@ -284,6 +302,10 @@ graph_runner::graph_runner(result<std::shared_ptr<const graph>> made)
   if (!made)
     throw std::invalid_argument(made.error().message);
   impl_->flow = std::move(*made);
+}
+
+graph_runner::graph_runner(graph_factory make) : impl_(std::make_unique<impl>()) {
+  impl_->make = std::move(make);
 }
 
 graph_runner::~graph_runner() = default;
@@ -358,7 +380,7 @@ result<std::shared_ptr<const graph>> load_graph(const std::string& library, std:
   std::string names;
   for (const auto& one : all.graphs()) {
     if (one.name == name)
-      return one.flow;
+      return one.make ? make_graph(one.make, std::make_shared<run_facts>()) : one.flow;
     names += (names.empty() ? "" : ", ") + one.name;
   }
   return fail(errc::invalid_argument, "no graph '" + std::string(name) + "' was registered by "

@@ -417,6 +417,19 @@ void join_events(request_pointer self) {
     });
 }
 
+// The graph that the run was one of; null when it is not served, or not made, any more.
+std::shared_ptr<const graph> graph_of(request_pointer self, const record& row) {
+  const auto* entry = self->state.app->graphs.by_graph(string_or(row.doc, "graph_id"));
+  if (!entry || !entry->make)
+    return entry ? entry->flow : nullptr;
+  auto plan = runs::plan_from(row);
+  if (!plan)
+    return nullptr;
+  auto run = runs::facts_of(std::make_shared<const runs::run_plan>(std::move(*plan)));
+  auto made = entry->graph_for(std::move(run));
+  return made ? *made : nullptr;
+}
+
 // The values a run left, from its last checkpoint.
 void answer_ended(request_pointer self, const row_ptr& row) {
   const auto* why = member(row->doc, "error"); // a cancelled run has one too, and left values
@@ -430,8 +443,7 @@ void answer_ended(request_pointer self, const row_ptr& row) {
     storage::read_checkpoints{row->parent, "", checkpoint, self->state.granted.who->key(),
                               room_for_rows(self)},
     [self, row](const storage::found_checkpoints& found) {
-      const auto* entry = self->state.app->graphs.by_graph(string_or(row->doc, "graph_id"));
-      auto values = runs::shown_values(found.rows, entry ? entry->flow.get() : nullptr);
+      auto values = runs::shown_values(found.rows, graph_of(self, *row).get());
       if (!values)
         return refuse(self, values.error());
       answer(self, 200, *values);

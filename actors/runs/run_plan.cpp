@@ -104,6 +104,24 @@ result<run_plan> plan_from(const record& row) {
   return plan;
 }
 
+std::shared_ptr<const run_facts> facts_of(const std::shared_ptr<const run_plan>& shared) {
+  const auto& plan = *shared;
+  auto facts = std::make_shared<run_facts>();
+  facts->run_id = plan.run_id;
+  facts->thread_id = plan.thread_id;
+  facts->graph_id = plan.graph_id;
+  facts->assistant_id = plan.assistant_id;
+  facts->config = {shared, &object_or_empty(plan.kwargs, "config")};
+  if (const auto* context = member(plan.kwargs, "context"))
+    facts->run_context = {shared, context};
+  facts->metadata = plan.metadata;
+  facts->metadata["run_id"] = plan.run_id;
+  facts->metadata["thread_id"] = plan.thread_id;
+  facts->metadata["graph_id"] = plan.graph_id;
+  facts->metadata["run_attempt"] = plan.attempt;
+  return facts;
+}
+
 write_batch set_aside(const record& row, std::string_view why, bool with_thread) {
   json::object failure{{"error", "UnreadableRun"}, {"message", why}};
   write_batch what;

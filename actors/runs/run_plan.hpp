@@ -5,6 +5,7 @@
 #include "behalf/time.hpp"
 #include "runtime/base/fair_budget.hpp"
 #include "runtime/graph/run_outcome.hpp"
+#include "runtime/graph/task_facts.hpp"
 #include "runtime/storage/records.hpp"
 
 #include <memory>
@@ -54,6 +55,9 @@ record shown_record(const run_plan& plan, std::string_view status);
 /// Error: internal when the row cannot be read, or does not say whom the run acts for.
 result<run_plan> plan_from(const record& row);
 result<principal> principal_of(const record& row);
+
+/// What the run's graph and its nodes see of it. Keeps the plan alive.
+std::shared_ptr<const run_facts> facts_of(const std::shared_ptr<const run_plan>& plan);
 
 /// A run that cannot be read ends as an error; what is stored of it stays in its row as text.
 /// `with_thread`: its thread is there, and says so too.

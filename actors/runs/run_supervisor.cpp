@@ -52,14 +52,13 @@ struct run_supervisor_state {
 
   app_ptr app;
   run_plan_ptr plan;
-  std::shared_ptr<const graph_work> work;
+  const catalog_entry* served = nullptr; // the graph; null until the run begins
   slot_lease_ptr lease;
   deadline until{}; // of the run
   scheduler_actor scheduler;
   presented_ptr credentials;
   sealed_ptr sealed;
 
-  std::shared_ptr<const graph> flow;
   std::optional<loaded_checkpoint> from; // the state before the run
   std::string newest; // the thread's newest checkpoint, where the run begins at another
   std::optional<run_loop> loop;
@@ -505,7 +504,7 @@ void start_task(run_pointer self, task_spec task) {
   }
   auto stopped = std::make_shared<std::atomic<bool>>(false);
   auto until = limit.count() > 0 ? std::min(s.until, self->clock().now() + limit) : s.until;
-  const auto* work = &s.work->nodes.find(task.what->name)->second;
+  const auto* work = &s.served->work->of(task.what->name);
   step what{
     std::move(task), s.loop->facts(), s.plan->who, s.handles, run_supervisor_actor{self}, work,
     s.lease,         stopped,         until};
@@ -583,28 +582,10 @@ void apply(run_pointer self, loop_output out) {
   show_news(self);
 }
 
-std::shared_ptr<const run_facts> facts_of(const run_plan_ptr& shared) {
-  const auto& plan = *shared;
-  auto facts = std::make_shared<run_facts>();
-  facts->run_id = plan.run_id;
-  facts->thread_id = plan.thread_id;
-  facts->graph_id = plan.graph_id;
-  facts->assistant_id = plan.assistant_id;
-  facts->config = {shared, &object_or_empty(plan.kwargs, "config")};
-  if (const auto* context = member(plan.kwargs, "context"))
-    facts->run_context = {shared, context};
-  facts->metadata = plan.metadata;
-  facts->metadata["run_id"] = plan.run_id;
-  facts->metadata["thread_id"] = plan.thread_id;
-  facts->metadata["graph_id"] = plan.graph_id;
-  facts->metadata["run_attempt"] = plan.attempt;
-  return facts;
-}
-
-// Routers, reducers and what retries are for are the graph's own code.
+// Routers, reducers, factories and what retries are for are the graph's own code.
 void note_work(run_pointer self) {
-  if (self->state.work)
-    threads::doing(self->state.work->between);
+  if (self->state.served)
+    threads::doing(self->state.served->work->between);
 }
 
 void run(run_pointer self) {
@@ -612,7 +593,11 @@ void run(run_pointer self) {
   if (s.ending)
     return;
   note_work(self);
-  auto spec = run_spec::from_kwargs({s.plan, &s.plan->kwargs}, facts_of(s.plan));
+  auto facts = facts_of(s.plan);
+  auto flow = s.served->graph_for(facts);
+  if (!flow)
+    return fail_run(self, flow.error());
+  auto spec = run_spec::from_kwargs({s.plan, &s.plan->kwargs}, std::move(facts));
   spec.recursion_limit =
     std::min(spec.recursion_limit, static_cast<int64_t>(s.app->options.shape.recursion_limit));
   spec.state_bytes = s.app->options.runs.state_bytes;
@@ -620,7 +605,7 @@ void run(run_pointer self) {
   spec.from_checkpoint = !s.plan->checkpoint_id.empty();
   spec.after_crash = s.plan->attempt > 1;
   spec.newest_checkpoint = std::move(s.newest);
-  s.loop.emplace(s.flow, s.from, std::move(spec));
+  s.loop.emplace(std::move(*flow), s.from, std::move(spec));
   apply(self, s.loop->begin());
 }
 
@@ -702,15 +687,13 @@ void execute(run_pointer self) {
   auto waited = std::chrono::duration<double>(now() - s.plan->created_at).count();
   s.app->runs.began(std::max(0.0, waited)); // the clock may have been set back
   s.until = self->clock().now() + s.app->options.runs.timeout;
-  const auto* entry = s.app->graphs.by_graph(s.plan->graph_id);
+  s.served = s.app->graphs.by_graph(s.plan->graph_id);
   s.events->append("metadata",
                    dump(json::object{{"run_id", s.plan->run_id}, {"attempt", s.plan->attempt}}));
   show_news(self);
-  if (!entry)
+  if (!s.served)
     return fail_run(
       self, {errc::not_found, "Graph '" + s.plan->graph_id + "' is not served", {}, "ValueError"});
-  s.flow = entry->flow;
-  s.work = entry->work;
   if (!s.plan->given_up.empty())
     return fail_run(self, {errc::internal, s.plan->given_up, {}, "RuntimeError"});
   if (s.plan->stored_pending || s.plan->attempt > 1)

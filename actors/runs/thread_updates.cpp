@@ -29,11 +29,11 @@ void merge_config(const app_context& app, const start_run& m, const record* thre
   const auto* who = plan.who->identity.empty() ? nullptr : plan.who.get();
   static const assistant_defaults none;
   const auto& assistant = entry ? entry->defaults : none;
-  auto merged =
-    merge_run_config({assistant.config, assistant.metadata, entry ? entry->context : no_context},
-                     {nothing, thread ? thread->metadata : nothing, no_context},
-                     {m.config, m.metadata, m.context}, who, ids_of(plan, thread != nullptr),
-                     m.headers, {}, entry ? entry->flow->context_schema() : no_context);
+  auto merged = merge_run_config(
+    {assistant.config, assistant.metadata, entry ? entry->context : no_context},
+    {nothing, thread ? thread->metadata : nothing, no_context}, {m.config, m.metadata, m.context},
+    who, ids_of(plan, thread != nullptr), m.headers, {},
+    entry && entry->flow ? entry->flow->context_schema() : no_context);
   plan.kwargs["config"] = std::move(merged.config);
   plan.kwargs["context"] = std::move(merged.context);
   plan.metadata = std::move(merged.metadata);
@@ -85,7 +85,9 @@ result<write_batch> creation(const app_context& app, const start_run& m, const r
   if (auto ok = check_copied(plan, bounds); !ok)
     return ok.error();
   auto config = m.config;
-  config["configurable"] = json::object{}; // of the assistant alone, which has none
+  const auto* entry = app.graphs.by_graph(plan.graph_id);
+  config["configurable"] =
+    entry ? object_or_empty(entry->defaults.config, "configurable") : json::object{};
   json::object graph{{"graph_id", plan.graph_id}, {"assistant_id", plan.assistant_id}};
   write_batch what;
   if (thread) {

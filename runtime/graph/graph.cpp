@@ -1,5 +1,7 @@
 #include "runtime/graph/graph.hpp"
 
+#include "runtime/graph/task_facts.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -229,6 +231,20 @@ std::vector<bool> graph_builder::mark(const std::vector<std::string>& names, con
       marks[at] = true;
   }
   return marks;
+}
+
+result<std::shared_ptr<const graph>> make_graph(const graph_factory& make,
+                                                std::shared_ptr<const run_facts> run) {
+  auto facts = std::make_shared<task_facts>();
+  facts->run = std::move(run);
+  try {
+    auto made = make(context{std::move(facts)});
+    if (made && !*made)
+      return fail(errc::internal, "the graph's factory made none");
+    return made;
+  } catch (...) {
+    return current_exception_error();
+  }
 }
 
 } // namespace behalf

@@ -80,4 +80,10 @@ private:
   json::value config_schema_, context_schema_;
 };
 
+struct run_facts;
+
+/// What a factory makes for a run. What it throws is an error too.
+result<std::shared_ptr<const graph>> make_graph(const graph_factory& make,
+                                                std::shared_ptr<const run_facts> run);
+
 } // namespace behalf

@@ -104,15 +104,25 @@ void plugin_registry::graph(result<std::shared_ptr<const behalf::graph>> made,
                             std::string description) {
   if (!made)
     return faults_.push_back(made.error().message);
-  if (find((*made)->name()))
-    return faults_.push_back("the graph '" + (*made)->name() + "' is registered twice");
-  graphs_.push_back({(*made)->name(), std::move(description), *made});
+  add({(*made)->name(), std::move(description), *made});
 }
 
-const behalf::graph* plugin_registry::find(std::string_view name) const {
+void plugin_registry::graph(std::string name, graph_factory make, std::string description) {
+  if (name.empty() || !make)
+    return faults_.push_back("a graph that a factory makes needs a name and the factory");
+  add({std::move(name), std::move(description), nullptr, std::move(make)});
+}
+
+void plugin_registry::add(registered_graph one) {
+  if (find(one.name))
+    return faults_.push_back("the graph '" + one.name + "' is registered twice");
+  graphs_.push_back(std::move(one));
+}
+
+const registered_graph* plugin_registry::find(std::string_view name) const {
   for (const auto& one : graphs_)
     if (one.name == name)
-      return one.flow.get();
+      return &one;
   return nullptr;
 }
 

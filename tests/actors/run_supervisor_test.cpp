@@ -462,6 +462,37 @@ TEST_CASE_METHOD(supervisor_fixture, "a graph nobody serves any more is an error
   CHECK(ended(run).body->at("__error__").at("message") == "Graph 'gone' is not served");
 }
 
+TEST_CASE_METHOD(supervisor_fixture, "each run is one of the graph its factory makes", "[runs]") {
+  served_graph dynamic{"dynamic", "", nullptr};
+  dynamic.defaults.config = {{"configurable", {{"node", "usual"}}}};
+  dynamic.make = [](const context& ctx) -> result<std::shared_ptr<const graph>> {
+    const std::string name(string_or(ctx.configurable(), "node"));
+    if (name == "none")
+      return fail(errc::denied, std::string(ctx.identity()) + " has no such node");
+    auto b = runs::with_channels("dynamic");
+    b.node(name, runs::say(name)).edge(flow::start, name);
+    return b.build();
+  };
+  app->graphs.serve({dynamic});
+  CHECK(app->graphs.by_graph("dynamic")->flow->find("usual"));
+  open();
+  auto configured = [](const char* node) {
+    return json::object{{"input", json::object{}},
+                        {"stream_mode", "updates"},
+                        {"config", {{"configurable", {{"node", node}}}}}};
+  };
+  CHECK(lines(start(thread, "dynamic", nothing))
+        == steps{R"(updates {"usual":{"foo":["usual"]}})"});
+  CHECK(lines(start(thread, "dynamic", configured("other")))
+        == steps{R"(updates {"other":{"foo":["other"]}})"});
+  CHECK(stored(kind::thread, thread)->doc.at("config").at("configurable")
+        == js(R"({"node":"usual"})"));
+  auto refused = ended(start(thread, "dynamic", configured("none")));
+  CHECK(refused.status == "error");
+  CHECK(*refused.body
+        == js(R"({"__error__":{"error":"PermissionError","message":"alice has no such node"}})"));
+}
+
 TEST_CASE_METHOD(supervisor_fixture, "the recursion limit ends what would go on for ever",
                  "[runs]") {
   auto run = run_of(runs::endless(),

@@ -12,15 +12,19 @@ using made = behalf::result<std::shared_ptr<const behalf::graph>>;
 
 made make_agent();
 made make_agent_simple();
+made make_agent_with_stats();
 made make_agent_with_tools();
 made make_create_agent();
 made make_delay();
+made make_dynamic(const behalf::context& ctx); // a factory
 made make_error();
 made make_interrupt_graph();
+made make_nested();
 made make_plain_zod_graph();
 made make_simple_runtime();
 made make_state_schema_graph();
 made make_stategraph_text();
+made make_weather();
 made make_zod_registry_graph();
 
 } // namespace graphs

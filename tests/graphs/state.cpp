@@ -40,6 +40,11 @@ made one_node(graph_builder& b, const char* name, node_fn body) {
   return b.build();
 }
 
+// {node, messages: [node]}, of the node's own name.
+node_result name_itself(const state_view&, context& ctx) {
+  return flow::update{{"node", ctx.node()}, {"messages", list(ctx.node())}};
+}
+
 json::object type(const char* name) {
   return {{"type", name}};
 }
@@ -77,6 +82,13 @@ made make_plain_zod_graph() {
   b.channel("counter", flow::last_value(type("integer")));
   b.channel("label", flow::last_value(type("string")));
   return one_node(b, "add", add_item);
+}
+
+made make_dynamic(const context& ctx) {
+  const std::string name(string_or(ctx.configurable(), "nodeName", "default"));
+  graph_builder b{"dynamic"};
+  b.channel("node", flow::last_value(type("string"))).channel("messages", flow::append());
+  return one_node(b, name.c_str(), name_itself);
 }
 
 } // namespace graphs

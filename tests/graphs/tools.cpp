@@ -34,12 +34,13 @@ made with_tools(const char* name, node_fn model, Tools tools) {
   return b.build();
 }
 
-node_result ask_for_weather(const state_view& state, context&) {
-  if (is_tool_message(state.last("messages")))
-    return flow::update{{"messages", ai("Done.")}};
-  json::object call{{"id", "call_embed_1"}, {"name", "weather"}, {"args", {{"query", "SF"}}}};
-  json::object message{{"type", "ai"}, {"content", ""}, {"tool_calls", json::array{call}}};
-  return flow::update{{"messages", message}};
+node_fn asks_for_weather(const char* call_id) {
+  return [call_id](const state_view& state, context&) -> node_result {
+    if (is_tool_message(state.last("messages")))
+      return flow::update{{"messages", ai("Done.")}};
+    auto call = tool_call(call_id, "weather", {{"query", "SF"}});
+    return flow::update{{"messages", ai("", list(call))}};
+  };
 }
 
 node_result tell_weather(const state_view& state, context&) {
@@ -110,7 +111,11 @@ coroutine<node_result> review(state_view state, context ctx) {
 } // namespace
 
 made make_agent_with_tools() {
-  return with_tools("agent_with_tools", ask_for_weather, tell_weather);
+  return with_tools("agent_with_tools", asks_for_weather("call_embed_1"), tell_weather);
+}
+
+made make_agent_with_stats() {
+  return with_tools("agent_with_stats", asks_for_weather("call_stats_1"), tell_weather);
 }
 
 made make_create_agent() {

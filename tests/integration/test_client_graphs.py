@@ -16,6 +16,8 @@ def client(tmp_path_factory):
     folder = tmp_path_factory.mktemp("graphs")
     defaults = [
         {"path": f"{library}:agent", "config": {"configurable": {"model_name": "openai"}}},
+        {"path": f"{library}:dynamic", "name": "dynamic_named",
+         "config": {"configurable": {"nodeName": "of the assistant"}}},
         {"path": f"{library}:simple_runtime", "context": {"model": "unknown"}},
     ]
     server = Behalf({"graphs": [library, *defaults]}, folder, command="dev",
@@ -104,6 +106,58 @@ def test_tools_are_called(client, thread):
     asked, said = values["messages"][1:3]
     assert asked["tool_calls"][0]["name"] == "weather"
     assert said["tool_call_id"] == asked["tool_calls"][0]["id"] == "call_embed_1"
+
+
+def test_the_counting_agent_calls_its_tool(client, thread):
+    values = client.runs.wait(thread, "agent_with_stats", input=HUMAN)
+    assert contents(values) == ["foo", "", "It's 60 degrees and foggy.", "Done."]
+    assert values["messages"][1]["tool_calls"][0]["id"] == "call_stats_1"
+
+
+def named(node: str) -> dict:
+    return {"config": {"configurable": {"nodeName": node}}}
+
+
+def test_a_configuration_shapes_its_graph(client, thread):
+    values = client.runs.wait(thread, "dynamic", input={"messages": "first"})
+    assert values == {"node": "default", "messages": ["first", "default"]}
+    parts = list(client.runs.stream(thread, "dynamic", input={}, stream_mode="updates",
+                                    **named("mine")))
+    assert parts[-1].data == {"mine": {"node": "mine", "messages": ["mine"]}}
+    values = client.threads.get_state(thread)["values"]
+    assert values == {"node": "mine", "messages": ["first", "default", "mine"]}
+
+
+def test_an_assistants_configuration_shapes_its_graph(client, thread):
+    values = client.runs.wait(thread, "dynamic_named", input={})
+    assert values["node"] == "of the assistant"
+    remembered = client.threads.get(thread)["config"]["configurable"]
+    assert remembered == {"nodeName": "of the assistant"}
+    assert client.runs.wait(thread, "dynamic_named", input={}, **named("mine"))["node"] == "mine"
+    assert client.threads.get(thread)["config"]["configurable"] == remembered
+
+
+def test_a_graph_that_cannot_be_made_is_the_runs_error(client, thread):
+    failed = client.runs.wait(thread, "dynamic", input={}, raise_error=False, **named("a:b"))
+    assert failed["__error__"]["error"] == "ValueError"
+    assert "'a:b' cannot be a node's name" in failed["__error__"]["message"]
+    assert client.runs.wait(thread, "dynamic", input={})["node"] == "default"
+
+
+def test_inner_nodes_run_in_their_order(client, thread):
+    values = client.runs.wait(thread, "nested", input={"messages": []})
+    assert values["messages"] == [f"Entered {name} node"
+                                  for name in ("gp_one", "p_one", "c_one", "c_two")]
+
+
+def test_the_weather_is_told_after_a_break(client, thread):
+    parts = list(client.runs.stream(thread, "weather", input=HUMAN, stream_mode="values"))
+    assert [one.data.get("route") for one in parts if one.event == "values"][:2] == [
+        None, "weather"]
+    assert client.threads.get(thread)["status"] == "interrupted"
+    assert client.threads.get_state(thread)["next"] == ["weather_node"]
+    values = client.runs.wait(thread, "weather", input=None)
+    assert contents(values) == ["foo", "It's sunny in San Francisco!"] and "city" not in values
 
 
 def test_a_tool_call_is_streamed_in_halves(client, thread):

@@ -167,6 +167,26 @@ TEST_CASE("a graph that cannot be built says why", "[testing]") {
                     Catch::Contains("the graph 'empty' cannot be built"));
 }
 
+TEST_CASE("each run is one of the graph made for its configuration", "[testing]") {
+  testing::graph_runner t{graph_factory{[](const context& ctx) {
+    const std::string name(string_or(ctx.configurable(), "name", "default"));
+    graph_builder b{"g"};
+    b.channel("names", flow::append());
+    b.node(name, [](const state_view&, context& c) -> node_result {
+      return flow::update{{"names", list(c.node(), c.identity())}};
+    });
+    b.edge(flow::start, name);
+    return b.build();
+  }}};
+  CHECK(t.run({}).state.at("names") == json::value(json::array{"default", ""}));
+  t.as("alice").configurable({{"name", "other"}});
+  CHECK(t.run({}).state.at("names") == json::value(json::array{"default", "", "other", "alice"}));
+  t.configurable({{"name", "a|b"}});
+  auto refused = t.run({});
+  REQUIRE(refused.error);
+  CHECK(refused.error->type == "ValueError");
+}
+
 TEST_CASE("the graph of a library runs as it was built", "[testing]") {
   const std::string library = std::string(BEHALF_TEST_PLUGINS) + "/libsample_plugin.so";
   testing::graph_runner greeter{testing::load_graph(library, "greeter")};

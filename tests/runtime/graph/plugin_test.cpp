@@ -4,6 +4,8 @@
 #include "tests/runtime/graph/probe_graphs.hpp"
 #include "tests/support/catch.hpp"
 
+#include <stdexcept>
+
 using namespace behalf;
 
 namespace {
@@ -28,8 +30,8 @@ TEST_CASE("a plugin registers graphs and handlers that work", "[graph]") {
   auto loaded = load_plugin(library("sample_plugin"), all);
   INFO((loaded ? "" : loaded.error().message));
   REQUIRE(loaded);
-  const auto* greeter = all.find("greeter");
-  REQUIRE(greeter);
+  REQUIRE(all.find("greeter"));
+  const auto& greeter = all.find("greeter")->flow;
   CHECK(all.graphs().at(0).description == "says hi");
 
   auto facts = std::make_shared<task_facts>();
@@ -90,6 +92,47 @@ TEST_CASE("a graph that failed to build is a fault of the registry", "[graph]") 
   all.graph(graph_builder{"empty"}.build());
   REQUIRE(all.faults().size() == 1);
   CHECK_THAT(all.faults()[0], Catch::Contains("the graph 'empty' cannot be built"));
+}
+
+TEST_CASE("a factory makes the graph of each configuration", "[graph]") {
+  auto with_node = [](std::string name) {
+    graph_builder b{"g"};
+    b.channel("c", flow::last_value());
+    b.node(name, [](const state_view&, context&) -> node_result { return {}; });
+    b.edge(flow::start, name);
+    return b.build();
+  };
+  plugin_registry all;
+  all.graph("dynamic", [with_node](const context& ctx) {
+    auto name = string_or(ctx.configurable(), "node", "default");
+    return with_node(std::string(name) + " of " + std::string(ctx.identity()));
+  });
+  REQUIRE(all.find("dynamic"));
+  auto made = [&](json::object configurable) {
+    auto run = std::make_shared<run_facts>();
+    run->config =
+      std::make_shared<json::object>(json::object{{"configurable", std::move(configurable)}});
+    return make_graph(all.find("dynamic")->make, run);
+  };
+  CHECK(made({}).value()->find("default of "));
+  CHECK(made({{"node", "n"}, {"langgraph_auth_user_id", "bob"}}).value()->find("n of bob"));
+  CHECK_THAT(made({{"node", "a|b"}}).error().message, Catch::Contains("cannot be a node's name"));
+
+  all.graph("dynamic", [](const context&) { return graph_builder{"x"}.build(); });
+  all.graph("", [](const context&) { return graph_builder{"x"}.build(); });
+  all.graph("none", graph_factory{});
+  REQUIRE(all.faults().size() == 3);
+  CHECK_THAT(all.faults()[0], Catch::Contains("'dynamic' is registered twice"));
+}
+
+TEST_CASE("a factory that throws or makes nothing is an error", "[graph]") {
+  auto run = std::make_shared<run_facts>();
+  auto throws = [](const context& ctx) -> result<std::shared_ptr<const graph>> {
+    throw std::out_of_range("no model in " + dump(ctx.configurable()));
+  };
+  CHECK(make_graph(throws, run).error().kind == "KeyError");
+  auto nothing = [](const context&) { return std::shared_ptr<const graph>{}; };
+  CHECK_THAT(make_graph(nothing, run).error().message, Catch::Contains("made none"));
 }
 
 TEST_CASE("a bearer token is read without its scheme", "[graph]") {
