@@ -1,6 +1,6 @@
-// From what a client presented to a principal, before anything but the head of its request is read.
-// Known tokens are answered from a cache; for unknown ones the identity providers are asked, in
-// order, and this drives their checks: it makes the calls they want and holds up nobody meanwhile.
+// Turns the credentials of a request into a principal, from the request's head alone. Known tokens
+// are in a cache; for others the identity providers are asked in order. A provider's check says
+// which HTTP call it needs, and this actor makes it.
 #include "actors/admission/identity.hpp"
 #include "actors/admission/identity_calls.hpp"
 #include "actors/admission/messages.hpp"
@@ -23,27 +23,27 @@
 namespace behalf::admission {
 namespace {
 
-// A provider's place: a reload may put the same provider with other settings there, while its own
-// call goes on.
+// Holds a provider. A reload may exchange it for the same provider with other settings while a call
+// of the old one is under way.
 struct provider_place {
   identity_provider_ptr provider;
 };
 using place_ptr = std::shared_ptr<provider_place>;
 
-/// One question that may not be answered at once.
+/// One request to authenticate that may need calls.
 struct attempt {
   authenticate ask;
   caller_proof proof; // of `ask`
   authenticated found;
   promise_of<authenticated> promise;
   token_digest digest{};
-  uint64_t generation = 0;       // of the setup it began under
+  uint64_t generation = 0;       // of the setup when it began
   std::vector<place_ptr> to_ask; // in the order configured
-  std::size_t asked = 0;         // of them
+  std::size_t asked = 0;         // how many of `to_ask`
   std::unique_ptr<identity_check> check = {};
-  std::optional<error> unknown = {}; // what to say when nobody knows the credential
-  std::string silent = {};           // names of those that gave no usable answer
-  std::string lane_user = {};        // who has a share of the lane; empty: it needs none
+  std::optional<error> unknown = {}; // the error when no provider knows the credential
+  std::string silent = {};           // names of providers that gave no usable reply
+  std::string lane_user = {};        // whose share of the lane it counts to; empty: it is in none
   bool cacheable = false;
 };
 using attempt_ptr = std::shared_ptr<attempt>;
@@ -53,8 +53,8 @@ struct waiting_check {
   attempt_ptr a;
 };
 
-/// Tokens that providers are called about: so many at once. Strangers are one tenant, each peer a
-/// user of it; whose token was good before takes turns with their own users.
+/// Bounds the unknown tokens that providers are called about at once. Unknown callers count as one
+/// tenant with a user per peer; the owner of a token that was valid before counts as that user.
 struct token_lane {
   static constexpr std::size_t most_at_once = 32;
 
@@ -70,18 +70,18 @@ struct authenticator_state {
   http_client_actor http;
   plugin_auth_actor plugin; // null: the configured providers decide
   token_cache cache;
-  token_cache unknown; // what every provider calls inactive; whose it is means nothing
+  token_cache unknown; // tokens every provider calls inactive; the principal is unused
   limiter limits;
   std::vector<place_ptr> providers;   // in the order configured
-  std::vector<waiting_check> waiting; // for a provider's own call
+  std::vector<waiting_check> waiting; // checks that wait for a provider's own call (its keys)
   token_lane lane;
-  uint64_t generation = 0; // one more with every other setup
+  uint64_t generation = 0; // counts the setups
   metric *accepted = nullptr, *refused = nullptr, *hits = nullptr;
 };
 
 using authenticator_pointer = authenticator_actor::stateful_pointer<authenticator_state>;
 
-// Who comes to a server that asks nobody who they are.
+// The principal of everyone on a server without authentication.
 principal_ptr anonymous_principal() {
   static const auto who = [] {
     auto p = std::make_shared<principal>();
@@ -93,11 +93,12 @@ principal_ptr anonymous_principal() {
   return who;
 }
 
-// --- the ends of every way in ------------------------------------------------------------------
+// --- outcomes ----------------------------------------------------------------------------------
 
 void ask_next(authenticator_pointer self, const attempt_ptr& a);
 
-// Lets out whoever's turn it is. One that ends at once comes back here: then the loop goes on.
+// Starts the attempts whose turn it is. One that ends at once calls this again: then it only
+// returns.
 void start_queued(authenticator_pointer self) {
   auto& lane = self->state.lane;
   if (std::exchange(lane.moving, true))
@@ -133,13 +134,13 @@ void accept_caller(authenticator_pointer self, const attempt_ptr& a) {
 
 void conclude(authenticator_pointer self, const attempt_ptr& a, vouched by) {
   auto& s = self->state;
-  if (a->cacheable && a->generation == s.generation) // else it was decided by what no longer holds
+  if (a->cacheable && a->generation == s.generation) // else the setup has changed since
     s.cache.put(a->digest, by.who, by.until, now());
   a->found.who = std::move(by.who);
   accept_caller(self, a);
 }
 
-// Nobody who was asked knows the credential.
+// No provider knows the credential.
 void end_unknown(authenticator_pointer self, const attempt_ptr& a) {
   auto& s = self->state;
   if (!a->silent.empty())
@@ -174,7 +175,7 @@ void call(authenticator_pointer self, provider_call what, Then then) {
 void drive(authenticator_pointer self, const place_ptr& at, const attempt_ptr& a,
            identity_step step);
 
-// A provider's own call is over: who waited for it goes on.
+// A provider's own call is over: continues the checks that waited for it.
 void wake(authenticator_pointer self, const place_ptr& at) {
   auto& waiting = self->state.waiting;
   auto others = [&](const waiting_check& w) { return w.at != at; };
@@ -186,7 +187,7 @@ void wake(authenticator_pointer self, const place_ptr& at) {
     drive(self, at, w.a, w.a->check->start(now()));
 }
 
-// Makes the call that a provider wants for itself, and the one after it.
+// Makes the calls that a provider needs for itself (its keys, say), one after the other.
 void make_provider_call(authenticator_pointer self, const place_ptr& at) {
   auto due = at->provider->next_call();
   if (!due)
@@ -206,7 +207,7 @@ void ask_next(authenticator_pointer self, const attempt_ptr& a) {
   drive(self, at, a, a->check->start(now()));
 }
 
-// What a check asks for next.
+// Does what a check asks for next.
 struct step_of_check {
   authenticator_pointer self;
   const place_ptr& at;
@@ -236,7 +237,8 @@ void drive(authenticator_pointer self, const place_ptr& at, const attempt_ptr& a
   make_provider_call(self, at);
 }
 
-// --- choosing the way in -----------------------------------------------------------------------
+// --- choosing the providers
+// -----------------------------------------------------------------------
 
 std::vector<place_ptr> with_responsibility(const authenticator_state& s, std::string_view issuer,
                                            responsibility which) {
@@ -247,7 +249,7 @@ std::vector<place_ptr> with_responsibility(const authenticator_state& s, std::st
   return found;
 }
 
-// Each unknown token costs calls: callers take turns.
+// Each unknown token costs a call: they wait in the lane.
 void wait_for_turn(authenticator_pointer self, const attempt_ptr& a) {
   auto& s = self->state;
   if (s.unknown.find(a->digest, now()))
@@ -295,8 +297,8 @@ void by_providers(authenticator_pointer self, const attempt_ptr& a) {
   by_token(self, a);
 }
 
-// A plugin's handler judges every request; what it said is not cached, for it may look at
-// anything in the request.
+// A plugin's handler is called for every request: it may decide by any header, so nothing is
+// cached.
 void by_plugin(authenticator_pointer self, const attempt_ptr& a) {
   ask(
     self, self->state.plugin, call_auth_handler{a->ask.credentials, a->ask.peer},
@@ -332,7 +334,7 @@ void fetch_anew(authenticator_state& s) {
     at->provider->expire(now());
 }
 
-// The place of the same provider under the setup before; what it fetched stays in use.
+// Keeps the place of a provider that was there before, with the keys it has fetched.
 place_ptr place_of(const authenticator_state& s, identity_provider_ptr provider) {
   for (const auto& at : s.providers)
     if (provider->take_over(*at->provider)) {

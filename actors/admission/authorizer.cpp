@@ -17,7 +17,7 @@ result<grant> decide(const policy& rules, authorize& m) {
   g.who = std::move(m.who);
   g.value = std::move(m.value);
   g.sealed = std::move(m.sealed);
-  if (m.resource.empty()) // no question asked
+  if (m.resource.empty()) // the route needs no decision
     return g;
   auto allowed = rules.decide(*g.who, m.resource, m.action, g.value, m.may_change);
   if (!allowed)

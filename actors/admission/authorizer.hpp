@@ -1,4 +1,4 @@
-// What a principal may do, decided by rules.
+// Whether a principal may do something, decided by rules.
 #pragma once
 
 #include "actors/admission/messages.hpp"
@@ -6,7 +6,7 @@
 
 namespace behalf::admission {
 
-/// Error: denied, or what a handler says. Takes what it needs out of `m`.
+/// Error: denied, or the handler's error. Moves `m.value` into the grant.
 result<grant> decide(const policy& rules, authorize& m);
 
 } // namespace behalf::admission

@@ -11,7 +11,7 @@ const json::object nothing;
 
 } // namespace
 
-// The client hears of an internal error; what is wrong is the operator's to know.
+// The client is told of an internal error; the log says what is wrong.
 void granted_reader::refuse(std::string_view key, std::string_view wanted) {
   if (fault_)
     return;

@@ -11,9 +11,9 @@
 
 namespace behalf::admission {
 
-/// Takes typed fields out of a grant's value. A handler may have put anything there, and what the
-/// operation does not understand must not pass for "nothing said": it is a fault, logged, and ends
-/// the request as 500. The first fault is kept: ask `fault()` before anything is read or written.
+/// Takes typed fields out of a grant's value. A handler may have put anything there: a field of the
+/// wrong type is a fault, not an absent field. It is logged and ends the request as 500. The first
+/// fault is kept: ask `fault()` before anything is read or written.
 class granted_reader {
 public:
   explicit granted_reader(const json::object& value) : value_(value) {}

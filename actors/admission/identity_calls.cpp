@@ -5,7 +5,7 @@
 namespace behalf::admission {
 namespace {
 
-// One Authorization field, and nothing of it left in the reply.
+// Writes one Authorization field, and scrubs its value from the reply.
 class authorization_writer : public credential_writer {
 public:
   explicit authorization_writer(wiped_string value) : value_(std::move(value)) {}
@@ -15,7 +15,7 @@ public:
     head.append("\r\n");
   }
   std::unique_ptr<reply_scrubber> scrubber() const override {
-    auto value = value_.view(); // behind the scheme
+    auto value = value_.view(); // after the scheme
     return make_scrubber(value.substr(value.find(' ') + 1));
   }
 
@@ -29,7 +29,7 @@ std::shared_ptr<const credential_writer> authorization_field(wiped_string value)
   return std::make_shared<authorization_writer>(std::move(value));
 }
 
-// The operator wrote these addresses: they may be private, and plain http was checked at load.
+// The addresses are the operator's: private ones are allowed; plain http was checked at load.
 std::shared_ptr<wire_request> to_wire(provider_call call) {
   auto where = parse_origin(call.url);
   if (!where)

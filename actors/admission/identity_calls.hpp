@@ -1,4 +1,4 @@
-// Calls on identity providers, made ready for the outbound door.
+// HTTP calls on identity providers, as the HTTP client takes them.
 #pragma once
 
 #include "runtime/auth/identity_provider.hpp"
@@ -8,7 +8,7 @@
 
 namespace behalf::admission {
 
-/// Null where the address is malformed.
+/// Null when the address is malformed.
 std::shared_ptr<wire_request> to_wire(provider_call call);
 
 /// A writer of one Authorization field, `value` being all of it.

@@ -21,7 +21,7 @@ authenticator_actor spawn_authenticator(caf::actor_system& sys,
                                         metrics& meters);
 authorizer_actor spawn_authorizer(caf::actor_system& sys, std::shared_ptr<const policy> rules);
 
-/// `run_blocking`: where the handler has its turns once it was seen to hold a thread; may be null.
+/// `run_blocking`: runs the handler's turns once it was seen to hold a thread; may be null.
 plugin_auth_actor spawn_plugin_auth(caf::actor_system& sys, authenticate_fn handler,
                                     std::shared_ptr<const service_registry> services,
                                     http_client_actor http, blocking_runner run_blocking = {});

@@ -1,4 +1,4 @@
-// A run's checkpoints on their way to the storage: in order, and none forgotten when a write fails.
+// A run's checkpoints that are not stored yet: kept in order, and sent again when a write fails.
 #pragma once
 
 #include "runtime/graph/checkpoint.hpp"
@@ -24,7 +24,7 @@ public:
 
   bool empty() const { return waiting_.empty(); }
 
-  /// What waits, oldest first, what failed before included.
+  /// Those not sent, oldest first, with those whose write failed.
   docs waiting() const {
     docs all;
     for (const auto& [number, some] : waiting_)
@@ -32,7 +32,7 @@ public:
     return all;
   }
 
-  /// All that waits is now on its way, under the number answered: say what became of it.
+  /// Marks all that wait as sent, and returns the number under which their outcome is reported.
   int64_t send() {
     auto all = waiting();
     waiting_.clear();
@@ -42,7 +42,7 @@ public:
   void stored(int64_t number) { sent_.erase(number); }
   void failed(int64_t number) { waiting_.insert(sent_.extract(number)); }
 
-  /// The last checkpoint of everything that is on its way.
+  /// The id of the last checkpoint of each write under way.
   std::vector<std::string> on_the_way() const {
     std::vector<std::string> ids;
     for (const auto& [number, some] : sent_)
@@ -57,7 +57,7 @@ public:
   }
 
 private:
-  std::map<int64_t, docs> waiting_, sent_; // by the number under which they go, or went
+  std::map<int64_t, docs> waiting_, sent_; // by the number of their write
   int64_t next_ = 1;
 };
 

@@ -1,4 +1,4 @@
-// What becomes of a run's end that the storage did not take.
+// What to do when the end of a run could not be stored.
 #pragma once
 
 #include "behalf/error.hpp"
@@ -10,7 +10,7 @@
 
 namespace behalf::runs {
 
-/// The pause before the next try, after so many that failed.
+/// The pause before the next try after `tries` failed ones.
 inline std::chrono::milliseconds retry_pause(int tries) {
   constexpr std::chrono::milliseconds first{100}, longest{5'000};
   return std::min(longest, first * (1 << std::min(tries - 1, 6)));
@@ -19,9 +19,9 @@ inline std::chrono::milliseconds retry_pause(int tries) {
 class end_retries {
 public:
   enum class next : uint8_t {
-    retry,            // later, as it is
-    store_failure,    // at once: that the run failed, without what it did
-    stop_thread_gone, // nothing is left to store: the run was deleted with its thread
+    retry,            // the same write, later
+    store_failure,    // at once: only that the run failed
+    stop_thread_gone, // the run was deleted with its thread: nothing to store
     stop_not_storable,
   };
 
@@ -34,13 +34,13 @@ public:
   }
 
   int tries() const { return tries_; }
-  /// Counts one more.
+  /// Counts a failed try.
   std::chrono::milliseconds next_pause() { return retry_pause(++tries_); }
 
 private:
-  // A full disk and a damaged file are not the run's fault, and may pass. A conflict is a
-  // checkpoint sent before the end that was not stored: the next try brings it along, so one of
-  // them passes.
+  // A full disk and a damaged file may pass, so they are retried. A conflict means that a
+  // checkpoint sent before was not stored: the next try includes it, so one conflict is retried
+  // too.
   bool may_pass(errc why) {
     if (why == errc::conflict)
       return ++conflicts_ < 2;
@@ -48,7 +48,7 @@ private:
     return why == errc::internal || why == errc::overloaded || why == errc::timeout;
   }
 
-  int tries_ = 0, conflicts_ = 0; // those in a row
+  int tries_ = 0, conflicts_ = 0; // in a row
   bool failure_only_ = false;
 };
 

@@ -6,7 +6,7 @@
 namespace behalf::runs {
 namespace {
 
-// One batch becomes one write, which waits in memory for as long as its reader takes.
+// A batch becomes one write, which stays in memory until its reader has taken it.
 constexpr std::size_t long_batch = 256 * 1024;
 
 std::size_t size_of(const run_event& e) {
@@ -30,7 +30,7 @@ private:
   friend class event_memory;
 
   const std::shared_ptr<event_memory> memory_;
-  const std::shared_ptr<account> of_; // its guard is held for what follows
+  const std::shared_ptr<account> of_; // its guard protects the members below
   std::list<log*>::iterator place_;   // among its user's
   std::deque<run_event> events_;
   std::size_t bytes_ = 0;
@@ -38,7 +38,7 @@ private:
   bool closed_ = false;
 };
 
-// --- the memory of all ---------------------------------------------------------------------------
+// --- all logs ---------------------------------------------------------------------------
 
 std::size_t event_memory::users() const {
   std::lock_guard lock{guard_};
@@ -78,7 +78,7 @@ void event_memory::drop_oldest(account& of, log& from) {
   bytes_ -= bytes;
 }
 
-// Takes up to `bytes` of a user's oldest events; a run that goes on keeps its newest one.
+// Drops up to `bytes` of a user's oldest events; a run that is not over keeps its newest one.
 bool event_memory::shrink(account& of, std::size_t bytes) {
   std::lock_guard lock{of.guard};
   const auto before = of.bytes.load();
@@ -88,12 +88,12 @@ bool event_memory::shrink(account& of, std::size_t bytes) {
   return of.bytes < before;
 }
 
-// Down to somewhat less than full, so that this is not needed again at once.
+// Frees somewhat more than needed, so that it is not called for each event.
 void event_memory::make_room() {
   std::lock_guard lock{guard_};
   const auto step = most_ / 16 + 1;
   while (bytes() > most_ - most_ / 16) {
-    std::vector<std::pair<std::size_t, account*>> richest; // as they are now: others append
+    std::vector<std::pair<std::size_t, account*>> richest; // a snapshot: others append meanwhile
     for (const auto& [user, one] : accounts_)
       richest.emplace_back(one->bytes.load(), one.get());
     std::sort(richest.rbegin(), richest.rend());
@@ -103,7 +103,7 @@ void event_memory::make_room() {
   }
 }
 
-// --- one run's -----------------------------------------------------------------------------------
+// --- one log -----------------------------------------------------------------------------------
 
 void event_memory::log::append(std::string name, std::string data) {
   {
@@ -132,7 +132,7 @@ event_batch event_memory::log::read(int64_t after, std::size_t max) const {
   event_batch batch;
   after = std::min(after, last_seq_);
   batch.last_seq = after;
-  auto first = last_seq_ - static_cast<int64_t>(events_.size()); // the newest one dropped
+  auto first = last_seq_ - static_cast<int64_t>(events_.size()); // the sequence number dropped last
   if (after < first) {
     batch.lost = true;
     return batch;

@@ -1,4 +1,4 @@
-// The events of all runs of this process, in its memory.
+// The event logs of this process's runs, in memory.
 #pragma once
 
 #include "actors/runs/event_log.hpp"
@@ -11,16 +11,16 @@
 
 namespace behalf::runs {
 
-/// Bounded by bytes, for each run and for all together. When all of it is full the user who has
-/// most of it loses events, oldest runs first: alone, one user may fill it, and gives way when
-/// others come. Users share no lock but while it is full. For any thread.
+/// Bounded by bytes, per run and in all. When the whole is full, the user with most bytes loses
+/// events, oldest runs first; a single user may fill it. Users share no lock except while it is
+/// full. Thread-safe.
 class event_memory : public event_logs, public std::enable_shared_from_this<event_memory> {
 public:
   event_memory(std::size_t bytes, std::size_t bytes_per_run)
     : most_(bytes), most_per_run_(bytes_per_run) {}
   event_memory(const event_memory&) = delete;
 
-  /// The log keeps this memory.
+  /// The log keeps this object alive.
   std::unique_ptr<event_log> open(const std::string& run_id, const std::string& user) override;
 
   std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
@@ -29,7 +29,7 @@ public:
 private:
   class log;
 
-  /// One user's logs, the one appended to longest ago first.
+  /// One user's logs, least recently appended first.
   struct account {
     std::string user;
     mutable std::mutex guard;
@@ -44,7 +44,7 @@ private:
 
   const std::size_t most_, most_per_run_;
   std::atomic<std::size_t> bytes_{0};
-  mutable std::mutex guard_; // taken before an account's
+  mutable std::mutex guard_; // locked before an account's guard
   std::map<std::string, std::shared_ptr<account>> accounts_;
 };
 
