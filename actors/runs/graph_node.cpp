@@ -1,5 +1,5 @@
-// One execution of one node: gives the machine its turns and carries what it asks to the outside.
-// The node sees handles and replies; credentials pass it by.
+// One execution of one node: runs its machine turn by turn and carries out what it asks for. The
+// node sees handles and replies, never credentials.
 #include "actors/admission/messages.hpp"
 #include "actors/basics.hpp"
 #include "actors/outside/messages.hpp"
@@ -25,8 +25,8 @@
 namespace behalf::runs {
 namespace {
 
-// The machine and what its turns need. A turn on a thread that may block goes on when its actor was
-// told to end, and keeps its run's slot until it returns.
+// The machine and what its turns need. Shared: a turn on a blocking thread may outlive its actor,
+// and keeps the run's slot until it returns.
 struct node_execution {
   std::shared_ptr<const node_definition> what;
   state_view input;
@@ -35,7 +35,7 @@ struct node_execution {
   slot_lease_ptr lease;
   std::unique_ptr<node> machine = nullptr;
 
-  /// The first one starts from the input, the others from a reply.
+  /// Starts the machine with the input, or resumes it with a reply.
   turn give_turn(std::optional<threads::ask_reply> reply) {
     try {
       if (reply)
@@ -51,8 +51,8 @@ struct node_execution {
 // One thing the node waits for.
 struct pending_ask {
   std::unique_ptr<connector> call = nullptr; // a service call
-  std::string service = {};                  // it is on
-  std::chrono::milliseconds left{0};         // of a sleep
+  std::string service = {};                  // of the call
+  std::chrono::milliseconds left{0};         // time left of a sleep
 };
 
 struct graph_node_state {
@@ -64,14 +64,14 @@ struct graph_node_state {
   std::shared_ptr<node_execution> execution;
   threads::reply_loop replies;
   std::map<uint64_t, pending_ask> pending; // under way, by the number of the ask
-  std::deque<asked_effect> queued;         // more than a node may have under way
-  bool asking = false;                     // they are being begun
-  std::set<uint64_t> streams;              // open, to be closed with the node
+  std::deque<asked_effect> queued;         // waits until fewer are under way
+  bool asking = false;                     // ask_next is running
+  std::set<uint64_t> streams;              // open; closed when the node ends
 };
 
 using node_pointer = graph_node_actor::stateful_pointer<graph_node_state>;
 
-// What one node may have under way: it could ask for any number at once.
+// At most so many asks of one node are under way.
 constexpr std::size_t most_pending = 64;
 // The number of a wake_up that continues with replies that are left; others are an ask's number.
 constexpr int64_t replies_left = -1;
@@ -86,7 +86,7 @@ void finish(node_pointer self, node_result outcome) {
   s.queued.clear();
   for (auto id : s.streams)
     tell(s.app->egress, egress_close{id, s.what.run->run_id});
-  s.execution->lease.reset(); // before the run hears of it: this may be its end
+  s.execution->lease.reset(); // before the supervisor is told: the run may end there
   tell(s.what.supervisor,
        task_finished{s.what.task.id, std::make_shared<node_result>(std::move(outcome))});
   self->quit();
@@ -104,7 +104,7 @@ void give_turn_elsewhere(node_pointer self, std::optional<threads::ask_reply> re
   s.app->run_blocking(s.what.who->key(), *s.what.work, std::move(work));
 }
 
-// nullopt: it takes place on another thread.
+// nullopt: the turn was handed to another thread.
 std::optional<turn> next_turn(node_pointer self, std::optional<threads::ask_reply> reply) {
   auto& s = self->state;
   auto may_hold = s.execution->what->options.blocking || s.what.work->may_hold_a_thread();
@@ -145,7 +145,7 @@ auto or_resume(node_pointer self, uint64_t ask_id) {
   };
 }
 
-// To the run's stream.
+// Emits to the run's stream.
 auto emitter_of(const step& what) {
   return [to = what.supervisor, id = what.task.id](stream_item item) {
     tell(to, task_event{id, std::make_shared<stream_item>(std::move(item))});
@@ -156,13 +156,13 @@ auto emitter_of(const step& what) {
 
 void drive(node_pointer self, uint64_t ask_id, connector::step next);
 
-// Null: the node has ended meanwhile.
+// Null: the ask is over.
 connector* call_of(node_pointer self, uint64_t ask_id) {
   auto at = self->state.pending.find(ask_id);
   return at == self->state.pending.end() ? nullptr : at->second.call.get();
 }
 
-// The next step of a call, when it is still under way.
+// Does the next step of a call that is still under way.
 template <class Step>
 void step_call(node_pointer self, uint64_t ask_id, Step step) {
   if (auto* call = call_of(self, ask_id))
@@ -221,7 +221,7 @@ void use_session(node_pointer self, uint64_t ask_id, mcp_session session) {
     [self, ask_id](const error&) { proceed(self, ask_id); });
 }
 
-// True: the step was one that waits for nothing.
+// Does a step that needs no reply; false for others.
 bool done_at_once(node_pointer self, connector::step& next) {
   if (auto* close = std::get_if<connector::close_stream>(&next))
     close_one(self, close->stream_id);
@@ -268,7 +268,7 @@ void call_service(node_pointer self, uint64_t ask_id, service_call call) {
 }
 
 void read_stream(node_pointer self, uint64_t ask_id, uint64_t id) {
-  if (!self->state.streams.contains(id)) // of another node, run or user
+  if (!self->state.streams.contains(id)) // may belong to another node, run or user
     return resume(self, ask_id,
                   effect_reply{fail(errc::not_found, "this node has no such stream")});
   ask(
@@ -281,8 +281,8 @@ void read_stream(node_pointer self, uint64_t ask_id, uint64_t id) {
     or_resume(self, ask_id));
 }
 
-// CAF's timers cannot be taken back, and each keeps what is left of its actor: so a long sleep is
-// some short ones, and a node that ends in one is gone soon.
+// CAF's timers cannot be cancelled and keep their actor alive, so a long sleep is made of short
+// ones: a node that ends during one is freed within a minute.
 void sleep(node_pointer self, uint64_t ask_id) {
   auto& left = self->state.pending.at(ask_id).left;
   auto part = std::clamp<std::chrono::milliseconds>(left, std::chrono::milliseconds{0},
@@ -297,7 +297,7 @@ stored_item to_item(const record& row) {
   return {decode_namespace(row.parent), row.id, row.doc, row.created_at, row.updated_at};
 }
 
-// What the store answered, as a node reads it.
+// Items as the reply a node gets.
 effect_reply found(std::vector<stored_item> items) {
   return effect_reply{store_reply{std::move(items)}};
 }
@@ -323,7 +323,7 @@ struct asked_of_store {
   }
 };
 
-// Does what the rules left of the question.
+// Does the operation as authorization granted it.
 void act_on_store(node_pointer self, uint64_t ask_id, std::string_view action, const grant& g) {
   const auto& app = *self->state.app;
   auto done = [self, ask_id] { resume(self, ask_id, found({})); };
@@ -354,7 +354,7 @@ void act_on_store(node_pointer self, uint64_t ask_id, std::string_view action, c
     or_resume(self, ask_id));
 }
 
-// A node has its user's rights and no more: every operation is decided like a request's.
+// Operations of nodes are authorized like requests of the user.
 void use_store(node_pointer self, uint64_t ask_id, store_operation op) {
   auto& s = self->state;
   auto asked = std::visit(asked_of_store{}, op);
@@ -390,7 +390,7 @@ void ask_outside(node_pointer self, uint64_t ask_id, effect what) {
 
 void ask_next(node_pointer self) {
   auto& s = self->state;
-  if (std::exchange(s.asking, true)) // what is answered at once comes back here
+  if (std::exchange(s.asking, true)) // a reply that comes at once calls this again
     return;
   while (!s.queued.empty() && s.pending.size() < most_pending) {
     auto next = std::move(s.queued.front());
@@ -410,8 +410,8 @@ void take_turn(node_pointer self, turn now) {
   ask_next(self);
 }
 
-// A pause of a call, or a sleep, is over.
-void time_came(node_pointer self, uint64_t ask_id) {
+// A pause of a call or a part of a sleep is over.
+void on_timer(node_pointer self, uint64_t ask_id) {
   auto at = self->state.pending.find(ask_id);
   if (at == self->state.pending.end())
     return;
@@ -436,7 +436,7 @@ graph_node_actor::behavior_type node_behavior(node_pointer self, app_ptr app, st
   install_fault_handlers(self);
   self->state.app = std::move(app);
   self->state.what = std::move(what);
-  // A bug in here must not leave its run waiting for ever.
+  // An exception in this actor fails the task, so that the run does not wait for it.
   self->set_exception_handler(
     [to = self->state.what.supervisor, id = self->state.what.task.id](std::exception_ptr& thrown) {
       log_thrown("graph-node", thrown);
@@ -449,7 +449,7 @@ graph_node_actor::behavior_type node_behavior(node_pointer self, app_ptr app, st
     [self](wake_up& m) {
       if (m.generation == replies_left)
         return go_on(self);
-      time_came(self, static_cast<uint64_t>(m.generation));
+      on_timer(self, static_cast<uint64_t>(m.generation));
     },
     [self](turn_taken& m) {
       self->state.replies.back();

@@ -22,70 +22,70 @@ struct run_plan;
 }
 using run_plan_ptr = std::shared_ptr<const runs::run_plan>;
 
-/// Creates a run and, when its turn comes, executes it. Durable when answered.
+/// Creates a run, to be executed when its turn comes. Answered when it is durable.
 struct start_run {
   std::shared_ptr<runs::run_plan> plan; // the scheduler completes config and metadata
-  // As the client worded them and the handlers left them.
+  // As the client sent them and authorization handlers left them.
   json::object config;
   json::value context;
   json::object metadata;
-  std::optional<json::object> thread_metadata; // of a thread it creates; none: as the run's
-  header_list headers;                         // of the request; rules say which a graph may see
-  filter auth_filter;                          // must match the thread's metadata
-  presented_ptr credentials;                   // for a secret store that wants the user's own token
+  std::optional<json::object> thread_metadata; // for a thread it creates; unset: as the run's
+  header_list headers;       // of the request; the configuration says which a graph sees
+  filter auth_filter;        // must match the thread's metadata
+  presented_ptr credentials; // for a secret source that logs in with the user's own token
   sealed_ptr sealed;
-  bool stateless = false; // nobody named the thread: kept after the run, it goes after a time
+  bool stateless = false; // the client named no thread: if kept, it expires after a time
   bool create_thread = false;
-  bool client_stays = false; // it needs the supervisor, however late the run is due
+  bool client_stays = false; // load the run now, even if it is due much later
 };
 struct find_run {
   std::string tenant, run_id;
 };
-/// Where a live run can be watched and stopped. `run` is null for one that waits in the storage for
-/// its time and was started without `client_stays`.
+/// A live run. `run` is null for a delayed one that is in the storage alone, started without
+/// `client_stays`.
 struct run_ref {
   run_plan_ptr plan;
   live_run_actor run;
 };
-/// Why a run is stopped from outside, which decides what becomes of it.
+/// Why a run is stopped, which decides what is kept of it.
 enum class stop_reason : uint8_t {
   cancelled,   // completed supersteps stay
   rolled_back, // as if it had never been
-  erased,      // its thread is erased: waiters hear "Run not found"
+  erased,      // its thread is erased: waiters get "Run not found"
   timed_out,   // it ends as failed
-  suspended    // the server stops: it goes on after the next start
+  suspended    // the server stops: the run continues after the next start
 };
 /// Stops runs of a thread: those named, or all when none is. Answered when they have ended.
 struct stop_runs {
   std::string tenant, thread_id;
   std::vector<std::string> run_ids;
   stop_reason why = stop_reason::cancelled; // erased: all; suspended: all of every thread
-  filter auth_filter = {};                  // erased: which thread may be,
-  principal_key who = {};                   // and on whose behalf
+  filter auth_filter = {};                  // erased: the thread must match,
+  principal_key who = {};                   // for whom
 };
 struct runs_stopped {
   int64_t count;
 };
-/// What became of the slot that a run executed in.
+/// The state of the slot that a run executed in.
 struct slot_report {
   enum class state : uint8_t {
     freed,   // the run is over
-    lost,    // its supervisor met a bug: how the run ended is not stored yet
+    lost,    // its supervisor threw: the end of the run is not stored yet
     held,    // the run is over, but a node has not returned
-    returned // after `held`: the last one has
+    returned // after `held`: the last node has returned
   };
   std::string run_id;
   state is = state::freed;
 };
-/// A run that may have crashed the process has completed a step since: it was not that one.
+/// A suspect (recovery.hpp) has made progress since the crash: it is cleared.
 struct run_progressed {
   std::string run_id;
 };
 
-/// The slot is free: go.
+/// The run has a slot: execute it.
 struct execute_run {};
 
-/// One event of a run, as viewers get it. `seq` counts from 1 within the run.
+/// One event of a run. `seq` counts from 1 within the run.
 struct run_event {
   int64_t seq;
   std::string name;                        // "values", "updates", "error", …
@@ -101,7 +101,7 @@ struct event_batch {
   std::vector<run_event> events;
   int64_t last_seq = 0;
   bool last = false; // nothing will follow
-  bool lost = false; // older events than these were dropped: the viewer was too slow
+  bool lost = false; // events before these were dropped before the viewer read them
 
   bool says_nothing() const { return events.empty() && !last && !lost; }
 };

@@ -10,20 +10,20 @@
 
 namespace behalf::runs {
 
-/// The metrics of every graph served, looked up once. After the start for any number of threads.
+/// The metrics of every graph served, looked up once. Thread-safe after the start.
 class run_meters {
 public:
   /// `all` must outlive this.
   explicit run_meters(metrics& all);
 
-  /// At the start, for each graph served. Runs of others count as of "other".
+  /// At the start, for each graph served. Runs of other graphs count as "other".
   void serve(const std::string& graph_id);
 
-  /// A run's turn has come, so many seconds after it fell due.
+  /// A run began, so many seconds after it was due.
   void began(double waited) const { wait_->observe(waited); }
-  /// A run is over: success, error, interrupted or timeout, after so many seconds.
+  /// A run ended: success, error, interrupted or timeout, after so many seconds.
   void ended(const std::string& graph_id, std::string_view status, double took) const;
-  /// Runs that are over and not stored yet.
+  /// Runs whose end is not stored yet.
   metric& ends_waiting() const { return *ends_waiting_; }
 
 private:

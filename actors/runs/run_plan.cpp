@@ -20,12 +20,12 @@ record row_of(const run_plan& plan, std::string_view status) {
   row.status = status;
   row.metadata = plan.metadata;
   row.created_at = plan.created_at;
-  // Only a delayed run is written before it is due, whatever the clock does.
+  // Only a delayed run is written before it is due, also when the clock is set back.
   row.updated_at = plan.delayed ? now() : std::max(now(), plan.created_at);
   return row;
 }
 
-// As text that JSON can hold.
+// Stored text that may not be UTF-8, as text that JSON can hold.
 std::string safe_text(const std::string& raw) {
   return is_utf8(raw) ? raw : "hexadecimal: " + to_hex(raw);
 }

@@ -17,7 +17,7 @@ run_queue::usage run_queue::of(const usages& all, const std::string& whose) {
   return found == all.end() ? usage{} : found->second;
 }
 
-// Who has nothing any more is forgotten.
+// Changes the usage of a user or tenant, and drops the entry when it is empty.
 template <class Change>
 void run_queue::count(const std::string& tenant, const std::string& user, Change change) {
   auto on = [&](usages& all, const std::string& whose) {
@@ -91,7 +91,7 @@ bool run_queue::may_run(const std::string& tenant, const std::string& user) cons
          && may_take(of(users_, user).running, free_slots(), options_.user_share);
 }
 
-// While a slot is free, those in line are those who may not have it.
+// While a slot is free, those in line are over their share.
 bool run_queue::would_start(const principal_key& who) const {
   return may_run(who.tenant, who.text());
 }
@@ -140,7 +140,7 @@ run_queue::run_ids run_queue::end(const std::string& run_id) {
     l.delayed.erase({*p.run.due, run_id});
   } else {
     if (l.in_line && l.next() == run_id) {
-      line_.remove(*l.in_line); // it waited in its user's line; the next one may be another's
+      line_.remove(*l.in_line); // the thread's next run may be another user's
       l.in_line.reset();
     }
     l.ready.erase(p.turn);
@@ -159,7 +159,7 @@ run_queue::run_ids run_queue::end_holding(const std::string& run_id) {
   if (is_running(run_id)) {
     const auto& p = runs_.at(run_id);
     holding_.emplace(run_id, std::pair{p.run.who.tenant, p.user});
-    count(p.run.who.tenant, p.user, [](usage& h) { // against what `end` takes off
+    count(p.run.who.tenant, p.user, [](usage& h) { // `end` takes it off again
       ++h.runs;
       ++h.running;
     });
@@ -191,7 +191,7 @@ run_queue::run_ids run_queue::wake(time_point now) {
     p.delayed = false;
     count(p.run.who.tenant, p.user, [](usage& h) {
       --h.delayed;
-      ++h.runs; // at once: who has but this one must not be forgotten in between
+      ++h.runs; // first: an entry with this run alone would be dropped in between
     });
     take_turn(p);
     try_start(p.in->second, started);
@@ -218,14 +218,14 @@ void run_queue::take_turn(place& p) {
   p.in->second.ready.emplace(p.turn, p.run.run_id);
 }
 
-// The thread's next run starts, or goes into the line for a slot.
+// Starts the thread's next run, or puts it in line for a slot.
 void run_queue::try_start(lane& l, run_ids& started) {
   if (!l.running.empty() || l.in_line || l.ready.empty())
     return;
   const auto& p = runs_.at(l.next());
   if (p.run.suspect) {
     if (!suspect_.empty() && suspect_ != p.run.run_id)
-      return; // next_suspect comes back to it
+      return; // next_suspect starts it later
     suspect_ = p.run.run_id;
   }
   if (line_.empty() && may_run(p.run.who.tenant, p.user))

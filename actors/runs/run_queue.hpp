@@ -1,5 +1,5 @@
-// Which run may execute now: one at a time per thread, so many in all, none before it is due, and
-// nobody more than their share.
+// Which runs may execute now: one per thread, a bounded number in all, none before it is due, and
+// for no user more than their share.
 #pragma once
 
 #include "actors/runs/queue_options.hpp"
@@ -19,17 +19,17 @@
 
 namespace behalf::runs {
 
-/// A run as the queue knows it; what it is to do is not kept here.
+/// A run in the queue, without its input.
 struct queued_run {
   std::string run_id, thread_id;
   principal_key who;
-  std::optional<time_point> due; // not before; nullopt: as soon as it can
-  bool suspect = false;          // may have crashed the process: never beside another suspect
+  std::optional<time_point> due; // nullopt: as soon as possible
+  bool suspect = false;          // may have crashed the process: executes beside no other suspect
 };
 
-/// Plain bookkeeping: the scheduler asks it what to start after every change. A thread is one of a
-/// tenant: two tenants' threads of one id are two. A thread's runs go in the order they fall due;
-/// a delayed run does not hold up another. Free slots go by turns to tenants, then users.
+/// Bookkeeping without I/O: every change answers which runs to start. Threads of one id in two
+/// tenants are different threads. A thread's runs execute in the order they are due; a delayed run
+/// does not hold up others. Free slots go by turns to tenants, then users.
 class run_queue {
 public:
   using run_ids = std::vector<std::string>;
@@ -38,34 +38,34 @@ public:
   run_queue(run_queue&&) = default;
   run_queue& operator=(run_queue&&) = default;
 
-  /// Whether one more of this user's runs may come. Error: overloaded when the server is full,
-  /// too_many when it is the user's or tenant's share that is.
+  /// Whether this user may have one more run. Error: overloaded when the server is full, too_many
+  /// when the user's or tenant's share is.
   result<void> check_capacity(const principal_key& who, bool delayed) const;
-  /// Whether one more may wait on this thread. Error: too_many.
+  /// Whether this thread may have one more run. Error: too_many.
   result<void> check_thread_capacity(const std::string& tenant, const std::string& thread_id) const;
-  /// It is on its way: it counts as one of this user's and thread's until it arrives or is given
-  /// up. `arrived` goes before `add`.
+  /// A run is being created: it counts for its user and thread until `arrived`, which is called
+  /// before `add` or when creating it failed.
   void expect(const principal_key& who, const std::string& thread_id, bool delayed);
   void arrived(const principal_key& who, const std::string& thread_id, bool delayed);
   std::size_t expected() const { return expected_ + expected_delayed_; }
-  /// Whether one that comes now would start at once.
+  /// Whether a run added now would start at once.
   bool would_start(const principal_key& who) const;
 
-  /// Each of these answers the runs to start now; they count as running from here on.
+  /// Each of these returns the runs to start now, which count as running from then on.
   run_ids add(queued_run run, time_point now);
   run_ids end(const std::string& run_id);
-  /// It is over, but something of it has not returned: its slot stays taken until `returned`.
+  /// The run is over, but a node has not returned: its slot stays taken until `returned`.
   run_ids end_holding(const std::string& run_id);
   run_ids returned(const std::string& run_id);
   run_ids wake(time_point now);
-  /// This one has shown that it does not crash the process: the next suspect may go.
+  /// This run is no suspect any more: the next suspect may start.
   run_ids cleared(const std::string& run_id);
 
-  /// Null when there is no such run, or no more.
+  /// Null when there is no such run.
   const queued_run* find(const std::string& run_id) const;
   bool is_running(const std::string& run_id) const;
 
-  /// Runs of a thread: the executing one first, then as they will start.
+  /// Runs of a thread: the executing one first, then in the order they will start.
   run_ids inflight(const std::string& tenant, const std::string& thread_id) const;
   std::size_t active_run_count(const std::string& tenant, const std::string& thread_id) const;
 
@@ -73,7 +73,7 @@ public:
   std::size_t delayed() const { return timers_.size(); }
   std::size_t pending() const { return runs_.size() + holding_.size() - running_ - timers_.size(); }
   std::size_t all() const { return runs_.size(); }
-  /// Everything that is remembered about threads, users and tenants.
+  /// How many threads, users and tenants have entries; for tests.
   std::size_t remembered() const {
     return lanes_.size() + users_.size() + tenants_.size() + line_.size() + timers_.size()
            + suspects_.size() + holding_.size();
@@ -87,7 +87,7 @@ private:
     std::map<uint64_t, std::string> ready; // by turn
     std::set<timer> delayed;
     std::size_t expected = 0;
-    std::optional<fair_queue<lane*>::ticket> in_line; // for a slot
+    std::optional<fair_queue<lane*>::ticket> in_line; // waiting for a slot
     const std::string& next() const { return ready.begin()->second; }
     std::size_t runs() const { return (running.empty() ? 0 : 1) + ready.size() + delayed.size(); }
     bool nothing() const { return runs() + expected == 0; }
@@ -101,9 +101,9 @@ private:
     uint64_t turn = 0; // in its lane
     bool delayed = false;
   };
-  /// What one user or tenant has, with what is on its way.
+  /// The runs of one user or tenant, with those being created.
   struct usage {
-    std::size_t runs = 0, running = 0, delayed = 0; // `runs`: but for the delayed ones
+    std::size_t runs = 0, running = 0, delayed = 0; // `runs`: without delayed ones
     bool nothing() const { return runs + delayed == 0; }
   };
   using usages = std::unordered_map<std::string, usage>;
@@ -132,12 +132,12 @@ private:
   lanes lanes_;
   std::unordered_map<std::string, place> runs_;
   usages users_, tenants_;
-  /// Tenant and user of runs that are over and have their slot.
+  /// Tenant and user of runs that are over and still hold a slot.
   std::unordered_map<std::string, std::pair<std::string, std::string>> holding_;
   fair_queue<lane*> line_;
   std::set<timer> timers_;
-  std::string suspect_;              // the one that executes, or is in line to
-  std::deque<std::string> suspects_; // those who wait for it
+  std::string suspect_;              // executing, or in line for a slot
+  std::deque<std::string> suspects_; // waiting for `suspect_`
 };
 
 } // namespace behalf::runs

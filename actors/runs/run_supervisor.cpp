@@ -1,5 +1,5 @@
-// One run: asks the engine what to do, starts nodes, keeps checkpoints, hands out events, and
-// makes the end durable before anyone hears of it.
+// One run: asks the engine what to do, starts nodes, stores checkpoints, hands out events, and
+// stores the end before it reports it.
 #include "actors/basics.hpp"
 #include "actors/outside/messages.hpp"
 #include "actors/runs/checkpoint_backlog.hpp"
@@ -42,8 +42,8 @@ struct end_to_store {
   run_outcome outcome;
   run_trace trace = run_trace::full;
   end_retries retries = {};
-  bool asked = false; // the writer has it; otherwise:
-  int64_t again = 0;  // the generation that wakes it
+  bool asked = false; // the write is under way; otherwise:
+  int64_t again = 0;  // the wake_up that tries again
 };
 
 struct run_supervisor_state {
@@ -54,42 +54,43 @@ struct run_supervisor_state {
   run_plan_ptr plan;
   const catalog_entry* served = nullptr; // the graph; null until the run begins
   slot_lease_ptr lease;
-  deadline until{}; // of the run
+  deadline until{}; // the run's deadline
   scheduler_actor scheduler;
   presented_ptr credentials;
   sealed_ptr sealed;
 
   std::optional<loaded_checkpoint> from; // the state before the run
-  std::string newest; // the thread's newest checkpoint, where the run begins at another
+  std::string newest; // the thread's newest checkpoint, when the run begins at another
   std::optional<run_loop> loop;
   std::shared_ptr<const handle_list> handles = std::make_shared<handle_list>();
   std::map<std::string, live_node> nodes; // by task
   std::map<int64_t, task_spec> retries;   // by generation
-  std::map<int64_t, std::string> limits;  // by generation: tasks with a time limit
+  std::map<int64_t, std::string> limits;  // by generation: tasks that have a time limit
   int64_t generation = 0;
   checkpoint_backlog checkpoints;
   std::optional<end_to_store> last;
   bool begun = false, ending = false;
-  bool suspending = false; // the server is stopping: nothing is tried again
+  bool suspending = false; // the server is stopping: no retries
   int tries_to_begin = 0;
-  int64_t begin_again = 0; // the generation that wakes it
-  deadline turn{};         // when it began
-  int64_t tasks_done = 0;  // since the start of the process
+  int64_t begin_again = 0; // the wake_up that tries again
+  deadline turn{};         // when the run began
+  int64_t tasks_done = 0;  // in this process
   bool progress_told = false;
 
   std::unique_ptr<event_log> events;
   std::vector<viewer> viewers;
   std::optional<run_result> result;
-  std::vector<promise_of<run_result>> waiting;  // for the end
-  std::vector<promise_of<run_result>> stopping; // it, and told when it must wait
+  std::vector<promise_of<run_result>> waiting; // joins
+  std::vector<promise_of<run_result>>
+    stopping; // stops; these also hear when the end cannot be stored yet
 };
 
 using run_pointer = run_supervisor_actor::stateful_pointer<run_supervisor_state>;
 
-// --- who watches and who waits ----------------------------------------------------------------
+// --- viewers and joins -------------------------------------------------------------------------
 
-// Answers the viewers who have something to see.
-void show_news(run_pointer self) {
+// Answers viewers for whom there are new events.
+void answer_viewers(run_pointer self) {
   auto& s = self->state;
   std::erase_if(s.viewers, [&](viewer& v) {
     auto batch = s.events->read(v.ask.after, v.ask.max);
@@ -105,13 +106,13 @@ caf::result<event_batch> next(run_pointer self, next_events m) {
   auto batch = s.events->read(m.after, m.max);
   if (!batch.says_nothing())
     return batch;
-  m.after = batch.last_seq; // "from now on" is a number from now on
+  m.after = batch.last_seq; // a request for new events only gets a fixed start
   viewer v{m, promise_of<event_batch>{self}};
   s.viewers.push_back(v);
   return v.promise;
 }
 
-// The run was loaded for viewers alone, and they have left.
+// The run was loaded for viewers only, and they have left.
 void forget_viewers(run_pointer self) {
   auto& s = self->state;
   const auto unloaded = fail(errc::not_found, "Run not found");
@@ -121,7 +122,7 @@ void forget_viewers(run_pointer self) {
     promise.deliver(unloaded);
 }
 
-// Answered when the run is over, or at once when it is.
+// Answered when the run is over.
 caf::result<run_result> when_ended(run_pointer self) {
   auto& s = self->state;
   if (s.result)
@@ -130,9 +131,9 @@ caf::result<run_result> when_ended(run_pointer self) {
   return s.waiting.back();
 }
 
-// --- what is kept and what executes -----------------------------------------------------------
+// --- checkpoints and nodes ---------------------------------------------------------------------
 
-// The checkpoints that are not on their way to the storage yet, as rows to put.
+// The checkpoints that were not sent to the storage, as rows to put.
 std::vector<write_batch::put> unsaved(run_pointer self) {
   auto& s = self->state;
   std::vector<write_batch::put> rows;
@@ -154,9 +155,9 @@ void stop_nodes(run_pointer self) {
   s.retries.clear();
 }
 
-// --- how it ended -----------------------------------------------------------------------------
+// --- the end -----------------------------------------------------------------------------------
 
-// What waiters are told who get no result.
+// The answer to joins of a run that has no result.
 run_result no_result(std::string status, std::string_view error_class, std::string_view text) {
   json::object body{{"__error__", {{"error", error_class}, {"message", text}}}};
   return {std::move(status), std::make_shared<const json::value>(std::move(body))};
@@ -169,9 +170,9 @@ run_result result_of(const run_outcome& outcome, run_trace trace) {
   return {std::move(status), std::make_shared<const json::value>(outcome.wait_body())};
 }
 
-// The supervisor held the slot last, or a node's turn that has not returned still does. No other
-// holder can come.
-slot_report::state let_go(const slot_lease_ptr& lease) {
+// Releases the slot: freed when the supervisor was its last holder, else a node's turn still holds
+// it. No new holder can come.
+slot_report::state release(const slot_lease_ptr& lease) {
   if (lease.use_count() > 1)
     return slot_report::state::held;
   if (lease)
@@ -179,13 +180,13 @@ slot_report::state let_go(const slot_lease_ptr& lease) {
   return slot_report::state::freed;
 }
 
-// Everyone is told, and what the run held is given back.
+// Answers joins and stops, and releases what the run held.
 void close_run(run_pointer self, run_result told) {
   auto& s = self->state;
   s.result = std::move(told);
   s.events->close();
-  show_news(self);
-  // Before anyone hears of it: a next run's sessions are opened behind this.
+  answer_viewers(self);
+  // First: a client that starts its next run on this answer opens sessions after this message.
   if (s.app->mcp)
     tell(s.app->mcp, run_left{s.plan->run_id});
   else if (s.app->secrets)
@@ -193,10 +194,10 @@ void close_run(run_pointer self, run_result told) {
   for (auto* those : {&s.waiting, &s.stopping})
     for (auto& promise : std::exchange(*those, {}))
       promise.deliver(*s.result);
-  // Let go of last: a node that returns now says that the slot is free, and the scheduler must have
-  // heard before that it was still held.
+  // Released last: a node that returns now reports the slot as free, and the scheduler must get
+  // `held` before that.
   auto lease = std::exchange(s.lease, nullptr);
-  tell(s.scheduler, slot_report{s.plan->run_id, let_go(lease)});
+  tell(s.scheduler, slot_report{s.plan->run_id, release(lease)});
   if (s.last && s.last->retries.tries() > 0)
     s.app->runs.ends_waiting().add(-1);
   s.loop.reset();
@@ -225,7 +226,7 @@ void log_end(run_pointer self, const run_outcome& outcome) {
     log::info("run_end_saved", {{"run_id", plan.run_id}, {"tries", s.last->retries.tries()}});
 }
 
-// The end is durable, or will never be stored.
+// The end is stored, or cannot be stored at all.
 void ended(run_pointer self, const run_outcome& outcome, run_trace trace = run_trace::full) {
   log_end(self, outcome);
   if (outcome.is_failure())
@@ -233,8 +234,8 @@ void ended(run_pointer self, const run_outcome& outcome, run_trace trace = run_t
   close_run(self, result_of(outcome, trace));
 }
 
-// The run is over here, and goes on elsewhere.
-void leave(run_pointer self, std::string_view event, run_result told) {
+// The run ends in this process without an end: it continues after a restart or elsewhere.
+void end_unfinished(run_pointer self, std::string_view event, run_result told) {
   auto& s = self->state;
   if (s.result)
     return;
@@ -242,22 +243,23 @@ void leave(run_pointer self, std::string_view event, run_result told) {
   close_run(self, std::move(told));
 }
 
-void leave_for_the_next_start(run_pointer self) {
-  leave(self, "run_suspended", no_result("pending", "ServerStopping", "the server is restarting"));
+void end_suspended(run_pointer self) {
+  end_unfinished(self, "run_suspended",
+                 no_result("pending", "ServerStopping", "the server is restarting"));
 }
 
-void leave_to_other(run_pointer self) {
+void end_taken_over(run_pointer self) {
   self->state.ending = true;
   stop_nodes(self);
-  leave(self, "run_taken_over",
-        no_result("pending", "RunTaken", "another server goes on with the run"));
+  end_unfinished(self, "run_taken_over",
+                 no_result("pending", "RunTaken", "another server goes on with the run"));
 }
 
-// --- the end made durable ---------------------------------------------------------------------
+// --- storing the end ---------------------------------------------------------------------------
 
 void save_end(run_pointer self);
 
-// Those who wait are told of an error: a result they were given could not be read later.
+// Joins get an error: a result that is not stored could not be read again later.
 void not_saved(run_pointer self, const error& why) {
   log::error("run_end_not_saved", {{"run_id", self->state.plan->run_id}, {"reason", why.message}});
   ended(self, run_outcome::failed("StorageError", "the run's end was not saved"));
@@ -274,13 +276,13 @@ write_batch end_of_run(run_pointer self) {
   auto rows = unsaved(self);
   what.puts.insert(what.puts.begin(), std::make_move_iterator(rows.begin()),
                    std::make_move_iterator(rows.end()));
-  // Should a checkpoint that was sent before turn out not to be stored, neither is this.
+  // Refused when a checkpoint that was sent before is not stored.
   for (auto& id : s.checkpoints.on_the_way())
     what.needs.push_back({kind::checkpoint, s.plan->who->tenant, id, s.plan->thread_id});
   return what;
 }
 
-// What the run did contradicts what is stored, so only that it failed is stored.
+// The run's rows contradict what is stored: stores only that it failed.
 void save_failure(run_pointer self, const error& why) {
   auto& s = self->state;
   log::error("run_end_refused", {{"run_id", s.plan->run_id}, {"reason", why.message}});
@@ -290,8 +292,8 @@ void save_failure(run_pointer self, const error& why) {
   save_end(self);
 }
 
-// Whoever asked for the stop is answered now: it may take long until the storage can be written.
-void tell_who_stopped_it(run_pointer self, const error& why) {
+// Answers stops before the end is stored, as it may take long until the storage can be written.
+void answer_stoppers(run_pointer self, const error& why) {
   if (why.code != errc::overloaded && why.code != errc::internal)
     return;
   error wait{errc::overloaded,
@@ -309,17 +311,17 @@ void save_later(run_pointer self, const error& why) {
   auto tries = last.retries.tries();
   if (tries == 1)
     s.app->runs.ends_waiting().add();
-  if ((tries & (tries - 1)) == 0) // less and less often
+  if ((tries & (tries - 1)) == 0) // at 1, 2, 4, 8, … tries
     log::warning("run_end_waits",
                  {{"run_id", s.plan->run_id}, {"tries", tries}, {"reason", why.message}});
-  tell_who_stopped_it(self, why);
+  answer_stoppers(self, why);
   last.again = ++s.generation;
   remind(self, pause, wake_up{last.again});
 }
 
 void end_stored(run_pointer self) {
   const auto& s = self->state;
-  if (!s.result) // its thread was deleted while the end was on its way
+  if (!s.result) // else its thread was deleted while the end was being stored
     ended(self, s.last->outcome, s.last->trace);
 }
 
@@ -329,10 +331,10 @@ void on_end_not_saved(run_pointer self, const error& why) {
     return;
   s.last->asked = false;
   if (why.kind == run_taken)
-    return leave_to_other(self);
+    return end_taken_over(self);
   switch (s.last->retries.after(why)) {
   case end_retries::next::retry:
-    return s.suspending ? leave_for_the_next_start(self) : save_later(self, why);
+    return s.suspending ? end_suspended(self) : save_later(self, why);
   case end_retries::next::store_failure:
     return save_failure(self, why);
   case end_retries::next::stop_thread_gone:
@@ -342,7 +344,7 @@ void on_end_not_saved(run_pointer self, const error& why) {
   }
 }
 
-// Tries to store the end, for as long as it takes, and tells everyone then.
+// Stores the end, retrying for as long as it takes, and reports it then.
 void save_end(run_pointer self) {
   auto& s = self->state;
   if (s.result)
@@ -354,7 +356,7 @@ void save_end(run_pointer self) {
     [self](const error& why) { on_end_not_saved(self, why); });
 }
 
-// Only the first end counts.
+// Ends the run; only the first call counts.
 void finish(run_pointer self, run_outcome outcome, run_trace trace = run_trace::full) {
   auto& s = self->state;
   if (s.ending)
@@ -392,16 +394,16 @@ void cancel(run_pointer self) {
   finish(self, std::move(outcome));
 }
 
-// After a restart a run goes on from what it left itself: those rows go with it.
+// After a restart a run continues from its own checkpoint, which a rollback deletes too.
 bool left_by(const run_plan& plan, const checkpoint_doc& at) {
   return at.base_metadata && string_or(*at.base_metadata, "run_id") == plan.run_id;
 }
 
-// As if the run had never been: the state before it counts again.
+// Deletes the run and its checkpoints: the state before it is the thread's state again.
 void roll_back(run_pointer self) {
   auto& s = self->state;
   s.checkpoints.forget();
-  if (s.from && !left_by(*s.plan, s.from->at)) // it may have written beside it: answers, tasks done
+  if (s.from && !left_by(*s.plan, s.from->at)) // restores it without this run's pending writes
     s.checkpoints.add({s.from->at});
   finish(self, interrupted(), run_trace::none);
 }
@@ -412,26 +414,25 @@ void time_out(run_pointer self) {
   finish(self, std::move(outcome));
 }
 
-// What it did is kept, and it is stored as waiting for the next start.
+// Stores the run as pending, with its checkpoints: it continues after the next start.
 void suspend(run_pointer self) {
   auto& s = self->state;
   s.ending = true;
   stop_nodes(self);
-  if (!s.begun && s.plan->stored_pending) // it is stored so
-    return leave_for_the_next_start(self);
+  if (!s.begun && s.plan->stored_pending) // its row says so already
+    return end_suspended(self);
   auto next = *s.plan;
   next.attempt += s.begun;
-  next.delayed = false; // its time has come
+  next.delayed = false; // it was due
   auto what = of_run(*s.plan);
   what.puts = unsaved(self);
   what.puts.push_back({to_record(next, "pending")});
   ask(
     self, s.app->writer, write_records{std::move(what), s.plan->who->key()},
-    [self](written) { leave_for_the_next_start(self); },
-    [self](const error&) { leave_for_the_next_start(self); });
+    [self](written) { end_suspended(self); }, [self](const error&) { end_suspended(self); });
 }
 
-// Its row went with the thread: there is nowhere to store an end.
+// The run's row was deleted with its thread: no end is stored.
 void end_erased(run_pointer self) {
   self->state.ending = true;
   stop_nodes(self);
@@ -455,7 +456,7 @@ void stop_with(run_pointer self, stop_reason why) {
   }
 }
 
-// An end that waits for its next try has it at once.
+// Tries at once to store an end that waits for its next try.
 void save_now(run_pointer self) {
   auto& s = self->state;
   if (s.last->asked)
@@ -489,7 +490,7 @@ void fail_run(run_pointer self, const error& why) {
   finish(self, run_outcome::failed(why));
 }
 
-// What the core could not do for the run.
+// Fails the run with an error of the server.
 void fail_inside(run_pointer self, const error& why) {
   fail_run(self, run_visible_error(why, self->state.plan->run_id));
 }
@@ -524,8 +525,8 @@ void start_tasks(run_pointer self, std::vector<task_spec> tasks) {
   }
 }
 
-// The writer keeps the order of what it is sent in one user's name, so the end, which is waited
-// for, comes after all checkpoints. Those that could not be stored go with the end.
+// The writer keeps the order of writes for one user, so the end is stored after all checkpoints.
+// Checkpoints that could not be stored are sent again with the end.
 template <class Then>
 void save_checkpoints(run_pointer self, Then then) {
   auto& s = self->state;
@@ -541,13 +542,13 @@ void save_checkpoints(run_pointer self, Then then) {
     [self, number](const error& why) {
       self->state.checkpoints.failed(number);
       if (why.kind == run_taken && !self->state.ending)
-        return leave_to_other(self);
+        return end_taken_over(self);
       if (!self->state.ending)
         fail_inside(self, why);
     });
 }
 
-// Its steps since the start are durable: it was not this run that ended the process.
+// A suspect (recovery.hpp) whose steps since the start are stored is cleared.
 void note_progress(run_pointer self) {
   auto& s = self->state;
   if (!s.plan->suspect || s.tasks_done == 0 || std::exchange(s.progress_told, true))
@@ -558,12 +559,12 @@ void note_progress(run_pointer self) {
 void apply(run_pointer self, loop_output out) {
   auto& s = self->state;
   for (const auto& e : out.events)
-    if (!out.outcome || e.name != "error") // that is told with the end
+    if (!out.outcome || e.name != "error") // the end appends it
       s.events->append(e.name, *e.data);
   s.checkpoints.add(std::move(out.checkpoints));
   if (out.outcome) {
     finish(self, std::move(*out.outcome));
-    return show_news(self);
+    return answer_viewers(self);
   }
   auto lasting = string_or(s.plan->kwargs, "durability");
   if (s.checkpoints.empty() || lasting == "exit") {
@@ -579,10 +580,10 @@ void apply(run_pointer self, loop_output out) {
     save_checkpoints(self, [self] { note_progress(self); });
     start_tasks(self, std::move(out.start));
   }
-  show_news(self);
+  answer_viewers(self);
 }
 
-// Routers, reducers, factories and what retries are for are the graph's own code.
+// Routers, reducers, factories and retry predicates of the graph run on this actor's thread.
 void note_work(run_pointer self) {
   if (self->state.served)
     threads::doing(self->state.served->work->between);
@@ -613,7 +614,7 @@ void load(run_pointer self) {
   auto& s = self->state;
   if (s.plan->temporary || (s.plan->new_thread && s.plan->attempt == 1))
     return run(self);
-  // After a crash the thread's head is this run's own last checkpoint, wherever it began.
+  // After a crash the run continues from the thread's head: its own last checkpoint.
   auto at = s.plan->attempt > 1 ? std::string{} : s.plan->checkpoint_id;
   storage::read(
     self, *s.app, storage::read_checkpoints{s.plan->thread_id, "", at, s.plan->who->key()},
@@ -631,7 +632,7 @@ void load(run_pointer self) {
     [self](const error& why) { fail_inside(self, why); });
 }
 
-// The user's credentials for the run, then what it starts from.
+// Opens the handles for the user's credentials, then loads the state.
 void open_and_load(run_pointer self) {
   auto& s = self->state;
   if (s.ending)
@@ -649,9 +650,9 @@ void open_and_load(run_pointer self) {
     [self](const error& why) { fail_inside(self, why); });
 }
 
-// A run that waited is stored as running before it does anything: a crash it causes is counted at
-// the next start. One that did not wait was stored so when created. While the disk is full it goes
-// on waiting: nothing it did could be kept.
+// Stores a run that waited as running before it executes, so that a crash is attributed to it at
+// the next start; one that did not wait was stored so when created. While the storage cannot be
+// written the run waits: nothing it did could be stored.
 void note_running(run_pointer self) {
   auto& s = self->state;
   s.begun = true;
@@ -663,8 +664,8 @@ void note_running(run_pointer self) {
     [self](const error& why) {
       auto& s = self->state;
       if (why.kind == run_taken && !s.ending)
-        return leave_to_other(self);
-      if (why.code == errc::not_found && !s.ending) // it went with its thread
+        return end_taken_over(self);
+      if (why.code == errc::not_found && !s.ending) // it was deleted with its thread
         return fail_run(self, why);
       if (why.kind != storage_full)
         return open_and_load(self);
@@ -690,7 +691,7 @@ void execute(run_pointer self) {
   s.served = s.app->graphs.by_graph(s.plan->graph_id);
   s.events->append("metadata",
                    dump(json::object{{"run_id", s.plan->run_id}, {"attempt", s.plan->attempt}}));
-  show_news(self);
+  answer_viewers(self);
   if (!s.served)
     return fail_run(
       self, {errc::not_found, "Graph '" + s.plan->graph_id + "' is not served", {}, "ValueError"});
@@ -719,7 +720,7 @@ void on_wake(run_pointer self, int64_t generation) {
   node->second.stopped->store(true, std::memory_order_relaxed);
   self->send_exit(late, caf::exit_reason::kill);
   error why{errc::timeout, "the node took longer than its limit", {}, "NodeTimeoutError"};
-  apply(self, s.loop->task_done(limit.mapped(), why)); // if this ends the run, its calls are cut
+  apply(self, s.loop->task_done(limit.mapped(), why)); // may end the run
   if (auto same = s.nodes.find(limit.mapped()); same != s.nodes.end() && same->second.actor == late)
     s.nodes.erase(same);
 }
@@ -728,7 +729,7 @@ run_supervisor_actor::behavior_type
 supervisor_behavior(run_pointer self, app_ptr app, run_plan_ptr plan, scheduler_actor scheduler,
                     presented_ptr credentials, sealed_ptr sealed) {
   install_fault_handlers(self);
-  // A bug in here ends this run, not the server.
+  // An exception in this actor ends the run, not the server.
   self->set_exception_handler([scheduler, id = plan->run_id](std::exception_ptr& thrown) {
     log_thrown("run", thrown);
     log::error("run_supervisor_failed", {{"run_id", id}});

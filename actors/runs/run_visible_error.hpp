@@ -1,4 +1,4 @@
-// Which errors of the server a run, and so its client, may read.
+// Which of the server's errors a run, and so its client, may see.
 #pragma once
 
 #include "behalf/error.hpp"
@@ -10,9 +10,9 @@
 
 namespace behalf::runs {
 
-/// The error as a run may see it. Texts of internal errors name files and parts of the machine:
-/// they are logged, and the run is told only that there was one, as with answers 500. A damaged
-/// record is the run's own: its error is shown.
+/// The error as a run may see it. Texts of internal errors may name files of the server: they are
+/// logged, and the run gets a general one, as in answers with status 500. The error of a damaged
+/// record is shown: it is the run's own.
 inline error run_visible_error(error why, std::string_view run_id) {
   if (why.code != errc::internal || why.kind == unreadable_record)
     return why;

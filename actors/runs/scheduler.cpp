@@ -1,6 +1,6 @@
 // Every run starts here: checked against its thread, made durable, then executed when its turn
-// comes. Knows which runs are live and where they can be watched; one that is to start much later
-// waits in the storage until its time or until somebody asks for it.
+// comes. Knows which runs are live and where to stream or stop them. A run that is due much later
+// stays in the storage until it is due or a client asks for it.
 #include "actors/basics.hpp"
 #include "actors/outside/messages.hpp"
 #include "actors/runs/messages.hpp"
@@ -27,33 +27,33 @@ namespace {
 
 constexpr int most_attempts_to_start = 16;
 constexpr std::chrono::milliseconds tick{500};
-constexpr int most_ticks_to_load = 16; // between two tries
-// A run that is due later than this waits in the storage alone. What its client presented is gone
-// by then: few tokens live longer anyway.
+constexpr int most_ticks_to_load = 16; // at most, between two tries
+// A run that is due later than this waits in the storage alone. The client's token is dropped: most
+// would have expired by then.
 constexpr std::chrono::minutes short_wait{5};
 
-using clock = std::chrono::steady_clock; // of durations: nobody sets it
+using clock = std::chrono::steady_clock; // for durations: unaffected by changes of the time
 
-// A run that is waiting, executing, or over but still being watched.
+// A run that waits, executes, or is over but still being streamed.
 struct live_run {
   run_plan_ptr plan;
   run_supervisor_actor supervisor;
   std::optional<clock::time_point> started = {}; // executing since
-  std::optional<clock::time_point> ended = {};   // kept for viewers that come back
-  bool for_viewers = false; // loaded before its time, for viewers: unloaded with the last of them
+  std::optional<clock::time_point> ended = {};   // kept so that viewers can reconnect
+  bool for_viewers = false; // loaded before it is due, for viewers; unloaded after the last of them
   std::weak_ptr<const run_plan> viewed = {}; // held by each viewer's run_ref
 };
 
-// A run whose turn has come, and which could not be loaded yet: the storage failed, or its user's
-// share of memory is taken.
-struct late_run {
+// A run whose turn has come and that could not be loaded: the storage failed, or its user's share
+// of memory is used up.
+struct unloaded_run {
   int tries = 0;
-  int ticks = 0; // until the next try; 0: one is under way
+  int ticks = 0; // until the next try; 0: a try is under way
 };
 
 using storage::row_ptr;
 
-// Called when a run is loaded, with null when it is gone.
+// Called when a run is loaded; null: there is no such run any more.
 using run_wanted = std::function<void(result<live_run*>)>;
 live_run* const gone = nullptr;
 
@@ -68,24 +68,26 @@ struct scheduler_state {
   limiter limits;
   std::unordered_map<std::string, live_run> runs; // those in memory
   std::unordered_map<std::string, std::vector<run_wanted>> loading;
-  std::unordered_map<std::string, late_run> not_loaded;
-  std::unordered_map<std::string, principal_key> holding; // whose runs are over and keep a slot
-  bool suspending = false;                        // the server is stopping: nothing starts any more
-  std::vector<std::function<void()>> one_started; // told of each start_run that was on its way
+  std::unordered_map<std::string, unloaded_run> not_loaded;
+  std::unordered_map<std::string, principal_key>
+    holding;               // runs that are over and still hold a slot
+  bool suspending = false; // the server is stopping: no run starts
+  std::vector<std::function<void()>>
+    start_listeners; // called when a start_run that was under way has ended
   std::map<thread_name, std::vector<std::function<void()>>>
-    erasing; // and what waits until they are
+    erasing; // threads being erased, and what waits for that
   metric *pending = nullptr, *running = nullptr, *created = nullptr;
 };
 
 using scheduler_pointer = scheduler_actor::stateful_pointer<scheduler_state>;
 using ref_promise = promise_of<run_ref>;
 
-// One start_run on its way through reading, checking and writing.
+// One start_run while it is checked and written.
 struct starting {
   start_run ask;
   ref_promise promise;
   int attempts = 0;
-  bool counted = false; // against the limits of user and tenant, and expected by the queue
+  bool counted = false; // in the limits of user and tenant, and in the queue's `expect`
 };
 using starting_ptr = std::shared_ptr<starting>;
 
@@ -97,11 +99,11 @@ void give_up(scheduler_pointer self, const starting_ptr& job, error why) {
   const auto& plan = *job->ask.plan;
   s.limits.end_run(plan.who->key());
   s.queue.arrived(plan.who->key(), plan.thread_id, plan.delayed);
-  for (const auto& one_less : s.one_started)
-    one_less();
+  for (const auto& notify : s.start_listeners)
+    notify();
 }
 
-error stops() {
+error server_stopping() {
   return fail(errc::overloaded, "The server is stopping", "Retry-After", "1");
 }
 
@@ -122,8 +124,8 @@ live_run& keep(scheduler_pointer self, run_plan_ptr plan, presented_ptr credenti
   return s.runs.insert_or_assign(id, live_run{std::move(plan), supervisor}).first->second;
 }
 
-// The run is over, in the storage too. `holding`: something of it has not returned, and keeps its
-// slot and its place among its user's runs.
+// The end of the run is stored. `holding`: a node has not returned, so the run keeps its slot and
+// counts against its user's limits.
 void forget(scheduler_pointer self, const std::string& id, bool holding = false) {
   auto& s = self->state;
   const auto* run = s.queue.find(id);
@@ -164,7 +166,7 @@ void end_unreadable(scheduler_pointer self, const record& row, const error& why)
 }
 
 void on_load_failed(scheduler_pointer self, const std::string& id, const error& why) {
-  if (self->state.queue.is_running(id)) { // tried again, less and less often
+  if (self->state.queue.is_running(id)) { // retried, with longer pauses
     auto& late = self->state.not_loaded[id];
     if (late.tries++ == 0)
       log::error("run_not_loaded", {{"run_id", id}, {"reason", why.message}});
@@ -220,7 +222,8 @@ void execute(scheduler_pointer self, const run_queue::run_ids& started) {
       auto* run = found ? *found : gone;
       if (!run || self->state.suspending)
         return;
-      // Only now: the same run may have been loaded for a viewer before, which does not start it.
+      // Set here and not when it is loaded: a run may also be loaded for a viewer, which does not
+      // start it.
       const auto& id = run->plan->run_id;
       if (auto late = self->state.not_loaded.extract(id); !late.empty())
         log::info("run_loaded", {{"run_id", id}, {"tries", late.mapped().tries + 1}});
@@ -242,7 +245,7 @@ queued_run entry_of(const run_plan& plan) {
   return entry;
 }
 
-// The run is durable: from here on it will execute, whatever happens to the client.
+// The run is durable: it will execute, also when the client is gone.
 run_ref launch(scheduler_pointer self, run_plan_ptr plan, presented_ptr credentials,
                sealed_ptr sealed) {
   auto& s = self->state;
@@ -270,8 +273,8 @@ void hand_over(scheduler_pointer self, const starting_ptr& job) {
   const auto& plan = *job->ask.plan;
   s.queue.arrived(plan.who->key(), plan.thread_id, plan.delayed);
   job->promise.deliver(launch(self, job->ask));
-  for (const auto& one_less : s.one_started)
-    one_less();
+  for (const auto& notify : s.start_listeners)
+    notify();
 }
 
 void on_stored(scheduler_pointer self, const starting_ptr& job) {
@@ -279,7 +282,7 @@ void on_stored(scheduler_pointer self, const starting_ptr& job) {
   auto& plan = *job->ask.plan;
   if (!s.suspending || plan.stored_pending)
     return hand_over(self, job);
-  // Stored as running, it would be taken at the next start for one that a crash interrupted.
+  // The row says running: the next start would take the run for one that a crash interrupted.
   plan.stored_pending = true;
   auto what = of_run(plan);
   what.puts.push_back({to_record(plan, "pending")});
@@ -296,7 +299,7 @@ void write(scheduler_pointer self, starting_ptr job, result<write_batch> what) {
     self, self->state.app->writer, write_records{std::move(*what), job->ask.plan->who->key()},
     [self, job](written) { on_stored(self, job); },
     [self, job](error why) {
-      // Somebody made or deleted the thread between our read and our write: look again.
+      // The thread was created or deleted between the read and the write: read it again.
       const bool other =
         why.code == errc::conflict || (why.code == errc::not_found && job->ask.create_thread);
       if (other && !job->ask.stateless && ++job->attempts < most_attempts_to_start)
@@ -305,7 +308,7 @@ void write(scheduler_pointer self, starting_ptr job, result<write_batch> what) {
     });
 }
 
-// Ends what is in the way, as the strategy says; nullopt when nothing is, or nothing need be.
+// The runs that the multitask strategy ends before this one; nullopt when there are none.
 std::optional<stop_runs> runs_to_preempt(scheduler_pointer self, const run_plan& plan) {
   if (plan.multitask_strategy != "interrupt" && plan.multitask_strategy != "rollback")
     return std::nullopt;
@@ -323,7 +326,7 @@ std::optional<stop_runs> runs_to_preempt(scheduler_pointer self, const run_plan&
 
 void on_thread(scheduler_pointer self, starting_ptr job, const row_ptr& thread) {
   if (self->state.suspending)
-    return give_up(self, job, stops());
+    return give_up(self, job, server_stopping());
   auto& plan = *job->ask.plan;
   auto& erasing = self->state.erasing;
   if (auto at = erasing.find({plan.who->tenant, plan.thread_id}); at != erasing.end()) {
@@ -342,7 +345,7 @@ void on_thread(scheduler_pointer self, starting_ptr job, const row_ptr& thread) 
                         "Thread is already running a task. Wait for it to finish or choose a "
                         "different multitask strategy."));
   if (auto stop = runs_to_preempt(self, plan)) {
-    if (++job->attempts >= most_attempts_to_start) // others come as fast as they are ended
+    if (++job->attempts >= most_attempts_to_start) // new runs come as fast as old ones end
       return give_up(self, job,
                      fail(errc::conflict, "Runs keep starting on this thread. Try again later."));
     ask(
@@ -355,15 +358,15 @@ void on_thread(scheduler_pointer self, starting_ptr job, const row_ptr& thread) 
         creation(*self->state.app, job->ask, thread.get(), busy, !busy && starts_now(self, plan)));
 }
 
-// Counts the run against its user's limits before its thread is read and its row is written: others
-// that come meanwhile cannot exceed them.
+// Counts the run against its user's limits before its thread is read, so that runs created at the
+// same time cannot exceed them together.
 result<void> count(scheduler_pointer self, const run_plan& plan) {
   auto& s = self->state;
   auto who = plan.who->key();
   if (auto ok = s.limits.begin_run(who, clock::now()); !ok)
     return ok;
   auto ok = s.queue.check_capacity(who, plan.delayed);
-  if (ok && plan.multitask_strategy == "enqueue") // the others come when nothing waits
+  if (ok && plan.multitask_strategy == "enqueue") // other strategies leave no runs waiting
     ok = s.queue.check_thread_capacity(who.tenant, plan.thread_id);
   if (!ok) {
     s.limits.end_run(who);
@@ -376,7 +379,7 @@ result<void> count(scheduler_pointer self, const run_plan& plan) {
 void start(scheduler_pointer self, starting_ptr job) {
   auto& s = self->state;
   if (s.suspending)
-    return give_up(self, job, stops());
+    return give_up(self, job, server_stopping());
   if (!job->counted)
     if (auto ok = count(self, *job->ask.plan); !ok)
       return give_up(self, job, ok.error());
@@ -393,24 +396,24 @@ void start(scheduler_pointer self, starting_ptr job) {
 
 // --- stopping --------------------------------------------------------------------------------
 
-// Each end is a write: not all of a thread's runs are ended at once.
+// Each end is a write: only so many runs of a thread are ended at once.
 constexpr std::size_t most_ends_at_once = 32;
 
 struct stopping {
   stop_reason why;
-  run_queue::run_ids left; // the last one is next
+  run_queue::run_ids left; // taken from the back
   std::function<void(result<runs_stopped>)> then;
   std::size_t at_once = most_ends_at_once;
-  std::size_t asked = 0; // and not answered
+  std::size_t asked = 0; // stops that are under way
   bool asking = false;
   int64_t stopped = 0;
-  std::optional<error> failed = {}; // one of them is there still
+  std::optional<error> failed = {}; // why a run could not be stopped
 };
 using stopping_ptr = std::shared_ptr<stopping>;
 
 void stop_next(scheduler_pointer self, const stopping_ptr& job);
 
-void one_less(scheduler_pointer self, const stopping_ptr& job) {
+void one_stopped(scheduler_pointer self, const stopping_ptr& job) {
   --job->asked;
   stop_next(self, job);
 }
@@ -420,20 +423,20 @@ void stop_one(scheduler_pointer self, const stopping_ptr& job, const std::string
     if (!run)
       job->failed = run.error();
     if (!run || !*run)
-      return one_less(self, job);
+      return one_stopped(self, job);
     (*run)->for_viewers = false;
     ask(
       self, (*run)->supervisor, stop_run{job->why},
-      [self, job](run_result&) { one_less(self, job); },
+      [self, job](run_result&) { one_stopped(self, job); },
       [self, job](const error& why) {
         if (why.code == errc::overloaded) // its end is not stored
           job->failed = why;
-        one_less(self, job);
+        one_stopped(self, job);
       });
   });
 }
 
-// Some are answered before `stop_one` returns: what follows is left to whoever is asking already.
+// Some stops end before `stop_one` returns and call this again: then it only returns.
 void stop_next(scheduler_pointer self, const stopping_ptr& job) {
   if (std::exchange(job->asking, true))
     return;
@@ -463,7 +466,7 @@ stopping_ptr new_stop(stop_reason why, run_queue::run_ids ids,
   return job;
 }
 
-// Runs that wait in the storage alone are suspended already.
+// Runs that are in the storage alone need no suspending.
 caf::result<runs_stopped> suspend_all(scheduler_pointer self) {
   auto& s = self->state;
   s.suspending = true;
@@ -477,13 +480,13 @@ caf::result<runs_stopped> suspend_all(scheduler_pointer self) {
   job->at_once = job->left.size() + s.queue.expected();
   job->asked = s.queue.expected();
   if (job->asked > 0)
-    s.one_started.push_back([self, job] { one_less(self, job); });
+    s.start_listeners.push_back([self, job] { one_stopped(self, job); });
   stop_next(self, job);
   return promise;
 }
 
-// Those waiting first, the executing one last: none starts because one before it was stopped.
-run_queue::run_ids meant(const run_queue& queue, const stop_runs& m) {
+// The executing run comes first and is stopped last, so that no waiting run starts meanwhile.
+run_queue::run_ids runs_meant_by(const run_queue& queue, const stop_runs& m) {
   if (m.run_ids.empty())
     return queue.inflight(m.tenant, m.thread_id);
   run_queue::run_ids ids;
@@ -494,14 +497,14 @@ run_queue::run_ids meant(const run_queue& queue, const stop_runs& m) {
   return ids;
 }
 
-void go_on_after_erasing(scheduler_pointer self, const thread_name& which) {
+void continue_after_erasing(scheduler_pointer self, const thread_name& which) {
   auto waiting = self->state.erasing.extract(which);
   for (const auto& then : waiting.mapped())
     then();
 }
 
-// The thread first, so that all of it goes or nothing. What its runs still write is refused then.
-// Those created before the erase was asked for are here when it is answered: they end with it.
+// Erases the thread with its runs in one commit; later writes of its runs are refused. Then ends
+// the runs that are live.
 void erase_thread(scheduler_pointer self, const stop_runs& m, promise_of<runs_stopped> promise) {
   auto& s = self->state;
   thread_name which{m.tenant, m.thread_id};
@@ -513,19 +516,20 @@ void erase_thread(scheduler_pointer self, const stop_runs& m, promise_of<runs_st
   write_batch what;
   what.erases.push_back({{kind::thread, m.tenant, m.thread_id}, {}, m.auth_filter});
   auto done = [self, which, promise](result<runs_stopped> n) mutable {
-    go_on_after_erasing(self, which);
+    continue_after_erasing(self, which);
     promise.deliver(std::move(n));
   };
   ask(
     self, s.app->writer, write_records{std::move(what), m.who},
     [self, which, done](written) {
       auto ids = self->state.queue.inflight(which.first, which.second);
-      std::erase_if(ids, [self](const std::string& id) { // waited in the storage: it went there
-        if (self->state.runs.contains(id))
-          return false;
-        forget(self, id);
-        return true;
-      });
+      std::erase_if(ids,
+                    [self](const std::string& id) { // in the storage alone: erased with the thread
+                      if (self->state.runs.contains(id))
+                        return false;
+                      forget(self, id);
+                      return true;
+                    });
       stop_next(self, new_stop(stop_reason::erased, std::move(ids), done));
     },
     [done](error why) mutable { done(std::move(why)); });
@@ -539,7 +543,7 @@ caf::result<runs_stopped> stop(scheduler_pointer self, const stop_runs& m) {
     erase_thread(self, m, promise);
   else
     stop_next(
-      self, new_stop(m.why, meant(self->state.queue, m),
+      self, new_stop(m.why, runs_meant_by(self->state.queue, m),
                      [promise](result<runs_stopped> n) mutable { promise.deliver(std::move(n)); }));
   return promise;
 }
@@ -576,8 +580,8 @@ caf::result<run_ref> find(scheduler_pointer self, const find_run& m) {
 
 // --- ends and time ---------------------------------------------------------------------------
 
-// Its supervisor is gone. A new one ends the run as failed: it stores that, closes the run's
-// handles and cuts its calls.
+// The run's supervisor has crashed. A new one stores the run as failed, closes its handles and cuts
+// its calls.
 void fail_lost_run(scheduler_pointer self, live_run& run) {
   auto& s = self->state;
   auto plan = std::make_shared<run_plan>(*run.plan);
@@ -591,8 +595,7 @@ void fail_lost_run(scheduler_pointer self, live_run& run) {
   tell(run.supervisor, execute_run{});
 }
 
-// The last node of a run that is over has returned: its slot and its place among its user's runs
-// are free.
+// The last node of a run that is over has returned: frees its slot and its place in the limits.
 void on_returned(scheduler_pointer self, const std::string& run_id) {
   auto& s = self->state;
   auto held = s.holding.extract(run_id);
@@ -652,14 +655,14 @@ void on_tick(scheduler_pointer self) {
   for (auto it = s.runs.begin(); it != s.runs.end();) {
     auto& run = it->second;
     const bool left = run.for_viewers && run.viewed.expired();
-    if (left) // what it owes to those who left would keep it
+    if (left) // ended explicitly: its open promises would keep it alive
       self->send_exit(run.supervisor, caf::exit_reason::user_shutdown);
     if (left || (run.ended && t - *run.ended > limits.resumable_ttl)) {
       it = s.runs.erase(it);
       continue;
     }
     if (!run.ended && run.started && t - *run.started > limits.timeout) {
-      run.started = t; // asked once; it ends in a moment
+      run.started = t; // so that it is stopped only once
       tell(run.supervisor, stop_run{stop_reason::timed_out});
     }
     ++it;
@@ -667,7 +670,7 @@ void on_tick(scheduler_pointer self) {
   remind(self, tick, wake_up{});
 }
 
-// Admitted before the restart: counted, never refused.
+// They were accepted before the restart: counted against the limits, never refused.
 void take_recovered(scheduler_pointer self, recovered_runs& recovered) {
   auto& s = self->state;
   for (auto& plan : recovered.plans) {

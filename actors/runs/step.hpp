@@ -1,4 +1,4 @@
-// What a graph node is spawned with, and what it reports.
+// What a graph node is spawned with, and what it reports to its supervisor.
 #pragma once
 
 #include "actors/runs/messages.hpp"
@@ -12,11 +12,11 @@ namespace behalf::runs {
 
 using handle_list = std::vector<std::pair<std::string, sealed_handle>>;
 
-/// Set when what a node does will not be used: its run was stopped, or its time is up.
+/// Set when a node's result will not be used: its run was stopped, or its time is up.
 using stop_flag = std::shared_ptr<std::atomic<bool>>;
 
-/// A run's slot. Its supervisor and every turn of its nodes hold it; whoever lets go last says that
-/// it is free, unless the end of the run has said so.
+/// A run's slot, held by its supervisor and by every turn of its nodes. The last one to release it
+/// reports it as free, unless the supervisor has done so at the run's end.
 class slot_lease {
 public:
   slot_lease(scheduler_actor to, std::string run_id)
@@ -39,12 +39,12 @@ struct step {
   task_spec task;
   std::shared_ptr<const run_facts> run;
   principal_ptr who;
-  std::shared_ptr<const handle_list> handles; // of the run's services
+  std::shared_ptr<const handle_list> handles; // one per service that takes a credential
   run_supervisor_actor supervisor;
   const threads::activity* work;
   slot_lease_ptr lease;
   stop_flag stopped;
-  deadline until; // of the node or the run, what comes first
+  deadline until; // of the node or of the run, the earlier one
 };
 
 } // namespace behalf::runs
@@ -60,7 +60,7 @@ struct task_finished {
   std::string task_id;
   std::shared_ptr<node_result> outcome;
 };
-/// A node's turn on a thread that may block is over.
+/// A node's turn on a blocking thread is over.
 struct turn_taken {
   std::shared_ptr<turn> what;
 };

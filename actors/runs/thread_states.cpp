@@ -15,7 +15,7 @@ record to_record(const checkpoint_doc& doc, const std::string& tenant, const std
   row.parent_checkpoint = doc.parent_id;
   row.full = doc.full;
   row.metadata = doc.metadata();
-  // A run also writes beside the checkpoint it started from, which stays another run's.
+  // The checkpoint that a run started from may be another run's.
   row.run_id = string_or(row.metadata, "run_id", run_id);
   row.doc = doc.body();
   row.created_at = row.updated_at = doc.created_at;

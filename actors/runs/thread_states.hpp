@@ -1,5 +1,5 @@
-// Checkpoints between the storage and the graph runtime: records to documents and back, and a
-// thread's state and history as the API shows them.
+// Converts checkpoints between records of the storage and documents of the graph runtime, and shows
+// a thread's state as the API does.
 #pragma once
 
 #include "runtime/graph/checkpoint.hpp"
@@ -16,10 +16,10 @@ record to_record(const checkpoint_doc& doc, const std::string& tenant, const std
 
 result<std::vector<checkpoint_doc>> to_docs(const std::vector<record>& rows);
 
-/// A chain as the storage reads it, restored; nullopt for an empty one. Error: internal.
+/// The state that a chain of checkpoints restores to; nullopt for an empty chain. Error: internal.
 result<std::optional<loaded_checkpoint>> load_chain(const std::vector<record>& rows);
 
-/// `flow` may be null: the thread's graph is not served any more.
+/// `flow` may be null, when the thread's graph is not served any more.
 result<json::object> shown_state(const std::vector<record>& rows, const graph* flow,
                                  const std::string& thread_id, const std::string& checkpoint_id);
 

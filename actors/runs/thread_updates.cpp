@@ -52,7 +52,7 @@ record new_thread(const run_plan& plan, const json::object& run_metadata) {
   return row;
 }
 
-// Each part was within its bound; together they are copied into every checkpoint.
+// Each part is bounded; their sum is too, as every checkpoint repeats all of them.
 result<void> check_copied(const run_plan& plan, const shape_limits& bounds) {
   const auto limit = bounds.metadata_bytes;
   auto bytes = text_bytes(plan.metadata, limit);
@@ -79,7 +79,7 @@ std::string text_of(const state_view& values) {
 result<write_batch> creation(const app_context& app, const start_run& m, const record* thread,
                              bool busy, bool starts) {
   auto& plan = *m.plan;
-  plan.new_thread = !thread && !plan.delayed; // others may go before a delayed one
+  plan.new_thread = !thread && !plan.delayed; // a delayed run may find a state that other runs left
   merge_config(app, m, thread);
   const auto& bounds = app.options.shape;
   if (auto ok = check_copied(plan, bounds); !ok)
@@ -103,7 +103,7 @@ result<write_batch> creation(const app_context& app, const start_run& m, const r
     if (auto ok = check_metadata(row.metadata, bounds); !ok)
       return ok.error();
     row.doc["config"] = std::move(config);
-    row.doc["settled"] = "idle"; // what a run that leaves no trace goes back to
+    row.doc["settled"] = "idle"; // the status after a run that leaves no trace
     row.status = "busy";
     row.updated_at = row.created_at;
     row.listed = !plan.drop_thread;

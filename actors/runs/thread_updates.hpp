@@ -1,4 +1,4 @@
-// What creating and ending a run changes in the storage.
+// The writes to the storage when a run is created and when it ends.
 #pragma once
 
 #include "actors/app_context.hpp"
@@ -10,25 +10,24 @@
 
 namespace behalf::runs {
 
-/// Completes the plan (configuration merged from assistant, thread, run, user and server) and says
-/// what to write: the run, and its thread as busy. `thread` is null for a new one, and else needs
-/// no document: of its last run's config what could be merged is not kept. Of one that is there
-/// the filter must still match when it is written. `starts` when nothing holds the run back: it
-/// is then stored as running at once. Error: invalid_argument when what every checkpoint of the run
-/// would repeat is longer than metadata may be.
+/// Completes the plan (config merged from assistant, thread, run, user and server) and returns the
+/// writes: the run, and its thread as busy. `thread` is null for a new one; its document is not
+/// needed. The filter must still match an existing thread when it is written. `starts`: nothing
+/// holds the run back, so it is stored as running at once. Error: invalid_argument when what every
+/// checkpoint of the run would repeat is longer than metadata may be.
 result<write_batch> creation(const app_context& app, const start_run& m, const record* thread,
                              bool busy, bool starts);
 
-/// For what a run that is under way writes: refused as not_found once the run has gone with its
-/// thread, so that nothing of it comes to another thread of the same id, and as run_taken once
-/// another process has taken it over.
+/// An empty batch for writes of a live run: refused as not_found once the run was deleted with its
+/// thread, so that nothing is written to a new thread of the same id, and as run_taken once another
+/// process has taken it over.
 write_batch of_run(const run_plan& plan);
 
-/// What is left of a run that is over.
+/// What stays stored of a run that is over.
 enum class run_trace : uint8_t {
-  full,     // its row, and what its thread shows of it
-  row_only, // it never began: its thread is as before
-  none      // rolled back, or erased: no row and no checkpoints either
+  full,     // its row, checkpoints, and what its thread shows of it
+  row_only, // it never began: only its row
+  none      // rolled back or erased: nothing
 };
 
 /// The run's end on a thread that stays.
