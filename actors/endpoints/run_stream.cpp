@@ -70,7 +70,7 @@ void pull(request_pointer self) {
 }
 
 // Ten thousand requests may wait for their runs: what created the run is not kept meanwhile.
-void forget_the_question(request_state& s) {
+void drop_request_body(request_state& s) {
   s.body = nullptr;
   s.memory.reset();
   s.params = {};
@@ -83,7 +83,7 @@ void forget_the_question(request_state& s) {
 void attend(request_pointer self) {
   auto& s = self->state;
   auto me = request_actor{self};
-  forget_the_question(s);
+  drop_request_body(s);
   s.ex->clear_deadline();
   // A client that waits for one answer, and whose run goes on without it, is missed by the next
   // keep-alive at the latest.

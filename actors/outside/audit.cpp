@@ -1,4 +1,4 @@
-// The audit log's only writer. Receipts that are asked for together become durable together.
+// The audit log's only writer. Lines that wait together are made durable by one fsync.
 #include "actors/basics.hpp"
 #include "actors/outside/messages.hpp"
 #include "actors/outside/spawn.hpp"
@@ -17,7 +17,7 @@ struct audit_state {
   audit_state() = default;
   std::unique_ptr<audit_log> log;
   bool failed = false;        // the last flush
-  metric* writable = nullptr; // null: nobody counts
+  metric* writable = nullptr; // may be null
   std::vector<std::pair<int64_t, promise_of<audit_receipt>>> group;
 };
 

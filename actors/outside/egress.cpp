@@ -1,8 +1,8 @@
-// The way out: a call with a handle becomes a call with a credential, in this order: may it go
-// there, is there room, does the handle open, is the receipt on disk. Only egress can redeem.
-// Calls and streams that are out are cut when their run stops, or when what its user lent is
-// withdrawn. Nobody tells this process of a withdrawal (the user's store is changed by others), so
-// it asks: now and then, and only while something is out.
+// Every call of a run to a service: checks its address, waits for its place in the service's lane,
+// redeems the handle, has the receipt written, and then sends it. Only egress can redeem. Calls and
+// streams under way are cancelled when their run stops, or when the credential was withdrawn. As
+// withdrawals are made in a store outside this process, the handles are checked every second while
+// something is under way.
 #include "actors/basics.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/outside/egress_meters.hpp"
@@ -29,32 +29,32 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto check_every = 1s;
-// Longer than any stream is left open with nobody reading: the door has closed such a one.
-constexpr auto forgotten_after = 10min;
+// The HTTP client has closed a stream that was not read for so long.
+constexpr auto unread_limit = 10min;
 
-// One call from its question to its reply.
+// One call until its reply.
 struct going_out {
   egress_call ask;
   promise_of<outbound_reply> promise;
   std::shared_ptr<const service_options> service;
   checked_url to;
   credential opened;
-  redeem redemption; // how the credential was opened; no handle: the call takes none
+  redeem redemption; // what was redeemed; no handle: the call takes no credential
   int64_t receipt = 0;
   uint64_t ticket = 0;
-  uint64_t place = 0;          // in its lane's queue; 0: it waits no more
-  std::optional<error> cut_by; // it must not go on
+  uint64_t place = 0;          // in its lane's queue; 0: not waiting
+  std::optional<error> cut_by; // set: the call fails with this
 };
 using going_ptr = std::shared_ptr<going_out>;
 
-// A reply's body that a node still reads.
+// The body of a reply, read by a node.
 struct open_stream {
   going_ptr of;
   deadline used;
   bool reading = false;
 };
 
-// What goes to one origin of a service: as many calls at once as the service allows.
+// The calls to one origin of a service: at most `max_concurrent` at once.
 struct call_lane {
   explicit call_lane(std::size_t most) : calls(most) {}
 
@@ -74,14 +74,14 @@ struct egress_state {
   std::unordered_map<std::string, call_lane> lanes; // by service and origin
   std::unordered_map<std::string, std::set<going_ptr>> by_run;
   std::map<uint64_t, open_stream> streams;
-  std::set<std::string> being_rechecked; // handles
+  std::set<std::string> being_rechecked; // handles whose check is under way
   bool check_scheduled = false;
   egress_meters meters;
 };
 
 using egress_pointer = egress_actor::stateful_pointer<egress_state>;
 
-// The lane a call goes by, if it still is in use.
+// The name of a call's lane.
 std::string lane_of(const going_out& call) {
   return call.service->name + " " + call.to.where.text();
 }
@@ -115,10 +115,10 @@ void end_stream(egress_pointer self, uint64_t stream_id) {
   tell(self->state.http, wire_cancel{0, stream_id});
 }
 
-// --- what is out -------------------------------------------------------------------------------
+// --- calls and streams under way ---------------------------------------------------------------
 
-// Which answers mean that the grant is gone. That the store cannot be asked (it is down, or wants
-// a token of a user who has left) is none: the next call will show it.
+// Whether the error means that the credential was withdrawn. A store that cannot be asked (it is
+// down, or wants the token of a user who has left) does not: the next call will fail.
 bool withdrawn(const error& why) {
   return why.code == errc::not_found
          || (why.code == errc::denied && (why.kind.empty() || why.kind.starts_with("handle_")));
@@ -138,7 +138,7 @@ void schedule_check(egress_pointer self) {
   remind(self, check_every, recheck_credentials{});
 }
 
-// Each call or stream that is out. `use` may change it, but not end it.
+// Calls `use` for each call or stream under way. It must not end one.
 template <class Use>
 void each_call_out(egress_state& s, Use use) {
   for (auto& [run_id, calls] : s.by_run)
@@ -170,14 +170,14 @@ void withdraw(egress_pointer self, const std::string& handle) {
   });
 }
 
-void ask_again(egress_pointer self, redeem lent) {
+void ask_again(egress_pointer self, redeem what) {
   auto& s = self->state;
-  if (!s.being_rechecked.insert(lent.handle.id).second)
-    return; // the last answer is still to come
-  lent.again = true;
-  auto handle = lent.handle.id;
+  if (!s.being_rechecked.insert(what.handle.id).second)
+    return; // a check is under way
+  what.again = true;
+  auto handle = what.handle.id;
   ask(
-    self, s.redeemer, std::move(lent),
+    self, s.redeemer, std::move(what),
     [self, handle](const credential&) { self->state.being_rechecked.erase(handle); },
     [self, handle](const error& why) {
       self->state.being_rechecked.erase(handle);
@@ -186,26 +186,26 @@ void ask_again(egress_pointer self, redeem lent) {
     });
 }
 
-// Until its reply has come or its stream is over.
+// Checks the call's credential until its reply has come or its stream is over.
 void keep_checking(egress_pointer self, const going_ptr& call) {
   if (!call->redemption.handle.empty())
     schedule_check(self);
 }
 
 void track_stream(egress_pointer self, uint64_t stream_id, const going_ptr& call) {
-  call->ticket = 0; // that call is over
+  call->ticket = 0; // the call is over, its body is left
   call->opened.writer.reset();
   self->state.streams[stream_id] = {call, std::chrono::steady_clock::now()};
   schedule_check(self);
 }
 
-// Time to ask whether what is out may still be.
+// Checks every handle that is in use.
 void recheck_all(egress_pointer self) {
   auto& s = self->state;
   s.check_scheduled = false;
   auto now = std::chrono::steady_clock::now();
   std::erase_if(s.streams, [&](const auto& entry) {
-    return !entry.second.reading && now - entry.second.used > forgotten_after;
+    return !entry.second.reading && now - entry.second.used > unread_limit;
   });
   std::map<std::string, redeem> redemptions; // calls of a run on one service share a handle
   bool more = !s.streams.empty();
@@ -221,7 +221,7 @@ void recheck_all(egress_pointer self) {
     schedule_check(self);
 }
 
-// The run stops: nothing of it goes on, but what goes beside a lane, which is cut on its own.
+// Cancels the run's calls and streams in lanes, or those of one service outside its lane.
 void cut_run(egress_pointer self, const cut_calls& m) {
   auto& s = self->state;
   const auto stopped = fail(errc::upstream, "the run was stopped");
@@ -260,7 +260,7 @@ caf::result<outbound_chunk> read_on(egress_pointer self, const egress_read& m) {
   auto at = s.streams.find(stream_id);
   if (at == s.streams.end() || at->second.of->ask.run_id != m.run_id)
     return to_caf(fail(errc::not_found, "this run has no such stream"));
-  if (at->second.reading) // a read that fails is the end of its stream
+  if (at->second.reading) // a second read must not fail the stream
     return to_caf(fail(errc::conflict, "the stream is being read"));
   promise_of<outbound_chunk> promise{self};
   auto call = at->second.of;
@@ -309,7 +309,7 @@ void hand_over(egress_pointer self, const hand_stream& m) {
   call.redemption.claim.run_id = m.to_run;
 }
 
-// --- going out ---------------------------------------------------------------------------------
+// --- sending a call ----------------------------------------------------------------------------
 
 void open_credential(egress_pointer self, const going_ptr& call);
 
@@ -324,7 +324,7 @@ void forget_run_of(egress_pointer self, const going_ptr& call) {
     runs.erase(run);
 }
 
-// Lets out whoever's turn it is. A call that ends at once comes back here: then the loop goes on.
+// Starts the calls whose turn it is. One that ends at once calls this again: then it only returns.
 void start_queued(egress_pointer self, const std::string& name) {
   auto found = self->state.lanes.find(name);
   if (found == self->state.lanes.end() || std::exchange(found->second.moving, true))
@@ -353,8 +353,8 @@ void give_up(egress_pointer self, const going_ptr& call, error why) {
   leave_lane(self, call);
 }
 
-// A refusal is worth a line too, but nobody waits for it. The reason may tell the operator more
-// than the user hears.
+// Logs a refusal and puts it into the audit log, without waiting. `reason` may say more than the
+// user is told.
 void note_refusal(egress_pointer self, const going_out& call, const error& why,
                   const std::string& reason) {
   self->state.meters.ended(call.service->name, egress_meters::refused);
@@ -369,7 +369,7 @@ void note_refusal(egress_pointer self, const going_out& call, const error& why,
 
 void on_reply(egress_pointer self, const going_ptr& call, outbound_reply& reply) {
   auto& s = self->state;
-  if (call->cut_by) { // too late
+  if (call->cut_by) { // cancelled meanwhile
     if (reply.stream_id != 0)
       end_stream(self, reply.stream_id);
     return give_up(self, call, *call->cut_by);
@@ -411,7 +411,7 @@ void dispatch(egress_pointer self, const going_ptr& call) {
     });
 }
 
-// The receipt is on disk before the credential leaves.
+// Has the receipt stored before the credential is sent.
 void record(egress_pointer self, const going_ptr& call) {
   auto line = line_of(*call, "call", "sent");
   line.cred_fp = call->opened.fingerprint;
@@ -500,7 +500,7 @@ caf::result<outbound_reply> go(egress_pointer self, egress_call& m) {
     note_refusal(self, *call, why, why.message);
     return to_caf(std::move(why));
   }
-  // Made last: once there is a promise, what is returned instead of it goes nowhere.
+  // Made last: once there is a promise, a returned error would not reach the asker.
   promise_of<outbound_reply> promise{self};
   call->promise = promise;
   enqueue(self, call);

@@ -1,4 +1,4 @@
-// How calls to the outside ended, by service.
+// How calls to services ended, by service.
 #pragma once
 
 #include "runtime/base/metrics.hpp"
@@ -14,7 +14,7 @@ class service_registry;
 
 namespace behalf::outside {
 
-/// The metrics of every service, looked up once. One owner.
+/// The metrics of every service, looked up once. For one thread at a time.
 class egress_meters {
 public:
   enum outcome : std::size_t { ok, client_error, server_error, failed, refused, cut };
@@ -23,12 +23,12 @@ public:
   /// `all` must outlive this.
   egress_meters(metrics& all, const service_registry& services);
 
-  /// Of the reply's status: 4xx and 5xx are the service's own.
+  /// By the reply's status.
   static outcome outcome_of(unsigned status) {
     return status >= 500 ? server_error : status >= 400 ? client_error : ok;
   }
   void ended(const std::string& service, outcome how);
-  /// A credential left.
+  /// A credential was sent.
   void injected() { injected_->add(); }
 
 private:

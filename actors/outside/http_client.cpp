@@ -1,5 +1,5 @@
-// The outbound door as an actor. An I/O thread never touches a promise: it sends the outcome here,
-// and here it meets the question it belongs to.
+// The HTTP client as an actor. I/O threads send outcomes here as messages, as only this actor may
+// fulfil its promises.
 #include "actors/basics.hpp"
 #include "actors/outside/messages.hpp"
 #include "actors/outside/spawn.hpp"
@@ -17,7 +17,7 @@ namespace {
 
 struct waiting_call {
   promise_of<outbound_reply> promise;
-  uint64_t id; // the door's number for it
+  uint64_t id; // the client's number of the call
 };
 
 struct http_client_state {

@@ -1,8 +1,7 @@
-// Looks after MCP sessions, which runs of one user share. While it lives, a session's own stream is
-// listened to. When no run uses it any more it lingers for a moment, for the next run, and is ended
-// at its server. Whatever is sent goes by egress, in the name and with the handle of a run that
-// uses the session, or, when none does, of the last that did: that handle outlives its run until
-// then.
+// Keeps the MCP sessions that runs of one user share: listens to a session's stream while runs use
+// it, and ends it at its server some seconds after the last run has left. Calls go through egress
+// with the handle of a run that uses the session, or of the last one that did: that handle is kept
+// open until the session has ended.
 #include "actors/basics.hpp"
 #include "actors/outside/messages.hpp"
 #include "actors/outside/spawn.hpp"
@@ -25,11 +24,11 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto linger = 5s;
-constexpr std::size_t most_lingering = 1'000; // more, and the first one is ended at once
+constexpr std::size_t most_lingering = 1'000; // when there are more, the oldest is ended at once
 constexpr std::chrono::milliseconds time_to_end{5'000};
 
-// A call waits for so long until its server could ask something meanwhile.
-constexpr auto patience = 1s;
+// How long a call waits for the session's stream to open.
+constexpr auto open_patience = 1s;
 constexpr auto habits_last = 10min;
 
 struct run_use {
@@ -42,32 +41,32 @@ struct kept_session {
   std::string service;
   mcp_session session;
   std::map<std::string, run_use> users = {}; // by run
-  std::optional<run_use> last = {};          // when there are none any more: who left it last
-  uint64_t leaving = 0;                      // its timer; 0: it does not linger
-  uint64_t listener = 0;                     // 0: nobody listens
-  bool deaf = false;                         // there is nothing to be heard
+  std::optional<run_use> last = {};          // the run that left last, when `users` is empty
+  uint64_t leaving = 0;                      // the timer that ends it; 0: none
+  uint64_t listener = 0;                     // 0: none
+  bool no_stream = false;                    // the server offers none, or it has ended
 };
 
-// A session's stream, carried by one of the runs that use it.
+// A session's stream, opened in the name of one of its runs.
 struct listening {
   std::unique_ptr<mcp_listener> machine;
   uint64_t session;
   run_use as;
-  bool opening = true; // the server has not said yet whether there is one
+  bool opening = true; // the reply to GET has not come
   bool busy = true;    // a call is under way
-  uint64_t stream = 0; // being read
+  uint64_t stream = 0; // the one being read
   std::vector<promise_of<session_ready>> waiting = {};
 };
 
-// What of a run's leases is still needed, by session.
+// The handles of a run that sessions still need, by session.
 struct run_needs {
   std::map<uint64_t, sealed_handle> handles;
   bool over = false;
 };
 
-// What servers of a service were seen to do, until when that is remembered.
+// What a service's servers did: until when it is assumed of the next session.
 struct service_habits {
-  deadline offers_nothing{}, keeps_waiting{};
+  deadline offers_nothing{}, opens_late{};
 };
 
 struct mcp_keeper_state {
@@ -83,11 +82,11 @@ struct mcp_keeper_state {
   std::unordered_map<uint64_t, kept_session> sessions;
   std::map<session_key, uint64_t> numbers;
   std::unordered_map<uint64_t, listening> listeners;
-  std::map<uint64_t, uint64_t> lingering; // timer → session: the one that was left first is first
-  std::unordered_map<uint64_t, uint64_t> impatient; // timer → listener
+  std::map<uint64_t, uint64_t> lingering;             // timer → session, oldest first
+  std::unordered_map<uint64_t, uint64_t> open_timers; // timer → listener
   std::unordered_map<std::string, run_needs> runs;
   std::map<std::string, service_habits> habits;
-  std::size_t ending = 0; // sessions whose servers are being told
+  std::size_t ending = 0; // sessions being ended at their servers
   std::vector<promise_of<sessions_ended>> waiting;
 };
 
@@ -127,8 +126,8 @@ bool needs(keeper_pointer self, uint64_t number, const std::string& run_id) {
          || (listener != s.listeners.end() && listener->second.as.run_id == run_id);
 }
 
-// Lets go of the run's handle, unless the session still needs it.
-void let_go(keeper_pointer self, uint64_t number, const std::string& run_id) {
+// Closes the run's handle, unless the session still needs it.
+void release_handle(keeper_pointer self, uint64_t number, const std::string& run_id) {
   auto& s = self->state;
   auto run = s.runs.find(run_id);
   if (run == s.runs.end() || needs(self, number, run_id) || run->second.handles.erase(number) == 0)
@@ -144,8 +143,8 @@ void let_go(keeper_pointer self, uint64_t number, const std::string& run_id) {
 
 void drive(keeper_pointer self, uint64_t id, connector::step next);
 
-// A run that uses the session carries its stream, unless a call is under way for another.
-void settle(keeper_pointer self, uint64_t number) {
+// Moves the stream to a run that uses the session, unless a call of another run is under way on it.
+void move_to_live_run(keeper_pointer self, uint64_t number) {
   auto& s = self->state;
   const auto& one = s.sessions.at(number);
   auto at = s.listeners.find(one.listener);
@@ -156,7 +155,7 @@ void settle(keeper_pointer self, uint64_t number) {
   const auto& to = at->second.as;
   if (at->second.stream != 0)
     tell(s.egress, hand_stream{at->second.stream, from.run_id, to.run_id, to.thread_id, to.handle});
-  let_go(self, number, from.run_id);
+  release_handle(self, number, from.run_id);
 }
 
 void ready(listening& one) {
@@ -165,8 +164,8 @@ void ready(listening& one) {
     promise.deliver(session_ready{});
 }
 
-// It takes no place in the service's lane: a server may ask in the middle of a call that has one,
-// and wait for the answer.
+// Outside the service's lane: a server may ask something during a call that has a place in the
+// lane, and wait for the answer.
 void send_out(keeper_pointer self, uint64_t id, outbound_call call) {
   auto& s = self->state;
   auto& one = s.listeners.at(id);
@@ -176,7 +175,7 @@ void send_out(keeper_pointer self, uint64_t id, outbound_call call) {
   auto heard = [self, id](result<outbound_reply> reply) {
     auto& all = self->state.listeners;
     auto at = all.find(id);
-    if (at == all.end()) // its session has ended: egress was told
+    if (at == all.end()) // its session has ended
       return;
     ready(at->second);
     drive(self, id, at->second.machine->resume(std::move(reply)));
@@ -190,7 +189,7 @@ void read_on(keeper_pointer self, uint64_t id, uint64_t stream_id) {
   auto& s = self->state;
   auto& one = s.listeners.at(id);
   one.stream = stream_id;
-  settle(self, one.session);
+  move_to_live_run(self, one.session);
   auto heard = [self, id](result<outbound_chunk> chunk) {
     auto& all = self->state.listeners;
     if (auto at = all.find(id); at != all.end())
@@ -202,16 +201,16 @@ void read_on(keeper_pointer self, uint64_t id, uint64_t stream_id) {
     [heard](error why) { heard(std::move(why)); });
 }
 
-// There is nothing to be heard, for one reason or another.
-void heard_all(keeper_pointer self, uint64_t id, const connector::done& end) {
+// The stream has ended, or the server offers none.
+void end_listening(keeper_pointer self, uint64_t id, const connector::done& end) {
   auto& s = self->state;
   const auto gone = std::move(s.listeners.extract(id).mapped());
   auto& one = s.sessions.at(gone.session);
   one.listener = 0;
-  one.deaf = true;
+  one.no_stream = true;
   if (end.reply && end.reply->status == 405)
     s.habits[one.service].offers_nothing = self->clock().now() + habits_last;
-  let_go(self, gone.session, gone.as.run_id);
+  release_handle(self, gone.session, gone.as.run_id);
 }
 
 void drive(keeper_pointer self, uint64_t id, connector::step next) {
@@ -228,20 +227,20 @@ void drive(keeper_pointer self, uint64_t id, connector::step next) {
   } else if (auto* read = std::get_if<connector::pull_chunk>(&next)) {
     read_on(self, id, read->stream_id);
   } else if (auto* wait = std::get_if<connector::pause>(&next)) {
-    settle(self, one.session);
+    move_to_live_run(self, one.session);
     wake_later(self, wait->time, id);
   } else {
-    heard_all(self, id, std::get<connector::done>(next));
+    end_listening(self, id, std::get<connector::done>(next));
   }
 }
 
-// Streams belong to sessions: a server without them has nobody to ask.
+// Opens the session's stream; without a session id there is none.
 void listen(keeper_pointer self, uint64_t number) {
   auto& s = self->state;
   auto& one = s.sessions.at(number);
   const auto now = self->clock().now();
   const auto& habits = s.habits[one.service];
-  if (one.listener != 0 || one.deaf || one.session.id.empty() || now < habits.offers_nothing)
+  if (one.listener != 0 || one.no_stream || one.session.id.empty() || now < habits.offers_nothing)
     return;
   const auto id = one.listener = ++s.last_number;
   auto machine = std::make_unique<mcp_listener>(s.services->find(one.service), one.session);
@@ -249,23 +248,23 @@ void listen(keeper_pointer self, uint64_t number) {
   auto& made =
     s.listeners.emplace(id, listening{std::move(machine), number, one.users.begin()->second})
       .first->second;
-  if (now < habits.keeps_waiting) {
+  if (now < habits.opens_late) {
     ready(made);
   } else {
     const auto timer = ++s.last_number;
-    s.impatient.emplace(timer, id);
-    wake_later(self, patience, timer);
+    s.open_timers.emplace(timer, id);
+    wake_later(self, open_patience, timer);
   }
   drive(self, id, std::move(first));
 }
 
-// Some servers, or what is before them, hold a stream's head back until there is something in it.
-void wait_no_more(keeper_pointer self, uint64_t id) {
+// Some servers and proxies send a stream's head only with its first event: calls wait no longer.
+void stop_waiting_for_open(keeper_pointer self, uint64_t id) {
   auto& s = self->state;
   auto at = s.listeners.find(id);
   if (at == s.listeners.end() || !at->second.opening)
     return;
-  s.habits[s.sessions.at(at->second.session).service].keeps_waiting =
+  s.habits[s.sessions.at(at->second.session).service].opens_late =
     self->clock().now() + habits_last;
   ready(at->second);
 }
@@ -274,7 +273,7 @@ void wait_no_more(keeper_pointer self, uint64_t id) {
 
 void ended(keeper_pointer self, const run_use& last, uint64_t number) {
   auto& s = self->state;
-  let_go(self, number, last.run_id);
+  release_handle(self, number, last.run_id);
   if (--s.ending > 0)
     return;
   for (auto& promise : std::exchange(s.waiting, {}))
@@ -289,14 +288,14 @@ void stop_listening(keeper_pointer self, kept_session& one, uint64_t number) {
   one.listener = 0;
   ready(gone.mapped());
   tell(s.egress, cut_calls{gone.mapped().as.run_id, one.service});
-  let_go(self, number, gone.mapped().as.run_id);
+  release_handle(self, number, gone.mapped().as.run_id);
 }
 
 void end(keeper_pointer self, uint64_t number) {
   auto& s = self->state;
   auto& one = s.sessions.at(number);
   s.lingering.erase(std::exchange(one.leaving, 0));
-  // A run that found it just now says so with its next message.
+  // False: a run took the session just now, and its message is under way.
   if (!s.services->sessions().take_unused(one.last->who->key(), one.service, one.session.id))
     return;
   stop_listening(self, one, number);
@@ -307,7 +306,7 @@ void end(keeper_pointer self, uint64_t number) {
     return ended(self, *gone.last, number);
   auto call = mcp_delete(*s.services->find(gone.service), gone.session);
   call.timeout = std::min(call.timeout, time_to_end);
-  // Whatever it says: a server that wants to keep its session may.
+  // The reply does not matter: the session is over for us.
   auto told = [self, last = *gone.last, number] { ended(self, last, number); };
   ask(
     self, s.egress, in_name_of(*gone.last, std::move(call)),
@@ -324,8 +323,8 @@ void leave(keeper_pointer self, uint64_t number, const std::string& run_id) {
     return;
   s.services->sessions().leave(user.mapped().who->key(), one.service, one.session.id, run_id);
   if (!one.users.empty()) {
-    settle(self, number);
-    return let_go(self, number, run_id);
+    move_to_live_run(self, number);
+    return release_handle(self, number, run_id);
   }
   one.last = std::move(user.mapped());
   one.leaving = ++s.last_number;
@@ -352,9 +351,9 @@ void join(keeper_pointer self, uint64_t number, const session_used& m) {
   s.runs[m.run_id].handles[number] = m.handle;
   s.lingering.erase(std::exchange(one.leaving, 0));
   const auto last = std::exchange(one.last, std::nullopt);
-  settle(self, number);
+  move_to_live_run(self, number);
   if (last)
-    let_go(self, number, last->run_id);
+    release_handle(self, number, last->run_id);
 }
 
 caf::result<session_ready> use(keeper_pointer self, const session_used& m) {
@@ -363,7 +362,7 @@ caf::result<session_ready> use(keeper_pointer self, const session_used& m) {
   const auto& one = s.sessions.at(number);
   if (!one.users.contains(m.run_id)) {
     join(self, number, m);
-    if (*m.stopped) { // its run has ended, or will: nobody else would say so
+    if (*m.stopped) { // the run has ended: no `run_left` would follow
       leave(self, number, m.run_id);
       return session_ready{};
     }
@@ -379,7 +378,7 @@ caf::result<session_ready> use(keeper_pointer self, const session_used& m) {
 void run_over(keeper_pointer self, const run_left& m) {
   auto& s = self->state;
   if (auto run = s.runs.find(m.run_id); run != s.runs.end()) {
-    auto used = run->second.handles; // leaving changes it
+    auto used = run->second.handles; // a copy: `leave` changes it
     for (const auto& [number, handle] : used)
       if (s.sessions.contains(number))
         leave(self, number, m.run_id);
@@ -391,7 +390,7 @@ void run_over(keeper_pointer self, const run_left& m) {
 
 caf::result<sessions_ended> end_all(keeper_pointer self) {
   auto& s = self->state;
-  auto lingering = s.lingering; // ending changes it
+  auto lingering = s.lingering; // a copy: `end` changes it
   for (const auto& [timer, number] : lingering)
     end(self, number);
   if (s.ending == 0)
@@ -400,13 +399,13 @@ caf::result<sessions_ended> end_all(keeper_pointer self) {
   return s.waiting.back();
 }
 
-// A timer of a session, of a listener's patience, or a listener itself.
+// A timer of a session, of a listener that opens, or of a listener's pause.
 void wake(keeper_pointer self, uint64_t number) {
   auto& s = self->state;
   if (auto left = s.lingering.find(number); left != s.lingering.end())
     return end(self, left->second);
-  if (auto waits = s.impatient.extract(number); !waits.empty())
-    return wait_no_more(self, waits.mapped());
+  if (auto waits = s.open_timers.extract(number); !waits.empty())
+    return stop_waiting_for_open(self, waits.mapped());
   if (auto at = s.listeners.find(number); at != s.listeners.end())
     drive(self, number, at->second.machine->proceed());
 }

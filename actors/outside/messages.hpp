@@ -1,4 +1,4 @@
-// Credentials, calls that leave, MCP sessions, receipts.
+// Messages about credentials, calls to services, MCP sessions and receipts.
 #pragma once
 
 #include "actors/caf.hpp"
@@ -22,11 +22,11 @@ namespace behalf {
 
 struct wire_request; // runtime/http/client.hpp
 
-/// Mints a sealed handle per service that takes a credential. Fetches nothing yet.
+/// Mints a sealed handle per service that takes a credential. Fetches none.
 struct open_leases {
   principal_ptr who;
   std::string run_id;
-  presented_ptr credentials; // for a store that wants the user's own token; may be null
+  presented_ptr credentials; // for a source that logs in with the user's own token; may be null
   sealed_ptr sealed;
 };
 struct run_handles {
@@ -34,25 +34,25 @@ struct run_handles {
 };
 struct close_leases {
   std::string run_id;
-  std::vector<sealed_handle> except = {}; // these stay until this is said again
+  std::vector<sealed_handle> except = {}; // these stay open until the next close_leases
 };
-/// A service refused this credential: fetch it anew next time.
+/// A service refused this credential: drops it from the cache.
 struct forget_credential {
   principal_key who;
   std::string service;
-  std::string fingerprint; // of the one refused: a newer one stays
+  std::string fingerprint; // of the refused one: a newer one is kept
 };
-/// The secret store's note to itself: time to try a call on its source again, or to sweep.
+/// The secret store's timer: a call on a source to retry, or a sweep.
 struct retry_call {
   std::shared_ptr<std::function<void()>> again;
 };
-/// Opens a handle for one call. Error: denied when any word of the claim is wrong.
+/// Redeems a handle for one call. Error: denied when any part of the claim does not match.
 struct redeem {
   sealed_handle handle;
   lease_claim claim;
-  bool again = false; // the call is under way: may it still be?
+  bool again = false; // a check while the call is under way
 };
-/// What egress gets: something that writes the credential, not the credential.
+/// What egress gets: a writer of the credential, not its bytes.
 struct credential {
   std::shared_ptr<const credential_writer> writer;
   std::string fingerprint;
@@ -61,14 +61,14 @@ struct audit_event {
   audit_record what;
 };
 
-/// A call on its way out, and for whom.
+/// A call on a service, and for whom.
 struct egress_call {
   outbound_call call;
   principal_ptr who;
   std::string run_id, thread_id;
   bool outside_lane = false; // takes no place of the service's lane, and may outlast the run
 };
-/// A stream belongs to the run that opened it; to any other there is none of that number.
+/// Reads a stream. Error: not_found unless the run opened it.
 struct egress_read {
   uint64_t stream_id;
   std::string run_id;
@@ -77,24 +77,24 @@ struct egress_close {
   uint64_t stream_id;
   std::string run_id;
 };
-/// From now on the stream is another run's of the same user, which has a handle of its own.
+/// Gives the stream to another run of the same user, with that run's handle.
 struct hand_stream {
   uint64_t stream_id;
-  std::string run_id; // whose it was
+  std::string run_id; // of the run that has it
   std::string to_run, to_thread;
   sealed_handle handle;
 };
-/// Cancels what a run still has under way; or, with a service, only what of that goes beside the
-/// service's lane.
+/// Cancels a run's calls and streams in lanes; with `outside_lane`, those of that service that are
+/// outside its lane.
 struct cut_calls {
   std::string run_id;
   std::string outside_lane = {};
 };
-/// Egress's note to itself: may what is under way still be?
+/// Egress's timer: checks the handles of what is under way.
 struct recheck_credentials {};
 
-/// A run uses an MCP session, from now on until `run_left`. `stopped` is set when it is too late.
-/// Answered when the server has somebody to ask, if it wants to, or was given the time.
+/// A run uses an MCP session, until `run_left`; ignored when `stopped` is set. Answered when the
+/// session's stream is open, or did not open in time.
 struct session_used {
   principal_ptr who;
   std::string run_id, thread_id;
@@ -104,11 +104,11 @@ struct session_used {
   std::shared_ptr<const std::atomic<bool>> stopped;
 };
 struct session_ready {};
-/// The run has ended. Its leases are closed on the way, those last that end its sessions.
+/// The run has ended. Closes its leases; those that sessions need are closed with the sessions.
 struct run_left {
   std::string run_id;
 };
-/// Ends every session that no run uses. Answered when the servers have been told.
+/// Ends every session that no run uses. Answered when their servers have replied.
 struct end_sessions {};
 struct sessions_ended {};
 
@@ -116,7 +116,7 @@ struct audit_receipt {
   int64_t seq;
 };
 
-/// One HTTP exchange with the outside. `ticket` names it for `wire_cancel`.
+/// One outbound HTTP call. `ticket` names it for `wire_cancel`.
 struct wire_call {
   std::shared_ptr<wire_request> request;
   deadline by;
@@ -131,7 +131,7 @@ struct wire_read {
 struct wire_cancel {
   uint64_t ticket = 0, stream_id = 0;
 };
-/// From an I/O thread: a call or a read is over.
+/// From an I/O thread: a call or a read has ended.
 struct wire_ended {
   uint64_t ticket;
   std::shared_ptr<result<outbound_reply>> reply; // one of the two

@@ -1,5 +1,5 @@
-// Where users' tokens come from: mints sealed handles for runs, and opens them for egress. Each
-// credential is fetched once for everybody who waits for it, and its bytes stay in here.
+// Mints sealed handles for runs and redeems them for egress. A credential is fetched once for all
+// that wait for it; its bytes never leave this actor, only a writer of them does.
 #include "actors/basics.hpp"
 #include "actors/outside/messages.hpp"
 #include "actors/outside/spawn.hpp"
@@ -24,13 +24,13 @@ namespace {
 constexpr std::chrono::seconds fetch_patience{15};
 constexpr std::chrono::seconds soonest_sweep{1}, latest_sweep{10};
 
-// Who waits for a fetch; the handle is looked at again when it ends.
+// A redeem that waits for a fetch. Its handle is checked again when the fetch ends.
 struct waiting_redeem {
   redeem ask;
   promise_of<credential> promise;
 };
 
-// One operation of the source under way, and whom its end concerns.
+// An operation of a source under way, and for which credential.
 struct fetching {
   secret_source* from = nullptr;
   std::unique_ptr<secret_operation> operation;
@@ -39,7 +39,7 @@ struct fetching {
 };
 using fetching_ptr = std::shared_ptr<fetching>;
 
-// A fetch that waits for what another is getting.
+// A fetch that waits for another operation (a login, say).
 struct waiting_fetch {
   std::shared_ptr<const secret_turn> turn;
   fetching_ptr job;
@@ -49,7 +49,7 @@ struct secret_store_state {
   static inline const char* name = "secret-store";
   secret_store_state() = default;
 
-  secret_sources sources; // none: credentials come with the principal alone
+  secret_sources sources; // none: credentials come from the principal alone
   std::shared_ptr<const service_registry> services;
   http_client_actor http;
   std::chrono::milliseconds lease_time{};
@@ -60,7 +60,7 @@ struct secret_store_state {
   std::unordered_map<uint64_t, waiting_redeem> waiters;
   std::vector<waiting_fetch> waiting;
   uint64_t last_waiter = 0;
-  bool sweeping = false; // it is time to look at what has ended, some time from now
+  bool sweeping = false; // a sweep is scheduled
   metric *redeemed = nullptr, *refused = nullptr, *fetched = nullptr;
 };
 
@@ -74,7 +74,7 @@ std::vector<std::string> hosts_of(const service_options& service) {
   return hosts;
 }
 
-// Nobody may ask for a credential again: at its end it goes all the same.
+// Drops credentials and leases that have expired, also when nobody asks for them again.
 void sweep(store_pointer self) {
   auto& s = self->state;
   auto t = now();
@@ -141,7 +141,7 @@ void deliver(waiting_redeem& w, const result<ready_credential>& value) {
 
 void look_up(store_pointer self, waiting_redeem w);
 
-// Somebody else's fetch failed for want of a good user token: ours may be better.
+// The fetch failed for its run's user token: the token of this run may be better.
 bool try_own(store_pointer self, const fetching& ended, const error& why, const redeem& ask) {
   return (why.kind == "needs_login" || why.kind == "login_refused")
          && !inbound_token::same(ended.as, token_of(self, ask.claim.run_id));
@@ -198,7 +198,7 @@ void do_step(store_pointer self, fetching_ptr job, secret_step step) {
   if (auto* call = std::get_if<secret_call>(&step)) {
     if (call->delay.count() == 0)
       return send_call(self, job, *call);
-    // A retry: the answer of a timer that nobody else hears.
+    // A retry after a pause.
     remind(self, call->delay,
            retry_call{std::make_shared<std::function<void()>>(
              [self, job, again = *call] { send_call(self, job, again); })});
@@ -212,7 +212,7 @@ void do_step(store_pointer self, fetching_ptr job, secret_step step) {
     conclude(self, *job, make_ready(self, *service, answer->found));
 }
 
-// After each step, those go on whose wait it ended.
+// Does the step, then continues the fetches whose wait it ended.
 void drive(store_pointer self, fetching_ptr job, secret_step step) {
   do_step(self, std::move(job), std::move(step));
   auto& waiting = self->state.waiting;

@@ -16,7 +16,7 @@ class service_registry;
 
 namespace behalf::outside {
 
-/// Turns calls of the outbound door into questions and answers.
+/// The HTTP client as an actor.
 http_client_actor spawn_http_client(caf::actor_system& sys, std::shared_ptr<client> door);
 
 /// `sources` may be empty when every credential is a field of the principal.
