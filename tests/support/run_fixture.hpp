@@ -347,7 +347,7 @@ struct run_fixture : actor_fixture {
     auto search = storage::new_search(*app, q);
     std::vector<record> all;
     for (bool done = false; !done;) { // a slow machine needs more than one slice
-      auto part = found(storage::next_slice{search});
+      auto part = found(storage::read_slice{search});
       std::move(part.rows.begin(), part.rows.end(), std::back_inserter(all));
       done = part.done;
     }
