@@ -78,6 +78,7 @@ private:
 };
 
 /// Called from several threads at once. It may block: then it is given turns on threads for that.
-using authenticate_fn = std::function<coroutine<result<auth_answer>>(auth_context)>;
+/// What it is given lives as long as its coroutine.
+using authenticate_fn = std::function<coroutine<result<auth_answer>>(const auth_context&)>;
 
 } // namespace behalf

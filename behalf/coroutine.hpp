@@ -12,6 +12,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -80,6 +81,7 @@ struct coroutine_promise {
   coroutine_slot* slot = &own; // of the outermost one
   std::coroutine_handle<> parent;
   coroutine_group* group = nullptr; // instead of a parent
+  bool awaited = false;
   std::exception_ptr failed;
 
   struct to_parent {
@@ -99,18 +101,39 @@ struct coroutine_promise {
   void unhandled_exception() { failed = std::current_exception(); }
 };
 
+/// What a coroutine<T> ends with.
+template <class T>
+struct coroutine_ending : coroutine_promise {
+  std::optional<T> value;
+
+  template <class U = T> // the default lets `co_return {};` mean an empty T
+  requires std::is_constructible_v<T, U&&>
+  void return_value(U&& v) { value.emplace(std::forward<U>(v)); }
+
+  T take() {
+    if (failed)
+      std::rethrow_exception(failed);
+    if (!value)
+      throw std::logic_error("a coroutine ended without co_return");
+    return std::move(*value);
+  }
+};
+template <>
+struct coroutine_ending<void> : coroutine_promise {
+  void return_void() {}
+  void take() {
+    if (failed)
+      std::rethrow_exception(failed);
+  }
+};
+
 /// A coroutine that ends with a T. Owned by whoever holds it; destroying it ends it where it is.
 /// `T t = co_await other(…);` runs another one inside.
 template <class T>
 class [[nodiscard]] coroutine {
 public:
-  struct promise_type : coroutine_promise {
-    std::optional<T> value;
-
+  struct promise_type : coroutine_ending<T> {
     coroutine get_return_object() { return coroutine{handle::from_promise(*this)}; }
-    template <class U = T> // the default lets `co_return {};` mean an empty T
-    requires std::is_constructible_v<T, U&&>
-    void return_value(U&& v) { value.emplace(std::forward<U>(v)); }
   };
   using handle = std::coroutine_handle<promise_type>;
 
@@ -135,11 +158,7 @@ public:
   bool done() const { return handle_.done(); }
   coroutine_slot& slot() { return handle_.promise().own; }
   /// The result, once done. Rethrows what left the coroutine.
-  T take() {
-    if (handle_.promise().failed)
-      std::rethrow_exception(handle_.promise().failed);
-    return std::move(*handle_.promise().value);
-  }
+  T take() { return handle_.promise().take(); }
 
   // --- for a coroutine that awaits it ------------------------------------------------------------
 
@@ -153,15 +172,15 @@ public:
       child.promise().parent = parent;
       return child;
     }
-    T await_resume() const {
-      if (child.promise().failed)
-        std::rethrow_exception(child.promise().failed);
-      return std::move(*child.promise().value);
-    }
+    T await_resume() const { return child.promise().take(); }
   };
-  awaiter operator co_await() const noexcept { return awaiter{handle_}; }
+  awaiter operator co_await() const {
+    mark_awaited();
+    return awaiter{handle_};
+  }
   /// Runs it beside the others of the group.
   void join(coroutine_group& group, coroutine_slot& asks) {
+    mark_awaited();
     handle_.promise().slot = &asks;
     handle_.promise().group = &group;
     group.add(handle_);
@@ -169,6 +188,13 @@ public:
 
 private:
   explicit coroutine(handle h) : handle_(h) {}
+
+  void mark_awaited() const {
+    if (!handle_)
+      throw std::logic_error("a coroutine was awaited that had been moved elsewhere");
+    if (std::exchange(handle_.promise().awaited, true))
+      throw std::logic_error("a coroutine was awaited twice; call it again instead");
+  }
 
   handle handle_;
 };
@@ -182,6 +208,8 @@ public:
   bool await_ready() const noexcept { return false; }
   template <class P>
   void await_suspend(std::coroutine_handle<P> who) {
+    if (std::exchange(asked_, true))
+      throw std::logic_error("a call was awaited twice; make it again instead");
     who.promise().slot->ask(who, std::move(what_), reply_);
   }
   result<T> await_resume();
@@ -193,6 +221,7 @@ protected:
   effect what_;
 
 private:
+  bool asked_ = false;
   std::optional<effect_reply> reply_;
 };
 
@@ -246,6 +275,10 @@ result<T> awaiting<T>::await_resume() {
 template <class T>
 coroutine<T> as_coroutine(coroutine<T> one) {
   return one;
+}
+inline coroutine<std::monostate> as_coroutine(coroutine<void> one) {
+  co_await std::move(one);
+  co_return std::monostate{};
 }
 template <class Awaitable>
 auto as_coroutine(Awaitable one) -> coroutine<decltype(one.await_resume())> {

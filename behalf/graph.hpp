@@ -47,8 +47,8 @@ struct node_options {
 
 /// A plain function; one that takes long is declared `blocking`.
 using node_fn = std::function<node_result(const state_view&, context&)>;
-/// A coroutine. Takes its arguments by value, so that they live as long as it does.
-using node_coroutine_fn = std::function<coroutine<node_result>(state_view, context)>;
+/// A coroutine. What it is given lives as long as it does.
+using node_coroutine_fn = std::function<coroutine<node_result>(const state_view&, context&)>;
 /// Chooses where to go after a node has written: a flow::route, or what one is made of, or an
 /// error, which ends the run.
 using router_fn = std::function<result<flow::route>(const state_view&, const context&)>;
@@ -82,7 +82,7 @@ public:
   /// A function, a coroutine or a factory of machines.
   template <class F>
   graph_builder& node(std::string name, F body, node_options options = {}) {
-    if constexpr (std::is_invocable_r_v<coroutine<node_result>, F&, state_view, context>)
+    if constexpr (std::is_invocable_r_v<coroutine<node_result>, F&, const state_view&, context&>)
       return add(std::move(name), from_coroutine(std::move(body)), std::move(options));
     else if constexpr (std::is_invocable_r_v<node_result, F&, const state_view&, context&>)
       return add(std::move(name), from_function(std::move(body)), std::move(options));

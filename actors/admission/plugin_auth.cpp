@@ -42,6 +42,7 @@ error thrown() {
 struct handler_call {
   std::shared_ptr<const handler_setup> in;
   presented_ptr request;
+  auth_context ctx{request}; // a handler may take it by reference
   std::optional<coroutine<result<auth_answer>>> body = {};
   std::optional<error> failed = {};
 
@@ -53,7 +54,7 @@ struct handler_call {
         body->resume(reply->ask_id, std::move(reply->reply));
         return;
       }
-      body.emplace(in->handler(auth_context{request}));
+      body.emplace(in->handler(ctx));
       body->start();
     } catch (...) {
       failed = thrown();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace behalf {
 namespace {
@@ -29,7 +30,8 @@ private:
   std::shared_ptr<const node_fn> body_;
 };
 
-// A coroutine as a machine: made when the input is there.
+// A coroutine as a machine: made when the input is there, of which it has a copy, so that a
+// parameter may be a reference.
 class lazy_coroutine_node final : public node {
 public:
   explicit lazy_coroutine_node(std::shared_ptr<const node_coroutine_fn> body)
@@ -37,7 +39,9 @@ public:
 
   turn start(const step_input& in) override {
     try {
-      running_ = coroutine_node((*body_)(in.state, in.ctx));
+      state_ = in.state;
+      ctx_.emplace(in.ctx);
+      running_ = coroutine_node((*body_)(state_, *ctx_));
     } catch (...) {
       return node_result{current_exception_error()};
     }
@@ -50,6 +54,8 @@ public:
 
 private:
   std::shared_ptr<const node_coroutine_fn> body_; // a lambda's captures live here
+  state_view state_;
+  std::optional<context> ctx_;
   std::unique_ptr<node> running_;
 };
 

@@ -144,6 +144,64 @@ coroutine<node_result> asks_twice(context ctx) {
   co_return flow::update{{"answers", json::array{one, two}}};
 }
 
+coroutine<result<int>> ends_open(context ctx, bool answers) {
+  co_await ctx.service("s").get("/");
+  if (answers)
+    co_return 1;
+}
+
+coroutine<node_result> awaits_open(context ctx) {
+  auto n = co_await ends_open(ctx, false);
+  co_return flow::update{{"n", *n}};
+}
+
+coroutine<node_result> node_ends_open(context ctx) {
+  co_await ctx.service("s").get("/");
+  if (ctx.attempt() < 0)
+    co_return {};
+}
+
+coroutine<node_result> awaits_twice(context ctx) {
+  auto subject = subject_of(ctx, "1");
+  co_await subject;
+  co_await subject;
+  co_return {};
+}
+
+coroutine<node_result> awaits_moved(context ctx) {
+  auto subject = subject_of(ctx, "1");
+  auto elsewhere = std::move(subject);
+  co_await subject; // NOLINT(bugprone-use-after-move): that is the test
+  co_return {};
+}
+
+coroutine<node_result> gathers_moved(context ctx) {
+  auto subject = subject_of(ctx, "1");
+  auto other = subject_of(ctx, "2");
+  // NOLINTNEXTLINE(bugprone-use-after-move): that is the test
+  co_await when_all(std::move(other), std::move(subject), std::move(subject));
+  co_return {};
+}
+
+coroutine<node_result> calls_twice(context ctx) {
+  auto call = ctx.store().get({"a"}, "k");
+  co_await call;
+  co_await call;
+  co_return {};
+}
+
+coroutine<void> ping(context ctx, bool well) {
+  co_await ctx.service("s").get("/ping");
+  if (!well)
+    throw std::invalid_argument("not well");
+}
+
+coroutine<node_result> pings(context ctx, bool well) {
+  co_await ping(ctx, true);
+  co_await when_all(ping(ctx, true), ping(ctx, well));
+  co_return flow::update{{"pinged", 3}};
+}
+
 // Tells when it is destroyed.
 struct tracer {
   int* ended;
@@ -225,6 +283,58 @@ TEST_CASE("an exception becomes the error SDKs know", "[graph]") {
   CHECK(opaque.failure()->message == "An internal error occurred");
 }
 
+TEST_CASE("a coroutine that ends without co_return is an error of its node", "[graph]") {
+  for (auto* open : {awaits_open, node_ends_open}) {
+    script s;
+    s.replies = {body(nullptr)};
+    auto ended = s.run(open(some_context()));
+    REQUIRE(ended.failure());
+    CHECK(ended.failure()->message == "a coroutine ended without co_return");
+  }
+}
+
+TEST_CASE("what is awaited twice, or after a move, is an error of its node", "[graph]") {
+  auto failure_of = [](coroutine<node_result> what, std::deque<effect_reply> replies) {
+    script s;
+    s.replies = std::move(replies);
+    auto ended = s.run(std::move(what));
+    REQUIRE(ended.failure());
+    return ended.failure()->message;
+  };
+  auto reply = [] { return body(js(R"({"subject": "lunch"})")); };
+  CHECK(failure_of(awaits_twice(some_context()), {reply()})
+        == "a coroutine was awaited twice; call it again instead");
+  CHECK(failure_of(awaits_moved(some_context()), {})
+        == "a coroutine was awaited that had been moved elsewhere");
+  CHECK(failure_of(gathers_moved(some_context()), {})
+        == "a coroutine was awaited that had been moved elsewhere");
+  CHECK(failure_of(calls_twice(some_context()), {store_reply{}})
+        == "a call was awaited twice; make it again instead");
+}
+
+TEST_CASE("a coroutine may end with nothing", "[graph]") {
+  auto run = [](bool well) {
+    auto machine = coroutine_node(pings(some_context(), well));
+    state_view none;
+    auto ctx = some_context();
+    auto now = machine->start({none, ctx});
+    std::deque<asked_effect> open;
+    for (;;) {
+      if (auto* ended = std::get_if<node_result>(&now))
+        return std::move(*ended);
+      for (auto& one : std::get<std::vector<asked_effect>>(now))
+        open.push_back(std::move(one));
+      REQUIRE_FALSE(open.empty());
+      auto id = open.front().id;
+      open.pop_front();
+      now = machine->resume(id, body(nullptr));
+    }
+  };
+  CHECK(values(run(true)) == js(R"({"pinged": 3})"));
+  REQUIRE(run(false).failure());
+  CHECK(run(false).failure()->message == "not well");
+}
+
 TEST_CASE("an interrupt without an answer ends the turn with its question", "[graph]") {
   script s;
   auto first = s.run(asks_twice(some_context()));
@@ -275,6 +385,26 @@ TEST_CASE("a lambda coroutine keeps its captures while it runs", "[graph]") {
   CHECK(std::get<node_result>(machine->resume(id, body(nullptr))).failure());
 }
 
+TEST_CASE("a coroutine may take what a node is given by reference", "[graph]") {
+  graph_builder b{"g"};
+  b.channel("x", flow::last_value());
+  b.node("n", [](const state_view& state, context& ctx) -> coroutine<node_result> {
+    co_await ctx.service("s").get("/");
+    co_return flow::update{{"x", state.text("said")}, {"by", ctx.identity()}};
+  });
+  b.edge(flow::start, "n");
+  auto flow = b.build().value();
+  auto machine = flow->find("n")->make();
+  auto now = [&] { // what it starts from is gone when it goes on
+    state_view said{js(R"({"said": "a text that is too long to be kept inside of its string"})")};
+    auto ctx = some_context();
+    return machine->start({said, ctx});
+  }();
+  now = machine->resume(std::get<std::vector<asked_effect>>(now).at(0).id, body(nullptr));
+  CHECK(values(std::get<node_result>(now)).at("x")
+        == "a text that is too long to be kept inside of its string");
+}
+
 TEST_CASE("an authenticate handler calls out and answers who it is", "[graph]") {
   authenticate_fn handler = [](auth_context ctx) -> coroutine<result<auth_answer>> {
     if (ctx.request().bearer().empty())
@@ -288,7 +418,7 @@ TEST_CASE("an authenticate handler calls out and answers who it is", "[graph]") 
     co_return who;
   };
   auto request = std::make_shared<auth_request>();
-  auto anonymous = handler(auth_context{request});
+  auto anonymous = handler(auth_context{request}); // a copy: it takes it by value
   anonymous.start();
   REQUIRE(anonymous.done());
   CHECK(anonymous.take().error().headers.size() == 1);
