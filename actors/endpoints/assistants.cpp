@@ -23,7 +23,7 @@ record system_assistant(const std::string& tenant, const catalog_entry& entry) {
   return row;
 }
 
-// Makes one, or makes it what the configuration says now; `done` hears whether it is there.
+// Creates or updates one as configured; `done` gets whether it exists now.
 template <class Done>
 void seed(request_pointer self, record row, Done done) {
   auto which = row.key();
@@ -39,13 +39,13 @@ void seed(request_pointer self, record row, Done done) {
       ask(
         self, self->state.app->writer, std::move(w), [done](written) mutable { done(true); },
         [done](const error& why) mutable {
-          done(why.code == errc::conflict); // somebody else has just done the same
+          done(why.code == errc::conflict); // another request has just done the same
         });
     },
     [done](const error&) mutable { done(false); });
 }
 
-// Goes on once the tenant's system assistants exist: one commit each, as some may be there.
+// Continues once the tenant's system assistants exist: one commit each, as some may exist.
 template <class Then>
 void with_seeded(request_pointer self, Then then) {
   auto& s = self->state;
@@ -60,7 +60,7 @@ void with_seeded(request_pointer self, Then then) {
            *all_there = *all_there && there;
            if (--*left > 0)
              return;
-           if (*all_there) // else the next request tries again
+           if (*all_there) // otherwise the next request tries again
              self->state.app->seeded.add(tenant_of(self));
            then();
          });

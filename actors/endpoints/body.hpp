@@ -24,7 +24,7 @@ public:
   body_reader(const json::value&&, const shape_limits&) = delete;
   body_reader(const json::object&&, const shape_limits&) = delete;
 
-  /// At most `name_bytes` long and without NUL, which not every reader of a name can take.
+  /// At most `name_bytes` long and without NUL, which C strings cannot hold.
   std::optional<std::string> text(std::string_view key, bool nullable = false);
   std::optional<std::string> one_of(std::string_view key, const std::vector<std::string_view>& all);
   std::optional<std::string> uuid(std::string_view key, std::string_view what,
@@ -34,7 +34,7 @@ public:
   std::optional<bool> flag(std::string_view key);
   std::optional<json::object> object(std::string_view key, shape_bound members,
                                      bool nullable = false);
-  /// An object merged key by key, absent when null; `bytes`: how long it may be as text.
+  /// An object that is merged key by key; absent when null; `bytes`: its longest text.
   std::optional<json::object> merged(std::string_view key, shape_bound bytes);
   std::optional<json::object> metadata() {
     return merged("metadata", &shape_limits::metadata_bytes);
@@ -44,7 +44,7 @@ public:
   std::optional<json::array> list(std::string_view key, shape_bound elements);
   std::optional<std::vector<std::string>> texts(std::string_view key, shape_bound elements);
 
-  /// Any JSON, null included: as large as a document may be.
+  /// Any JSON, null included, as large as a document may be.
   const json::value* any(std::string_view key) const;
 
   void require(std::string_view key);

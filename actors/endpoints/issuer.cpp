@@ -1,4 +1,4 @@
-// The development issuer's endpoints. Without one (outside `behalf dev`) they are not there.
+// The development issuer's endpoints, which exist in `behalf dev` only.
 #include "actors/endpoints/routes.hpp"
 #include "behalf/plugin.hpp"
 #include "runtime/auth/dev_issuer.hpp"
@@ -7,7 +7,7 @@
 namespace behalf::endpoints {
 namespace {
 
-// Goes on with the issuer, one request at a time: it is small and never waits.
+// Calls `use` with the issuer under its lock.
 template <class Use>
 void with_issuer(request_pointer self, Use use) {
   const auto& issuer = self->state.app->issuer;
@@ -24,7 +24,7 @@ void send(request_pointer self, issuer_reply reply) {
   answer_text(self, reply.status, std::move(reply.body), text, std::move(reply.headers));
 }
 
-// Goes on with the issuer and the form that was sent.
+// Calls `use` with the issuer and the request's form.
 template <class Use>
 void with_form(request_pointer self, Use use) {
   auto fields = parse_query(self->state.text);

@@ -35,7 +35,7 @@ json::value query_of(body_reader& in) {
   return text ? json::value(*text) : json::value(nullptr);
 }
 
-// What a well-formed body asks.
+// The value of a question that was read without a fault.
 result<json::object> value_of(const body_reader& in, result<storage::item_question> asked) {
   if (in.fault())
     return *in.fault();

@@ -52,7 +52,7 @@ void break_off(request_pointer self, const error& why) {
   if (!s.begun)
     return refuse(self, why);
   log::warning("answer_cut", {{"reason", why.message}, {"request_id", s.ex->req().request_id}});
-  self->quit(); // and with it the exchange goes, unfinished
+  self->quit(); // destroys the exchange, which closes the connection
 }
 
 void end_with_client(request_pointer self) {

@@ -1,4 +1,4 @@
-// Answers of any length from bounded memory: made piece by piece, the next when one is written.
+// Answers of any length from bounded memory: each part is made when the one before is written.
 #pragma once
 
 #include "actors/endpoints/request.hpp"
@@ -8,24 +8,24 @@
 
 namespace behalf::endpoints {
 
-/// A JSON answer in the making. One that stays short goes out whole, with its length.
+/// A JSON answer being made. A short one is sent whole, with its length.
 struct long_answer {
   header_list headers = {};
-  std::string text = {};      // made and not yet written
-  std::function<void()> more; // makes more: adds to `text`, then calls `go_on` or `complete`
+  std::string text = {};      // not yet written
+  std::function<void()> more; // appends to `text`, then calls `go_on` or `complete`
 };
 
 /// Begins making the answer.
 void make_answer(request_pointer self, std::shared_ptr<long_answer> out);
 
-/// `text` may have grown. Writes it when there is enough, and has more made.
+/// Writes `text` when it is long enough, else has more made.
 void go_on(request_pointer self);
-/// True when `text` should be written before more is made.
+/// Whether `text` is long enough to be written.
 bool enough(const long_answer& out);
-/// `text` holds the rest.
+/// `text` is the rest: writes it.
 void complete(request_pointer self);
-/// Refuses; or, when a part of the answer is out already, cuts the connection, so that nobody
-/// takes the part for the whole.
+/// Refuses; or, when a part was sent already, closes the connection, so that the client sees that
+/// the answer is incomplete.
 void break_off(request_pointer self, const error& why);
 
 /// From now on the request ends when the client leaves.

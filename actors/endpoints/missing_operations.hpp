@@ -1,4 +1,4 @@
-// The operations of the Agent Server API that this server does not have yet.
+// Operations of the Agent Server API that this server does not have yet.
 #pragma once
 
 #include "runtime/http/router.hpp"
@@ -15,8 +15,8 @@ struct missing_operation {
   std::string why; // a sentence: that it is missing, and what to do instead
 };
 
-/// Why the request's method and path lead nowhere although the API has them, and what to do
-/// instead; nullopt when the API does not know them either.
+/// Says that the operation the request asks for is missing, and what to do instead; nullopt when
+/// the API has no such operation.
 std::optional<std::string> missing_operation_at(const http_request& req);
 
 /// For tests: none of them may be served.

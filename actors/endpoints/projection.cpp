@@ -101,7 +101,7 @@ result<projection> projection::of(std::vector<std::string> fields, const project
       return fail(errc::invalid_argument,
                   "Invalid select columns: ['" + field + "']. Expected: " + joined(what.select));
     if (std::find(p.fields_.begin(), p.fields_.end(), field) == p.fields_.end())
-      p.fields_.push_back(std::move(field)); // each is copied once, however often it is named
+      p.fields_.push_back(std::move(field)); // without duplicates
   }
   return p;
 }

@@ -1,4 +1,4 @@
-// Which part of a row an answer shows: the fields selected, and values taken out of its documents.
+// Which part of a row an answer shows: `select` and `extract`.
 #pragma once
 
 #include "actors/endpoints/body.hpp"
@@ -11,44 +11,44 @@
 
 namespace behalf::endpoints {
 
-/// What the API lets a search of one resource ask for.
+/// What a search of one resource may select and extract.
 struct projectable {
   std::vector<std::string_view> select;       // names of fields
-  std::vector<std::string_view> extract = {}; // fields that paths may begin with; none: no paths
+  std::vector<std::string_view> extract = {}; // fields that paths may begin with
 };
 
-/// The place of a value in a row: "values.messages[-1].content".
+/// A path to a value in a row: "values.messages[-1].content".
 struct value_path {
   /// In memory a path is twenty times as long as its text.
   static constexpr std::size_t longest = 1'024;
 
   std::vector<std::variant<std::string, int64_t>> steps; // keys, and indices; -1 is the last
 
-  /// Error: invalid_argument unless it is keys joined by dots, each with [n] behind it or not, and
+  /// Error: invalid_argument unless it is keys joined by dots, each with an optional [n], and
   /// begins with one of `roots`.
   static result<value_path> parse(std::string_view text,
                                   const std::vector<std::string_view>& roots);
 
-  /// Null where there is nothing.
+  /// Null when there is no such value.
   json::value find(const json::object& in) const;
 };
 
 class projection {
 public:
-  /// More than an answer should repeat of one row.
+  /// Bounds what an answer repeats of one row.
   static constexpr std::size_t most_paths = 10;
 
   projection() = default; // shows everything
 
-  /// `select` and `extract` of a body; what is wrong with them becomes the reader's fault.
+  /// `select` and `extract` of a body; errors become the reader's fault.
   static projection read(body_reader& in, const projectable& what);
-  /// Of a query string. Error: invalid_argument for a field that cannot be selected.
+  /// From a query string. Error: invalid_argument for a field that cannot be selected.
   static result<projection> of(std::vector<std::string> fields, const projectable& what);
 
-  /// What is left of a row shown whole; values taken out of it are its "extracted".
+  /// Reduces a row; extracted values become its member "extracted".
   json::object apply(json::object all) const;
 
-  /// Whether it shows only what a row has without its document.
+  /// Whether it needs no document of the row.
   bool only_of_heads() const;
 
 private:

@@ -38,8 +38,8 @@ std::string_view query_of(const http_request& req) {
   return at == req.target.npos ? std::string_view{} : std::string_view{req.target}.substr(at + 1);
 }
 
-// Moves what the client sent to prove itself out of the exchange: from here on only the
-// authenticator, and a secret store that acts with the user's own token, can see it.
+// Moves the client's credentials out of the exchange: from here on only the authenticator, and a
+// secret source that logs in with the user's own token, can see them.
 presented_ptr take_credentials(exchange& ex) {
   auto p = std::make_shared<auth_request>();
   const auto& req = ex.req();
@@ -53,18 +53,17 @@ presented_ptr take_credentials(exchange& ex) {
   return p;
 }
 
-constexpr std::size_t open_body_limit = 64 * 1024; // of a route anyone may call: forms
+constexpr std::size_t open_body_limit = 64 * 1024; // of routes without authentication: forms
 
 bool takes_body(verb v) {
   return v == verb::post || v == verb::put || v == verb::patch || v == verb::del;
 }
 
-// What is sent is there as the document, as what handlers left of it, and as what is made of it: a
+// A body is in memory as the document, as what handlers left of it, and as what is made of it: a
 // run's state, a row, an answer.
 constexpr std::size_t copies_of_body = 3;
 
-// Bodies of the operations that have one are JSON whatever their Content-Type says. The text is
-// gone when the document is there.
+// A body is read as JSON, whatever its Content-Type. Its text is freed.
 result<void> parse_body(request_state& s) {
   if (s.text.empty())
     return {};
@@ -78,7 +77,7 @@ result<void> parse_body(request_state& s) {
     return parsed.error();
   s.body = std::move(*parsed);
   const auto held = held_bytes(s.body);
-  const auto most = std::max(held, s.memory->capacity() / 2); // who is alone is served
+  const auto most = std::max(held, s.memory->capacity() / 2); // one request alone always fits
   return claim(*s.memory, std::min(copies_of_body * held, most), what);
 }
 
@@ -129,7 +128,7 @@ void on_body(request_pointer self, result<std::string> text) {
   ask_authorizer(self);
 }
 
-// Reads the body into the share of whose request it is.
+// Reads the body, counted in the caller's share of memory.
 void with_body(request_pointer self, const std::string& tenant, const std::string& user,
                std::size_t limit) {
   auto& s = self->state;
@@ -141,7 +140,7 @@ void with_body(request_pointer self, const std::string& tenant, const std::strin
   });
 }
 
-// Who asks is known from the head alone; nothing more is read, parsed or looked up before.
+// Authenticates by the head alone: nothing more is read, parsed or looked up before.
 template <class Then>
 void authenticated_first(request_pointer self, std::size_t body_bytes, Then then) {
   auto& s = self->state;
@@ -176,7 +175,7 @@ void serve_authenticated(request_pointer self) {
   });
 }
 
-// Anyone's request.
+// A request to a route without authentication.
 void serve_open(request_pointer self) {
   auto& s = self->state;
   const auto& req = s.ex->req();
@@ -185,7 +184,7 @@ void serve_open(request_pointer self) {
   with_body(self, {}, stranger(req.peer).text(), open_body_limit);
 }
 
-// Answers what no route is for. Unknown paths are not told apart for strangers.
+// No route matches. Callers are authenticated first, so that others cannot probe for paths.
 void no_route(request_pointer self, const route_match& match) {
   auto& s = self->state;
   using outcome = route_match::outcome;
@@ -241,7 +240,7 @@ void spawn_request(caf::actor_system& sys, app_ptr app, std::shared_ptr<const po
   sys.spawn(request_behavior, std::move(app), std::move(rules), std::move(ex));
 }
 
-// The route, not the path: that may hold what nobody should read in a log.
+// Logs the route, not the path, which may hold confidential names.
 void note_answer(request_state& s, unsigned status) {
   if (std::exchange(s.noted, true))
     return;
@@ -282,14 +281,14 @@ void begin_answer(request_pointer self, unsigned status, header_list headers) {
 void write_last(request_pointer self, std::string part) {
   auto& s = self->state;
   s.last = true;
-  s.ex->clear_deadline(); // the client is served; how slowly it may read, the session decides
+  s.ex->clear_deadline(); // from here on the session's write timeout applies
   s.ex->write(std::move(part), [me = request_actor{self}] { tell(me, part_written{}); });
 }
 
 result<void> hold_room(request_pointer self, std::size_t bytes) {
   auto& s = self->state;
   const auto& who = s.granted.who;
-  if (s.rows) // what they are shown as is counted instead
+  if (s.rows) // from here on the text made of the rows is counted
     s.rows->resize(0);
   if (!s.room)
     s.room = who ? s.app->answers.open(who->tenant, who->key().text())

@@ -1,4 +1,4 @@
-// One HTTP exchange from its route to its answer. Endpoints are written against this.
+// One HTTP exchange from its route to its answer. Endpoints are written with these functions.
 #pragma once
 
 #include "actors/admission/messages.hpp"
@@ -22,13 +22,13 @@ class policy;
 
 namespace behalf::endpoints {
 
-/// The last part handed to the socket is written; pull the next.
+/// The part handed to the socket last is written.
 struct part_written {};
 /// The client closed its connection.
 struct client_gone {};
-/// Time to show an idle client, and what stands between us, that we live.
+/// Time to send something, so that client and proxies keep an idle connection.
 struct keep_alive_tick {};
-/// The exchange's deadline passed unanswered.
+/// The exchange's deadline has passed.
 struct deadline_passed {};
 /// The body, or why there is none.
 struct body_arrived {
@@ -42,7 +42,7 @@ using request_actor =
 struct route;
 struct long_answer; // actors/endpoints/long_answer.hpp
 
-/// How an answer that takes its time is sent.
+/// How the answer is sent: at once, as an event stream, or when the run has ended.
 enum class delivery : uint8_t { whole, events, awaited };
 
 struct request_state {
@@ -54,28 +54,28 @@ struct request_state {
   std::shared_ptr<const policy> rules; // null: the authorizer decides
   const route* where = nullptr;
   path_params params;
-  std::string text; // of the body, until it is parsed; of an open route, as it came
+  std::string text; // of the body, until it is parsed; kept on open routes
   json::value body;
-  grant granted; // `who` and `sealed` from authentication on, the rest with authorization
+  grant granted; // `who` and `sealed` are set by authentication, the rest by authorization
   presented_ptr credentials;
   deadline began{};
-  fair_budget::share_ptr place, memory, room, rows; // what this request holds of what users share
+  fair_budget::share_ptr place, memory, room, rows; // this request's shares of budgets
 
   // Set by an endpoint's `prepare`.
   std::string thread_id, run_id;
   std::optional<start_run> run; // to create
 
-  // An answer made piece by piece, or a big one being written.
+  // An answer that is made in parts.
   std::shared_ptr<long_answer> out;
-  bool waits_for_close = false; // for the client to leave
+  bool waits_for_close = false; // on_gone is set
 
   // A run being streamed or awaited.
   delivery as = delivery::whole;
   bool begun = false; // the head of a stream is out
-  bool noted = false; // counted and logged
+  bool noted = false; // `note_answer` was called
   bool writing = false;
-  bool last = false;     // what is being written ends the stream
-  header_list head = {}; // of an awaited answer, until it begins
+  bool last = false;     // the part being written is the last
+  header_list head = {}; // of an awaited answer that has not begun
   bool cancel_on_disconnect = false;
   std::vector<std::string> modes; // empty: all
   run_ref live_run;
@@ -84,59 +84,58 @@ struct request_state {
 
 using request_pointer = request_actor::stateful_pointer<request_state>;
 
-/// `rules`: what decides if nothing but the configuration does; rules have no state, so that every
-/// request may apply them itself. Null where a plugin's handlers have a say: they run in the
-/// authorizer, one at a time.
+/// `rules`: the rules of the configuration, which every request applies itself, as they have no
+/// state. Null when a plugin has handlers: these run in the authorizer.
 void spawn_request(caf::actor_system& sys, app_ptr app, std::shared_ptr<const policy> rules,
                    exchange_ptr ex);
 
-/// The whole answer; the request ends.
+/// Sends the whole answer; the request ends.
 void answer(request_pointer self, unsigned status, const json::value& body,
             header_list headers = {});
 void answer_text(request_pointer self, unsigned status, std::string body, std::string type,
                  header_list headers = {});
 
-/// The same for what anybody may ask for and is not small: counted until the client has read it.
+/// The same for long texts on routes without authentication: counted until the client has read it.
 void answer_page(request_pointer self, std::string page, std::string type,
                  header_list headers = {});
 
-/// For answers in parts: the head; the last part, after which the request ends.
+/// For answers in parts: sends the head; sends the last part, after which the request ends.
 void begin_answer(request_pointer self, unsigned status, header_list headers);
 void write_last(request_pointer self, std::string part);
-/// Takes room for the part to be written, instead of the one before it: of the caller's share, or
-/// of the peer's. Errors: as `claim`.
+/// Counts the part to be written, instead of the one before it, in the caller's share of memory for
+/// answers (or the peer's, without authentication). Errors: as `claim`.
 result<void> hold_room(request_pointer self, std::size_t bytes);
 
-/// Where long records are counted from before they are parsed until they are text.
+/// The share in which records are counted until they are text.
 fair_budget::share_ptr room_for_rows(request_pointer self);
 
 void answer_empty(request_pointer self, unsigned status, header_list headers = {});
 void refuse(request_pointer self, const error& why);
 
-/// Counts and logs the answer, once: a stream of events at its end.
+/// Counts and logs the answer, once; an event stream at its end.
 void note_answer(request_state& s, unsigned status);
 
-/// What a streamed or awaited run needs of the exchange (actors/endpoints/run_stream.cpp).
+/// Events of the exchange during a streamed or awaited run (actors/endpoints/run_stream.cpp).
 void on_part_written(request_pointer self);
 void on_client_gone(request_pointer self);
 void on_keep_alive(request_pointer self);
 
-/// The error handler most questions want.
+/// An error handler that refuses the request.
 inline auto or_refuse(request_pointer self) {
   return [self](error why) { refuse(self, why); };
 }
 
-/// The caller's tenant: part of every look-up.
+/// The caller's tenant.
 inline const std::string& tenant_of(request_pointer self) {
   return self->state.granted.who->tenant;
 }
 
-/// What the caller writes, yet empty.
+/// An empty write in the caller's name.
 inline write_records writes_of(request_pointer self) {
   return {{}, self->state.granted.who->key()};
 }
 
-/// How large what this client sends may be.
+/// The bounds on what clients send.
 inline const shape_limits& shape_of(request_pointer self) {
   return self->state.app->options.shape;
 }

@@ -1,4 +1,4 @@
-// How many requests each route answered, with which kind of status, and how long they took.
+// Requests per route: how many with which class of status, and how long they took.
 #pragma once
 
 #include "actors/threads/activity.hpp"
@@ -11,17 +11,16 @@ namespace behalf::endpoints {
 
 struct route;
 
-/// The metrics of every route in the table, looked up once: their names are known at the start,
-/// and looking one up takes a lock. For any number of threads.
+/// The metrics of every route, looked up once, as looking one up takes a lock. Thread-safe.
 class route_meters {
 public:
   /// `all` must outlive this.
   explicit route_meters(metrics& all);
 
-  /// One answer of `where`, an entry of `all_routes()`. Statuses count by their first digit, 2
+  /// One answer of `where`, an entry of `all_routes()`. Counts by the status's first digit, 2
   /// to 5.
   void count(const route& where, unsigned status, double seconds) const;
-  /// Serving `where`, as something a thread does.
+  /// Serving `where`, as an activity of a thread.
   const threads::activity& work_of(const route& where) const;
 
 private:

@@ -1,4 +1,4 @@
-// The route table: every operation of the API, what it needs to be allowed, and who answers it.
+// The route table: every operation of the API, who may call it, and its functions.
 #pragma once
 
 #include "actors/endpoints/request.hpp"
@@ -9,7 +9,7 @@
 
 namespace behalf::endpoints {
 
-/// Who may call a route at all. There is no default: a route without one does not compile.
+/// Who may call a route. There is no default: a route without one does not compile.
 struct access {
   enum class level : uint8_t { open, authenticated, checked } is;
   std::string_view resource, action;
@@ -22,8 +22,8 @@ struct access {
   }
 };
 
-/// Reads the request and answers what the authorization handlers get to see and change. Errors
-/// are answered only after the caller is authenticated.
+/// Reads the request and returns the value that authorization handlers see and may change. Called
+/// after authentication.
 using prepare_fn = result<json::object> (*)(request_pointer);
 using endpoint_fn = void (*)(request_pointer);
 
@@ -34,8 +34,8 @@ struct route {
   prepare_fn prepare;
   endpoint_fn run;
   std::string_view summary;
-  /// Of the prepared value: what `run` takes from the grant again. Any other field must come back
-  /// from the handlers as it went to them.
+  /// The fields of the prepared value that `run` reads from the grant. Handlers must leave all
+  /// others as they are.
   std::vector<std::string_view> may_change = {};
 };
 

@@ -71,7 +71,7 @@ struct row_answer {
 
 void take_rows(request_pointer self, row_answer& rows, const scan_part& part) {
   auto& out = *self->state.out;
-  if (rows.first && rows.style.headers) // sent with the first row at the earliest
+  if (rows.first && rows.style.headers) // they depend on the first slice
     out.headers = rows.style.headers(*rows.search);
   for (const auto& row : part.rows) {
     if (!std::exchange(rows.first, false))

@@ -1,4 +1,4 @@
-// Rows between the storage and an answer: one the caller may see, or a page of them.
+// Reads rows for an answer: one that the caller may see, or a page of them.
 #pragma once
 
 #include "actors/admission/granted.hpp"
@@ -17,11 +17,10 @@ namespace behalf::endpoints {
 
 using storage::row_ptr;
 
-/// What the authorization handlers left visible: metadata decides, of an item its fields.
+/// Whether the grant's filter lets the caller see the row: by its metadata; an item by its fields.
 bool may_see(request_pointer self, const record& row);
 
-/// Reads, and calls `then` with the row, or with null where there is none or the caller may not see
-/// it.
+/// Reads, and calls `then` with the row, or null when there is none that the caller may see.
 template <class Read, class Then>
 void look_up_by(request_pointer self, Read what, Then then) {
   storage::read(
@@ -37,51 +36,50 @@ void look_up(request_pointer self, record_key which, Then then) {
   look_up_by(self, storage::get_record{std::move(which), room_for_rows(self)}, std::move(then));
 }
 
-/// The same without its document, which may be long: for who needs to know that it is there, what
-/// its status and its metadata are.
+/// The same without the row's document, which may be long.
 template <class Then>
 void look_up_head(request_pointer self, record_key which, Then then) {
   look_up_by(self, storage::get_head{std::move(which)}, std::move(then));
 }
 
-/// For routes below /threads/{thread_id}: takes the id; handlers see {"thread_id"}.
+/// For routes below /threads/{thread_id}: reads the id; handlers see {"thread_id"}.
 result<json::object> prepare_thread(request_pointer self);
 record_key thread_key(request_pointer self, std::string_view id);
 error no_thread(std::string_view id);
 
-/// A reader of a body that may be missing: then it is an empty object.
+/// A reader of a body that may be missing, which reads as an empty object.
 body_reader optional_body(request_pointer self);
 
-/// Takes what every search understands: `sort_by` (one of `sorts`), `sort_order`, `select` and
-/// `extract` (of `fields`), `metadata`, `limit` and `offset`. Returns the last three: what handlers
-/// see and may narrow.
+/// Reads the fields of every search: `sort_by` (one of `sorts`), `sort_order`, `select` and
+/// `extract` (of `fields`), `metadata`, `limit` and `offset`. Returns the last three, which
+/// handlers see and may change.
 json::object read_paging(body_reader& in, const std::vector<std::string_view>& sorts,
                          const projectable& fields);
 
 /// The fields of such a search that handlers may change.
 inline const std::vector<std::string_view> of_paging{"metadata", "limit", "offset"};
 
-/// A search as asked for by such a body and narrowed by the handlers.
+/// The search that such a body asks for, as the handlers left it.
 query paged_query(request_pointer self, admission::granted_reader& granted, kind type,
                   std::string_view sort_by);
 
-/// What is around the rows of an answer, and how each is shown.
+/// How rows become an answer.
 struct row_style {
   std::function<json::object(const record&)> show;
   std::function<header_list(const record_scan&)> headers = nullptr;
   std::string begin = "[", end = "]";
 };
 
-/// Answers the rows found, however many and however long they are.
+/// Answers the rows found, from bounded memory.
 void answer_rows(request_pointer self, query q, row_style style,
                  record_scan::wants want = record_scan::wants::rows);
 
-/// The same as `view` shows them, of `fields` those that the body asks for, with the headers that
-/// lead to the next page.
+/// The same, with each row as `view` shows it, reduced to the `fields` that the body asks for, and
+/// with the pagination headers.
 void answer_page(request_pointer self, query q, json::object (*view)(const record&),
                  const projectable& fields);
 
-/// Answers how many there are on all pages.
+/// Answers the number of rows on all pages.
 void answer_count(request_pointer self, query q);
 
 } // namespace behalf::endpoints

@@ -35,7 +35,7 @@ json::array modes(body_reader& in) {
                                                  "messages-tuple, tasks, checkpoints, updates, "
                                                  "events, debug or custom"));
     else if (std::find(unique.begin(), unique.end(), one) == unique.end())
-      unique.push_back(one); // at most as many as there are modes
+      unique.push_back(one); // duplicates are dropped, which bounds it
   }
   if (unique.empty())
     unique.emplace_back("values");
@@ -54,7 +54,7 @@ json::value breakpoints(body_reader& in, std::string_view key) {
   return names(in, key);
 }
 
-// durability wins over the older checkpoint_during; both are shown.
+// `durability` overrides the older `checkpoint_during`; both are shown.
 std::string durability(body_reader& in) {
   auto given = in.one_of("durability", {"sync", "async", "exit"});
   auto during = in.flag("checkpoint_during");
@@ -74,7 +74,7 @@ std::string read_checkpoint(body_reader& in) {
   return id;
 }
 
-// What a run merges key by key: every part of it is bounded.
+// config, whose parts are bounded each, as runs merge it key by key.
 json::object read_config(body_reader& in, const shape_limits& bounds) {
   auto config = in.merged("config", &shape_limits::config_bytes).value_or(json::object{});
   body_reader of{config, bounds};
@@ -148,7 +148,7 @@ result<run_request> run_request::parse(const json::value& body, bool stateless,
              {"metadata", in.metadata().value_or(json::object{})},
              {"multitask_strategy", stateless ? "enqueue" : strategy},
              {"if_not_exists", create_thread ? "create" : "reject"},
-             {"after_seconds", std::max(0.0, delay)}, // a time that has passed is now
+             {"after_seconds", std::max(0.0, delay)}, // a time in the past means now
              {"kwargs", read_kwargs(in, stateless && !keep_thread, bounds)}};
   r.cancel_on_disconnect = in.one_of("on_disconnect", {"cancel", "continue"}) == "cancel";
   auto checkpoint_id = read_checkpoint(in);

@@ -1,4 +1,4 @@
-// What a client asks when it creates a run: the body, validated and normalised.
+// The body of a request that creates a run, validated and normalised.
 #pragma once
 
 #include "runtime/base/json.hpp"
@@ -12,7 +12,7 @@ namespace behalf::endpoints {
 struct run_request {
   static constexpr double longest_delay = 30 * 24 * 3600;
 
-  /// As handlers see it and may change it: assistant_id (a UUID or a graph's name, as sent),
+  /// What handlers see and may change: assistant_id (a UUID or a graph's name, as sent),
   /// metadata, multitask_strategy, if_not_exists, after_seconds and kwargs: what GET run shows.
   json::object value;
   std::string checkpoint_id; // to start from; empty: the thread's head

@@ -55,7 +55,7 @@ void on_batch(request_pointer self, event_batch& batch) {
     return s.last ? finish(self) : pull(self);
   if ((s.room || frames.size() > longest_uncounted) && !hold_room(self, frames.size())) {
     frames.clear();
-    append_lost(frames); // whoever reads that slowly has no room for more
+    append_lost(frames); // the client reads too slowly: ends with the error event
     s.last = true;
   }
   s.writing = true;
@@ -69,7 +69,7 @@ void pull(request_pointer self) {
     [self](const error&) { finish(self); });
 }
 
-// Ten thousand requests may wait for their runs: what created the run is not kept meanwhile.
+// Frees what is not needed while the request waits for its run, as many requests may.
 void drop_request_body(request_state& s) {
   s.body = nullptr;
   s.memory.reset();
@@ -85,8 +85,8 @@ void attend(request_pointer self) {
   auto me = request_actor{self};
   drop_request_body(s);
   s.ex->clear_deadline();
-  // A client that waits for one answer, and whose run goes on without it, is missed by the next
-  // keep-alive at the latest.
+  // Not for a client that only waits for the result of a run that continues anyway: the next
+  // keep-alive notices that it has left.
   if (s.as == delivery::events || s.cancel_on_disconnect)
     s.ex->on_gone([me] { tell(me, client_gone{}); });
   s.ex->every(keep_alive_period, [me] { tell(me, keep_alive_tick{}); });
@@ -98,7 +98,7 @@ void stream_run(request_pointer self, run_ref run, header_list headers) {
   auto& s = self->state;
   s.as = delivery::events;
   s.begun = true;
-  s.rows.reset(); // this may take long, and holds no row
+  s.rows.reset(); // releases the share: the wait may be long
   s.live_run = std::move(run);
   auto fields = sse_headers();
   fields.insert(fields.end(), headers.begin(), headers.end());
@@ -158,7 +158,7 @@ void on_part_written(request_pointer self) {
 
 void on_client_gone(request_pointer self) {
   auto& s = self->state;
-  note_answer(s, 499); // as others count who left
+  note_answer(s, 499); // the common status for a client that has left
   if (s.cancel_on_disconnect && s.live_run.plan) {
     stop_runs stop;
     stop.tenant = s.live_run.plan->who->tenant;

@@ -5,18 +5,18 @@
 
 namespace behalf::endpoints {
 
-/// Sends events from the request's `seen` on until the run is over. `headers` are the answer's
+/// Sends the events after the request's `seen` until the run is over. `headers` are the answer's
 /// Location and Content-Location.
 void stream_run(request_pointer self, run_ref run, header_list headers);
 
-/// Answers the run's final values. An answer that takes longer than one keep-alive period begins
-/// at once and is kept alive with line breaks, which JSON readers skip.
+/// Answers the run's final values. After one keep-alive period without an answer it sends the head,
+/// and then line breaks to keep the connection, which JSON readers skip.
 void await_run(request_pointer self, run_ref run, header_list headers);
 
-/// The same for a run that ended earlier: no events, or the values it left.
+/// For a run that ended earlier: an event stream without events.
 void answer_ended_events(request_pointer self);
 
-/// A stream of a single `error` event: how a stream says what a status line can no longer say.
+/// An event stream of a single `error` event.
 void answer_error_event(request_pointer self, std::string_view kind, std::string_view message);
 
 } // namespace behalf::endpoints

@@ -1,4 +1,4 @@
-// Runs: create and watch them, on a thread or without one; read, list, join and cancel.
+// Runs: create, stream, wait, read, list, join and cancel, on a thread or without one.
 #include "actors/admission/granted.hpp"
 #include "actors/endpoints/body.hpp"
 #include "actors/endpoints/routes.hpp"
@@ -28,12 +28,12 @@ result<json::object> prepare_create(request_pointer self) {
   if (!stateless)
     if (auto on = prepare_thread(self); !on)
       return on;
-  // Most of the body, at times: moved, not copied.
+  // Moved, not copied: it may be most of the body.
   auto input = s.body.is_object() ? taken(s.body.get_object(), "input") : json::value(nullptr);
   auto parsed = run_request::parse(s.body, stateless, shape_of(self));
   if (!parsed)
     return parsed.error();
-  s.body = nullptr; // all of it that counts is in there
+  s.body = nullptr; // all that is needed is in the prepared value
   s.run_id = uuid7();
   s.run.emplace().plan = std::make_shared<runs::run_plan>();
   s.run->plan->checkpoint_id = std::move(parsed->checkpoint_id);
@@ -58,7 +58,7 @@ void check_breakpoints(admission::granted_reader& in, std::string_view key,
     in.texts(key);
 }
 
-// Handlers may write anything into `kwargs`; what a run could not make sense of is refused here.
+// Handlers may write anything into `kwargs`: checks that a run can be made of it.
 std::optional<error> fault_of_kwargs(const json::object& kwargs) {
   admission::granted_reader in{kwargs};
   admission::granted_reader config{in.object("config")};
@@ -110,7 +110,7 @@ void take_plan(request_pointer self, const catalog_entry& entry, double after_se
   auto delay = std::chrono::microseconds(static_cast<int64_t>(after_seconds * 1e6));
   plan.created_at = now() + delay;
   plan.delayed = delay.count() > 0;
-  plan.memory = s.memory; // not given back with the request: the input lives on in the run
+  plan.memory = s.memory; // kept after the request, as the run keeps the input
   plan.temporary = plan.drop_thread = bool_or(plan.kwargs, "temporary");
 }
 
@@ -155,7 +155,7 @@ locations locations_of(request_pointer self, const runs::run_plan& plan, std::st
   return {alone, alone + "/" + std::string(verb)};
 }
 
-// Asks for a further right of the caller, on the same request.
+// The question whether the caller may also do `action`.
 authorize also(request_pointer self, std::string_view action, json::object value) {
   authorize a;
   a.who = self->state.granted.who;
@@ -165,8 +165,8 @@ authorize also(request_pointer self, std::string_view action, json::object value
   return a;
 }
 
-// `if_not_exists: create` on a thread that is not there creates one, and that is a right of its
-// own. Where the thread is there, nothing is created, not even if it goes meanwhile.
+// `if_not_exists: create` needs the right to create threads when there is no such thread. When
+// there is one, none is created, even if it is deleted meanwhile.
 template <class Then>
 void with_right_to_create(request_pointer self, Then then) {
   auto& s = self->state;
@@ -199,8 +199,8 @@ void with_right_to_create(request_pointer self, Then then) {
     or_refuse(self));
 }
 
-// What ends a thread's runs beside its purpose needs what ending them needs. `none`: there is no
-// such thread; `refused`: there is one, and its runs are not this caller's to end.
+// Operations that end a thread's runs on the way need the right to cancel them. `none`: there is no
+// such thread; `refused`: the caller may not cancel its runs.
 template <class Then, class None, class Refused>
 void with_right_to_stop(request_pointer self, const std::string& thread_id, json::object value,
                         Then then, None none, Refused refused) {
@@ -221,7 +221,7 @@ void with_right_to_stop(request_pointer self, const std::string& thread_id, json
     or_refuse(self));
 }
 
-// The strategies `interrupt` and `rollback` end what the thread is doing.
+// The strategies `interrupt` and `rollback` end the thread's runs.
 template <class Then>
 void with_right_to_displace(request_pointer self, Then then) {
   const auto& s = self->state;
@@ -284,7 +284,7 @@ result<json::object> prepare_run(request_pointer self) {
   return prepare_thread(self);
 }
 
-// Goes on with the run's row if the caller may see its thread; otherwise says what is missing.
+// Calls `then` with the run's row if the caller may see its thread, else `missing`.
 template <class Then, class Missing>
 void with_run(request_pointer self, Then then, Missing missing) {
   auto& s = self->state;
@@ -351,8 +351,8 @@ void list(request_pointer self) {
 
 // --- join ------------------------------------------------------------------------------------
 
-// The event a client saw last: "<ms>-<seq>"; "-1", "-" and "0" mean from the start; nothing, and
-// what we did not write ourselves, means from now on.
+// The sequence number after which events are sent, by Last-Event-ID "<ms>-<seq>". "-1", "-" and
+// "0": all events; none, or an id that this server does not write: only new ones.
 int64_t resume_point(request_pointer self, const runs::run_plan& plan) {
   const auto* header = find_header(self->state.ex->req().headers, "last-event-id");
   constexpr auto from_now = std::numeric_limits<int64_t>::max();
@@ -373,8 +373,7 @@ json::object cancellation(const std::string& run_id) {
   return {{"run_ids", {run_id}}, {"status", nullptr}};
 }
 
-// Who joins with `cancel_on_disconnect` may end the run by leaving: they need what cancelling
-// needs.
+// Joining with `cancel_on_disconnect` needs the right to cancel, as leaving cancels the run.
 template <class Then>
 void with_right_to_leave(request_pointer self, const row_ptr& run, Then then) {
   auto& s = self->state;
@@ -417,7 +416,7 @@ void join_events(request_pointer self) {
     });
 }
 
-// The graph that the run was one of; null when it is not served, or not made, any more.
+// The run's graph; null when it is not served any more or cannot be made.
 std::shared_ptr<const graph> graph_of(request_pointer self, const record& row) {
   const auto* entry = self->state.app->graphs.by_graph(string_or(row.doc, "graph_id"));
   if (!entry || !entry->make)
@@ -430,9 +429,9 @@ std::shared_ptr<const graph> graph_of(request_pointer self, const record& row) {
   return made ? *made : nullptr;
 }
 
-// The values a run left, from its last checkpoint.
+// Answers the values of the run's last checkpoint.
 void answer_ended(request_pointer self, const row_ptr& row) {
-  const auto* why = member(row->doc, "error"); // a cancelled run has one too, and left values
+  const auto* why = member(row->doc, "error"); // a cancelled run has an error too, but also values
   if (row->status != "interrupted" && why && why->is_object())
     return answer(self, 200, json::object{{"__error__", *why}});
   auto checkpoint = std::string(string_or(row->doc, "checkpoint_id"));

@@ -7,7 +7,7 @@
 namespace behalf::endpoints {
 namespace {
 
-// Reading and writing both: a full disk still reads.
+// Checks reading and writing: a full disk can still be read.
 void ready(request_pointer self) {
   auto not_ready = [self](const error& why) {
     log::warning("storage_not_ready", {{"reason", why.message}});
@@ -17,7 +17,8 @@ void ready(request_pointer self) {
                       "Retry-After", "5"));
   };
   storage::read(
-    self, *self->state.app, storage::get_head{{kind::assistant, "", ""}}, // there is none
+    self, *self->state.app,
+    storage::get_head{{kind::assistant, "", ""}}, // does not exist; reading is what is checked
     [self, not_ready](const storage::row_ptr&) {
       ask(
         self, self->state.app->writer, check_storage{},

@@ -17,7 +17,7 @@ record_key thread_key(request_pointer self) {
   return thread_key(self, self->state.thread_id);
 }
 
-// Loads the thread of the path and goes on if the caller may see it.
+// Loads the thread of the path and calls `then` if the caller may see it.
 template <class Then>
 auto or_no_thread(request_pointer self, Then then) {
   return [self, then](row_ptr row) mutable {
@@ -100,7 +100,8 @@ void create(request_pointer self) {
   auto row = new_thread(self, granted.object("metadata"));
   if (granted.fault())
     return refuse(self, *granted.fault());
-  if (auto ok = check_metadata(row.metadata, shape_of(self)); !ok) // with what handlers added
+  if (auto ok = check_metadata(row.metadata, shape_of(self));
+      !ok) // again: handlers may have added to it
     return refuse(self, ok.error());
   auto shown = thread_view(row);
   auto w = writes_of(self);
@@ -185,13 +186,13 @@ void answer_updated(request_pointer self) {
   const auto* prefer = find_header(self->state.ex->req().headers, "prefer");
   if (prefer && prefer->find("return=minimal") != prefer->npos)
     return answer_empty(self, 204);
-  // Not asked again whether it may be seen: that was decided.
+  // Without a second check of the filter: the write has checked it.
   auto show = [self](const row_ptr& row) { answer(self, 200, thread_view(*row)); };
   storage::read(self, *self->state.app, storage::get_record{thread_key(self), room_for_rows(self)},
                 or_no_thread(self, show), or_refuse(self));
 }
 
-// Merged where the thread is written: what others change of it meanwhile is not in the way.
+// The writer merges the metadata, so that changes made meanwhile are kept.
 void update(request_pointer self) {
   auto& s = self->state;
   admission::granted_reader granted{s.granted.value};
@@ -210,7 +211,7 @@ void update(request_pointer self) {
     });
 }
 
-// By the scheduler: no run may begin on a thread that is on its way out.
+// Through the scheduler, so that no run begins on a thread that is being deleted.
 void remove(request_pointer self) {
   with_thread_head(self, [self](const row_ptr&) {
     stop_runs stop;
@@ -319,7 +320,7 @@ query history_query(request_pointer self) {
   return q;
 }
 
-// The checkpoints to show, and the one to show next.
+// The checkpoints to show, and the index of the next.
 struct past {
   past(const graph* flow, const std::string& thread_id) : walk(flow, thread_id) {}
   std::vector<std::string> ids;
@@ -340,7 +341,7 @@ result<void> load_past(past& p, const std::vector<record>& rows) {
   auto docs = runs::to_docs(rows);
   if (!docs)
     return docs.error();
-  if (docs->empty()) { // it went in the meantime
+  if (docs->empty()) { // deleted meanwhile
     ++p.next;
     return {};
   }
@@ -368,7 +369,7 @@ void next_of_past(request_pointer self, const std::shared_ptr<past>& p) {
     [self, p](const error& why) {
       if (why.kind != unreadable_record)
         return break_off(self, why);
-      ++p->next; // damaged, or built on what is: the others still show
+      ++p->next; // damaged, or based on a damaged one: the others are shown
       next_of_past(self, p);
     });
 }

@@ -24,10 +24,10 @@ json::object run_view(const record& row);
 json::object assistant_view(const record& row);
 json::object item_view(const record& row);
 
-/// A validated `sort_by`; ids by any of their names.
+/// The sort key of a validated `sort_by`.
 sort_key sort_of(std::string_view name);
 
-/// What may be asked of them.
+/// What searches of each resource may select and extract.
 extern const projectable thread_fields, assistant_fields, run_fields;
 
 /// X-Pagination-Total is offset + shown (+ 1 when more exist), X-Pagination-Next only then.

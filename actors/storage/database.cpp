@@ -1,5 +1,5 @@
-// The owners of the storage's connections. The writer groups: what waits when it begins becomes
-// durable with one fsync, and only then is any of it acknowledged. Tenants and users take turns.
+// The actors that own the storage's connections. The writer makes the batches that wait durable as
+// a group, with one fsync, and answers them after it. Tenants and users take turns.
 #include "actors/basics.hpp"
 #include "actors/storage/messages.hpp"
 #include "actors/storage/spawn.hpp"
@@ -17,11 +17,11 @@ namespace behalf::storage {
 namespace {
 
 constexpr std::chrono::seconds sweep_pause{30};
-constexpr int64_t sweep_batch = 100; // a millisecond or two: commits wait behind it
+constexpr int64_t sweep_batch = 100; // rows; takes 1 to 2 ms, for which commits wait
 constexpr std::chrono::seconds check_pause{1};
 
-// Bytes. Who writes much waits for the next group, so that a small write of somebody else's does
-// not wait for all of it.
+// In bytes. A large writer's batches are spread over groups, so that small writes of others do not
+// wait for all of them.
 constexpr int64_t most_of_a_group = 1 << 20, quantum = 1 << 18, least_cost = 1 << 10;
 
 using writing = promise_of<written>;
@@ -41,20 +41,19 @@ struct database_writer_state {
   database_writer_state() : waiting(quantum) {}
   std::unique_ptr<storage_engine> db;
   fair_queue<waiting_write> waiting;
-  std::vector<writing> checks;                  // whether anything can be written
-  bool sweep_due = false, renewal_due = false;  // with the next group
-  bool called = false;                          // the next group is
-  histogram *times = nullptr, *sizes = nullptr; // of groups; null: nobody counts
+  std::vector<writing> checks;                  // waiting check_storage requests
+  bool sweep_due = false, renewal_due = false;  // do it with the next group
+  bool called = false;                          // flush_group is under way
+  histogram *times = nullptr, *sizes = nullptr; // of groups; may be null
   metric *writable = nullptr, *damaged = nullptr;
   bool met_damage = false;
-  std::optional<error> fault; // of the last group that wrote something
-  deadline checked{};         // when that is old news
+  std::optional<error> fault; // the failure of the last group that wrote something
+  deadline checked{};         // until then `fault` answers checks
 };
 
 using writer_pointer = database_writer_actor::stateful_pointer<database_writer_state>;
 
-// Of what was touched, not of all the others: whether those can be written the next check finds out
-// by itself.
+// Damage of the rows that were touched, not of the others: the next check writes to find out.
 void note_damage(writer_pointer self, const error& why) {
   auto& s = self->state;
   if (why.kind != storage_damaged)
@@ -66,7 +65,7 @@ void note_damage(writer_pointer self, const error& why) {
     log::error("storage_damaged", {{"reason", why.message}});
 }
 
-// Whether anything can be written. A group that wrote nothing says nothing about that.
+// Notes whether the storage can be written; a group without writes does not tell.
 void note_state(writer_pointer self, const result<void>& ok, bool wrote) {
   auto& s = self->state;
   if (!ok)
@@ -82,7 +81,7 @@ void note_state(writer_pointer self, const result<void>& ok, bool wrote) {
     s.writable->set(ok ? 1 : 0);
 }
 
-// The next group lands behind everything that has arrived already.
+// The message is queued behind all that has arrived, which thus joins the group.
 void call_for_group(writer_pointer self) {
   if (!std::exchange(self->state.called, true))
     tell(self, flush_group{});
@@ -118,8 +117,8 @@ caf::result<written> check(writer_pointer self) {
   return s.checks.back();
 }
 
-// A batch at a time, each in a group of its own: under load its turn comes as often as a group's,
-// and nobody waits long for it. How many rows are gone.
+// Deletes one batch of expired rows in a group of its own, so that writes wait for it only shortly.
+// Returns how many rows are gone.
 int64_t sweep_in_group(writer_pointer self) {
   auto& s = self->state;
   if (!std::exchange(s.sweep_due, false))
@@ -129,20 +128,21 @@ int64_t sweep_in_group(writer_pointer self) {
     note_damage(self, swept.error());
     log::error("storage_sweep_failed", {{"reason", swept.error().message}});
   }
-  if (swept && *swept >= sweep_batch && !s.fault) // a disk that is full undoes it: no hurry
+  if (swept && *swept >= sweep_batch
+      && !s.fault) // more may be left; not at once when the disk is full
     tell(self, sweep_expired{});
   else
     remind(self, sweep_pause, sweep_expired{});
   return swept ? *swept : 0;
 }
 
-// What is to become durable together. What was refused is answered with it: the reason may be a
-// write of the same group, which nobody can read before, and which may fail with it.
+// A group of batches. Refused ones are answered after the flush too: the reason may be another
+// write of the group, which fails when the flush does.
 struct applied_group {
   std::vector<writing> promises;
   std::vector<std::pair<writing, error>> refused;
   int64_t swept = 0;
-  bool renewed = false; // the lease
+  bool renewed = false; // the process's lease on its runs
 };
 
 applied_group apply_group(writer_pointer self) {
@@ -158,7 +158,7 @@ applied_group apply_group(writer_pointer self) {
     const auto renewed = s.db->renew();
     group.renewed = renewed.has_value();
     if (!renewed)
-      s.checked = {}; // no flush will tell the next one
+      s.checked = {}; // the next check must write itself
     if (!renewed && due)
       log::error("lease_not_renewed", {{"reason", renewed.error().message}});
     for (auto& promise : std::exchange(s.checks, {}))
@@ -175,7 +175,7 @@ applied_group apply_group(writer_pointer self) {
   return group;
 }
 
-// Nothing can be written: whoever waits hears so.
+// Nothing can be written: refuses all that wait.
 void refuse_group(writer_pointer self, const error& why) {
   auto& s = self->state;
   for (auto& promise : std::exchange(s.checks, {}))

@@ -22,7 +22,7 @@ result<item_question> ask_about(std::string_view action, const std::vector<std::
 
 result<item_question> ask_to_put(const std::vector<std::string>& labels, std::string_view key,
                                  json::object value, json::value index, json::value ttl) {
-  if (key.empty()) // it could not be asked for
+  if (key.empty()) // the API has no way to read it
     return fail(errc::bad_request, "Key is required");
   auto asked = ask_about("put", labels, key);
   if (!asked)
@@ -100,7 +100,7 @@ result<record> granted_put(const grant& g, std::size_t most_bytes) {
     return fail(errc::invalid_argument,
                 "value would have more than " + std::to_string(most_bytes) + " bytes of JSON");
   if (in.has("ttl"))
-    if (auto minutes = in.number("ttl", 0, max_ttl_minutes); minutes > 0) // 0: for ever
+    if (auto minutes = in.number("ttl", 0, max_ttl_minutes); minutes > 0) // 0: it does not expire
       row.expires = expiry_in(minutes, row.created_at);
   if (in.fault())
     return *in.fault();

@@ -1,5 +1,5 @@
-// The store as the API and nodes use it: one way to ask whether a principal may, and one way to do
-// what the rules left of the question. Nobody reads or writes an item by another way.
+// Store items for the API and for nodes: every operation is authorized, and then done as the
+// authorization handlers left it. Items are read and written here alone.
 #pragma once
 
 #include "actors/admission/messages.hpp"
@@ -15,7 +15,7 @@
 
 namespace behalf::storage {
 
-/// The question of an operation, as handlers see and change it.
+/// An operation as authorization handlers see and change it.
 struct item_question {
   std::string_view action; // put, get, delete or search
   json::object value;
@@ -29,28 +29,28 @@ result<item_question> ask_to_delete(const std::vector<std::string>& labels, std:
 result<item_question> ask_to_search(const std::vector<std::string>& prefix, json::object filter,
                                     int64_t limit, int64_t offset, json::value query);
 
-/// The fields handlers may change.
+/// The fields that handlers may change.
 std::vector<std::string_view> changeable_item_fields(std::string_view action);
 
-/// Asks for a principal already known: goes to the authorizer.
+/// The question to the authorizer.
 authorize to_authorize(item_question what, principal_ptr who);
 
-/// What the rules left. Error: of checked_namespace, or internal when a handler left something that
-/// is no place, item or search.
+/// The operation as handlers left it. Error: of checked_namespace, or internal when a handler left
+/// no valid key, item or search.
 result<record_key> granted_item(const grant& g);
-/// Error: invalid_argument when the value has more than `most_bytes`: a node may make any.
+/// Error: invalid_argument when the value has more than `most_bytes`.
 result<record> granted_put(const grant& g, std::size_t most_bytes);
 result<query> granted_search(const grant& g);
 
-/// May the holder of the grant see this item?
+/// Whether the filter lets the caller see this item.
 bool shows_item(const filter& auth_filter, const record& row);
 
-/// What to write, given the item that is there (null: none). Errors: denied for an item its writer
-/// could not see, not_found for one in its place that they cannot.
+/// The write, given the existing item (null: none). Errors: denied when the writer could not see
+/// the new item, not_found when they cannot see the existing one.
 result<write_batch> put_over(const record* there, const record& fresh, const filter& auth_filter);
 result<write_batch> erase_of(const record* there, const filter& auth_filter);
 
-/// `then` gets the row, or null where there is none or it is not to be seen.
+/// `then` gets the row, or null when there is none that the caller may see.
 template <class Self, class Then, class Failed>
 void get_item(Self* self, const app_context& app, const grant& g, Then then, Failed failed,
               fair_budget::share_ptr room = nullptr) {
@@ -75,8 +75,8 @@ void write_item(Self* self, const app_context& app, const principal_key& who, wr
 
 inline constexpr int most_tries_to_change = 16;
 
-/// Writes what `make` says of the item that is there (null: none); looks again when somebody else
-/// wrote meanwhile, `tries` times. An empty commit is nothing to do.
+/// Writes the batch that `make` returns for the existing item (null: none), unless it is empty.
+/// When the item was changed meanwhile it is read again, `tries` times.
 template <class Self, class Make, class Then, class Failed>
 void change_item(Self* self, const app_context& app, const principal_key& who,
                  const record_key& which, Make make, Then then, Failed failed,
@@ -99,7 +99,7 @@ void change_item(Self* self, const app_context& app, const principal_key& who,
     failed);
 }
 
-/// An item that is there and that this principal may not see is not overwritten: not_found.
+/// Does not overwrite an item that the principal may not see: not_found.
 template <class Self, class Then, class Failed>
 void put_item(Self* self, const app_context& app, const grant& g, Then then, Failed failed) {
   auto row = granted_put(g, app.options.runs.state_bytes);
@@ -119,7 +119,7 @@ void put_item(Self* self, const app_context& app, const grant& g, Then then, Fai
     then, failed);
 }
 
-/// An item that is not there, or not to be seen, is gone already.
+/// Does nothing when there is no item that the principal may see.
 template <class Self, class Then, class Failed>
 void delete_item(Self* self, const app_context& app, const grant& g, Then then, Failed failed) {
   auto which = granted_item(g);

@@ -1,4 +1,4 @@
-// What is read from the storage and written to it.
+// Reads and writes of the storage, as messages.
 #pragma once
 
 #include "actors/caf.hpp"
@@ -12,34 +12,33 @@ namespace behalf {
 
 class storage_reader;
 
-/// What to read, on the reader's own thread. It keeps what it found: asked through `read` and
-/// `read_in_turn` (reads.hpp).
+/// A read, called on the reader's thread; it keeps its result. Sent by `read` and `read_in_turn`
+/// (reads.hpp).
 struct read_storage {
   std::function<result<void>(storage_reader&)> what;
 };
 struct read_done {};
 
-/// The same for what takes longer than one record.
+/// A read of more than one record, which waits for its turn.
 struct queue_read {
   read_storage read;
   principal_key who;                 // whose turn it takes
-  int64_t cost = 1;                  // milliseconds of a reader, about
-  std::function<bool()> wanted = {}; // null: it is; else asked when the turn has come
+  int64_t cost = 1;                  // about how many milliseconds of a reader
+  std::function<bool()> wanted = {}; // called when its turn has come; null: always wanted
 };
 
-/// Durable when answered. Error: conflict when a revision is not as expected.
+/// Answered when durable. Error: conflict when a revision is not as expected.
 struct write_records {
   write_batch what;
-  principal_key who = {}; // whose turn it takes; nobody: the server itself
+  principal_key who = {}; // whose turn it takes; empty: the server's
 };
 struct written {};
-/// Deletes what has outlived its time to live, a bounded batch at a time.
+/// Deletes expired rows, a bounded batch at a time.
 struct sweep_expired {};
-/// Can anything be written? Tried with a write of its own, at most once a second. Errors as of
+/// Whether the storage can be written, found out by a write at most once a second. Errors as of
 /// write_records.
 struct check_storage {};
-/// The writer's note to itself, where other processes use the storage too: this one's lease on its
-/// runs is to last on.
+/// The writer's timer: renews this process's lease on its runs, when processes share the storage.
 struct renew_lease {};
 
 } // namespace behalf

@@ -1,5 +1,5 @@
-// What actors read, and how they ask for it. A read is a type that is called with a storage_reader,
-// on the reader's thread; a new one needs nothing else.
+// The reads of actors. A read is a type that is called with a storage_reader, on the reader's
+// thread; a new one needs no message and no handler.
 #pragma once
 
 #include "actors/app_context.hpp"
@@ -16,20 +16,20 @@
 
 namespace behalf::storage {
 
-/// Null: there is none.
+/// Null when there is none.
 using row_ptr = std::shared_ptr<const record>;
 
 struct get_record {
   record_key which;
-  fair_budget::share_ptr room = nullptr; // of who asks: counts what a long one takes
+  fair_budget::share_ptr room = nullptr; // the asker's share, which a long document is counted in
   result<row_ptr> operator()(storage_reader& db) const;
 };
-/// Without its document, which may be long.
+/// A record without its document, which may be long.
 struct get_head {
   record_key which;
   result<row_ptr> operator()(storage_reader& db) const;
 };
-/// A run that waits in the storage, to go on with. What cannot be read comes as `doc_text`.
+/// A run that is in the storage alone. A document that cannot be read comes as `doc_text`.
 struct load_run {
   std::string tenant, run_id;
   result<row_ptr> operator()(storage_reader& db) const;
@@ -37,9 +37,9 @@ struct load_run {
 
 struct found_checkpoints {
   std::vector<record> rows;
-  std::string newest; // the greatest id on the thread, asked for when one was named
+  std::string newest; // the thread's newest id, when the read named one
 };
-/// The checkpoints from the nearest full one up to the one named, or up to the head.
+/// The chain of checkpoints from the nearest full one to `checkpoint_id`, or to the head.
 struct read_checkpoints {
   static constexpr int64_t cost = 2; // milliseconds of a reader, about
   std::string thread_id, ns, checkpoint_id;
@@ -48,7 +48,7 @@ struct read_checkpoints {
   result<found_checkpoints> operator()(storage_reader& db) const;
 };
 
-/// A read on its way, and where its value will be.
+/// A read under way, and its result.
 template <class Read>
 struct open_read {
   using value = typename std::invoke_result_t<Read&, storage_reader&>::value_type;
@@ -76,7 +76,7 @@ void read(Self* self, const app_context& app, Read what, Then then, Failed faile
     std::move(failed));
 }
 
-/// The same in the turn of `turn.who` among all that takes longer than one record.
+/// The same through the read queue, in the turn of `turn.who`.
 template <class Self, class Read, class Then, class Failed>
 void read_in_turn(Self* self, const app_context& app, queue_read turn, Read what, Then then,
                   Failed failed) {

@@ -22,7 +22,7 @@ database_writer_actor spawn_database_writer(caf::actor_system& sys,
 database_reader_actor spawn_database_reader(caf::actor_system& sys,
                                             std::unique_ptr<storage_reader> db, metrics* meters,
                                             bool in_background = true);
-/// Hands slices to `readers`, which serve nobody else.
+/// Hands reads to `readers`, which it alone uses.
 read_queue_actor spawn_read_queue(caf::actor_system& sys,
                                   std::vector<database_reader_actor> readers);
 
