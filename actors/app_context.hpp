@@ -1,5 +1,5 @@
-// What requests and runs may reach: handles of the core actors, the graphs, and the options they
-// share. Made once by system.cpp; only the graphs change while it is in use.
+// What requests and runs share: handles of the core actors, the graphs, and the options. Made once
+// by system.cpp; only the graphs change while it is in use.
 #pragma once
 
 #include "actors/endpoints/route_meters.hpp"
@@ -34,13 +34,13 @@ class event_logs;
 }
 class service_registry;
 
-/// The development issuer, for request actors on several threads.
+/// The development issuer with its lock, as request actors run on several threads.
 struct shared_issuer {
   std::mutex guard;
   dev_issuer issuer;
 };
 
-/// What threads do for a graph's runs.
+/// The activities of threads for a graph's runs.
 struct graph_work {
   graph_work(const std::string& graph_id, const graph* flow);
 
@@ -51,7 +51,7 @@ struct graph_work {
   std::map<std::string, threads::activity, std::less<>> nodes;
 };
 
-/// A graph under the name it is served by, and what its assistant starts from.
+/// A graph, the name it is served by, and its assistant's defaults.
 struct served_graph {
   std::string graph_id, description;
   std::shared_ptr<const graph> flow;
@@ -60,7 +60,7 @@ struct served_graph {
   std::function<result<std::shared_ptr<const graph>>(const context&)> make = {};
 };
 
-/// With the assistant made for it at start (UUIDv5 of the graph's name).
+/// A served graph with its assistant (UUIDv5 of the graph's name).
 struct catalog_entry : served_graph {
   explicit catalog_entry(served_graph what);
 
@@ -72,8 +72,8 @@ struct catalog_entry : served_graph {
   std::shared_ptr<const graph_work> work;
 };
 
-/// The graphs that new runs are made of. They can be exchanged at any time, for `behalf dev
-/// --watch`: entries handed out before stay as they were until the end of the process.
+/// The graphs of new runs. They can be exchanged at any time (`behalf dev --watch`); entries handed
+/// out before stay as they are until the end of the process.
 class catalog {
 public:
   void serve(std::vector<served_graph> graphs);
@@ -84,16 +84,16 @@ public:
     return *now_.load(std::memory_order_acquire);
   }
 
-  /// "a, b": for messages about a graph nobody has.
+  /// "a, b", for messages about an unknown graph.
   std::string names() const;
 
 private:
-  std::deque<std::vector<catalog_entry>> all_{1}; // the last ones are those of now
+  std::deque<std::vector<catalog_entry>> all_{1}; // the last vector is the current one
   std::atomic<const std::vector<catalog_entry>*> now_{&all_.back()};
 };
 
-/// Tenants whose system assistants are in the storage already. Tenants come with their users, so
-/// theirs are made when one of them first asks. Forgetting one costs a look at what is there.
+/// Tenants whose system assistants are stored. Tenants are not known at the start, so their
+/// assistants are made at their first request; a tenant that is forgotten costs a read.
 class seeded_tenants {
 public:
   bool has(const std::string& tenant) const {
@@ -118,7 +118,7 @@ private:
   std::set<std::string> tenants_;
 };
 
-/// Runs something on a thread that may block, in its turn among whose it is.
+/// Runs work on a blocking thread, in the turn of its user.
 using blocking_runner =
   std::function<void(const principal_key& whose, const threads::activity&, std::function<void()>)>;
 
@@ -126,7 +126,7 @@ struct app_context {
   system_options options;
   catalog graphs;
   std::shared_ptr<const service_registry> services;
-  mutable metrics meters; // counting changes nothing anyone decides on
+  mutable metrics meters; // mutable: counting is no change of state
   mutable shared_page metrics_text{[this] { return meters.prometheus(); }};
   mutable shared_page metrics_json{[this] { return dump(meters.as_json()); }};
   endpoints::route_meters requests{meters};
@@ -134,21 +134,21 @@ struct app_context {
   mutable seeded_tenants seeded;
   std::shared_ptr<runs::event_logs> events;
 
-  fair_budget exchanges, memory; // requests under way and their bodies, by tenant and user
-  fair_budget answers;           // on their way to slow readers
+  fair_budget exchanges, memory; // requests under way, and their bodies
+  fair_budget answers;           // answers that clients have not read
 
   authenticator_actor authenticator;
-  authorizer_actor authorizer; // for who acts for a principal already known
+  authorizer_actor authorizer; // for callers that are authenticated
   scheduler_actor scheduler;
   run_directory_actor run_directory;
   database_writer_actor writer;
-  std::vector<database_reader_actor> readers; // of single records and states
+  std::vector<database_reader_actor> readers; // for single records
   read_queue_actor scans;
-  secret_store_actor secrets; // null when no service takes a credential
+  secret_store_actor secrets; // null: no service takes a credential
   egress_actor egress;
-  mcp_keeper_actor mcp;                  // null when no service is an MCP server
+  mcp_keeper_actor mcp;                  // null: no service is an MCP server
   std::shared_ptr<shared_issuer> issuer; // null outside `behalf dev`
-  /// Runs a turn of a node on a thread that may block; null: on the node's own, for tests.
+  /// Runs a turn of a node on a blocking thread; null: on the actor's own, for tests.
   blocking_runner run_blocking;
 
   const database_reader_actor& reader() const {

@@ -1,4 +1,4 @@
-// What every actor needs of CAF: errors across it, asking with an end, containing what goes wrong.
+// What every actor needs of CAF: errors, asking, telling, timers, and handlers for faults.
 #pragma once
 
 #include "actors/caf.hpp"
@@ -27,11 +27,11 @@ BEHALF_MESSAGE(behalf::error)
 
 namespace behalf {
 
-/// A note to oneself: the time of that generation has come; an older one is forgotten.
+/// A timer's message to its own actor. Actors ignore a generation that is not current.
 struct wake_up {
   int64_t generation = 0;
 };
-/// A note to oneself, behind everything that arrived meanwhile: write the next group.
+/// An actor's message to itself, queued behind all that has arrived: write the next group.
 struct flush_group {};
 
 /// Our error, as CAF carries it between actors.
@@ -40,7 +40,7 @@ inline caf::error to_caf(error e) {
   return caf::make_error(code, std::move(e));
 }
 
-/// CAF's error, as the rest of the program knows it. CAF's own codes never reach a client.
+/// CAF's error as ours. CAF's own codes become `internal`, and never reach a client.
 inline error from_caf(const caf::error& e) {
   if (e.category() == caf::atom("behalf")) {
     const auto& context = e.context();
@@ -53,7 +53,7 @@ inline error from_caf(const caf::error& e) {
   return {errc::internal, "an internal component failed"};
 }
 
-/// Lets a message handler answer with a plain result.
+/// Converts a result into what a message handler returns.
 template <class T>
 caf::result<T> reply(result<T> r) {
   if (r.has_value())
@@ -61,9 +61,9 @@ caf::result<T> reply(result<T> r) {
   return to_caf(std::move(r).error());
 }
 
-/// An answer an actor owes, made while it handles the question. Copies are one promise. When the
-/// last one goes without an answer, whoever asked gets an error: CAF would leave it waiting for
-/// ever. Answered by the actor that made it; dropped by anyone.
+/// The promise of an answer, made while the question is handled. Copies share one promise. When the
+/// last copy is destroyed without an answer the asker gets an error; CAF would leave it waiting for
+/// ever. Only the actor that made it may fulfil it; any thread may destroy it.
 template <class T>
 class promise_of {
 public:
@@ -76,7 +76,7 @@ public:
                                    self->name());
   }
 
-  /// Only the first answer counts.
+  /// Fulfils the promise; only the first call counts.
   void deliver(result<T> r) const {
     if (!owed_)
       return;
@@ -86,7 +86,7 @@ public:
       owed_->to.deliver(to_caf(std::move(r).error()));
   }
 
-  /// What a handler returns that will answer later.
+  /// What a handler returns when it answers later.
   operator caf::result<T>() const { return caf::delegated<T>{}; }
 
 private:
@@ -99,7 +99,7 @@ private:
       if (!to.pending() || !asker || !id.is_request())
         return;
       log::error("question_unanswered", {{"actor", actor}});
-      // Not through `to`, which needs what its actor last ran on: that may be gone.
+      // Not through `to`, which uses the execution unit its actor last ran on: that may be gone.
       auto why = to_caf(fail(errc::internal, "a question was not answered"));
       asker->enqueue(nullptr, id.response_id(), caf::make_message(std::move(why)), nullptr);
     }
@@ -112,7 +112,7 @@ private:
   std::shared_ptr<owed> owed_;
 };
 
-// Asked before CAF sees the type, which takes a thousand lines to say the same.
+// Checked here, as CAF's own error for it is a thousand lines long.
 template <class Message>
 constexpr bool must_be_message() {
   static_assert(is_message<Message>,
@@ -121,24 +121,25 @@ constexpr bool must_be_message() {
   return is_message<Message>;
 }
 
-/// Sends what needs no answer. From any thread.
+/// Sends a message without an answer. From any thread.
 template <class Handle, class Message>
 void tell(const Handle& to, Message m) {
   if constexpr (must_be_message<Message>())
     caf::anon_send(to, std::move(m));
 }
 
-/// A note to oneself, for later. It cannot be taken back: give it a number to know an old one by.
+/// Sends a message to the actor itself, later. It cannot be cancelled: number it to know an old
+/// one.
 template <class Self, class Message>
 void remind(Self* self, std::chrono::steady_clock::duration after, Message m) {
   if constexpr (must_be_message<Message>())
     self->delayed_send(self, after, std::move(m));
 }
 
-/// Asks another actor. There is no timer here: the deadline of the whole exchange (one Asio timer,
-/// armed by its session) bounds the wait, and a timer per hop would cost a fifth of the throughput.
-/// An answer comes in any case: a dropped promise and a dead actor are errors. Both outcomes are
-/// always handled: without the second handler an error would kill the asker.
+/// Asks another actor, without a timer: the deadline of the whole exchange (one Asio timer, armed
+/// by its session) bounds the wait, and a timer per question would cost a fifth of the throughput.
+/// A dropped promise and a dead actor are errors. Both handlers are required: without the second
+/// one an error would end the asker.
 template <class Self, class Handle, class Message, class OnValue, class OnError>
 void ask(Self* self, const Handle& to, Message m, OnValue on_value, OnError on_error) {
   if constexpr (must_be_message<Message>())
@@ -147,7 +148,7 @@ void ask(Self* self, const Handle& to, Message m, OnValue on_value, OnError on_e
             [on_error = std::move(on_error)](caf::error& e) mutable { on_error(from_caf(e)); });
 }
 
-/// Calls `lost` when the actor ends by anything but a shutdown, or for want of anyone who needs it.
+/// Calls `lost` when the actor ends otherwise than by a shutdown or for lack of references.
 template <class Handle, class F>
 void when_lost(const Handle& actor, F lost) {
   actor->attach_functor([lost = std::move(lost)](const caf::error& why) {
@@ -156,8 +157,7 @@ void when_lost(const Handle& actor, F lost) {
   });
 }
 
-/// Logs the class of what left a handler, which ends its actor. Not its text, which may hold
-/// anything.
+/// Logs the class of an exception that ended an actor; not its text, which may hold secrets.
 void log_thrown(std::string_view actor, const std::exception_ptr& what);
 
 /// First line of every behavior. Without it CAF prints exception texts and stray messages,

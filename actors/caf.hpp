@@ -1,5 +1,5 @@
-// What CAF's versions spell differently, spelled once (docs/decisions/0021-caf-version.md): here
-// what interfaces and messages need, in basics.hpp what actors do.
+// What CAF's versions spell differently (docs/decisions/0021-caf-version.md): here what interfaces
+// and messages need, in basics.hpp what actors need.
 #pragma once
 
 #include <caf/allowed_unsafe_message_type.hpp>

@@ -1,4 +1,4 @@
-// Who a message is about, as messages carry it.
+// How messages name a caller: presented credentials, principal, and sealed fields.
 #pragma once
 
 #include "behalf/principal.hpp"
@@ -15,13 +15,13 @@ struct auth_request; // behalf/auth.hpp
 
 using principal_ptr = std::shared_ptr<const principal>;
 
-/// Whose share of what is scarce somebody has who is not known yet: strangers are one tenant, and
-/// each peer a user of it.
+/// The key of a caller who is not authenticated, for shares of budgets and turns: all such callers
+/// are one tenant, each peer is a user of it.
 inline principal_key stranger(std::string peer) {
   return {{}, "peer", std::move(peer)};
 }
 
-/// What a client presented; may hold its credentials.
+/// The credentials that a client presented.
 using presented_ptr = std::shared_ptr<const auth_request>;
 
 /// Credentials a custom `authenticate` handler gave with the principal, by field name.

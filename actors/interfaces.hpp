@@ -1,6 +1,6 @@
-// Every actor and every message, on one page, in the order a request meets them. The payloads are
-// in each room's messages.hpp. A narrow interface is the access control: who holds a redeemer_actor
-// can redeem.
+// Every actor and every message, in the order a request meets them. The payloads are in each room's
+// messages.hpp. Interfaces are narrow because they are the access control: only a holder of a
+// redeemer_actor can redeem.
 #pragma once
 
 #include "actors/caf.hpp"
@@ -71,8 +71,7 @@ struct wire_ended;
 struct audit_event;
 struct audit_receipt;
 
-/// Admission: first who asks, from the head of a request alone; then, when it is read, whether
-/// they may.
+/// Admission: who sends a request, from its head alone; then, when it is read, whether they may.
 using authenticator_actor =
   caf::typed_actor<answers<authenticate, authenticated>, takes<count_body>, takes<use_identity>>;
 using authorizer_actor = caf::typed_actor<answers<authorize, grant>, takes<use_rules>>;
@@ -81,20 +80,20 @@ using authorizer_actor = caf::typed_actor<answers<authorize, grant>, takes<use_r
 using plugin_auth_actor =
   caf::typed_actor<answers<call_auth_handler, vouched_by_handler>, takes<auth_handler_ended>>;
 
-/// The only owner of a writing connection: commits that arrive together become durable together.
+/// The only owner of a writing connection: batches that arrive together become durable together.
 using database_writer_actor =
   caf::typed_actor<answers<write_records, written>, answers<check_storage, written>,
                    takes<flush_group>, takes<sweep_expired>, takes<renew_lease>>;
 
-/// Owns a reading connection. What it is asked takes a moment: one record, one state, one slice.
+/// Owns a reading connection. Its reads are short: one record, one state, one slice.
 using database_reader_actor = caf::typed_actor<answers<read_storage, read_done>>;
 
-/// Where what takes longer than one record waits for readers of its own: searches, slice by slice,
-/// and the states of threads. Tenants share these readers fairly, then users.
+/// Queues longer reads (slices of searches, states of threads) for readers of its own. Tenants
+/// share these readers fairly, then users.
 using read_queue_actor = caf::typed_actor<answers<queue_read, read_done>>;
 
-/// Knows where runs can be watched and stopped, wherever they execute. The scheduler is one, of
-/// this process's runs.
+/// Finds live runs, in whichever process they execute. The scheduler is the directory of this
+/// process's runs.
 using run_directory_actor = caf::typed_actor<answers<find_run, run_ref>, // not_found once ended
                                              answers<stop_runs, runs_stopped>>;
 
@@ -102,8 +101,8 @@ using run_directory_actor = caf::typed_actor<answers<find_run, run_ref>, // not_
 using scheduler_actor = run_directory_actor::extend<answers<start_run, run_ref>, takes<slot_report>,
                                                     takes<run_progressed>, takes<wake_up>>;
 
-/// What a run is to those who watch and stop it. Its supervisor is one; for a run of another
-/// process it would be an actor that asks there.
+/// A live run, to be streamed, awaited and stopped. The run's supervisor is one; for a run of
+/// another process it would be an actor that asks there.
 using live_run_actor =
   caf::typed_actor<answers<next_events, event_batch>, answers<await_result, run_result>,
                    answers<stop_run, run_result>>;
@@ -115,23 +114,23 @@ using run_supervisor_actor = live_run_actor::extend<takes<execute_run>, takes<ta
 /// One execution of one node.
 using graph_node_actor = caf::typed_actor<takes<wake_up>, takes<turn_taken>>;
 
-/// Where a user's tokens come from; bytes stay behind it. `redeemer_actor` is for egress alone.
+/// Fetches users' tokens and keeps their bytes. `redeemer_actor` is for egress alone.
 using redeemer_actor = caf::typed_actor<answers<redeem, credential>>;
 using secret_store_actor =
   caf::typed_actor<answers<redeem, credential>, answers<open_leases, run_handles>,
                    takes<close_leases>, takes<forget_credential>, takes<retry_call>>;
 
-/// Redeems a handle and lets the call leave once its receipt is durable.
+/// Redeems a handle and sends the call once its receipt is durable.
 using egress_actor =
   caf::typed_actor<answers<egress_call, outbound_reply>, answers<egress_read, outbound_chunk>,
                    takes<egress_close>, takes<hand_stream>, takes<cut_calls>,
                    takes<recheck_credentials>>;
 
-/// Looks after MCP sessions: listens to them while runs use them, ends them when no run does.
+/// Keeps MCP sessions: listens to them while runs use them, ends them when no run does.
 using mcp_keeper_actor = caf::typed_actor<answers<session_used, session_ready>, takes<run_left>,
                                           answers<end_sessions, sessions_ended>, takes<wake_up>>;
 
-/// The outbound door.
+/// The HTTP client.
 using http_client_actor =
   caf::typed_actor<answers<wire_call, outbound_reply>, answers<wire_read, outbound_chunk>,
                    takes<wire_cancel>, takes<wire_ended>>;

@@ -1,5 +1,5 @@
-// Where a server may listen: decided apart from the system, so that a file can be checked without
-// it.
+// Which addresses a server may listen on. Apart from system.cpp, so that `behalf check` needs no
+// server.
 #include "actors/system.hpp"
 #include "runtime/net/url.hpp"
 

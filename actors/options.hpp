@@ -1,4 +1,4 @@
-// The options of the actors' own: limits and lifetimes. Defaults and comments are the manual.
+// The actors' own options: limits and lifetimes.
 #pragma once
 
 #include "actors/runs/queue_options.hpp"
@@ -13,7 +13,7 @@
 
 namespace behalf {
 
-/// What a system assistant starts from: below what a run, or its thread, says.
+/// The defaults of a system assistant, which its threads and runs override.
 struct assistant_defaults {
   json::object config, context, metadata;
 };
@@ -21,24 +21,24 @@ struct assistant_defaults {
 struct run_options : runs::queue_options {
   std::chrono::milliseconds timeout{3'600'000};     // one run; then its status is `timeout`
   std::chrono::milliseconds resumable_ttl{120'000}; // events kept for viewers after the end
-  std::size_t blocking_threads = 64;                // for nodes that may block; one more turn waits
-  std::size_t state_bytes = 32 * 1024 * 1024;       // of a thread's state; of a node's store item
-  std::size_t event_bytes = 16 * 1024 * 1024;       // one run's events; older ones are dropped
-  std::size_t event_memory = 256 * 1024 * 1024;     // of all runs; who has most loses events
+  std::size_t blocking_threads = 64;            // threads for nodes that may block; more turns wait
+  std::size_t state_bytes = 32 * 1024 * 1024;   // of a thread's state; of a node's store item
+  std::size_t event_bytes = 16 * 1024 * 1024;   // one run's events; older ones are dropped
+  std::size_t event_memory = 256 * 1024 * 1024; // of all runs; the user with most loses events
   std::chrono::milliseconds shutdown_grace{10'000}; // from the signal to the end of the process
   /// Of the threads that stateless runs leave; 0: for ever.
   std::chrono::milliseconds stateless_ttl{30LL * 86'400'000};
-  int max_attempts = 3; // a run that crashed the process so often is given up
+  int max_attempts = 3; // runs that crashed the process so often are given up
 };
 
 struct system_options {
   server_options http;
   run_options runs;
-  limiter_options limits;     // per tenant and user; 0 means none
-  shape_limits shape;         // of what clients send
+  limiter_options limits;     // per tenant and user; 0: no limit
+  shape_limits shape;         // bounds on what clients send
   bool authenticated = false; // an `identity` section or an `authenticate` handler exists
   std::size_t readers = 2;    // reading connections for records, and as many for searches
-  std::size_t answer_memory = 256 * 1024 * 1024; // of answers their clients have not read yet
+  std::size_t answer_memory = 256 * 1024 * 1024; // of answers that clients have not read yet
   search_bounds searches;                        // what one search may take; more is answered 422
 };
 

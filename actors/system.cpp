@@ -52,7 +52,7 @@ result<std::shared_ptr<const policy>> policy_of(const system_setup& setup) {
   return std::make_shared<const policy>(std::move(*made));
 }
 
-// Read when somebody asks: it grows and shrinks under the storage's own rules.
+// Read at each scrape: the sizes change with the storage's own housekeeping.
 void add_storage_metrics(metrics& all, const std::string& url) {
   auto& data = all.gauge("behalf_database_bytes", "Size of the database's file");
   auto& log = all.gauge("behalf_wal_bytes", "Size of its write-ahead log");
@@ -63,7 +63,7 @@ void add_storage_metrics(metrics& all, const std::string& url) {
   });
 }
 
-// What clients are told too names no path; who starts the server needs it.
+// Adds the path, which errors of the storage leave out as clients may see them.
 error of_storage(error why, const std::string& url) {
   if (why.kind == storage_full)
     why.message = url + ": " + why.message;
@@ -73,14 +73,14 @@ error of_storage(error why, const std::string& url) {
 constexpr std::chrono::milliseconds most_to_suspend{2'000}; // of the grace, after the exchanges
 constexpr std::chrono::milliseconds most_for_cutting{500};
 constexpr std::chrono::milliseconds most_for_sessions{2'000};
-constexpr std::chrono::milliseconds least{250}; // for each thing that must still be done
+constexpr std::chrono::milliseconds least{250}; // for each step of the shutdown
 
-// What is left, but never nothing: what was acknowledged is to be closed in order.
+// The time left, but at least `least`, so that the storage is closed in order.
 std::chrono::nanoseconds time_to(deadline by) {
   return std::max<std::chrono::nanoseconds>(by - std::chrono::steady_clock::now(), least);
 }
 
-// The rules that requests decide by themselves; exchanged by a reload while they do.
+// The rules that requests apply themselves; a reload exchanges them meanwhile.
 class rules_in_use {
 public:
   std::shared_ptr<const policy> get() const {
@@ -97,10 +97,10 @@ private:
   std::shared_ptr<const policy> rules_;
 };
 
-// Others wait for its answers without a timer.
+// An actor whose death ends the process: others wait for its answers without a timer.
 struct core_actor {
   const char* name;
-  std::function<void(caf::scoped_actor&)> end; // asks it to
+  std::function<void(caf::scoped_actor&)> end; // sends it the exit
 };
 
 // As a run of the assistant sees its configuration that says nothing itself.
@@ -217,10 +217,10 @@ struct running_system::parts {
 
   std::shared_ptr<client> door_out;
   std::unique_ptr<server> door_in;
-  rules_in_use own_rules; // null where a plugin's handlers decide too
+  rules_in_use own_rules; // null when a plugin has handlers
   http_client_actor http;
   audit_actor audit;
-  std::vector<core_actor> vital; // in the order they were made: who answers before who asks
+  std::vector<core_actor> vital; // those that answer before those that ask
   uint16_t port = 0;
   bool stopped = false;
 
@@ -237,8 +237,7 @@ struct running_system::parts {
   bool end_system(deadline by);
 };
 
-// What every actor of the core is made through: its death ends the process, and it ends with the
-// system.
+// Registers a core actor: its death ends the process, and it is ended with the system.
 template <class Handle>
 Handle running_system::parts::guarded(const char* name, Handle made) {
   when_lost(made, [name] {
@@ -252,14 +251,14 @@ Handle running_system::parts::guarded(const char* name, Handle made) {
   return made;
 }
 
-// Before the first run and the first request, nobody but the core is there.
+// Called before the first run and the first request: only core actors exist.
 result<void> running_system::parts::all_guarded() {
   if (sys->registry().running() == vital.size())
     return {};
   return fail(errc::internal, "an actor of the core has ended, or is not guarded");
 }
 
-// The way out: audit, client, secret store, egress.
+// Audit, HTTP client, secret store, egress.
 result<void> running_system::parts::spawn_outside() {
   auto services = service_registry::create(setup.services);
   if (!services)
@@ -323,8 +322,8 @@ result<void> running_system::parts::spawn_inside() {
       return reader.error();
     connections.push_back(std::move(*reader));
   }
-  // Before its readers, so that it ends after them: whose connection is closed last puts the log
-  // into the database, and a reader's may not.
+  // Made before its readers, so that it ends after them: the connection that is closed last copies
+  // the log into the database, which a reader's may not.
   app->writer =
     guarded("database_writer", storage::spawn_database_writer(*sys, std::move(*db), &app->meters));
   std::vector<database_reader_actor> of_scans;
@@ -351,7 +350,8 @@ result<void> running_system::parts::spawn_inside() {
     return ok;
   if (auto n = recovered->plans.size() + recovered->delayed.size(); n > 0)
     log::info("runs_recovered", {{"count", n}, {"delayed", recovered->delayed.size()}});
-  // The scheduler and everything it starts see the core as it is now: complete but for itself.
+  // The scheduler and the actors it starts get the context as it is now, with all but the
+  // scheduler.
   app->scheduler = guarded("scheduler", runs::spawn_scheduler(*sys, app, std::move(*recovered)));
   app->run_directory = app->scheduler;
   return {};
@@ -370,7 +370,7 @@ result<void> running_system::parts::listen() {
   return {};
 }
 
-// Exchanges end with their answer, and by the deadline in any case.
+// Waits for exchanges to end, until the deadline.
 void running_system::parts::drain(deadline by) {
   if (!door_in || port == 0)
     return;
@@ -384,7 +384,7 @@ void running_system::parts::drain(deadline by) {
   end.wait_for(most_for_cutting);
 }
 
-// Runs stop at their last checkpoint and go on after the next start.
+// Suspends runs: they continue from their last checkpoint after the next start.
 void running_system::parts::suspend_runs(deadline by) {
   if (!app->scheduler)
     return;
@@ -400,7 +400,7 @@ void running_system::parts::suspend_runs(deadline by) {
       [](caf::error&) { log::warning("runs_not_suspended"); });
 }
 
-// Servers that answer are told that the sessions end; the others find out by themselves.
+// Ends MCP sessions at their servers, as far as these answer in time.
 void running_system::parts::end_mcp_sessions(deadline by) {
   if (!app->mcp)
     return;
@@ -410,7 +410,7 @@ void running_system::parts::end_mcp_sessions(deadline by) {
     .receive([](sessions_ended) {}, [](caf::error&) { log::warning("mcp_sessions_left_open"); });
 }
 
-// Who asks ends before who answers.
+// Actors that ask end before those that answer.
 void running_system::parts::end_actors(deadline by) {
   caf::scoped_actor self{*sys};
   for (; !vital.empty(); vital.pop_back()) {
@@ -423,12 +423,12 @@ void running_system::parts::end_actors(deadline by) {
   }
 }
 
-// The actor system waits for all its actors, on a thread of its own: should one not end, the
-// process does all the same.
+// The actor system's destructor waits for all actors, so it runs on a thread of its own: when an
+// actor does not end, the process still does.
 bool running_system::parts::end_system(deadline by) {
   auto ended = std::make_shared<std::promise<void>>();
   auto end = ended->get_future();
-  caf::logger::set_current_actor_system(nullptr); // this thread's hold on what the system waits for
+  caf::logger::set_current_actor_system(nullptr); // drops this thread's reference
   std::thread waiting{[this, ended] {
     sys.reset();
     ended->set_value();
@@ -503,15 +503,15 @@ bool running_system::stop() {
   p.suspend_runs(by);
   p.end_mcp_sessions(by);
   p.end_actors(by);
-  // Everything is on disk. What has not returned by now may never.
+  // Everything is on disk. A node that has not returned by now may never do.
   auto returned = p.blocking.stop(std::chrono::steady_clock::now() + time_to(by));
   returned = p.pool.stop(std::chrono::steady_clock::now() + time_to(by)) && returned;
   if (!returned) {
     static_cast<void>(parts_.release());
     return false;
   }
-  // Handles, in the core and in what the doors still hold, keep actors alive, and the actor system
-  // waits for all of them; they end on a thread of the pool.
+  // Handles, in the core and in exchanges and calls, keep actors alive, and the actor system waits
+  // for all of them; they are released on a thread of the pool.
   auto& app = *p.app;
   app.scheduler = nullptr;
   app.run_directory = nullptr;
