@@ -154,7 +154,7 @@ result<void> sqlite_writes::file_row(const sqlite_table& t, int64_t seq) {
   auto terms = terms_of(row);
   if (!terms)
     return terms.error();
-  return file_under(t, *terms, filed_at(t, row), seq);
+  return for_each_term(t.file, *terms, filed_at(t, row), seq);
 }
 
 } // namespace behalf

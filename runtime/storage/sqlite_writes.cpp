@@ -250,7 +250,7 @@ result<bool> sqlite_writes::insert(const record& r, const std::vector<term>& ter
   }
   if (db_->changes() == 0)
     return false;
-  if (auto filed = file_under(t, terms, filed_at(t, r), db_->last_row()); !filed)
+  if (auto filed = for_each_term(t.file, terms, filed_at(t, r), db_->last_row()); !filed)
     return filed.error();
   return true;
 }
@@ -270,30 +270,23 @@ result<void> sqlite_writes::update(const record& r, const std::vector<term>& ter
     return {};
   auto at = t.filed_by == sort_key::created_at ? old.filed_at : filed_at(t, r);
   bool moved = at != old.filed_at;
-  if (auto done = unfile(t, moved ? old.terms : without(old.terms, terms), old.filed_at, old.seq);
+  if (auto done = for_each_term(t.unfile, moved ? old.terms : without(old.terms, terms),
+                                old.filed_at, old.seq);
       !done)
     return done;
-  return file_under(t, moved ? terms : without(terms, old.terms), at, old.seq);
+  return for_each_term(t.file, moved ? terms : without(terms, old.terms), at, old.seq);
 }
 
-result<void> sqlite_writes::file_under(const sqlite_table& t, const std::vector<term>& terms,
-                                       int64_t at, int64_t seq) {
-  for (auto one : terms)
-    if (auto done = change(t.file, {}, {one, at, seq}); !done)
-      return done.error();
-  return {};
-}
-
-result<void> sqlite_writes::unfile(const sqlite_table& t, const std::vector<term>& terms,
-                                   int64_t at, int64_t seq) {
-  for (auto one : terms)
-    if (auto done = change(t.unfile, {}, {one, at, seq}); !done)
-      return done.error();
-  return {};
+result<void> sqlite_writes::for_each_term(std::string_view sql, const std::vector<term>& terms,
+                                          int64_t at, int64_t seq) {
+  return each(terms, [&](term one) {
+    auto done = change(sql, {}, {one, at, seq});
+    return done ? result<void>{} : done.error();
+  });
 }
 
 result<void> sqlite_writes::remove(const sqlite_table& t, const present& p) {
-  if (auto done = unfile(t, p.terms, p.filed_at, p.seq); !done)
+  if (auto done = for_each_term(t.unfile, p.terms, p.filed_at, p.seq); !done)
     return done;
   auto done = change(t.remove, {}, {p.seq}); // runs and checkpoints follow by foreign key
   return done ? result<void>{} : done.error();

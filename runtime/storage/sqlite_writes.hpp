@@ -69,10 +69,9 @@ private:
   result<int64_t> seq_of(const record_key& key);
   result<present> find(const record_key& key);
   result<void> remove(const sqlite_table& t, const present& p);
-  result<void> file_under(const sqlite_table& t, const std::vector<term>& terms, int64_t at,
-                          int64_t seq);
-  result<void> unfile(const sqlite_table& t, const std::vector<term>& terms, int64_t at,
-                      int64_t seq);
+  /// `sql`: to file a row under a term, or to take it away from there.
+  result<void> for_each_term(std::string_view sql, const std::vector<term>& terms, int64_t at,
+                             int64_t seq);
   result<void> drop_unneeded(const std::string& tenant, const std::string& thread_id);
 
   result<int64_t> sweep_expired(time_point at, int64_t max_rows);
