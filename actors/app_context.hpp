@@ -2,22 +2,16 @@
 // by system.cpp; only the graphs change while it is in use.
 #pragma once
 
-#include "actors/endpoints/route_meters.hpp"
+#include "actors/catalog.hpp"
 #include "actors/interfaces.hpp"
-#include "actors/options.hpp"
-#include "actors/runs/run_meters.hpp"
-#include "actors/threads/activity.hpp"
-#include "behalf/time.hpp"
-#include "runtime/auth/dev_issuer.hpp"
+#include "behalf/principal.hpp"
 #include "runtime/base/fair_budget.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/metrics.hpp"
 #include "runtime/base/shared_page.hpp"
 
 #include <atomic>
-#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -26,71 +20,19 @@
 
 namespace behalf {
 
-class context;
-class graph;
-struct run_facts;
+class service_registry;
+struct shared_issuer; // runtime/auth/dev_issuer.hpp
+struct system_options;
+namespace endpoints {
+class route_meters;
+}
 namespace runs {
 class event_logs;
+class run_meters;
+} // namespace runs
+namespace threads {
+class activity;
 }
-class service_registry;
-
-/// The development issuer with its lock, as request actors run on several threads.
-struct shared_issuer {
-  std::mutex guard;
-  dev_issuer issuer;
-};
-
-/// The activities of threads for a graph's runs.
-struct graph_work {
-  graph_work(const std::string& graph_id, const graph* flow);
-
-  const threads::activity& of(std::string_view node) const;
-
-  threads::activity between; // nodes: routers, reducers
-  threads::activity others;  // nodes that a factory makes for some runs alone
-  std::map<std::string, threads::activity, std::less<>> nodes;
-};
-
-/// A graph, the name it is served by, and its assistant's defaults.
-struct served_graph {
-  std::string graph_id, description;
-  std::shared_ptr<const graph> flow;
-  assistant_defaults defaults = {};
-  /// A graph_factory, which makes each run its graph; `flow` is what it makes of the defaults.
-  std::function<result<std::shared_ptr<const graph>>(const context&)> make = {};
-};
-
-/// A served graph with its assistant (UUIDv5 of the graph's name).
-struct catalog_entry : served_graph {
-  explicit catalog_entry(served_graph what);
-
-  /// Error: what the graph's factory says of the run's configuration.
-  result<std::shared_ptr<const graph>> graph_for(std::shared_ptr<const run_facts> run) const;
-
-  std::string assistant_id;
-  json::value context; // of the defaults
-  std::shared_ptr<const graph_work> work;
-};
-
-/// The graphs of new runs. They can be exchanged at any time (`behalf dev --watch`); entries handed
-/// out before stay as they are until the end of the process.
-class catalog {
-public:
-  void serve(std::vector<served_graph> graphs);
-
-  const catalog_entry* by_graph(std::string_view graph_id) const;
-  const catalog_entry* by_assistant(std::string_view assistant_id) const;
-  const std::vector<catalog_entry>& entries() const {
-    return *now_.load(std::memory_order_acquire);
-  }
-
-  /// "a, b", for messages about an unknown graph.
-  std::string names() const;
-
-private:
-  std::deque<std::vector<catalog_entry>> all_{1}; // the last vector is the current one
-  std::atomic<const std::vector<catalog_entry>*> now_{&all_.back()};
-};
 
 /// Tenants whose system assistants are stored. Tenants are not known at the start, so their
 /// assistants are made at their first request; a tenant that is forgotten costs a read.
@@ -123,14 +65,14 @@ using blocking_runner =
   std::function<void(const principal_key& whose, const threads::activity&, std::function<void()>)>;
 
 struct app_context {
-  system_options options;
+  std::shared_ptr<const system_options> options;
   catalog graphs;
   std::shared_ptr<const service_registry> services;
   mutable metrics meters; // mutable: counting is no change of state
   mutable shared_page metrics_text{[this] { return meters.prometheus(); }};
   mutable shared_page metrics_json{[this] { return dump(meters.as_json()); }};
-  endpoints::route_meters requests{meters};
-  runs::run_meters runs{meters};
+  std::shared_ptr<const endpoints::route_meters> requests;
+  std::shared_ptr<const runs::run_meters> runs;
   mutable seeded_tenants seeded;
   std::shared_ptr<runs::event_logs> events;
 

@@ -3,7 +3,6 @@
 
 #include "actors/runs/queue_options.hpp"
 #include "runtime/auth/limiter.hpp"
-#include "runtime/base/json.hpp"
 #include "runtime/base/shape.hpp"
 #include "runtime/http/server.hpp"
 #include "runtime/storage/search_bounds.hpp"
@@ -12,11 +11,6 @@
 #include <cstddef>
 
 namespace behalf {
-
-/// The defaults of a system assistant, which its threads and runs override.
-struct assistant_defaults {
-  json::object config, context, metadata;
-};
 
 struct run_options : runs::queue_options {
   std::chrono::milliseconds timeout{3'600'000};     // one run; then its status is `timeout`

@@ -3,11 +3,14 @@
 #include "actors/admission/messages.hpp"
 #include "actors/admission/spawn.hpp"
 #include "actors/endpoints/request.hpp"
+#include "actors/endpoints/route_meters.hpp"
+#include "actors/options.hpp"
 #include "actors/outside/messages.hpp"
 #include "actors/outside/spawn.hpp"
 #include "actors/runs/event_memory.hpp"
 #include "actors/runs/messages.hpp"
 #include "actors/runs/recovery.hpp"
+#include "actors/runs/run_meters.hpp"
 #include "actors/runs/spawn.hpp"
 #include "actors/runs/thread_updates.hpp"
 #include "actors/storage/spawn.hpp"
@@ -19,8 +22,6 @@
 #include "runtime/base/log.hpp"
 #include "runtime/base/process_metrics.hpp"
 #include "runtime/graph/graph.hpp"
-#include "runtime/graph/run_config.hpp"
-#include "runtime/graph/task_facts.hpp"
 #include "runtime/http/server.hpp"
 #include "runtime/storage/storage.hpp"
 
@@ -41,9 +42,6 @@
 
 namespace behalf {
 namespace {
-
-// The UUID namespace of assistants made of graphs, as in the reference server.
-constexpr std::string_view assistant_space = "6ba7b821-9dad-11d1-80b4-00c04fd430c8";
 
 result<std::shared_ptr<const policy>> policy_of(const system_setup& setup) {
   auto made = make_policy(rights_of(setup), setup.rules, setup.plugins.handlers());
@@ -103,38 +101,7 @@ struct core_actor {
   std::function<void(caf::scoped_actor&)> end; // sends it the exit
 };
 
-// As a run of the assistant sees its configuration that says nothing itself.
-std::shared_ptr<const run_facts> facts_of_defaults(const catalog_entry& of) {
-  static const json::object nothing;
-  static const json::value no_context;
-  run_ids ids;
-  ids.graph_id = of.graph_id;
-  ids.assistant_id = of.assistant_id;
-  auto merged =
-    merge_run_config({of.defaults.config, of.defaults.metadata, of.context},
-                     {nothing, nothing, no_context}, {nothing, nothing, no_context}, nullptr, ids);
-  auto facts = std::make_shared<run_facts>();
-  facts->graph_id = of.graph_id;
-  facts->assistant_id = of.assistant_id;
-  facts->config = std::make_shared<const json::object>(std::move(merged.config));
-  facts->run_context = std::make_shared<const json::value>(std::move(merged.context));
-  return facts;
-}
-
 } // namespace
-
-graph_work::graph_work(const std::string& graph_id, const graph* flow)
-  : between("routing and reducing of graph '" + graph_id + "'"),
-    others("a node of graph '" + graph_id + "'") {
-  if (flow)
-    for (const auto& one : flow->nodes())
-      nodes.try_emplace(one->name, "node '" + one->name + "' of graph '" + graph_id + "'");
-}
-
-const threads::activity& graph_work::of(std::string_view node) const {
-  auto at = nodes.find(node);
-  return at == nodes.end() ? others : at->second;
-}
 
 bool has_identity(const system_setup& setup) {
   return !setup.identity.providers.empty() || setup.plugins.authenticate();
@@ -142,54 +109,6 @@ bool has_identity(const system_setup& setup) {
 
 rights_source rights_of(const system_setup& setup) {
   return rights_from(setup.has_rules, !setup.plugins.handlers().empty(), has_identity(setup));
-}
-
-catalog_entry::catalog_entry(served_graph what)
-  : served_graph(std::move(what)), assistant_id(uuid5(assistant_space, graph_id)),
-    context(defaults.context) {
-  if (make) {
-    auto made = graph_for(facts_of_defaults(*this));
-    flow = made ? *made : nullptr;
-    if (!made)
-      log::warning("graph_not_made", {{"graph_id", graph_id}, {"error", made.error().message}});
-  }
-  work = std::make_shared<const graph_work>(graph_id, flow.get());
-  defaults.metadata["created_by"] = "system";
-}
-
-result<std::shared_ptr<const graph>>
-catalog_entry::graph_for(std::shared_ptr<const run_facts> run) const {
-  if (!make)
-    return flow;
-  return make_graph(make, std::move(run));
-}
-
-void catalog::serve(std::vector<served_graph> graphs) {
-  std::vector<catalog_entry> fresh;
-  for (auto& one : graphs)
-    fresh.emplace_back(std::move(one));
-  now_.store(&all_.emplace_back(std::move(fresh)), std::memory_order_release);
-}
-
-const catalog_entry* catalog::by_graph(std::string_view graph_id) const {
-  for (const auto& e : entries())
-    if (e.graph_id == graph_id)
-      return &e;
-  return nullptr;
-}
-
-const catalog_entry* catalog::by_assistant(std::string_view assistant_id) const {
-  for (const auto& e : entries())
-    if (e.assistant_id == assistant_id)
-      return &e;
-  return nullptr;
-}
-
-std::string catalog::names() const {
-  std::string text;
-  for (const auto& e : entries())
-    text += (text.empty() ? "" : ", ") + e.graph_id;
-  return text;
 }
 
 struct running_system::parts {
@@ -294,17 +213,21 @@ result<void> running_system::parts::spawn_outside() {
 // Storage, admission, runs.
 result<void> running_system::parts::spawn_inside() {
   add_process_metrics(app->meters);
-  app->options = setup.options;
+  auto options = std::make_shared<system_options>(setup.options);
+  options->authenticated = has_identity(setup);
+  app->options = std::move(options);
+  app->requests = std::make_shared<const endpoints::route_meters>(app->meters);
   app->exchanges = fair_budget{setup.options.http.max_connections};
   app->memory = fair_budget{setup.options.http.max_body_memory};
   app->answers = fair_budget{setup.options.answer_memory};
   app->events = std::make_shared<runs::event_memory>(setup.options.runs.event_memory,
                                                      setup.options.runs.event_bytes);
-  app->options.authenticated = has_identity(setup);
   app->issuer = setup.issuer;
   app->graphs.serve(std::move(setup.graphs));
+  auto run_meters = std::make_shared<runs::run_meters>(app->meters);
   for (const auto& served : app->graphs.entries())
-    app->runs.serve(served.graph_id);
+    run_meters->serve(served.graph_id);
+  app->runs = std::move(run_meters);
   add_storage_metrics(app->meters, setup.storage.url);
   auto rules = policy_of(setup);
   if (!rules)
@@ -467,7 +390,7 @@ result<void> running_system::reload(live_setup fresh) {
   const auto& plugins = p.setup.plugins;
   fresh.identity.handler = plugins.authenticate();
   auto identity = !fresh.identity.open();
-  if (identity != p.app->options.authenticated)
+  if (identity != p.app->options->authenticated)
     return fail(errc::invalid_argument,
                 "identity: whether callers have an identity at all changes with a restart only");
   auto from = rights_from(fresh.has_rules, !plugins.handlers().empty(), identity);

@@ -3,6 +3,7 @@
 
 #include "actors/admission/identity.hpp"
 #include "actors/app_context.hpp"
+#include "actors/options.hpp"
 #include "behalf/plugin.hpp"
 #include "connectors/service_options.hpp"
 #include "runtime/auth/rights.hpp"

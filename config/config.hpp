@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/admission/identity.hpp"
+#include "actors/catalog.hpp"
 #include "actors/options.hpp"
 #include "config/yaml.hpp"
 #include "connectors/service_options.hpp"

@@ -1,9 +1,10 @@
 // `behalf dev`: embedded everything, in one data folder, without a configuration or with one.
 #pragma once
 
-#include "actors/app_context.hpp"
 #include "config/config.hpp"
+#include "runtime/auth/dev_issuer.hpp"
 
+#include <memory>
 #include <string>
 
 namespace behalf {

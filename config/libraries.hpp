@@ -1,7 +1,7 @@
 // The libraries that `graphs` and `plugins` name: what is served of them, and who judges requests.
 #pragma once
 
-#include "actors/app_context.hpp"
+#include "actors/catalog.hpp"
 #include "behalf/plugin.hpp"
 #include "config/config.hpp"
 

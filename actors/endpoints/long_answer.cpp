@@ -1,5 +1,6 @@
 #include "actors/endpoints/long_answer.hpp"
 
+#include "actors/options.hpp"
 #include "runtime/base/log.hpp"
 
 namespace behalf::endpoints {
@@ -32,7 +33,7 @@ void go_on(request_pointer self) {
     return break_off(self, room.error());
   if (!s.begun)
     begin(self, std::move(out.headers));
-  s.ex->extend_deadline(s.app->options.http.request_deadline);
+  s.ex->extend_deadline(s.app->options->http.request_deadline);
   s.ex->write(std::exchange(out.text, {}),
               [me = request_actor{self}] { tell(me, part_written{}); });
 }

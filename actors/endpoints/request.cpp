@@ -2,7 +2,11 @@
 
 #include "actors/admission/authorizer.hpp"
 #include "actors/endpoints/missing_operations.hpp"
+#include "actors/endpoints/route_meters.hpp"
 #include "actors/endpoints/routes.hpp"
+#include "actors/options.hpp"
+#include "actors/runs/messages.hpp"
+#include "actors/storage/messages.hpp"
 #include "actors/threads/thread_pool.hpp"
 #include "behalf/plugin.hpp"
 #include "runtime/base/asked_fields.hpp"
@@ -69,10 +73,10 @@ result<void> parse_body(request_state& s) {
     return {};
   const auto text = std::exchange(s.text, {});
   constexpr std::string_view what = "requests in memory";
-  if (auto ok = claim(*s.memory, text.size() + parse_cost(text, s.app->options.shape.nodes), what);
+  if (auto ok = claim(*s.memory, text.size() + parse_cost(text, s.app->options->shape.nodes), what);
       !ok)
     return ok;
-  auto parsed = parse_json(text, s.app->options.shape);
+  auto parsed = parse_json(text, s.app->options->shape);
   if (!parsed)
     return parsed.error();
   s.body = std::move(*parsed);
@@ -103,7 +107,7 @@ void ask_authorizer(request_pointer self) {
   a.value = std::move(*value);
   a.may_change = s.where->may_change;
   const auto go_on = [self](grant& g) {
-    threads::doing(self->state.app->requests.work_of(*self->state.where));
+    threads::doing(self->state.app->requests->work_of(*self->state.where));
     self->state.granted = std::move(g);
     self->state.where->run(self);
   };
@@ -119,7 +123,7 @@ void on_body(request_pointer self, result<std::string> text) {
   if (!text)
     return refuse(self, text.error());
   auto& s = self->state;
-  threads::doing(s.app->requests.work_of(*s.where));
+  threads::doing(s.app->requests->work_of(*s.where));
   s.text = std::move(*text);
   if (s.where->who.is == access::level::open)
     return s.where->run(self);
@@ -171,7 +175,7 @@ void serve_authenticated(request_pointer self) {
       return refuse(self, ok.error());
     if (!body)
       return ask_authorizer(self);
-    with_body(self, tenant, user, s.app->options.http.max_body_bytes);
+    with_body(self, tenant, user, s.app->options->http.max_body_bytes);
   });
 }
 
@@ -190,7 +194,7 @@ void no_route(request_pointer self, const route_match& match) {
   using outcome = route_match::outcome;
   if (match.is == outcome::redirect)
     return answer_empty(
-      self, 307, {{"Location", slashless_location(s.ex->req(), s.app->options.http.public_url)}});
+      self, 307, {{"Location", slashless_location(s.ex->req(), s.app->options->http.public_url)}});
   const auto missing = missing_operation_at(s.ex->req());
   auto why = match.is == outcome::bad_method
                ? fail(errc::method, missing.value_or("Method Not Allowed"), "Allow", match.allow)
@@ -205,7 +209,7 @@ void begin(request_pointer self) {
     return no_route(self, match);
   s.where = &all_routes()[match.index];
   s.params = std::move(match.params);
-  threads::doing(s.app->requests.work_of(*s.where));
+  threads::doing(s.app->requests->work_of(*s.where));
   if (s.where->who.is == access::level::open)
     return serve_open(self);
   serve_authenticated(self);
@@ -246,8 +250,8 @@ void note_answer(request_state& s, unsigned status) {
     return;
   auto took = std::chrono::steady_clock::now() - s.began;
   if (s.where)
-    s.app->requests.count(*s.where, status, std::chrono::duration<double>(took).count());
-  if (!s.app->options.http.access_log)
+    s.app->requests->count(*s.where, status, std::chrono::duration<double>(took).count());
+  if (!s.app->options->http.access_log)
     return;
   const auto& req = s.ex->req();
   log::info("access", {{"method", req.method_name},
@@ -262,7 +266,7 @@ void note_answer(request_state& s, unsigned status) {
 
 void answer(request_pointer self, unsigned status, const json::value& body, header_list headers) {
   if (const auto& s = self->state; s.where)
-    threads::doing(s.app->requests.work_of(*s.where));
+    threads::doing(s.app->requests->work_of(*s.where));
   respond(self, status, std::move(headers), dump(body), "application/json");
 }
 
@@ -283,6 +287,14 @@ void write_last(request_pointer self, std::string part) {
   s.last = true;
   s.ex->clear_deadline(); // from here on the session's write timeout applies
   s.ex->write(std::move(part), [me = request_actor{self}] { tell(me, part_written{}); });
+}
+
+write_records writes_of(request_pointer self) {
+  return {{}, self->state.granted.who->key()};
+}
+
+const shape_limits& shape_of(request_pointer self) {
+  return self->state.app->options->shape;
 }
 
 result<void> hold_room(request_pointer self, std::size_t bytes) {

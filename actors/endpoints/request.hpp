@@ -4,17 +4,16 @@
 #include "actors/admission/messages.hpp"
 #include "actors/app_context.hpp"
 #include "actors/basics.hpp"
-#include "actors/runs/messages.hpp"
-#include "actors/storage/messages.hpp"
 #include "runtime/http/exchange.hpp"
 #include "runtime/http/router.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace behalf {
 class policy;
@@ -63,7 +62,7 @@ struct request_state {
 
   // Set by an endpoint's `prepare`.
   std::string thread_id, run_id;
-  std::optional<start_run> run; // to create
+  std::shared_ptr<start_run> run; // to create
 
   // An answer that is made in parts.
   std::shared_ptr<long_answer> out;
@@ -78,7 +77,7 @@ struct request_state {
   header_list head = {}; // of an awaited answer that has not begun
   bool cancel_on_disconnect = false;
   std::vector<std::string> modes; // empty: all
-  run_ref live_run;
+  std::shared_ptr<const run_ref> live_run;
   int64_t seen = 0;
 };
 
@@ -131,14 +130,10 @@ inline const std::string& tenant_of(request_pointer self) {
 }
 
 /// An empty write in the caller's name.
-inline write_records writes_of(request_pointer self) {
-  return {{}, self->state.granted.who->key()};
-}
+write_records writes_of(request_pointer self);
 
 /// The bounds on what clients send.
-inline const shape_limits& shape_of(request_pointer self) {
-  return self->state.app->options.shape;
-}
+const shape_limits& shape_of(request_pointer self);
 
 /// A path parameter that must be a UUID, in canonical form.
 result<std::string> uuid_param(request_pointer self, std::string_view name, std::string_view what);

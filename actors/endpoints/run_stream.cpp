@@ -1,6 +1,7 @@
 #include "actors/endpoints/run_stream.hpp"
 
 #include "actors/endpoints/long_answer.hpp"
+#include "actors/runs/messages.hpp"
 #include "actors/runs/run_plan.hpp"
 #include "runtime/base/json_cost.hpp"
 #include "runtime/http/sse.hpp"
@@ -46,7 +47,7 @@ void on_batch(request_pointer self, event_batch& batch) {
   std::string frames;
   if (batch.lost)
     append_lost(frames);
-  auto resumable = s.live_run.plan->resumable();
+  auto resumable = s.live_run->plan->resumable();
   for (const auto& e : batch.events)
     if (wanted(s.modes, e.name))
       append_sse(frames, e.name, *e.data, resumable ? event_id(e) : std::string{});
@@ -65,7 +66,7 @@ void on_batch(request_pointer self, event_batch& batch) {
 void pull(request_pointer self) {
   auto& s = self->state;
   ask(
-    self, s.live_run.run, next_events{s.seen}, [self](event_batch& b) { on_batch(self, b); },
+    self, s.live_run->run, next_events{s.seen}, [self](event_batch& b) { on_batch(self, b); },
     [self](const error&) { finish(self); });
 }
 
@@ -99,7 +100,7 @@ void stream_run(request_pointer self, run_ref run, header_list headers) {
   s.as = delivery::events;
   s.begun = true;
   s.rows.reset(); // releases the share: the wait may be long
-  s.live_run = std::move(run);
+  s.live_run = std::make_shared<const run_ref>(std::move(run));
   auto fields = sse_headers();
   fields.insert(fields.end(), headers.begin(), headers.end());
   s.ex->begin_stream(200, std::move(fields));
@@ -111,11 +112,11 @@ void await_run(request_pointer self, run_ref run, header_list headers) {
   auto& s = self->state;
   s.as = delivery::awaited;
   s.rows.reset();
-  s.live_run = std::move(run);
+  s.live_run = std::make_shared<const run_ref>(std::move(run));
   s.head = std::move(headers);
   attend(self);
   ask(
-    self, s.live_run.run, await_result{},
+    self, s.live_run->run, await_result{},
     [self](run_result& r) {
       auto& s = self->state;
       if (!s.begun)
@@ -159,11 +160,11 @@ void on_part_written(request_pointer self) {
 void on_client_gone(request_pointer self) {
   auto& s = self->state;
   note_answer(s, 499); // the common status for a client that has left
-  if (s.cancel_on_disconnect && s.live_run.plan) {
+  if (s.cancel_on_disconnect && s.live_run) {
     stop_runs stop;
-    stop.tenant = s.live_run.plan->who->tenant;
-    stop.thread_id = s.live_run.plan->thread_id;
-    stop.run_ids = {s.live_run.plan->run_id};
+    stop.tenant = s.live_run->plan->who->tenant;
+    stop.thread_id = s.live_run->plan->thread_id;
+    stop.run_ids = {s.live_run->plan->run_id};
     tell(s.app->run_directory, std::move(stop));
   }
   self->quit();

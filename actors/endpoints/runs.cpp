@@ -6,8 +6,10 @@
 #include "actors/endpoints/run_request.hpp"
 #include "actors/endpoints/run_stream.hpp"
 #include "actors/endpoints/views.hpp"
+#include "actors/runs/messages.hpp"
 #include "actors/runs/run_plan.hpp"
 #include "actors/runs/thread_states.hpp"
+#include "actors/storage/messages.hpp"
 #include "runtime/base/id.hpp"
 
 #include <charconv>
@@ -35,7 +37,8 @@ result<json::object> prepare_create(request_pointer self) {
     return parsed.error();
   s.body = nullptr; // all that is needed is in the prepared value
   s.run_id = uuid7();
-  s.run.emplace().plan = std::make_shared<runs::run_plan>();
+  s.run = std::make_shared<start_run>();
+  s.run->plan = std::make_shared<runs::run_plan>();
   s.run->plan->checkpoint_id = std::move(parsed->checkpoint_id);
   s.cancel_on_disconnect = parsed->cancel_on_disconnect;
   auto& value = parsed->value;

@@ -1,6 +1,7 @@
 // What the server says about itself: health, description, metrics, and the list of its routes.
 #include "actors/endpoints/routes.hpp"
 #include "actors/endpoints/views.hpp"
+#include "actors/options.hpp"
 #include "actors/storage/reads.hpp"
 #include "runtime/base/log.hpp"
 
@@ -37,7 +38,7 @@ void ok(request_pointer self) {
 }
 
 void info(request_pointer self) {
-  const auto& o = self->state.app->options;
+  const auto& o = *self->state.app->options;
   answer(self, 200,
          json::object{{"version", BEHALF_VERSION},
                       {"flags", {{"assistants", true}, {"crons", false}, {"langsmith", false}}},

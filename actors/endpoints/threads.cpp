@@ -4,6 +4,7 @@
 #include "actors/endpoints/routes.hpp"
 #include "actors/endpoints/rows.hpp"
 #include "actors/endpoints/views.hpp"
+#include "actors/runs/messages.hpp"
 #include "actors/runs/thread_states.hpp"
 #include "actors/storage/scans.hpp"
 #include "actors/storage/store_items.hpp"

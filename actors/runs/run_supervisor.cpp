@@ -1,16 +1,19 @@
 // One run: asks the engine what to do, starts nodes, stores checkpoints, hands out events, and
 // stores the end before it reports it.
 #include "actors/basics.hpp"
+#include "actors/options.hpp"
 #include "actors/outside/messages.hpp"
 #include "actors/runs/checkpoint_backlog.hpp"
 #include "actors/runs/end_retries.hpp"
 #include "actors/runs/event_log.hpp"
+#include "actors/runs/run_meters.hpp"
 #include "actors/runs/run_visible_error.hpp"
 #include "actors/runs/spawn.hpp"
 #include "actors/runs/step.hpp"
 #include "actors/runs/thread_states.hpp"
 #include "actors/runs/thread_updates.hpp"
 #include "actors/storage/reads.hpp"
+#include "actors/threads/graph_work.hpp"
 #include "actors/threads/thread_pool.hpp"
 #include "runtime/base/log.hpp"
 
@@ -199,7 +202,7 @@ void close_run(run_pointer self, run_result told) {
   auto lease = std::exchange(s.lease, nullptr);
   tell(s.scheduler, slot_report{s.plan->run_id, release(lease)});
   if (s.last && s.last->retries.tries() > 0)
-    s.app->runs.ends_waiting().add(-1);
+    s.app->runs->ends_waiting().add(-1);
   s.loop.reset();
   s.from.reset();
   s.last.reset();
@@ -210,7 +213,7 @@ void log_end(run_pointer self, const run_outcome& outcome) {
   const auto& s = self->state;
   const auto& plan = *s.plan;
   auto took = s.begun ? std::chrono::steady_clock::now() - s.turn : std::chrono::nanoseconds{0};
-  s.app->runs.ended(plan.graph_id, outcome.status(), std::chrono::duration<double>(took).count());
+  s.app->runs->ended(plan.graph_id, outcome.status(), std::chrono::duration<double>(took).count());
   const auto write = outcome.is_failure() ? log::warning : log::info;
   write(
     "run_ended",
@@ -310,7 +313,7 @@ void save_later(run_pointer self, const error& why) {
   auto pause = last.retries.next_pause();
   auto tries = last.retries.tries();
   if (tries == 1)
-    s.app->runs.ends_waiting().add();
+    s.app->runs->ends_waiting().add();
   if ((tries & (tries - 1)) == 0) // at 1, 2, 4, 8, … tries
     log::warning("run_end_waits",
                  {{"run_id", s.plan->run_id}, {"tries", tries}, {"reason", why.message}});
@@ -600,8 +603,8 @@ void run(run_pointer self) {
     return fail_run(self, flow.error());
   auto spec = run_spec::from_kwargs({s.plan, &s.plan->kwargs}, std::move(facts));
   spec.recursion_limit =
-    std::min(spec.recursion_limit, static_cast<int64_t>(s.app->options.shape.recursion_limit));
-  spec.state_bytes = s.app->options.runs.state_bytes;
+    std::min(spec.recursion_limit, static_cast<int64_t>(s.app->options->shape.recursion_limit));
+  spec.state_bytes = s.app->options->runs.state_bytes;
   spec.checkpointing = !s.plan->temporary;
   spec.from_checkpoint = !s.plan->checkpoint_id.empty();
   spec.after_crash = s.plan->attempt > 1;
@@ -686,8 +689,8 @@ void execute(run_pointer self) {
   s.begun = true;
   s.turn = std::chrono::steady_clock::now();
   auto waited = std::chrono::duration<double>(now() - s.plan->created_at).count();
-  s.app->runs.began(std::max(0.0, waited)); // the clock may have been set back
-  s.until = self->clock().now() + s.app->options.runs.timeout;
+  s.app->runs->began(std::max(0.0, waited)); // the clock may have been set back
+  s.until = self->clock().now() + s.app->options->runs.timeout;
   s.served = s.app->graphs.by_graph(s.plan->graph_id);
   s.events->append("metadata",
                    dump(json::object{{"run_id", s.plan->run_id}, {"attempt", s.plan->attempt}}));

@@ -2,6 +2,7 @@
 // comes. Knows which runs are live and where to stream or stop them. A run that is due much later
 // stays in the storage until it is due or a client asks for it.
 #include "actors/basics.hpp"
+#include "actors/options.hpp"
 #include "actors/outside/messages.hpp"
 #include "actors/runs/messages.hpp"
 #include "actors/runs/recovery.hpp"
@@ -259,7 +260,8 @@ run_ref launch(scheduler_pointer self, start_run& m) {
   auto& s = self->state;
   s.created->add();
   const auto& plan = *m.plan;
-  auto soon = plan.created_at - now() <= short_wait && s.runs.size() < s.app->options.runs.capacity;
+  auto soon =
+    plan.created_at - now() <= short_wait && s.runs.size() < s.app->options->runs.capacity;
   if (!plan.delayed || m.client_stays || soon)
     return launch(self, m.plan, std::move(m.credentials), std::move(m.sealed));
   execute(self, s.queue.add(entry_of(plan), now()));
@@ -650,7 +652,7 @@ void on_tick(scheduler_pointer self) {
         again.push_back(id);
     }
   execute(self, again);
-  const auto& limits = s.app->options.runs;
+  const auto& limits = s.app->options->runs;
   auto t = clock::now();
   for (auto it = s.runs.begin(); it != s.runs.end();) {
     auto& run = it->second;
@@ -688,8 +690,8 @@ scheduler_actor::behavior_type scheduler_behavior(scheduler_pointer self, app_pt
   install_fault_handlers(self);
   auto& s = self->state;
   s.app = std::move(app);
-  s.queue = run_queue{s.app->options.runs};
-  s.limits = limiter{s.app->options.limits};
+  s.queue = run_queue{s.app->options->runs};
+  s.limits = limiter{s.app->options->limits};
   auto& m = s.app->meters;
   s.pending = &m.gauge("lg_api_num_pending_runs", "Runs waiting");
   s.running = &m.gauge("lg_api_num_running_runs", "Runs executing");

@@ -1,5 +1,6 @@
 #include "actors/runs/thread_updates.hpp"
 
+#include "actors/options.hpp"
 #include "runtime/base/json_writer.hpp"
 #include "runtime/graph/graph.hpp"
 #include "runtime/graph/run_config.hpp"
@@ -81,7 +82,7 @@ result<write_batch> creation(const app_context& app, const start_run& m, const r
   auto& plan = *m.plan;
   plan.new_thread = !thread && !plan.delayed; // a delayed run may find a state that other runs left
   merge_config(app, m, thread);
-  const auto& bounds = app.options.shape;
+  const auto& bounds = app.options->shape;
   if (auto ok = check_copied(plan, bounds); !ok)
     return ok.error();
   auto config = m.config;
@@ -107,7 +108,7 @@ result<write_batch> creation(const app_context& app, const start_run& m, const r
     row.status = "busy";
     row.updated_at = row.created_at;
     row.listed = !plan.drop_thread;
-    auto stays = app.options.runs.stateless_ttl;
+    auto stays = app.options->runs.stateless_ttl;
     if (m.stateless && !plan.drop_thread && stays.count() > 0)
       row.expires = expiry{row.created_at + stays, stays};
     what.puts.push_back({std::move(row), 0});

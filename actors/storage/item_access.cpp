@@ -1,6 +1,7 @@
 #include "actors/storage/item_access.hpp"
 
 #include "actors/admission/granted.hpp"
+#include "actors/options.hpp"
 #include "actors/storage/store_items.hpp"
 #include "runtime/graph/checkpoint.hpp"
 
@@ -84,7 +85,8 @@ result<record_key> granted_item(const grant& g) {
   return record_key{kind::item, g.who->tenant, std::move(key), std::move(*ns)};
 }
 
-result<record> granted_put(const grant& g, std::size_t most_bytes) {
+result<record> granted_put(const app_context& app, const grant& g) {
+  const auto most_bytes = app.options->runs.state_bytes;
   auto place = granted_item(g);
   if (!place)
     return place.error();

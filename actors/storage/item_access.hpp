@@ -38,8 +38,8 @@ authorize to_authorize(item_question what, principal_ptr who);
 /// The operation as handlers left it. Error: of checked_namespace, or internal when a handler left
 /// no valid key, item or search.
 result<record_key> granted_item(const grant& g);
-/// Error: invalid_argument when the value has more than `most_bytes`.
-result<record> granted_put(const grant& g, std::size_t most_bytes);
+/// Error: invalid_argument when the value has more than `state_bytes`.
+result<record> granted_put(const app_context& app, const grant& g);
 result<query> granted_search(const grant& g);
 
 /// Whether the filter lets the caller see this item.
@@ -102,7 +102,7 @@ void change_item(Self* self, const app_context& app, const principal_key& who,
 /// Does not overwrite an item that the principal may not see: not_found.
 template <class Self, class Then, class Failed>
 void put_item(Self* self, const app_context& app, const grant& g, Then then, Failed failed) {
-  auto row = granted_put(g, app.options.runs.state_bytes);
+  auto row = granted_put(app, g);
   if (!row)
     return failed(row.error());
   if (g.auth_filter.unrestricted()) {

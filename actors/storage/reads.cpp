@@ -1,5 +1,6 @@
 #include "actors/storage/reads.hpp"
 
+#include "actors/options.hpp"
 #include "actors/storage/scans.hpp"
 #include "runtime/storage/storage.hpp"
 
@@ -38,6 +39,10 @@ result<found_checkpoints> read_checkpoints::operator()(storage_reader& db) const
     return newest.error();
   found.newest = std::move(*newest);
   return found;
+}
+
+search_ptr new_search(const app_context& app, query q, record_scan::wants want) {
+  return std::make_shared<record_scan>(std::move(q), want, app.options->searches);
 }
 
 result<scan_part> read_slice::operator()(storage_reader& db) const {

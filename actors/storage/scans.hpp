@@ -13,10 +13,8 @@ namespace behalf::storage {
 
 using search_ptr = std::shared_ptr<record_scan>;
 
-inline search_ptr new_search(const app_context& app, query q,
-                             record_scan::wants want = record_scan::wants::rows) {
-  return std::make_shared<record_scan>(std::move(q), want, app.options.searches);
-}
+search_ptr new_search(const app_context& app, query q,
+                      record_scan::wants want = record_scan::wants::rows);
 
 // About how many milliseconds of a reader a slice takes; later slices use their whole time limit.
 inline constexpr int64_t first_slice = 1, further_slice = 10;

@@ -9,6 +9,7 @@
 #include <array>
 #include <chrono>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -96,6 +97,12 @@ private:
   std::map<std::string, std::array<unsigned char, 32>, std::less<>> passwords_; // salted, hashed
   std::map<std::string, login_request, std::less<>> logins_;                    // by random id
   std::map<std::string, code_grant, std::less<>> codes_; // by SHA-256 of the code
+};
+
+/// With its lock, for use on several threads.
+struct shared_issuer {
+  std::mutex guard;
+  dev_issuer issuer;
 };
 
 } // namespace behalf

@@ -1,4 +1,5 @@
 // One node of a run and what it asks of the outside: services, streams, the store.
+#include "actors/threads/graph_work.hpp"
 #include "runtime/auth/rules.hpp"
 #include "tests/support/run_fixture.hpp"
 #include "tests/support/run_graphs.hpp"
@@ -503,7 +504,7 @@ TEST_CASE_METHOD(apart_fixture, "a node learns that its run was cancelled", "[no
 
 TEST_CASE_METHOD(apart_fixture, "a cancelled run's slot is taken until its node returns",
                  "[nodes]") {
-  app->options.runs.slots = 1;
+  options->runs.slots = 1;
   auto first = run_node([](const state_view&, context&) { return node_result{}; }, blocking());
   auto turn = std::exchange(waiting, {});
   REQUIRE(turn.size() == 1);
@@ -519,7 +520,7 @@ TEST_CASE_METHOD(apart_fixture, "a cancelled run's slot is taken until its node 
 }
 
 TEST_CASE_METHOD(apart_fixture, "a node knows when its time, or its run's, is up", "[nodes]") {
-  app->options.runs.timeout = std::chrono::minutes{10};
+  options->runs.timeout = std::chrono::minutes{10};
   std::vector<deadline> until;
   auto note = [&](const state_view&, context& ctx) -> node_result {
     until.push_back(ctx.until());

@@ -149,7 +149,7 @@ TEST_CASE_METHOD(limits_fixture, "a node within its limit is left alone", "[runs
 }
 
 TEST_CASE_METHOD(limits_fixture, "a run longer than the server allows ends as timeout", "[runs]") {
-  app->options.runs.timeout = milliseconds{-1}; // at the next look
+  options->runs.timeout = milliseconds{-1}; // at the next look
   outside.hold = true;
   auto run = run_of(runs::call());
   CHECK_FALSE(over(run));

@@ -77,7 +77,7 @@ TEST_CASE_METHOD(scheduler_fixture, "a run is durable before its reference is gi
 
 TEST_CASE_METHOD(scheduler_fixture, "a run that cannot be stored is refused and takes no slot",
                  "[runs]") {
-  app->options.runs.slots = 1;
+  options->runs.slots = 1;
   open();
   disk.refuse = [](const write_batch&) { return fail(errc::internal, "disk full"); };
   CHECK(start(order(thread, "call", nothing)).error().message == "disk full");
@@ -146,7 +146,7 @@ TEST_CASE_METHOD(scheduler_fixture, "rollback forgets what runs, then runs from 
 }
 
 TEST_CASE_METHOD(scheduler_fixture, "as many threads run at once as there are slots", "[runs]") {
-  app->options.runs.slots = 2;
+  options->runs.slots = 2;
   open();
   auto a = start_on(uuid7()), b = start_on(uuid7()), c = start_on(uuid7());
   CHECK(executing(a));
@@ -159,8 +159,8 @@ TEST_CASE_METHOD(scheduler_fixture, "as many threads run at once as there are sl
 }
 
 TEST_CASE_METHOD(scheduler_fixture, "more runs than the server can hold are refused", "[runs]") {
-  app->options.runs.slots = 1;
-  app->options.runs.capacity = 2;
+  options->runs.slots = 1;
+  options->runs.capacity = 2;
   open();
   auto first = start_on(thread);
   start_on(other);
@@ -174,7 +174,7 @@ TEST_CASE_METHOD(scheduler_fixture, "more runs than the server can hold are refu
 
 TEST_CASE_METHOD(scheduler_fixture, "runs that are being stored have their place already",
                  "[runs]") {
-  app->options.runs.capacity = 2;
+  options->runs.capacity = 2;
   open();
   disk.hold = true;
   auto first = ask_later<run_ref>(scheduler, order(thread, "call", nothing));
@@ -191,7 +191,7 @@ TEST_CASE_METHOD(scheduler_fixture, "runs that are being stored have their place
 }
 
 TEST_CASE_METHOD(scheduler_fixture, "a user's limit on runs counts those under way", "[runs]") {
-  app->options.limits.user.concurrent_runs = 1;
+  options->limits.user.concurrent_runs = 1;
   open();
   auto first = start_on(thread);
   CHECK(start(order(other, "call", nothing)).error().code == errc::too_many);
@@ -211,7 +211,7 @@ TEST_CASE_METHOD(scheduler_fixture, "a live run is found by its tenant alone", "
 
 TEST_CASE_METHOD(scheduler_fixture, "a resumable run is found after its end, for a while",
                  "[runs]") {
-  app->options.runs.resumable_ttl = milliseconds{-1}; // until the next look
+  options->runs.resumable_ttl = milliseconds{-1}; // until the next look
   open();
   auto run = start(thread, "call", {{"input", json::object{}}, {"resumable", true}});
   let_outside_go();
@@ -388,7 +388,7 @@ TEST_CASE_METHOD(scheduler_fixture, "many ends of one thread are written a few a
 }
 
 TEST_CASE_METHOD(scheduler_fixture, "a thread takes so many runs and no more", "[runs]") {
-  app->options.runs.per_thread = 2;
+  options->runs.per_thread = 2;
   open();
   auto first = start_on(thread);
   disk.hold = true;
@@ -440,7 +440,7 @@ TEST_CASE_METHOD(scheduler_fixture,
 
 TEST_CASE_METHOD(scheduler_fixture,
                  "a run that was to start at once and could not is suspended unbegun", "[runs]") {
-  app->options.runs.slots = 1;
+  options->runs.slots = 1;
   open();
   disk.hold = true; // both find the slot free
   auto first = ask_later<run_ref>(scheduler, order(thread, "call", nothing));
@@ -496,7 +496,7 @@ TEST_CASE_METHOD(scheduler_fixture, "a run that crashed the server too often is 
 
 TEST_CASE_METHOD(scheduler_fixture, "a supervisor with a bug fails its run and frees its slot",
                  "[runs]") {
-  app->options.runs.slots = 1;
+  options->runs.slots = 1;
   node_options fatal;
   fatal.retry.max_attempts = 2;
   fatal.retry.retry_on = [](const error&) -> bool { throw std::logic_error("a bug"); };
@@ -740,7 +740,7 @@ TEST_CASE_METHOD(delayed_fixture, "ending a run that cannot be read keeps what i
 }
 
 TEST_CASE_METHOD(delayed_fixture, "one user's delayed runs are bounded", "[runs]") {
-  app->options.runs.delayed_per_user = 2;
+  options->runs.delayed_per_user = 2;
   open();
   for (int i = 0; i < 2; ++i)
     CHECK(ask<run_ref>(scheduler, delayed(std::chrono::hours{1})));

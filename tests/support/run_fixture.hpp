@@ -3,11 +3,13 @@
 #pragma once
 
 #include "actors/admission/spawn.hpp"
+#include "actors/options.hpp"
 #include "actors/outside/messages.hpp"
 #include "actors/outside/spawn.hpp"
 #include "actors/runs/event_memory.hpp"
 #include "actors/runs/messages.hpp"
 #include "actors/runs/recovery.hpp"
+#include "actors/runs/run_meters.hpp"
 #include "actors/runs/run_plan.hpp"
 #include "actors/runs/spawn.hpp"
 #include "actors/storage/reads.hpp"
@@ -183,6 +185,7 @@ struct run_fixture : actor_fixture {
   disk_script disk;
   outside_script outside;
   std::shared_ptr<app_context> app = std::make_shared<app_context>();
+  std::shared_ptr<system_options> options = std::make_shared<system_options>();
   std::vector<served_graph> served;
   scripted_writer writer;
   scripted_door door;
@@ -198,8 +201,10 @@ struct run_fixture : actor_fixture {
       own(storage::spawn_database_reader(sys, db->open_reader().value(), nullptr, false))};
     app->scans = own(storage::spawn_read_queue(
       sys, {own(storage::spawn_database_reader(sys, db->open_reader().value(), nullptr, false))}));
-    app->events = std::make_shared<runs::event_memory>(app->options.runs.event_memory,
-                                                       app->options.runs.event_bytes);
+    app->options = options;
+    app->runs = std::make_shared<const runs::run_meters>(app->meters);
+    app->events =
+      std::make_shared<runs::event_memory>(options->runs.event_memory, options->runs.event_bytes);
     auto real = own(storage::spawn_database_writer(sys, std::move(db), nullptr, false));
     writer = own(sys.spawn(scripted_writer_behavior, real, &disk));
     app->writer = writer;
@@ -211,7 +216,7 @@ struct run_fixture : actor_fixture {
     secrets = own(sys.spawn(scripted_secrets, &outside));
     app->egress = own(outside::spawn_egress(sys, services, secrets, own(sys.spawn(scripted_audit)),
                                             door, app->meters));
-    app->options.runs.slots = 8;
+    options->runs.slots = 8;
   }
   ~run_fixture() {
     disk = {};

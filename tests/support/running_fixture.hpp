@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/system.hpp"
+#include "runtime/auth/dev_issuer.hpp"
 #include "runtime/graph/hello_graph.hpp"
 #include "secrets/embedded_store.hpp"
 #include "tests/support/catch.hpp"
