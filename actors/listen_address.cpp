@@ -1,6 +1,5 @@
-// Which addresses a server may listen on. Apart from system.cpp, so that `behalf check` needs no
-// server.
-#include "actors/system.hpp"
+#include "actors/listen_address.hpp"
+
 #include "runtime/net/url.hpp"
 
 #include <boost/asio/ip/address.hpp>

@@ -4,6 +4,7 @@
 #include "actors/admission/spawn.hpp"
 #include "actors/endpoints/request.hpp"
 #include "actors/endpoints/route_meters.hpp"
+#include "actors/listen_address.hpp"
 #include "actors/options.hpp"
 #include "actors/outside/messages.hpp"
 #include "actors/outside/spawn.hpp"

@@ -40,10 +40,6 @@ struct system_setup {
 bool has_identity(const system_setup& setup);
 rights_source rights_of(const system_setup& setup);
 
-/// Whether a server may listen there: without authentication, on loopback only. Error:
-/// invalid_argument, beginning with the key.
-result<void> check_listen_address(const std::string& address, bool identity);
-
 /// The exit status when a core actor died: others wait for its answers without a timer, so the
 /// process ends and its service manager starts it anew.
 inline constexpr int exit_core_lost = 5;

@@ -1,4 +1,5 @@
 // What only the whole configuration tells, and what only this machine does.
+#include "actors/listen_address.hpp"
 #include "actors/system.hpp"
 #include "config/config.hpp"
 

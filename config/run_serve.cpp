@@ -1,4 +1,5 @@
 // `behalf dev` and `behalf serve`: start, say so, wait for a signal, stop.
+#include "actors/listen_address.hpp"
 #include "config/assemble.hpp"
 #include "config/commands.hpp"
 #include "config/dev_mode.hpp"

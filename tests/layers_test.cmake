@@ -1,4 +1,5 @@
-# Lower layers never include higher ones; siblings do not see each other. Run with -DSOURCE_DIR=…
+# Lower layers never include higher ones; siblings do not see each other; a room of actors/ includes
+# only rooms behind it in the list. Run with -DSOURCE_DIR=…
 set(allowed_behalf "behalf/")
 set(allowed_runtime/base "behalf/|runtime/base/")
 set(allowed_runtime/net "behalf/|runtime/base/|runtime/net/")
@@ -25,6 +26,21 @@ foreach(folder behalf runtime/base runtime/net runtime/http runtime/auth runtime
       endif()
     endforeach()
   endforeach()
+endforeach()
+
+set(rooms endpoints runs storage admission outside threads)
+set(before "")
+foreach(room ${rooms})
+  file(GLOB files ${SOURCE_DIR}/actors/${room}/*)
+  foreach(file ${files})
+    foreach(other ${before})
+      file(STRINGS ${file} includes REGEX "^#include \"actors/${other}/")
+      foreach(line ${includes})
+        string(APPEND wrong "\n  ${file}: ${line}")
+      endforeach()
+    endforeach()
+  endforeach()
+  list(APPEND before ${room})
 endforeach()
 
 if(wrong)

@@ -1,6 +1,7 @@
 // What a caller may do through the API: every field a handler sees, and the rights that one request
 // needs beside its route's own. Against a whole server.
 #include "actors/endpoints/routes.hpp"
+#include "actors/listen_address.hpp"
 #include "runtime/base/id.hpp"
 #include "tests/support/api_client.hpp"
 #include "tests/support/running_fixture.hpp"
