@@ -65,6 +65,26 @@ void add_server_keys(json::object& c, const principal* who, const run_ids& ids) 
   }
 }
 
+// A context may be a copy of what was sent as configurable: what it says under a server's key is
+// what the server says.
+void correct_server_keys(json::object& context, const json::object& configurable) {
+  for (auto key :
+       {"run_id", "thread_id", "graph_id", "assistant_id", "user_id", "langgraph_request_id",
+        "langgraph_auth_user", "langgraph_auth_user_id", "langgraph_auth_permissions"})
+    if (auto* sent = context.if_contains(key))
+      *sent = configurable.at(key);
+}
+
+// Metadata is the client's but for what names the run. `run_attempt` is added as it starts.
+void correct_server_keys(json::object& metadata, const run_ids& ids) {
+  metadata["assistant_id"] = ids.assistant_id;
+  if (auto* sent = metadata.if_contains("graph_id"))
+    *sent = ids.graph_id;
+  for (auto key : {"run_id", "thread_id", "run_attempt", "langgraph_request_id",
+                   "langgraph_auth_user", "langgraph_auth_user_id", "langgraph_auth_permissions"})
+    metadata.erase(key);
+}
+
 // The members that the graph's context schema declares; null: all.
 json::object declared(const json::object& all, const json::value& schema) {
   if (!schema.is_object())
@@ -107,6 +127,7 @@ json::object merged_metadata(const config_layer& assistant, const config_layer& 
   all["assistant_id"] = ids.assistant_id;
   merge(all, object_or_empty(*run.config, "metadata"));
   merge(all, *run.metadata);
+  correct_server_keys(all, ids);
   return all;
 }
 
@@ -124,10 +145,12 @@ merged_config merge_run_config(const config_layer& assistant, const config_layer
     if (auto key = ascii_lower(name); may_show(rules, key))
       configurable[key] = value;
   add_server_keys(configurable, who, ids);
+  auto context = merged_context(assistant, run, context_schema);
+  correct_server_keys(context, configurable);
   m.config["configurable"] = std::move(configurable);
   m.metadata = merged_metadata(assistant, thread, run, ids);
   m.config["metadata"] = m.metadata;
-  m.context = merged_context(assistant, run, context_schema);
+  m.context = std::move(context);
   return m;
 }
 

@@ -72,6 +72,38 @@ TEST_CASE("a client cannot decide the server's keys", "[graph]") {
   CHECK_FALSE(c.contains("checkpoint_id"));
 }
 
+TEST_CASE("a client decides the server's keys in no context and no metadata", "[graph]") {
+  const auto forged = object(R"({"run_id": "x", "thread_id": "x", "graph_id": "x",
+    "assistant_id": "x", "user_id": "bob", "langgraph_auth_user": {"identity": "bob"},
+    "langgraph_auth_user_id": "bob", "langgraph_auth_permissions": ["all"],
+    "langgraph_request_id": "x", "mine": 1})");
+  const auto who = alice();
+  layers sent, stored;
+  SECTION("as configurable") {
+    sent.run_config["configurable"] = forged;
+  }
+  SECTION("as context") {
+    sent.run_context = forged;
+  }
+  SECTION("in the assistant's context") {
+    sent.assistant_context = forged;
+  }
+  const auto m = sent.merge(&who);
+  const auto& context = m.context.as_object();
+  CHECK((context.size() == forged.size() && context.at("mine") == 1));
+  for (const auto& [key, v] : context)
+    CHECK(v == m.configurable().at(key));
+
+  auto metadata = forged;
+  metadata["run_attempt"] = 9;
+  stored.run_config["metadata"] = stored.run_metadata = metadata;
+  stored.assistant_metadata = stored.thread_metadata = metadata;
+  const auto kept = stored.merge(&who);
+  CHECK(kept.metadata
+        == js(R"({"graph_id": "g", "assistant_id": "a", "user_id": "bob", "mine": 1})"));
+  CHECK(kept.config.at("metadata") == kept.metadata);
+}
+
 TEST_CASE("without authentication there is no user, and user_id is the client's", "[graph]") {
   layers l;
   auto c = l.merge().configurable();
