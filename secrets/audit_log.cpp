@@ -18,7 +18,7 @@ namespace {
 
 constexpr int64_t longest_line = 1 << 20;
 
-// Said to the graph whose call did not leave: no path.
+// The error a graph gets: it names no path.
 error not_written(std::string_view what, int code) {
   auto text = "the audit log " + std::string(what) + ": " + std::strerror(code)
               + "; no credential leaves without its receipt";
@@ -159,7 +159,7 @@ result<void> audit_log::flush() {
     durable_seq_ = seq_;
     durable_hash_ = hash_;
   } else {
-    leftovers_ = true; // half of it may be there
+    leftovers_ = true; // part of it may have been written
     (void)cut_leftovers();
     seq_ = durable_seq_;
     hash_ = durable_hash_;
@@ -168,7 +168,7 @@ result<void> audit_log::flush() {
   return done;
 }
 
-// What a failed flush left must be gone before the next one writes: it may be shorter.
+// Removes what a failed flush left: the next write may be shorter.
 result<void> audit_log::cut_leftovers() {
   if (leftovers_ && ftruncate(fd_, size_) != 0)
     return failed(path_, "cannot be repaired", errno);

@@ -49,7 +49,7 @@ public:
 
   /// Puts every line added since the last flush on disk with one write and one fdatasync. On error
   /// (overloaded of the kind storage_full, or internal; says why) none of them is there, and their
-  /// numbers will be given again: whatever waits for them must not happen.
+  /// numbers will be used again: the calls that waited for them must not be made.
   result<void> flush();
 
   int64_t last_seq() const { return seq_; }

@@ -26,7 +26,7 @@ CREATE TABLE secrets (
   PRIMARY KEY (tenant, issuer, subject, service)) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 1;)";
 
-// Everything a row says in clear is bound to its ciphertext too: nobody prolongs a token's life.
+// The clear columns are authenticated with the ciphertext: a changed expiry does not decrypt.
 std::string row_context(const credential_key& key, int64_t generation,
                         std::optional<time_point> expires_at, std::string_view metadata) {
   return bind_context({"behalf credential", key.who.tenant, key.who.issuer, key.who.subject,
@@ -70,7 +70,7 @@ error none_stored(const credential_key& key) {
 } // namespace
 
 result<void> embedded_store::core::prepare() {
-  // Deleted rows are overwritten, also in pages that are only freed: shredding means it.
+  // Deleted rows are overwritten, also in pages that are only freed.
   auto ok = db_->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                          "PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 0;");
   if (!ok)

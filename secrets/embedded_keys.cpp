@@ -154,7 +154,7 @@ result<void> embedded_store::core::rotate(const secret& old_key, secret new_key)
   if (!same_bytes(old_key.expose(), master_.expose()))
     return fail(errc::denied, "the old master key is not the present one");
   auto done = transaction([&]() -> result<void> {
-    // Somebody else may have rotated since this store was opened.
+    // Another process may have rotated since this store was opened.
     if (auto ok = check_master(); !ok)
       return ok;
     return rewrap_all(new_key);

@@ -12,7 +12,7 @@
 
 namespace behalf {
 
-/// Shorter forms are not looked for: they would hit innocent text. A credential below this length
+/// Shorter forms are not searched for: they occur in ordinary text. A credential below this length
 /// is not scrubbed from replies.
 inline constexpr std::size_t shortest_form = 4;
 

@@ -1,4 +1,4 @@
-// Which handle opens which credential, for whom, in which run, towards which hosts, until when.
+// Handles: each opens one credential, for one user, run and service, some hosts, until it expires.
 #pragma once
 
 #include "behalf/outbound.hpp"
@@ -21,12 +21,12 @@ struct lease {
   std::string service;
   std::vector<std::string> hosts; // origins, "https://api.example.com:443" (origin::text)
   time_point expires_at;
-  /// Null: the secret store has it. Else a secret field of the principal itself, which a custom
+  /// Null: a secret source has it. Else a secret field of the principal, which a custom
   /// `authenticate` handler gave.
   stored_credential_ptr held = {};
 };
 
-/// What somebody who presents a handle says about the call it is for. All of it must be so.
+/// What the presenter of a handle claims about the call. All of it must match the lease.
 struct lease_claim {
   principal_key who;
   std::string run_id;
@@ -48,15 +48,15 @@ public:
   /// for a lease that names no user, run, service or host.
   result<sealed_handle> open(lease what, time_point now);
 
-  /// The lease behind a handle, if every word of the claim is true. The pointer is good until the
+  /// The lease of a handle, if the whole claim matches. The pointer is valid until the
   /// next call that is not const. Error: denied; `kind` says why: "handle_unknown" (also after the
   /// run's end), "handle_expired", "handle_principal", "handle_run",
   /// "handle_service", "host_denied". The message never holds the handle.
   result<const lease*> find(const sealed_handle& handle, const lease_claim& claim,
                             time_point now) const;
 
-  /// The run has ended: none of its handles opens anything any more, but for those in `except`,
-  /// until this is said again. Returns how many were closed.
+  /// The run has ended: closes its handles, except those in `except`, which the next call of this
+  /// closes. Returns how many were closed.
   std::size_t close_run(std::string_view run_id, const std::vector<sealed_handle>& except = {});
 
   /// Drops leases past their expiry. Returns how many.

@@ -13,7 +13,7 @@
 
 namespace behalf {
 
-/// Bytes nobody may print. Move-only; there is no ==, no <<, no conversion and no copy. They lie in
+/// Secret bytes. Move-only; there is no ==, no <<, no conversion and no copy. They lie in
 /// guarded memory (runtime/base/guarded_memory.hpp) and are overwritten when the secret ends.
 class secret {
 public:
@@ -27,7 +27,7 @@ public:
   secret& operator=(const secret&) = delete;
   ~secret() = default;
 
-  /// The only way in. The view lives as long as the secret is neither moved nor assigned to.
+  /// The only access to the bytes. The view is valid until the secret is moved or assigned to.
   std::string_view expose() const noexcept { return bytes_.view(); }
 
   std::size_t size() const noexcept { return bytes_.size(); }
@@ -39,9 +39,9 @@ private:
 
 using secret_ptr = std::shared_ptr<const secret>;
 
-/// The token a user presented to us. It is good for proving to a secret store who asks, and for
-/// nothing else: it does not convert to a `secret`, has no expose(), and so can never become an
-/// outbound credential (OAuth calls that token passthrough).
+/// The token a user presented to us. It can only log in to a secret store: it does not convert to a
+/// `secret` and has no expose(), so it can never become an outbound credential (which OAuth calls
+/// token passthrough).
 class inbound_token {
 public:
   explicit inbound_token(std::string_view bytes) : bytes_(bytes) {}

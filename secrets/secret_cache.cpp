@@ -5,8 +5,8 @@
 namespace behalf {
 namespace {
 
-// Worth remembering: nobody else who asks for the same would hear better. A refusal for want of the
-// user's own token is not: the next one may bring it.
+// Whether an error is cached: every caller would get the same one. Not when the user's own token
+// was missing: the next caller may have it.
 bool lasting(const error& why) {
   if (why.code == errc::not_found)
     return true;

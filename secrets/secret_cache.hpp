@@ -1,5 +1,5 @@
-// Credentials fetched for users, kept until shortly before they expire, and who waits for one that
-// is being fetched: nothing is fetched twice.
+// Credentials fetched for users, kept until shortly before they expire. While one is being fetched
+// others wait for it: none is fetched twice.
 #pragma once
 
 #include "behalf/time.hpp"
@@ -35,8 +35,8 @@ struct ready_credential {
 /// Not thread-safe. The key holds tenant, issuer, subject and service: two users never share.
 class secret_cache {
 public:
-  /// `hit`: answer with `value` (which may be a remembered error). `lead`: fetch it, then call
-  /// finish. `join`: somebody fetches it; finish will name you.
+  /// `hit`: use `value` (which may be a cached error). `lead`: fetch it, then call finish. `join`:
+  /// it is being fetched; finish will name this waiter.
   enum class outcome : uint8_t { hit, lead, join };
 
   struct look {
@@ -44,7 +44,7 @@ public:
     result<ready_credential> value = ready_credential{}; // of a hit
   };
 
-  /// Who else is to hear of it, and what.
+  /// Who waits for a fetch, and its outcome.
   struct finished {
     std::vector<uint64_t> waiters; // the leader first
     result<ready_credential> value;
@@ -53,24 +53,23 @@ public:
   explicit secret_cache(secret_cache_options options = {})
     : options_(options), entries_(options.capacity) {}
 
-  /// `waiter` is the caller's own number for whoever asks. A full waiting line is a hit with the
-  /// error `overloaded`.
+  /// `waiter` is a number of the caller's. When too many wait already it is a hit with the error
+  /// `overloaded`.
   look begin(const credential_key& key, uint64_t waiter, time_point now);
 
-  /// The leader's fetch has ended. What was cleared meanwhile is neither kept nor handed out:
-  /// the value is then the error `overloaded`, kind "credential_changed". Without a flight under
-  /// way there are no waiters.
+  /// The leader's fetch has ended. When the cache was cleared meanwhile the value is not used:
+  /// waiters get the error `overloaded`, kind "credential_changed". Without a fetch under way there
+  /// are no waiters.
   finished finish(const credential_key& key, result<ready_credential> value, time_point now);
 
-  /// The service refused the credential with this fingerprint: the next one who asks fetches it
-  /// anew. One that was fetched since, or is being fetched, stays: many calls may have failed by
-  /// the old one.
+  /// The service refused the credential with this fingerprint: the next caller fetches it anew. A
+  /// newer one, or one being fetched, is kept: several calls may have failed by the old one.
   void refuse(const credential_key& key, const std::string& fingerprint);
 
-  /// Wipes what has come to its end. Answers when the next one does; nullopt when nothing is kept.
+  /// Wipes what has expired. Returns when the next one expires; nullopt when the cache is empty.
   std::optional<time_point> sweep(time_point now);
 
-  /// Forgets everything, also what is under way.
+  /// Clears the cache; fetches under way are not kept either.
   void clear();
 
   std::size_t size() const { return entries_.size(); }

@@ -25,7 +25,7 @@ struct secret_answer {
   int64_t generation = 0;
 };
 
-/// Something that several operations need and one of them is getting: a login.
+/// Something that several operations need and one of them fetches: a login.
 struct secret_turn {
   bool over = false;
 };
@@ -89,7 +89,7 @@ public:
   /// drop what was cached. Cheap enough to ask before every use (microseconds).
   virtual bool changed_elsewhere() { return false; }
 
-  /// Wipes what it keeps for later and is of no more use.
+  /// Wipes what has expired.
   virtual void sweep(time_point) {}
 
   /// Where its calls go. Empty for a store that makes none.
@@ -119,7 +119,7 @@ public:
   }
 
   bool empty() const { return all_.empty(); }
-  /// Of any of them; each is asked.
+  /// Of any of them; asks each.
   bool changed_elsewhere() {
     bool any = false;
     for (auto& [name, source] : all_)

@@ -19,7 +19,7 @@ secret_call with_body(secret_call call, wiped_string body) {
   return call;
 }
 
-// Not used so shortly before its end that it could arrive too late.
+// A token is not used so shortly before its end that it could arrive too late.
 time_point usable_until(const vault_session& s) {
   return s.expires_at - std::min<std::chrono::microseconds>(5s, s.ttl / 10);
 }
@@ -189,7 +189,7 @@ error vault_status(const secret_reply& reply, const std::string& doing) {
   }
 }
 
-// Users are told too, so where it is stays with the log.
+// The error is shown to users: only the log names the address.
 error vault_unreachable(const error& why) {
   log::warning("vault_unreachable", {{"reason", why.message}});
   return overloaded("Vault cannot be reached", "5");

@@ -1,4 +1,4 @@
-// Vault tokens: how one is got, kept and renewed.
+// Vault tokens: login, cache and renewal.
 #pragma once
 
 #include "secrets/secret_call.hpp"
@@ -11,8 +11,8 @@
 
 namespace behalf {
 
-/// Whose Vault token it is, and which of their own tokens got it: who comes with another one has
-/// not shown Vault that it is good. Both are empty where the server acts for itself.
+/// Whose Vault token it is, and with which of their own tokens they logged in: another one has not
+/// been verified by Vault. Both are empty when the server logs in for itself.
 struct vault_session_key {
   principal_key who;
   std::string token; // its digest
@@ -28,7 +28,7 @@ struct vault_session {
   int64_t uses_left = -1; // -1: unlimited
 };
 
-/// The calls that get a token, and what their replies mean.
+/// The calls that get and renew a token, and their replies.
 class vault_login {
 public:
   explicit vault_login(const vault_options& options) : options_(options) {}
@@ -51,7 +51,7 @@ private:
   const vault_options& options_;
 };
 
-/// A login or renewal under way: everybody else who needs that token waits for it.
+/// A login or renewal under way: other operations that need the token wait for it.
 struct vault_turn : secret_turn {
   std::optional<error> failure; // once it is over
 };
@@ -70,16 +70,16 @@ public:
   /// Counts a use of the token.
   void used(const vault_session_key& whose);
   void keep(const vault_session_key& whose, vault_session session, time_point now);
-  /// The token was refused: it has been revoked, or its maximum is reached.
+  /// The token was refused: it was revoked, or has reached its maximum lifetime.
   void drop(const vault_session_key& whose) { sessions_.erase(whose); }
 
-  /// Who is getting a token for them now; null: nobody.
+  /// The login or renewal under way for them; null: none.
   std::shared_ptr<vault_turn> turn_of(const vault_session_key& whose) const;
-  /// A renewal that turns into a login stays the same turn.
+  /// A renewal that continues as a login is still the same turn.
   void begin_turn(const vault_session_key& whose);
   void end_turn(const vault_session_key& whose, std::optional<error> failure);
 
-  /// Wipes the tokens that have come to their end.
+  /// Wipes the tokens that have expired.
   void sweep(time_point now);
 
   std::size_t size() const { return sessions_.size(); }
@@ -90,7 +90,7 @@ private:
   std::map<vault_session_key, std::shared_ptr<vault_turn>> turns_;
 };
 
-/// What a status means that ends the matter: 403, 429, 472, 473, 5xx, and those nobody expects.
+/// The error of a status that ends the operation: 403, 429, 472, 473, 5xx, and unexpected ones.
 /// `doing`: "read the github token".
 error vault_status(const secret_reply& reply, const std::string& doing);
 

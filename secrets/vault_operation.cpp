@@ -31,7 +31,7 @@ secret_step vault_operation::start(time_point now) {
   if (!operation_.path)
     return done(operation_.path.error());
   auto awaited = std::exchange(awaited_, nullptr);
-  if (awaited && awaited->failure) // what befell the other befalls us
+  if (awaited && awaited->failure) // the login it waited for has failed
     return done(*awaited->failure);
   return proceed(now);
 }
@@ -41,7 +41,7 @@ secret_step vault_operation::proceed(time_point now) {
   case vault_sessions::advice::use:
     return operate(0ms);
   case vault_sessions::advice::renew:
-    // While another renews it, the token is good.
+    // While another operation renews the token it is still valid.
     return shared_->sessions.turn_of(session_) ? operate(0ms) : renew();
   case vault_sessions::advice::login:
     break;
@@ -75,7 +75,7 @@ secret_step vault_operation::log_in() {
   return as_user ? login_.by_jwt(token_) : login_.by_approle();
 }
 
-// The end of an operation that may be leading.
+// Ends the operation, and the login that others may wait for.
 secret_step vault_operation::end(error why) {
   end_turn(why);
   return done(std::move(why));
@@ -89,7 +89,7 @@ void vault_operation::end_turn(std::optional<error> failure) {
 secret_step vault_operation::operate(std::chrono::milliseconds delay) {
   phase_ = phase::operate;
   const auto* session = shared_->sessions.find(session_);
-  if (!session) // signed out while this operation waited
+  if (!session) // the session was dropped while this operation waited
     return done({errc::denied, "the session with the secret store has ended", {}, "needs_login"});
   used_ = session->token;
   auto call = login_.call(operation_.method, *operation_.path, used_);
@@ -129,7 +129,8 @@ secret_step vault_operation::after_renewal(const result<secret_reply>& reply, ti
   const auto* old = shared_->sessions.find(session_);
   auto renewed = reply ? login_.session(*reply, now) : result<vault_session>{reply.error()};
   if (old && renewed) {
-    // A token near its maximum gets hardly more time: let it run out instead of asking each time.
+    // A token near its maximum lifetime is hardly extended: it is used until it ends, not renewed
+    // again.
     if (renewed->ttl < old->ttl / 2)
       renewed->renewable = false;
     renewed->uses_left = old->uses_left;
@@ -137,7 +138,7 @@ secret_step vault_operation::after_renewal(const result<secret_reply>& reply, ti
     end_turn(std::nullopt);
     return operate(0ms);
   }
-  // Still good until it ends, if only the renewal failed.
+  // Only the renewal failed: the token is valid until it ends.
   if (old && renewed.error().code != errc::denied) {
     end_turn(std::nullopt);
     return operate(0ms);
@@ -167,12 +168,12 @@ secret_step vault_operation::after_call(const result<secret_reply>& reply, time_
   }
 }
 
-// A kept token may have been revoked or have come to its end: once with a new one.
+// A kept token may have been revoked or have expired: tries once more with a new one.
 secret_step vault_operation::after_refusal(const secret_reply& reply) {
   if (fresh_)
     return done(vault_status(reply, operation_.doing));
   const auto* kept = shared_->sessions.find(session_);
-  if (kept && kept->token != used_) { // others were refused as well, and one has logged in since
+  if (kept && kept->token != used_) { // another operation has logged in since
     fresh_ = true;
     return operate(0ms);
   }

@@ -1,5 +1,5 @@
-// One operation on Vault under way: log in if need be, or wait for who does, then call, and once
-// more if Vault says so.
+// One operation on Vault: logs in when needed, or waits for another operation's login, then makes
+// its call, and repeats it once when Vault asks for that.
 #pragma once
 
 #include "secrets/vault_login.hpp"
@@ -21,7 +21,7 @@ struct vault_shared {
   vault_sessions sessions;
 };
 
-/// What an operation does once it has a token.
+/// The request an operation makes once it has a token.
 struct vault_request {
   std::string method;
   result<std::string> path; // below /v1; an error ends the operation

@@ -74,7 +74,7 @@ result<api_keys> api_keys::make(const std::vector<api_key_entry>& entries) {
   return made;
 }
 
-// Timing tells at most how the digest of a guess begins, which helps nobody find the key.
+// Timing shows at most how the digest of a guess begins, which does not help to find the key.
 result<std::shared_ptr<const principal>> api_keys::find(std::string_view key,
                                                         time_point now) const {
   auto d = sha256(key);

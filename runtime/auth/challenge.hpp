@@ -1,4 +1,4 @@
-// What a client is told when it did not prove who it is: 401 and a challenge (RFC 6750 3).
+// The answer to a client that is not authenticated: 401 and a challenge (RFC 6750 3).
 #pragma once
 
 #include "behalf/error.hpp"

@@ -21,8 +21,8 @@ std::string discovery_url(std::string_view issuer);
 /// a host, no user info, no fragment. `what` names the URL in the error (invalid_argument).
 result<void> check_provider_url(std::string_view url, std::string_view what, bool allow_http);
 
-/// Reads the document. `issuer` must equal the configured one byte for byte, else whoever
-/// answered is somebody else; every endpoint must pass check_provider_url. Error: upstream.
+/// Reads the document. Its `issuer` must equal the configured one byte for byte; every endpoint
+/// must pass check_provider_url. Error: upstream.
 result<provider_metadata> parse_discovery(const json::value& document, std::string_view issuer,
                                           bool allow_http);
 

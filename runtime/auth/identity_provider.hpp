@@ -1,6 +1,5 @@
-// Who vouches for callers, at work: one small interface for every kind of provider. None makes a
-// call itself: a check says which call to make and goes on with the reply, so that whoever drives
-// it decides about sockets, deadlines and turns.
+// The interface of identity providers. A provider makes no call itself: a check says which call to
+// make and continues with the reply, so that its driver decides about sockets, deadlines and turns.
 #pragma once
 
 #include "behalf/outbound.hpp"
@@ -19,7 +18,7 @@ namespace behalf {
 /// How long one call on an identity provider may take.
 inline constexpr std::chrono::seconds provider_patience{5};
 
-/// What a caller proves itself with: views into what outlives the check.
+/// The caller's credentials, as views that must outlive the check.
 struct caller_proof {
   std::string_view bearer, api_key;
 };
@@ -29,7 +28,7 @@ struct provider_call {
   std::string url;
   wiped_string authorization = {}; // the field's whole value; empty: none
   std::shared_ptr<const wiped_string> form = {};
-  std::string caller = {}; // a digest of whose token it carries: two callers share no connection
+  std::string caller = {}; // a digest of the caller's token: two callers share no connection
 };
 
 struct provider_reply {
@@ -50,22 +49,21 @@ struct vouched {
   time_point until; // the answer may be used again until then
 };
 
-/// The credential is not this provider's: another may know it. `why`: what to say if none does.
+/// The credential is not this provider's. `why`: the error when no provider knows it.
 struct not_responsible {
   error why;
 };
 
-/// The provider gave no answer that can be used: another may, else the caller is told to come
-/// again.
+/// The provider gave no usable answer: others are asked, else the caller gets 503 with Retry-After.
 struct no_answer {
   std::string from;
 };
 
-/// What a check asks for next, or its end. An error refuses the caller whatever others would say.
+/// What a check asks for next, or its end. An error refuses the caller: no other provider is asked.
 using identity_step =
   std::variant<provider_call, await_provider, vouched, not_responsible, no_answer, error>;
 
-/// One caller before one provider. May outlive the configuration that made it.
+/// The check of one caller by one provider. May outlive the configuration that made it.
 class identity_check {
 public:
   virtual ~identity_check() = default;
@@ -77,8 +75,8 @@ public:
 /// Which bearer tokens a provider is for.
 enum class responsibility : uint8_t {
   none,
-  shared, // it may know the token, and so may others: they are asked in order
-  sole,   // its own: nobody else gets to see the token
+  shared, // several may know the token: they are asked in order
+  sole,   // its own: no other provider sees the token
 };
 
 /// One owner, one thread at a time.
@@ -86,23 +84,24 @@ class identity_provider : public std::enable_shared_from_this<identity_provider>
 public:
   virtual ~identity_provider() = default;
 
-  /// The credential's shape alone says that it is for this provider: nothing is looked up before.
+  /// Whether the credential's form alone shows that it is this provider's.
   virtual bool recognizes(const caller_proof&) const { return false; }
-  /// `issuer`: whom a token itself names; empty when it names nobody.
+  /// `issuer`: the token's own; empty when it names none.
   virtual responsibility of_token(std::string_view /*issuer*/) const {
     return responsibility::none;
   }
-  /// Every unknown token costs a call: callers take turns.
+  /// Whether every unknown token costs a call, for which callers take turns.
   virtual bool calls_for_each_token() const { return false; }
 
   virtual std::unique_ptr<identity_check> check(const caller_proof& of) = 0;
 
   /// A call of its own that is due, for its keys. Ask after every step of a check.
   virtual std::optional<provider_call> next_call() { return std::nullopt; }
-  /// The reply to that; then `next_call` may have another. True at the end: who waits goes on.
+  /// The reply to that; then `next_call` may have another. True at the end: waiting checks
+  /// continue.
   virtual bool take_reply(result<provider_reply>, time_point) { return true; }
 
-  /// What it fetched is fetched again when it is needed next; until then it serves.
+  /// Fetches again when keys are needed next; until then the present ones are used.
   virtual void expire(time_point) {}
   /// Takes over what the same provider fetched under an earlier configuration. False: it is
   /// another one.
@@ -127,10 +126,10 @@ identity_provider_ptr make_provider(const introspection_settings& settings,
                                     const provider_secrets& with);
 identity_provider_ptr make_provider(const api_key_settings& settings, const provider_secrets& with);
 
-/// What a provider says of a caller becomes who we say it is.
+/// Makes a principal of a provider's claims.
 identity_step vouch(const claims& proven, const claim_mapping& mapping);
 
-/// 503 with Retry-After. `whom`: an issuer, or words for who has no name.
+/// 503 with Retry-After. `whom`: an issuer, or a description.
 error unreachable(const std::string& whom);
 
 } // namespace behalf

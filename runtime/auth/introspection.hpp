@@ -35,7 +35,7 @@ result<claims> read_introspection(const json::value& answer, const introspection
 /// Is this the error of a token that is not active at this issuer, or is another issuer's?
 bool is_not_responsible(const error& e);
 
-/// What is said of a token that nobody who was asked calls active.
+/// The error of a token that no provider calls active.
 error inactive_token();
 
 } // namespace behalf

@@ -8,7 +8,7 @@
 namespace behalf {
 namespace {
 
-// Whoever was told to fetch and never reported back is not waited for longer than this.
+// A fetch that is not reported within this time counts as failed.
 constexpr std::chrono::seconds flight_time{30};
 
 } // namespace
@@ -30,7 +30,7 @@ jwks_cache::plan jwks_cache::start(time_point now, keys meanwhile) {
 jwks_cache::plan jwks_cache::decide(time_point now) {
   if (have_ && now < fresh_until_)
     return {keys::use};
-  // Old keys serve only while we know that the issuer cannot be reached, not because nobody asked.
+  // Expired keys are used only after a fetch has failed, not because none was tried.
   bool old_ones_serve = last_failed_ && servable(now);
   if (in_flight(now))
     return {old_ones_serve ? keys::use : keys::wait};

@@ -1,5 +1,5 @@
-// When to fetch an issuer's keys, and when to make do with those we have. A state machine:
-// somebody else fetches, one cache per issuer, one owner.
+// When to fetch an issuer's keys, and when to use those we have. A state machine without I/O: its
+// owner fetches. One cache per issuer, for one thread at a time.
 #pragma once
 
 #include "behalf/time.hpp"
@@ -21,7 +21,7 @@ struct jwks_cache_options {
   std::chrono::seconds refetch_gap{60};      // at most one fetch for unknown keys per gap
   std::chrono::seconds retry_gap{5};         // after a failed fetch
   std::chrono::seconds stale_if_error{3600}; // how long past their TTL keys serve if fetches fail
-  std::chrono::seconds unknown_kid_for{300}; // how long a `kid` nobody knows is remembered
+  std::chrono::seconds unknown_kid_for{300}; // how long an unknown `kid` is remembered
   std::size_t unknown_kids = 256;
 };
 
@@ -34,21 +34,21 @@ public:
   };
   struct plan {
     keys then;
-    bool fetch = false; // start one now; whoever is told so must report arrived() or failed()
+    bool fetch = false; // start one now, and report arrived() or failed()
   };
 
   explicit jwks_cache(jwks_cache_options options = {}) : options_(options) {}
 
   /// Before verifying.
   plan decide(time_point now);
-  /// After verifying found no such key. `kid` may be empty.
+  /// When verifying found no such key. `kid` may be empty.
   plan unknown_key(const std::string& kid, time_point now);
 
   /// `max_age` from the answer's Cache-Control, if it had one.
   void arrived(key_set fresh, std::optional<std::chrono::seconds> max_age, time_point now);
   void failed(time_point now);
 
-  /// The next check fetches, and makes do with the keys we have only if that fails.
+  /// The next check fetches; the present keys are used only if that fails.
   void expire(time_point now);
 
   const key_set& current() const { return keys_; }

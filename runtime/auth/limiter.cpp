@@ -42,8 +42,8 @@ void limiter::bucket::fill(double per_second, double limit, deadline now) {
 limiter::limiter(limiter_options options)
   : options_(options), accounts_(std::max<std::size_t>(options.max_entries, 2)) {}
 
-// What has runs must not be forgotten, or their end would not be counted. Such are few (runs are
-// bounded elsewhere), so looking past them is short.
+// An account with runs must not be dropped, or their end would not be counted. Runs are bounded
+// elsewhere, so few accounts are skipped.
 limiter::account& limiter::open(std::string key, const limit_options& limits, deadline now) {
   if (auto* known = accounts_.find(key))
     return *known;
@@ -63,7 +63,7 @@ result<void> limiter::check_request(account& a, const limit_options& limits, std
   if (limits.body_bytes_per_minute > 0) {
     auto rate = limits.body_bytes_per_minute / 60;
     a.bytes.fill(rate, limits.body_bytes_per_minute, now);
-    // One body larger than a minute's worth passes a full bucket, which then owes the rest.
+    // A body larger than a minute's worth passes when the bucket is full, and leaves it in debt.
     auto needed = std::min(bytes, limits.body_bytes_per_minute);
     if (a.bytes.tokens < needed)
       return over("the volume of request bodies", whose, (needed - a.bytes.tokens) / rate);

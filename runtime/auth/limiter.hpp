@@ -1,4 +1,4 @@
-// How much one tenant and one user may ask for: token buckets and counters, bounded in number.
+// Rate limits per tenant and user: token buckets and counters, bounded in number.
 #pragma once
 
 #include "behalf/principal.hpp"
@@ -20,11 +20,10 @@ struct limit_options {
 
 struct limiter_options {
   limit_options tenant, user;
-  std::size_t max_entries = 100'000; // what is idle longest is forgotten first
+  std::size_t max_entries = 100'000; // the least recently used is dropped first
 };
 
-/// One owner: no lock. Its time is the steady clock's: setting the wall clock gives or takes
-/// nothing.
+/// For one thread at a time. Uses the steady clock: setting the wall clock has no effect.
 class limiter {
 public:
   explicit limiter(limiter_options options = {});
@@ -33,7 +32,7 @@ public:
   /// Retry-After in whole seconds.
   result<void> take_request(const principal_key& who, std::size_t body_bytes, deadline now);
 
-  /// Counts bytes that came without being announced: they may leave an account in debt.
+  /// Counts bytes that Content-Length did not announce: they may leave an account in debt.
   void add_bytes(const principal_key& who, std::size_t bytes, deadline now);
 
   /// Counts one run until end_run. Error: too_many.

@@ -1,4 +1,4 @@
-// From what an issuer says to who we say it is.
+// Maps an issuer's claims to a principal.
 #pragma once
 
 #include "behalf/principal.hpp"

@@ -80,7 +80,7 @@ on_answer call(const on_handler& handler, const on_context& ctx, json::object& v
   try {
     return handler(ctx, value);
   } catch (...) { // of a plugin: whatever it was, it is not a yes
-    // The text may hold anything the handler had in hand, so it is not passed on.
+    // The exception's text is not passed on: it may hold confidential values.
     log::error("authorization_handler_threw", {{"resource", ctx.resource}, {"action", ctx.action}});
     return fail(errc::internal, "Internal Server Error");
   }

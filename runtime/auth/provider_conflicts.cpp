@@ -15,7 +15,7 @@ struct provider_facts {
   std::string issuer;
   const claim_mapping* mapping = nullptr; // null: the keys say it all
   const std::vector<api_key_entry>* keys = nullptr;
-  bool alone = false;    // its issuer's tokens are shown to nobody else
+  bool alone = false;    // no other provider sees its issuer's tokens
   bool nameless = false; // its issuer is not known
 };
 

@@ -1,5 +1,4 @@
-// Which rules a server decides by: the configuration's, a plugin's, or those it has when nobody
-// said anything.
+// Which rules a server decides by: the configuration's, a plugin's, or its defaults.
 #pragma once
 
 #include "runtime/auth/policy.hpp"
@@ -15,12 +14,12 @@ namespace behalf {
 
 using named_rules = std::vector<std::pair<std::string, auth_rule>>;
 
-/// Whose word counts where nobody wrote a rule for an operation (docs/decisions/0017).
+/// Which rules apply to an operation without a rule (docs/decisions/0017-secure-by-default.md).
 enum class rights_source : uint8_t {
   section,  // an authorization section: what no rule matches is refused
   plugin,   // a plugin's `on` handlers alone: what none matches is allowed
   standard, // neither, but callers have an identity: the standard rules
-  anybody,  // neither, and nobody has one: everything is allowed, on this machine only
+  anybody,  // no rules and no authentication: everything is allowed, on loopback only
 };
 
 rights_source rights_from(bool section, bool handlers, bool identity);

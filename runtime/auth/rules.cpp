@@ -45,7 +45,7 @@ bool writes(std::string_view action) {
   return action == "create" || action == "update" || action == "create_run";
 }
 
-// What the rule sets wins over what the client sent: nobody can give a thread away, or take one.
+// What the rule sets overrides what the client sent: an owner cannot be changed by a client.
 void stamp(json::object& value, const json::object& with) {
   auto& metadata = value["metadata"];
   if (!metadata.is_object())
