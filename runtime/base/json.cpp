@@ -1,6 +1,7 @@
 #include "runtime/base/json.hpp"
 
 #include "runtime/base/json_reader.hpp"
+#include "runtime/base/shape.hpp"
 #include "runtime/base/text.hpp"
 
 #include <boost/json/basic_parser_impl.hpp>

@@ -2,13 +2,15 @@
 #pragma once
 
 #include "behalf/json.hpp"
-#include "runtime/base/shape.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace behalf {
+
+struct shape_limits; // runtime/base/shape.hpp
 
 /// As parse_json, of what a client sent: within `bounds`, or invalid_argument naming the place.
 result<json::value> parse_json(std::string_view text, const shape_limits& bounds);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/base/json.hpp"
+#include "runtime/base/shape.hpp"
 
 #include <vector>
 

@@ -1,4 +1,5 @@
 #include "runtime/base/json.hpp"
+#include "runtime/base/shape.hpp"
 #include "tests/support/catch.hpp"
 
 #include <bit>
