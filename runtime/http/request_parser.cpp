@@ -101,6 +101,9 @@ void request_parser::on_request_impl(verb_code, string_view method, string_view 
   auto parsed = behalf::parse_target(request.target);
   if (!parsed)
     return refuse(400, parsed.error().message);
+  if (request.target == "*" && request.method != behalf::verb::options)
+    return refuse(400, "The target * is for OPTIONS alone");
+  authority_ = std::move(parsed->authority);
   request.path = std::move(parsed->path);
   request.query = std::move(parsed->query);
 }
@@ -153,6 +156,10 @@ void request_parser::on_header_impl(error_code& ec) {
   head_done_ = true;
   if (hosts_ > 1 || (hosts_ == 0 && version_ >= 11))
     refuse(400, "Exactly one Host is required");
+  if (!authority_.empty()) { // RFC 9112 3.2.2: the target's host counts, whatever Host says
+    std::erase_if(request.headers, [](const auto& field) { return field.first == "host"; });
+    request.headers.emplace_back("host", std::move(authority_));
+  }
   if (encodings_ > 0 && version_ < 11)
     refuse(400, "Transfer-Encoding needs HTTP/1.1");
   if (const auto* expect = find_header(request.headers, "expect"); expect && version_ >= 11) {

@@ -69,6 +69,7 @@ private:
   std::optional<refusal> outcome(const error_code& ec);
 
   std::optional<refusal> refused_;
+  std::string authority_; // of a target in absolute form
   int version_ = 11;
   unsigned hosts_ = 0, origins_ = 0, lengths_ = 0, encodings_ = 0;
   std::size_t announced_ = 0;

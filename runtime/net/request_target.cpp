@@ -1,6 +1,7 @@
 #include "runtime/net/request_target.hpp"
 
 #include "behalf/wiped.hpp"
+#include "runtime/base/text.hpp"
 #include "runtime/net/codec.hpp"
 
 namespace behalf {
@@ -20,6 +21,14 @@ result<std::vector<std::string>> parse_path(std::string_view path) {
     path = end == std::string_view::npos ? std::string_view{} : path.substr(end);
   }
   return segments;
+}
+
+// Where the authority of an absolute form begins; 0 in other forms.
+std::size_t authority_begin(std::string_view target) {
+  for (std::string_view scheme : {"http://", "https://"})
+    if (same_ignoring_case(target.substr(0, scheme.size()), scheme))
+      return scheme.size();
+  return 0;
 }
 
 } // namespace
@@ -45,10 +54,10 @@ void query_params::wipe() noexcept {
 }
 
 std::string_view without_authority(std::string_view target) {
-  const auto scheme_end = target.find("://");
-  if (target.starts_with('/') || scheme_end == std::string_view::npos)
+  const auto begin = authority_begin(target);
+  if (begin == 0)
     return target;
-  const auto path = target.find_first_of("/?", scheme_end + 3);
+  const auto path = target.find_first_of("/?", begin);
   return path == std::string_view::npos ? std::string_view{"/"} : target.substr(path);
 }
 
@@ -77,6 +86,12 @@ result<request_target> parse_target(std::string_view target) {
   request_target out;
   if (target == "*")
     return out;
+  if (const auto begin = authority_begin(target); begin > 0) {
+    const auto end = target.find_first_of("/?#", begin);
+    out.authority = target.substr(begin, end - begin);
+    if (out.authority.empty())
+      return fail(errc::bad_request, "The request target names no host");
+  }
   auto rest = without_authority(target);
   rest = rest.substr(0, rest.find('#')); // clients must not send one; it is never ours to see
   const auto mark = rest.find('?');

@@ -37,6 +37,7 @@ result<query_params> parse_query(std::string_view text);
 /// Path and query of a request target in origin form ("/a/b?x=1"), absolute form
 /// ("http://host/a/b?x=1") or asterisk form ("*": an empty path). Error: bad_request.
 struct request_target {
+  std::string authority; // of an absolute form: it counts, not what Host says
   std::vector<std::string> path;
   query_params query;
 };

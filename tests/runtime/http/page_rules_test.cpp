@@ -52,6 +52,21 @@ TEST_CASE("a name that is not ours is refused, with the key that would allow it"
   }
 }
 
+TEST_CASE("the name in an absolute target counts, whatever Host says", "[http][pages]") {
+  auto options = test_options();
+  options.pages.hosts = {"localhost"};
+  running_server server(options, [](exchange_ptr ex) {
+    ex->respond(200, {}, *find_header(ex->req().headers, "host"));
+  });
+  const auto ask = [&](const std::string& target, const std::string& host) {
+    return server.ask("GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+  };
+  CHECK(ask("http://evil.example/info", "localhost").status == 421);
+  CHECK(ask("http://localhost@evil.example/info", "localhost").status == 421);
+  CHECK(ask("http://localhost:80/info", "evil.example").body == "localhost:80");
+  CHECK(ask("/info", "evil.example").status == 421);
+}
+
 TEST_CASE("a server for every network takes any address for its name", "[http][pages]") {
   page_options pages;
   pages.hosts = {"localhost", "ip"};

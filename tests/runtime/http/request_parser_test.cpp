@@ -74,6 +74,9 @@ TEST_CASE("requests that could be read in two ways are refused", "[http][securit
     {"escaped NUL", "GET /a%00b HTTP/1.1\r\nHost: t\r\n\r\n", 400u},
     {"bad escape in the query", "GET /a?x=%f HTTP/1.1\r\nHost: t\r\n\r\n", 400u},
     {"not UTF-8", "GET /a%ff HTTP/1.1\r\nHost: t\r\n\r\n", 400u},
+    {"asterisk for another method", "GET * HTTP/1.1\r\nHost: t\r\n\r\n", 400u},
+    {"absolute form without a host", "GET http:///a HTTP/1.1\r\nHost: t\r\n\r\n", 400u},
+    {"absolute form of another scheme", "GET ftp://t/a HTTP/1.1\r\nHost: t\r\n\r\n", 400u},
     {"authority form", "CONNECT example.com:443 HTTP/1.1\r\nHost: t\r\n\r\n", 400u},
   }));
   INFO(why);

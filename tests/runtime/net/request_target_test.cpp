@@ -53,9 +53,13 @@ TEST_CASE("targets are split before they are decoded", "[net]") {
   CHECK(parse_target("http://h:1/a?b=c").value().path == path{"a"});
   CHECK(parse_target("http://h?b=c").value().query.pairs().size() == 1);
   CHECK(parse_target("http://h").value().path.empty());
+  CHECK(parse_target("HTTP://h:1?a=/b").value().authority == "h:1");
+  CHECK(parse_target("https://h/a").value().authority == "h");
+  CHECK(parse_target("/a?b=http://h").value().authority.empty());
   CHECK(*parse_target("/a?next=http://x/?y").value().query.find("next") == "http://x/?y");
   CHECK(parse_target("/a?b#c").value().query.find("b"));
-  for (const char* bad : {"", "a/b", "?a=b", "example.com:443", "/a%", "/a?b=%1"}) {
+  for (const char* bad : {"", "a/b", "?a=b", "example.com:443", "/a%", "/a?b=%1", "ftp://h/a",
+                          "http:///a", "https://"}) {
     INFO(bad);
     CHECK_FALSE(parse_target(bad));
   }
