@@ -144,6 +144,8 @@ void request_parser::on_field_impl(field_code code, string_view name, string_vie
   check_framing(code, text);
   if (code == http::field::host)
     ++hosts_;
+  if (code == http::field::content_encoding)
+    encoded_ = encoded_ || !same_ignoring_case(text, "identity");
   if (code == http::field::origin
       && ++origins_ > 1) // which one counts must not depend on who reads
     refuse(400, "Exactly one Origin is accepted");
@@ -162,6 +164,8 @@ void request_parser::on_header_impl(error_code& ec) {
   }
   if (encodings_ > 0 && version_ < 11)
     refuse(400, "Transfer-Encoding needs HTTP/1.1");
+  if (encoded_ && has_body())
+    refuse(415, "A body with a Content-Encoding is not accepted");
   if (const auto* expect = find_header(request.headers, "expect"); expect && version_ >= 11) {
     expects_continue_ = same_ignoring_case(*expect, "100-continue");
     if (!expects_continue_)

@@ -73,7 +73,7 @@ private:
   int version_ = 11;
   unsigned hosts_ = 0, origins_ = 0, lengths_ = 0, encodings_ = 0;
   std::size_t announced_ = 0;
-  bool head_done_ = false, expects_continue_ = false;
+  bool head_done_ = false, expects_continue_ = false, encoded_ = false;
 };
 
 } // namespace behalf::inbound

@@ -74,6 +74,12 @@ TEST_CASE("requests that could be read in two ways are refused", "[http][securit
     {"escaped NUL", "GET /a%00b HTTP/1.1\r\nHost: t\r\n\r\n", 400u},
     {"bad escape in the query", "GET /a?x=%f HTTP/1.1\r\nHost: t\r\n\r\n", 400u},
     {"not UTF-8", "GET /a%ff HTTP/1.1\r\nHost: t\r\n\r\n", 400u},
+    {"compressed body", post + "Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd", 415u},
+    {"compressed chunks",
+     post + "Transfer-Encoding: chunked\r\nContent-Encoding: br\r\n\r\n0\r\n\r\n", 415u},
+    {"encoded twice",
+     post + "Content-Encoding: identity\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\na",
+     415u},
     {"asterisk for another method", "GET * HTTP/1.1\r\nHost: t\r\n\r\n", 400u},
     {"absolute form without a host", "GET http:///a HTTP/1.1\r\nHost: t\r\n\r\n", 400u},
     {"absolute form of another scheme", "GET ftp://t/a HTTP/1.1\r\nHost: t\r\n\r\n", 400u},
@@ -95,6 +101,13 @@ TEST_CASE("unusual but lawful requests are accepted", "[http]") {
         == "/abs");
   CHECK(server.ask("OPTIONS * HTTP/1.1\r\nHost: t\r\n\r\n").status == 200);
   CHECK(server.ask("GET /a%2Fb/%C3%A4 HTTP/1.1\r\nHost: t\r\n\r\n").body == "/a/b/\xC3\xA4");
+  CHECK(server.ask("GET /plain HTTP/1.1\r\nHost: t\r\nContent-Encoding: gzip\r\n\r\n").body
+        == "/plain");
+  CHECK(server
+          .ask("POST /e HTTP/1.1\r\nHost: t\r\nContent-Encoding: identity\r\n"
+               "Content-Length: 1\r\n\r\na")
+          .status
+        == 200);
   CHECK(server.ask("BREW /pot HTTP/1.1\r\nHost: t\r\n\r\n").status == 200);
   CHECK(server.ask("POST /e HTTP/1.1\r\nhost:t\r\ncontent-length:   0  \r\n\r\n").body == "/e");
 }
