@@ -153,7 +153,9 @@ result<std::string> percent_decode(std::string_view text, bool plus_is_space) {
       i += 2;
     }
   }
-  if (!is_utf8(out) || out.find('\0') != out.npos)
+  if (out.find('\0') != out.npos)
+    return fail(errc::bad_request, "The request target contains a NUL byte");
+  if (!is_utf8(out))
     return fail(errc::bad_request, "The request target is not UTF-8 text");
   return out;
 }

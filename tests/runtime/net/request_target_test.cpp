@@ -20,6 +20,7 @@ TEST_CASE("what is no escape or no text is refused", "[net]") {
     REQUIRE_FALSE(decoded);
     CHECK(decoded.error().code == errc::bad_request);
   }
+  CHECK(percent_decode("a%00").error().message == "The request target contains a NUL byte");
 }
 
 TEST_CASE("encoding is undone by decoding", "[net]") {
