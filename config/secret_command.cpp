@@ -51,10 +51,18 @@ result<secret> read_secret_input() {
   return secret{std::move(bytes)};
 }
 
+// What of the store is in the folder of `dev`, as a configuration may place the rest elsewhere;
+// at least the folder itself.
+std::string kept_in_folder(const secrets_config& c) {
+  if (c.type == secrets_config::backend::vault || !c.master_key.empty())
+    return {};
+  return c.path == secrets_config{}.path ? "/secrets.db" : "/master.key";
+}
+
 // `dev` makes its folder; here a folder that is not there is a mistyped one.
 result<config> store_of_dev(config c, const secret_command& given) {
   if (!given.data.empty()) {
-    if (given.verb != "put" && !std::filesystem::exists(given.data + "/secrets.db"))
+    if (given.verb != "put" && !std::filesystem::exists(given.data + kept_in_folder(c.secrets)))
       return fail(errc::invalid_argument, "--data: no secrets are stored in " + given.data);
     if (auto ok = complete_for_dev(c, given.data, true); !ok)
       return ok.error();

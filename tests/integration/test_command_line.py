@@ -248,6 +248,22 @@ def test_a_token_that_nothing_would_look_for_is_warned_of(tmp_path):
     assert "'mail'; there are: box" in put("api_key", "mail")
 
 
+@pytest.mark.parametrize("secrets_section", [
+    "", "secrets: { type: embedded, path: s.db }",
+    "secrets: { type: embedded, path: s.db, master_key: file:key }"])
+def test_secrets_of_a_data_folder_are_found_where_put_stored_them(tmp_path, secrets_section):
+    (tmp_path / "key").write_text(secrets.token_hex(32))
+    (tmp_path / "key").chmod(0o600)
+    (tmp_path / "f.yaml").write_text(secrets_section)
+    where = ["--config", "f.yaml", "--data", "data"]
+    about = ["--user", "u", "--issuer", "i", "--service", "s"]
+    assert run("secret", "put", *where, *about, folder=tmp_path, input="t").returncode == 0
+    listed = run("secret", "list", *where, folder=tmp_path)
+    assert listed.returncode == 0 and "\ts\t" in listed.stdout, listed.stderr
+    typo = run("secret", "list", "--config", "f.yaml", "--data", "typo", folder=tmp_path)
+    assert typo.returncode == 3 and not (tmp_path / "typo").exists()
+
+
 def test_a_mistyped_data_folder_is_not_made(tmp_path):
     done = run("secret", "list", "--data", "typo", folder=tmp_path)
     assert done.returncode == 3 and "typo" in done.stderr and not (tmp_path / "typo").exists()
