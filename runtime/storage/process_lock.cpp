@@ -24,6 +24,12 @@ std::string lock_file_of(const std::string& path) {
   return (ec ? path : real.string()) + ".lock";
 }
 
+bool has_several_names(const std::string& path) {
+  std::error_code ec;
+  return std::filesystem::is_regular_file(path, ec)
+         && std::filesystem::hard_link_count(path, ec) > 1 && !ec;
+}
+
 } // namespace
 
 process_lock::~process_lock() {
@@ -32,6 +38,8 @@ process_lock::~process_lock() {
 }
 
 result<process_lock> process_lock::take(const std::string& path, others allowed) {
+  if (has_several_names(path)) // each would have a lock and a journal of its own
+    return fail(errc::internal, path + ": has hard links: a database must have one name only");
   auto file = lock_file_of(path);
   process_lock lock{::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
   if (lock.fd_ < 0)

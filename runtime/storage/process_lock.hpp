@@ -25,7 +25,7 @@ public:
   ~process_lock();
 
   /// Locks `<path>.lock`, of the file that symbolic links lead to. Error: internal, `<path>: in use
-  /// by process 4711`, or why the lock file cannot be made.
+  /// by process 4711`, that it has hard links, or why the lock file cannot be made.
   static result<process_lock> take(const std::string& path, others allowed = others::none);
 
 private:

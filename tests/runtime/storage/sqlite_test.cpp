@@ -80,6 +80,17 @@ TEST_CASE("two servers cannot open one file through a symbolic link either", "[s
   CHECK(open_sqlite({.path = link}));
 }
 
+TEST_CASE("a file with hard links is not opened under any of its names", "[storage]") {
+  storage_fixture<sqlite_factory> f;
+  const auto path = f.factory.folder.file(), link = f.factory.folder.file("link.db");
+  f.db.reset();
+  std::filesystem::create_hard_link(path, link);
+  for (const auto& name : {path, link})
+    CHECK(refusal(name) == name + ": has hard links: a database must have one name only");
+  std::filesystem::remove(link);
+  CHECK(open_sqlite({.path = path}));
+}
+
 TEST_CASE("those who share a lock keep out who wants it alone, and the other way", "[storage]") {
   temporary_folder folder;
   auto path = folder.file();
