@@ -135,8 +135,8 @@ struct running_system::parts {
   caf::actor_system_config cfg;
   std::optional<caf::actor_system> sys;
 
-  std::shared_ptr<client> door_out;
-  std::unique_ptr<server> door_in;
+  std::shared_ptr<client> http_out;
+  std::unique_ptr<server> http_in;
   rules_in_use own_rules; // null when a plugin has handlers
   http_client_actor http;
   audit_actor audit;
@@ -184,11 +184,11 @@ result<void> running_system::parts::spawn_outside() {
   if (!services)
     return services.error();
   app->services = std::make_shared<const service_registry>(std::move(*services));
-  auto door = client::create(io, setup.egress);
-  if (!door)
-    return door.error();
-  door_out = std::move(*door);
-  http = guarded("http_client", outside::spawn_http_client(*sys, door_out));
+  auto outbound = client::create(io, setup.egress);
+  if (!outbound)
+    return outbound.error();
+  http_out = std::move(*outbound);
+  http = guarded("http_client", outside::spawn_http_client(*sys, http_out));
   auto line = audit_log::open(setup.audit_path);
   if (!line)
     return line.error();
@@ -284,8 +284,8 @@ result<void> running_system::parts::spawn_inside() {
 result<void> running_system::parts::listen() {
   if (auto ok = check_listen_address(setup.options.http.address, has_identity(setup)); !ok)
     return ok;
-  door_in = std::make_unique<server>();
-  auto bound = door_in->start(io, setup.options.http, [this](exchange_ptr ex) {
+  http_in = std::make_unique<server>();
+  auto bound = http_in->start(io, setup.options.http, [this](exchange_ptr ex) {
     endpoints::spawn_request(*sys, app, own_rules.get(), std::move(ex));
   });
   if (!bound)
@@ -296,15 +296,15 @@ result<void> running_system::parts::listen() {
 
 // Waits for exchanges to end, until the deadline.
 void running_system::parts::drain(deadline by) {
-  if (!door_in || port == 0)
+  if (!http_in || port == 0)
     return;
   auto drained = std::make_shared<std::promise<void>>();
-  door_in->drain([drained] { drained->set_value(); });
+  http_in->drain([drained] { drained->set_value(); });
   auto end = drained->get_future();
   if (end.wait_until(by) == std::future_status::ready)
     return;
-  log::warning("shutdown_cuts_connections", {{"open", door_in->connections()}});
-  door_in->close_all();
+  log::warning("shutdown_cuts_connections", {{"open", http_in->connections()}});
+  http_in->close_all();
   end.wait_for(most_for_cutting);
 }
 
@@ -398,7 +398,7 @@ result<void> running_system::reload(live_setup fresh) {
   auto rules = make_policy(from, fresh.rules, plugins.handlers());
   if (!rules)
     return rules.error();
-  if (auto ok = p.door_in->reload_certificate(); !ok)
+  if (auto ok = p.http_in->reload_certificate(); !ok)
     return fail(errc::invalid_argument, "server.tls: " + ok.error().message);
   auto shared = std::make_shared<const policy>(std::move(*rules));
   if (plugins.handlers().empty())
@@ -449,8 +449,8 @@ bool running_system::stop() {
   app.readers.clear();
   p.http = nullptr;
   p.audit = nullptr;
-  p.door_out.reset();
-  p.door_in.reset();
+  p.http_out.reset();
+  p.http_in.reset();
   threads::drop_timers(*p.sys);
   p.pool.start({1, 0});
   if (!p.end_system(std::chrono::steady_clock::now() + time_to(by))) {

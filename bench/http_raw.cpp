@@ -1,4 +1,4 @@
-// What our inbound door costs over plain Beast: two servers that answer every request alike.
+// What our HTTP server costs over plain Beast: two servers that answer every request alike.
 //   http_raw raw <port> <threads> [untimed|own-head]
 //   http_raw behalf <port> <threads> [worker|hold]
 // `raw` is Beast's own coroutine server: a strand, flat_buffer, basic_stream with a timeout per

@@ -120,9 +120,9 @@ int run_token(const token_command& given) {
   if (!where)
     return say(fail(errc::invalid_argument, "--url: " + where.error().message), exit_usage);
   boost::asio::io_context io;
-  auto door = client::create(io, {});
-  if (!door)
-    return say(door.error());
+  auto outbound = client::create(io, {});
+  if (!outbound)
+    return say(outbound.error());
   wire_request request;
   request.call.service = "token";
   request.call.method = "POST";
@@ -135,21 +135,22 @@ int run_token(const token_command& given) {
   request.secret_body = std::make_shared<const wiped_string>(std::move(form));
   request.policy = {{*where}, true, true};
   int code = exit_unavailable;
-  (*door)->start(std::move(request), std::chrono::steady_clock::now() + std::chrono::seconds(10),
-                 [&](result<outbound_reply> reply) {
-                   io.stop(); // what keeps connections for reuse has nothing to wait for
-                   if (!reply)
-                     return static_cast<void>(say(reply.error()));
-                   auto body = parse_json(reply->body);
-                   auto answer = body && body->is_object() ? body->get_object() : json::object{};
-                   if (reply->status == 200) {
-                     std::cout << string_or(answer, "access_token") << std::endl;
-                     code = exit_ok;
-                     return;
-                   }
-                   code = exit_failed;
-                   say(fail(errc::upstream, refusal(url, reply->status, answer)));
-                 });
+  (*outbound)->start(
+    std::move(request), std::chrono::steady_clock::now() + std::chrono::seconds(10),
+    [&](result<outbound_reply> reply) {
+      io.stop(); // what keeps connections for reuse has nothing to wait for
+      if (!reply)
+        return static_cast<void>(say(reply.error()));
+      auto body = parse_json(reply->body);
+      auto answer = body && body->is_object() ? body->get_object() : json::object{};
+      if (reply->status == 200) {
+        std::cout << string_or(answer, "access_token") << std::endl;
+        code = exit_ok;
+        return;
+      }
+      code = exit_failed;
+      say(fail(errc::upstream, refusal(url, reply->status, answer)));
+    });
   io.run();
   return code;
 }

@@ -23,7 +23,7 @@ struct waiting_call {
 struct http_client_state {
   static inline const char* name = "http-client";
   http_client_state() = default;
-  std::shared_ptr<client> door;
+  std::shared_ptr<client> outbound;
   std::unordered_map<uint64_t, waiting_call> calls;
   std::unordered_map<uint64_t, promise_of<outbound_chunk>> reads;
 };
@@ -36,7 +36,7 @@ caf::result<outbound_reply> start(client_pointer self, wire_call& m) {
   auto done = [me = http_client_actor{self}, ticket](result<outbound_reply> r) {
     tell(me, wire_ended{ticket, std::make_shared<result<outbound_reply>>(std::move(r)), nullptr});
   };
-  auto id = self->state.door->start(std::move(*m.request), m.by, std::move(done));
+  auto id = self->state.outbound->start(std::move(*m.request), m.by, std::move(done));
   self->state.calls.emplace(ticket, waiting_call{promise, id});
   return promise;
 }
@@ -45,7 +45,7 @@ caf::result<outbound_chunk> read(client_pointer self, const wire_read& m) {
   promise_of<outbound_chunk> promise{self};
   auto ticket = wire_call::next_ticket();
   self->state.reads.emplace(ticket, promise);
-  self->state.door->read_chunk(
+  self->state.outbound->read_chunk(
     m.stream_id, m.by, [me = http_client_actor{self}, ticket](result<outbound_chunk> r) {
       tell(me, wire_ended{ticket, nullptr, std::make_shared<result<outbound_chunk>>(std::move(r))});
     });
@@ -55,9 +55,9 @@ caf::result<outbound_chunk> read(client_pointer self, const wire_read& m) {
 void cancel(client_pointer self, const wire_cancel& m) {
   auto& s = self->state;
   if (m.stream_id != 0)
-    s.door->close(m.stream_id);
+    s.outbound->close(m.stream_id);
   if (auto call = s.calls.find(m.ticket); call != s.calls.end())
-    s.door->cancel(call->second.id);
+    s.outbound->cancel(call->second.id);
 }
 
 void on_ended(client_pointer self, wire_ended& m) {
@@ -71,9 +71,9 @@ void on_ended(client_pointer self, wire_ended& m) {
 }
 
 http_client_actor::behavior_type client_behavior(client_pointer self,
-                                                 std::shared_ptr<client> door) {
+                                                 std::shared_ptr<client> outbound) {
   install_fault_handlers(self);
-  self->state.door = std::move(door);
+  self->state.outbound = std::move(outbound);
   return {
     [self](wire_call& m) { return start(self, m); },
     [self](const wire_read& m) { return read(self, m); },
@@ -84,8 +84,8 @@ http_client_actor::behavior_type client_behavior(client_pointer self,
 
 } // namespace
 
-http_client_actor spawn_http_client(caf::actor_system& sys, std::shared_ptr<client> door) {
-  return sys.spawn(client_behavior, std::move(door));
+http_client_actor spawn_http_client(caf::actor_system& sys, std::shared_ptr<client> outbound) {
+  return sys.spawn(client_behavior, std::move(outbound));
 }
 
 } // namespace behalf::outside

@@ -17,7 +17,7 @@ class service_registry;
 namespace behalf::outside {
 
 /// The HTTP client as an actor.
-http_client_actor spawn_http_client(caf::actor_system& sys, std::shared_ptr<client> door);
+http_client_actor spawn_http_client(caf::actor_system& sys, std::shared_ptr<client> outbound);
 
 /// `sources` may be empty when every credential is a field of the principal.
 secret_store_actor spawn_secret_store(caf::actor_system& sys, secret_sources sources,

@@ -1,10 +1,10 @@
-// A view of something that belongs to somebody else, which a temporary cannot become.
+// A reference for members, which cannot be bound to a temporary.
 #pragma once
 
 namespace behalf {
 
-/// Points at a T that outlives it. Made from a T that has a name: neither a temporary nor a value
-/// that would have to be converted to a T first compiles, as both would end before they are read.
+/// Points at a T that must outlive it. Making it from a temporary, or from a value that would be
+/// converted to a T, does not compile.
 template <class T>
 class borrowed {
 public:

@@ -8,7 +8,7 @@ namespace behalf {
 struct fair_budget::party {
   const std::string* name = nullptr; // its key in the ledger
   std::size_t used = 0;
-  std::size_t shares = 0; // open now: the party is forgotten with its last one
+  std::size_t shares = 0; // open now; the party is dropped with its last one
 };
 
 struct fair_budget::ledger {

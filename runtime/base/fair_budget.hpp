@@ -1,5 +1,5 @@
-// One budget that many draw on, by tenant, then user. Whoever is alone may have nearly all of it,
-// several share it evenly, and a newcomer always finds something free.
+// A budget shared by tenants, then users. A single one may have nearly all of it, several share it
+// evenly, and something is always free for a newcomer.
 #pragma once
 
 #include "behalf/error.hpp"
@@ -12,10 +12,9 @@
 
 namespace behalf {
 
-/// The rule: a tenant may hold at most `greed` times what nobody holds; a user at most three times
-/// what its tenant could still take. So one user alone stops at 84 % of the whole (with a greed of
-/// 7), the next one finds room at once, and what is unused is never kept from who asks. May be used
-/// from any thread; cheap to copy: copies are the same budget.
+/// The rule: a tenant may hold at most `greed` times what is free; a user at most three times what
+/// its tenant could still take. So a single user stops at 84 % of the whole (with a greed of 7),
+/// and the next one finds room at once. Thread-safe; copies are the same budget.
 class fair_budget {
   struct ledger;
   struct party;
@@ -60,8 +59,8 @@ private:
   std::shared_ptr<ledger> in_;
 };
 
-/// Makes the share `size` for a request. Error: too_many when it is the caller's own share that is
-/// spent, overloaded when there is nothing left for anybody; both with Retry-After.
+/// Makes the share `size` for a request. Error: too_many when the caller's share is spent,
+/// overloaded when the whole budget is; both with Retry-After.
 /// `what`: "requests under way", "memory for requests".
 result<void> claim(fair_budget::share& mine, std::size_t size, std::string_view what);
 

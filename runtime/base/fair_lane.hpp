@@ -1,5 +1,5 @@
-// Something of which only so many may be under way at once. What waits for it takes turns, tenants
-// first, then users; and nobody takes all of it.
+// Bounds how many items are under way at once. Others wait and take turns, tenants first, then
+// users; no user gets all places.
 #pragma once
 
 #include "runtime/base/fair_queue.hpp"
@@ -12,7 +12,7 @@
 
 namespace behalf {
 
-/// One owner: no lock. Shares of what is under way, and of the places to wait, are as
+/// For one thread at a time. Shares of the places under way, and of those to wait, are as
 /// `within_share` says. `user` is unique among all tenants' users.
 template <class Item>
 class fair_lane {
@@ -29,7 +29,7 @@ public:
     return waiting_.push(tenant, user, 1, {user, std::move(item)});
   }
 
-  /// Whose turn it is: under way from now on, until `done`. nullopt: nobody may begin.
+  /// The item whose turn it is; it is under way until `done`. nullopt: none may begin.
   std::optional<Item> next() {
     auto anyone = [](const std::string&) { return true; };
     auto may = [&](const std::string&, const std::string& user) {
@@ -52,7 +52,7 @@ public:
       of_user_.erase(has);
   }
 
-  /// Waits no more.
+  /// Takes a waiting item out.
   void remove(ticket id) { waiting_.remove(id); }
 
   std::size_t under_way() const { return under_way_; }

@@ -1,5 +1,5 @@
-// What waits for something scarce, handed out by turns: tenants take turns, and within a tenant its
-// users do (deficit round robin). However much one of them has waiting, the others' turns come.
+// A fair queue: tenants take turns, and within a tenant its users do (deficit round robin), however
+// much one of them has waiting.
 #pragma once
 
 #include <algorithm>
@@ -14,16 +14,17 @@
 
 namespace behalf {
 
-/// May a user who has so many take one more, while so many are free? A user alone gets all but an
-/// eighth; the more is in use, the smaller is the share of each, so that the next one finds some.
+/// Whether a user who has `has` may take one more while `free` are free. A single user gets all
+/// but an eighth; the more is in use, the smaller each share, so that some is free for the next
+/// one.
 constexpr bool within_share(std::size_t has, std::size_t free) {
   return has < 7 * free;
 }
 
-/// One owner: no lock. A turn is worth `quantum`: whoever has waiting may take items of that cost
-/// together; what a turn leaves over counts at the next one. Who has nothing waiting is forgotten,
-/// and so is what they had left over. Push, pop and remove take constant time as long as an item
-/// costs no more than a quantum; a dearer one costs its owner as many rounds as it is worth.
+/// For one thread at a time. A turn is worth `quantum`: it hands out items of that cost together,
+/// and an unused rest counts at the next turn. Users without waiting items are dropped, with their
+/// rest. Push, pop and remove take constant time for items that cost at most a quantum; a dearer
+/// one waits as many rounds as it costs quanta.
 template <class Item>
 class fair_queue {
 public:
@@ -49,8 +50,8 @@ public:
                [](const std::string&, const std::string&) { return true; });
   }
 
-  /// The next item of those who may have one now: `tenant_may(tenant)` and `user_may(tenant, user)`
-  /// are asked about whose turn it is, and who may not is passed over. nullopt when nobody may.
+  /// The next item whose owner may have one now: `tenant_may(tenant)` and `user_may(tenant, user)`
+  /// are asked in the order of turns. nullopt when none may.
   template <class TenantMay, class UserMay>
   std::optional<Item> pop(TenantMay tenant_may, UserMay user_may) {
     for (std::size_t passed = 0; passed < tenants_.size();) {
@@ -93,7 +94,7 @@ public:
     return of == in->second->by_name.end() ? 0 : of->second->waiting.size();
   }
 
-  /// Who is remembered: those with something waiting.
+  /// How many tenants and users have items waiting.
   std::size_t tenants() const { return tenants_.size(); }
   std::size_t users() const {
     std::size_t n = 0;

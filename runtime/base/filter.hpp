@@ -17,7 +17,7 @@ class filter {
 public:
   filter() = default; // matches everything
 
-  /// Error: internal with the operator's name; the caller answers 500 and nothing leaves.
+  /// Error: internal with the operator's name; the caller answers 500.
   static result<filter> parse(const json::value& spec);
 
   bool unrestricted() const { return spec_.empty(); }

@@ -6,8 +6,8 @@
 namespace behalf {
 namespace {
 
-// From this size on an object's table gets a size nobody can foretell: Boost.JSON's hash is known,
-// and keys chosen to collide would make a large object's making quadratic.
+// From this size on an object's table has a random size: Boost.JSON's hash is known, and keys
+// chosen to collide would make parsing quadratic.
 constexpr std::size_t large = 32;
 
 std::size_t table_size(std::size_t n) {

@@ -49,7 +49,7 @@ private:
 };
 
 /// All metrics of a process. Looking one up takes a lock: keep the reference, it stays valid as
-/// long as this. Label values must come from a bounded set: a series is never forgotten.
+/// long as this. Label values must come from a bounded set: a series is never dropped.
 class metrics {
 public:
   using labels = std::map<std::string, std::string>;

@@ -1,4 +1,4 @@
-// A text that many may ask for and that takes long to make.
+// A text that takes long to make, shared by all who ask for it.
 #pragma once
 
 #include <chrono>
@@ -8,8 +8,7 @@
 
 namespace behalf {
 
-/// Made anew for whoever asks, but at most 50 times a second: asked more often, the last one is
-/// good enough.
+/// Makes the text at most 50 times a second; further callers get the last one.
 class shared_page {
 public:
   explicit shared_page(std::function<std::string()> make) : make_(std::move(make)) {}

@@ -1,5 +1,5 @@
-// The outbound door: HTTP/1.1 calls to declared hosts only, credentials written straight into
-// the socket's buffer, redirects never followed, replies bounded and scrubbed.
+// The HTTP client: HTTP/1.1 calls to declared hosts only, credentials written straight into the
+// socket's buffer, redirects never followed, replies bounded and scrubbed.
 #pragma once
 
 #include "behalf/outbound.hpp"
@@ -29,9 +29,9 @@ struct client_options {
   std::size_t pool_size = 4;                        // idle connections kept per pool key and host
   std::size_t pool_total = 512;                     // idle connections kept in all
   std::chrono::milliseconds idle_timeout{30'000};   // of a kept connection
-  std::chrono::milliseconds stream_idle{60'000};    // a stream nobody pulls is closed
-  std::chrono::milliseconds linger{100};            // for the end of a stream closed early
-  std::size_t linger_bytes = 16u << 10;             // and at most so much of it
+  std::chrono::milliseconds stream_idle{60'000}; // a stream that is not read for so long is closed
+  std::chrono::milliseconds linger{100};         // for the end of a stream closed early
+  std::size_t linger_bytes = 16u << 10;          // and at most so much of it
   std::string ca_file; // PEM; with ca_path instead of the system's trusted authorities
   std::string ca_path; // directory of hashed PEM files
   std::string user_agent = "behalf/" BEHALF_VERSION;
@@ -39,10 +39,10 @@ struct client_options {
   resolve_function resolve; // empty: the system's resolver
 };
 
-/// One call, ready for the wire but for its credential.
+/// One call and the writer of its credential.
 struct wire_request {
-  outbound_call call;     // `handle` is not looked at: it has been redeemed
-  std::string pool_key;   // tenant, issuer, subject and service: nobody shares a connection
+  outbound_call call;     // `handle` is ignored: it has been redeemed
+  std::string pool_key;   // tenant, issuer, subject and service: users share no connection
   endpoint_policy policy; // of the service
   std::shared_ptr<const credential_writer> credential;  // null: the call takes none
   std::shared_ptr<const wiped_string> secret_body = {}; // sent instead of call.body

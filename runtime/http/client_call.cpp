@@ -138,7 +138,7 @@ void client_call::set_limit(deadline by) {
 }
 
 void client_call::on_time() {
-  if (std::chrono::steady_clock::now() >= time_limit_) // else set anew meanwhile
+  if (std::chrono::steady_clock::now() >= time_limit_) // otherwise the limit was moved meanwhile
     interrupt(stop_reason::late);
 }
 
@@ -225,7 +225,7 @@ asio::awaitable<result<void>> client_call::exchange() {
         co_return about_host(done.error());
       co_return done;
     }
-    connection_.reset(); // it went stale between the pool's look at it and our bytes
+    connection_.reset(); // the server closed it before our bytes arrived
   }
 }
 
@@ -258,8 +258,7 @@ asio::awaitable<result<void>> client_call::open() {
   co_return about_host(failure(refused, "could not be reached"));
 }
 
-// The addresses are looked up once and connected to as they are: what has been classified is
-// where the bytes go.
+// Connects to the very addresses that were checked; the name is not looked up again.
 asio::awaitable<result<address_list>> client_call::addresses() {
   error_code not_literal;
   auto literal = asio::ip::make_address(url_.where.host, not_literal);

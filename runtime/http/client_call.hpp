@@ -76,7 +76,7 @@ private:
   deadline time_limit_;
   stop_reason stopped_ = stop_reason::none;
   bool streaming_ = false;
-  bool leaving_ = false; // closed; only the connection's sake keeps it reading
+  bool leaving_ = false; // closed; reads the rest only to keep the connection
   bool over_ = false;
   connection_pointer connection_;
   std::shared_ptr<name_lookup> lookup_;

@@ -53,7 +53,7 @@ public:
   /// Ends whatever is under way with an error.
   void close() noexcept;
 
-  /// An idle connection must be silent: bytes or an end there mean that it is of no more use.
+  /// Whether nothing has arrived on an idle connection: bytes or an end mean that it is unusable.
   bool silent();
 
   const boost::asio::any_io_executor& executor() const { return executor_; }
@@ -68,8 +68,7 @@ private:
   std::unique_ptr<boost::asio::ssl::stream<tcp::socket&>> tls_;
 };
 
-/// Idle connections, by the user and host they belong to. Thread-safe. A key says whose connection
-/// it is and to where: nobody gets another's.
+/// Idle connections, by user and host: users do not share connections. Thread-safe.
 class client_pool {
 public:
   using clock = std::chrono::steady_clock;

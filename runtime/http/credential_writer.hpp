@@ -1,5 +1,5 @@
-// What the outbound door needs of a credential: write it into the request, take it out of the
-// reply. The implementation lives where secrets live; the client never sees the bytes as text.
+// What the HTTP client needs of a credential: to write it into the request and to scrub it from the
+// reply. Implemented in secrets/; the client never sees the bytes as text.
 #pragma once
 
 #include "behalf/wiped.hpp"
@@ -23,8 +23,7 @@ public:
   /// The stream has ended: appends what was held back. The next feed() begins another stream.
   virtual void finish(std::string& out) = 0;
 
-  /// The same for header fields and for what is decoded later. Null where nothing of a reply is
-  /// shown to anybody.
+  /// The same for header fields and decoded values. Null when nothing of the reply is passed on.
   virtual std::shared_ptr<const text_scrubber> for_texts() const { return nullptr; }
 };
 

@@ -52,11 +52,10 @@ public:
   std::size_t announced_body() const { return body_.announced; }
   /// Moves the body out if it is here already, because it came with the head or there is none.
   std::optional<std::string> take_body();
-  /// Reads the body if it is not; once. Nothing of it is read before: whoever asks knows whose
-  /// request it is, and `memory` (may be null) is that caller's share, which grows with what has
-  /// arrived. `got` runs on an I/O thread, but not for a client that left; its error is too_large,
-  /// slow_request, too_many, overloaded or bad_request. The deadline waits meanwhile, then begins
-  /// anew.
+  /// Reads the body; once. Nothing of it is read before this is called, after authentication:
+  /// `memory` (may be null) is the caller's share, which grows with what has arrived. `got` runs on
+  /// an I/O thread, but not when the client has left; its error is too_large, slow_request,
+  /// too_many, overloaded or bad_request. The deadline is suspended meanwhile, then begins anew.
   virtual void read_body(std::size_t limit, fair_budget::share_ptr memory, body_handler got) = 0;
 
   /// The whole answer. Content-Length, Date, Connection, X-Request-Id and the CORS fields are
@@ -73,19 +72,18 @@ public:
   /// Ends the stream after the parts written so far.
   virtual void finish() = 0;
 
-  /// True once nobody waits for the answer: the client left, or the deadline was answered 504.
+  /// True when the answer is not needed any more: the client left, or got 504 at the deadline.
   virtual bool gone() const = 0;
-  /// Asks to be told when the client leaves; at once if it has left. Watching the socket costs
-  /// a system call or two, so it begins here and not before. A client that closes its sending
-  /// side counts as gone.
+  /// Calls `call` when the client leaves; at once if it has left. Noticing it costs a system call
+  /// or two, so it begins with this call. A client that closes its sending side counts as gone.
   virtual void on_gone(std::function<void()> call) = 0;
 
   /// Calls every `period` from now until the answer has ended: keep-alive bytes of streams.
   virtual void every(std::chrono::milliseconds period, std::function<void()> call) = 0;
 
-  /// Asks to be told when the deadline passes with the answer still missing (or the stream not
-  /// finished). Whoever asks then has `server_options::deadline_grace` to answer. Without a
-  /// callback the client gets 504, or the end of its connection if a stream had begun.
+  /// Calls `call` when the deadline passes before the answer (or stream) is complete; the handler
+  /// then has `server_options::deadline_grace` more to answer. Without a callback the client gets
+  /// 504, or the end of its connection if a stream had begun.
   virtual void on_deadline(std::function<void()> call) = 0;
   /// For streams that live as long as their client.
   virtual void clear_deadline() = 0;

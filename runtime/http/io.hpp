@@ -1,5 +1,5 @@
-// The Asio types of the inbound door, spelled once: concrete executors, so that nothing on the
-// way of a request is type-erased.
+// The Asio types of the HTTP server: concrete executors, so that nothing on a request's way is
+// type-erased.
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>
@@ -36,8 +36,8 @@ inline constexpr asio::use_awaitable_t<strand> use_awaitable;
 /// Completes with tuple{error, …} instead of throwing.
 inline constexpr auto use_result = asio::as_tuple(use_awaitable);
 
-/// Lets one coroutine wait for other threads. A notification nobody waits for yet is kept; several
-/// become one.
+/// Lets one coroutine wait for other threads. A notification is kept until it waits; several become
+/// one.
 class wake_signal {
 public:
   void notify() {
@@ -48,7 +48,7 @@ public:
     }
     auto handler = std::move(*waiting_);
     waiting_.reset();
-    resume(std::move(handler)); // under the lock: whoever abandons us waits for it
+    resume(std::move(handler)); // under the lock, which `abandon` waits for
   }
 
   awaitable<void> wait() {
@@ -88,7 +88,7 @@ class late_calls {
 public:
   explicit late_calls(asio::io_context& io) : executor_(io.get_executor()) {}
 
-  /// Does nothing, but let go of `call`, after stop().
+  /// After stop() it only destroys `call`.
   void run(std::function<void()> call) {
     std::lock_guard lock{guard_};
     if (call && executor_)

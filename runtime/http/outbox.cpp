@@ -40,7 +40,7 @@ void outbox::begin_stream(unsigned status, header_list headers) {
 void outbox::write(std::string bytes, std::function<void()> written) {
   {
     std::lock_guard lock{guard_};
-    if (stage_ != stage::streaming || closed_) // who waits for `written` must not wait for ever
+    if (stage_ != stage::streaming || closed_) // `written` would never be called otherwise
       return calls_->run(std::move(written));
     pending_.parts.push_back({std::move(bytes), std::move(written)});
   }
@@ -81,7 +81,7 @@ void outbox::on_gone(std::function<void()> call) {
       return calls_->run(std::move(call));
     if (closed_)
       return;
-    on_gone_.swap(call); // what was there is destroyed outside the lock
+    on_gone_.swap(call); // the old callback is destroyed outside the lock
     pending_.notice_close = true;
   }
   wake_.notify();
@@ -96,7 +96,7 @@ void outbox::every(std::chrono::milliseconds period, std::function<void()> call)
 }
 
 void outbox::on_deadline(std::function<void()> call) {
-  std::lock_guard lock{guard_}; // released before `call`, which takes what was there
+  std::lock_guard lock{guard_}; // released before `call` with the old callback is destroyed
   if (!closed_)
     on_deadline_.swap(call);
 }
@@ -142,11 +142,11 @@ deadline outbox::check_deadline(deadline now) {
   return deadline::max();
 }
 
-// Nobody took care: 504 if the answer has not begun, else the connection ends.
+// No callback: 504 if the answer has not begun, else the connection ends.
 void outbox::expire(std::unique_lock<std::mutex>& lock) {
   due_ = deadline::max();
   if (stage_ == stage::answered)
-    return; // it is on its way; the write timeout watches over it
+    return; // being written, which the write timeout bounds
   const bool begun = stage_ == stage::streaming;
   auto calls = drop_client();
   pending_.cut = begun;
@@ -166,7 +166,7 @@ outbox::callbacks outbox::drop_client() {
       calls.push_back(std::move(unsent.written));
   if (on_gone_)
     calls.push_back(std::exchange(on_gone_, nullptr));
-  if (pending_.body) // its holder may let go of the exchange, which calls back in: not here
+  if (pending_.body) // destroying it may destroy the exchange, which locks: done later
     calls.push_back([wish = std::move(*pending_.body)] {});
   pending_ = {};
   stage_ = stage::answered;
@@ -190,7 +190,7 @@ void outbox::close() {
   std::function<void()> gone_call, deadline_call;
   outgoing rest;
   std::shared_ptr<ticker> ticking;
-  std::lock_guard lock{guard_}; // released first: what callbacks hold may call back in
+  std::lock_guard lock{guard_}; // released first: destructors of captures may call back
   closed_ = true;
   stage_ = stage::answered;
   gone_call.swap(on_gone_);

@@ -1,5 +1,5 @@
-// The exchange of a connection: its answer waits here, written to by any thread, emptied by the
-// connection's strand.
+// The exchange of a connection: any thread writes the answer into it, and the connection's strand
+// sends it.
 #pragma once
 
 #include "runtime/http/exchange.hpp"
@@ -40,7 +40,7 @@ public:
   void stop() {
     stopped_ = true;
     timer_.cancel();
-    call_ = nullptr; // with what it holds
+    call_ = nullptr; // destroys its captures
   }
 
 private:
@@ -60,7 +60,7 @@ private:
   bool stopped_ = false;
 };
 
-/// A body somebody asked for: see exchange::read_body.
+/// A call of exchange::read_body.
 struct body_wish {
   std::size_t limit;
   fair_budget::share_ptr memory;
@@ -78,7 +78,7 @@ struct outgoing {
   bool nothing() const { return !body && !head && parts.empty() && !last && !cut && !notice_close; }
 };
 
-/// An exchange and its connection's side of it. Handlers get it from `hand_out`.
+/// An exchange, and its connection's interface to it. Handlers get it from `hand_out`.
 class outbox final : public exchange {
 public:
   outbox(http_request req, secret_headers secrets, incoming_body body, strand executor,
@@ -86,8 +86,8 @@ public:
     : exchange(std::move(req), std::move(secrets), std::move(body)), executor_(std::move(executor)),
       calls_(std::move(calls)), due_(this->req().by), grace_(grace) {}
 
-  /// What the handler holds. When it lets go of the last reference before the answer is whole,
-  /// 500 or a cut stream follows.
+  /// What the handler holds. When the last reference is destroyed before the answer is whole, the
+  /// client gets 500 or a cut stream.
   static exchange_ptr hand_out(const std::shared_ptr<outbox>& box) {
     return {box.get(), [box](exchange*) { box->abandon(); }};
   }
@@ -112,11 +112,11 @@ public:
   deadline due() const;
   /// Does what a passed deadline asks for; returns when to look next.
   deadline check_deadline(deadline now);
-  /// The client is gone. Runs what waits for that, and the callbacks of parts not written.
+  /// The client is gone. Calls `on_gone`, and the callbacks of parts not written.
   void lost();
-  /// The answer is out, or never will be: lets go of all callbacks.
+  /// The answer is sent, or cannot be: destroys all callbacks.
   void close();
-  /// Closes, and lets go of the waiting coroutine: nobody runs the strand any more.
+  /// Closes, and destroys the waiting coroutine, as the strand does not run any more.
   void shut();
 
 private:

@@ -1,6 +1,5 @@
-// What a web page in somebody's browser may do here. A browser sends requests from any page to any
-// address its user's machine reaches, this server included, with no token needed where the server
-// asks for none.
+// What web pages may do here. A browser sends requests from any page to any address its user's
+// machine reaches, this server included, which matters where no token is required.
 #pragma once
 
 #include "runtime/http/cors.hpp"

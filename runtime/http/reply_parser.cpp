@@ -83,7 +83,7 @@ result<void> reply_parser::check_head() const {
     return fail(errc::upstream, "switched protocols unasked");
   if (coded())
     return fail(errc::upstream, "compressed its reply unasked");
-  // Nobody asked for a part: two of them may hold one half of the credential each.
+  // Partial content is refused: two parts may hold one half of the credential each.
   if (scrub_ && (status_ == 206 || find_header(headers_, "content-range")))
     return fail(errc::upstream, "answered with a part of its reply unasked");
   return {};

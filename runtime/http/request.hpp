@@ -31,9 +31,9 @@ struct http_request {
   header_list headers;        // names in lower case; read with find_header
   std::string request_id;     // X-Request-Id as sent if it is fit to log, else a new UUID
   std::string remote_address; // "192.0.2.7"; the peer of the socket, never a header
-  std::string peer;           // who that is where strangers have shares: see inbound::peer_name
-  bool secure = false;        // arrived over TLS
-  deadline by{};              // when the answer is due
+  std::string peer;    // the key for shares of unauthenticated callers: see inbound::peer_name
+  bool secure = false; // arrived over TLS
+  deadline by{};       // when the answer is due
 };
 
 /// Overwrites target, query and header values: people put tokens there too.

@@ -1,4 +1,4 @@
-// Host names to addresses on threads of their own: a slow name server delays nobody's sockets.
+// Resolves host names on threads of their own: a slow name server delays no sockets.
 #pragma once
 
 #include "runtime/http/client.hpp"

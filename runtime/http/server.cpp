@@ -16,8 +16,8 @@ using inbound::tcp;
 
 namespace {
 
-// How many times what is free a peer may hold (see fair_budget). More than a user may of what
-// users share: behind a proxy all of them are one peer.
+// The `greed` of a peer (see fair_budget). Higher than that of users: behind a proxy many users are
+// one peer.
 constexpr std::size_t peer_greed = 15, peer_memory_greed = 63;
 constexpr std::size_t max_refusals = 64;
 constexpr int most_accepted_at_once = 64;
@@ -129,7 +129,7 @@ inbound::awaitable<void> server_core::accept_loop(std::shared_ptr<server_core> s
     }
     if (!ec || ec == asio::error::would_block || ec == asio::error::operation_aborted)
       continue;
-    // Out of file descriptors, most likely: wait for some to come back rather than spin.
+    // Most likely out of file descriptors: waits for some to be closed.
     if (auto now = std::chrono::steady_clock::now(); now >= tell_again) {
       log::warning("accept_failed", {{"reason", ec.message()}});
       tell_again = now + between_complaints;
@@ -139,8 +139,8 @@ inbound::awaitable<void> server_core::accept_loop(std::shared_ptr<server_core> s
   }
 }
 
-// Whoever waits behind the one just accepted: a turn on the pool each would keep newcomers before
-// the door while those inside keep the pool busy.
+// Accepts several waiting connections in one turn: with a turn each, new connections would wait
+// while open ones keep the pool busy.
 error_code server_core::accept_waiting() {
   error_code ec;
   for (int i = 0; i < most_accepted_at_once && acceptor_.is_open() && !ec; ++i) {
@@ -160,13 +160,13 @@ void server_core::welcome(inbound::tcp_socket socket) {
   if (auto slot = slots_.take(peer))
     return inbound::open_session(shared_from_this(), std::move(socket), std::move(slot));
   auto refusal = refusals_.open(peer, {});
-  if (!tls() // a handshake would cost more than the answer is worth
+  if (!tls() // no TLS handshake only to refuse
       && refusal->resize(1) == fair_budget::outcome::granted)
     inbound::open_refusal(shared_from_this(), std::move(socket), std::move(refusal));
 }
 
-// On the accept strand, where connections are welcomed: none slips in between the list of those to
-// end and the closing of the door.
+// On the accept strand, where connections are registered: none is added between listing those to
+// end and closing the acceptor.
 void server_core::drain(std::function<void()> drained) {
   draining_ = true;
   asio::post(accept_strand_, [self = shared_from_this(), drained = std::move(drained)]() mutable {

@@ -1,4 +1,4 @@
-// The inbound door: accepts connections, reads requests, hands them on as exchanges.
+// The HTTP server: accepts connections, reads requests, hands them on as exchanges.
 #pragma once
 
 #include "behalf/error.hpp"
@@ -40,7 +40,7 @@ struct server_options {
   std::chrono::milliseconds write_timeout{30'000};      // per 16 KiB of answer; then the end
   std::chrono::milliseconds keep_alive_timeout{75'000}; // between two requests
   std::chrono::milliseconds request_deadline{60'000};   // head, or body, to answer; then 504
-  std::chrono::milliseconds deadline_grace{5'000};      // for who asked `on_deadline`
+  std::chrono::milliseconds deadline_grace{5'000};      // more time when `on_deadline` was set
 };
 
 /// An HTTP/1.1 server. Every connection has its own strand, so any number of threads may run the
@@ -57,7 +57,7 @@ public:
   server& operator=(const server&) = delete;
   ~server();
 
-  /// Listens; the handler is called once somebody runs `io`. Returns the port. Once only.
+  /// Listens; the handler is called while `io` runs. Returns the port. Once only.
   /// Error: invalid_argument for a bad address, certificate or key; conflict when the port is
   /// taken. The sentence names what is wrong.
   result<uint16_t> start(boost::asio::io_context& io, server_options options, handler on_exchange);
@@ -69,7 +69,7 @@ public:
   /// Stops accepting, closes idle connections, and the others after the answer they are at.
   /// `drained` runs once, on an I/O thread, when no connection is left.
   void drain(std::function<void()> drained);
-  /// Cuts every connection, whatever it is doing.
+  /// Closes every connection at once.
   void close_all();
 
   /// Connections open now.

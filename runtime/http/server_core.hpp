@@ -25,7 +25,7 @@ public:
   virtual ~connection() = default;
   virtual void begin_drain() = 0; // end when idle, or after the answer under way
   virtual void cut() = 0;         // end now
-  virtual void shut() = 0;        // the io_context has stopped: let go of everything
+  virtual void shut() = 0;        // the io_context has stopped: release everything
 };
 
 /// An IPv4 address that came as an IPv6 one, as the former; others as they are.
@@ -60,7 +60,7 @@ public:
   const server::handler on_exchange;
   const cors_policy cors;
   const page_rules pages;
-  const fair_budget peer_memory; // of heads beyond the ordinary, and of bodies while they arrive
+  const fair_budget peer_memory; // long heads, and bodies while they arrive
   const std::shared_ptr<inbound::late_calls> late_calls;
 
   /// What new connections are served with; null: plain.
@@ -82,7 +82,7 @@ private:
   std::atomic<std::size_t> count_{0};
   std::atomic<bool> draining_{false};
   inbound::connection_slots slots_; // connections, by peer
-  const fair_budget refusals_;      // connections that only learn that they are too many
+  const fair_budget refusals_;      // connections that are only refused
   const inbound::strand accept_strand_;
   acceptor acceptor_; // used on its strand only
 };
@@ -94,7 +94,7 @@ namespace inbound {
 void open_session(std::shared_ptr<server_core> core, tcp_socket socket,
                   connection_slots::slot_ptr slot);
 
-/// Answers 503 to whatever a connection asks, because there are too many.
+/// Answers 503 to any request, as there are too many connections.
 void open_refusal(std::shared_ptr<server_core> core, tcp_socket socket,
                   fair_budget::share_ptr slot);
 

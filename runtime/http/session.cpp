@@ -11,10 +11,10 @@
 namespace behalf::inbound {
 namespace {
 
-// Slow senders and readers are measured by this much: less in one timeout is too slow.
+// A peer that sends or reads fewer bytes than this within a timeout is too slow.
 constexpr std::size_t progress = 16 * 1024;
 constexpr std::size_t largest_read = 64 * 1024;
-// Of a connection that ends: how much more it may send before it has read our last answer.
+// How much a client may still send on a connection that ends, before it has read the last answer.
 constexpr std::size_t max_linger_bytes = 1024 * 1024;
 constexpr std::chrono::milliseconds linger_timeout{1'000};
 constexpr std::string_view memory_of_requests = "requests in memory";
@@ -22,7 +22,7 @@ constexpr std::string_view memory_of_requests = "requests in memory";
 constexpr std::size_t joined_body = 16 * 1024;
 constexpr std::size_t kept_output = 64 * 1024; // of a connection, between two answers
 
-// A refusal as whoever asked for the body answers it.
+// A refusal as the error of `read_body`.
 error as_error(const refusal& why) {
   switch (why.status) {
   case 408:
@@ -38,7 +38,7 @@ error as_error(const refusal& why) {
   }
 }
 
-// Nothing when the share of whoever asked for the body has room for it.
+// nullopt when the share given to `read_body` has room for the bytes.
 std::optional<refusal> memory_fault(const body_wish& wish, std::size_t bytes) {
   auto ok = wish.memory ? claim(*wish.memory, bytes, memory_of_requests) : result<void>{};
   return ok ? std::nullopt
@@ -117,8 +117,8 @@ void session<Stream>::cut() {
 
 template <class Stream>
 bool session<Stream>::give_way() {
-  auto found = stand::at_rest;
-  if (!stand_.compare_exchange_strong(found, stand::gone))
+  auto found = activity::idle;
+  if (!activity_.compare_exchange_strong(found, activity::closing))
     return false;
   cut();
   return true;
@@ -127,8 +127,8 @@ bool session<Stream>::give_way() {
 // False: its slot went to another connection.
 template <class Stream>
 bool session<Stream>::begin_work() {
-  auto found = stand::at_rest;
-  return stand_.compare_exchange_strong(found, stand::at_work);
+  auto found = activity::idle;
+  return activity_.compare_exchange_strong(found, activity::serving);
 }
 
 template <class Stream>
@@ -142,7 +142,7 @@ void session<Stream>::shut() {
 template <class Stream>
 awaitable<bool> session<Stream>::read_more(std::size_t room) {
   if (reading_ahead_) {
-    co_await read_ahead_over_.wait(); // that read is ours now; waking for nothing is allowed
+    co_await read_ahead_over_.wait(); // takes over the read under way; may wake without bytes
     co_return !ended_;
   }
   const auto space = in_.prepare(room);
@@ -152,7 +152,7 @@ awaitable<bool> session<Stream>::read_more(std::size_t room) {
   co_return !ec.failed();
 }
 
-// After a failed read: says 408 if it was the time that ran out. The socket itself still works.
+// After a failed read: sets 408 if the time ran out, as the socket can still be written.
 template <class Stream>
 bool session<Stream>::timed_out(unsigned status, const char* detail) {
   if (timed_out_ && socket().is_open()) {
@@ -209,8 +209,7 @@ bool session<Stream>::hold(std::size_t bytes) {
   return ok.has_value();
 }
 
-// The body somebody asked for. After a failure the connection goes on to its answer, and no
-// further.
+// Reads the body for `read_body`. After a failure the connection ends with its answer.
 template <class Stream>
 awaitable<void> session<Stream>::read_body(request_parser& parser, body_wish wish) {
   const auto box = box_;
@@ -257,7 +256,7 @@ awaitable<bool> session<Stream>::receive(request_parser& parser, const body_wish
       co_return !refusal_;
     if (used > 0)
       continue;
-    if (in_.size() > progress) { // framing that never comes to its end
+    if (in_.size() > progress) { // chunk headers without end
       refusal_.emplace(refusal{400, "Malformed chunked body"});
       co_return false;
     }
@@ -265,7 +264,7 @@ awaitable<bool> session<Stream>::receive(request_parser& parser, const body_wish
       measured = size;
       enter_body();
     }
-    if (measured == 0) // pages nobody has written to cost nothing: no need to believe the head
+    if (measured == 0) // untouched pages use no memory, so a false Content-Length costs nothing
       parser.body.reserve(parser.announced());
     const auto missing = parser.announced() > size ? parser.announced() - size : 0;
     const bool more = co_await read_more(std::clamp(missing, read_buffer::small, largest_read));
@@ -296,7 +295,7 @@ void session<Stream>::on_read_ahead(const error_code& ec, std::size_t size) {
     box->lost();
   else if (box && size > 0 && phase_ != phase::body)
     read_ahead();
-  read_ahead_over_.notify(); // who waits for bytes looks again, whether or not a read is under way
+  read_ahead_over_.notify(); // a reader that waits for bytes checks again
 }
 
 template <class Stream>
@@ -409,7 +408,7 @@ awaitable<bool> session<Stream>::serve_request(request_parser& parser) {
       co_await box->changed();
       continue;
     }
-    keep_ = keep_ && parser.done(); // what is left of the body nobody will read
+    keep_ = keep_ && parser.done(); // an unread rest of the body ends the connection
     std::string tail;
     compose(next, tail);
     const bool sent = out_.empty() || co_await send(tail);
@@ -456,7 +455,7 @@ awaitable<void> session<Stream>::run(std::shared_ptr<session> self) {
   self->watchdog_.attach(self);
   try {
     co_await self->serve();
-  } catch (const std::exception& e) { // out of memory, at most: errors are values here
+  } catch (const std::exception& e) { // out of memory: other errors are values
     log::error("session_failed", {{"type", typeid(e).name()}});
   }
   if (const auto box = std::exchange(self->box_, nullptr)) {
@@ -520,11 +519,11 @@ awaitable<bool> session<Stream>::serve_one() {
   linger_ = answered;
   if (!answered || !keep_ || ended_)
     co_return false;
-  stand_ = stand::at_rest;
+  activity_ = activity::idle;
   co_return true;
 }
 
-// What an answer takes from its request must not come from the one before.
+// Resets what the answer takes from the request.
 template <class Stream>
 void session<Stream>::forget_request() {
   http10_ = head_only_ = false;

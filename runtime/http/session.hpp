@@ -1,5 +1,5 @@
 // One connection: reads a request, hands it on as an exchange, writes its answer, and again. One
-// coroutine on one strand; at any time it does exactly one thing, its phase, which ends in time.
+// coroutine on one strand; its phase is what it does now, and every phase has a timeout.
 #pragma once
 
 #include "runtime/http/outbox.hpp"
@@ -31,7 +31,7 @@ class session final : public connection,
                       public watchdog::owner,
                       public std::enable_shared_from_this<session<Stream>> {
 public:
-  /// One of the two is what it holds while it is open; with the second it only refuses.
+  /// It holds either a slot, or a share of the refusals: then it only refuses.
   session(std::shared_ptr<server_core> core, Stream stream, connection_slots::slot_ptr slot,
           fair_budget::share_ptr refusal);
   ~session();
@@ -47,8 +47,8 @@ public:
 
 private:
   enum class phase : uint8_t { handshake, idle, head, body, waiting, writing, closing };
-  // Whether it would give way; decided by whoever is first, its own strand or a newcomer's.
-  enum class stand : uint8_t { at_rest, at_work, gone };
+  // Whether its slot can be taken; set by its own strand and by new connections' (give_way).
+  enum class activity : uint8_t { idle, serving, closing };
   using milliseconds = std::chrono::milliseconds;
 
   static awaitable<void> run(std::shared_ptr<session> self);
@@ -82,7 +82,7 @@ private:
   Stream stream_;
   connection_slots::slot_ptr slot_;
   fair_budget::share_ptr refusal_share_;
-  std::atomic<stand> stand_{stand::at_rest};
+  std::atomic<activity> activity_{activity::idle};
   bool loopback_ = false;
   std::string remote_, peer_;
   fair_budget::share_ptr memory_; // of this peer
@@ -96,7 +96,7 @@ private:
   bool ended_ = false;     // the client sent its last byte, or the socket failed
   bool linger_ = false;    // the client may still be sending: let it read our answer first
 
-  // A read that goes on while the answer is made, for whoever asked on_gone.
+  // A read during the answer, to notice that the client closes (`on_gone`).
   bool reading_ahead_ = false;
   wake_signal read_ahead_over_;
 

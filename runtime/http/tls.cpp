@@ -1,4 +1,4 @@
-// The TLS side of the inbound door: a context from two PEM files.
+// The server's TLS context, from two PEM files.
 #include "runtime/http/server_core.hpp"
 
 #include <openssl/ssl.h>
@@ -8,7 +8,7 @@
 namespace behalf::inbound {
 namespace {
 
-// Chooses http/1.1 if the client offers it; other protocols are not spoken here.
+// Chooses http/1.1 if the client offers it; other protocols are not supported.
 int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* size,
                     const unsigned char* offered, unsigned offered_size, void*) {
   static constexpr unsigned char ours[] = "\x08http/1.1";
