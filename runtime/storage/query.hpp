@@ -2,8 +2,8 @@
 #pragma once
 
 #include "runtime/base/filter.hpp"
+#include "runtime/base/value_filter.hpp"
 #include "runtime/storage/records.hpp"
-#include "runtime/storage/value_filter.hpp"
 
 #include <cstdint>
 #include <string>

@@ -1,4 +1,4 @@
-#include "runtime/storage/value_filter.hpp"
+#include "runtime/base/value_filter.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace behalf;
