@@ -76,7 +76,8 @@ private:
   std::vector<answer> answers_;
 };
 
-/// The long-term store of a test.
+/// The long-term store of a test. Refuses the names, filters and values that the server refuses;
+/// `put` throws then.
 class memory_store {
 public:
   memory_store& put(labels ns, std::string_view key, object_arg value);

@@ -1,5 +1,7 @@
 #include "behalf/testing.hpp"
+#include "runtime/base/item_rules.hpp"
 #include "runtime/base/json.hpp"
+#include "runtime/base/value_filter.hpp"
 #include "runtime/graph/load_plugin.hpp"
 #include "runtime/graph/run_config.hpp"
 #include "testing/run_driver.hpp"
@@ -88,9 +90,37 @@ scripted_service& scripted_service::answers_by(std::string what, answer_fn funct
   return *this;
 }
 
+namespace {
+
+// Refuses what the server refuses.
+result<void> check(const store_put& op) {
+  if (auto ok = check_namespace(op.ns, false); !ok)
+    return ok;
+  if (auto ok = check_item_key(op.key); !ok)
+    return ok;
+  if (auto ok = check_ttl(op.ttl_minutes); !ok)
+    return ok;
+  return check_storable(op.value);
+}
+
+result<void> check(const store_search& op) {
+  if (auto ok = check_namespace(op.prefix, true); !ok)
+    return ok;
+  auto filter = value_filter::parse(op.filter);
+  return filter ? result<void>{} : filter.error();
+}
+
+template <class Op> // get, delete
+result<void> check(const Op& op) {
+  return check_namespace(op.ns, false);
+}
+
+} // namespace
+
 memory_store& memory_store::put(labels ns, std::string_view key, object_arg value) {
   const auto now = behalf::now();
   stored_item item{std::move(ns).take(), std::string(key), std::move(value.values), now, now};
+  check(store_put{item.ns, item.key, item.value}).value();
   auto same = [&](const stored_item& one) { return one.ns == item.ns && one.key == item.key; };
   if (auto old = std::find_if(items_.begin(), items_.end(), same); old != items_.end()) {
     item.created_at = old->created_at;
@@ -201,6 +231,8 @@ effect_reply graph_runner::impl::next_part(uint64_t stream) {
 }
 
 effect_reply graph_runner::impl::reply_to(const store_operation& op) {
+  if (auto ok = std::visit([](const auto& one) { return check(one); }, op); !ok)
+    return ok.error();
   auto& items = store.items_;
   store_reply reply;
   if (const auto* put = std::get_if<store_put>(&op)) {
@@ -212,14 +244,16 @@ effect_reply graph_runner::impl::reply_to(const store_operation& op) {
       if (one.ns == get->ns && one.key == get->key)
         reply.items.push_back(one);
   } else if (const auto* search = std::get_if<store_search>(&op)) {
+    auto filter = value_filter::parse(search->filter).value();
     auto skip = search->offset;
+    auto limit = std::clamp<int64_t>(search->limit, 1, 1000);
     for (auto one = items.rbegin(); one != items.rend(); ++one) // newest first
       if (std::mismatch(search->prefix.begin(), search->prefix.end(), one->ns.begin(),
                         one->ns.end())
               .first
             == search->prefix.end()
-          && contains(one->value, search->filter) && skip-- <= 0
-          && static_cast<int64_t>(reply.items.size()) < search->limit)
+          && filter.matches(one->value) && skip-- <= 0
+          && static_cast<int64_t>(reply.items.size()) < limit)
         reply.items.push_back(*one);
   }
   return reply;

@@ -4,7 +4,7 @@
 #include "actors/endpoints/rows.hpp"
 #include "actors/endpoints/views.hpp"
 #include "actors/storage/item_access.hpp"
-#include "actors/storage/store_items.hpp"
+#include "runtime/base/item_rules.hpp"
 
 namespace behalf::endpoints {
 namespace {
@@ -50,7 +50,7 @@ result<json::object> prepare_put(request_pointer self) {
   in.require("key");
   in.require("value");
   if (const auto* ttl = in.any("ttl"); ttl && !ttl->is_null())
-    in.number("ttl", 0, storage::max_ttl_minutes);
+    in.number("ttl", 0, max_ttl_minutes);
   auto asked =
     storage::ask_to_put(labels_of(in, "namespace"), in.text("key").value_or(""),
                         in.object("value", &shape_limits::members).value_or(json::object{}),

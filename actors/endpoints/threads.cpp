@@ -9,6 +9,7 @@
 #include "actors/storage/scans.hpp"
 #include "actors/storage/store_items.hpp"
 #include "runtime/base/id.hpp"
+#include "runtime/base/item_rules.hpp"
 #include "runtime/graph/history_walk.hpp"
 
 namespace behalf::endpoints {
@@ -47,7 +48,7 @@ result<json::object> prepare_create(request_pointer self) {
   if (ttl) {
     body_reader of{*ttl, shape_of(self)};
     of.one_of("strategy", {"delete", "keep_latest"});
-    of.number("ttl", 0, storage::max_ttl_minutes);
+    of.number("ttl", 0, max_ttl_minutes);
     if (of.fault())
       in.refuse(*of.fault());
   }

@@ -3,6 +3,7 @@
 #include "actors/admission/granted.hpp"
 #include "actors/options.hpp"
 #include "actors/storage/store_items.hpp"
+#include "runtime/base/item_rules.hpp"
 #include "runtime/graph/checkpoint.hpp"
 
 namespace behalf::storage {
@@ -14,7 +15,7 @@ const std::vector<std::string_view> of_search{"namespace", "filter", "limit", "o
 
 result<item_question> ask_about(std::string_view action, const std::vector<std::string>& labels,
                                 std::string_view key) {
-  if (auto ok = checked_namespace(labels, false); !ok)
+  if (auto ok = check_namespace(labels, false); !ok)
     return ok.error();
   return item_question{action, {{"namespace", json::value_from(labels)}, {"key", key}}};
 }
@@ -23,8 +24,8 @@ result<item_question> ask_about(std::string_view action, const std::vector<std::
 
 result<item_question> ask_to_put(const std::vector<std::string>& labels, std::string_view key,
                                  json::object value, json::value index, json::value ttl) {
-  if (key.empty()) // the API has no way to read it
-    return fail(errc::bad_request, "Key is required");
+  if (auto ok = check_item_key(key); !ok)
+    return ok.error();
   auto asked = ask_about("put", labels, key);
   if (!asked)
     return asked;
@@ -47,7 +48,7 @@ result<item_question> ask_to_delete(const std::vector<std::string>& labels, std:
 
 result<item_question> ask_to_search(const std::vector<std::string>& prefix, json::object filter,
                                     int64_t limit, int64_t offset, json::value query) {
-  if (auto ok = checked_namespace(prefix, true); !ok)
+  if (auto ok = check_namespace(prefix, true); !ok)
     return ok.error();
   if (auto ok = value_filter::parse(filter); !ok)
     return ok.error();

@@ -135,6 +135,37 @@ TEST_CASE("the store keeps what nodes put, and what the test puts", "[testing]")
   CHECK(t.store().size() == 2);
 }
 
+TEST_CASE("the store refuses what the server's refuses", "[testing]") {
+  auto refused = [](node_coroutine_fn body) {
+    testing::graph_runner t{one_node(std::move(body))};
+    auto done = t.run({});
+    CHECK(t.store().size() == 0);
+    return done.error ? done.error->message : "";
+  };
+  auto putting = [](labels ns, std::string key) {
+    return [ns = std::move(ns).take(), key](state_view, context ctx) -> coroutine<node_result> {
+      auto kept = co_await ctx.store().put(ns, key, {{"n", 1}});
+      kept.value();
+      co_return {};
+    };
+  };
+  const auto* with_period = "Namespace label 'a@b.c' must be a non-empty string without periods";
+  CHECK(refused(putting({"notes", "a@b.c"}, "k")) == with_period);
+  CHECK(refused(putting("", "k"))
+        == "Namespace label '' must be a non-empty string without periods");
+  CHECK(refused(putting({}, "k")) == "Namespace cannot be empty.");
+  CHECK(refused(putting("langgraph", "k")) == "Root label for namespace cannot be 'langgraph'");
+  CHECK(refused(putting("notes", "")) == "Key is required");
+  CHECK(refused([](state_view, context ctx) -> coroutine<node_result> {
+          auto found = co_await ctx.store().search("notes").filter({{"n", {{"$in", list(1)}}}});
+          found.value();
+          co_return {};
+        })
+        == "Unsupported operator: $in");
+  testing::graph_runner t{one_node(remember)};
+  CHECK_THROWS_AS(t.store().put({"a.b"}, "k", {}), error_thrown);
+}
+
 TEST_CASE("a run has its configuration and its user", "[testing]") {
   testing::graph_runner t{one_node([](state_view, context ctx) -> coroutine<node_result> {
     flow::update out;

@@ -1,0 +1,23 @@
+// What an item of the store may be called: the same for the API, for nodes and for unit tests.
+#pragma once
+
+#include "behalf/error.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace behalf {
+
+/// What a client may ask for: a hundred years.
+inline constexpr double max_ttl_minutes = 100.0 * 365 * 24 * 60;
+
+/// Errors, as the reference server has them: bad_request for an empty namespace or one below
+/// `langgraph`; invalid_argument for an empty label or one with a period.
+result<void> check_namespace(const std::vector<std::string>& labels, bool may_be_empty);
+/// Error: bad_request for an empty key, which the API has no way to read.
+result<void> check_item_key(std::string_view key);
+/// Error: invalid_argument for a time to live below 0 or above the most there is.
+result<void> check_ttl(double minutes);
+
+} // namespace behalf
