@@ -42,8 +42,28 @@ struct error {
   std::string kind = {};
 };
 
+/// A T, or why there is none. `*r` and `r->` of an error throw it, as `r.value()` does.
 template <class T>
-using result = boost::system::result<T, error>;
+class result : public boost::system::result<T, behalf::error> {
+  using base = boost::system::result<T, behalf::error>;
+
+public:
+  using base::base;
+
+  T& operator*() & { return this->value(); }
+  const T& operator*() const& { return this->value(); }
+  decltype(auto) operator*() && { return std::move(*this).value(); }
+  void operator*() const&& = delete;
+  T* operator->() { return &this->value(); }
+  const T* operator->() const { return &this->value(); }
+};
+template <>
+class result<void> : public boost::system::result<void, behalf::error> {
+  using base = boost::system::result<void, behalf::error>;
+
+public:
+  using base::base;
+};
 
 inline error fail(errc code, std::string message) {
   return {code, std::move(message)};
@@ -89,7 +109,7 @@ constexpr unsigned http_status(errc code) {
   return 500;
 }
 
-/// What `value()` of a result throws when there is an error: the run of a node that lets it pass
+/// What `value()`, `*r` and `r->` of a result throw when there is an error: the run of a node that lets it pass
 /// ends with that error.
 class error_thrown : public std::logic_error {
 public:

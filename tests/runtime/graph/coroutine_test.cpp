@@ -293,6 +293,25 @@ TEST_CASE("a coroutine that ends without co_return is an error of its node", "[g
   }
 }
 
+TEST_CASE("a result that is used without a look at its error ends the node with it", "[graph]") {
+  auto by_arrow = [](context ctx) -> coroutine<node_result> {
+    auto reply = co_await ctx.service("s").get("/");
+    co_return flow::update{{"status", reply->status}};
+  };
+  auto by_star = [](context ctx) -> coroutine<node_result> {
+    auto reply = co_await ctx.service("s").get("/");
+    service_reply copied = *reply;
+    co_return flow::update{{"status", copied.status}};
+  };
+  for (auto use : {+by_arrow, +by_star}) {
+    script s;
+    s.replies = {fail(errc::upstream, "down")};
+    auto ended = s.run(use(some_context()));
+    REQUIRE(ended.failure());
+    CHECK((ended.failure()->code == errc::upstream && ended.failure()->message == "down"));
+  }
+}
+
 TEST_CASE("what is awaited twice, or after a move, is an error of its node", "[graph]") {
   auto failure_of = [](coroutine<node_result> what, std::deque<effect_reply> replies) {
     script s;
