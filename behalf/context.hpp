@@ -22,7 +22,7 @@ public:
   byte_stream() = default;
   explicit byte_stream(service_reply head) : head_(std::move(head)) {}
 
-  unsigned status() const { return head_.status; }
+  int status() const { return head_.status; }
   const header_list& headers() const { return head_.headers; }
   /// The next part; `last` is set on the final one (which may be empty).
   awaiting<outbound_chunk> next() const { return awaiting<outbound_chunk>{read_chunk{id()}}; }

@@ -87,7 +87,7 @@ struct service_call {
 /// HTTP: status, headers, body (JSON if it is, else a string), or a stream to pull.
 /// MCP: `body` is the result object ({"tools": […]} or {"content": […], "isError": …}).
 struct service_reply {
-  unsigned status = 200;
+  int status = 200;
   header_list headers;
   json::value body;
   uint64_t stream_id = 0;

@@ -58,9 +58,14 @@ struct plugin_card {
 /// Compiler, C++ standard and library ABI of the including translation unit.
 #define BEHALF_STRING_OF_(x) #x
 #define BEHALF_STRING_OF(x) BEHALF_STRING_OF_(x)
+#ifdef __clang__ // which also says of itself that it is g++ 4
+#define BEHALF_COMPILER "clang-" BEHALF_STRING_OF(__clang_major__)
+#else
+#define BEHALF_COMPILER "g++-" BEHALF_STRING_OF(__GNUC__)
+#endif
 #define BEHALF_ABI                                                                                 \
-  "g++-" BEHALF_STRING_OF(__GNUC__) "/cxx" BEHALF_STRING_OF(                                       \
-    _GLIBCXX_USE_CXX11_ABI) "/boost-" BEHALF_STRING_OF(BOOST_VERSION)
+  BEHALF_COMPILER                                                                                  \
+    "/cxx" BEHALF_STRING_OF(_GLIBCXX_USE_CXX11_ABI) "/boost-" BEHALF_STRING_OF(BOOST_VERSION)
 
 // NOLINTBEGIN(bugprone-macro-parentheses): the parameter is a name.
 /// Once in a shared library: BEHALF_PLUGIN(registry) { registry.graph(make_inbox()); }
