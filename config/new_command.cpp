@@ -39,10 +39,24 @@ std::string filled_in(std::string text, const words& all) {
   return text;
 }
 
+bool has_package(const fs::path& lib) {
+  return fs::exists(lib / "cmake" / "behalf" / "behalfConfig.cmake");
+}
+
 // Where CMake finds this program's package: its build folder, or the prefix it is installed in.
+// Empty: it is in neither.
 fs::path prefix_of(const fs::path& program) {
   auto folder = program.parent_path();
-  return fs::exists(folder / "behalfConfig.cmake") ? folder : folder.parent_path();
+  if (fs::exists(folder / "behalfConfig.cmake"))
+    return folder;
+  auto prefix = folder.parent_path();
+  if (has_package(prefix / "lib") || has_package(prefix / "lib64"))
+    return prefix;
+  std::error_code ec;
+  for (const auto& one : fs::directory_iterator(prefix / "lib", ec)) // lib/x86_64-linux-gnu
+    if (one.is_directory(ec) && has_package(one.path()))
+      return prefix;
+  return {};
 }
 
 bool write_files(const fs::path& folder, const words& all) {
@@ -68,7 +82,8 @@ int run_new(const std::string& name) {
   if (fs::symlink_status(name, ec).type() != fs::file_type::not_found)
     return say("./" + name + " is there already", exit_failed);
   const auto program = fs::read_symlink("/proc/self/exe", ec);
-  const auto prefix = prefix_of(program).string();
+  const auto found = prefix_of(program);
+  const auto prefix = found.empty() ? std::string("PREFIX") : found.string();
   // Under another name until it is complete.
   const fs::path made{"." + name + ".new-" + std::to_string(::getpid())};
   const bool complete =
@@ -81,6 +96,10 @@ int run_new(const std::string& name) {
     fs::remove_all(made, ec);
     return say("cannot make ./" + name + ": " + why, exit_failed);
   }
+  if (found.empty())
+    std::printf("No CMake package is beside %s. First, where Behalf was built:\n\n"
+                "  cmake --install build/release --prefix PREFIX\n\n",
+                program.c_str());
   std::printf("./%s is made. To build, test and serve it:\n\n"
               "  cd %s\n"
               "  cmake -B build -DCMAKE_PREFIX_PATH=%s\n"

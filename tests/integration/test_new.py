@@ -1,5 +1,6 @@
 """`behalf new NAME`: what it makes builds, passes its test, and runs."""
 
+import shutil
 import subprocess
 
 import pytest
@@ -46,6 +47,19 @@ def test_what_it_makes_builds_and_runs(tmp_path):
         assert [one["value"] for one in items] == [{"text": "buy milk"}]
     finally:
         server.close()
+
+
+def test_without_a_package_it_says_how_to_make_one(tmp_path):
+    alone = tmp_path / "bin" / "behalf"
+    alone.parent.mkdir()
+    shutil.copy2(binary(), alone)
+    made = subprocess.run(
+        [alone, "new", "notes"], cwd=tmp_path, capture_output=True, text=True, timeout=30
+    )
+    assert made.returncode == 0, made.stderr
+    assert "cmake --install build/release --prefix PREFIX" in made.stdout
+    assert "-DCMAKE_PREFIX_PATH=PREFIX" in made.stdout
+    assert "-DCMAKE_PREFIX_PATH=PREFIX" in (tmp_path / "notes" / "README.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["", "Notes", "a/b", "..", "1st", "a b", "a" * 65])
