@@ -109,8 +109,8 @@ constexpr unsigned http_status(errc code) {
   return 500;
 }
 
-/// What `value()`, `*r` and `r->` of a result throw when there is an error: the run of a node that lets it pass
-/// ends with that error.
+/// What `value()`, `*r` and `r->` of a result throw when there is an error: the run of a node that
+/// lets it pass ends with that error.
 class error_thrown : public std::logic_error {
 public:
   explicit error_thrown(error e) : std::logic_error(e.message), why(std::move(e)) {}

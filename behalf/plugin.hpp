@@ -65,7 +65,7 @@ struct plugin_card {
 #endif
 #define BEHALF_ABI                                                                                 \
   BEHALF_COMPILER                                                                                  \
-    "/cxx" BEHALF_STRING_OF(_GLIBCXX_USE_CXX11_ABI) "/boost-" BEHALF_STRING_OF(BOOST_VERSION)
+  "/cxx" BEHALF_STRING_OF(_GLIBCXX_USE_CXX11_ABI) "/boost-" BEHALF_STRING_OF(BOOST_VERSION)
 
 // NOLINTBEGIN(bugprone-macro-parentheses): the parameter is a name.
 /// Once in a shared library: BEHALF_PLUGIN(registry) { registry.graph(make_inbox()); }
