@@ -1,6 +1,6 @@
 #include "actors/runs/recovery.hpp"
 
-#include "actors/admission/messages.hpp"
+#include "actors/runs/thread_updates.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/storage/storage.hpp"
 #include "runtime/storage/write_batch.hpp"
@@ -129,7 +129,7 @@ bool less_suspicious(const run_plan& a, const run_plan& b) {
 std::vector<write_batch> decisions(storage_engine& db, const found_runs& found) {
   std::vector<write_batch> all;
   for (const auto& plan : found.executing) {
-    write_batch what;
+    auto what = of_run(plan); // another server may have taken it meanwhile
     what.puts.push_back({to_record(plan, "pending")});
     all.push_back(std::move(what));
   }
