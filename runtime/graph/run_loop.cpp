@@ -112,7 +112,7 @@ struct run_loop::impl {
   // --- one superstep
   void start_step();
   void start_task(live_task& t, const state_view& view, std::chrono::milliseconds after = {});
-  void task_done(std::string_view id, node_result how);
+  void task_done(const task_attempt& which, node_result how);
   void succeeded(live_task& t, json::value values, const flow::route& go_to);
   void interrupted(live_task& t, json::value question);
   void failed(live_task& t, const error& why);
@@ -126,7 +126,7 @@ struct run_loop::impl {
   channel_writes writes_of(const std::vector<live_task*>& in_order) const;
   bool any_shown(const std::vector<channel_change>& changes) const;
   bool keeps_writes_apart(const std::vector<channel_before>& old) const;
-  live_task* running(std::string_view id);
+  live_task* running(const task_attempt& which);
 
   // --- what is kept
   void build_checkpoint(std::string source, std::vector<channel_change> changes = {},
@@ -455,15 +455,15 @@ void run_loop::impl::start_task(live_task& t, const state_view& view,
   out.start.push_back(std::move(s));
 }
 
-live_task* run_loop::impl::running(std::string_view id) {
+live_task* run_loop::impl::running(const task_attempt& which) {
   for (auto& t : tasks)
-    if (t.running && t.plan.id == id)
+    if (t.running && t.attempt == which.number && t.plan.id == which.task_id)
       return &t;
   return nullptr;
 }
 
-void run_loop::impl::task_done(std::string_view id, node_result how) {
-  auto* t = running(id);
+void run_loop::impl::task_done(const task_attempt& which, node_result how) {
+  auto* t = running(which);
   if (!t)
     return;
   t->running = false;
@@ -787,14 +787,14 @@ loop_output run_loop::begin() {
   return std::exchange(impl_->out, {});
 }
 
-loop_output run_loop::task_done(std::string_view task_id, node_result how) {
+loop_output run_loop::task_done(const task_attempt& which, node_result how) {
   if (!impl_->ended)
-    impl_->task_done(task_id, std::move(how));
+    impl_->task_done(which, std::move(how));
   return std::exchange(impl_->out, {});
 }
 
-loop_output run_loop::written(std::string_view task_id, stream_item item) {
-  const auto* t = impl_->ended ? nullptr : impl_->running(task_id);
+loop_output run_loop::written(const task_attempt& which, stream_item item) {
+  const auto* t = impl_->ended ? nullptr : impl_->running(which);
   if (t && item.type == stream_item::kind::custom)
     impl_->events.custom(impl_->out.events, item.data);
   else if (t)
