@@ -238,6 +238,8 @@ json::object checkpoint_doc::body() const {
     doc["stopped"] = true;
   if (!resumed_by.empty())
     doc["resumed_by"] = resumed_by;
+  if (!hidden.empty())
+    doc["hidden"] = to_array(hidden);
   return doc;
 }
 
@@ -263,6 +265,7 @@ result<checkpoint_doc> checkpoint_doc::from(std::string id, std::string parent_i
   doc.sole_task = string_or(body, "sole_task");
   doc.resumed_by = string_or(body, "resumed_by");
   doc.stopped = bool_or(body, "stopped");
+  doc.hidden = texts(body, "hidden");
   if (!read_control(doc, body))
     return broken(doc.id, "its document is malformed");
   return doc;
@@ -308,6 +311,13 @@ result<loaded_checkpoint> restore_chain(std::span<const checkpoint_doc> chain) {
       return ok.error();
   loaded.at = chain.back();
   return loaded;
+}
+
+json::value without(json::value v, const std::vector<std::string>& members) {
+  if (auto* all = v.if_object())
+    for (const auto& name : members)
+      all->erase(name);
+  return v;
 }
 
 std::size_t json_weight(const json::value& v) {

@@ -71,9 +71,10 @@ struct checkpoint_doc {
   std::vector<planned_task> next;
   join_progress joins;
   std::vector<pending_task> pending;
-  value_ptr input;        // of source input: what __start__ is about to take
-  std::string resumed_by; // the run whose answers `pending` holds
-  bool stopped = false;   // its run ended here, at a breakpoint after a node
+  value_ptr input;                 // of source input: what __start__ is about to take
+  std::string resumed_by;          // the run whose answers `pending` holds
+  bool stopped = false;            // its run ended here, at a breakpoint after a node
+  std::vector<std::string> hidden; // channels that clients are not shown, should the graph be gone
 
   /// What the parent's tasks wrote, by task id, where `set` and `append` do not tell.
   json::object results;
@@ -113,6 +114,9 @@ result<loaded_checkpoint> restore_chain(std::span<const checkpoint_doc> chain);
 /// Puts what one checkpoint changed on top of its parent's values.
 /// Error: internal when a list grows that is none.
 result<void> overlay(named_values& values, const checkpoint_doc& link);
+
+/// `v` without these members of it; as it is when it is no object.
+json::value without(json::value v, const std::vector<std::string>& members);
 
 /// About the bytes `v` takes as text.
 std::size_t json_weight(const json::value& v);

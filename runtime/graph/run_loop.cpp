@@ -96,6 +96,7 @@ struct run_loop::impl {
   void begin();
   bool left_by_this_run() const;
   bool wrote_head() const;
+  result<void> given_is_allowed() const;
   void begin_command(const run_command& c);
   void begin_without_input();
   /// New input: restarts from the start edges, whatever was left to do before.
@@ -208,6 +209,8 @@ void run_loop::impl::begin() {
       static_cast<void>(state.apply(std::move(*writes)));
   if (left_by_this_run())
     return go_on();
+  if (auto ok = given_is_allowed(); !ok)
+    return fail_run(ok.error());
   if (spec.command)
     return begin_command(*spec.command);
   if (!spec.input || spec.input->is_null())
@@ -224,6 +227,13 @@ bool run_loop::impl::wrote_head() const {
   const auto& run_id = spec.facts->run_id;
   return head.resumed_by != run_id && head.base_metadata
          && string_or(*head.base_metadata, "run_id") == run_id;
+}
+
+result<void> run_loop::impl::given_is_allowed() const {
+  auto in = [](const std::optional<json::value>& v) { return v ? &*v : nullptr; };
+  const auto none = run_command{};
+  const auto& c = spec.command ? *spec.command : none;
+  return check_given(*flow, spec.input.get(), in(c.update), in(c.go_to));
 }
 
 void run_loop::impl::begin_command(const run_command& c) {
@@ -426,7 +436,7 @@ void run_loop::impl::start_step() {
   }
   state_view view{state};
   for (auto& t : tasks)
-    events.task_started(out.events, {t.plan, step}, input_of(t, view));
+    events.task_started(out.events, {t.plan, step}, *t.what, view);
   for (auto& t : tasks)
     if (t.is(pending_task::state::done))
       events.task_done(out.events, {t.plan, step}, t.writes, state, true);
@@ -674,6 +684,7 @@ void run_loop::impl::build_checkpoint(std::string source, std::vector<channel_ch
   doc.full_weight = head.full_weight;
   doc.joins = std::move(head.joins);
   doc.full = !has_head();
+  doc.hidden = flow->hidden();
   head = std::move(doc);
   head.next = moves.plan(head.id);
   dirty = true;
