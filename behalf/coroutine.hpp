@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -57,6 +58,25 @@ private:
   uint64_t last_id_ = 0;
 };
 
+/// Where in its node a coroutine is. Those of a `when_all` are in places of their own, the same
+/// ones each time the node runs, in whatever order their replies come.
+class coroutine_place {
+public:
+  coroutine_place() = default; // the node's body, and what it awaits one after the other
+  explicit coroutine_place(std::string name) : name_(std::move(name)) {}
+
+  /// Of the next question asked here; "" in the node's body, whose questions have an order.
+  std::string next_question() {
+    return name_.empty() ? name_ : name_ + ':' + std::to_string(questions_++);
+  }
+  /// Of the next `when_all` here; its coroutines add their numbers.
+  std::string next_group() { return name_ + '/' + std::to_string(groups_++) + '.'; }
+
+private:
+  std::string name_;
+  unsigned questions_ = 0, groups_ = 0;
+};
+
 /// Tasks that run side by side for one that waits for all of them (when_all).
 class coroutine_group {
 public:
@@ -79,6 +99,8 @@ private:
 struct coroutine_promise {
   coroutine_slot own;
   coroutine_slot* slot = &own; // of the outermost one
+  coroutine_place own_place;
+  coroutine_place* place = &own_place;
   std::coroutine_handle<> parent;
   coroutine_group* group = nullptr; // instead of a parent
   bool awaited = false;
@@ -169,6 +191,7 @@ public:
     template <class P>
     handle await_suspend(std::coroutine_handle<P> parent) const noexcept {
       child.promise().slot = parent.promise().slot;
+      child.promise().place = parent.promise().place;
       child.promise().parent = parent;
       return child;
     }
@@ -179,9 +202,10 @@ public:
     return awaiter{handle_};
   }
   /// Runs it beside the others of the group.
-  void join(coroutine_group& group, coroutine_slot& asks) {
+  void join(coroutine_group& group, coroutine_slot& asks, std::string place) {
     mark_awaited();
     handle_.promise().slot = &asks;
+    handle_.promise().own_place = coroutine_place{std::move(place)};
     handle_.promise().group = &group;
     group.add(handle_);
   }
@@ -231,16 +255,25 @@ public:
   answer_of(json::value question, std::shared_ptr<task_facts> facts)
     : question_(std::move(question)), facts_(std::move(facts)) {}
 
-  /// The nth one awaited takes the nth answer: in which order a call's arguments are made,
+  bool await_ready() const noexcept { return false; }
+  /// Takes its answer when awaited, not when made: in which order a call's arguments are made,
   /// compilers do not agree.
-  bool await_ready();
   template <class P>
-  void await_suspend(std::coroutine_handle<P> who) {
-    who.promise().slot->stop_at(flow::interrupt{std::move(question_)});
+  bool await_suspend(std::coroutine_handle<P> who) {
+    auto place = who.promise().place->next_question();
+    answer_ = find(place);
+    if (answer_)
+      return false;
+    flow::interrupt question(std::move(question_));
+    question.place = std::move(place);
+    who.promise().slot->stop_at(std::move(question));
+    return true;
   }
   json::value await_resume() const { return answer_ ? *answer_ : json::value(nullptr); }
 
 private:
+  const json::value* find(const std::string& place) const;
+
   json::value question_;
   std::shared_ptr<task_facts> facts_;
   const json::value* answer_ = nullptr; // of the facts
@@ -300,7 +333,12 @@ public:
   bool await_ready() const noexcept { return false; }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> who) {
-    std::apply([&](auto&... one) { (one.join(group_, *who.promise().slot), ...); }, each_);
+    const auto place = who.promise().place->next_group();
+    auto n = 0;
+    auto join = [&](auto& one) {
+      one.join(group_, *who.promise().slot, place + std::to_string(n++));
+    };
+    std::apply([&](auto&... one) { (join(one), ...); }, each_);
     return group_.start(who, sizeof...(T));
   }
   std::tuple<T...> await_resume() {
@@ -322,8 +360,10 @@ public:
   bool await_ready() const noexcept { return each_.empty(); }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> who) {
+    const auto place = who.promise().place->next_group();
+    auto n = 0;
     for (auto& one : each_)
-      one.join(group_, *who.promise().slot);
+      one.join(group_, *who.promise().slot, place + std::to_string(n++));
     return group_.start(who, at_once_);
   }
   std::vector<T> await_resume() {

@@ -3,6 +3,7 @@
 
 #include "behalf/time.hpp"
 #include "runtime/graph/state.hpp"
+#include "runtime/graph/task_facts.hpp"
 
 #include <map>
 #include <memory>
@@ -28,9 +29,10 @@ struct planned_task {
 };
 
 struct pending_interrupt {
-  std::string
-    id; // 32 hexadecimal characters; stays until it is answered, then the next has another
+  // 32 hexadecimal characters; stays until it is answered, then the next has another
+  std::string id;
   json::value value;
+  std::string place = {}; // as of flow::interrupt
 };
 
 /// What became of a task before its superstep was complete.
@@ -43,8 +45,8 @@ struct pending_task {
   std::vector<std::string> branches; // done: nodes it goes to besides its plain edges
   std::vector<std::pair<std::string, json::value>> sends; // done: {node, input}
   std::vector<pending_interrupt> interrupts;
-  std::vector<json::value> answers; // to its interrupts so far
-  std::string failure;              // failed: ValueError('boom')
+  std::vector<interrupt_answer> answers; // to its interrupts so far
+  std::string failure;                   // failed: ValueError('boom')
 };
 
 /// A state's values by name: what can be restored without the graph.

@@ -115,7 +115,7 @@ struct run_loop::impl {
   void start_task(live_task& t, const state_view& view, std::chrono::milliseconds after = {});
   void task_done(const task_attempt& which, node_result how);
   void succeeded(live_task& t, json::value values, const flow::route& go_to);
-  void interrupted(live_task& t, json::value question);
+  void interrupted(live_task& t, flow::interrupt question);
   void failed(live_task& t, const error& why);
   void after_task();
   void stop_at_interrupts();
@@ -385,12 +385,12 @@ result<void> run_loop::impl::apply_resume(const json::value& resume) {
   for (auto* t : waiting)
     for (const auto& asked : t->so_far.interrupts)
       if (const auto* mine = by_id ? member(*by_id, asked.id) : &resume)
-        t->so_far.answers.push_back(*mine);
+        t->so_far.answers.push_back({*mine, asked.place});
   // Stopped before a node: its first question is answered in advance.
   auto open = std::find_if(tasks.begin(), tasks.end(),
                            [](const live_task& t) { return !t.settled() && t.what; });
   if (!by_id && waiting.empty() && open != tasks.end())
-    open->so_far.answers.push_back(resume);
+    open->so_far.answers.push_back({resume});
   return {};
 }
 
@@ -481,7 +481,7 @@ void run_loop::impl::task_done(const task_attempt& which, node_result how) {
     return failed(*t, *why);
   if (auto* question = std::get_if<flow::interrupt>(&how.value)) {
     auto ok = check_storable(question->value);
-    return ok ? interrupted(*t, std::move(question->value)) : failed(*t, ok.error());
+    return ok ? interrupted(*t, std::move(*question)) : failed(*t, ok.error());
   }
   if (auto* change = std::get_if<flow::update>(&how.value))
     return succeeded(*t, std::move(change->values), {});
@@ -532,12 +532,12 @@ void run_loop::impl::succeeded(live_task& t, json::value values, const flow::rou
   after_task();
 }
 
-void run_loop::impl::interrupted(live_task& t, json::value question) {
+void run_loop::impl::interrupted(live_task& t, flow::interrupt question) {
   t.so_far.is = pending_task::state::interrupted;
-  auto place = t.plan.name + ':' + t.plan.id;
+  auto id = t.plan.name + ':' + t.plan.id;
   if (auto answered = t.so_far.answers.size(); answered > 0)
-    place += ':' + std::to_string(answered);
-  t.so_far.interrupts = {{hash_hex32(place), std::move(question)}};
+    id += ':' + std::to_string(answered);
+  t.so_far.interrupts = {{hash_hex32(id), std::move(question.value), std::move(question.place)}};
   events.task_stopped(out.events, {t.plan, step}, state, t.so_far.interrupts.front());
   after_task();
 }

@@ -42,7 +42,7 @@ struct task_spec {
   state_view input;
   std::vector<std::string> triggers;
   int attempt = 1;
-  std::vector<json::value> answers;
+  std::vector<interrupt_answer> answers;
   std::chrono::milliseconds after{0}; // wait this long first: a retry
   int64_t step = 0;
 
