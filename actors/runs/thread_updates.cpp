@@ -70,12 +70,14 @@ result<void> check_copied(const run_plan& plan, const shape_limits& bounds) {
                 + std::to_string(limit) + " bytes of JSON");
 }
 
+// A graph that is made for each run is not there yet: its engine refuses the same.
 result<void> check_channels(const app_context& app, const run_plan& plan) {
   const auto* entry = app.graphs.by_graph(plan.graph_id);
+  if (!entry || !entry->flow)
+    return {};
   const auto& command = object_or_empty(plan.kwargs, "command");
-  return entry ? check_given(*entry->flow, member(plan.kwargs, "input"), member(command, "update"),
-                             member(command, "goto"))
-               : result<void>{};
+  return check_given(*entry->flow, member(plan.kwargs, "input"), member(command, "update"),
+                     member(command, "goto"));
 }
 
 std::string text_of(const state_view& values) {
