@@ -169,12 +169,37 @@ TEST_CASE("a database that was moved away under its server is found out", "[stor
   };
   CHECK(renew());
   std::filesystem::rename(path, path + ".away");
-  CHECK(has(renew().error().message, path + ": was moved away or replaced"));
+  auto told = renew().error().message;
+  CHECK(has(told, path + ": was moved away or replaced"));
+  CHECK(has(told, "put that one back under its name, and only then restart"));
   std::ofstream{path} << "another one";
   CHECK(has(renew().error().message, "moved away or replaced"));
   std::filesystem::remove(path);
   std::filesystem::rename(path + ".away", path);
   CHECK(renew());
+}
+
+TEST_CASE("a log without its database is not thrown away", "[storage]") {
+  storage_fixture<sqlite_factory> f;
+  auto path = f.factory.folder.file();
+  REQUIRE(f.put(make_thread("t1")));
+  for (auto file : {path, path + "-wal"}) // as they are while the server runs, or after a crash
+    std::filesystem::copy_file(file, file + ".kept");
+  f.db.reset();
+  std::filesystem::rename(path + "-wal.kept", path + "-wal");
+  for (bool empty : {false, true}) {
+    INFO(empty);
+    std::filesystem::remove(path);
+    if (empty)
+      std::ofstream{path};
+    auto opened = open_sqlite({.path = path});
+    REQUIRE_FALSE(opened);
+    CHECK(has(opened.error().message, "put the database back under its name"));
+    CHECK(std::filesystem::file_size(path + "-wal") > 0);
+  }
+  std::filesystem::rename(path + ".kept", path);
+  f.db = f.factory.open();
+  CHECK(f.get(thread_key("t1")));
 }
 
 TEST_CASE("opening says which file cannot be used and why", "[storage]") {
