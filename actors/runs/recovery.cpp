@@ -59,8 +59,12 @@ result<found_runs> read_all(storage_engine& db, int max_attempts) {
     for (auto& row : *rows)
       sort_out(db, std::move(row), max_attempts, found);
     if (last)
-      return found;
+      break;
   }
+  // As they came: whoever sets the clock back changes times, but not the order of run ids.
+  std::sort(found.waiting.begin(), found.waiting.end(),
+            [](const run_plan& a, const run_plan& b) { return a.run_id < b.run_id; });
+  return found;
 }
 
 // The thread's newest checkpoint: a new one with every superstep.

@@ -207,6 +207,18 @@ TEST_CASE_METHOD(recovery_fixture, "a queued run starts after a restart, whateve
   CHECK_FALSE(found.plans[0]->delayed);
 }
 
+TEST_CASE_METHOD(recovery_fixture, "queued runs go in the order they came, whatever the clock says",
+                 "[runs]") {
+  auto first = plan_of(uuid7()), second = plan_of(uuid7());
+  second.created_at = first.created_at - std::chrono::seconds{90}; // set back between them
+  store(first, "pending");
+  store(second, "pending");
+  auto found = runs::recover_runs(*db, 3).value();
+  REQUIRE(found.plans.size() == 2);
+  CHECK(found.plans[0]->run_id == first.run_id);
+  CHECK(found.plans[1]->run_id == second.run_id);
+}
+
 TEST_CASE_METHOD(recovery_fixture, "a delayed run is noted, not loaded", "[runs]") {
   auto plan = plan_of("r");
   plan.created_at = now() + std::chrono::hours{2};
