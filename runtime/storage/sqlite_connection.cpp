@@ -260,6 +260,12 @@ void sqlite_connection::set_deadline(deadline by) {
     sqlite3_progress_handler(db_, instructions_per_check, late, this);
 }
 
+// SQLite opens such a file only for who says that they repair it, which the guard forbids.
+void sqlite_connection::allow_missing_pages() {
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_DEFENSIVE, 0, nullptr);
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, nullptr);
+}
+
 error sqlite_connection::explain(int code) const {
   // What is not internal clients are told too: no path.
   if (is_full(code, db_))

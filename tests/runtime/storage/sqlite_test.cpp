@@ -206,7 +206,7 @@ TEST_CASE("opening says which file cannot be used and why", "[storage]") {
   temporary_folder folder;
   auto nowhere = folder.file("no/such/folder.db");
   CHECK(has(refusal(nowhere), nowhere));
-  CHECK(has(refusal(nowhere), "No such file or directory"));
+  CHECK(has(refusal(nowhere), "there is no folder " + folder.file("no/such")));
 
   auto text = folder.file("text.db");
   std::ofstream(text) << std::string(4096, 'x');
@@ -226,6 +226,8 @@ TEST_CASE("a file of a newer version is refused and left alone", "[storage]") {
   REQUIRE(connect(path)->execute("PRAGMA user_version=99"));
   CHECK(has(refusal(path), path + ": made by a newer version"));
   CHECK(connect(path)->number("PRAGMA user_version").value() == 99);
+  REQUIRE(connect(path)->execute("PRAGMA user_version=-1")); // no version ever
+  CHECK(has(refusal(path), path + ": damaged"));
 }
 
 TEST_CASE("a file is brought up to date step by step, from any version", "[storage]") {
