@@ -306,6 +306,49 @@ json::value ai(std::string_view text, json::array tool_calls) {
   return m;
 }
 
+json::value human(json::array blocks) {
+  return json::object{{"type", "human"}, {"content", std::move(blocks)}};
+}
+
+json::value ai(json::array blocks, json::array tool_calls) {
+  json::object m{{"type", "ai"}, {"content", std::move(blocks)}};
+  if (!tool_calls.empty())
+    m["tool_calls"] = std::move(tool_calls);
+  return m;
+}
+
+json::value text_block(std::string_view text) {
+  return json_arg{{"type", "text"}, {"text", text}}.take();
+}
+
+json::value image_url(std::string_view url) {
+  return json_arg{{"type", "image"}, {"url", url}}.take();
+}
+
+json::value image_data(std::string_view base64, std::string_view mime_type) {
+  return json_arg{{"type", "image"}, {"base64", base64}, {"mime_type", mime_type}}.take();
+}
+
+json::value file_url(std::string_view url, std::string_view mime_type) {
+  return json_arg{{"type", "file"}, {"url", url}, {"mime_type", mime_type}}.take();
+}
+
+json::value file_data(std::string_view base64, std::string_view mime_type) {
+  return json_arg{{"type", "file"}, {"base64", base64}, {"mime_type", mime_type}}.take();
+}
+
+json::value tool_use_block(std::string_view id, std::string_view name, object_arg input) {
+  return json_arg{
+    {"type", "tool_use"}, {"id", id}, {"name", name}, {"input", std::move(input.values)}}
+    .take();
+}
+
+json::value tool_result_block(std::string_view tool_use_id, json_arg content) {
+  return json_arg{
+    {"type", "tool_result"}, {"tool_use_id", tool_use_id}, {"content", std::move(content).take()}}
+    .take();
+}
+
 json::value system_message(std::string_view text) {
   return plain("system", text);
 }

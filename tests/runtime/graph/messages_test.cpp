@@ -170,3 +170,27 @@ TEST_CASE("a chunk is completed as a message is", "[graph]") {
   CHECK_FALSE(to_chunk(js(R"({"type": "nobody", "content": "x"})"), "m1"));
   CHECK_FALSE(to_chunk(5, "m1"));
 }
+
+TEST_CASE("a message is made of blocks", "[graph]") {
+  auto asked = human(list(text_block("What is "), image_url("https://x/y.png"), text_block("this?"),
+                          image_data("aGk=", "image/png")));
+  CHECK(asked.at("content").at(1) == js(R"({"type": "image", "url": "https://x/y.png"})"));
+  CHECK(asked.at("content").at(3)
+        == js(R"({"type": "image", "base64": "aGk=", "mime_type": "image/png"})"));
+  CHECK(text_of(asked) == "What is this?");
+  auto kept = to_message(asked).value();
+  CHECK((kept.at("type") == "human" && kept.at("content") == asked.at("content")));
+  CHECK(file_url("https://x/y.pdf", "application/pdf")
+        == js(R"({"type": "file", "url": "https://x/y.pdf", "mime_type": "application/pdf"})"));
+  CHECK(file_data("aGk=", "application/pdf")
+        == js(R"({"type": "file", "base64": "aGk=", "mime_type": "application/pdf"})"));
+  auto said = ai(list(text_block("I look."), tool_use_block("t-1", "find", {{"q", "x"}})),
+                 list(tool_call("t-1", "find", {{"q", "x"}})));
+  CHECK(said.at("content").at(1)
+        == js(R"({"type": "tool_use", "id": "t-1", "name": "find", "input": {"q": "x"}})"));
+  CHECK((text_of(said) == "I look." && tool_calls_of(said).size() == 1));
+  CHECK_FALSE(ai(list(text_block("done"))).as_object().contains("tool_calls"));
+  CHECK(tool_result_block("t-1", list(text_block("found")))
+        == js(R"({"type": "tool_result", "tool_use_id": "t-1",
+                  "content": [{"type": "text", "text": "found"}]})"));
+}
