@@ -8,6 +8,7 @@
 
 #include "behalf/node.hpp"
 
+#include <chrono>
 #include <coroutine>
 #include <exception>
 #include <memory>
@@ -26,63 +27,65 @@ struct task_facts;
 template <class T>
 class coroutine;
 
-/// What a coroutine and those it awaits ask, and who of them waits for which reply.
+class coroutine_slot;
+
+/// One `co_await` that is under way: for the reply to an ask, or for a person's answer. When its
+/// coroutine is ended meanwhile, the ask is taken back.
+class coroutine_wait {
+public:
+  coroutine_wait() = default;
+  coroutine_wait(const coroutine_wait&) noexcept {} // nothing is copied while it is awaited
+  coroutine_wait& operator=(const coroutine_wait&) noexcept { return *this; }
+  ~coroutine_wait();
+
+  effect_reply take_reply() { return std::move(*reply_); }
+
+private:
+  friend class coroutine_slot;
+
+  coroutine_slot* slot_ = nullptr; // while it waits
+  std::coroutine_handle<> who_;
+  uint64_t ask_id_ = 0;
+  std::optional<effect_reply> reply_;
+  std::optional<flow::interrupt> question_; // instead of an ask
+};
+
+/// What a coroutine and those it awaits ask, and which of them wait.
 class coroutine_slot {
 public:
-  void ask(std::coroutine_handle<> who, effect what, std::optional<effect_reply>& reply_to) {
-    waiting_.push_back({++last_id_, who, &reply_to});
-    asked_.push_back({last_id_, std::move(what)});
-  }
-  /// The first of several: the first answer will be taken for its.
-  void stop_at(flow::interrupt question) {
-    if (!question_)
-      question_ = std::move(question);
-  }
+  coroutine_slot() = default;
+  coroutine_slot(const coroutine_slot&) = delete;
+  coroutine_slot& operator=(const coroutine_slot&) = delete;
+  ~coroutine_slot();
 
-  /// What was asked since the last call.
+  void ask(std::coroutine_handle<> who, effect what, coroutine_wait& wait);
+  void stop_at(flow::interrupt question, coroutine_wait& wait);
+
+  /// What was asked, and taken back, since the last call.
   std::vector<asked_effect> take_asked() { return std::exchange(asked_, {}); }
-  std::optional<flow::interrupt>& question() { return question_; }
+  /// The first of several: the first answer will be taken for its. Null: there is none.
+  flow::interrupt* question();
   bool waits() const { return !waiting_.empty(); }
-  /// False: nothing waits for that reply.
+  /// A reply to what was taken back is dropped. False: that was never asked.
   bool resume(uint64_t ask_id, effect_reply reply);
 
 private:
-  struct waiter {
-    uint64_t ask_id;
-    std::coroutine_handle<> who;
-    std::optional<effect_reply>* reply_to; // in the waiting coroutine
-  };
-  std::vector<waiter> waiting_;
+  friend class coroutine_wait;
+  void leave(const coroutine_wait& wait);
+
+  std::vector<coroutine_wait*> waiting_;
   std::vector<asked_effect> asked_;
-  std::optional<flow::interrupt> question_;
   uint64_t last_id_ = 0;
 };
 
-/// Where in its node a coroutine is. Those of a `when_all` are in places of their own, the same
-/// ones each time the node runs, in whatever order their replies come.
-class coroutine_place {
-public:
-  coroutine_place() = default; // the node's body, and what it awaits one after the other
-  explicit coroutine_place(std::string name) : name_(std::move(name)) {}
-
-  /// Of the next question asked here; "" in the node's body, whose questions have an order.
-  std::string next_question() {
-    return name_.empty() ? name_ : name_ + ':' + std::to_string(questions_++);
-  }
-  /// Of the next `when_all` here; its coroutines add their numbers.
-  std::string next_group() { return name_ + '/' + std::to_string(groups_++) + '.'; }
-
-private:
-  std::string name_;
-  unsigned questions_ = 0, groups_ = 0;
-};
-
-/// Tasks that run side by side for one that waits for all of them (when_all).
+/// Coroutines that run side by side for one that waits for all of them, or for the first.
 class coroutine_group {
 public:
+  static constexpr std::size_t all = static_cast<std::size_t>(-1);
+
   void add(std::coroutine_handle<> child) { children_.push_back(child); }
-  /// Starts the first ones. False: all have ended already.
-  bool start(std::coroutine_handle<> parent, std::size_t at_once);
+  /// Starts the first ones. False: as many as the parent waits for have ended already.
+  bool start(std::coroutine_handle<> parent, std::size_t at_once, std::size_t wait_for = all);
   /// One has ended: who goes on.
   std::coroutine_handle<> child_ended();
 
@@ -91,7 +94,7 @@ private:
 
   std::coroutine_handle<> parent_;
   std::vector<std::coroutine_handle<>> children_;
-  std::size_t next_ = 0, running_ = 0, at_once_ = 1;
+  std::size_t next_ = 0, ended_ = 0, at_once_ = 1, wait_for_ = all;
   bool starting_ = false;
 };
 
@@ -99,8 +102,6 @@ private:
 struct coroutine_promise {
   coroutine_slot own;
   coroutine_slot* slot = &own; // of the outermost one
-  coroutine_place own_place;
-  coroutine_place* place = &own_place;
   std::coroutine_handle<> parent;
   coroutine_group* group = nullptr; // instead of a parent
   bool awaited = false;
@@ -173,7 +174,7 @@ public:
 
   /// Runs to the first question or the end.
   void start() { handle_.resume(); }
-  /// Goes on with the reply to one of `slot().take_asked()`. False: nothing waits for it.
+  /// Goes on with the reply to one of `slot().take_asked()`. False: that was never asked.
   bool resume(uint64_t ask_id, effect_reply reply) {
     return slot().resume(ask_id, std::move(reply));
   }
@@ -191,7 +192,6 @@ public:
     template <class P>
     handle await_suspend(std::coroutine_handle<P> parent) const noexcept {
       child.promise().slot = parent.promise().slot;
-      child.promise().place = parent.promise().place;
       child.promise().parent = parent;
       return child;
     }
@@ -202,10 +202,9 @@ public:
     return awaiter{handle_};
   }
   /// Runs it beside the others of the group.
-  void join(coroutine_group& group, coroutine_slot& asks, std::string place) {
+  void join(coroutine_group& group, coroutine_slot& asks) {
     mark_awaited();
     handle_.promise().slot = &asks;
-    handle_.promise().own_place = coroutine_place{std::move(place)};
     handle_.promise().group = &group;
     group.add(handle_);
   }
@@ -234,7 +233,7 @@ public:
   void await_suspend(std::coroutine_handle<P> who) {
     if (std::exchange(asked_, true))
       throw std::logic_error("a call was awaited twice; make it again instead");
-    who.promise().slot->ask(who, std::move(what_), reply_);
+    who.promise().slot->ask(who, std::move(what_), wait_);
   }
   result<T> await_resume();
 
@@ -246,7 +245,7 @@ protected:
 
 private:
   bool asked_ = false;
-  std::optional<effect_reply> reply_;
+  coroutine_wait wait_;
 };
 
 /// An interrupt as a coroutine awaits it; gives the answer.
@@ -255,28 +254,20 @@ public:
   answer_of(json::value question, std::shared_ptr<task_facts> facts)
     : question_(std::move(question)), facts_(std::move(facts)) {}
 
-  bool await_ready() const noexcept { return false; }
-  /// Takes its answer when awaited, not when made: in which order a call's arguments are made,
+  /// The nth one awaited takes the nth answer: in which order a call's arguments are made,
   /// compilers do not agree.
+  bool await_ready();
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> who) {
-    auto place = who.promise().place->next_question();
-    answer_ = find(place);
-    if (answer_)
-      return false;
-    flow::interrupt question(std::move(question_));
-    question.place = std::move(place);
-    who.promise().slot->stop_at(std::move(question));
-    return true;
+  void await_suspend(std::coroutine_handle<P> who) {
+    who.promise().slot->stop_at(flow::interrupt{std::move(question_)}, wait_);
   }
   json::value await_resume() const { return answer_ ? *answer_ : json::value(nullptr); }
 
 private:
-  const json::value* find(const std::string& place) const;
-
   json::value question_;
   std::shared_ptr<task_facts> facts_;
   const json::value* answer_ = nullptr; // of the facts
+  coroutine_wait wait_;
 };
 
 /// Takes a T out of the reply: by alternative, or through the adapters in coroutine.cpp.
@@ -300,7 +291,7 @@ result<std::monostate> reply_as<std::monostate>(effect_reply reply);
 
 template <class T>
 result<T> awaiting<T>::await_resume() {
-  return reply_as<T>(std::move(*reply_));
+  return reply_as<T>(wait_.take_reply());
 }
 
 // --- several at once ------------------------------------------------------------------------
@@ -333,12 +324,7 @@ public:
   bool await_ready() const noexcept { return false; }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> who) {
-    const auto place = who.promise().place->next_group();
-    auto n = 0;
-    auto join = [&](auto& one) {
-      one.join(group_, *who.promise().slot, place + std::to_string(n++));
-    };
-    std::apply([&](auto&... one) { (join(one), ...); }, each_);
+    std::apply([&](auto&... one) { (one.join(group_, *who.promise().slot), ...); }, each_);
     return group_.start(who, sizeof...(T));
   }
   std::tuple<T...> await_resume() {
@@ -360,10 +346,8 @@ public:
   bool await_ready() const noexcept { return each_.empty(); }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> who) {
-    const auto place = who.promise().place->next_group();
-    auto n = 0;
     for (auto& one : each_)
-      one.join(group_, *who.promise().slot, place + std::to_string(n++));
+      one.join(group_, *who.promise().slot);
     return group_.start(who, at_once_);
   }
   std::vector<T> await_resume() {
@@ -405,6 +389,134 @@ auto when_all(std::vector<Awaitable> each, std::size_t at_once = 8) {
   for (auto& e : each)
     all.push_back(as_coroutine(std::move(e)));
   return all_in{std::move(all), at_once};
+}
+
+/// What `when_any` gives for some of different types: awaiting it gives a variant.
+template <class... T>
+class [[nodiscard]] first_of {
+public:
+  explicit first_of(coroutine<T>... each)
+    : each_(std::tuple<coroutine<T>...>{std::move(each)...}) {}
+
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> who) {
+    std::apply([&](auto&... one) { (one.join(group_, *who.promise().slot), ...); }, *each_);
+    return group_.start(who, sizeof...(T), 1);
+  }
+  std::variant<T...> await_resume() {
+    auto first = take(std::index_sequence_for<T...>{});
+    each_.reset(); // ends the others where they are
+    return first;
+  }
+
+private:
+  template <std::size_t... I>
+  std::variant<T...> take(std::index_sequence<I...>) {
+    std::optional<std::variant<T...>> first;
+    ((std::get<I>(*each_).done() && !first
+        ? static_cast<void>(first.emplace(std::in_place_index<I>, std::get<I>(*each_).take()))
+        : static_cast<void>(0)),
+     ...);
+    return std::move(*first);
+  }
+
+  std::optional<std::tuple<coroutine<T>...>> each_;
+  coroutine_group group_;
+};
+
+/// Which of a list was done first, and what it gave.
+template <class T>
+struct first_done {
+  std::size_t index;
+  T value;
+};
+
+/// What `when_any` gives for a list: awaiting it gives a first_done.
+template <class T>
+class [[nodiscard]] first_in {
+public:
+  explicit first_in(std::vector<coroutine<T>> each) : each_(std::move(each)) {}
+
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> who) {
+    for (auto& one : each_)
+      one.join(group_, *who.promise().slot);
+    return group_.start(who, each_.size(), 1);
+  }
+  first_done<T> await_resume() {
+    std::size_t i = 0;
+    while (!each_[i].done())
+      ++i;
+    first_done<T> first{i, each_[i].take()};
+    each_.clear(); // ends the others where they are
+    return first;
+  }
+
+private:
+  std::vector<coroutine<T>> each_;
+  coroutine_group group_;
+};
+
+/// Runs calls and coroutines side by side until the first is done:
+///
+///   auto first = co_await when_any(primary.get("/quote"), backup.get("/quote"));
+///   auto& quote = first.index() == 0 ? std::get<0>(first) : std::get<1>(first);
+///
+/// The others are ended where they are and what they asked is taken back; a call that was sent may
+/// still have its effect. A failed call is done too. What the first one throws is thrown on.
+template <awaitable... Awaitable>
+requires(sizeof...(Awaitable) > 1) auto when_any(Awaitable... each) {
+  return first_of{as_coroutine(std::move(each))...};
+}
+
+/// The same for a vector of calls or of coroutines. An empty one throws: it would never be done.
+template <awaitable Awaitable>
+auto when_any(std::vector<Awaitable> each) {
+  using one = decltype(as_coroutine(std::declval<Awaitable>()));
+  if (each.empty())
+    throw std::invalid_argument("when_any of nothing is never done");
+  std::vector<one> all;
+  all.reserve(each.size());
+  for (auto& e : each)
+    all.push_back(as_coroutine(std::move(e)));
+  return first_in{std::move(all)};
+}
+
+class outbound_request;
+
+template <class T>
+struct timed {
+  using type = result<T>;
+};
+template <class T>
+struct timed<result<T>> {
+  using type = result<T>;
+};
+
+template <class T>
+coroutine<typename timed<T>::type> in_time(coroutine<T> what, std::chrono::milliseconds time) {
+  awaiting<std::monostate> timer{sleep_for{time}};
+  auto first = co_await when_any(std::move(what), std::move(timer));
+  if (first.index() == 0)
+    co_return std::get<0>(std::move(first));
+  if (const auto& slept = std::get<1>(first); !slept)
+    co_return slept.error();
+  co_return fail(errc::timeout, "not done within " + std::to_string(time.count()) + " ms");
+}
+
+/// What a call or a coroutine gives, or errc::timeout when it takes longer: then it is ended as by
+/// when_any. A coroutine that ends with a T which is no result gives a result<T>.
+///
+///   auto reply = co_await with_timeout(ctx.service("mail").get("/unread"), 2s);
+template <awaitable Awaitable, class Rep, class Period>
+auto with_timeout(Awaitable what, std::chrono::duration<Rep, Period> time) {
+  static_assert(!std::is_same_v<Awaitable, answer_of>,
+                "a question has no time limit: the run stops until a person answers");
+  static_assert(!std::is_same_v<Awaitable, outbound_request>,
+                "write ctx.fetch(service, url).timeout(time) in an authenticate handler");
+  return in_time(as_coroutine(std::move(what)), std::chrono::ceil<std::chrono::milliseconds>(time));
 }
 
 /// Drives a coroutine as a node.

@@ -82,7 +82,6 @@ struct command {
 /// answer by `context::answer`.
 struct interrupt {
   json::value value;
-  std::string place = {}; // of the coroutine that asks, in a `when_all`: its answer is told by it
 
   explicit interrupt(json_arg v) : value(std::move(v).take()) {}
 };
@@ -169,9 +168,12 @@ struct sleep_for {
   std::chrono::milliseconds time;
 };
 
+/// Takes back the ask of the same id: nobody wants its reply any more, nor one to this.
+struct withdraw {};
+
 /// What a machine asks of the outside. `outbound_call` only comes from authenticate handlers.
-using effect =
-  std::variant<service_call, store_operation, read_chunk, close_stream, sleep_for, outbound_call>;
+using effect = std::variant<service_call, store_operation, read_chunk, close_stream, sleep_for,
+                            outbound_call, withdraw>;
 
 /// The answer to an effect: service_call → service_reply, store_operation → store_reply,
 /// read_chunk → outbound_chunk, close_stream and sleep_for → monostate, outbound_call →
@@ -199,8 +201,8 @@ struct step_input {
 };
 
 /// One execution of a node. Driven from one thread at a time: `start` once, then `resume` with the
-/// answer to every ask, in any order, until the turn is a node_result. May be destroyed at any
-/// point.
+/// answer to every ask it has not taken back, in any order, until the turn is a node_result. May be
+/// destroyed at any point.
 class node {
 public:
   virtual ~node() = default;

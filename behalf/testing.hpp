@@ -63,6 +63,8 @@ public:
   scripted_service& fails(std::string what, error why);
   /// A body that is pulled part by part.
   scripted_service& streams(std::string what, std::vector<std::string> parts);
+  /// Only when the node waits for nothing else, and then with errc::timeout.
+  scripted_service& never_answers(std::string what);
   scripted_service& answers_by(std::string what, answer_fn function);
 
 private:

@@ -85,6 +85,11 @@ scripted_service& scripted_service::streams(std::string what, std::vector<std::s
   return *this;
 }
 
+scripted_service& scripted_service::never_answers(std::string what) {
+  answers_by(std::move(what), {});
+  return *this;
+}
+
 scripted_service& scripted_service::answers_by(std::string what, answer_fn function) {
   answers_.push_back({std::move(what), std::move(function)});
   return *this;
@@ -157,8 +162,8 @@ struct graph_runner::impl {
 
   outcome run(json::value input, json::value command);
   merged_config configuration(const run_ids& ids) const;
-  effect_reply reply_to(const effect& asked);
-  effect_reply reply_to(const service_call& call);
+  std::optional<effect_reply> reply_to(const effect& asked);
+  std::optional<effect_reply> reply_to(const service_call& call);
   effect_reply reply_to(const store_operation& op);
   effect_reply next_part(uint64_t stream);
   scripted_service::answer* find(const recorded_call& request);
@@ -190,7 +195,7 @@ std::string graph_runner::impl::known(const recorded_call& request) const {
   return "'" + request.service + "' answers: " + all;
 }
 
-effect_reply graph_runner::impl::reply_to(const service_call& call) {
+std::optional<effect_reply> graph_runner::impl::reply_to(const service_call& call) {
   calls.push_back(worded(call));
   const auto request = calls.back();
   auto* found = find(request);
@@ -209,6 +214,8 @@ effect_reply graph_runner::impl::reply_to(const service_call& call) {
   if (!found)
     return fail(errc::not_found, "not scripted: " + request.what + "; " + known(request));
   found->given = true;
+  if (!found->make)
+    return std::nullopt;
   auto reply = found->make(request);
   if (!reply)
     return reply.error();
@@ -259,7 +266,7 @@ effect_reply graph_runner::impl::reply_to(const store_operation& op) {
   return reply;
 }
 
-effect_reply graph_runner::impl::reply_to(const effect& asked) {
+std::optional<effect_reply> graph_runner::impl::reply_to(const effect& asked) {
   if (const auto* call = std::get_if<service_call>(&asked))
     return reply_to(*call);
   if (const auto* op = std::get_if<store_operation>(&asked))

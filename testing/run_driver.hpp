@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <deque>
 #include <functional>
-#include <iterator>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,7 +53,8 @@ struct kept_checkpoints {
 /// One run of a graph over a thread's checkpoints.
 class run_driver {
 public:
-  using answer_fn = std::function<effect_reply(const effect&)>;
+  /// Nothing: not while anything else is asked, and then with a timeout.
+  using answer_fn = std::function<std::optional<effect_reply>(const effect&)>;
 
   run_driver(std::shared_ptr<const graph> flow, kept_checkpoints& thread)
     : flow_(std::move(flow)), thread_(thread) {}
@@ -114,10 +115,10 @@ public:
   void run_task(std::size_t i) {
     auto t = std::move(waiting.at(i));
     waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(i));
-    auto which = t.this_attempt();
+    auto id = t.id;
     auto how = execute(t);
     t = {};
-    take(loop->task_done(which, std::move(how)));
+    take(loop->task_done(id, std::move(how)));
   }
 
   void run_task(std::string_view name) {
@@ -156,21 +157,38 @@ public:
 
 private:
   node_result execute(const task_spec& t) {
-    auto emit = [this, which = t.this_attempt()](stream_item item) {
-      take(loop->written(which, std::move(item)));
-    };
+    auto emit = [this, id = t.id](stream_item item) { take(loop->written(id, std::move(item))); };
     auto ctx = t.make_context(loop->facts(), emit);
     auto machine = t.what->make();
     auto now = machine->start({t.input, ctx});
-    std::deque<asked_effect> open;
+    std::deque<asked_effect> open, held; // held: not answered while there is anything else
     while (auto* asked = std::get_if<std::vector<asked_effect>>(&now)) {
-      std::move(asked->begin(), asked->end(), std::back_inserter(open));
-      auto next = std::move(open.front());
-      open.pop_front();
-      now = machine->resume(next.id,
-                            answer ? answer(next.what) : fail(errc::not_found, "nobody answers"));
+      for (auto& one : *asked)
+        if (std::holds_alternative<withdraw>(one.what))
+          for (auto* those : {&open, &held})
+            std::erase_if(*those, [&](const asked_effect& o) { return o.id == one.id; });
+        else
+          open.push_back(std::move(one));
+      now = resume(*machine, open, held);
     }
     return std::get<node_result>(std::move(now));
+  }
+
+  turn resume(node& machine, std::deque<asked_effect>& open, std::deque<asked_effect>& held) const {
+    while (!open.empty()) {
+      auto one = std::move(open.front());
+      open.pop_front();
+      auto reply =
+        answer ? answer(one.what) : effect_reply{fail(errc::not_found, "nobody answers")};
+      if (reply)
+        return machine.resume(one.id, std::move(*reply));
+      held.push_back(std::move(one));
+    }
+    if (held.empty())
+      return node_result{fail(errc::internal, "the node waits for nothing")};
+    auto one = std::move(held.front());
+    held.pop_front();
+    return machine.resume(one.id, fail(errc::timeout, "never answered"));
   }
 
   static std::string uuid_like() {

@@ -216,8 +216,14 @@ void take_turn(handler_call_pointer self) {
   auto& what = *self->state.what;
   if (what.failed || what.body->done())
     return conclude(self);
+  auto& asked = self->state.asked;
   for (auto& one : what.body->slot().take_asked())
-    self->state.asked.push_back(std::move(one));
+    if (std::holds_alternative<withdraw>(one.what))
+      std::erase_if(asked, [&](const asked_effect& earlier) { return earlier.id == one.id; });
+    else if (std::holds_alternative<outbound_call>(one.what))
+      asked.push_back(std::move(one));
+    else // refused at once, not when the calls before it are back
+      asked.push_front(std::move(one));
   ask_next(self);
 }
 

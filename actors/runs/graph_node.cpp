@@ -53,6 +53,7 @@ struct pending_ask {
   std::unique_ptr<connector> call = nullptr; // a service call
   std::string service = {};                  // of the call
   std::chrono::milliseconds left{0};         // time left of a sleep
+  uint64_t stream = 0;                       // being read
 };
 
 struct graph_node_state {
@@ -79,26 +80,16 @@ constexpr int64_t replies_left = -1;
 void take_turn(node_pointer self, turn now);
 void ask_next(node_pointer self);
 
-// Cancels what the node leaves under way: a question of one coroutine ends it beside the calls of
-// others, which it makes again when it is answered.
-void cut_rest(node_pointer self) {
-  auto& s = self->state;
-  if (s.pending.empty() && s.streams.empty())
-    return;
-  s.what.stopped->store(true, std::memory_order_relaxed);
-  if (s.app->egress)
-    tell(s.app->egress, cut_calls{s.what.run->run_id});
-}
-
 void finish(node_pointer self, node_result outcome) {
   auto& s = self->state;
   s.replies.end();
-  cut_rest(self);
   s.pending.clear();
   s.queued.clear();
+  for (auto id : s.streams)
+    tell(s.app->egress, egress_close{id, s.what.run->run_id});
   s.execution->lease.reset(); // before the supervisor is told: the run may end there
-  tell(s.what.supervisor, task_finished{s.what.task.this_attempt(),
-                                        std::make_shared<node_result>(std::move(outcome))});
+  tell(s.what.supervisor,
+       task_finished{s.what.task.id, std::make_shared<node_result>(std::move(outcome))});
   self->quit();
 }
 
@@ -137,7 +128,8 @@ void go_on(node_pointer self) {
 
 void resume(node_pointer self, uint64_t ask_id, effect_reply reply) {
   auto& s = self->state;
-  s.pending.erase(ask_id);
+  if (s.pending.erase(ask_id) == 0) // taken back
+    return;
   s.replies.add({ask_id, std::move(reply)});
   ask_next(self);
 }
@@ -157,8 +149,8 @@ auto or_resume(node_pointer self, uint64_t ask_id) {
 
 // Emits to the run's stream.
 auto emitter_of(const step& what) {
-  return [to = what.supervisor, by = what.task.this_attempt()](stream_item item) {
-    tell(to, task_event{by, std::make_shared<stream_item>(std::move(item))});
+  return [to = what.supervisor, id = what.task.id](stream_item item) {
+    tell(to, task_event{id, std::make_shared<stream_item>(std::move(item))});
   };
 }
 
@@ -190,10 +182,11 @@ sealed_handle handle_for(node_pointer self, const std::string& name) {
 void send_out(node_pointer self, uint64_t ask_id, outbound_call call) {
   auto& s = self->state;
   egress_call out{std::move(call), s.what.who, s.what.run->run_id, s.what.run->thread_id};
-  out.stopped = s.what.stopped;
   ask(
     self, s.app->egress, std::move(out),
     [self, ask_id](outbound_reply& r) {
+      if (r.stream_id != 0 && !call_of(self, ask_id))
+        return close_one(self, r.stream_id);
       step_call(self, ask_id, [&](connector& c) { return c.resume(std::move(r)); });
     },
     [self, ask_id](error why) {
@@ -251,6 +244,7 @@ void drive(node_pointer self, uint64_t ask_id, connector::step next) {
     send_out(self, ask_id, std::move(*call));
   } else if (auto* read = std::get_if<connector::pull_chunk>(&next)) {
     s.streams.insert(read->stream_id);
+    s.pending.at(ask_id).stream = read->stream_id;
     pull(self, ask_id, read->stream_id);
   } else if (auto* wait = std::get_if<connector::pause>(&next)) {
     remind(self, wait->time, wake_up{static_cast<int64_t>(ask_id)});
@@ -282,6 +276,7 @@ void read_stream(node_pointer self, uint64_t ask_id, uint64_t id) {
   if (!self->state.streams.contains(id)) // may belong to another node, run or user
     return resume(self, ask_id,
                   effect_reply{fail(errc::not_found, "this node has no such stream")});
+  self->state.pending.at(ask_id).stream = id;
   ask(
     self, self->state.app->egress, egress_read{id, self->state.what.run->run_id},
     [self, ask_id, id](outbound_chunk& c) {
@@ -413,11 +408,24 @@ void ask_next(node_pointer self) {
   s.replies.proceed([self] { go_on(self); });
 }
 
+// What was begun of it ends without an answer. Of a stream that was being read a part would be
+// missing: it is closed.
+void take_back(node_pointer self, uint64_t ask_id) {
+  auto& s = self->state;
+  std::erase_if(s.queued, [&](const asked_effect& one) { return one.id == ask_id; });
+  auto begun = s.pending.extract(ask_id);
+  if (!begun.empty() && begun.mapped().stream != 0)
+    close_one(self, begun.mapped().stream);
+}
+
 void take_turn(node_pointer self, turn now) {
   if (auto* outcome = std::get_if<node_result>(&now))
     return finish(self, std::move(*outcome));
   for (auto& one : std::get<std::vector<asked_effect>>(now))
-    self->state.queued.push_back(std::move(one));
+    if (std::holds_alternative<withdraw>(one.what))
+      take_back(self, one.id);
+    else
+      self->state.queued.push_back(std::move(one));
   ask_next(self);
 }
 
@@ -449,11 +457,10 @@ graph_node_actor::behavior_type node_behavior(node_pointer self, app_ptr app, st
   self->state.what = std::move(what);
   // An exception in this actor fails the task, so that the run does not wait for it.
   self->set_exception_handler(
-    [self, which = self->state.what.task.this_attempt()](std::exception_ptr& thrown) {
+    [to = self->state.what.supervisor, id = self->state.what.task.id](std::exception_ptr& thrown) {
       log_thrown("graph-node", thrown);
       auto why = fail(errc::internal, "a node's driver failed");
-      cut_rest(self);
-      tell(self->state.what.supervisor, task_finished{which, std::make_shared<node_result>(why)});
+      tell(to, task_finished{id, std::make_shared<node_result>(why)});
       return to_caf(why);
     });
   begin(self);

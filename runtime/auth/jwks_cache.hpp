@@ -4,7 +4,6 @@
 
 #include "behalf/time.hpp"
 #include "runtime/auth/jwk.hpp"
-#include "runtime/base/validity.hpp"
 
 #include <chrono>
 #include <deque>
@@ -63,10 +62,9 @@ private:
   jwks_cache_options options_;
   key_set keys_;
   bool have_ = false, flying_ = false, last_failed_ = false;
-  validity fresh_;
-  time_point attempted_{}, refetched_{};
-  std::vector<std::string> sought_;                      // by the fetch under way
-  std::deque<std::pair<std::string, validity>> unknown_; // and not found; oldest first
+  time_point fresh_until_{}, attempted_{}, refetched_{};
+  std::vector<std::string> sought_;                        // by the fetch under way
+  std::deque<std::pair<std::string, time_point>> unknown_; // and not found; oldest first
 };
 
 /// `max-age` of a Cache-Control value; zero for no-store and no-cache.

@@ -17,7 +17,7 @@ public:
   }
 
   turn resume(uint64_t ask_id, effect_reply reply) override {
-    if (!body_.resume(ask_id, std::move(reply)))
+    if (body_.done() || !body_.resume(ask_id, std::move(reply)))
       return node_result{fail(errc::internal, "a node was resumed that waits for nothing")};
     return next();
   }
@@ -27,7 +27,7 @@ private:
     if (body_.done())
       return ended();
     auto& slot = body_.slot();
-    if (auto& question = slot.question())
+    if (auto* question = slot.question())
       return node_result{std::move(*question)};
     auto asked = slot.take_asked();
     if (asked.empty() && !slot.waits())
@@ -49,40 +49,83 @@ private:
 
 } // namespace
 
+coroutine_wait::~coroutine_wait() {
+  if (slot_)
+    slot_->leave(*this);
+}
+
+// A coroutine's arguments end after its promise, which has the slot.
+coroutine_slot::~coroutine_slot() {
+  for (auto* one : waiting_)
+    one->slot_ = nullptr;
+}
+
+void coroutine_slot::ask(std::coroutine_handle<> who, effect what, coroutine_wait& wait) {
+  wait.slot_ = this;
+  wait.who_ = who;
+  wait.ask_id_ = ++last_id_;
+  waiting_.push_back(&wait);
+  asked_.push_back({last_id_, std::move(what)});
+}
+
+void coroutine_slot::stop_at(flow::interrupt question, coroutine_wait& wait) {
+  wait.slot_ = this;
+  wait.question_ = std::move(question);
+  waiting_.push_back(&wait);
+}
+
+flow::interrupt* coroutine_slot::question() {
+  for (auto* one : waiting_)
+    if (one->question_)
+      return &*one->question_;
+  return nullptr;
+}
+
 bool coroutine_slot::resume(uint64_t ask_id, effect_reply reply) {
-  auto at = std::find_if(waiting_.begin(), waiting_.end(),
-                         [&](const waiter& one) { return one.ask_id == ask_id; });
+  auto at = std::find_if(waiting_.begin(), waiting_.end(), [&](const coroutine_wait* one) {
+    return one->ask_id_ == ask_id && !one->question_;
+  });
   if (at == waiting_.end())
-    return false;
-  auto who = at->who;
-  at->reply_to->emplace(std::move(reply));
+    return ask_id <= last_id_;
+  auto& wait = **at;
   waiting_.erase(at);
-  who.resume();
+  wait.slot_ = nullptr;
+  wait.reply_.emplace(std::move(reply));
+  wait.who_.resume();
   return true;
 }
 
-bool coroutine_group::start(std::coroutine_handle<> parent, std::size_t at_once) {
+void coroutine_slot::leave(const coroutine_wait& wait) {
+  std::erase(waiting_, &wait);
+  if (wait.question_)
+    return;
+  auto untold = std::erase_if(asked_, [&](const auto& one) { return one.id == wait.ask_id_; });
+  if (untold == 0)
+    asked_.push_back({wait.ask_id_, withdraw{}});
+}
+
+bool coroutine_group::start(std::coroutine_handle<> parent, std::size_t at_once,
+                            std::size_t wait_for) {
   parent_ = parent;
   at_once_ = std::max<std::size_t>(at_once, 1);
+  wait_for_ = std::min(wait_for, children_.size());
   return !start_more();
 }
 
 std::coroutine_handle<> coroutine_group::child_ended() {
-  --running_;
+  ++ended_;
   if (starting_ || !start_more())
     return std::noop_coroutine();
   return parent_;
 }
 
-// True: all have ended. One that ends as soon as it is started comes back through child_ended.
+// True: enough have ended. One that ends as soon as it is started comes back through child_ended.
 bool coroutine_group::start_more() {
   starting_ = true;
-  while (next_ < children_.size() && running_ < at_once_) {
-    ++running_;
+  while (ended_ < wait_for_ && next_ < children_.size() && next_ - ended_ < at_once_)
     children_[next_++].resume();
-  }
   starting_ = false;
-  return running_ == 0;
+  return ended_ >= wait_for_;
 }
 
 std::unique_ptr<node> coroutine_node(coroutine<node_result> body) {

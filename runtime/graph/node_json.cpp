@@ -46,6 +46,8 @@ constexpr const char* type_name<close_stream> = "close_stream";
 template <>
 constexpr const char* type_name<sleep_for> = "sleep";
 template <>
+constexpr const char* type_name<withdraw> = "withdraw";
+template <>
 constexpr const char* type_name<outbound_call> = "outbound_call";
 template <>
 constexpr const char* type_name<service_reply> = "service_reply";
@@ -111,6 +113,7 @@ void members(auto& io, of<close_stream> auto& close) {
 void members(auto& io, of<sleep_for> auto& sleep) {
   io("ms", sleep.time);
 }
+void members(auto&, of<withdraw> auto&) {}
 void members(auto& io, of<asked_effect> auto& ask) {
   io("id", ask.id);
   io("what", ask.what);
@@ -166,7 +169,6 @@ void members(auto& io, of<flow::command> auto& command) {
 }
 void members(auto& io, of<flow::interrupt> auto& interrupt) {
   io("value", interrupt.value);
-  io.may("place", interrupt.place);
 }
 void members(auto& io, of<error> auto& why) {
   io("code", why.code);

@@ -55,15 +55,12 @@ void event_maker::static_stop(std::vector<loop_event>& out) const {
 }
 
 void event_maker::task_started(std::vector<loop_event>& out, const event_task& t,
-                               const node_definition& what, const state_view& all) const {
+                               const state_view& in) const {
   if (!spec_.modes.tasks && !spec_.modes.debug)
     return;
   json_writer text;
   text.object().member("id", t.plan->id).member("name", t.plan->name).key("input");
-  if (t.plan->sent)
-    text.value(without(*t.plan->sent, flow_.hidden()));
-  else
-    all.only(what.shown).write(text);
+  in.write(text);
   text.member("triggers", t.plan->triggers).member("metadata", spec_.facts->metadata);
   task_event(out, t, "task", text.take());
 }
@@ -87,7 +84,7 @@ void event_maker::task_done(std::vector<loop_event>& out, const event_task& t,
   const auto& modes = spec_.modes;
   if ((modes.messages || modes.messages_tuple) && !cached)
     for (const auto& w : writes)
-      if ((*flow_.channels())[w.channel].kind == reducer::messages && !flow_.hides(w.channel))
+      if ((*flow_.channels())[w.channel].kind == reducer::messages)
         returned_messages(out, t, w.value, before.find(w.channel));
   if (!modes.updates && !modes.tasks && !modes.debug)
     return;

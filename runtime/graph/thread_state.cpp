@@ -31,16 +31,11 @@ bool done(const pending_task* p) {
   return p && p->is == pending_task::state::done;
 }
 
-// The channels that clients are not shown: as the graph says, or said when it was served.
-const std::vector<std::string>& hidden_by(const graph* flow, const checkpoint_doc& at) {
-  return flow ? flow->hidden() : at.hidden;
-}
-
 json::object stored_values(const loaded_checkpoint& at) {
   json::object all;
   for (const auto& [name, v] : at.values)
     all[name] = *v;
-  return without(std::move(all), at.at.hidden).get_object();
+  return all;
 }
 
 // With what commands wrote beside the checkpoint, and (`latest`) finished tasks of its superstep,
@@ -73,13 +68,25 @@ json::array interrupts_of(const pending_task* p) {
   return all;
 }
 
+// What a task wrote, without the channels that are for nodes alone.
+json::value shown_result(const json::value& wrote, const graph* flow) {
+  const auto* all = flow ? wrote.if_object() : nullptr;
+  if (!all)
+    return wrote;
+  json::object kept;
+  for (const auto& [name, v] : *all)
+    if (auto at = flow->channels()->find(name); at == channel_table::none || !flow->hides(at))
+      kept.emplace(name, v);
+  return kept;
+}
+
 json::object task_json(const planned_task& t, const pending_task* p, const json::object& results,
-                       const std::vector<std::string>& hidden) {
+                       const graph* flow) {
   json::value result = nullptr;
   if (const auto* known = member(results, t.id))
-    result = without(*known, hidden);
+    result = shown_result(*known, flow);
   else if (done(p))
-    result = without(p->writes, hidden);
+    result = shown_result(p->writes, flow);
   return {{"id", t.id},
           {"name", t.name},
           {"path", t.path()},
@@ -117,7 +124,7 @@ json::object thread_state(const loaded_checkpoint& loaded, const graph* flow,
     const auto* p = find_pending(at, t.id);
     if (!latest || !done(p))
       next.push_back(text(t.name));
-    tasks.push_back(task_json(t, p, results, hidden_by(flow, at)));
+    tasks.push_back(task_json(t, p, results, flow));
     for (auto& one : interrupts_of(p))
       interrupts.push_back(std::move(one));
   }

@@ -1,4 +1,4 @@
-// The one record type for everything durable, its kinds and its keys.
+// What is kept: one record type for everything durable, its kinds and its keys.
 #pragma once
 
 #include "behalf/time.hpp"

@@ -83,6 +83,14 @@ coroutine<node_result> read_a_little(state_view, context ctx) {
   co_return out;
 }
 
+coroutine<node_result> give_up_and_sleep(state_view, context ctx) {
+  auto body = co_await with_timeout(ctx.service("api").open("/x"), std::chrono::seconds{2});
+  co_await ctx.sleep(std::chrono::seconds{10});
+  update out;
+  out.set("got", body ? body->status() : http_status(body.error().code));
+  co_return out;
+}
+
 coroutine<node_result> remember(state_view, context ctx) {
   auto store = ctx.store();
   labels notes{"notes"};
@@ -280,46 +288,6 @@ TEST_CASE_METHOD(node_fixture, "a stream a node leaves open is closed behind it"
   CHECK(outside.closed == std::vector<uint64_t>{5});
 }
 
-TEST_CASE_METHOD(node_fixture, "a question ends what else its node has under way", "[nodes]") {
-  outside.hold = true;
-  auto run = run_node([](state_view, context ctx) -> coroutine<node_result> {
-    auto asks = [](context its) -> coroutine<json::value> {
-      co_await its.sleep(std::chrono::seconds{1});
-      co_return co_await its.interrupt("ok?");
-    };
-    auto [reply, answer] = co_await when_all(ctx.service("api").get("/x"), asks(ctx));
-    co_return update{{"got", answer}};
-  });
-  CHECK(outside.cancelled == 0);
-  pass(std::chrono::seconds{1});
-  CHECK(ended(run).body->as_object().contains("__interrupt__"));
-  CHECK(outside.cancelled == 1);
-}
-
-TEST_CASE_METHOD(apart_fixture, "what an attempt out of time reports is not the next one's result",
-                 "[nodes]") {
-  auto options = blocking();
-  options.timeout = std::chrono::milliseconds{200};
-  options.retry.max_attempts = 2;
-  auto run = run_node(
-    [](const state_view&, context& ctx) -> node_result {
-      return update{{"got", ctx.attempt()}};
-    },
-    options);
-  REQUIRE(waiting.size() == 1);
-  sched.advance_time(std::chrono::milliseconds{200}); // its run has yet to hear of it
-  waiting[0]();
-  auto& jobs = sched.jobs;
-  std::rotate(jobs.begin(), std::prev(jobs.end()), jobs.end());
-  REQUIRE(sched.try_run_once()); // the node: its result comes behind
-  waiting.clear();
-  sched.run();
-  CHECK_FALSE(over(run));
-  pass(std::chrono::milliseconds{500});
-  let_threads_go();
-  CHECK(got(run) == 2);
-}
-
 TEST_CASE_METHOD(node_fixture, "a node asks for several things at once", "[nodes]") {
   CHECK(got(run_node(ask_several)) == js(R"([true,"LookupError",true,100])"));
   CHECK(outside.calls.size() == 101);
@@ -332,6 +300,31 @@ TEST_CASE_METHOD(node_fixture, "a node sleeps until its time has come", "[nodes]
   CHECK_FALSE(over(run));
   pass(std::chrono::seconds{1});
   CHECK(got(run) == "awake");
+}
+
+TEST_CASE_METHOD(node_fixture, "a call that takes too long is given up, and its answer dropped",
+                 "[nodes]") {
+  outside.hold = true;
+  outside.answer = [](const outbound_call&) { return stream_of(5); };
+  auto run = run_node(give_up_and_sleep);
+  pass(std::chrono::seconds{2});
+  let_outside_go();
+  CHECK(outside.closed == std::vector<uint64_t>{5});
+  CHECK_FALSE(over(run));
+  pass(std::chrono::seconds{10});
+  CHECK(got(run) == json::value(504));
+}
+
+TEST_CASE_METHOD(node_fixture, "a call that comes back in time leaves no timer behind", "[nodes]") {
+  outside.hold = true;
+  outside.answer = [](const outbound_call&) { return stream_of(5); };
+  auto run = run_node(give_up_and_sleep);
+  pass(std::chrono::seconds{1});
+  let_outside_go();
+  pass(std::chrono::seconds{9});
+  CHECK_FALSE(over(run));
+  pass(std::chrono::seconds{1});
+  CHECK(got(run) == json::value(200));
 }
 
 TEST_CASE_METHOD(node_fixture, "a machine's only ask needs no number to be woken by", "[nodes]") {

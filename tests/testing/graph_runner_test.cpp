@@ -193,6 +193,21 @@ TEST_CASE("a node sleeps without waiting", "[testing]") {
   CHECK(t.slept() == std::chrono::hours(3));
 }
 
+TEST_CASE("a call that is never answered runs into its time limit", "[testing]") {
+  testing::graph_runner t{one_node([](state_view, context ctx) -> coroutine<node_result> {
+    auto reply = co_await with_timeout(ctx.service("mail").get("/slow"), std::chrono::hours(1));
+    auto other = co_await with_timeout(ctx.service("mail").get("/x"), std::chrono::hours(1));
+    auto last = co_await ctx.service("mail").get("/slow");
+    co_return flow::update{{"out", list(reply.error().message, other->body, last.error().message)}};
+  })};
+  t.service("mail").never_answers("GET /slow").answers("GET /x", "quick");
+  auto done = t.run({});
+  CHECK(done.state.at("out")
+        == json::value(json::array{"not done within 3600000 ms", "quick", "never answered"}));
+  CHECK(t.slept() == std::chrono::hours(1));
+  CHECK(t.calls().size() == 3);
+}
+
 TEST_CASE("a graph that cannot be built says why", "[testing]") {
   CHECK_THROWS_WITH(testing::graph_runner{graph_builder{"empty"}.build()},
                     Catch::Contains("the graph 'empty' cannot be built"));

@@ -44,8 +44,7 @@ struct script {
 context some_context(std::vector<json::value> answers = {}) {
   auto facts = std::make_shared<task_facts>();
   facts->run = std::make_shared<run_facts>();
-  for (auto& one : answers)
-    facts->answers.push_back({std::move(one)});
+  facts->answers = std::move(answers);
   return context{facts};
 }
 

@@ -70,6 +70,7 @@ TEST_CASE("every effect goes to JSON and back", "[graph]") {
   goes_round(asking(read_chunk{std::numeric_limits<uint64_t>::max()}));
   goes_round(asking(close_stream{3}));
   goes_round(asking(sleep_for{std::chrono::milliseconds{1500}}));
+  goes_round(asking(withdraw{}));
   goes_round(turn{std::vector<asked_effect>{}});
   goes_round(turn{std::vector{asked_effect{1, read_chunk{5}}, asked_effect{2, close_stream{5}}}});
   outbound_call call;
@@ -139,10 +140,7 @@ TEST_CASE("every way a node ends goes to JSON and back", "[graph]") {
   goes_round(turn{node_result{flow::command{flow::update{{"n", 1}}, both}}});
   CHECK(to_json(turn{node_result{flow::command{both}}}).at("goto")
         == json::parse(R"(["next", {"node": "w", "input": {"n": 1}}])"));
-  flow::interrupt question{json::object{{"question", "ok?"}}};
-  goes_round(turn{node_result{question}});
-  question.place = "/0.1:2";
-  goes_round(turn{node_result{question}});
+  goes_round(turn{node_result{flow::interrupt{json::object{{"question", "ok?"}}}}});
 }
 
 TEST_CASE("members with a default need not be sent", "[graph]") {
