@@ -73,6 +73,13 @@ public:
     return outbound_request{service, url};
   }
 
+  template <bool used = true>
+  outbound_request fetch(outbound_call) const {
+    static_assert(!used, "write fetch(\"service\", \"https://…\").header(name, value).body(bytes) "
+                         "here: g++ 12 destroys a struct in braces twice inside co_await");
+    return fetch({}, {});
+  }
+
 private:
   std::shared_ptr<const auth_request> request_;
 };

@@ -2,9 +2,10 @@
 # Run with -DSOURCE_DIR=… -DCXX=… -DWORK_DIR=…
 function(refuses name expression sentence)
   set(file ${WORK_DIR}/refused_${name}.cpp)
-  file(WRITE ${file} "#include <behalf/graph.hpp>
+  file(WRITE ${file} "#include <behalf/plugin.hpp>
 using namespace behalf;
-coroutine<node_result> n(state_view, context ctx) {
+using namespace std::chrono_literals;
+coroutine<node_result> n(state_view, context ctx, auth_context auth) {
   co_await ${expression};
   co_return {};
 }
@@ -26,4 +27,10 @@ refuses(named_request [[ctx.service("s").request(http_operation{.method = "PUT",
         [[write request("POST", "/path").header(name, value).body({{key, value}})]])
 refuses(search [[ctx.store().search({.limit = 5})]]
         [[write search({"label"}).filter({{key, value}}).limit(n).offset(n)]])
-message(STATUS "three forms are refused, each with its sentence")
+refuses(fetch [[auth.fetch({.service = "idp", .url = "https://idp.example/me"})]]
+        [[write fetch("service", "https://…").header(name, value).body(bytes)]])
+refuses(timed_fetch [[with_timeout(auth.fetch("idp", "https://idp.example/me"), 1s)]]
+        [[write ctx.fetch(service, url).timeout(time)]])
+refuses(timed_question [[with_timeout(ctx.interrupt("ok?"), 1s)]]
+        [[a question has no time limit]])
+message(STATUS "six forms are refused, each with its sentence")
