@@ -1,4 +1,5 @@
-// Scrubs what a connector decoded from replies of the credentials that its calls were made with.
+// The last look at what a node is told: whatever a connector decoded from replies loses the
+// credentials those calls were made with.
 #pragma once
 
 #include "connectors/connector.hpp"

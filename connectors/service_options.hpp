@@ -1,4 +1,5 @@
-// The configuration of one external service: its address, its credential, and the bounds of calls.
+// What the configuration says about one external service: where it is, how a call is made the
+// user's, and what a call may cost.
 #pragma once
 
 #include "runtime/http/credential_rule.hpp"

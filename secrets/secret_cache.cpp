@@ -17,7 +17,7 @@ bool lasting(const error& why) {
 
 secret_cache::look secret_cache::begin(const credential_key& key, uint64_t waiter, time_point now) {
   if (const auto* known = entries_.find(key)) {
-    if (known->valid.covers(now))
+    if (now < known->until)
       return {outcome::hit, known->value};
     entries_.erase(key);
   }
@@ -51,8 +51,7 @@ secret_cache::finished secret_cache::finish(const credential_key& key,
 
 void secret_cache::keep(const credential_key& key, const result<ready_credential>& value,
                         time_point now) {
-  validity valid{now, now};
-  auto& until = valid.until;
+  auto until = now;
   if (value) {
     until += options_.ttl;
     if (value->expires_at)
@@ -60,8 +59,8 @@ void secret_cache::keep(const credential_key& key, const result<ready_credential
   } else if (lasting(value.error())) {
     until += options_.negative_ttl;
   }
-  if (valid.covers(now))
-    entries_.put(key, {value, valid});
+  if (now < until)
+    entries_.put(key, {value, until});
 }
 
 void secret_cache::refuse(const credential_key& key, const std::string& fingerprint) {
@@ -73,10 +72,9 @@ void secret_cache::refuse(const credential_key& key, const std::string& fingerpr
 std::optional<time_point> secret_cache::sweep(time_point now) {
   std::optional<time_point> next;
   entries_.erase_if([&](const entry& e) {
-    if (!e.valid.covers(now))
-      return true;
-    next = std::min(next.value_or(e.valid.until), e.valid.until);
-    return false;
+    if (now < e.until)
+      next = std::min(next.value_or(e.until), e.until);
+    return e.until <= now;
   });
   return next;
 }

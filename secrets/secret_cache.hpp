@@ -4,7 +4,6 @@
 
 #include "behalf/time.hpp"
 #include "runtime/base/lru_map.hpp"
-#include "runtime/base/validity.hpp"
 #include "runtime/http/credential_writer.hpp"
 #include "secrets/stored_credential.hpp"
 
@@ -79,7 +78,7 @@ public:
 private:
   struct entry {
     result<ready_credential> value;
-    validity valid;
+    time_point until;
   };
   struct key_hash {
     std::size_t operator()(const credential_key& k) const {
