@@ -509,6 +509,30 @@ TEST_CASE_METHOD(scheduler_fixture, "a supervisor with a bug fails its run and f
   CHECK(executing(start_on(thread)));
 }
 
+TEST_CASE_METHOD(scheduler_fixture, "the nodes of a supervisor with a bug stop with it", "[runs]") {
+  node_options fatal;
+  fatal.retry.max_attempts = 2;
+  fatal.retry.retry_on = [](const error&) -> bool { throw std::logic_error("a bug"); };
+  auto b = runs::with_channels("two");
+  b.node("call", runs::call_api);
+  b.node(
+    "break",
+    [](state_view, context ctx) -> coroutine<node_result> {
+      co_await ctx.sleep(std::chrono::seconds{1});
+      co_return error{};
+    },
+    fatal);
+  b.edge(flow::start, "call").edge(flow::start, "break");
+  serve(b.build().value());
+  open();
+  outside.hold = true;
+  auto broken = start(thread, "two", nothing);
+  REQUIRE(outside.calls.size() == 1);
+  pass(std::chrono::seconds{1});
+  CHECK(run_status(broken) == "error");
+  CHECK(outside.cancelled == 1);
+}
+
 TEST_CASE_METHOD(scheduler_fixture, "a thread id another tenant uses as well is another thread",
                  "[runs]") {
   open();
