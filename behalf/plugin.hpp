@@ -6,6 +6,8 @@
 #include "behalf/graph.hpp"
 #include "behalf/handlers.hpp"
 
+#include <boost/version.hpp>
+
 #include <map>
 #include <memory>
 #include <string>

@@ -1,5 +1,6 @@
 #include "behalf/plugin.hpp"
 
+#include "runtime/base/log.hpp"
 #include "runtime/graph/graph.hpp"
 #include "runtime/graph/load_plugin.hpp"
 
@@ -7,6 +8,9 @@
 #include <array>
 #include <cstring>
 #include <dlfcn.h>
+#include <elf.h>
+#include <filesystem>
+#include <fstream>
 
 namespace behalf {
 namespace {
@@ -30,13 +34,37 @@ bool known_key(std::string_view key) {
   return among(resources, key.substr(0, dot)) && among(actions, key.substr(dot + 1));
 }
 
+// Whether the file has all that its headers say: the loader maps what is missing all the same, and
+// the process ends by a signal once something reads it. What is no library the loader refuses.
+bool is_cut_off(const std::string& path) {
+  std::ifstream file{path, std::ios::binary};
+  std::error_code ec;
+  const uint64_t size = std::filesystem::file_size(path, ec);
+  Elf64_Ehdr head{};
+  if (ec || !file.read(reinterpret_cast<char*>(&head), sizeof head)
+      || std::memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_ident[EI_CLASS] != ELFCLASS64)
+    return false;
+  auto missing = [&](uint64_t from, uint64_t bytes) { return from > size || bytes > size - from; };
+  if (missing(head.e_phoff, uint64_t{head.e_phnum} * sizeof(Elf64_Phdr))
+      || missing(head.e_shoff, uint64_t{head.e_shnum} * sizeof(Elf64_Shdr)))
+    return true;
+  file.seekg(static_cast<std::streamoff>(head.e_phoff));
+  for (Elf64_Phdr part{}; head.e_phnum > 0; --head.e_phnum)
+    if (!file.read(reinterpret_cast<char*>(&part), sizeof part)
+        || (part.p_type == PT_LOAD && missing(part.p_offset, part.p_filesz)))
+      return true;
+  return false;
+}
+
 // The card, checked before any C++ object crosses the border.
 result<const plugin_card*> read_card(void* library, const std::string& path) {
   using card_fn = const plugin_card* (*)();
   auto card_of = reinterpret_cast<card_fn>(::dlsym(library, "behalf_plugin"));
   const auto* card = card_of ? card_of() : nullptr;
-  if (!card || std::strcmp(card->magic, "behalf-plugin") != 0)
+  if (!card || !card->magic || std::strcmp(card->magic, "behalf-plugin") != 0)
     return refused(path, "it does not say BEHALF_PLUGIN(…)");
+  if (!card->version || !card->abi || !card->fill)
+    return refused(path, "what it says with BEHALF_PLUGIN(…) is incomplete");
   if (std::strcmp(card->version, BEHALF_VERSION) != 0)
     return refused(path, std::string("it was built for behalf ") + card->version + ", this is "
                            + BEHALF_VERSION);
@@ -144,6 +172,11 @@ void plugin_registry::on(std::string key, on_handler handler) {
 result<void> load_plugin(const std::string& path, plugin_registry& into) {
   // A bare name would be searched in the system's library folders.
   auto place = path.find('/') == path.npos ? "./" + path : path;
+  if (is_cut_off(place))
+    return refused(path,
+                   "the file ends too soon: it is still being written, or was not copied whole");
+  // Its code runs from here on: should it end the process, this line says whose it was.
+  log::info("library_loading", {{"library", path}});
   void* library = ::dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     const char* why = ::dlerror();

@@ -3,7 +3,9 @@
 #include "runtime/graph/task_facts.hpp"
 #include "tests/runtime/graph/probe_graphs.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/scratch_folder.hpp"
 
+#include <fstream>
 #include <stdexcept>
 
 using namespace behalf;
@@ -64,6 +66,18 @@ TEST_CASE("what is no plugin of this version is refused with the reason", "[grap
   CHECK_THAT(refusal(library("other_version_plugin")),
              Catch::Contains("it was built for behalf 0.0.0"));
   CHECK_THAT(refusal(library("no_card_plugin")), Catch::Contains("BEHALF_PLUGIN"));
+  CHECK_THAT(refusal(library("empty_card_plugin")), Catch::Contains("is incomplete"));
+  CHECK_THAT(BEHALF_ABI, !Catch::Contains("BOOST_VERSION"));
+}
+
+TEST_CASE("a library that is not there to its end is refused, not loaded", "[graph]") {
+  scratch_folder folder;
+  const auto whole = read_file(library("sample_plugin"));
+  const auto part = folder / "libpart.so";
+  for (auto size : {whole.size() - 1, whole.size() / 2, std::size_t{20'000}, std::size_t{100}}) {
+    std::ofstream{part, std::ios::binary} << whole.substr(0, size);
+    CHECK_THAT(refusal(part), Catch::Contains("the file ends too soon"));
+  }
 }
 
 TEST_CASE("a name is registered once", "[graph]") {

@@ -1,6 +1,8 @@
 // A plugin as somebody else would write it.
 #include "behalf/plugin.hpp"
 
+#include <boost/version.hpp> // as many a plugin does: it says nothing else of itself for that
+
 using namespace behalf;
 
 namespace {
