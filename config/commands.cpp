@@ -37,12 +37,14 @@ int run_audit_verify(const std::string& file, const std::string& anchor) {
   auto summary = verify_audit_log(file, at);
   if (!summary) {
     auto why = summary.error().message;
+    auto code =
+      say(fail(errc::invalid_argument, why.starts_with("line ") ? file + ": " + why : why));
     if (summary.error().kind == broken_audit_end)
       std::fprintf(stderr,
                    "behalf: nothing whole follows; if a crash or a full disk did this: "
                    "behalf audit repair %s\n",
                    file.c_str());
-    return say(fail(errc::invalid_argument, why.starts_with("line ") ? file + ": " + why : why));
+    return code;
   }
   if (summary->lines == 0) {
     std::printf("no lines yet\n");

@@ -84,7 +84,10 @@ result<audit_log> audit_log::open(const std::string& path) {
   if (log.fd_ < 0)
     return failed(path, "cannot be opened", errno);
   if (flock(log.fd_, LOCK_EX | LOCK_NB) != 0)
-    return fail(errc::conflict, path + ": another process writes this audit log");
+    return fail(errc::conflict,
+                path
+                  + ": in use: another process writes this audit log; stop it first, or name "
+                    "another file with `audit`");
   if (auto ok = log.recover(); !ok)
     return ok.error();
   sync_directory(path);
@@ -105,7 +108,8 @@ result<void> audit_log::recover() {
   if (complete == 0 && from > 0)
     return fail(errc::internal, path_
                                   + ": the audit log ends in something that is no line; run: "
-                                    "behalf audit repair");
+                                    "behalf audit repair "
+                                  + path_);
   size_ = from + static_cast<int64_t>(complete);
   recovered_ = tail->size() - complete;
   if (recovered_ > 0 && (ftruncate(fd_, size_) != 0 || fdatasync(fd_) != 0))
@@ -116,7 +120,7 @@ result<void> audit_log::recover() {
   auto line = read_audit_line(text.substr(text.rfind('\n') + 1));
   if (!line)
     return fail(errc::internal, path_ + ": the last line of the audit log " + line.error().message
-                                  + "; run: behalf audit repair");
+                                  + "; run: behalf audit repair " + path_);
   seq_ = durable_seq_ = line->seq;
   hash_ = durable_hash_ = from_hex(line->hash);
   return {};

@@ -197,6 +197,10 @@ result<audit_repair> repair_audit_log(const std::string& path) {
     return cut.error();
   if (auto why = classify(*all->fault, *cut); why.kind != broken_audit_end)
     return fail(errc::denied, path + ": " + why.message);
+  if (done.kept_lines == 0)
+    return fail(errc::denied, path
+                                + ": has no line of an audit log to go on from; it stays as it "
+                                  "is. Should it be one, keep it and begin a new one");
   done.cut_bytes = cut->size();
   done.cut_file = path + ".cut-" + std::to_string(to_micros(now()) / 1'000'000);
   if (auto ok = keep_as(done.cut_file, *cut); !ok)

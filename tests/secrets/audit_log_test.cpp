@@ -218,7 +218,7 @@ TEST_CASE_METHOD(log_fixture, "a log whose last line is wrong is not continued",
   auto log = audit_log::open(path);
   REQUIRE_FALSE(log);
   CHECK(log.error().code == errc::internal);
-  CHECK(log.error().message.find("behalf audit repair") != std::string::npos);
+  CHECK(log.error().message.find("behalf audit repair " + path) != std::string::npos);
   CHECK(read_file(path) == bad);
 }
 
@@ -227,6 +227,7 @@ TEST_CASE_METHOD(log_fixture, "one process at a time writes a log", "[secrets][a
   auto second = audit_log::open(path);
   REQUIRE_FALSE(second);
   CHECK(second.error().code == errc::conflict);
+  CHECK(second.error().message.find("stop it first") != std::string::npos);
   auto moved = std::move(log);
   CHECK_FALSE(audit_log::open(path));
   moved.append(call(1), t0);
@@ -349,6 +350,12 @@ TEST_CASE_METHOD(log_fixture, "a broken end is cut off, kept, and noted in the l
     CHECK(verify_audit_log(path).value().lines == 5);
     std::filesystem::remove(done.cut_file);
   }
+}
+
+TEST_CASE_METHOD(log_fixture, "what is no audit log is not made one", "[secrets][audit]") {
+  write_file(path, "to do:\n- buy milk\n");
+  CHECK(repair_audit_log(path).error().code == errc::denied);
+  CHECK(read_file(path) == "to do:\n- buy milk\n");
 }
 
 TEST_CASE_METHOD(log_fixture, "a whole log is left alone, and so is one changed in the middle",
