@@ -4,12 +4,24 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <fcntl.h>
 #include <string>
 #include <string_view>
+#include <unistd.h>
 
 using namespace behalf;
 
 namespace {
+
+// Else the next files that are opened take their numbers, and the log is written into those.
+void hold_standard_descriptors() {
+  int fd = 0;
+  do
+    fd = ::open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0)
+    ::close(fd);
+}
 
 // CLI11 says of a mistyped command only that one is missing.
 std::string mistyped(const CLI::App& app, int argc, char** argv) {
@@ -106,6 +118,7 @@ void add_api_key(CLI::App& app, api_key_command& key) {
 } // namespace
 
 int main(int argc, char** argv) {
+  hold_standard_descriptors();
   CLI::App app{"Behalf: agents that act on behalf of the user who called them"};
   app.name("behalf");
   app.require_subcommand(1);
@@ -120,8 +133,8 @@ int main(int argc, char** argv) {
   add_serving(app, serve);
   add_secret(app, secret);
   add_api_key(app, key);
-  app.add_subcommand("validate", "Check a configuration file")
-    ->add_option("--config,config", file, "Configuration file")
+  auto* validate = app.add_subcommand("validate", "Check a configuration file");
+  validate->add_option("--config,config", file, "Configuration file")
     ->type_name("FILE")
     ->required();
   app.add_subcommand("schema", "Print the configuration's JSON Schema, for editors");
@@ -168,6 +181,11 @@ int main(int argc, char** argv) {
     for (const auto& one : app.remaining(true))
       extras += " " + one;
     return say_usage(app, "not expected:" + extras);
+  } catch (const CLI::RequiredError& e) { // of a file it names the long form, which nobody needs
+    const std::string_view why = e.what();
+    const bool plain =
+      why.starts_with("--file ") || (why.starts_with("--config ") && validate->parsed());
+    return say_usage(app, plain ? "FILE is required" : e.what());
   } catch (const CLI::ParseError& e) {
     return say_usage(app, e.what());
   }

@@ -32,16 +32,11 @@ std::string config_places::of(std::string_view key) const {
   return file;
 }
 
-namespace {
-
-// An error that begins with its key.
 config_problem problem_of(const error& why, const config_places& places) {
-  auto end = why.message.find(": ");
+  auto end = std::min(why.message.find(": "), why.message.size());
   auto key = why.message.substr(0, end);
-  return {places.of(key), key, why.message.substr(end + 2)};
+  return {places.of(key), key, why.message.substr(std::min(end + 2, why.message.size()))};
 }
-
-} // namespace
 
 std::vector<config_problem> without_identity(const config& c, const config_places& places) {
   std::vector<config_problem> found;

@@ -115,6 +115,9 @@ std::vector<config_problem> contradictions(const config& c, const config_places&
 /// dev`, answers to local names and local pages only: there a page needs no token, or a known one.
 void complete_page_rules(config& c, bool dev);
 
+/// An error that begins with its key ("log.file: …"), in its place.
+config_problem problem_of(const error& why, const config_places& places);
+
 /// What is wrong with a configuration under which nobody has an identity.
 std::vector<config_problem> without_identity(const config& c, const config_places& places);
 

@@ -170,6 +170,8 @@ std::string explained(const YAML::Exception& e, const std::string& text) {
   if (e.msg == "illegal map value")
     return "is not YAML: a ':' where no key can be; a text with ': ' in it, or ':' at its end, "
            "needs quotes";
+  if (e.msg == "bad file") // what yaml-cpp says of depth; there is no file
+    return "is not YAML: nests too deeply";
   return "is not YAML: " + e.msg;
 }
 
@@ -236,6 +238,10 @@ bool holds_several_documents(const std::string& text) {
 loaded_config parse_config(const std::string& text, const std::string& name) {
   loaded_config out;
   out.places.file = name;
+  if (!is_utf8(text) || text.find('\0') != text.npos) {
+    out.problems.push_back({name, "", "is not YAML: not a text in UTF-8"});
+    return out;
+  }
   try {
     if (holds_several_documents(text))
       out.problems.push_back({name, "", "holds several YAML documents ('---'); one is read"});

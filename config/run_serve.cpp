@@ -210,7 +210,7 @@ public:
     if (!fresh)
       return report(fresh.error(), now_.places);
     for (const auto& p : fresh->problems)
-      log::error("reload_refused", {{"where", p.where}, {"key", p.key}, {"problem", p.message}});
+      report(p);
     if (!fresh->problems.empty())
       return;
     auto changed = changes(now_.places, fresh->places);
@@ -260,9 +260,10 @@ private:
   static void report(const result<void>& done, const config_places& places) {
     if (done)
       return;
-    const auto& why = done.error().message;
-    auto key = why.substr(0, why.find(": "));
-    log::error("reload_refused", {{"where", places.of(key)}, {"key", key}, {"problem", why}});
+    report(problem_of(done.error(), places));
+  }
+  static void report(const config_problem& p) {
+    log::error("reload_refused", {{"where", p.where}, {"key", p.key}, {"problem", p.message}});
   }
 
   serve_command given_;

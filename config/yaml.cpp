@@ -349,7 +349,8 @@ void yaml_section::finish() {
     auto nearest = std::min_element(asked_.begin(), asked_.end(), [&](auto& a, auto& b) {
       return edit_distance(a, name) < edit_distance(b, name);
     });
-    std::string hint = nearest != asked_.end() && edit_distance(*nearest, name) <= 2
+    const auto off = nearest == asked_.end() ? name.size() : edit_distance(*nearest, name);
+    std::string hint = off <= 2 && 2 * off <= name.size()
                          ? "unknown key; did you mean '" + *nearest + "'?"
                          : "unknown key; known here: " + joined(asked_);
     faults_->push_back({where(entry.first), full(name), hint});

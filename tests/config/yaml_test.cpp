@@ -33,6 +33,7 @@ TEST_CASE("unknown keys are named with their line and what was probably meant", 
   CHECK(faults_of("server:\n  listn: x\n")
         == "f.yaml:2: server.listn: unknown key; did you mean 'listen'?\n");
   CHECK(faults_of("sevices: {}\n").find("f.yaml:1: sevices: unknown key") == 0);
+  CHECK(faults_of("foo: 1\n").find("f.yaml:1: foo: unknown key; known here: ") == 0); // not "log"
 }
 
 TEST_CASE("a key that was renamed is named by its new name", "[config]") {
@@ -101,6 +102,20 @@ TEST_CASE("absurd times, sizes and limits are refused", "[config]") {
   for (auto text : {"runs: { shutdown_grace: 0, resumable_ttl: 0 }", "runs: { timeout: 365d }",
                     "limits: { user: { burst: 5, requests_per_second: 1 } }"})
     CHECK(faults_of(text).empty());
+}
+
+TEST_CASE("what is hardly a configuration is refused in plain words", "[config]") {
+  CHECK(faults_of("graphs: " + std::string(5000, '['))
+        == "f.yaml:1: is not YAML: nests too deeply\n");
+  for (auto text : {std::string("\xff\xfe: 1"), std::string("a\0b: 1", 6)})
+    CHECK(faults_of(text) == "f.yaml: is not YAML: not a text in UTF-8\n");
+}
+
+TEST_CASE("an error that begins with a key is a problem of that key", "[config]") {
+  auto c = parse_config("log:\n  file: none/log\n", "f.yaml");
+  auto found = problem_of(fail(errc::invalid_argument, "log.file: cannot be written: x"), c.places);
+  CHECK(found.text() == "f.yaml:2: log.file: cannot be written: x");
+  CHECK(found.message == "cannot be written: x");
 }
 
 TEST_CASE("the environment sets what it says, or is a fault", "[config]") {

@@ -1,6 +1,7 @@
 """The command line as a new user meets it: wrong flags, wrong files, taken ports."""
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -11,11 +12,13 @@ import socket
 import subprocess
 import sys
 
+import httpx
 import pytest
 import yaml
 
-from parts.behalf import Behalf, binary, run
+from parts.behalf import Behalf, binary, run, write_config
 from parts.plugins import plugin
+from parts.process import Process
 from parts.tools import ROOT, free_port
 
 
@@ -149,6 +152,54 @@ def test_handlers_that_nobody_asked_for_are_refused(tmp_path):
     done = run("validate", "f.yaml", folder=tmp_path)
     assert done.returncode == 3 and "f.yaml:1: graphs[0]: " in done.stderr, done.stderr
     assert "list it under plugins" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["validate"], ["storage", "check"], ["audit", "verify"]])
+def test_a_missing_file_is_asked_for_as_it_is_given(command, tmp_path):
+    done = run(*command, folder=tmp_path)
+    assert done.returncode == 2 and "FILE is required" in done.stderr, done.stderr
+
+
+def test_a_library_that_ends_the_process_is_named(tmp_path):
+    (tmp_path / "bad.cpp").write_text("struct at_load { at_load() { __builtin_trap(); } } now;")
+    subprocess.run(["g++", "-shared", "-fPIC", "-o", tmp_path / "libbad.so", tmp_path / "bad.cpp"],
+                   check=True)
+    (tmp_path / "f.yaml").write_text("graphs: [./libbad.so]\n")
+    done = run("validate", "f.yaml", folder=tmp_path)
+    assert done.returncode < 0 and "library_loading" in done.stderr, done.stderr
+    assert "libbad.so" in done.stderr
+
+
+def redirected(how: str, folder, config: dict) -> tuple[Process, str]:
+    """`behalf dev` with its standard descriptors as a shell makes them, and its URL."""
+    port = free_port()
+    config_file = write_config(folder / "f.yaml", config)
+    command = ["sh", "-c", f'exec "$@" {how}', "sh", binary(), "dev", "--config", config_file,
+               "--data", "data", "--port", str(port)]
+    server = Process("behalf", command, folder)
+    server.wait_for_url(f"http://127.0.0.1:{port}/ok")
+    return server, f"http://127.0.0.1:{port}"
+
+
+def test_closed_standard_descriptors_are_nobody_elses(tmp_path):
+    config = {"allow_core_dumps": True}  # else only root may look
+    server, _ = redirected("<&- >&- 2>&-", tmp_path, config)
+    for fd in range(3):
+        assert os.readlink(f"/proc/{server.pid}/fd/{fd}") == "/dev/null"
+    assert server.stop() == 0
+
+
+def test_who_stops_reading_the_log_stops_nothing_else(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDWR)
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+    server, url = redirected("2>pipe", tmp_path, {"log": {"access": True}})
+    for _ in range(100):
+        assert httpx.get(f"{url}/ok", timeout=5).status_code == 200
+    told = httpx.get(f"{url}/metrics", timeout=5).text
+    assert float(re.search(r"^behalf_log_lines_lost_total (\S+)", told, re.M)[1]) > 0
+    assert server.stop() == 0
+    os.close(reader)
 
 
 def test_localhost_is_an_address(tmp_path):
