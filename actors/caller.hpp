@@ -2,7 +2,6 @@
 #pragma once
 
 #include "behalf/principal.hpp"
-#include "secrets/stored_credential.hpp"
 
 #include <map>
 #include <memory>
@@ -11,7 +10,8 @@
 
 namespace behalf {
 
-struct auth_request; // behalf/auth.hpp
+struct auth_request;      // behalf/auth.hpp
+struct stored_credential; // secrets/stored_credential.hpp
 
 using principal_ptr = std::shared_ptr<const principal>;
 
@@ -25,7 +25,7 @@ inline principal_key stranger(std::string peer) {
 using presented_ptr = std::shared_ptr<const auth_request>;
 
 /// Credentials a custom `authenticate` handler gave with the principal, by field name.
-using sealed_fields = std::map<std::string, stored_credential_ptr>;
+using sealed_fields = std::map<std::string, std::shared_ptr<const stored_credential>>;
 using sealed_ptr = std::shared_ptr<const sealed_fields>;
 
 } // namespace behalf

@@ -62,6 +62,11 @@ void add_storage_metrics(metrics& all, const std::string& url) {
   });
 }
 
+void add_log_metrics(metrics& all) {
+  auto& lost = all.counter("behalf_log_lines_lost_total", "Lines of the log that nobody took");
+  all.before_reading([&lost] { lost.add(static_cast<double>(log::lost_lines()) - lost.value()); });
+}
+
 // Adds the path, which errors of the storage leave out as clients may see them.
 error of_storage(error why, const std::string& url) {
   if (why.kind == storage_full)
@@ -214,6 +219,7 @@ result<void> running_system::parts::spawn_outside() {
 // Storage, admission, runs.
 result<void> running_system::parts::spawn_inside() {
   add_process_metrics(app->meters);
+  add_log_metrics(app->meters);
   auto options = std::make_shared<system_options>(setup.options);
   options->authenticated = has_identity(setup);
   app->options = std::move(options);

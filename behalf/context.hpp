@@ -177,9 +177,8 @@ public:
   store_client store() const { return {}; }
 
   /// Coroutines: `auto answer = co_await ctx.interrupt(question);`. Until it is answered the run
-  /// stops here; on resume the node runs again from its top and the nth interrupt awaited in the
-  /// node gets the nth answer, without stopping. So coroutines of a `when_all` that ask a person do
-  /// so before they await replies, which may come in another order the next time.
+  /// stops here; on resume the node runs again from its top and the nth interrupt awaited gets the
+  /// nth answer, without stopping. Each coroutine of a `when_all` counts its own.
   answer_of interrupt(json_arg question) const;
 
   /// Functions: the answer to this node's nth interrupt, or null when there is none yet.

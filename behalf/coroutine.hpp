@@ -78,11 +78,36 @@ private:
   uint64_t last_id_ = 0;
 };
 
+/// Where in its node a coroutine is. Those that run side by side are in places of their own, the
+/// same ones each time the node runs, in whatever order their replies come.
+class coroutine_place {
+public:
+  coroutine_place() = default; // the node's body, and what it awaits one after the other
+  explicit coroutine_place(std::string name) : name_(std::move(name)) {}
+
+  /// Of the next question asked here; "" in the node's body, whose questions have an order.
+  std::string next_question() {
+    return name_.empty() ? name_ : name_ + ':' + std::to_string(questions_++);
+  }
+  /// Of the next ones side by side here; they add their numbers.
+  std::string next_group() { return name_ + '/' + std::to_string(groups_++) + '.'; }
+
+private:
+  std::string name_;
+  unsigned questions_ = 0, groups_ = 0;
+};
+
 /// Coroutines that run side by side for one that waits for all of them, or for the first.
 class coroutine_group {
 public:
   static constexpr std::size_t all = static_cast<std::size_t>(-1);
 
+  /// Of the next child.
+  std::string next_place(coroutine_place& parent) {
+    if (place_.empty())
+      place_ = parent.next_group();
+    return place_ + std::to_string(children_.size());
+  }
   void add(std::coroutine_handle<> child) { children_.push_back(child); }
   /// Starts the first ones. False: as many as the parent waits for have ended already.
   bool start(std::coroutine_handle<> parent, std::size_t at_once, std::size_t wait_for = all);
@@ -94,6 +119,7 @@ private:
 
   std::coroutine_handle<> parent_;
   std::vector<std::coroutine_handle<>> children_;
+  std::string place_;
   std::size_t next_ = 0, ended_ = 0, at_once_ = 1, wait_for_ = all;
   bool starting_ = false;
 };
@@ -102,6 +128,8 @@ private:
 struct coroutine_promise {
   coroutine_slot own;
   coroutine_slot* slot = &own; // of the outermost one
+  coroutine_place own_place;
+  coroutine_place* place = &own_place;
   std::coroutine_handle<> parent;
   coroutine_group* group = nullptr; // instead of a parent
   bool awaited = false;
@@ -192,6 +220,7 @@ public:
     template <class P>
     handle await_suspend(std::coroutine_handle<P> parent) const noexcept {
       child.promise().slot = parent.promise().slot;
+      child.promise().place = parent.promise().place;
       child.promise().parent = parent;
       return child;
     }
@@ -202,9 +231,10 @@ public:
     return awaiter{handle_};
   }
   /// Runs it beside the others of the group.
-  void join(coroutine_group& group, coroutine_slot& asks) {
+  void join(coroutine_group& group, const coroutine_promise& parent) {
     mark_awaited();
-    handle_.promise().slot = &asks;
+    handle_.promise().slot = parent.slot;
+    handle_.promise().own_place = coroutine_place{group.next_place(*parent.place)};
     handle_.promise().group = &group;
     group.add(handle_);
   }
@@ -254,16 +284,25 @@ public:
   answer_of(json::value question, std::shared_ptr<task_facts> facts)
     : question_(std::move(question)), facts_(std::move(facts)) {}
 
-  /// The nth one awaited takes the nth answer: in which order a call's arguments are made,
+  bool await_ready() const noexcept { return false; }
+  /// Takes its answer when awaited, not when made: in which order a call's arguments are made,
   /// compilers do not agree.
-  bool await_ready();
   template <class P>
-  void await_suspend(std::coroutine_handle<P> who) {
-    who.promise().slot->stop_at(flow::interrupt{std::move(question_)}, wait_);
+  bool await_suspend(std::coroutine_handle<P> who) {
+    auto place = who.promise().place->next_question();
+    answer_ = find(place);
+    if (answer_)
+      return false;
+    flow::interrupt question(std::move(question_));
+    question.place = std::move(place);
+    who.promise().slot->stop_at(std::move(question), wait_);
+    return true;
   }
   json::value await_resume() const { return answer_ ? *answer_ : json::value(nullptr); }
 
 private:
+  const json::value* find(const std::string& place) const;
+
   json::value question_;
   std::shared_ptr<task_facts> facts_;
   const json::value* answer_ = nullptr; // of the facts
@@ -324,7 +363,7 @@ public:
   bool await_ready() const noexcept { return false; }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> who) {
-    std::apply([&](auto&... one) { (one.join(group_, *who.promise().slot), ...); }, each_);
+    std::apply([&](auto&... one) { (one.join(group_, who.promise()), ...); }, each_);
     return group_.start(who, sizeof...(T));
   }
   std::tuple<T...> await_resume() {
@@ -347,7 +386,7 @@ public:
   template <class P>
   bool await_suspend(std::coroutine_handle<P> who) {
     for (auto& one : each_)
-      one.join(group_, *who.promise().slot);
+      one.join(group_, who.promise());
     return group_.start(who, at_once_);
   }
   std::vector<T> await_resume() {
@@ -401,7 +440,7 @@ public:
   bool await_ready() const noexcept { return false; }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> who) {
-    std::apply([&](auto&... one) { (one.join(group_, *who.promise().slot), ...); }, *each_);
+    std::apply([&](auto&... one) { (one.join(group_, who.promise()), ...); }, *each_);
     return group_.start(who, sizeof...(T), 1);
   }
   std::variant<T...> await_resume() {
@@ -442,7 +481,7 @@ public:
   template <class P>
   bool await_suspend(std::coroutine_handle<P> who) {
     for (auto& one : each_)
-      one.join(group_, *who.promise().slot);
+      one.join(group_, who.promise());
     return group_.start(who, each_.size(), 1);
   }
   first_done<T> await_resume() {

@@ -73,7 +73,7 @@ public:
   graph_builder(graph_builder&&) noexcept = default;
 
   graph_builder& channel(std::string name, behalf::channel how);
-  /// One for nodes alone: not taken from input, not shown in output, values or schemas.
+  /// One for nodes alone: clients cannot write it and are not shown it.
   graph_builder& private_channel(std::string name, behalf::channel how);
   /// Only these are taken from input, or shown as output. Default: all.
   graph_builder& input(std::vector<std::string> channels);
@@ -125,7 +125,7 @@ private:
 
   std::shared_ptr<graph> made_;
   std::shared_ptr<channel_table> channels_;
-  std::vector<std::string> input_, output_, private_;
+  std::vector<std::string> input_, output_;
   std::vector<std::string> faults_;
 };
 

@@ -82,6 +82,7 @@ struct command {
 /// answer by `context::answer`.
 struct interrupt {
   json::value value;
+  std::string place = {}; // of the coroutine that asks, in a `when_all`: its answer is told by it
 
   explicit interrupt(json_arg v) : value(std::move(v).take()) {}
 };

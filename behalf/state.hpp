@@ -37,6 +37,7 @@ public:
   /// As `find`, a JSON null when absent.
   const json::value& operator[](std::string_view key) const;
   std::string_view text(std::string_view key, std::string_view otherwise = {}) const;
+  /// Of a number with a fraction what is before it; `otherwise` also for what no int64_t holds.
   int64_t number(std::string_view key, int64_t otherwise = 0) const;
   bool flag(std::string_view key, bool otherwise = false) const;
   /// The list, or an empty one when the value is absent or no list.

@@ -40,9 +40,9 @@ std::optional<loaded_checkpoint> run_once(const std::shared_ptr<const graph>& fl
     auto t = std::move(out.start.front());
     auto ctx = t.make_context(loop.facts(), {});
     auto ended = std::get<node_result>(t.what->make()->start({t.input, ctx}));
-    auto id = t.id;
+    auto which = t.this_attempt();
     t = {};
-    out = loop.task_done(id, std::move(ended));
+    out = loop.task_done(which, std::move(ended));
   }
   if (!last)
     return std::nullopt;

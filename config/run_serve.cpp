@@ -319,10 +319,10 @@ void wait_for_signal(const sigset_t& signals, HangUp on_hang_up,
     else if (each_second && errno == EAGAIN)
       each_second();
   }
-  log::info("stopping", {{"signal", signal}, {"hint", "once more stops at once"}});
   std::signal(SIGINT, SIG_DFL); // a shell may have had it ignored
   std::signal(SIGTERM, SIG_DFL);
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr); // before all that could hold this thread up
+  log::info("stopping", {{"signal", signal}, {"hint", "once more stops at once"}});
 }
 
 } // namespace

@@ -1,5 +1,5 @@
-// One call of a node on a service, as a machine without I/O: it says what to send and is told
-// what came back. Whoever drives it owns the network, so a connector has no credential to lose.
+// One call of a node on a service, as a machine without I/O: it says what to send and is given the
+// reply. Its driver owns the network, so a connector never has a credential.
 #pragma once
 
 #include "behalf/outbound.hpp"
@@ -20,7 +20,7 @@ namespace behalf {
 /// | pull_chunk     | read the stream's next bytes         | `resume_chunk(chunk or error)`   |
 /// | close_stream   | end the stream, wait for nothing     | `proceed()`                      |
 /// | pause          | wait that long                       | `proceed()`                      |
-/// | in_session     | tell who keeps sessions of its use   | `proceed()`                      |
+/// | in_session     | note that the run uses the session   | `proceed()`                      |
 /// | emit           | show it in the run's stream          | `proceed()`                      |
 /// | done           | hand the reply to the node           | nothing: the machine is over     |
 ///
@@ -57,11 +57,11 @@ public:
   virtual step proceed() = 0;
 };
 
-/// For whom a call is made: the key of everything kept between calls, and the credential's place.
+/// For whom a call is made: the key of what is kept between calls, and the credential's handle.
 struct caller {
   principal_key who;
   sealed_handle handle;    // empty: the service takes no credential
-  std::string run_id = {}; // which uses what is kept between calls
+  std::string run_id = {}; // the run that uses what is kept between calls
 };
 
 } // namespace behalf

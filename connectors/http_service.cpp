@@ -15,8 +15,7 @@ namespace {
 constexpr std::array<std::string_view, 7> methods{"GET",   "HEAD",   "POST",   "PUT",
                                                   "PATCH", "DELETE", "OPTIONS"};
 
-// The place of the credential is nobody else's: with two values the upstream might pick ours or
-// the node's.
+// A node must not write where the credential goes: with two values the upstream might take either.
 result<void> check_credential_place(const credential_options& credential,
                                     const http_operation& operation) {
   if (credential.from == credential_source::none)

@@ -27,7 +27,7 @@ mcp_exchange::mcp_exchange(std::shared_ptr<const service_options> service, seale
 
 mcp_exchange::step mcp_exchange::start() {
   if (method_ == calls_a_tool)
-    params_["_meta"] = {{"progressToken", id_}}; // without it servers report nothing
+    params_["_meta"] = {{"progressToken", id_}}; // servers report progress only with it
   auto request = post(mcp_request(id_, method_, std::move(params_)));
   request.stream = true; // JSON or events: the reply's head tells
   return request;
@@ -38,7 +38,7 @@ mcp_exchange::step mcp_exchange::resume(result<outbound_reply> reply) {
   case waiting::for_reply:
     return reply ? read_head(*reply) : finish(reply.error());
   case waiting::for_answer:
-    // Whether the server took our answer shows in how its own stream goes on.
+    // The reply to our answer is ignored: the server's own stream shows whether it took it.
     state_ = waiting::for_bytes;
     return work_off();
   case waiting::for_stream:
@@ -173,7 +173,7 @@ std::optional<mcp_exchange::step> mcp_exchange::read_next() {
   // what is asked beside it is answered before.
   auto& all = message->get_array();
   std::stable_partition(all.begin(), all.end(), [&](const json::value& one) {
-    return !one.is_object() || classify(one.get_object(), id_) != mcp_message::answer;
+    return !one.is_object() || classify(one.get_object(), id_) != mcp_message::response;
   });
   batch_.assign(std::make_move_iterator(all.begin()), std::make_move_iterator(all.end()));
   return std::nullopt;
@@ -199,7 +199,7 @@ std::optional<mcp_exchange::step> mcp_exchange::look_at(const json::value& messa
       return give_up("sent too many requests of its own");
     state_ = waiting::for_answer;
     return post(mcp_answer_to(content));
-  case mcp_message::answer:
+  case mcp_message::response:
     break;
   }
   auto value = mcp_result(content, "service '" + service_->name + "', " + method_);

@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Of one stream. What a server wants more of, it gets with the next one.
+// Bounds of one stream; beyond them it is opened anew.
 constexpr std::size_t most_bytes = 1u << 20;
 constexpr int most_requests = 64;
 constexpr auto longest_quiet = 300'000ms;
@@ -39,7 +39,7 @@ mcp_listener::step mcp_listener::open() {
 mcp_listener::step mcp_listener::resume(result<outbound_reply> reply) {
   if (state_ == waiting::for_stream)
     return reply ? read_head(*reply) : open_later();
-  state_ = waiting::for_bytes; // whatever it says to our answer
+  state_ = waiting::for_bytes; // the reply to our answer is ignored
   return go_on();
 }
 

@@ -1,4 +1,4 @@
-// Listens to what an MCP server says of its own accord, and answers what it asks.
+// Reads an MCP session's own event stream, and answers the server's requests.
 #pragma once
 
 #include "connectors/connector.hpp"
@@ -13,12 +13,11 @@
 
 namespace behalf {
 
-/// A session's own event stream (a GET), for as long as somebody drives this. `ping` and
-/// `roots/list` are answered, other requests are declined at once, notifications are of no interest
-/// here. A stream that ends, says too much or asks too much is opened again after a pause; a server
-/// that offers none, or fails over and over, is left alone: then it is done, with the last reply's
-/// status. Its calls are without a handle, which the driver knows. Nothing it read leaves it but
-/// towards the same server.
+/// A session's own event stream (a GET). `ping` and `roots/list` are answered, other requests are
+/// declined, notifications are ignored. A stream that ends, or is beyond a bound, is opened again
+/// after a pause. Done, with the last reply's status, when the server offers no stream or fails too
+/// often in a row. The driver adds the handle to its calls. What it reads is sent to no one but the
+/// same server.
 class mcp_listener final : public connector {
 public:
   mcp_listener(std::shared_ptr<const service_options> service, mcp_session session)

@@ -93,7 +93,7 @@ mcp_message classify(const json::object& message, int64_t id) {
   const auto* given = member(message, "id");
   if (member(message, "method"))
     return given ? mcp_message::request : mcp_message::other;
-  return given && *given == json::value(id) ? mcp_message::answer : mcp_message::other;
+  return given && *given == json::value(id) ? mcp_message::response : mcp_message::other;
 }
 
 std::optional<json::object> mcp_report(const json::object& message, int64_t token) {

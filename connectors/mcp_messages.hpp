@@ -13,7 +13,7 @@
 
 namespace behalf {
 
-/// The protocol versions spoken here, newest first. The first is what `initialize` offers.
+/// The supported protocol versions, newest first. `initialize` offers the first.
 constexpr std::array<std::string_view, 3> mcp_versions{"2025-11-25", "2025-06-18", "2025-03-26"};
 
 std::string mcp_request(int64_t id, std::string_view method, json::object params);
@@ -27,7 +27,7 @@ std::string mcp_answer_to(const json::object& request);
 json::object mcp_initialize_params();
 
 /// Sends a message. A version and a session id are named once the session has them. Like those
-/// below it still wants a handle.
+/// below it has no handle yet.
 outbound_call mcp_post(const service_options& service, const mcp_session& session,
                        std::string message);
 
@@ -42,9 +42,9 @@ outbound_call mcp_delete(const service_options& service, const mcp_session& sess
 bool is_session_id(std::string_view id);
 
 enum class mcp_message : uint8_t {
-  answer,  // a response to the request with our id
-  request, // of the server; wants an answer
-  other,   // a notification, or a response nobody here waits for
+  response, // a response to the request with our id
+  request,  // of the server; wants an answer
+  other,    // a notification, or a response to another id
 };
 mcp_message classify(const json::object& message, int64_t id);
 

@@ -33,7 +33,7 @@ public:
   step resume(result<outbound_reply> reply) override {
     if (phase_ == phase::confirming)
       return confirmed(reply);
-    if (phase_ == phase::leaving) // whatever it said
+    if (phase_ == phase::leaving) // the reply to DELETE is ignored
       return std::exchange(next_, nullptr)();
     return exchange_ ? follow(exchange_->resume(std::move(reply))) : out_of_turn();
   }
@@ -79,8 +79,8 @@ private:
     if (end.answer)
       return phase_ == phase::initializing ? initialized(*end.answer) : answered(*end.answer);
     if (phase_ == phase::operating && end.status >= 400) {
-      // The server refused this session, or the user in it. What else a kept session may have
-      // outlived (a server's restart, its upgrade) shows as 400.
+      // The server refused this session, or the user in it. After its restart or upgrade some
+      // servers answer 400.
       const bool lost = (end.status == 404 && !session_.id.empty())
                         || (kept_ && (end.status == 404 || end.status == 400));
       if (lost || end.status == 401 || end.status == 403)
@@ -106,7 +106,7 @@ private:
     const auto version = string_or(answer.value, "protocolVersion");
     session_ = {std::move(answer.session_id), std::string{version}};
     if (std::find(mcp_versions.begin(), mcp_versions.end(), version) == mcp_versions.end()) {
-      session_.protocol_version.clear(); // none that could be said back
+      session_.protocol_version.clear(); // not printable: cannot be sent back
       return leave_for("speaks MCP '" + std::string{version.substr(0, 32)}
                        + "', which is not supported (2025-11-25, 2025-06-18, 2025-03-26 are)");
     }
@@ -129,8 +129,8 @@ private:
     auto kept = sessions_->keep(by_.who, service_->name, session_, by_.run_id);
     if (kept.id == session_.id)
       return announce();
-    // Another call of this user was faster: one session is enough. That this run uses the other's
-    // is said first: who is stopped while it ends its own would be taken for using it for ever.
+    // Another call of this user was faster: uses its session, and ends its own. The use is noted
+    // first: if the run were stopped in between, the noted session would never be left.
     spare_ = std::exchange(session_, std::move(kept));
     return announce();
   }
@@ -140,7 +140,7 @@ private:
     return in_session{session_};
   }
 
-  // Ends a session that nobody has heard of, and goes on.
+  // Ends a session that no other call knows, and continues.
   step leave(const mcp_session& session, std::function<step()> next) {
     if (session.id.empty())
       return next();
@@ -176,7 +176,7 @@ private:
     const auto next = string_or(answer.value, "nextCursor");
     if (next.empty())
       return done{reply({{"tools", std::move(tools_)}}, answer.receipt)};
-    // A server that hands out cursors for ever must not keep us for ever.
+    // Bounds the pages, as a server could hand out cursors for ever.
     if (!cursors_.emplace(next).second || seen_ > most_tools)
       return give_up("does not come to the end of its list of tools");
     cursor_ = next;
@@ -196,16 +196,16 @@ private:
   const std::shared_ptr<mcp_sessions> sessions_;
 
   phase phase_ = phase::initializing;
-  bool kept_ = false;     // the session is of an earlier call
-  bool replaced_ = false; // a lost session already was, once
+  bool kept_ = false;     // the session was made by an earlier call
+  bool replaced_ = false; // a lost session was replaced once already
   mcp_session session_;
-  mcp_session spare_; // ours, when another call was faster
+  mcp_session spare_; // this call's own, when another call was faster
   std::optional<mcp_exchange> exchange_;
   json::array tools_;
   std::size_t seen_ = 0; // tools, before those are left out that are not allowed
   std::string cursor_;   // of the next page
   std::set<std::string, std::less<>> cursors_;
-  std::function<step()> next_; // once a session is left
+  std::function<step()> next_; // after the session was left
 };
 
 } // namespace

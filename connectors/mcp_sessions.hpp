@@ -21,27 +21,26 @@ struct mcp_session {
   std::string protocol_version;
 };
 
-/// Thread-safe. The key is the whole principal and the service, so no user is ever given another's
-/// session. A session is here as long as somebody sees to it that it is left and taken out: there
-/// are as many as running runs use, and those that were left a moment ago.
+/// Thread-safe. The key is the whole principal and the service, so no user gets another's session.
+/// Sessions must be left and taken out by the MCP keeper: they are those that runs use, and those
+/// that were left a moment ago.
 class mcp_sessions {
 public:
-  /// The session, which that run uses from now on.
+  /// The session; the run uses it from now on.
   std::optional<mcp_session> find(const principal_key& who, std::string_view service,
                                   const std::string& run_id);
-  /// Keeps it unless there is one already. Answers the one kept, which that run uses from now on.
+  /// Keeps it unless there is one already. Returns the one kept; the run uses it from now on.
   mcp_session keep(const principal_key& who, std::string_view service, mcp_session session,
                    const std::string& run_id);
 
-  /// Forgets the session if it still is the one with that id: another call may have replaced it.
+  /// Drops the session if it is the one with that id: another call may have replaced it.
   void forget(const principal_key& who, std::string_view service, std::string_view id);
 
   /// The run does not use the session any more.
   void leave(const principal_key& who, std::string_view service, std::string_view id,
              const std::string& run_id);
 
-  /// Nobody will be given the session with that id any more. False, and nothing happens, when a
-  /// run uses it.
+  /// Takes the session with that id out. False, and nothing happens, when a run uses it.
   bool take_unused(const principal_key& who, std::string_view service, std::string_view id);
 
   /// A JSON-RPC id no request of this process had before: ids are unique within a session.

@@ -25,13 +25,13 @@ public:
   /// Null when there is none of that name.
   std::shared_ptr<const service_options> find(std::string_view name) const;
 
-  /// Where calls of that service may go; a policy that admits nothing when there is none.
+  /// Where calls of that service may go; a policy that allows nothing when there is none.
   endpoint_policy policy(std::string_view name) const;
 
   /// In the order of their names.
   std::vector<std::shared_ptr<const service_options>> all() const;
 
-  /// A machine for this call; what it answers has lost the call's credential (scrubbed.hpp). Error:
+  /// A machine for this call, whose replies are scrubbed of the credential (scrubbed.hpp). Error:
   /// not_found (no such service), invalid_argument (the service is of the other type, or the
   /// operation is malformed), denied (a tool that is not listed).
   result<std::unique_ptr<connector>> open(service_call call, caller by) const;

@@ -1,5 +1,4 @@
-// The last look at what a node is told: whatever a connector decoded from replies loses the
-// credentials those calls were made with.
+// Scrubs what a connector decoded from replies of the credentials that its calls were made with.
 #pragma once
 
 #include "connectors/connector.hpp"

@@ -1,5 +1,4 @@
-// What the configuration says about one external service: where it is, how a call is made the
-// user's, and what a call may cost.
+// The configuration of one external service: its address, its credential, and the bounds of calls.
 #pragma once
 
 #include "runtime/http/credential_rule.hpp"

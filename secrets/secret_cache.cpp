@@ -17,7 +17,7 @@ bool lasting(const error& why) {
 
 secret_cache::look secret_cache::begin(const credential_key& key, uint64_t waiter, time_point now) {
   if (const auto* known = entries_.find(key)) {
-    if (now < known->until)
+    if (known->valid.covers(now))
       return {outcome::hit, known->value};
     entries_.erase(key);
   }
@@ -51,7 +51,8 @@ secret_cache::finished secret_cache::finish(const credential_key& key,
 
 void secret_cache::keep(const credential_key& key, const result<ready_credential>& value,
                         time_point now) {
-  auto until = now;
+  validity valid{now, now};
+  auto& until = valid.until;
   if (value) {
     until += options_.ttl;
     if (value->expires_at)
@@ -59,8 +60,8 @@ void secret_cache::keep(const credential_key& key, const result<ready_credential
   } else if (lasting(value.error())) {
     until += options_.negative_ttl;
   }
-  if (now < until)
-    entries_.put(key, {value, until});
+  if (valid.covers(now))
+    entries_.put(key, {value, valid});
 }
 
 void secret_cache::refuse(const credential_key& key, const std::string& fingerprint) {
@@ -72,9 +73,10 @@ void secret_cache::refuse(const credential_key& key, const std::string& fingerpr
 std::optional<time_point> secret_cache::sweep(time_point now) {
   std::optional<time_point> next;
   entries_.erase_if([&](const entry& e) {
-    if (now < e.until)
-      next = std::min(next.value_or(e.until), e.until);
-    return e.until <= now;
+    if (!e.valid.covers(now))
+      return true;
+    next = std::min(next.value_or(e.valid.until), e.valid.until);
+    return false;
   });
   return next;
 }

@@ -4,6 +4,7 @@
 
 #include "behalf/time.hpp"
 #include "runtime/base/lru_map.hpp"
+#include "runtime/base/validity.hpp"
 #include "runtime/http/credential_writer.hpp"
 #include "secrets/stored_credential.hpp"
 
@@ -78,7 +79,7 @@ public:
 private:
   struct entry {
     result<ready_credential> value;
-    time_point until;
+    validity valid;
   };
   struct key_hash {
     std::size_t operator()(const credential_key& k) const {

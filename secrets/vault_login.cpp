@@ -2,6 +2,7 @@
 
 #include "runtime/base/json_writer.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/validity.hpp"
 #include "secrets/secret_json.hpp"
 
 #include <algorithm>
@@ -19,9 +20,14 @@ secret_call with_body(secret_call call, wiped_string body) {
   return call;
 }
 
+validity lifetime(const vault_session& s) {
+  return {s.expires_at - s.ttl, s.expires_at};
+}
+
 // A token is not used so shortly before its end that it could arrive too late.
-time_point usable_until(const vault_session& s) {
-  return s.expires_at - std::min<std::chrono::microseconds>(5s, s.ttl / 10);
+bool usable(const vault_session& s, time_point now) {
+  return lifetime(s).covers(now)
+         && lifetime(s).covers(now + std::min<std::chrono::microseconds>(5s, s.ttl / 10));
 }
 
 error overloaded(std::string why, std::string retry_after) {
@@ -112,7 +118,7 @@ result<vault_session> vault_login::session(const secret_reply& reply, time_point
 
 vault_sessions::advice vault_sessions::look(const vault_session_key& whose, time_point now) const {
   const auto* s = find(whose);
-  if (!s || s->uses_left == 0 || now >= usable_until(*s))
+  if (!s || s->uses_left == 0 || !usable(*s, now))
     return advice::login;
   return s->renewable && s->expires_at - now < s->ttl / 3 ? advice::renew : advice::use;
 }
@@ -140,7 +146,7 @@ void vault_sessions::keep(const vault_session_key& whose, vault_session session,
 }
 
 void vault_sessions::sweep(time_point now) {
-  std::erase_if(sessions_, [&](const auto& s) { return now >= s.second.expires_at; });
+  std::erase_if(sessions_, [&](const auto& s) { return !lifetime(s.second).covers(now); });
 }
 
 std::shared_ptr<vault_turn> vault_sessions::turn_of(const vault_session_key& whose) const {

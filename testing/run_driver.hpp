@@ -115,10 +115,10 @@ public:
   void run_task(std::size_t i) {
     auto t = std::move(waiting.at(i));
     waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(i));
-    auto id = t.id;
+    auto which = t.this_attempt();
     auto how = execute(t);
     t = {};
-    take(loop->task_done(id, std::move(how)));
+    take(loop->task_done(which, std::move(how)));
   }
 
   void run_task(std::string_view name) {
@@ -157,7 +157,9 @@ public:
 
 private:
   node_result execute(const task_spec& t) {
-    auto emit = [this, id = t.id](stream_item item) { take(loop->written(id, std::move(item))); };
+    auto emit = [this, which = t.this_attempt()](stream_item item) {
+      take(loop->written(which, std::move(item)));
+    };
     auto ctx = t.make_context(loop->facts(), emit);
     auto machine = t.what->make();
     auto now = machine->start({t.input, ctx});

@@ -2,6 +2,7 @@
 #include "actors/endpoints/routes.hpp"
 #include "behalf/plugin.hpp"
 #include "runtime/auth/dev_issuer.hpp"
+#include "runtime/base/shape.hpp"
 #include "runtime/net/request_target.hpp"
 
 namespace behalf::endpoints {

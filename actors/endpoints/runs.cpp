@@ -355,7 +355,7 @@ void list(request_pointer self) {
 // --- join ------------------------------------------------------------------------------------
 
 // The sequence number after which events are sent, by Last-Event-ID "<ms>-<seq>". "-1", "-" and
-// "0": all events; none, or an id that this server does not write: only new ones.
+// "0": all events; none, or what is no such id: only new ones, as the reference has it.
 int64_t resume_point(request_pointer self, const runs::run_plan& plan) {
   const auto* header = find_header(self->state.ex->req().headers, "last-event-id");
   constexpr auto from_now = std::numeric_limits<int64_t>::max();
@@ -363,13 +363,14 @@ int64_t resume_point(request_pointer self, const runs::run_plan& plan) {
     return from_now;
   if (*header == "-1" || *header == "-" || *header == "0")
     return 0;
-  auto dash = header->find('-');
-  int64_t seq = 0;
-  if (dash == header->npos
-      || std::from_chars(header->data() + dash + 1, header->data() + header->size(), seq).ec
-           != std::errc{})
+  const auto* end = header->data() + header->size();
+  uint64_t ms = 0;
+  int64_t seq = -1;
+  const auto time = std::from_chars(header->data(), end, ms);
+  if (time.ec != std::errc{} || time.ptr == end || *time.ptr != '-')
     return from_now;
-  return seq;
+  const auto number = std::from_chars(time.ptr + 1, end, seq);
+  return number.ec == std::errc{} && number.ptr == end && seq >= 0 ? seq : from_now;
 }
 
 json::object cancellation(const std::string& run_id) {

@@ -1,8 +1,8 @@
 // Every call of a run to a service: checks its address, waits for its place in the service's lane,
 // redeems the handle, has the receipt written, and then sends it. Only egress can redeem. Calls and
-// streams under way are cancelled when their run stops, or when the credential was withdrawn. As
-// withdrawals are made in a store outside this process, the handles are checked every second while
-// something is under way.
+// streams under way are cancelled when their node is stopped, or when the credential was withdrawn.
+// As withdrawals are made in a store outside this process, the handles are checked every second
+// while something is under way.
 #include "actors/basics.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/outside/egress_meters.hpp"
@@ -221,12 +221,23 @@ void recheck_all(egress_pointer self) {
     schedule_check(self);
 }
 
-// Cancels the run's calls and streams in lanes, or those of one service outside its lane.
-void cut_run(egress_pointer self, const cut_calls& m) {
+// Whether the node that asked was stopped: by its run, or by its time limit.
+bool unwanted(const egress_call& ask) {
+  return ask.stopped && ask.stopped->load(std::memory_order_relaxed);
+}
+
+const error& stopped() {
+  static const auto why =
+    fail(errc::upstream, "the call was cut: nobody waits for its reply any more");
+  return why;
+}
+
+// Cancels the calls and streams of the run's stopped nodes, or those of one service outside its
+// lane.
+void cut(egress_pointer self, const cut_calls& m) {
   auto& s = self->state;
-  const auto stopped = fail(errc::upstream, "the run was stopped");
   auto meant = [&m](const going_out& call) {
-    return m.outside_lane.empty() ? !call.ask.outside_lane
+    return m.outside_lane.empty() ? unwanted(call.ask)
                                   : call.ask.outside_lane && call.service->name == m.outside_lane;
   };
   if (auto run = s.by_run.find(m.run_id); run != s.by_run.end()) {
@@ -236,11 +247,11 @@ void cut_run(egress_pointer self, const cut_calls& m) {
         continue;
       if (call->place != 0) {
         stop_waiting(self, call);
-        call->promise.deliver(stopped);
+        call->promise.deliver(stopped());
         run->second.erase(call);
         continue;
       }
-      call->cut_by = stopped;
+      call->cut_by = stopped();
       if (call->ticket != 0)
         tell(s.http, wire_cancel{call->ticket, 0});
     }
@@ -484,6 +495,8 @@ void enqueue(egress_pointer self, const going_ptr& call) {
 }
 
 caf::result<outbound_reply> go(egress_pointer self, egress_call& m) {
+  if (unwanted(m)) // the node was stopped while it asked: nobody will cut this one
+    return to_caf(stopped());
   auto& s = self->state;
   auto call = std::make_shared<going_out>();
   call->ask = std::move(m);
@@ -524,7 +537,7 @@ egress_actor::behavior_type egress_behavior(egress_pointer self,
     [self](const egress_read& m) { return read_on(self, m); },
     [self](const egress_close& m) { close_for(self, m); },
     [self](const hand_stream& m) { hand_over(self, m); },
-    [self](const cut_calls& m) { cut_run(self, m); },
+    [self](const cut_calls& m) { cut(self, m); },
     [self](const recheck_credentials&) { recheck_all(self); },
   };
 }

@@ -80,16 +80,26 @@ constexpr int64_t replies_left = -1;
 void take_turn(node_pointer self, turn now);
 void ask_next(node_pointer self);
 
+// Cancels what the node leaves under way: a question of one coroutine ends it beside the calls of
+// others, which it makes again when it is answered.
+void cut_rest(node_pointer self) {
+  auto& s = self->state;
+  if (s.pending.empty() && s.streams.empty())
+    return;
+  s.what.stopped->store(true, std::memory_order_relaxed);
+  if (s.app->egress)
+    tell(s.app->egress, cut_calls{s.what.run->run_id});
+}
+
 void finish(node_pointer self, node_result outcome) {
   auto& s = self->state;
   s.replies.end();
+  cut_rest(self);
   s.pending.clear();
   s.queued.clear();
-  for (auto id : s.streams)
-    tell(s.app->egress, egress_close{id, s.what.run->run_id});
   s.execution->lease.reset(); // before the supervisor is told: the run may end there
-  tell(s.what.supervisor,
-       task_finished{s.what.task.id, std::make_shared<node_result>(std::move(outcome))});
+  tell(s.what.supervisor, task_finished{s.what.task.this_attempt(),
+                                        std::make_shared<node_result>(std::move(outcome))});
   self->quit();
 }
 
@@ -149,8 +159,8 @@ auto or_resume(node_pointer self, uint64_t ask_id) {
 
 // Emits to the run's stream.
 auto emitter_of(const step& what) {
-  return [to = what.supervisor, id = what.task.id](stream_item item) {
-    tell(to, task_event{id, std::make_shared<stream_item>(std::move(item))});
+  return [to = what.supervisor, by = what.task.this_attempt()](stream_item item) {
+    tell(to, task_event{by, std::make_shared<stream_item>(std::move(item))});
   };
 }
 
@@ -182,6 +192,7 @@ sealed_handle handle_for(node_pointer self, const std::string& name) {
 void send_out(node_pointer self, uint64_t ask_id, outbound_call call) {
   auto& s = self->state;
   egress_call out{std::move(call), s.what.who, s.what.run->run_id, s.what.run->thread_id};
+  out.stopped = s.what.stopped;
   ask(
     self, s.app->egress, std::move(out),
     [self, ask_id](outbound_reply& r) {
@@ -457,10 +468,11 @@ graph_node_actor::behavior_type node_behavior(node_pointer self, app_ptr app, st
   self->state.what = std::move(what);
   // An exception in this actor fails the task, so that the run does not wait for it.
   self->set_exception_handler(
-    [to = self->state.what.supervisor, id = self->state.what.task.id](std::exception_ptr& thrown) {
+    [self, which = self->state.what.task.this_attempt()](std::exception_ptr& thrown) {
       log_thrown("graph-node", thrown);
       auto why = fail(errc::internal, "a node's driver failed");
-      tell(to, task_finished{id, std::make_shared<node_result>(why)});
+      cut_rest(self);
+      tell(self->state.what.supervisor, task_finished{which, std::make_shared<node_result>(why)});
       return to_caf(why);
     });
   begin(self);

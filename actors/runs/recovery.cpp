@@ -1,6 +1,6 @@
 #include "actors/runs/recovery.hpp"
 
-#include "actors/admission/messages.hpp"
+#include "actors/runs/thread_updates.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/storage/storage.hpp"
 #include "runtime/storage/write_batch.hpp"
@@ -59,8 +59,12 @@ result<found_runs> read_all(storage_engine& db, int max_attempts) {
     for (auto& row : *rows)
       sort_out(db, std::move(row), max_attempts, found);
     if (last)
-      return found;
+      break;
   }
+  // As they came: whoever sets the clock back changes times, but not the order of run ids.
+  std::sort(found.waiting.begin(), found.waiting.end(),
+            [](const run_plan& a, const run_plan& b) { return a.run_id < b.run_id; });
+  return found;
 }
 
 // The thread's newest checkpoint: a new one with every superstep.
@@ -129,7 +133,7 @@ bool less_suspicious(const run_plan& a, const run_plan& b) {
 std::vector<write_batch> decisions(storage_engine& db, const found_runs& found) {
   std::vector<write_batch> all;
   for (const auto& plan : found.executing) {
-    write_batch what;
+    auto what = of_run(plan); // another server may have taken it meanwhile
     what.puts.push_back({to_record(plan, "pending")});
     all.push_back(std::move(what));
   }

@@ -25,6 +25,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace behalf::runs {
@@ -39,6 +40,7 @@ struct live_node {
   graph_node_actor actor;
   stop_flag stopped;
 };
+using live_nodes = std::map<task_attempt, live_node>;
 
 /// How the run ended, until that is stored.
 struct end_to_store {
@@ -66,9 +68,9 @@ struct run_supervisor_state {
   std::string newest; // the thread's newest checkpoint, when the run begins at another
   std::optional<run_loop> loop;
   std::shared_ptr<const handle_list> handles = std::make_shared<handle_list>();
-  std::map<std::string, live_node> nodes; // by task
+  live_nodes nodes;
   std::map<int64_t, task_spec> retries;   // by generation
-  std::map<int64_t, std::string> limits;  // by generation: tasks that have a time limit
+  std::map<int64_t, task_attempt> limits; // by generation: those that have a time limit
   int64_t generation = 0;
   checkpoint_backlog checkpoints;
   std::optional<end_to_store> last;
@@ -145,17 +147,20 @@ std::vector<write_batch::put> unsaved(run_pointer self) {
   return rows;
 }
 
-// Stops the run's nodes and cuts their calls.
-void stop_nodes(run_pointer self) {
+// Stops these nodes and cuts their calls.
+void stop_nodes(run_pointer self, const live_nodes& nodes) {
   auto& s = self->state;
-  for (auto& [id, node] : s.nodes) {
+  for (const auto& [which, node] : nodes) {
     node.stopped->store(true, std::memory_order_relaxed);
     self->send_exit(node.actor, caf::exit_reason::kill);
   }
-  if (!s.nodes.empty() && s.app->egress)
+  if (!nodes.empty() && s.app->egress)
     tell(s.app->egress, cut_calls{s.plan->run_id});
-  s.nodes.clear();
-  s.retries.clear();
+}
+
+void stop_all_nodes(run_pointer self) {
+  stop_nodes(self, std::exchange(self->state.nodes, {}));
+  self->state.retries.clear();
 }
 
 // --- the end -----------------------------------------------------------------------------------
@@ -253,7 +258,7 @@ void end_suspended(run_pointer self) {
 
 void end_taken_over(run_pointer self) {
   self->state.ending = true;
-  stop_nodes(self);
+  stop_all_nodes(self);
   end_unfinished(self, "run_taken_over",
                  no_result("pending", "RunTaken", "another server goes on with the run"));
 }
@@ -365,7 +370,7 @@ void finish(run_pointer self, run_outcome outcome, run_trace trace = run_trace::
   if (s.ending)
     return;
   s.ending = true;
-  stop_nodes(self);
+  stop_all_nodes(self);
   s.last = end_to_store{std::move(outcome), trace};
   save_end(self);
 }
@@ -421,7 +426,7 @@ void time_out(run_pointer self) {
 void suspend(run_pointer self) {
   auto& s = self->state;
   s.ending = true;
-  stop_nodes(self);
+  stop_all_nodes(self);
   if (!s.begun && s.plan->stored_pending) // its row says so already
     return end_suspended(self);
   auto next = *s.plan;
@@ -438,7 +443,7 @@ void suspend(run_pointer self) {
 // The run's row was deleted with its thread: no end is stored.
 void end_erased(run_pointer self) {
   self->state.ending = true;
-  stop_nodes(self);
+  stop_all_nodes(self);
   ended(self, interrupted(), run_trace::none);
 }
 
@@ -500,10 +505,10 @@ void fail_inside(run_pointer self, const error& why) {
 
 void start_task(run_pointer self, task_spec task) {
   auto& s = self->state;
-  auto id = task.id;
+  auto which = task.this_attempt();
   auto limit = task.what->options.timeout;
   if (limit.count() > 0) {
-    s.limits[++s.generation] = id;
+    s.limits[++s.generation] = which;
     remind(self, limit, wake_up{s.generation});
   }
   auto stopped = std::make_shared<std::atomic<bool>>(false);
@@ -512,7 +517,7 @@ void start_task(run_pointer self, task_spec task) {
   step what{
     std::move(task), s.loop->facts(), s.plan->who, s.handles, run_supervisor_actor{self}, work,
     s.lease,         stopped,         until};
-  s.nodes[id] = {spawn_graph_node(self->system(), s.app, std::move(what)), stopped};
+  s.nodes[which] = {spawn_graph_node(self->system(), s.app, std::move(what)), stopped};
 }
 
 void start_tasks(run_pointer self, std::vector<task_spec> tasks) {
@@ -716,16 +721,13 @@ void on_wake(run_pointer self, int64_t generation) {
   auto limit = s.limits.extract(generation);
   if (limit.empty() || s.ending)
     return;
-  auto node = s.nodes.find(limit.mapped());
-  if (node == s.nodes.end())
+  live_nodes late;
+  late.insert(s.nodes.extract(limit.mapped()));
+  if (late.empty())
     return;
-  auto late = node->second.actor;
-  node->second.stopped->store(true, std::memory_order_relaxed);
-  self->send_exit(late, caf::exit_reason::kill);
+  stop_nodes(self, late);
   error why{errc::timeout, "the node took longer than its limit", {}, "NodeTimeoutError"};
-  apply(self, s.loop->task_done(limit.mapped(), why)); // may end the run
-  if (auto same = s.nodes.find(limit.mapped()); same != s.nodes.end() && same->second.actor == late)
-    s.nodes.erase(same);
+  apply(self, s.loop->task_done(limit.mapped(), why));
 }
 
 run_supervisor_actor::behavior_type
@@ -733,8 +735,9 @@ supervisor_behavior(run_pointer self, app_ptr app, run_plan_ptr plan, scheduler_
                     presented_ptr credentials, sealed_ptr sealed) {
   install_fault_handlers(self);
   // An exception in this actor ends the run, not the server.
-  self->set_exception_handler([scheduler, id = plan->run_id](std::exception_ptr& thrown) {
+  self->set_exception_handler([self, scheduler, id = plan->run_id](std::exception_ptr& thrown) {
     log_thrown("run", thrown);
+    stop_all_nodes(self);
     log::error("run_supervisor_failed", {{"run_id", id}});
     tell(scheduler, slot_report{id, slot_report::state::lost});
     return to_caf(fail(errc::internal, "the run's supervisor failed"));
@@ -759,15 +762,16 @@ supervisor_behavior(run_pointer self, app_ptr app, run_plan_ptr plan, scheduler_
     [self](task_event& m) {
       note_work(self);
       if (self->state.loop && !self->state.ending)
-        apply(self, self->state.loop->written(m.task_id, std::move(*m.item)));
+        apply(self, self->state.loop->written(m.by, std::move(*m.item)));
     },
     [self](task_finished& m) {
+      if (self->state.nodes.erase(m.which) == 0) // it was stopped
+        return;
       note_work(self);
       ++self->state.tasks_done;
-      self->state.nodes.erase(m.task_id);
-      std::erase_if(self->state.limits, [&](const auto& one) { return one.second == m.task_id; });
+      std::erase_if(self->state.limits, [&](const auto& one) { return one.second == m.which; });
       if (self->state.loop && !self->state.ending)
-        apply(self, self->state.loop->task_done(m.task_id, std::move(*m.outcome)));
+        apply(self, self->state.loop->task_done(m.which, std::move(*m.outcome)));
     },
     [self](const wake_up& m) { on_wake(self, m.generation); },
   };

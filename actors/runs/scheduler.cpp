@@ -3,7 +3,6 @@
 // stays in the storage until it is due or a client asks for it.
 #include "actors/basics.hpp"
 #include "actors/options.hpp"
-#include "actors/outside/messages.hpp"
 #include "actors/runs/messages.hpp"
 #include "actors/runs/recovery.hpp"
 #include "actors/runs/run_plan.hpp"
@@ -582,8 +581,8 @@ caf::result<run_ref> find(scheduler_pointer self, const find_run& m) {
 
 // --- ends and time ---------------------------------------------------------------------------
 
-// The run's supervisor has crashed. A new one stores the run as failed, closes its handles and cuts
-// its calls.
+// The run's supervisor has crashed, and stopped its nodes. A new one stores the run as failed and
+// closes its handles.
 void fail_lost_run(scheduler_pointer self, live_run& run) {
   auto& s = self->state;
   auto plan = std::make_shared<run_plan>(*run.plan);
@@ -592,8 +591,6 @@ void fail_lost_run(scheduler_pointer self, live_run& run) {
   run.plan = std::move(plan);
   run.supervisor =
     spawn_run_supervisor(self->system(), s.app, run.plan, scheduler_actor{self}, nullptr, nullptr);
-  if (s.app->egress)
-    tell(s.app->egress, cut_calls{run.plan->run_id});
   tell(run.supervisor, execute_run{});
 }
 

@@ -53,11 +53,11 @@ namespace behalf {
 
 /// Something a node wrote to the stream.
 struct task_event {
-  std::string task_id;
+  task_attempt by;
   std::shared_ptr<stream_item> item;
 };
 struct task_finished {
-  std::string task_id;
+  task_attempt which;
   std::shared_ptr<node_result> outcome;
 };
 /// A node's turn on a blocking thread is over.

@@ -4,6 +4,7 @@
 #include "runtime/base/json_writer.hpp"
 #include "runtime/graph/graph.hpp"
 #include "runtime/graph/run_config.hpp"
+#include "runtime/graph/run_spec.hpp"
 #include "runtime/storage/write_batch.hpp"
 
 namespace behalf::runs {
@@ -69,6 +70,16 @@ result<void> check_copied(const run_plan& plan, const shape_limits& bounds) {
                 + std::to_string(limit) + " bytes of JSON");
 }
 
+// A graph that is made for each run is not there yet: its engine refuses the same.
+result<void> check_channels(const app_context& app, const run_plan& plan) {
+  const auto* entry = app.graphs.by_graph(plan.graph_id);
+  if (!entry || !entry->flow)
+    return {};
+  const auto& command = object_or_empty(plan.kwargs, "command");
+  return check_given(*entry->flow, member(plan.kwargs, "input"), member(command, "update"),
+                     member(command, "goto"));
+}
+
 std::string text_of(const state_view& values) {
   json_writer text;
   values.write(text);
@@ -84,6 +95,8 @@ result<write_batch> creation(const app_context& app, const start_run& m, const r
   merge_config(app, m, thread);
   const auto& bounds = app.options->shape;
   if (auto ok = check_copied(plan, bounds); !ok)
+    return ok.error();
+  if (auto ok = check_channels(app, plan); !ok)
     return ok.error();
   auto config = m.config;
   const auto* entry = app.graphs.by_graph(plan.graph_id);

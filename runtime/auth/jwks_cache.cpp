@@ -11,14 +11,18 @@ namespace {
 // A fetch that is not reported within this time counts as failed.
 constexpr std::chrono::seconds flight_time{30};
 
+bool still(time_point begun, std::chrono::seconds length, time_point now) {
+  return validity{begun, begun + length}.covers(now);
+}
+
 } // namespace
 
 bool jwks_cache::in_flight(time_point now) const {
-  return flying_ && now < attempted_ + flight_time;
+  return flying_ && still(attempted_, flight_time, now);
 }
 
 bool jwks_cache::servable(time_point now) const {
-  return have_ && now < fresh_until_ + options_.stale_if_error;
+  return have_ && validity{fresh_.from, fresh_.until + options_.stale_if_error}.covers(now);
 }
 
 jwks_cache::plan jwks_cache::start(time_point now, keys meanwhile) {
@@ -28,7 +32,7 @@ jwks_cache::plan jwks_cache::start(time_point now, keys meanwhile) {
 }
 
 jwks_cache::plan jwks_cache::decide(time_point now) {
-  if (have_ && now < fresh_until_)
+  if (have_ && fresh_.covers(now))
     return {keys::use};
   // Expired keys are used only after a fetch has failed, not because none was tried.
   bool old_ones_serve = last_failed_ && servable(now);
@@ -36,13 +40,13 @@ jwks_cache::plan jwks_cache::decide(time_point now) {
     return {old_ones_serve ? keys::use : keys::wait};
   if (flying_)
     failed(now); // overdue
-  if (last_failed_ && now < attempted_ + options_.retry_gap)
+  if (last_failed_ && still(attempted_, options_.retry_gap, now))
     return {servable(now) ? keys::use : keys::refuse};
   return start(now, old_ones_serve ? keys::use : keys::wait);
 }
 
 jwks_cache::plan jwks_cache::unknown_key(const std::string& kid, time_point now) {
-  std::erase_if(unknown_, [&](const auto& k) { return k.second <= now; });
+  std::erase_if(unknown_, [&](const auto& k) { return !k.second.covers(now); });
   auto same = [&](const auto& k) { return k.first == kid; };
   if (std::any_of(unknown_.begin(), unknown_.end(), same))
     return {keys::refuse};
@@ -51,7 +55,7 @@ jwks_cache::plan jwks_cache::unknown_key(const std::string& kid, time_point now)
       sought_.push_back(kid);
     return {keys::wait};
   }
-  if (now < refetched_ + options_.refetch_gap)
+  if (still(refetched_, options_.refetch_gap, now))
     return {keys::refuse};
   sought_.push_back(kid);
   refetched_ = now; // a fetch for other reasons does not count: keys may turn right after it
@@ -59,7 +63,7 @@ jwks_cache::plan jwks_cache::unknown_key(const std::string& kid, time_point now)
 }
 
 void jwks_cache::expire(time_point now) {
-  fresh_until_ = std::min(fresh_until_, now);
+  fresh_.until = std::min(fresh_.until, now);
   refetched_ = {};
   unknown_.clear();
 }
@@ -68,7 +72,7 @@ void jwks_cache::remember_missing(time_point now) {
   for (auto& kid : sought_) {
     if (keys_.knows(kid, signature_algorithm::es256)) // by its kid: the algorithm does not matter
       continue;
-    unknown_.emplace_back(std::move(kid), now + options_.unknown_kid_for);
+    unknown_.emplace_back(std::move(kid), validity{now, now + options_.unknown_kid_for});
     if (unknown_.size() > options_.unknown_kids)
       unknown_.pop_front();
   }
@@ -80,9 +84,9 @@ void jwks_cache::arrived(key_set fresh, std::optional<std::chrono::seconds> max_
   keys_ = std::move(fresh);
   have_ = true;
   flying_ = last_failed_ = false;
-  fresh_until_ = now
-                 + std::clamp(max_age.value_or(options_.ttl), options_.min_ttl,
-                              std::max(options_.min_ttl, options_.max_ttl));
+  fresh_ = {now, now
+                   + std::clamp(max_age.value_or(options_.ttl), options_.min_ttl,
+                                std::max(options_.min_ttl, options_.max_ttl))};
   remember_missing(now);
 }
 

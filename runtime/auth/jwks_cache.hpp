@@ -4,6 +4,7 @@
 
 #include "behalf/time.hpp"
 #include "runtime/auth/jwk.hpp"
+#include "runtime/base/validity.hpp"
 
 #include <chrono>
 #include <deque>
@@ -62,9 +63,10 @@ private:
   jwks_cache_options options_;
   key_set keys_;
   bool have_ = false, flying_ = false, last_failed_ = false;
-  time_point fresh_until_{}, attempted_{}, refetched_{};
-  std::vector<std::string> sought_;                        // by the fetch under way
-  std::deque<std::pair<std::string, time_point>> unknown_; // and not found; oldest first
+  validity fresh_;
+  time_point attempted_{}, refetched_{};
+  std::vector<std::string> sought_;                      // by the fetch under way
+  std::deque<std::pair<std::string, validity>> unknown_; // and not found; oldest first
 };
 
 /// `max-age` of a Cache-Control value; zero for no-store and no-cache.

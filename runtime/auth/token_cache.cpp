@@ -12,7 +12,7 @@ token_digest digest_token(std::string_view token) {
 
 std::shared_ptr<const principal> token_cache::find(const token_digest& token, time_point now) {
   const auto* known = known_.find(token);
-  return known && now < known->until ? known->who : nullptr;
+  return known && known->valid.covers(now) ? known->who : nullptr;
 }
 
 std::shared_ptr<const principal> token_cache::last_owner(const token_digest& token) const {
@@ -22,7 +22,7 @@ std::shared_ptr<const principal> token_cache::last_owner(const token_digest& tok
 
 void token_cache::put(const token_digest& token, std::shared_ptr<const principal> who,
                       time_point expires, time_point now) {
-  known_.put(token, {std::move(who), std::min(expires, now + max_age_)});
+  known_.put(token, {std::move(who), {now, std::min(expires, now + max_age_)}});
 }
 
 } // namespace behalf

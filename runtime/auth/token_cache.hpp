@@ -4,6 +4,7 @@
 #include "behalf/principal.hpp"
 #include "behalf/time.hpp"
 #include "runtime/base/lru_map.hpp"
+#include "runtime/base/validity.hpp"
 
 #include <array>
 #include <chrono>
@@ -21,7 +22,7 @@ token_digest digest_token(std::string_view token);
 class token_cache {
 public:
   /// An entry is used until its token expires and for `max_age` at most, so that an issuer's
-  /// change of mind is noticed.
+  /// change of mind is noticed. One made before the clock was set back is over.
   explicit token_cache(std::size_t capacity = 10'000,
                        std::chrono::seconds max_age = std::chrono::seconds{300})
     : max_age_(max_age), known_(capacity) {}
@@ -39,7 +40,7 @@ public:
 private:
   struct entry {
     std::shared_ptr<const principal> who;
-    time_point until;
+    validity valid;
   };
   struct digest_hash {
     std::size_t operator()(const token_digest& d) const {

@@ -3,43 +3,51 @@
 #include "behalf/time.hpp"
 #include "runtime/base/json.hpp"
 
+#include <climits>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/dist_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <poll.h>
 #include <system_error>
 #include <unistd.h>
 
 namespace behalf::log {
 namespace {
 
-// Lines are whole or not there: what a full disk leaves of one is ended before the next. What it
-// does not take goes to standard error.
-class file_sink final : public spdlog::sinks::base_sink<std::mutex> {
-public:
-  /// Throws system_error.
-  explicit file_sink(const std::string& path)
-    : fd_(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644)) {
-    if (fd_ < 0)
-      throw std::system_error{errno, std::generic_category()};
-  }
-  ~file_sink() override { ::close(fd_); }
+// Lines that nobody took.
+struct losses {
+  std::atomic<int64_t> all{0}, untold{0};
+};
 
-protected:
-  void sink_it_(const spdlog::details::log_msg& msg) override {
+losses& the_losses() {
+  static losses l;
+  return l;
+}
+
+// A descriptor that takes lines: each is whole or not there, and what is left of one is ended
+// before the next. Whoever is behind a pipe and does not read keeps nobody waiting: the first line
+// waits for a moment, further ones do not, until there is room again.
+class line_writer {
+public:
+  explicit line_writer(int fd) : fd_(fd) {}
+
+  /// False: it did not take the line, or not all of it.
+  bool write(std::string_view payload) {
     std::string line = torn_ ? "\n" : "";
-    line.append(msg.payload.data(), msg.payload.size());
+    line += payload;
     line += '\n';
     std::string_view rest = line;
-    while (!rest.empty()) {
-      auto n = ::write(fd_, rest.data(), rest.size());
+    while (!rest.empty() && has_room()) {
+      auto n = ::write(fd_, rest.data(), std::min<std::size_t>(rest.size(), PIPE_BUF));
       if (n < 0 && errno == EINTR)
         continue;
       if (n <= 0)
@@ -47,14 +55,56 @@ protected:
       rest.remove_prefix(static_cast<std::size_t>(n));
     }
     torn_ = rest.empty() ? false : torn_ || rest.size() < line.size();
-    if (!rest.empty())
-      std::fprintf(stderr, "%.*s\n", static_cast<int>(msg.payload.size()), msg.payload.data());
+    return rest.empty();
+  }
+
+private:
+  bool has_room() { // for PIPE_BUF bytes
+    constexpr int patience_ms = 100;
+    pollfd of{fd_, POLLOUT, 0};
+    int ready = 0;
+    do
+      ready = ::poll(&of, 1, stalled_ ? 0 : patience_ms);
+    while (ready < 0 && errno == EINTR);
+    stalled_ = ready == 0;
+    return !stalled_;
+  }
+
+  int fd_;
+  bool torn_ = false; // it does not end with a line
+  bool stalled_ = false;
+};
+
+// Standard error, or a file: what that does not take, as with a full disk, goes to standard error.
+class line_sink final : public spdlog::sinks::base_sink<std::mutex> {
+public:
+  line_sink() = default;
+  /// Throws system_error.
+  explicit line_sink(const std::string& path)
+    : fd_(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644)) {
+    if (fd_ < 0)
+      throw std::system_error{errno, std::generic_category()};
+    file_.emplace(fd_);
+  }
+  ~line_sink() override {
+    if (fd_ >= 0)
+      ::close(fd_);
+  }
+
+protected:
+  void sink_it_(const spdlog::details::log_msg& msg) override {
+    std::string_view line{msg.payload.data(), msg.payload.size()};
+    if ((file_ && file_->write(line)) || standard_error_.write(line))
+      return;
+    ++the_losses().all;
+    ++the_losses().untold;
   }
   void flush_() override {}
 
 private:
-  int fd_;
-  bool torn_ = false; // the file does not end with a line
+  int fd_ = -1;
+  std::optional<line_writer> file_;
+  line_writer standard_error_{STDERR_FILENO};
 };
 
 // Where the lines go may change while others write: they meet at `to`, which has a lock.
@@ -65,7 +115,7 @@ struct sink {
   std::atomic<format> as{format::text};
 
   sink() {
-    lead(std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    lead(std::make_shared<line_sink>());
     logger->flush_on(spdlog::level::debug);
   }
   void lead(spdlog::sink_ptr where) const {
@@ -106,17 +156,12 @@ std::string plain(const json::value& v) {
   return simple ? std::string(text) : dump(v);
 }
 
-void write(spdlog::level::level_enum level, std::string_view name, std::string_view event,
-           fields all) {
-  auto& s = the_sink();
-  if (!s.logger->should_log(level))
-    return;
-  if (s.as == format::json) {
+std::string line_of(format as, std::string_view name, std::string_view event, fields all) {
+  if (as == format::json) {
     json::object line{{"time", iso8601(now())}, {"level", name}, {"event", event}};
     for (const auto& f : all)
       line[f.key] = to_json(f);
-    s.logger->log(level, dump(line));
-    return;
+    return dump(line);
   }
   std::string line = iso8601(now()).substr(0, 23) + "Z " + std::string(name) + " ";
   line += event;
@@ -126,7 +171,22 @@ void write(spdlog::level::level_enum level, std::string_view name, std::string_v
     line += '=';
     line += plain(to_json(f));
   }
-  s.logger->log(level, line);
+  return line;
+}
+
+void write(spdlog::level::level_enum level, std::string_view name, std::string_view event,
+           fields all) {
+  auto& s = the_sink();
+  if (!s.logger->should_log(level))
+    return;
+  auto& lost = the_losses();
+  const auto before = lost.untold.load();
+  s.logger->log(level, line_of(s.as, name, event, all));
+  if (before == 0 || lost.untold != before) // none, or still nobody reads
+    return;
+  if (auto lines = lost.untold.exchange(0); lines > 0)
+    s.logger->log(spdlog::level::warn,
+                  line_of(s.as, "warning", "log_lines_lost", {{"lines", lines}}));
 }
 
 } // namespace
@@ -135,9 +195,9 @@ result<void> configure(std::string_view level, format as, const std::string& fil
   auto& s = the_sink();
   try {
     if (file.empty())
-      s.lead(std::make_shared<spdlog::sinks::stderr_sink_mt>());
+      s.lead(std::make_shared<line_sink>());
     else
-      s.lead(std::make_shared<file_sink>(file));
+      s.lead(std::make_shared<line_sink>(file));
   } catch (const std::system_error& e) {
     return fail(errc::invalid_argument,
                 "log.file: " + file + " cannot be written: " + e.code().message());
@@ -145,6 +205,10 @@ result<void> configure(std::string_view level, format as, const std::string& fil
   s.as = as;
   s.logger->set_level(spdlog::level::from_str(std::string(level)));
   return {};
+}
+
+int64_t lost_lines() {
+  return the_losses().all;
 }
 
 void info(std::string_view event, fields f) {

@@ -36,6 +36,10 @@ enum class format : uint8_t { text, json };
 result<void> configure(std::string_view level, format as = format::text,
                        const std::string& file = {});
 
+/// Lines that nobody took: standard error, or who reads it, had no room for a while. The log says
+/// so too (`log_lines_lost`) once there is room again.
+int64_t lost_lines();
+
 void info(std::string_view event, fields = {});
 void warning(std::string_view event, fields = {});
 void error(std::string_view event, fields = {});

@@ -1,5 +1,6 @@
 #include "runtime/graph/checkpoint.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace behalf {
@@ -65,10 +66,14 @@ pending_task read_pending(const json::object& o) {
       t.sends.emplace_back((*pair)[0].get_string(), (*pair)[1]);
   for (const auto& one : list(o, "interrupts"))
     if (one.is_object() && one.get_object().contains("value"))
-      t.interrupts.push_back(
-        {std::string(string_or(one.get_object(), "id")), one.get_object().at("value")});
+      t.interrupts.push_back({std::string(string_or(one.get_object(), "id")),
+                              one.get_object().at("value"),
+                              std::string(string_or(one.get_object(), "place"))});
   for (const auto& one : list(o, "answers"))
-    t.answers.push_back(one);
+    t.answers.push_back({one});
+  const auto places = texts(o, "places"); // older checkpoints have none
+  for (std::size_t i = 0; i < std::min(places.size(), t.answers.size()); ++i)
+    t.answers[i].place = places[i];
   t.failure = string_or(o, "failure");
   return t;
 }
@@ -119,10 +124,23 @@ json::object write_pending(const pending_task& t) {
   for (const auto& one : t.interrupts) {
     if (!o.contains("interrupts"))
       o["interrupts"].emplace_array();
-    o["interrupts"].get_array().push_back(json::object{{"id", one.id}, {"value", one.value}});
+    json::object stop{{"id", one.id}, {"value", one.value}};
+    if (!one.place.empty())
+      stop["place"] = one.place;
+    o["interrupts"].get_array().push_back(std::move(stop));
   }
-  if (!t.answers.empty())
-    o["answers"] = json::array(t.answers.begin(), t.answers.end());
+  if (!t.answers.empty()) {
+    json::array answers, places;
+    bool any_place = false;
+    for (const auto& one : t.answers) {
+      answers.push_back(one.value);
+      places.emplace_back(one.place);
+      any_place = any_place || !one.place.empty();
+    }
+    o["answers"] = std::move(answers);
+    if (any_place)
+      o["places"] = std::move(places);
+  }
   if (!t.failure.empty())
     o["failure"] = t.failure;
   return o;
@@ -238,6 +256,8 @@ json::object checkpoint_doc::body() const {
     doc["stopped"] = true;
   if (!resumed_by.empty())
     doc["resumed_by"] = resumed_by;
+  if (!hidden.empty())
+    doc["hidden"] = to_array(hidden);
   return doc;
 }
 
@@ -263,6 +283,7 @@ result<checkpoint_doc> checkpoint_doc::from(std::string id, std::string parent_i
   doc.sole_task = string_or(body, "sole_task");
   doc.resumed_by = string_or(body, "resumed_by");
   doc.stopped = bool_or(body, "stopped");
+  doc.hidden = texts(body, "hidden");
   if (!read_control(doc, body))
     return broken(doc.id, "its document is malformed");
   return doc;
@@ -308,6 +329,13 @@ result<loaded_checkpoint> restore_chain(std::span<const checkpoint_doc> chain) {
       return ok.error();
   loaded.at = chain.back();
   return loaded;
+}
+
+json::value without(json::value v, const std::vector<std::string>& members) {
+  if (auto* all = v.if_object())
+    for (const auto& name : members)
+      all->erase(name);
+  return v;
 }
 
 std::size_t json_weight(const json::value& v) {

@@ -3,6 +3,7 @@
 
 #include "behalf/time.hpp"
 #include "runtime/graph/state.hpp"
+#include "runtime/graph/task_facts.hpp"
 
 #include <map>
 #include <memory>
@@ -28,9 +29,10 @@ struct planned_task {
 };
 
 struct pending_interrupt {
-  std::string
-    id; // 32 hexadecimal characters; stays until it is answered, then the next has another
+  // 32 hexadecimal characters; stays until it is answered, then the next has another
+  std::string id;
   json::value value;
+  std::string place = {}; // as of flow::interrupt
 };
 
 /// What became of a task before its superstep was complete.
@@ -43,8 +45,8 @@ struct pending_task {
   std::vector<std::string> branches; // done: nodes it goes to besides its plain edges
   std::vector<std::pair<std::string, json::value>> sends; // done: {node, input}
   std::vector<pending_interrupt> interrupts;
-  std::vector<json::value> answers; // to its interrupts so far
-  std::string failure;              // failed: ValueError('boom')
+  std::vector<interrupt_answer> answers; // to its interrupts so far
+  std::string failure;                   // failed: ValueError('boom')
 };
 
 /// A state's values by name: what can be restored without the graph.
@@ -71,9 +73,10 @@ struct checkpoint_doc {
   std::vector<planned_task> next;
   join_progress joins;
   std::vector<pending_task> pending;
-  value_ptr input;        // of source input: what __start__ is about to take
-  std::string resumed_by; // the run whose answers `pending` holds
-  bool stopped = false;   // its run ended here, at a breakpoint after a node
+  value_ptr input;                 // of source input: what __start__ is about to take
+  std::string resumed_by;          // the run whose answers `pending` holds
+  bool stopped = false;            // its run ended here, at a breakpoint after a node
+  std::vector<std::string> hidden; // channels that clients are not shown, should the graph be gone
 
   /// What the parent's tasks wrote, by task id, where `set` and `append` do not tell.
   json::object results;
@@ -113,6 +116,9 @@ result<loaded_checkpoint> restore_chain(std::span<const checkpoint_doc> chain);
 /// Puts what one checkpoint changed on top of its parent's values.
 /// Error: internal when a list grows that is none.
 result<void> overlay(named_values& values, const checkpoint_doc& link);
+
+/// `v` without these members of it; as it is when it is no object.
+json::value without(json::value v, const std::vector<std::string>& members);
 
 /// About the bytes `v` takes as text.
 std::size_t json_weight(const json::value& v);

@@ -190,13 +190,23 @@ answer_of context::interrupt(json_arg question) const {
   return answer_of{std::move(question).take(), facts_};
 }
 
-bool answer_of::await_ready() {
-  answer_ = context{facts_}.answer(facts_->next_answer++);
-  return answer_ != nullptr;
+// The one to that place, or the next of those whose place is not known: all of a node's body are,
+// and what was given before the question.
+const json::value* answer_of::find(const std::string& place) const {
+  std::size_t nth = 0;
+  for (const auto& one : facts_->answers)
+    if (!place.empty() && one.place == place)
+      return &one.value;
+  for (const auto& one : facts_->answers)
+    if (one.place.empty() && nth++ == facts_->next_answer) {
+      ++facts_->next_answer;
+      return &one.value;
+    }
+  return nullptr;
 }
 
 const json::value* context::answer(std::size_t n) const {
-  return n < facts_->answers.size() ? &facts_->answers[n] : nullptr;
+  return n < facts_->answers.size() ? &facts_->answers[n].value : nullptr;
 }
 
 } // namespace behalf

@@ -112,8 +112,12 @@ graph_builder& graph_builder::channel(std::string name, behalf::channel how) {
   return *this;
 }
 
+bool graph::hides(std::string_view channel) const {
+  return std::find(hidden_.begin(), hidden_.end(), channel) != hidden_.end();
+}
+
 graph_builder& graph_builder::private_channel(std::string name, behalf::channel how) {
-  private_.push_back(name);
+  made_->hidden_.push_back(name);
   return channel(std::move(name), std::move(how));
 }
 
@@ -205,17 +209,21 @@ result<std::shared_ptr<const graph>> graph_builder::build() {
   made_->input_ = mark(input_, "input");
   auto shown = mark(output_, "output");
   made_->private_.assign(channels_->size(), false);
-  for (const auto& name : private_)
+  for (const auto& name : made_->hidden_)
     if (auto at = channels_->find(name); at != channel_table::none)
       made_->private_[at] = true;
   for (std::size_t i = 0; i < shown.size(); ++i)
     if (made_->private_[i])
       made_->input_[i] = shown[i] = false;
   made_->output_ = std::make_shared<const std::vector<bool>>(std::move(shown));
-  for (auto& one : made_->nodes_)
+  for (auto& one : made_->nodes_) {
+    auto reads = mark(one->options.reads, ("node '" + one->name + "' reads the").c_str());
     if (!one->options.reads.empty())
-      one->reads = std::make_shared<const std::vector<bool>>(
-        mark(one->options.reads, ("node '" + one->name + "' reads the").c_str()));
+      one->reads = std::make_shared<const std::vector<bool>>(reads);
+    for (std::size_t i = 0; i < reads.size(); ++i)
+      reads[i] = reads[i] && !made_->private_[i];
+    one->shown = std::make_shared<const std::vector<bool>>(std::move(reads));
+  }
   check();
   if (!faults_.empty()) {
     std::string all = "the graph '" + made_->name_ + "' cannot be built: ";

@@ -18,6 +18,7 @@ struct node_definition {
   node_factory make;
   node_options options;
   std::shared_ptr<const std::vector<bool>> reads = nullptr; // by channel; null: all
+  std::shared_ptr<const std::vector<bool>> shown = nullptr; // what clients see of those
 };
 
 /// After `from`, go where `choose` says.
@@ -49,7 +50,10 @@ public:
   const std::vector<graph_join>& joins() const { return joins_; }
 
   bool takes_input(std::size_t channel) const { return input_[channel]; }
+  /// Of nodes alone: clients neither write it nor see it.
   bool hides(std::size_t channel) const { return private_[channel]; }
+  bool hides(std::string_view channel) const;
+  const std::vector<std::string>& hidden() const { return hidden_; }
   bool shows(std::size_t channel) const { return (*output_)[channel]; }
   const std::shared_ptr<const std::vector<bool>>& shown() const { return output_; }
 
@@ -75,6 +79,7 @@ private:
   std::vector<graph_branch> branches_;
   std::vector<graph_join> joins_;
   std::vector<bool> input_, private_;
+  std::vector<std::string> hidden_; // the private ones by name
   std::vector<std::string> stops_before_, stops_after_;
   std::shared_ptr<const std::vector<bool>> output_;
   json::value config_schema_, context_schema_;

@@ -169,6 +169,7 @@ void members(auto& io, of<flow::command> auto& command) {
 }
 void members(auto& io, of<flow::interrupt> auto& interrupt) {
   io("value", interrupt.value);
+  io.may("place", interrupt.place);
 }
 void members(auto& io, of<error> auto& why) {
   io("code", why.code);

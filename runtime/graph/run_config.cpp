@@ -9,6 +9,16 @@
 namespace behalf {
 namespace {
 
+// What only the server says, wherever a graph may look for it; `user_id` too where there is a user.
+constexpr std::array server_keys{"run_id",
+                                 "thread_id",
+                                 "graph_id",
+                                 "assistant_id",
+                                 "langgraph_request_id",
+                                 "langgraph_auth_user",
+                                 "langgraph_auth_user_id",
+                                 "langgraph_auth_permissions"};
+
 constexpr auto never_shown = inbound_credentials | header_class::caller;
 
 // `*` stands for any characters. Linear in practice: one retry point suffices.
@@ -68,21 +78,18 @@ void add_server_keys(json::object& c, const principal* who, const run_ids& ids) 
 // A context may be a copy of what was sent as configurable: what it says under a server's key is
 // what the server says.
 void correct_server_keys(json::object& context, const json::object& configurable) {
-  for (auto key :
-       {"run_id", "thread_id", "graph_id", "assistant_id", "user_id", "langgraph_request_id",
-        "langgraph_auth_user", "langgraph_auth_user_id", "langgraph_auth_permissions"})
+  const auto correct = [&](auto key) {
     if (auto* sent = context.if_contains(key))
       *sent = configurable.at(key);
+  };
+  for (auto key : server_keys)
+    correct(key);
+  correct("user_id");
 }
 
-// Metadata is the client's but for what names the run. `run_attempt` is added as it starts.
-void correct_server_keys(json::object& metadata, const run_ids& ids) {
-  metadata["assistant_id"] = ids.assistant_id;
-  if (auto* sent = metadata.if_contains("graph_id"))
-    *sent = ids.graph_id;
-  for (auto key : {"run_id", "thread_id", "run_attempt", "langgraph_request_id",
-                   "langgraph_auth_user", "langgraph_auth_user_id", "langgraph_auth_permissions"})
-    metadata.erase(key);
+void erase_server_keys(json::object& from) {
+  for (auto key : server_keys)
+    from.stable_erase(key);
 }
 
 // The members that the graph's context schema declares; null: all.
@@ -122,12 +129,13 @@ json::object merged_metadata(const config_layer& assistant, const config_layer& 
                              const config_layer& run, const run_ids& ids) {
   auto all = *assistant.metadata;
   merge(all, *thread.metadata);
+  merge(all, object_or_empty(*run.config, "metadata"));
+  merge(all, *run.metadata);
+  erase_server_keys(all);
+  all.stable_erase("run_attempt"); // added as the run starts, as its other ids are
   if (ids.thread_existed)
     all["graph_id"] = ids.graph_id;
   all["assistant_id"] = ids.assistant_id;
-  merge(all, object_or_empty(*run.config, "metadata"));
-  merge(all, *run.metadata);
-  correct_server_keys(all, ids);
   return all;
 }
 
@@ -140,6 +148,7 @@ merged_config merge_run_config(const config_layer& assistant, const config_layer
   merged_config m;
   m.config = *assistant.config;
   merge(m.config, *run.config);
+  erase_server_keys(m.config);
   auto configurable = merged_configurable(assistant, thread, run, context_schema);
   for (const auto& [name, value] : headers)
     if (auto key = ascii_lower(name); may_show(rules, key))

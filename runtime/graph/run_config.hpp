@@ -45,9 +45,9 @@ inline bool goes_into_checkpoints(std::string_view key, const json::value& v) {
 }
 
 /// Right wins, top level only: assistant, thread, run; then the server's own keys, which a client
-/// cannot set, in context and metadata neither: ids, langgraph_auth_*, and user_id when there is a
-/// user (in metadata it is the client's). A `context` counts as part of its layer's configurable
-/// too, for graphs that read their settings there.
+/// cannot set, in config, context and metadata neither: ids, langgraph_auth_*, and user_id when
+/// there is a user (in metadata it is the client's). A `context` counts as part of its layer's
+/// configurable too, for graphs that read their settings there.
 /// `context_schema`: only its properties are taken; null: everything.
 merged_config merge_run_config(const config_layer& assistant, const config_layer& thread,
                                const config_layer& run, const principal* who, const run_ids& ids,

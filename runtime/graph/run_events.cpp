@@ -55,12 +55,15 @@ void event_maker::static_stop(std::vector<loop_event>& out) const {
 }
 
 void event_maker::task_started(std::vector<loop_event>& out, const event_task& t,
-                               const state_view& in) const {
+                               const node_definition& what, const state_view& all) const {
   if (!spec_.modes.tasks && !spec_.modes.debug)
     return;
   json_writer text;
   text.object().member("id", t.plan->id).member("name", t.plan->name).key("input");
-  in.write(text);
+  if (t.plan->sent)
+    text.value(without(*t.plan->sent, flow_.hidden()));
+  else
+    all.only(what.shown).write(text);
   text.member("triggers", t.plan->triggers).member("metadata", spec_.facts->metadata);
   task_event(out, t, "task", text.take());
 }
@@ -84,7 +87,7 @@ void event_maker::task_done(std::vector<loop_event>& out, const event_task& t,
   const auto& modes = spec_.modes;
   if ((modes.messages || modes.messages_tuple) && !cached)
     for (const auto& w : writes)
-      if ((*flow_.channels())[w.channel].kind == reducer::messages)
+      if ((*flow_.channels())[w.channel].kind == reducer::messages && !flow_.hides(w.channel))
         returned_messages(out, t, w.value, before.find(w.channel));
   if (!modes.updates && !modes.tasks && !modes.debug)
     return;

@@ -29,7 +29,9 @@ public:
   void values(std::vector<loop_event>& out, const graph_state& state,
               const pending_interrupt* stop = nullptr) const;
   void static_stop(std::vector<loop_event>& out) const;
-  void task_started(std::vector<loop_event>& out, const event_task& t, const state_view& in) const;
+  /// `what` reads of `all`, unless the task was sent something.
+  void task_started(std::vector<loop_event>& out, const event_task& t, const node_definition& what,
+                    const state_view& all) const;
   /// messages, updates and the task's result, in this order.
   void task_done(std::vector<loop_event>& out, const event_task& t, const channel_writes& writes,
                  const graph_state& before, bool cached);

@@ -96,6 +96,7 @@ struct run_loop::impl {
   void begin();
   bool left_by_this_run() const;
   bool wrote_head() const;
+  result<void> given_is_allowed() const;
   void begin_command(const run_command& c);
   void begin_without_input();
   /// New input: restarts from the start edges, whatever was left to do before.
@@ -112,9 +113,9 @@ struct run_loop::impl {
   // --- one superstep
   void start_step();
   void start_task(live_task& t, const state_view& view, std::chrono::milliseconds after = {});
-  void task_done(std::string_view id, node_result how);
+  void task_done(const task_attempt& which, node_result how);
   void succeeded(live_task& t, json::value values, const flow::route& go_to);
-  void interrupted(live_task& t, json::value question);
+  void interrupted(live_task& t, flow::interrupt question);
   void failed(live_task& t, const error& why);
   void after_task();
   void stop_at_interrupts();
@@ -126,7 +127,7 @@ struct run_loop::impl {
   channel_writes writes_of(const std::vector<live_task*>& in_order) const;
   bool any_shown(const std::vector<channel_change>& changes) const;
   bool keeps_writes_apart(const std::vector<channel_before>& old) const;
-  live_task* running(std::string_view id);
+  live_task* running(const task_attempt& which);
 
   // --- what is kept
   void build_checkpoint(std::string source, std::vector<channel_change> changes = {},
@@ -208,6 +209,8 @@ void run_loop::impl::begin() {
       static_cast<void>(state.apply(std::move(*writes)));
   if (left_by_this_run())
     return go_on();
+  if (auto ok = given_is_allowed(); !ok)
+    return fail_run(ok.error());
   if (spec.command)
     return begin_command(*spec.command);
   if (!spec.input || spec.input->is_null())
@@ -224,6 +227,13 @@ bool run_loop::impl::wrote_head() const {
   const auto& run_id = spec.facts->run_id;
   return head.resumed_by != run_id && head.base_metadata
          && string_or(*head.base_metadata, "run_id") == run_id;
+}
+
+result<void> run_loop::impl::given_is_allowed() const {
+  auto in = [](const std::optional<json::value>& v) { return v ? &*v : nullptr; };
+  const auto none = run_command{};
+  const auto& c = spec.command ? *spec.command : none;
+  return check_given(*flow, spec.input.get(), in(c.update), in(c.go_to));
 }
 
 void run_loop::impl::begin_command(const run_command& c) {
@@ -375,12 +385,12 @@ result<void> run_loop::impl::apply_resume(const json::value& resume) {
   for (auto* t : waiting)
     for (const auto& asked : t->so_far.interrupts)
       if (const auto* mine = by_id ? member(*by_id, asked.id) : &resume)
-        t->so_far.answers.push_back(*mine);
+        t->so_far.answers.push_back({*mine, asked.place});
   // Stopped before a node: its first question is answered in advance.
   auto open = std::find_if(tasks.begin(), tasks.end(),
                            [](const live_task& t) { return !t.settled() && t.what; });
   if (!by_id && waiting.empty() && open != tasks.end())
-    open->so_far.answers.push_back(resume);
+    open->so_far.answers.push_back({resume});
   return {};
 }
 
@@ -426,7 +436,7 @@ void run_loop::impl::start_step() {
   }
   state_view view{state};
   for (auto& t : tasks)
-    events.task_started(out.events, {t.plan, step}, input_of(t, view));
+    events.task_started(out.events, {t.plan, step}, *t.what, view);
   for (auto& t : tasks)
     if (t.is(pending_task::state::done))
       events.task_done(out.events, {t.plan, step}, t.writes, state, true);
@@ -455,15 +465,15 @@ void run_loop::impl::start_task(live_task& t, const state_view& view,
   out.start.push_back(std::move(s));
 }
 
-live_task* run_loop::impl::running(std::string_view id) {
+live_task* run_loop::impl::running(const task_attempt& which) {
   for (auto& t : tasks)
-    if (t.running && t.plan.id == id)
+    if (t.running && t.attempt == which.number && t.plan.id == which.task_id)
       return &t;
   return nullptr;
 }
 
-void run_loop::impl::task_done(std::string_view id, node_result how) {
-  auto* t = running(id);
+void run_loop::impl::task_done(const task_attempt& which, node_result how) {
+  auto* t = running(which);
   if (!t)
     return;
   t->running = false;
@@ -471,7 +481,7 @@ void run_loop::impl::task_done(std::string_view id, node_result how) {
     return failed(*t, *why);
   if (auto* question = std::get_if<flow::interrupt>(&how.value)) {
     auto ok = check_storable(question->value);
-    return ok ? interrupted(*t, std::move(question->value)) : failed(*t, ok.error());
+    return ok ? interrupted(*t, std::move(*question)) : failed(*t, ok.error());
   }
   if (auto* change = std::get_if<flow::update>(&how.value))
     return succeeded(*t, std::move(change->values), {});
@@ -522,12 +532,12 @@ void run_loop::impl::succeeded(live_task& t, json::value values, const flow::rou
   after_task();
 }
 
-void run_loop::impl::interrupted(live_task& t, json::value question) {
+void run_loop::impl::interrupted(live_task& t, flow::interrupt question) {
   t.so_far.is = pending_task::state::interrupted;
-  auto place = t.plan.name + ':' + t.plan.id;
+  auto id = t.plan.name + ':' + t.plan.id;
   if (auto answered = t.so_far.answers.size(); answered > 0)
-    place += ':' + std::to_string(answered);
-  t.so_far.interrupts = {{hash_hex32(place), std::move(question)}};
+    id += ':' + std::to_string(answered);
+  t.so_far.interrupts = {{hash_hex32(id), std::move(question.value), std::move(question.place)}};
   events.task_stopped(out.events, {t.plan, step}, state, t.so_far.interrupts.front());
   after_task();
 }
@@ -674,6 +684,7 @@ void run_loop::impl::build_checkpoint(std::string source, std::vector<channel_ch
   doc.full_weight = head.full_weight;
   doc.joins = std::move(head.joins);
   doc.full = !has_head();
+  doc.hidden = flow->hidden();
   head = std::move(doc);
   head.next = moves.plan(head.id);
   dirty = true;
@@ -787,14 +798,14 @@ loop_output run_loop::begin() {
   return std::exchange(impl_->out, {});
 }
 
-loop_output run_loop::task_done(std::string_view task_id, node_result how) {
+loop_output run_loop::task_done(const task_attempt& which, node_result how) {
   if (!impl_->ended)
-    impl_->task_done(task_id, std::move(how));
+    impl_->task_done(which, std::move(how));
   return std::exchange(impl_->out, {});
 }
 
-loop_output run_loop::written(std::string_view task_id, stream_item item) {
-  const auto* t = impl_->ended ? nullptr : impl_->running(task_id);
+loop_output run_loop::written(const task_attempt& which, stream_item item) {
+  const auto* t = impl_->ended ? nullptr : impl_->running(which);
   if (t && item.type == stream_item::kind::custom)
     impl_->events.custom(impl_->out.events, item.data);
   else if (t)

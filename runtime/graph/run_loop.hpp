@@ -3,7 +3,7 @@
 //
 //   auto out = loop.begin();
 //   loop: send out.events; keep out.checkpoints; drive each of out.start as a node;
-//         when a task ended: out = loop.task_done(id, result); until out.outcome is set.
+//         when one ended: out = loop.task_done(its attempt, result); until out.outcome is set.
 #pragma once
 
 #include "runtime/graph/checkpoint.hpp"
@@ -12,6 +12,7 @@
 #include "runtime/graph/run_spec.hpp"
 
 #include <chrono>
+#include <compare>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,14 @@ struct loop_event {
   std::shared_ptr<const std::string> data;
 };
 
+/// One execution of a task. What an earlier one still reports, whose time was up, is not used.
+struct task_attempt {
+  std::string task_id;
+  int number = 1;
+
+  auto operator<=>(const task_attempt&) const = default;
+};
+
 /// One execution of one node to start.
 struct task_spec {
   std::string id, name;
@@ -33,10 +42,11 @@ struct task_spec {
   state_view input;
   std::vector<std::string> triggers;
   int attempt = 1;
-  std::vector<json::value> answers;
+  std::vector<interrupt_answer> answers;
   std::chrono::milliseconds after{0}; // wait this long first: a retry
   int64_t step = 0;
 
+  task_attempt this_attempt() const { return {id, attempt}; }
   /// The context for this execution. `emit` and `cancelled` as in task_facts.
   context make_context(std::shared_ptr<const run_facts> run, std::function<void(stream_item)> emit,
                        deadline until = deadline::max(),
@@ -61,11 +71,11 @@ public:
 
   /// Call once, first.
   loop_output begin();
-  /// A task of `start` has ended. Unknown and already ended tasks are ignored. Let go of its node,
+  /// A task of `start` has ended. Ignored unless it is the attempt under way. Let go of its node,
   /// context and task_spec before: while a view of the state lives, lists are copied to grow.
-  loop_output task_done(std::string_view task_id, node_result how);
-  /// A running task wrote to the stream.
-  loop_output written(std::string_view task_id, stream_item item);
+  loop_output task_done(const task_attempt& which, node_result how);
+  /// It wrote to the stream.
+  loop_output written(const task_attempt& which, stream_item item);
   /// The run is to stop here: completed supersteps stay, running tasks are forgotten.
   loop_output cancel();
   /// As cancel, but the run failed: a time limit, a lost store.

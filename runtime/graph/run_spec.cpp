@@ -1,5 +1,6 @@
 #include "runtime/graph/run_spec.hpp"
 
+#include "runtime/graph/graph.hpp"
 #include "runtime/graph/run_config.hpp"
 
 #include <algorithm>
@@ -7,14 +8,18 @@
 namespace behalf {
 namespace {
 
+std::string_view text_of(const json::value& v) {
+  return {v.get_string().data(), v.get_string().size()};
+}
+
 template <class Take>
 void each_name(const json::value& v, Take take) {
   if (v.is_string())
-    return take(std::string_view{v.get_string().data(), v.get_string().size()});
+    return take(text_of(v));
   if (v.is_array())
     for (const auto& one : v.get_array())
       if (one.is_string())
-        take(std::string_view{one.get_string().data(), one.get_string().size()});
+        take(text_of(one));
 }
 
 std::optional<json::value> given(const json::object& o, std::string_view key) {
@@ -38,7 +43,53 @@ json::object metadata_for_checkpoints(const run_facts& facts) {
   return all;
 }
 
+result<void> check_name(const graph& flow, std::string_view name) {
+  if (!flow.hides(name))
+    return {};
+  return error{errc::invalid_argument,
+               "At key '" + std::string(name) + "': the channel is private to the graph's nodes",
+               {},
+               "InvalidUpdateError"};
+}
+
+// {channel: value}, or a list of [channel, value].
+result<void> check_names(const graph& flow, const json::value& update) {
+  if (const auto* all = update.if_object())
+    for (const auto& [name, v] : *all)
+      if (auto ok = check_name(flow, {name.data(), name.size()}); !ok)
+        return ok;
+  if (const auto* all = update.if_array())
+    for (const auto& one : *all)
+      if (const auto* pair = one.if_array(); pair && !pair->empty() && (*pair)[0].is_string())
+        if (auto ok = check_name(flow, text_of((*pair)[0])); !ok)
+          return ok;
+  return {};
+}
+
+// A node, {node, input} or a list of them.
+result<void> check_sent(const graph& flow, const json::value& go_to) {
+  if (const auto* one = go_to.if_object())
+    if (const auto* input = member(*one, "input"))
+      return check_names(flow, *input);
+  if (const auto* all = go_to.if_array())
+    for (const auto& one : *all)
+      if (auto ok = check_sent(flow, one); !ok)
+        return ok;
+  return {};
+}
+
 } // namespace
+
+result<void> check_given(const graph& flow, const json::value* input, const json::value* update,
+                         const json::value* go_to) {
+  if (flow.hidden().empty())
+    return {};
+  for (const auto* one : {input, update})
+    if (one)
+      if (auto ok = check_names(flow, *one); !ok)
+        return ok;
+  return go_to ? check_sent(flow, *go_to) : result<void>{};
+}
 
 stream_modes stream_modes::parse(const json::value& names) {
   stream_modes m;

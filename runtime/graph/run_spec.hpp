@@ -11,6 +11,8 @@
 
 namespace behalf {
 
+class graph;
+
 /// Which events a run makes; none when nobody reads its stream.
 struct stream_modes {
   bool values = false, updates = false, messages = false, messages_tuple = false, custom = false,
@@ -63,5 +65,10 @@ struct run_spec {
   static run_spec from_kwargs(std::shared_ptr<const json::object> kwargs,
                               std::shared_ptr<const run_facts> facts);
 };
+
+/// What a client gives a run names no channel that is for the graph's nodes alone. Each may be
+/// null: none. Error: invalid_argument, naming the channel.
+result<void> check_given(const graph& flow, const json::value* input, const json::value* update,
+                         const json::value* go_to);
 
 } // namespace behalf

@@ -295,7 +295,8 @@ std::string_view state_view::text(std::string_view key, std::string_view otherwi
 
 int64_t state_view::number(std::string_view key, int64_t otherwise) const {
   const auto* found = find(key);
-  if (found && found->is_double())
+  constexpr double beyond = 9223372036854775808.0; // 2^63: the first one too large; no NaN compares
+  if (found && found->is_double() && found->get_double() >= -beyond && found->get_double() < beyond)
     return static_cast<int64_t>(found->get_double());
   return found && found->is_int64() ? found->get_int64() : otherwise;
 }

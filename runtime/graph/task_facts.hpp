@@ -32,17 +32,23 @@ struct stream_item {
   json::value data;
 };
 
+/// A person's answer to a question of a node.
+struct interrupt_answer {
+  json::value value;
+  std::string place = {}; // of the question; "" where the order tells which it was
+};
+
 /// What is of one task. Filled by whoever drives the node.
 struct task_facts {
   std::shared_ptr<const run_facts> run;
   std::string task_id, node;
   int64_t step = 0;
   int attempt = 1;
-  std::vector<json::value> answers;      // to its interrupts so far, in order
+  std::vector<interrupt_answer> answers; // to its interrupts so far, in order
   std::function<void(stream_item)> emit; // callable from the thread the node runs on
   deadline until = deadline::max();
   std::function<bool()> cancelled; // from any thread; true: the result will not be used
-  std::size_t next_answer = 0;
+  std::size_t next_answer = 0;     // of those without a place
 };
 
 } // namespace behalf

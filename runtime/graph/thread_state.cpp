@@ -31,11 +31,16 @@ bool done(const pending_task* p) {
   return p && p->is == pending_task::state::done;
 }
 
+// The channels that clients are not shown: as the graph says, or said when it was served.
+const std::vector<std::string>& hidden_by(const graph* flow, const checkpoint_doc& at) {
+  return flow ? flow->hidden() : at.hidden;
+}
+
 json::object stored_values(const loaded_checkpoint& at) {
   json::object all;
   for (const auto& [name, v] : at.values)
     all[name] = *v;
-  return all;
+  return without(std::move(all), at.at.hidden).get_object();
 }
 
 // With what commands wrote beside the checkpoint, and (`latest`) finished tasks of its superstep,
@@ -68,25 +73,13 @@ json::array interrupts_of(const pending_task* p) {
   return all;
 }
 
-// What a task wrote, without the channels that are for nodes alone.
-json::value shown_result(const json::value& wrote, const graph* flow) {
-  const auto* all = flow ? wrote.if_object() : nullptr;
-  if (!all)
-    return wrote;
-  json::object kept;
-  for (const auto& [name, v] : *all)
-    if (auto at = flow->channels()->find(name); at == channel_table::none || !flow->hides(at))
-      kept.emplace(name, v);
-  return kept;
-}
-
 json::object task_json(const planned_task& t, const pending_task* p, const json::object& results,
-                       const graph* flow) {
+                       const std::vector<std::string>& hidden) {
   json::value result = nullptr;
   if (const auto* known = member(results, t.id))
-    result = shown_result(*known, flow);
+    result = without(*known, hidden);
   else if (done(p))
-    result = shown_result(p->writes, flow);
+    result = without(p->writes, hidden);
   return {{"id", t.id},
           {"name", t.name},
           {"path", t.path()},
@@ -124,7 +117,7 @@ json::object thread_state(const loaded_checkpoint& loaded, const graph* flow,
     const auto* p = find_pending(at, t.id);
     if (!latest || !done(p))
       next.push_back(text(t.name));
-    tasks.push_back(task_json(t, p, results, flow));
+    tasks.push_back(task_json(t, p, results, hidden_by(flow, at)));
     for (auto& one : interrupts_of(p))
       interrupts.push_back(std::move(one));
   }

@@ -1,4 +1,4 @@
-// Where storages come from: a URL names one, and what is done to a storage that no server uses.
+// Opens a storage by its URL; checks and copies storages for the command line.
 #pragma once
 
 #include "behalf/error.hpp"

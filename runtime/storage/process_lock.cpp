@@ -42,6 +42,9 @@ result<process_lock> process_lock::take(const std::string& path, others allowed)
     return fail(errc::internal, path + ": has hard links: a database must have one name only");
   auto file = lock_file_of(path);
   process_lock lock{::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+  if (lock.fd_ < 0 && errno == ENOENT)
+    return fail(errc::internal, path + ": there is no folder "
+                                  + std::filesystem::path(file).parent_path().string());
   if (lock.fd_ < 0)
     return fail(errc::internal, file + ": cannot create the lock file: " + std::strerror(errno));
   auto alone = allowed == others::none;

@@ -1,4 +1,4 @@
-// One process per database: two servers on one file would each believe its queue is its own.
+// One process per database file: two servers would both execute its runs.
 #pragma once
 
 #include "behalf/error.hpp"

@@ -15,8 +15,8 @@
 
 namespace behalf {
 
-/// What one slice may take. A slice is one short read of the database: whoever else reads, writes
-/// or tidies up comes between two of them.
+/// The bounds of one slice: a short read of the database, so that other reads, writes and sweeps
+/// come between two of them.
 struct slice_limits {
   std::chrono::microseconds time{10'000};
   std::size_t bytes = 1 << 20; // of documents; a single longer one still comes
@@ -41,14 +41,14 @@ struct record_scan {
   wants want;
   search_bounds bounds;
 
-  /// Null: nobody counts. Else what the long rows of a slice take, until the next one begins.
+  /// May be null. Counts the memory of a slice's long rows, until the next slice begins.
   fair_budget::share_ptr room = nullptr;
 
   // Known when the first row comes, and when it is done.
   int64_t found = 0; // matches of the page, or of all pages for a count
   bool more = false; // there are matches after the page
 
-  /// The storage's own notes.
+  /// State of the storage's own.
   struct notes {
     using value = std::variant<int64_t, std::string>;
     struct place {

@@ -1,4 +1,4 @@
-// What is kept: one record type for everything durable, its kinds and its keys.
+// The one record type for everything durable, its kinds and its keys.
 #pragma once
 
 #include "behalf/time.hpp"

@@ -95,8 +95,9 @@ public:
   result<void> renew() override {
     if (file_at(options_.path) != file_)
       return fail(errc::internal, options_.path
-                                    + ": was moved away or replaced under the server; what is "
-                                      "written goes to the old file: restart it");
+                                    + ": was moved away or replaced under the server, which goes "
+                                      "on writing to the old file: put that one back under its "
+                                      "name, and only then restart");
     return plain(unit([&] { return counted(writes_.renew()); }));
   }
 

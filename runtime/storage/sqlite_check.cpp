@@ -144,8 +144,14 @@ result<storage_check> check_sqlite(const std::string& path, damaged_records what
   auto db = sqlite_connection::open(path, mend ? access::read_write : access::read_only);
   if (!db)
     return db.error();
+  (*db)->allow_missing_pages();
   if (auto ours = check_ours(**db); !ours)
     return ours.error();
+  auto format = (*db)->number("PRAGMA user_version");
+  if (!format)
+    return format.error();
+  if (*format == 0)
+    return fail(errc::internal, path + ": is empty: no server has stored anything in it yet");
   storage_check found;
   if (auto done = check_pages(**db, found); !done)
     return done.error();

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <unistd.h>
 
 namespace behalf {
@@ -21,6 +22,22 @@ std::string system_reason(int number) {
 void configure_once() {
   static const int done = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   (void)done;
+}
+
+// SQLite takes the log of a file that is not there for a leftover and deletes it.
+result<void> refuse_log_alone(const std::string& path) {
+  std::error_code ec;
+  auto real = std::filesystem::weakly_canonical(path, ec).string();
+  auto size = [&](const std::string& file) {
+    auto bytes = std::filesystem::file_size(file, ec);
+    return ec ? 0 : bytes;
+  };
+  auto log = real + "-wal";
+  if (size(real) > 0 || size(log) == 0)
+    return {};
+  return fail(errc::internal, path + ": is missing or empty, but " + log
+                                + " beside it has records that belong to it: put the database "
+                                  "back under its name (or remove that file to begin anew)");
 }
 
 // O_EXCL: opening and closing a file SQLite already has open would drop its locks (POSIX).
@@ -161,6 +178,8 @@ result<std::unique_ptr<sqlite_connection>> sqlite_connection::open(const std::st
   const bool by_uri = path.starts_with("file:");
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (by_uri ? SQLITE_OPEN_URI : 0);
   if (how == access::read_write_create) {
+    if (auto ok = by_uri ? result<void>{} : refuse_log_alone(path); !ok)
+      return ok.error();
     if (auto created = by_uri ? result<void>{} : create_private(path); !created)
       return created.error();
     flags |= SQLITE_OPEN_READWRITE | (by_uri ? SQLITE_OPEN_CREATE : 0);
@@ -239,6 +258,12 @@ void sqlite_connection::set_deadline(deadline by) {
     sqlite3_progress_handler(db_, 0, nullptr, nullptr);
   else
     sqlite3_progress_handler(db_, instructions_per_check, late, this);
+}
+
+// SQLite opens such a file only for who says that they repair it, which the guard forbids.
+void sqlite_connection::allow_missing_pages() {
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_DEFENSIVE, 0, nullptr);
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, nullptr);
 }
 
 error sqlite_connection::explain(int code) const {

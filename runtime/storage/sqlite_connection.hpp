@@ -104,6 +104,9 @@ public:
   const std::string& path() const { return path_; }
   sqlite3* native() { return db_; }
 
+  /// Also reads a file that ends before its last page: what is there of it.
+  void allow_missing_pages();
+
   /// From now on statements still running at `by` end with errc::timeout.
   void set_deadline(deadline by);
 

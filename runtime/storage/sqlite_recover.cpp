@@ -171,6 +171,7 @@ result<storage_recovery> copy(const std::string& from, const std::string& to) {
   auto old = sqlite_connection::open(from, access::read_only);
   if (!old)
     return old.error();
+  (*old)->allow_missing_pages();
   if (auto ours = check_ours(**old); !ours)
     return ours.error();
   if (auto made = make_alike(**old, to); !made)

@@ -184,7 +184,10 @@ result<void> migrate(sqlite_connection& db, std::span<const std::string_view> st
   if (!version)
     return version.error();
   auto newest = static_cast<int64_t>(steps.size());
-  if (*version < 0 || *version > newest)
+  if (*version < 0)
+    return fail(errc::internal, db.path() + ": damaged: its format is " + std::to_string(*version)
+                                  + "; restore a backup");
+  if (*version > newest)
     return fail(errc::internal, db.path() + ": made by a newer version of this program (format "
                                   + std::to_string(*version) + ", known up to "
                                   + std::to_string(newest)

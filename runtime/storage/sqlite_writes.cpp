@@ -78,7 +78,7 @@ result<int64_t> sqlite_writes::take_runs(int64_t max_runs) {
     return gone;
   return change("UPDATE run SET owner=?1, fence=fence+1 WHERE seq IN (SELECT seq FROM run"
                 " INDEXED BY run_unfinished WHERE status IN ('pending', 'running') AND owner<>?1"
-                " AND owner NOT IN (SELECT id FROM owner) ORDER BY created_at LIMIT ?2)",
+                " AND owner NOT IN (SELECT id FROM owner) ORDER BY seq LIMIT ?2)",
                 {}, {owner_, max_runs});
 }
 

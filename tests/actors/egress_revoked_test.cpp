@@ -1,5 +1,5 @@
-// What happens to calls and streams that are out when their run stops or their credential is
-// withdrawn.
+// What happens to calls and streams that are out when who asked for them is stopped or their
+// credential is withdrawn.
 #include "actors/outside/messages.hpp"
 #include "actors/outside/spawn.hpp"
 #include "connectors/registry.hpp"
@@ -9,6 +9,7 @@
 
 #include <caf/typed_event_based_actor.hpp>
 
+#include <atomic>
 #include <map>
 
 namespace behalf {
@@ -89,8 +90,13 @@ http_client_actor::behavior_type wire(http_client_actor::pointer me, outer_world
   };
 }
 
+const std::string cut_short = "the call was cut: nobody waits for its reply any more";
+
 struct watch_fixture : actor_fixture {
+  using stop_flag = std::shared_ptr<std::atomic<bool>>;
+
   outer_world w;
+  std::map<std::string, stop_flag> stopped; // by run
   metrics meters;
   egress_actor out;
   http_client_actor door;
@@ -137,7 +143,12 @@ struct watch_fixture : actor_fixture {
     who->subject = user;
     m.who = who;
     m.run_id = run_id;
+    m.stopped = flag_of(run_id);
     return m;
+  }
+
+  const stop_flag& flag_of(const std::string& run_id) {
+    return stopped.try_emplace(run_id, std::make_shared<std::atomic<bool>>(false)).first->second;
   }
 
   auto call(const std::string& run_id, const std::string& service = "api") {
@@ -179,7 +190,9 @@ struct watch_fixture : actor_fixture {
     sched.advance_time(time);
     sched.run();
   }
-  void tell(const std::string& run_id) {
+  /// The nodes of the run are stopped.
+  void stop(const std::string& run_id) {
+    *flag_of(run_id) = true;
     self->send(out, cut_calls{run_id});
     sched.run();
   }
@@ -211,7 +224,7 @@ TEST_CASE_METHOD(watch_fixture, "who floods a service waits for the others' turn
                       [](const std::string& key) { return key.find("bob") != key.npos; })
         == 1);
   for (int i = 0; i < 240; ++i)
-    tell("r" + std::to_string(i)); // also those that wait
+    stop("r" + std::to_string(i)); // also those that wait
   for (auto& one : alice)
     CHECK(one());
   CHECK_FALSE(bob());
@@ -295,13 +308,36 @@ TEST_CASE_METHOD(watch_fixture, "a stopped run's calls end: out, waiting and str
   call("other");
   CHECK(w.calls.size() == 2);
   CHECK(w.redeemed == 4);
-  tell("r");
-  CHECK(hear<outbound_reply>(waiting).error().message == "the run was stopped");
-  CHECK(hear<outbound_reply>(first).error().message == "the run was stopped");
-  CHECK(hear<outbound_reply>(second).error().message == "the run was stopped");
+  stop("r");
+  CHECK(hear<outbound_reply>(waiting).error().message == cut_short);
+  CHECK(hear<outbound_reply>(first).error().message == cut_short);
+  CHECK(hear<outbound_reply>(second).error().message == cut_short);
   CHECK(w.cut_streams == std::vector<uint64_t>{44});
   CHECK(w.redeemed == 5); // the other run's call has its turn
   CHECK(w.calls.size() == 1);
+}
+
+TEST_CASE_METHOD(watch_fixture, "a stopped node's calls are cut, not those of its run's others",
+                 "[egress]") {
+  stream("r", 50);
+  auto mine = ask_later<outbound_reply>(out, call_of("alice", "r"));
+  CHECK_FALSE(mine());
+  const auto late = std::exchange(stopped["r"], std::make_shared<std::atomic<bool>>(false));
+  stream("r", 51);
+  auto others = ask_later<outbound_reply>(out, call_of("alice", "r"));
+  *late = true;
+  self->send(out, cut_calls{"r"});
+  REQUIRE(mine());
+  CHECK(mine()->error().message == cut_short);
+  CHECK_FALSE(others());
+  CHECK(w.cut_streams == std::vector<uint64_t>{50});
+  const auto sent = w.whose.size();
+  auto m = call_of("alice", "r");
+  m.stopped = late; // it was asking while it was stopped
+  auto refused = ask_later<outbound_reply>(out, m);
+  REQUIRE(refused());
+  CHECK(refused()->error().message == cut_short);
+  CHECK(w.whose.size() == sent);
 }
 
 TEST_CASE_METHOD(watch_fixture, "a call beside the lane neither waits nor makes others wait",
@@ -330,7 +366,7 @@ TEST_CASE_METHOD(watch_fixture, "a call beside the lane neither waits nor makes 
   }
   self->send(out, cut_calls{"s", "api"});
   REQUIRE(again());
-  CHECK(again()->error().message == "the run was stopped");
+  CHECK(again()->error().message == cut_short);
 }
 
 TEST_CASE_METHOD(watch_fixture, "a stream may go over to another run, and to its handle",
@@ -339,7 +375,7 @@ TEST_CASE_METHOD(watch_fixture, "a stream may go over to another run, and to its
   read(id);
   self->send(out, hand_stream{id, "other", "s", "thread", {"stolen"}}); // it is not that run's
   self->send(out, hand_stream{id, "r", "s", "thread", {"handle of s"}});
-  tell("r");
+  stop("r");
   CHECK(w.cut_streams.empty());
   w.no_more = error{errc::denied, "no", {}, "handle_unknown"};
   after(1s);
@@ -371,7 +407,7 @@ TEST_CASE_METHOD(watch_fixture, "a stream read to its end is no longer looked af
   CHECK(hear<outbound_chunk>(pending)->last);
   after(5s);
   CHECK(w.asked_again == 0);
-  tell("r");
+  stop("r");
   CHECK(w.cut_streams.empty());
 }
 

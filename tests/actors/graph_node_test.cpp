@@ -288,6 +288,46 @@ TEST_CASE_METHOD(node_fixture, "a stream a node leaves open is closed behind it"
   CHECK(outside.closed == std::vector<uint64_t>{5});
 }
 
+TEST_CASE_METHOD(node_fixture, "a question ends what else its node has under way", "[nodes]") {
+  outside.hold = true;
+  auto run = run_node([](state_view, context ctx) -> coroutine<node_result> {
+    auto asks = [](context its) -> coroutine<json::value> {
+      co_await its.sleep(std::chrono::seconds{1});
+      co_return co_await its.interrupt("ok?");
+    };
+    auto [reply, answer] = co_await when_all(ctx.service("api").get("/x"), asks(ctx));
+    co_return update{{"got", answer}};
+  });
+  CHECK(outside.cancelled == 0);
+  pass(std::chrono::seconds{1});
+  CHECK(ended(run).body->as_object().contains("__interrupt__"));
+  CHECK(outside.cancelled == 1);
+}
+
+TEST_CASE_METHOD(apart_fixture, "what an attempt out of time reports is not the next one's result",
+                 "[nodes]") {
+  auto options = blocking();
+  options.timeout = std::chrono::milliseconds{200};
+  options.retry.max_attempts = 2;
+  auto run = run_node(
+    [](const state_view&, context& ctx) -> node_result {
+      return update{{"got", ctx.attempt()}};
+    },
+    options);
+  REQUIRE(waiting.size() == 1);
+  sched.advance_time(std::chrono::milliseconds{200}); // its run has yet to hear of it
+  waiting[0]();
+  auto& jobs = sched.jobs;
+  std::rotate(jobs.begin(), std::prev(jobs.end()), jobs.end());
+  REQUIRE(sched.try_run_once()); // the node: its result comes behind
+  waiting.clear();
+  sched.run();
+  CHECK_FALSE(over(run));
+  pass(std::chrono::milliseconds{500});
+  let_threads_go();
+  CHECK(got(run) == 2);
+}
+
 TEST_CASE_METHOD(node_fixture, "a node asks for several things at once", "[nodes]") {
   CHECK(got(run_node(ask_several)) == js(R"([true,"LookupError",true,100])"));
   CHECK(outside.calls.size() == 101);

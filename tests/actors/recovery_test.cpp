@@ -3,8 +3,10 @@
 #include "actors/runs/recovery.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/storage/sqlite_connection.hpp"
+#include "runtime/storage/storage.hpp"
 #include "tests/runtime/storage/fixture.hpp"
 
+#include <functional>
 #include <map>
 
 namespace behalf {
@@ -58,6 +60,49 @@ struct recovery_fixture : storage_fixture<sqlite_factory> {
   std::string thread_status(const std::string& run) {
     return get({kind::thread, "acme", "thread of " + run})->status;
   }
+};
+
+// The same storage, where another server is `faster` when something is about to be written.
+struct raced_storage : storage_engine {
+  storage_engine& to;
+  std::function<void()> faster;
+
+  raced_storage(storage_engine& real, std::function<void()> other)
+    : to(real), faster(std::move(other)) {}
+
+  result<std::optional<record>> get(const record_key& k, fair_budget::share* room) override {
+    return to.get(k, room);
+  }
+  result<std::optional<record>> get_head(const record_key& k) override { return to.get_head(k); }
+  result<scan_part> go_on(record_scan& s, const slice_limits& l) override { return to.go_on(s, l); }
+  result<page> search(const query& q) override { return to.search(q); }
+  result<int64_t> count(const query& q) override { return to.count(q); }
+  result<std::vector<record>> checkpoint_chain(const std::string& tenant, const std::string& thread,
+                                               const std::string& ns, const std::string& id,
+                                               fair_budget::share* room) override {
+    return to.checkpoint_chain(tenant, thread, ns, id, room);
+  }
+  result<std::string> newest_checkpoint(const std::string& tenant, const std::string& thread,
+                                        const std::string& ns) override {
+    return to.newest_checkpoint(tenant, thread, ns);
+  }
+  result<std::vector<record>> unfinished_runs(const record* after, int64_t limit) override {
+    return to.unfinished_runs(after, limit);
+  }
+  result<std::optional<record>> unfinished_run(const record_key& k) override {
+    return to.unfinished_run(k);
+  }
+  result<void> begin() override {
+    faster();
+    return to.begin();
+  }
+  result<void> apply(const write_batch& c) override { return to.apply(c); }
+  bool exclusive() const override { return true; } // nothing is left to take
+  result<void> renew() override { return to.renew(); }
+  result<int64_t> take_runs(int64_t most) override { return to.take_runs(most); }
+  result<void> flush() override { return to.flush(); }
+  result<int64_t> sweep(int64_t most) override { return to.sweep(most); }
+  result<std::unique_ptr<storage_reader>> open_reader() override { return to.open_reader(); }
 };
 
 } // namespace
@@ -162,6 +207,18 @@ TEST_CASE_METHOD(recovery_fixture, "a queued run starts after a restart, whateve
   CHECK_FALSE(found.plans[0]->delayed);
 }
 
+TEST_CASE_METHOD(recovery_fixture, "queued runs go in the order they came, whatever the clock says",
+                 "[runs]") {
+  auto first = plan_of(uuid7()), second = plan_of(uuid7());
+  second.created_at = first.created_at - std::chrono::seconds{90}; // set back between them
+  store(first, "pending");
+  store(second, "pending");
+  auto found = runs::recover_runs(*db, 3).value();
+  REQUIRE(found.plans.size() == 2);
+  CHECK(found.plans[0]->run_id == first.run_id);
+  CHECK(found.plans[1]->run_id == second.run_id);
+}
+
 TEST_CASE_METHOD(recovery_fixture, "a delayed run is noted, not loaded", "[runs]") {
   auto plan = plan_of("r");
   plan.created_at = now() + std::chrono::hours{2};
@@ -229,6 +286,37 @@ TEST_CASE("a start takes exactly what nobody holds", "[runs]") {
   f.factory.clock += 2 * lease_time; // the first one hangs
   CHECK(runs::recover_runs(*second, 3).value().plans.size() == 2);
   CHECK(f.db->unfinished_runs(nullptr, 10).value().empty());
+}
+
+TEST_CASE("what a start decides of a run that another took meanwhile is not stored", "[runs]") {
+  recovery_fixture f;
+  auto open = [&] {
+    auto options = f.factory.options();
+    options.shared = true;
+    return open_sqlite(options).value();
+  };
+  f.executing("r");
+  f.db.reset();
+  f.db = open();
+  auto other = open();
+  auto execute_at = [&](storage_engine& server) {
+    REQUIRE(runs::recover_runs(server, 3).value().plans.size() == 1);
+    auto row = *f.get({kind::run, "acme", "r"});
+    row.status = "running";
+    REQUIRE(server.begin());
+    REQUIRE(server.apply({.puts = {{row}}}));
+    REQUIRE(server.flush());
+  };
+  execute_at(*f.db);
+  bool taken = false;
+  raced_storage late{*f.db, [&] {
+                       f.factory.clock += 2 * lease_time;
+                       execute_at(*other);
+                       taken = true;
+                     }};
+  static_cast<void>(runs::recover_runs(late, 3));
+  CHECK(taken);
+  CHECK(f.run_status("r") == "running"); // at the other
 }
 
 } // namespace behalf

@@ -140,6 +140,22 @@ TEST_CASE_METHOD(limits_fixture, "a node longer than its limit is stopped", "[ru
   CHECK(ended(run).body->at("__error__").at("error") == "NodeTimeoutError");
 }
 
+TEST_CASE_METHOD(limits_fixture, "the call of a node out of time is cut before it is tried again",
+                 "[runs]") {
+  outside.hold = true;
+  auto limited = with_retries(2);
+  limited.timeout = milliseconds{200};
+  auto run = run_of(runs::call(limited));
+  pass(milliseconds{200});
+  CHECK(outside.cancelled == 1);
+  CHECK_FALSE(over(run));
+  pass(milliseconds{500});
+  REQUIRE(outside.calls.size() == 2);
+  let_outside_go();
+  CHECK(*ended(run).body == js(R"({"foo":["a"],"got":"hello"})"));
+  CHECK(outside.cancelled == 1);
+}
+
 TEST_CASE_METHOD(limits_fixture, "a node within its limit is left alone", "[runs]") {
   node_options limited;
   limited.timeout = milliseconds{200};

@@ -126,6 +126,9 @@ def test_a_resumable_stream_has_no_holes_and_no_duplicates(stack, token):
     assert len(ids) == len(set(ids)) == 81  # metadata, then custom and updates of each step
     rest = stack.server.call("GET", url, token, headers={"Last-Event-ID": ids[40]}).text
     assert [i[4:] for i in rest.splitlines() if i.startswith("id: ")] == ids[41:]
+    for none in ("abc", "null", "abc-40", "1-40x", "1--3", "1-99999999999999999999", "99-9999"):
+        old = stack.server.call("GET", url, token, headers={"Last-Event-ID": none})
+        assert (old.status_code, old.text) == (200, ""), none
 
 
 def test_one_run_at_a_time_and_the_strategies(stack, token):

@@ -79,6 +79,19 @@ TEST_CASE("what has ended goes without anyone asking", "[secrets][cache]") {
   CHECK(other.expired());
 }
 
+TEST_CASE("what was fetched before the clock was set back is over", "[secrets][cache]") {
+  secret_cache cache;
+  for (const result<ready_credential>& value :
+       {result<ready_credential>{ready("a")}, result<ready_credential>{fail(errc::denied, "no")}}) {
+    REQUIRE(cache.begin(key_of("a"), 1, t0 + 24h).what == outcome::lead);
+    cache.finish(key_of("a"), value, t0 + 24h);
+    CHECK(cache.begin(key_of("a"), 2, t0).what == outcome::lead);
+    cache.finish(key_of("a"), value, t0 + 24h);
+    CHECK_FALSE(cache.sweep(t0));
+    CHECK(cache.size() == 0);
+  }
+}
+
 TEST_CASE("absence and refusal are remembered briefly, trouble is not", "[secrets][cache]") {
   secret_cache cache{{.negative_ttl = 2000ms}};
   for (auto code : {errc::not_found, errc::denied}) {

@@ -55,6 +55,13 @@ TEST_CASE_METHOD(vault_fixture, "a Vault token is kept per user until it ends, n
   CHECK(calls.back().vault_token == "hvs.alice2");
 }
 
+TEST_CASE_METHOD(vault_fixture, "a Vault token got before the clock was set back is got anew",
+                 "[secrets][vault]") {
+  REQUIRE(read({token_reply("hvs.ahead", 600), entry_reply(github_entry)}, t0 + 24h));
+  REQUIRE(read({token_reply("hvs.back", 600), entry_reply(github_entry)}));
+  CHECK(calls.back().vault_token == "hvs.back");
+}
+
 TEST_CASE_METHOD(vault_fixture, "AppRole's token is one for all users", "[secrets][vault]") {
   use_approle();
   REQUIRE(read({token_reply("hvs.app", 600), entry_reply(github_entry)}));

@@ -119,6 +119,18 @@ TEST_CASE("a kid that a fetch did bring is not", "[auth]") {
   CHECK(c.unknown_key("p256", at(122s)).fetch);
 }
 
+TEST_CASE("a clock set back keeps no old keys and holds up no new ones", "[auth]") {
+  const auto year = std::chrono::seconds{24h * 365};
+  auto c = filled(year);
+  REQUIRE(c.unknown_key("ghost", at(year)).fetch);
+  c.arrived(forge::keys(), std::nullopt, at(year));
+  CHECK(c.unknown_key("ghost", at(0s)).fetch); // neither the gap nor what was missing holds
+  c.arrived(forge::keys(), std::nullopt, at(year));
+  CHECK(c.decide(at(0s)).fetch);
+  c.failed(at(year));
+  CHECK(c.decide(at(0s)).fetch); // not a year after the failure
+}
+
 TEST_CASE("Cache-Control says how long", "[auth]") {
   CHECK(max_age("max-age=60") == 60s);
   CHECK(max_age("public, Max-Age=120 , must-revalidate") == 120s);

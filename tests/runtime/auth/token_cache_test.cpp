@@ -54,6 +54,13 @@ TEST_CASE("no entry is older than the configured age", "[auth]") {
   CHECK_FALSE(c.find(token(1), noon + 300s));
 }
 
+TEST_CASE("what was put before the clock was set back is over", "[auth]") {
+  token_cache c{10, 300s};
+  c.put(token(1), someone("a"), noon + 24h * 800, noon + 24h * 365); // a year ahead
+  CHECK(c.find(token(1), noon + 24h * 365));
+  CHECK_FALSE(c.find(token(1), noon));
+}
+
 TEST_CASE("the token used longest ago makes room", "[auth]") {
   token_cache c{3};
   for (int i = 1; i <= 3; ++i)

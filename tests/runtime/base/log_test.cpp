@@ -4,8 +4,11 @@
 #include "tests/support/scratch_folder.hpp"
 #include "tests/support/small_disk.hpp"
 
+#include <algorithm>
+#include <fcntl.h>
 #include <set>
 #include <thread>
+#include <unistd.h>
 
 using namespace behalf;
 
@@ -45,6 +48,39 @@ TEST_CASE("lines of several threads come whole and all of them", "[log]") {
     seen.emplace(int_or(fields, "thread", -1), int_or(fields, "number", -1));
   }
   CHECK(seen.size() == 800);
+}
+
+TEST_CASE("who does not read the log holds nobody up, and hears what was lost", "[log]") {
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+  REQUIRE(::fcntl(ends[1], F_SETFL, 0) == 0); // the writer's end blocks, as standard error does
+  ::fcntl(ends[1], F_SETPIPE_SZ, 8192);
+  const int kept = ::dup(STDERR_FILENO);
+  ::dup2(ends[1], STDERR_FILENO);
+  const auto lost_before = log::lost_lines();
+  REQUIRE(log::configure("info"));
+  auto read_all = [&] {
+    std::string text(1 << 16, '\0');
+    auto n = ::read(ends[0], text.data(), text.size());
+    text.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+    return text;
+  };
+  for (int i = 0; i < 300; ++i)
+    log::info("filling", {{"text", std::string(100, 'x')}});
+  const auto lost = log::lost_lines() - lost_before;
+  auto first = read_all();
+  log::info("again");
+  auto second = read_all();
+  ::dup2(kept, STDERR_FILENO);
+  for (int fd : {kept, ends[0], ends[1]})
+    ::close(fd);
+  REQUIRE(log::configure("info"));
+
+  CHECK(lost > 0);
+  CHECK(lost + std::count(first.begin(), first.end(), '\n') == 300);
+  CHECK(second.find(" again\n") != std::string::npos);
+  CHECK(second.find("log_lines_lost lines=" + std::to_string(lost) + "\n") != std::string::npos);
+  CHECK(log::lost_lines() == lost_before + lost);
 }
 
 TEST_CASE("what a full disk leaves of a line spoils no other", "[log]") {

@@ -21,7 +21,8 @@ const std::string long_text(60, 'x');
 context some_context(std::vector<json::value> answers = {}) {
   auto facts = std::make_shared<task_facts>();
   facts->run = std::make_shared<run_facts>();
-  facts->answers = std::move(answers);
+  for (auto& one : answers)
+    facts->answers.push_back({std::move(one)});
   return context{facts};
 }
 

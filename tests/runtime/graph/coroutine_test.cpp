@@ -44,7 +44,8 @@ struct script {
 context some_context(std::vector<json::value> answers = {}) {
   auto facts = std::make_shared<task_facts>();
   facts->run = std::make_shared<run_facts>();
-  facts->answers = std::move(answers);
+  for (auto& one : answers)
+    facts->answers.push_back({std::move(one)});
   return context{facts};
 }
 

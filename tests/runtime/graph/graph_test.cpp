@@ -200,10 +200,25 @@ TEST_CASE("a node sees the channels it reads, and private ones are shown to nobo
   auto flow = b.build().value();
   kept_checkpoints none;
   run_driver run{flow, none};
-  run.input(js(R"({"in": 1, "notes": "from outside"})")).run();
+  run.input(js(R"({"in": 1})")).run();
   CHECK(run.values() == js(R"({"in": 1, "out": {"in": false, "all": {"notes": 1}}})"));
   for (const auto* schema : {"input_schema", "output_schema", "state_schema"})
     CHECK_FALSE(flow->schemas("apart").at(schema).at("properties").as_object().contains("notes"));
+
+  for (const auto* kwargs :
+       {R"({"input": {"notes": 1}})", R"({"command": {"update": {"notes": 1}}})",
+        R"({"command": {"update": [["in", 1], ["notes", 1]]}})",
+        R"({"command": {"goto": {"node": "b", "input": {"notes": 1}}}})",
+        R"({"command": {"goto": ["a", {"node": "b", "input": {"notes": 1}}]}})"}) {
+    kept_checkpoints thread;
+    run_driver refused{flow, thread};
+    refused.kwargs = js(kwargs).as_object();
+    refused.run();
+    CHECK(refused.outcome->error
+          == js(R"({"error": "InvalidUpdateError",)"
+                R"( "message": "At key 'notes': the channel is private to the graph's nodes"})"));
+    CHECK(thread.docs.empty());
+  }
 
   node_options wrong;
   wrong.reads = {"nothing"};

@@ -153,6 +153,27 @@ TEST_CASE("the nth interrupt of a node gets the nth answer", "[graph]") {
   CHECK(two.values() == js(R"({"got": [1, 2]})"));
 }
 
+TEST_CASE("a checkpoint keeps which of several coroutines asked and was answered", "[graph]") {
+  graph_builder b{"side by side"};
+  b.channel("got", flow::last_value());
+  b.node("n", [](state_view, context ctx) -> coroutine<node_result> {
+    auto [one, two] = co_await when_all(ctx.interrupt("one?"), ctx.interrupt("two?"));
+    co_return flow::update{{"got", list(one, two)}};
+  });
+  b.edge(flow::start, "n");
+  auto flow = b.build().value();
+  kept_checkpoints thread;
+  run_driver{flow, thread}.input(js("{}")).run();
+  run_driver{flow, thread}.command(js(R"({"resume": 1})")).run();
+  const auto kept = thread.load()->at.pending.at(0);
+  REQUIRE((kept.answers.size() == 1 && kept.interrupts.size() == 1));
+  CHECK(kept.answers[0].place == "/0.0:0");
+  CHECK(kept.interrupts[0].place == "/0.1:0");
+  run_driver last{flow, thread};
+  last.command(js(R"({"resume": 2})")).run();
+  CHECK(last.values() == js(R"({"got": [1, 2]})"));
+}
+
 TEST_CASE("breakpoints before and after nodes stop without a question", "[graph]") {
   for (auto [key, nodes, next] : {std::tuple{"interrupt_before", R"(["b"])", "b"},
                                   {"interrupt_after", R"(["ask"])", "b"},

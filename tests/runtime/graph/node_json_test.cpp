@@ -140,7 +140,10 @@ TEST_CASE("every way a node ends goes to JSON and back", "[graph]") {
   goes_round(turn{node_result{flow::command{flow::update{{"n", 1}}, both}}});
   CHECK(to_json(turn{node_result{flow::command{both}}}).at("goto")
         == json::parse(R"(["next", {"node": "w", "input": {"n": 1}}])"));
-  goes_round(turn{node_result{flow::interrupt{json::object{{"question", "ok?"}}}}});
+  flow::interrupt question{json::object{{"question", "ok?"}}};
+  goes_round(turn{node_result{question}});
+  question.place = "/0.1:2";
+  goes_round(turn{node_result{question}});
 }
 
 TEST_CASE("members with a default need not be sent", "[graph]") {

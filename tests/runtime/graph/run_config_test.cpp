@@ -96,12 +96,14 @@ TEST_CASE("a client decides the server's keys in no context and no metadata", "[
 
   auto metadata = forged;
   metadata["run_attempt"] = 9;
+  stored.run_config = forged;
   stored.run_config["metadata"] = stored.run_metadata = metadata;
   stored.assistant_metadata = stored.thread_metadata = metadata;
   const auto kept = stored.merge(&who);
-  CHECK(kept.metadata
-        == js(R"({"graph_id": "g", "assistant_id": "a", "user_id": "bob", "mine": 1})"));
+  CHECK(kept.metadata == js(R"({"assistant_id": "a", "user_id": "bob", "mine": 1})"));
   CHECK(kept.config.at("metadata") == kept.metadata);
+  for (auto key : {"run_id", "assistant_id", "langgraph_auth_user", "langgraph_auth_permissions"})
+    CHECK_FALSE(kept.config.contains(key));
 }
 
 TEST_CASE("without authentication there is no user, and user_id is the client's", "[graph]") {

@@ -109,3 +109,38 @@ TEST_CASE("debug events wrap checkpoints and tasks", "[graph]") {
   CHECK(last.at("parent_checkpoint").at("checkpoint_id")
         == json::value(json::value(std::next(thread.docs.rbegin())->first)));
 }
+
+TEST_CASE("no stream shows what is for nodes alone", "[graph]") {
+  graph_builder b{"apart"};
+  b.channel("out", flow::last_value()).private_channel("notes", flow::messages());
+  node_options sends;
+  sends.may_go_to = {"b", "c"};
+  b.node(
+    "a",
+    [](const state_view&, context&) -> node_result {
+      flow::route to;
+      to.add("b").add(flow::send{"c", json::object{{"notes", "sent"}, {"n", 1}}});
+      return flow::command{flow::update{{"notes", "a secret"}}, to};
+    },
+    sends);
+  std::string read;
+  b.node("b", [&](const state_view& s, context&) -> node_result {
+    read = dump(s["notes"]);
+    return flow::update{{"out", 1}, {"notes", "more"}};
+  });
+  b.node("c", [](const state_view& s, context&) -> node_result {
+    return s.has("notes") ? node_result{} : fail(errc::internal, "the node sees all it was sent");
+  });
+  b.edge(flow::start, "a");
+  kept_checkpoints thread;
+  run_driver run{b.build().value(), thread};
+  run.modes(js(R"(["values", "updates", "messages", "tasks", "checkpoints", "debug"])"));
+  run.input(js(R"({"out": 0})")).run();
+  REQUIRE(run.outcome->is == run_outcome::state::success);
+  CHECK(read.find("a secret") != read.npos);
+  CHECK(run.data("tasks").at(0).at("input") == js(R"({"out": 0})"));
+  for (const auto& line : run.lines())
+    CHECK(line.find("notes") == line.npos);
+  for (const auto& line : run.lines())
+    CHECK(line.find("secret") == line.npos);
+}

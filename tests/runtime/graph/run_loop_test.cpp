@@ -266,15 +266,40 @@ TEST_CASE("a cancelled run keeps its supersteps and names what is left", "[graph
   run_driver run{probes::inter(), thread};
   run.input(js("{}")).begin();
   run.run_task("a");
-  auto id = run.waiting.at(0).id;
+  auto which = run.waiting.at(0).this_attempt();
   run.take(run.loop->cancel());
   CHECK(run.outcome->is == run_outcome::state::interrupted);
   CHECK(run.outcome->thread_status() == "interrupted");
   CHECK(run.outcome->next == std::vector<std::string>{"ask"});
   CHECK(run.values() == js(R"({"foo": ["a"]})"));
   CHECK(run.data("error").empty());
-  auto late = run.loop->task_done(id, flow::update{{"ans", 1}});
+  auto late = run.loop->task_done(which, flow::update{{"ans", 1}});
   CHECK((late.events.empty() && late.checkpoints.empty() && !late.outcome));
+}
+
+TEST_CASE("what an attempt reports after its time is not taken for the next one's", "[graph]") {
+  node_options options;
+  options.retry.max_attempts = 2;
+  graph_builder b{"late"};
+  b.channel("x", flow::append());
+  b.node(
+    "n", [](const state_view&, context&) { return node_result{}; }, options);
+  b.edge(flow::start, "n");
+  kept_checkpoints thread;
+  run_driver run{b.build().value(), thread};
+  run.modes({"custom", "updates"}).input(js("{}")).begin();
+  auto first = run.waiting.at(0).this_attempt();
+  run.take(run.loop->task_done(first, fail(errc::timeout, "its time is up")));
+  REQUIRE(run.waiting.size() == 2);
+  auto second = run.waiting.at(1).this_attempt();
+  CHECK(second.number == 2);
+  run.take(run.loop->written(first, {stream_item::kind::custom, "late"}));
+  run.take(run.loop->task_done(first, flow::update{{"x", "late"}}));
+  CHECK(run.events.empty());
+  CHECK_FALSE(run.outcome);
+  run.take(run.loop->task_done(second, flow::update{{"x", "in time"}}));
+  REQUIRE(run.outcome);
+  CHECK(run.values() == js(R"({"x": ["in time"]})"));
 }
 
 TEST_CASE("a temporary run keeps nothing and makes no checkpoint events", "[graph]") {

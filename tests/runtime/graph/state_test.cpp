@@ -132,6 +132,15 @@ TEST_CASE("a view reads by type and never fails", "[graph]") {
   CHECK(v["nope"].is_null());
   state_view sent{js(R"({"n": 3, "on": true})")};
   CHECK((sent.number("n") == 3 && sent.flag("on") && sent.sent()));
+  state_view numbers{js(R"({"high": 1e19, "low": -1e19, "most": 9223372036854775808.0,
+                           "least": -9223372036854775808.0, "big": 18446744073709551615,
+                           "part": -2.7})")};
+  for (const auto* beyond : {"high", "low", "most", "big"})
+    CHECK(numbers.number(beyond, 7) == 7);
+  CHECK(numbers.number("least") == std::numeric_limits<int64_t>::min());
+  CHECK(numbers.number("part") == -2);
+  auto not_one = std::numeric_limits<double>::quiet_NaN();
+  CHECK(state_view{json::value{{"n", not_one}}}.number("n", 7) == 7);
   state_view scalar{js("5")};
   CHECK((scalar.find("n") == nullptr && *scalar.sent() == json::value(5)));
 }

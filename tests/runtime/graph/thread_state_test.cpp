@@ -201,4 +201,7 @@ TEST_CASE("what a task wrote for nodes alone is not in its result", "[graph]") {
   auto all = dump(history(thread, *flow));
   CHECK(all.find(R"("result":{"out":"a"})") != all.npos);
   CHECK(all.find("notes") == all.npos);
+  auto without_graph = dump(thread_state(*thread.load(), nullptr, "t", true));
+  CHECK(without_graph.find(R"("values":{"out":"b"})") != all.npos);
+  CHECK(without_graph.find("notes") == all.npos);
 }

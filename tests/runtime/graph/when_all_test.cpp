@@ -13,7 +13,8 @@ namespace {
 context some_context(std::vector<json::value> answers = {}) {
   auto facts = std::make_shared<task_facts>();
   facts->run = std::make_shared<run_facts>();
-  facts->answers = std::move(answers);
+  for (auto& one : answers)
+    facts->answers.push_back({std::move(one)});
   return context{facts};
 }
 
@@ -219,6 +220,57 @@ TEST_CASE("several questions at once are asked in order, each answered by its ow
   REQUIRE(last.ended);
   CHECK(last.values().at("one") == "yes");
   CHECK(last.values().at("two") == "no");
+}
+
+TEST_CASE("an answer stays its coroutine's when replies come in another order", "[graph]") {
+  auto ask = [](context ctx, std::string name) -> coroutine<json::value> {
+    co_await ctx.service("s").get("/" + name);
+    auto first = co_await ctx.interrupt(name + "?");
+    auto second = co_await ctx.interrupt(name + " again?");
+    co_return list(first, second);
+  };
+  auto body = [&](context ctx) -> coroutine<node_result> {
+    auto before = co_await ctx.interrupt("before?");
+    std::vector<coroutine<json::value>> all;
+    all.push_back(ask(ctx, "a"));
+    all.push_back(ask(ctx, "b"));
+    auto got = co_await when_all(std::move(all));
+    auto after = co_await ctx.interrupt("after?");
+    co_return flow::update{{"got", list(before, got[0], got[1], after)}};
+  };
+  std::vector<interrupt_answer> answers;
+  std::vector<std::string> asked;
+  for (std::size_t run = 0;; ++run) {
+    REQUIRE(run < 10);
+    auto facts = std::make_shared<task_facts>();
+    facts->run = std::make_shared<run_facts>();
+    facts->answers = answers;
+    held_node n{body(context{facts})};
+    while (!n.ended) // of two that wait, the one and the other in turns
+      n.answer(run % 2 == 0 ? 0 : n.open.size() - 1, status(200));
+    auto* question = std::get_if<flow::interrupt>(&n.ended->value);
+    if (!question) {
+      CHECK(n.values().at("got")
+            == json::value(list("to before?", list("to a?", "to a again?"),
+                                list("to b?", "to b again?"), "to after?")));
+      break;
+    }
+    asked.emplace_back(question->value.as_string());
+    answers.push_back({json::value("to " + asked.back()), question->place});
+  }
+  CHECK(asked.size() == 6);
+  CHECK(asked[1] == "b?");
+}
+
+TEST_CASE("answers of which no place is known are taken in order", "[graph]") {
+  auto ask_two = [](context ctx) -> coroutine<node_result> {
+    auto [one, two] = co_await when_all(ctx.interrupt("one?"), ctx.interrupt("two?"));
+    co_return flow::update{{"got", list(one, two)}};
+  };
+  held_node half{ask_two(some_context({"yes"}))};
+  CHECK(std::get<flow::interrupt>(half.ended->value).value == "two?");
+  held_node whole{ask_two(some_context({"yes", "no"}))};
+  CHECK(whole.values().at("got") == json::value(list("yes", "no")));
 }
 
 TEST_CASE("a node dropped while several wait ends all of them", "[graph]") {

@@ -3,6 +3,7 @@
 #include "tests/runtime/storage/fixture.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -256,6 +257,32 @@ TEST_CASE_METHOD(damaged, "what can be read of a damaged table is saved into a n
   auto of_alice = (*fresh)->count({.tenant = "acme", .metadata = {{"owner", "alice"}}}).value();
   CHECK(of_alice > left / 3);
   CHECK((*fresh)->checkpoint_chain("acme", "t0", "", "").value().back().id == "c2");
+}
+
+TEST_CASE_METHOD(damaged, "a file that was cut off is looked through and saved as far as it goes",
+                 "[storage]") {
+  fill_with_threads();
+  db.reset();
+  auto path = factory.folder.file(), saved = factory.folder.file("saved.db");
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) * 3 / 4);
+  for (auto what : {damaged_records::report, damaged_records::set_aside}) {
+    auto found = check_sqlite(path, what);
+    REQUIRE(found);
+    CHECK(found->pages_damaged);
+  }
+  auto done = recover_sqlite(path, saved);
+  REQUIRE(done);
+  CHECK(done->records > 0);
+  CHECK(done->records < threads * 4);
+  CHECK_FALSE(done->faults.empty());
+  CHECK(check_sqlite(saved, damaged_records::report).value().faults.empty());
+}
+
+TEST_CASE_METHOD(damaged, "a check says that there is nothing to look through", "[storage]") {
+  auto empty = factory.folder.file("empty.db");
+  std::ofstream{empty};
+  CHECK(check_sqlite(empty, damaged_records::report).error().message
+        == empty + ": is empty: no server has stored anything in it yet");
 }
 
 TEST_CASE_METHOD(damaged, "a checkpoint that builds upon a lost one is not saved", "[storage]") {

@@ -169,7 +169,9 @@ TEST_CASE("a database that was moved away under its server is found out", "[stor
   };
   CHECK(renew());
   std::filesystem::rename(path, path + ".away");
-  CHECK(has(renew().error().message, path + ": was moved away or replaced"));
+  auto told = renew().error().message;
+  CHECK(has(told, path + ": was moved away or replaced"));
+  CHECK(has(told, "put that one back under its name, and only then restart"));
   std::ofstream{path} << "another one";
   CHECK(has(renew().error().message, "moved away or replaced"));
   std::filesystem::remove(path);
@@ -177,11 +179,34 @@ TEST_CASE("a database that was moved away under its server is found out", "[stor
   CHECK(renew());
 }
 
+TEST_CASE("a log without its database is not thrown away", "[storage]") {
+  storage_fixture<sqlite_factory> f;
+  auto path = f.factory.folder.file();
+  REQUIRE(f.put(make_thread("t1")));
+  for (auto file : {path, path + "-wal"}) // as they are while the server runs, or after a crash
+    std::filesystem::copy_file(file, file + ".kept");
+  f.db.reset();
+  std::filesystem::rename(path + "-wal.kept", path + "-wal");
+  for (bool empty : {false, true}) {
+    INFO(empty);
+    std::filesystem::remove(path);
+    if (empty)
+      std::ofstream{path};
+    auto opened = open_sqlite({.path = path});
+    REQUIRE_FALSE(opened);
+    CHECK(has(opened.error().message, "put the database back under its name"));
+    CHECK(std::filesystem::file_size(path + "-wal") > 0);
+  }
+  std::filesystem::rename(path + ".kept", path);
+  f.db = f.factory.open();
+  CHECK(f.get(thread_key("t1")));
+}
+
 TEST_CASE("opening says which file cannot be used and why", "[storage]") {
   temporary_folder folder;
   auto nowhere = folder.file("no/such/folder.db");
   CHECK(has(refusal(nowhere), nowhere));
-  CHECK(has(refusal(nowhere), "No such file or directory"));
+  CHECK(has(refusal(nowhere), "there is no folder " + folder.file("no/such")));
 
   auto text = folder.file("text.db");
   std::ofstream(text) << std::string(4096, 'x');
@@ -201,6 +226,8 @@ TEST_CASE("a file of a newer version is refused and left alone", "[storage]") {
   REQUIRE(connect(path)->execute("PRAGMA user_version=99"));
   CHECK(has(refusal(path), path + ": made by a newer version"));
   CHECK(connect(path)->number("PRAGMA user_version").value() == 99);
+  REQUIRE(connect(path)->execute("PRAGMA user_version=-1")); // no version ever
+  CHECK(has(refusal(path), path + ": damaged"));
 }
 
 TEST_CASE("a file is brought up to date step by step, from any version", "[storage]") {
