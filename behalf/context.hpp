@@ -171,7 +171,9 @@ public:
   /// A part of a message being made, for the `messages` modes: the next text, or a chunk with what
   /// it has of {content, id, tool_call_chunks, …}. It is completed as messages of the state are.
   /// Parts with one id are one message; those without belong to one of this node's execution.
-  void write_message(json_arg chunk) const;
+  /// Gives the message's id, for the message of the state that the parts become:
+  /// `with_id(ai(text), id)`.
+  std::string write_message(json_arg chunk) const;
 
   service_client service(std::string_view name) const { return service_client{std::string(name)}; }
   store_client store() const { return {}; }

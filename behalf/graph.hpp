@@ -8,9 +8,12 @@
 
 #include <chrono>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace behalf {
@@ -97,12 +100,25 @@ public:
   graph_builder& edge(std::string_view from, std::string_view to);
   /// A join: `to` waits for all of `from`.
   graph_builder& edge(std::vector<std::string> from, std::string_view to);
-  graph_builder& edge(std::initializer_list<const char*> from, std::string_view to) {
+  graph_builder& edge(std::initializer_list<std::string_view> from, std::string_view to) {
     return edge(std::vector<std::string>(from.begin(), from.end()), to);
   }
   /// `targets` are the nodes `choose` may name (and what drawings show); empty: any node.
-  graph_builder& conditional(std::string_view from, router_fn choose,
-                             std::vector<std::string> targets = {});
+  template <class F>
+  graph_builder& conditional(std::string_view from, F choose,
+                             std::vector<std::string> targets = {}) {
+    if constexpr (!std::is_null_pointer_v<F>)
+      static_assert(
+        std::is_invocable_r_v<result<flow::route>, F&, const state_view&, const context&>,
+        "a router is flow::route(const state_view&, const context&)");
+    return branch(from, router_fn(std::move(choose)), std::move(targets));
+  }
+  template <class F> // {"tools", flow::end}
+  graph_builder& conditional(std::string_view from, F choose,
+                             std::initializer_list<std::string_view> targets) {
+    return conditional(from, std::move(choose),
+                       std::vector<std::string>(targets.begin(), targets.end()));
+  }
 
   /// A run stops before or after these nodes, unless it says itself where to stop. "*": each node.
   graph_builder& interrupt_before(std::vector<std::string> nodes);
@@ -117,6 +133,7 @@ public:
 
 private:
   graph_builder& add(std::string name, node_factory make, node_options options);
+  graph_builder& branch(std::string_view from, router_fn choose, std::vector<std::string> targets);
   static node_factory from_function(node_fn body);
   static node_factory from_coroutine(node_coroutine_fn body);
   void check();

@@ -76,6 +76,13 @@ struct object_arg {
   template <class O>
   requires std::same_as<std::remove_cvref_t<O>, json::object> object_arg(O&& all)
     : values(std::forward<O>(all)) {}
+  template <class First, class Second, class... More>
+  requires(std::convertible_to<
+             First, std::string_view> || std::is_arithmetic_v<std::remove_cvref_t<First>>)
+    object_arg(First&&, Second&&, More&&...) {
+    static_assert(sizeof...(More) > 99,
+                  "an object in braces is {{key, value}, {key, value}}; a list is list(1, 2)");
+  }
   // One for each length: an initializer_list is what g++ 12 does not take.
   object_arg(json_field a) : values(joined({&a})) {}
   object_arg(json_field a, json_field b) : values(joined({&a, &b})) {}

@@ -21,6 +21,8 @@ json::value ai(json::array blocks, json::array tool_calls = {});
 json::value system_message(std::string_view text);
 /// What a tool gave for the call of that id: text, or any JSON.
 json::value tool_message(json_arg content, std::string_view tool_call_id);
+/// The message with this id: that of its parts, as `context::write_message` gave it.
+json::value with_id(json::value message, std::string_view id);
 /// Deletes the message of that id from a `messages` channel.
 json::value remove_message(std::string_view id);
 

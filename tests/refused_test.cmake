@@ -33,4 +33,8 @@ refuses(timed_fetch [[with_timeout(auth.fetch("idp", "https://idp.example/me"), 
         [[write ctx.fetch(service, url).timeout(time)]])
 refuses(timed_question [[with_timeout(ctx.interrupt("ok?"), 1s)]]
         [[a question has no time limit]])
-message(STATUS "six forms are refused, each with its sentence")
+refuses(list_member [[ctx.service("s").post("/", {{"l", {1, 2, 3}}})]] [[a list is list(1, 2)]])
+refuses(list [[ctx.service("s").post("/", {"a", "b"})]] [[a list is list(1, 2)]])
+refuses(fields [[ctx.service("s").call_tool("t", {"limit", 5})]]
+        [[an object in braces is {{key, value}, {key, value}}]])
+message(STATUS "nine forms are refused, each with its sentence")

@@ -34,7 +34,7 @@ struct handler_setup {
 
 // Call in a catch block. The exception's text is not logged: it may hold credentials.
 error thrown() {
-  log::error("authenticate_handler_threw", {{"error", current_exception_error().kind}});
+  log::error("authenticate_handler_threw", {{"error", error_class(current_exception_error())}});
   return fail(errc::internal, "the authenticate handler failed");
 }
 

@@ -72,7 +72,7 @@ result<std::shared_ptr<const graph>> inbox() {
   b.node("mark_done", mark_done);
   b.edge(flow::start, "fetch");
   b.edge("fetch", "summarise");
-  b.conditional("summarise", anything_to_do, {"approve", std::string(flow::end)});
+  b.conditional("summarise", anything_to_do, {"approve", flow::end});
   b.edge("approve", "mark_done");
   b.edge("mark_done", flow::end);
   return b.build();

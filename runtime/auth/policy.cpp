@@ -1,5 +1,6 @@
 #include "runtime/auth/policy.hpp"
 
+#include "behalf/node.hpp"
 #include "runtime/base/log.hpp"
 
 #include <algorithm>
@@ -81,7 +82,9 @@ on_answer call(const on_handler& handler, const on_context& ctx, json::object& v
     return handler(ctx, value);
   } catch (...) { // of a plugin: whatever it was, it is not a yes
     // The exception's text is not passed on: it may hold confidential values.
-    log::error("authorization_handler_threw", {{"resource", ctx.resource}, {"action", ctx.action}});
+    log::error("authorization_handler_threw", {{"resource", ctx.resource},
+                                               {"action", ctx.action},
+                                               {"error", error_class(current_exception_error())}});
     return fail(errc::internal, "Internal Server Error");
   }
 }

@@ -1,5 +1,6 @@
 #include "behalf/context.hpp"
 
+#include "runtime/graph/messages.hpp"
 #include "runtime/graph/task_facts.hpp"
 
 #include <algorithm>
@@ -181,9 +182,14 @@ void context::write(json_arg data) const {
     facts_->emit({stream_item::kind::custom, std::move(data).take()});
 }
 
-void context::write_message(json_arg chunk) const {
+std::string context::write_message(json_arg chunk) const {
+  auto part = std::move(chunk).take();
+  std::string id(part.is_object() ? string_or(part.get_object(), "id") : std::string_view{});
+  if (id.empty())
+    id = streamed_message_id(facts_->task_id);
   if (facts_->emit)
-    facts_->emit({stream_item::kind::message, std::move(chunk).take()});
+    facts_->emit({stream_item::kind::message, std::move(part)});
+  return id;
 }
 
 answer_of context::interrupt(json_arg question) const {

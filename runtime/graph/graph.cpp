@@ -187,8 +187,8 @@ graph_builder& graph_builder::edge(std::vector<std::string> from, std::string_vi
   return *this;
 }
 
-graph_builder& graph_builder::conditional(std::string_view from, router_fn choose,
-                                          std::vector<std::string> targets) {
+graph_builder& graph_builder::branch(std::string_view from, router_fn choose,
+                                     std::vector<std::string> targets) {
   if (!choose)
     faults_.push_back("the conditional edge from '" + std::string(from) + "' has no function");
   made_->branches_.push_back({std::string(from), std::move(choose), std::move(targets)});

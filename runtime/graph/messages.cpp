@@ -195,6 +195,10 @@ result<json::value> to_chunk(const json::value& v, std::string_view id) {
   return whole;
 }
 
+std::string streamed_message_id(std::string_view task_id) {
+  return hash_uuid(std::string(task_id) + " message");
+}
+
 result<json::array> to_messages(const json::value& v) {
   json::array all;
   if (v.is_null())
@@ -358,6 +362,11 @@ json::value tool_message(json_arg content, std::string_view tool_call_id) {
   auto m = plain("tool", given.is_string() ? view(given.get_string()) : dump(given));
   m.get_object()["tool_call_id"] = json::string_view{tool_call_id.data(), tool_call_id.size()};
   return m;
+}
+
+json::value with_id(json::value message, std::string_view id) {
+  message.as_object()["id"] = json::string_view{id.data(), id.size()};
+  return message;
 }
 
 json::value remove_message(std::string_view id) {

@@ -19,6 +19,9 @@ result<json::value> to_message(const json::value& v);
 /// of the text.
 result<json::value> to_chunk(const json::value& v, std::string_view id);
 
+/// The id of a task's parts that name none.
+std::string streamed_message_id(std::string_view task_id);
+
 /// A list of messages from one or many: every element of a list is a message.
 result<json::array> to_messages(const json::value& v);
 

@@ -250,7 +250,7 @@ void event_maker::chunk(std::vector<loop_event>& out, const event_task& t,
                         const json::value& data) {
   if (!spec_.modes.messages && !spec_.modes.messages_tuple)
     return;
-  auto complete = to_chunk(data, hash_uuid(t.plan->id + " message"));
+  auto complete = to_chunk(data, streamed_message_id(t.plan->id));
   if (!complete)
     return;
   auto [at, fresh] = streamed_.try_emplace(std::string(string_or(complete->get_object(), "id")));

@@ -118,7 +118,7 @@ made make_agent() {
   b.config_schema({{"type", "object"}, {"properties", {{"model_name", {{"type", "string"}}}}}});
   b.node("agent", call_model).node("tool", call_tool).node("checkSharedState", check_shared_state);
   b.edge(flow::start, "agent");
-  b.conditional("agent", after_model, {"tool", "checkSharedState", std::string(flow::end)});
+  b.conditional("agent", after_model, {"tool", "checkSharedState", flow::end});
   b.edge("tool", "agent").edge("checkSharedState", flow::end);
   return b.build();
 }
@@ -130,7 +130,7 @@ made make_agent_simple() {
     b.channel(name, flow::last_value());
   b.node("agent", call_simple_model).node("tool", simple_tool);
   b.edge(flow::start, "agent");
-  b.conditional("agent", after_simple_model, {"tool", std::string(flow::end)});
+  b.conditional("agent", after_simple_model, {"tool", flow::end});
   b.edge("tool", "agent");
   return b.build();
 }

@@ -29,7 +29,7 @@ made with_tools(const char* name, node_fn model, Tools tools) {
   b.channel("messages", flow::messages());
   b.node("agent", std::move(model)).node("tools", tools);
   b.edge(flow::start, "agent");
-  b.conditional("agent", after_model, {"tools", std::string(flow::end)});
+  b.conditional("agent", after_model, {"tools", flow::end});
   b.edge("tools", "agent");
   return b.build();
 }

@@ -82,6 +82,24 @@ TEST_CASE("a streamed message is not sent again when the node returns it", "[gra
   CHECK(plain.data("messages/partial").at(1).at(0).at("type") == "ai");
 }
 
+TEST_CASE("parts without an id and the message they become are one", "[graph]") {
+  graph_builder b{"stream"};
+  b.channel("messages", flow::messages());
+  b.node("model", [](const state_view&, context& ctx) -> node_result {
+    ctx.write_message("he");
+    auto id = ctx.write_message("llo");
+    CHECK(ctx.write_message({{"id", "own"}, {"content", "more"}}) == "own");
+    return flow::update{{"messages", with_id(ai("hello"), id)}};
+  });
+  b.edge(flow::start, "model");
+  kept_checkpoints thread;
+  run_driver run{b.build().value(), thread};
+  run.modes("messages-tuple").input(js("{}")).run();
+  auto parts = run.data("messages");
+  REQUIRE(parts.size() == 3); // and not "hello" once more
+  CHECK(parts[0].at(0).at("id") == parts[1].at(0).at("id"));
+}
+
 TEST_CASE("a debug event follows the event it repeats", "[graph]") {
   kept_checkpoints thread;
   run_driver run{probes::custom(), thread};
