@@ -17,6 +17,7 @@ struct run_options : runs::queue_options {
   std::chrono::milliseconds resumable_ttl{120'000}; // events kept for viewers after the end
   std::size_t blocking_threads = 64;            // threads for nodes that may block; more turns wait
   std::size_t state_bytes = 32 * 1024 * 1024;   // of a thread's state; of a node's store item
+  std::size_t open_asks = 10'000;               // of one node; one that asks more fails
   std::size_t event_bytes = 16 * 1024 * 1024;   // one run's events; older ones are dropped
   std::size_t event_memory = 256 * 1024 * 1024; // of all runs; the user with most loses events
   std::chrono::milliseconds shutdown_grace{10'000}; // from the signal to the end of the process

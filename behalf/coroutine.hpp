@@ -17,6 +17,7 @@
 #include <string>
 #include <tuple>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -62,7 +63,7 @@ public:
   void stop_at(flow::interrupt question, coroutine_wait& wait);
 
   /// What was asked, and taken back, since the last call.
-  std::vector<asked_effect> take_asked() { return std::exchange(asked_, {}); }
+  std::vector<asked_effect> take_asked();
   /// The first of several: the first answer will be taken for its. Null: there is none.
   flow::interrupt* question();
   bool waits() const { return !waiting_.empty(); }
@@ -73,9 +74,10 @@ private:
   friend class coroutine_wait;
   void leave(const coroutine_wait& wait);
 
-  std::vector<coroutine_wait*> waiting_;
+  std::unordered_map<uint64_t, coroutine_wait*> waiting_; // for replies, by the number of the ask
+  std::vector<coroutine_wait*> questions_;                // for answers
   std::vector<asked_effect> asked_;
-  uint64_t last_id_ = 0;
+  uint64_t last_id_ = 0, told_ = 0; // the last ask, and the last one taken by take_asked
 };
 
 /// Where in its node a coroutine is. Those that run side by side are in places of their own, the

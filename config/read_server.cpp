@@ -148,6 +148,7 @@ void read_runs(yaml_section in, config& out) {
   in.duration("timeout", o.timeout);
   in.duration("resumable_ttl", o.resumable_ttl, yaml_section::no_time::is_fine);
   in.number("state_bytes", o.state_bytes, 64 * 1024, 1 << 29);
+  in.number("open_asks", o.open_asks, 64, 1'000'000);
   in.number("event_bytes", o.event_bytes, 1024, int64_t{1} << 32);
   in.number("event_memory", o.event_memory, 1 << 20, int64_t{1} << 40);
   in.duration("shutdown_grace", o.shutdown_grace, yaml_section::no_time::is_fine);

@@ -21,10 +21,21 @@ inline json::value js(std::string_view text) {
 struct kept_checkpoints {
   std::map<std::string, checkpoint_doc> docs;
 
+  /// Of what was kept, also what was replaced later.
+  std::size_t bytes = 0;
+
+  void add(const task_end& end) {
+    auto text = dump(end.task.body());
+    bytes += text.size();
+    static_cast<void>(docs.at(end.checkpoint_id).add_ends({parse_json(text).value()}).value());
+  }
+
   void keep(std::vector<checkpoint_doc> fresh) {
     for (auto& doc : fresh) {
       // As stored and read again: what JSON loses is lost here too.
-      auto body = parse_json(dump(doc.body())).value().as_object();
+      auto text = dump(doc.body());
+      bytes += text.size();
+      auto body = parse_json(text).value().as_object();
       auto metadata = parse_json(dump(doc.metadata())).value().as_object();
       auto copy = checkpoint_doc::from(doc.id, doc.parent_id, doc.ns, doc.full, metadata, body,
                                        doc.created_at);
@@ -131,6 +142,8 @@ public:
     for (auto& e : out.events)
       events.push_back(std::move(e));
     thread_.keep(std::move(out.checkpoints));
+    for (const auto& end : out.ends)
+      thread_.add(end);
     for (auto& t : out.start)
       waiting.push_back(std::move(t));
     if (out.outcome)

@@ -1,64 +1,74 @@
-// A run's checkpoints that are not stored yet: kept in order, and sent again when a write fails.
+// A run's checkpoints and ends of tasks that are not stored yet. One write is under way at a time:
+// what comes meanwhile waits for the next one, and only as far as nothing newer covers it.
 #pragma once
 
 #include "runtime/graph/checkpoint.hpp"
 
-#include <cstdint>
-#include <map>
-#include <string>
+#include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace behalf::runs {
 
 class checkpoint_backlog {
 public:
-  using docs = std::vector<checkpoint_doc>;
+  struct content {
+    std::vector<checkpoint_doc> docs; // oldest first
+    std::vector<task_end> ends;       // after the docs
+  };
 
-  void add(docs more) {
-    auto& last = waiting_[next_];
-    last.insert(last.end(), std::make_move_iterator(more.begin()),
-                std::make_move_iterator(more.end()));
-    if (last.empty())
-      waiting_.erase(next_);
+  void add(std::vector<checkpoint_doc> docs, std::vector<task_end> ends) {
+    for (auto& doc : docs)
+      add(std::move(doc));
+    std::move(ends.begin(), ends.end(), std::back_inserter(waiting_.ends));
   }
 
-  bool empty() const { return waiting_.empty(); }
+  /// Nothing waits for the next write.
+  bool empty() const { return waiting_.docs.empty() && waiting_.ends.empty(); }
+  const content& waiting() const { return waiting_; }
 
-  /// Those not sent, oldest first, with those whose write failed.
-  docs waiting() const {
-    docs all;
-    for (const auto& [number, some] : waiting_)
-      all.insert(all.end(), some.begin(), some.end());
-    return all;
+  bool is_sending() const { return sending_; }
+  const content& under_way() const { return under_way_; }
+
+  /// What waits is under way now, until `stored` or `failed`. REQUIRES: !is_sending().
+  void send() {
+    under_way_ = std::exchange(waiting_, {});
+    sending_ = true;
   }
-
-  /// Marks all that wait as sent, and returns the number under which their outcome is reported.
-  int64_t send() {
-    auto all = waiting();
-    waiting_.clear();
-    sent_[next_] = std::move(all);
-    return next_++;
+  void stored() {
+    under_way_ = {};
+    sending_ = false;
   }
-  void stored(int64_t number) { sent_.erase(number); }
-  void failed(int64_t number) { waiting_.insert(sent_.extract(number)); }
-
-  /// The id of the last checkpoint of each write under way.
-  std::vector<std::string> on_the_way() const {
-    std::vector<std::string> ids;
-    for (const auto& [number, some] : sent_)
-      if (!some.empty())
-        ids.push_back(some.back().id);
-    return ids;
+  /// What was under way waits again, before what came since.
+  void failed() {
+    auto later = std::exchange(waiting_, std::exchange(under_way_, {}));
+    sending_ = false;
+    add(std::move(later.docs), std::move(later.ends));
   }
 
   void forget() {
-    waiting_.clear();
-    sent_.clear();
+    waiting_ = {};
+    under_way_ = {};
   }
 
 private:
-  std::map<int64_t, docs> waiting_, sent_; // by the number of their write
-  int64_t next_ = 1;
+  // Ends are told by their checkpoint, when it is put again, and by the one that follows it.
+  void add(checkpoint_doc doc) {
+    auto told = [&](const task_end& end) {
+      return end.checkpoint_id == doc.id || end.checkpoint_id == doc.parent_id;
+    };
+    std::erase_if(waiting_.ends, told);
+    std::erase_if(under_way_.ends, told);
+    auto same = std::find_if(waiting_.docs.begin(), waiting_.docs.end(),
+                             [&](const checkpoint_doc& one) { return one.id == doc.id; });
+    if (same == waiting_.docs.end())
+      waiting_.docs.push_back(std::move(doc));
+    else
+      *same = std::move(doc);
+  }
+
+  content waiting_, under_way_;
+  bool sending_ = false;
 };
 
 } // namespace behalf::runs

@@ -2,6 +2,7 @@
 // node sees handles and replies, never credentials.
 #include "actors/admission/messages.hpp"
 #include "actors/basics.hpp"
+#include "actors/options.hpp"
 #include "actors/outside/messages.hpp"
 #include "actors/runs/run_visible_error.hpp"
 #include "actors/runs/spawn.hpp"
@@ -19,6 +20,7 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -432,11 +434,19 @@ void take_back(node_pointer self, uint64_t ask_id) {
 void take_turn(node_pointer self, turn now) {
   if (auto* outcome = std::get_if<node_result>(&now))
     return finish(self, std::move(*outcome));
+  auto& s = self->state;
   for (auto& one : std::get<std::vector<asked_effect>>(now))
     if (std::holds_alternative<withdraw>(one.what))
       take_back(self, one.id);
     else
-      self->state.queued.push_back(std::move(one));
+      s.queued.push_back(std::move(one));
+  if (const auto most = s.app->options->runs.open_asks; s.pending.size() + s.queued.size() > most)
+    return finish(self,
+                  error{errc::too_many,
+                        "the node waits for more than " + std::to_string(most)
+                          + " things at once (runs.open_asks): give when_all a smaller at_once",
+                        {},
+                        "TooManyAsksError"});
   ask_next(self);
 }
 

@@ -73,6 +73,7 @@ struct run_supervisor_state {
   std::map<int64_t, task_attempt> limits; // by generation: those that have a time limit
   int64_t generation = 0;
   checkpoint_backlog checkpoints;
+  std::vector<task_spec> held_back; // durability sync: started when what waits is stored
   std::optional<end_to_store> last;
   bool begun = false, ending = false;
   bool suspending = false; // the server is stopping: no retries
@@ -138,13 +139,34 @@ caf::result<run_result> when_ended(run_pointer self) {
 
 // --- checkpoints and nodes ---------------------------------------------------------------------
 
-// The checkpoints that were not sent to the storage, as rows to put.
-std::vector<write_batch::put> unsaved(run_pointer self) {
-  auto& s = self->state;
-  std::vector<write_batch::put> rows;
-  for (const auto& doc : s.checkpoints.waiting())
-    rows.push_back({to_record(doc, s.plan->who->tenant, s.plan->thread_id, s.plan->run_id)});
-  return rows;
+void put_ends(run_pointer self, const std::vector<task_end>& ends, write_batch& into) {
+  const auto& plan = *self->state.plan;
+  for (const auto& one : ends)
+    into.task_ends.push_back(
+      {{kind::checkpoint, plan.who->tenant, one.checkpoint_id, plan.thread_id},
+       one.task.id,
+       dump(one.task.body())});
+}
+
+// The checkpoints and ends of tasks that were not sent to the storage.
+void put_unsaved(run_pointer self, write_batch& into) {
+  const auto& s = self->state;
+  const auto& unsaved = s.checkpoints.waiting();
+  for (const auto& doc : unsaved.docs)
+    into.puts.push_back({to_record(doc, s.plan->who->tenant, s.plan->thread_id, s.plan->run_id)});
+  put_ends(self, unsaved.ends, into);
+}
+
+// The same for the last write of a run. Refused when a checkpoint that was sent before is not
+// stored; ends that were sent are sent again, as they may be lost unnoticed.
+void put_all_unsaved(run_pointer self, write_batch& into) {
+  const auto& s = self->state;
+  const auto& sent = s.checkpoints.under_way();
+  if (!sent.docs.empty())
+    into.needs.push_back(
+      {kind::checkpoint, s.plan->who->tenant, sent.docs.back().id, s.plan->thread_id});
+  put_ends(self, sent.ends, into);
+  put_unsaved(self, into);
 }
 
 // Stops these nodes and cuts their calls.
@@ -161,6 +183,7 @@ void stop_nodes(run_pointer self, const live_nodes& nodes) {
 void stop_all_nodes(run_pointer self) {
   stop_nodes(self, std::exchange(self->state.nodes, {}));
   self->state.retries.clear();
+  self->state.held_back.clear();
 }
 
 // --- the end -----------------------------------------------------------------------------------
@@ -281,12 +304,7 @@ write_batch end_of_run(run_pointer self) {
     return what;
   }
   auto what = ending_on(*s.plan, s.last->outcome, s.last->trace);
-  auto rows = unsaved(self);
-  what.puts.insert(what.puts.begin(), std::make_move_iterator(rows.begin()),
-                   std::make_move_iterator(rows.end()));
-  // Refused when a checkpoint that was sent before is not stored.
-  for (auto& id : s.checkpoints.on_the_way())
-    what.needs.push_back({kind::checkpoint, s.plan->who->tenant, id, s.plan->thread_id});
+  put_all_unsaved(self, what);
   return what;
 }
 
@@ -394,7 +412,7 @@ void cancel(run_pointer self) {
   if (!s.loop)
     return finish(self, interrupted(), run_trace::row_only);
   auto out = s.loop->cancel();
-  s.checkpoints.add(std::move(out.checkpoints));
+  s.checkpoints.add(std::move(out.checkpoints), std::move(out.ends));
   auto outcome = out.outcome ? std::move(*out.outcome) : interrupted();
   outcome.is = run_outcome::state::interrupted;
   if (!outcome.next.empty())
@@ -412,7 +430,7 @@ void roll_back(run_pointer self) {
   auto& s = self->state;
   s.checkpoints.forget();
   if (s.from && !left_by(*s.plan, s.from->at)) // restores it without this run's pending writes
-    s.checkpoints.add({s.from->at});
+    s.checkpoints.add({s.from->at}, {});
   finish(self, interrupted(), run_trace::none);
 }
 
@@ -433,7 +451,7 @@ void suspend(run_pointer self) {
   next.attempt += s.begun;
   next.delayed = false; // it was due
   auto what = of_run(*s.plan);
-  what.puts = unsaved(self);
+  put_unsaved(self, what);
   what.puts.push_back({to_record(next, "pending")});
   ask(
     self, s.app->writer, write_records{std::move(what), s.plan->who->key()},
@@ -533,29 +551,6 @@ void start_tasks(run_pointer self, std::vector<task_spec> tasks) {
   }
 }
 
-// The writer keeps the order of writes for one user, so the end is stored after all checkpoints.
-// Checkpoints that could not be stored are sent again with the end.
-template <class Then>
-void save_checkpoints(run_pointer self, Then then) {
-  auto& s = self->state;
-  auto what = of_run(*s.plan);
-  what.puts = unsaved(self);
-  auto number = s.checkpoints.send();
-  ask(
-    self, s.app->writer, write_records{std::move(what), s.plan->who->key()},
-    [self, number, then = std::move(then)](written) mutable {
-      self->state.checkpoints.stored(number);
-      then();
-    },
-    [self, number](const error& why) {
-      self->state.checkpoints.failed(number);
-      if (why.kind == run_taken && !self->state.ending)
-        return end_taken_over(self);
-      if (!self->state.ending)
-        fail_inside(self, why);
-    });
-}
-
 // A suspect (recovery.hpp) whose steps since the start are stored is cleared.
 void note_progress(run_pointer self) {
   auto& s = self->state;
@@ -564,30 +559,50 @@ void note_progress(run_pointer self) {
   tell(s.scheduler, run_progressed{s.plan->run_id});
 }
 
+// The writer keeps the order of writes for one user, so the end is stored after all checkpoints.
+// Checkpoints that could not be stored are sent again with the end.
+void save_checkpoints(run_pointer self) {
+  auto& s = self->state;
+  if (s.checkpoints.empty() || s.checkpoints.is_sending())
+    return;
+  auto what = of_run(*s.plan);
+  put_unsaved(self, what);
+  s.checkpoints.send();
+  auto tasks = std::make_shared<std::vector<task_spec>>(std::exchange(s.held_back, {}));
+  ask(
+    self, s.app->writer, write_records{std::move(what), s.plan->who->key()},
+    [self, tasks](written) {
+      self->state.checkpoints.stored();
+      note_progress(self);
+      if (self->state.ending)
+        return;
+      start_tasks(self, std::move(*tasks));
+      save_checkpoints(self);
+    },
+    [self](const error& why) {
+      self->state.checkpoints.failed();
+      if (why.kind == run_taken && !self->state.ending)
+        return end_taken_over(self);
+      if (!self->state.ending)
+        fail_inside(self, why);
+    });
+}
+
 void apply(run_pointer self, loop_output out) {
   auto& s = self->state;
   for (const auto& e : out.events)
     if (!out.outcome || e.name != "error") // the end appends it
       s.events->append(e.name, *e.data);
-  s.checkpoints.add(std::move(out.checkpoints));
+  const auto to_keep = !out.checkpoints.empty();
+  s.checkpoints.add(std::move(out.checkpoints), std::move(out.ends));
   if (out.outcome) {
     finish(self, std::move(*out.outcome));
     return answer_viewers(self);
   }
-  auto lasting = string_or(s.plan->kwargs, "durability");
-  if (s.checkpoints.empty() || lasting == "exit") {
-    start_tasks(self, std::move(out.start));
-  } else if (lasting == "sync") {
-    auto tasks = std::make_shared<std::vector<task_spec>>(std::move(out.start));
-    save_checkpoints(self, [self, tasks] {
-      note_progress(self);
-      if (!self->state.ending)
-        start_tasks(self, std::move(*tasks));
-    });
-  } else {
-    save_checkpoints(self, [self] { note_progress(self); });
-    start_tasks(self, std::move(out.start));
-  }
+  if (to_keep && string_or(s.plan->kwargs, "durability") == "sync")
+    s.held_back = std::exchange(out.start, {}); // of a new superstep: nothing else is held back
+  save_checkpoints(self);
+  start_tasks(self, std::move(out.start));
   answer_viewers(self);
 }
 

@@ -29,6 +29,8 @@ result<std::vector<checkpoint_doc>> to_docs(const std::vector<record>& rows) {
                                     row.doc, row.created_at);
     if (!doc)
       return doc.error();
+    if (auto ok = doc->add_ends(row.task_ends); !ok)
+      return ok.error();
     docs.push_back(std::move(*doc));
   }
   return docs;

@@ -91,6 +91,8 @@ int64_t cost_of(const write_batch& what) {
   auto cost = std::size_t{least_cost};
   for (const auto& p : what.puts)
     cost += p.row.doc_text.size() + held_bytes(p.row.doc) + held_bytes(p.row.metadata);
+  for (const auto& end : what.task_ends)
+    cost += end.doc.size();
   for (const auto& change : what.thread_changes) {
     cost += held_bytes(change.metadata);
     for (const auto& [member, text] : change.doc)

@@ -178,6 +178,10 @@ json::array planned_task::path() const {
   return {"__pregel_pull", name};
 }
 
+json::object pending_task::body() const {
+  return write_pending(*this);
+}
+
 void checkpoint_doc::set_values(const graph_state& state, std::vector<channel_change> changes,
                                 const std::string& sole_task_of_parent, bool whole) {
   for (auto& c : changes) {
@@ -220,6 +224,24 @@ json::object checkpoint_doc::changed_values() const {
     for (const auto& [name, v] : *part)
       all[name] = *v;
   return all;
+}
+
+result<void> checkpoint_doc::add_ends(const json::array& ends) {
+  if (!all_objects(ends))
+    return broken(id, "what its tasks came to is malformed");
+  std::map<std::string, std::size_t> places;
+  for (std::size_t i = 0; i < pending.size(); ++i)
+    if (pending[i].id != null_task_id)
+      places.emplace(pending[i].id, i);
+  for (const auto& one : ends) {
+    auto task = read_pending(one.get_object());
+    auto [place, fresh] = places.emplace(task.id, pending.size());
+    if (fresh)
+      pending.push_back(std::move(task));
+    else
+      pending[place->second] = std::move(task);
+  }
+  return {};
 }
 
 json::object checkpoint_doc::metadata() const {

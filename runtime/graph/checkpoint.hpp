@@ -47,6 +47,15 @@ struct pending_task {
   std::vector<pending_interrupt> interrupts;
   std::vector<interrupt_answer> answers; // to its interrupts so far
   std::string failure;                   // failed: ValueError('boom')
+
+  json::object body() const;
+};
+
+/// What became of a task since its checkpoint was made: kept beside the checkpoint, so that the end
+/// of one of many tasks does not write all of them again.
+struct task_end {
+  std::string checkpoint_id;
+  pending_task task;
 };
 
 /// A state's values by name: what can be restored without the graph.
@@ -89,6 +98,9 @@ struct checkpoint_doc {
   void set_whole(const graph_state& state);
   /// `set` and `append` as one object: what `sole_task` wrote.
   json::object changed_values() const;
+  /// Puts bodies of pending tasks, kept beside the checkpoint, in the place of what `pending` says
+  /// of the same tasks. Error: internal, naming the checkpoint.
+  result<void> add_ends(const json::array& ends);
 
   /// The run's metadata with source, step and parents.
   json::object metadata() const;

@@ -56,7 +56,9 @@ coroutine_wait::~coroutine_wait() {
 
 // A coroutine's arguments end after its promise, which has the slot.
 coroutine_slot::~coroutine_slot() {
-  for (auto* one : waiting_)
+  for (auto& [id, one] : waiting_)
+    one->slot_ = nullptr;
+  for (auto* one : questions_)
     one->slot_ = nullptr;
 }
 
@@ -64,31 +66,30 @@ void coroutine_slot::ask(std::coroutine_handle<> who, effect what, coroutine_wai
   wait.slot_ = this;
   wait.who_ = who;
   wait.ask_id_ = ++last_id_;
-  waiting_.push_back(&wait);
+  waiting_.emplace(last_id_, &wait);
   asked_.push_back({last_id_, std::move(what)});
 }
 
 void coroutine_slot::stop_at(flow::interrupt question, coroutine_wait& wait) {
   wait.slot_ = this;
   wait.question_ = std::move(question);
-  waiting_.push_back(&wait);
+  questions_.push_back(&wait);
+}
+
+std::vector<asked_effect> coroutine_slot::take_asked() {
+  told_ = last_id_;
+  return std::exchange(asked_, {});
 }
 
 flow::interrupt* coroutine_slot::question() {
-  for (auto* one : waiting_)
-    if (one->question_)
-      return &*one->question_;
-  return nullptr;
+  return questions_.empty() ? nullptr : &*questions_.front()->question_;
 }
 
 bool coroutine_slot::resume(uint64_t ask_id, effect_reply reply) {
-  auto at = std::find_if(waiting_.begin(), waiting_.end(), [&](const coroutine_wait* one) {
-    return one->ask_id_ == ask_id && !one->question_;
-  });
-  if (at == waiting_.end())
+  auto asked = waiting_.extract(ask_id);
+  if (asked.empty())
     return ask_id <= last_id_;
-  auto& wait = **at;
-  waiting_.erase(at);
+  auto& wait = *asked.mapped();
   wait.slot_ = nullptr;
   wait.reply_.emplace(std::move(reply));
   wait.who_.resume();
@@ -96,11 +97,14 @@ bool coroutine_slot::resume(uint64_t ask_id, effect_reply reply) {
 }
 
 void coroutine_slot::leave(const coroutine_wait& wait) {
-  std::erase(waiting_, &wait);
-  if (wait.question_)
+  if (wait.question_) {
+    std::erase(questions_, &wait);
     return;
-  auto untold = std::erase_if(asked_, [&](const auto& one) { return one.id == wait.ask_id_; });
-  if (untold == 0)
+  }
+  waiting_.erase(wait.ask_id_);
+  if (wait.ask_id_ > told_)
+    std::erase_if(asked_, [&](const auto& one) { return one.id == wait.ask_id_; });
+  else
     asked_.push_back({wait.ask_id_, withdraw{}});
 }
 

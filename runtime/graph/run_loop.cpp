@@ -6,6 +6,7 @@
 #include "runtime/graph/run_events.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace behalf {
 namespace {
@@ -117,7 +118,8 @@ struct run_loop::impl {
   void succeeded(live_task& t, json::value values, const flow::route& go_to);
   void interrupted(live_task& t, flow::interrupt question);
   void failed(live_task& t, const error& why);
-  void after_task();
+  void task_ended(const live_task& t);
+  void after_tasks();
   void stop_at_interrupts();
   void complete_step();
   result<next_moves> moves_from(std::string_view node, const graph_state& after,
@@ -132,11 +134,13 @@ struct run_loop::impl {
   // --- what is kept
   void build_checkpoint(std::string source, std::vector<channel_change> changes = {},
                         const next_moves& moves = {}, const std::string& sole_task = {});
-  live_task make_task(planned_task plan) const;
+  void add_task(planned_task plan, const pending_task* known);
+  void add_tasks(const std::vector<planned_task>& plans);
   void make_tasks();
   void add_tasks(const next_moves& moves);
   void keep_head();
   void keep_pending();
+  void keep_end(const live_task& t);
   bool has_head() const { return !head.id.empty(); }
   bool keeps_every_step() const {
     return spec.checkpointing && spec.lasting != durability_mode::exit;
@@ -158,6 +162,8 @@ struct run_loop::impl {
   bool store_whole = false; // the state has changes that no checkpoint tells: store all of it
   std::vector<pending_task> updates; // commands' writes beside the head, applied when it is loaded
   std::vector<live_task> tasks;
+  std::unordered_map<std::string, std::size_t> places; // of tasks, by id
+  std::size_t still_open = 0;                          // tasks that have not ended
 
   int64_t step = -1, stop = 0;
   bool skip_breakpoints = false; // the next step goes on from one
@@ -442,8 +448,9 @@ void run_loop::impl::start_step() {
       events.task_done(out.events, {t.plan, step}, t.writes, state, true);
     else
       start_task(t, view);
-  if (out.start.empty())
-    after_task();
+  still_open = out.start.size();
+  if (still_open == 0)
+    after_tasks();
 }
 
 void run_loop::impl::start_task(live_task& t, const state_view& view,
@@ -466,10 +473,11 @@ void run_loop::impl::start_task(live_task& t, const state_view& view,
 }
 
 live_task* run_loop::impl::running(const task_attempt& which) {
-  for (auto& t : tasks)
-    if (t.running && t.attempt == which.number && t.plan.id == which.task_id)
-      return &t;
-  return nullptr;
+  auto at = places.find(which.task_id);
+  if (at == places.end())
+    return nullptr;
+  auto& t = tasks[at->second];
+  return t.running && t.attempt == which.number ? &t : nullptr;
 }
 
 void run_loop::impl::task_done(const task_attempt& which, node_result how) {
@@ -529,7 +537,7 @@ void run_loop::impl::succeeded(live_task& t, json::value values, const flow::rou
   if (alone)
     sole_changes = std::move(*changes);
   std::move(made.begin(), made.end(), std::back_inserter(out.events));
-  after_task();
+  task_ended(t);
 }
 
 void run_loop::impl::interrupted(live_task& t, flow::interrupt question) {
@@ -539,7 +547,7 @@ void run_loop::impl::interrupted(live_task& t, flow::interrupt question) {
     id += ':' + std::to_string(answered);
   t.so_far.interrupts = {{hash_hex32(id), std::move(question.value), std::move(question.place)}};
   events.task_stopped(out.events, {t.plan, step}, state, t.so_far.interrupts.front());
-  after_task();
+  task_ended(t);
 }
 
 void run_loop::impl::failed(live_task& t, const error& why) {
@@ -557,12 +565,15 @@ void run_loop::impl::failed(live_task& t, const error& why) {
   fail_run(why);
 }
 
-// A task has ended, or none had to run: the step may be complete.
-void run_loop::impl::after_task() {
-  auto settled = [](const live_task& t) { return t.settled(); };
+void run_loop::impl::task_ended(const live_task& t) {
+  if (--still_open > 0)
+    return keep_end(t); // what is done is not done again after a crash
+  after_tasks();
+}
+
+// All tasks have ended.
+void run_loop::impl::after_tasks() {
   auto waits = [](const live_task& t) { return t.is(pending_task::state::interrupted); };
-  if (!std::all_of(tasks.begin(), tasks.end(), settled))
-    return keep_pending(); // what is done is not done again after a crash
   if (std::any_of(tasks.begin(), tasks.end(), waits))
     return stop_at_interrupts();
   complete_step();
@@ -695,37 +706,43 @@ void run_loop::impl::build_checkpoint(std::string source, std::vector<channel_ch
 }
 
 // With what is known of it: a task that ended before the run was interrupted is not run again.
-live_task run_loop::impl::make_task(planned_task plan) const {
+void run_loop::impl::add_task(planned_task plan, const pending_task* known) {
   live_task t;
   t.what = flow->find(plan.name);
+  if (known)
+    t.so_far = *known;
   t.so_far.id = plan.id;
-  for (const auto& known : head.pending)
-    if (known.id == plan.id)
-      t.so_far = known;
   if (t.is(pending_task::state::done)) {
     t.cached = true;
     if (auto writes = to_writes(*flow->channels(), t.so_far.writes))
       t.writes = std::move(*writes);
   }
   t.plan = std::move(plan);
-  return t;
+  places.emplace(t.plan.id, tasks.size());
+  tasks.push_back(std::move(t));
 }
 
 void run_loop::impl::make_tasks() {
   tasks.clear();
-  for (const auto& one : head.next)
-    tasks.push_back(make_task(one));
+  places.clear();
+  add_tasks(head.next);
 }
 
 void run_loop::impl::add_tasks(const next_moves& moves) {
   auto pushes =
     std::count_if(tasks.begin(), tasks.end(), [](const live_task& t) { return t.plan.push >= 0; });
-  for (auto& one : moves.plan(head.id, static_cast<std::size_t>(pushes))) {
-    auto there = std::any_of(tasks.begin(), tasks.end(),
-                             [&](const live_task& t) { return t.plan.id == one.id; });
-    if (!there)
-      tasks.push_back(make_task(std::move(one)));
-  }
+  add_tasks(moves.plan(head.id, static_cast<std::size_t>(pushes)));
+}
+
+void run_loop::impl::add_tasks(const std::vector<planned_task>& plans) {
+  std::unordered_map<std::string_view, const pending_task*> known;
+  for (const auto& one : head.pending)
+    known[one.id] = &one;
+  for (const auto& one : plans)
+    if (!places.contains(one.id)) {
+      auto at = known.find(one.id);
+      add_task(one, at == known.end() ? nullptr : at->second);
+    }
 }
 
 void run_loop::impl::keep_head() {
@@ -750,6 +767,16 @@ void run_loop::impl::keep_pending() {
   if (resumed)
     head.resumed_by = spec.facts->run_id;
   keep_head();
+}
+
+// What became of one task, beside the head. With answers of this run the head itself has to say so.
+void run_loop::impl::keep_end(const live_task& t) {
+  dirty = true;
+  if (!keeps_every_step())
+    return;
+  if (resumed && head.resumed_by != spec.facts->run_id)
+    return keep_pending();
+  out.ends.push_back({head.id, t.so_far});
 }
 
 // --- the end -----------------------------------------------------------------------------------

@@ -53,10 +53,12 @@ struct task_spec {
                        std::function<bool()> cancelled = {}) const;
 };
 
-/// What a step of the engine wants done, in this order: events, checkpoints, start, outcome.
+/// What a step of the engine wants done, in this order: events, checkpoints, ends, start, outcome.
 struct loop_output {
   std::vector<loop_event> events;
   std::vector<checkpoint_doc> checkpoints; // one with a known id replaces the one kept before
+                                           // and the ends kept beside it
+  std::vector<task_end> ends;              // of tasks of the newest checkpoint
   std::vector<task_spec> start;
   /// The run is over. Everything still running is to be stopped; nothing it reports is used.
   std::optional<run_outcome> outcome;

@@ -76,7 +76,8 @@ struct record {
   std::string parent_checkpoint; // checkpoint: the id it follows in the same ns; "" for the first
   std::string run_id;            // checkpoint: the run that wrote it; "" for an update by hand
   bool full = true;              // checkpoint: `doc` stands alone; else it adds to its parent's
-  int64_t fence = 1; // unfinished runs: set by the storage, one more with every take-over
+  json::array task_ends; // checkpoint: what write_batch::task_end put beside it; `put` ignores it
+  int64_t fence = 1;     // unfinished runs: set by the storage, one more with every take-over
 
   record_key key() const { return {type, tenant, id, parent, ns}; }
 };

@@ -93,7 +93,7 @@ struct damaged_row {
 
 result<std::vector<damaged_row>> check_records(sqlite_connection& db, const sqlite_table& t,
                                                storage_check& into) {
-  auto all = t.find.substr(0, t.find.find(" WHERE "));
+  auto all = t.find.substr(0, t.find.rfind(" WHERE "));
   auto use = db.prepare(all);
   if (!use)
     return use.error();

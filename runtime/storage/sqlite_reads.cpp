@@ -10,8 +10,9 @@ namespace behalf {
 namespace {
 
 result<record> read_row(sqlite_statement& use, const sqlite_table& t, fair_budget::share* room) {
-  if (auto ok = claim_room(room, use.text(t.metadata_column() + 1)); !ok)
-    return ok.error();
+  for (int at = t.metadata_column() + 1; at < use.columns(); ++at)
+    if (auto ok = claim_room(room, use.text(at)); !ok)
+      return ok.error();
   auto r = read_head(use, t);
   if (!r)
     return r;

@@ -15,8 +15,8 @@ namespace {
 using access = sqlite_connection::access;
 
 // Threads first, which others belong to. Terms are filed anew; nobody holds a run of it.
-constexpr std::array<std::string_view, 6> tables{"thread",     "assistant", "run",
-                                                 "checkpoint", "item",      "set_aside"};
+constexpr std::array<std::string_view, 7> tables{"thread",   "assistant", "run",      "checkpoint",
+                                                 "task_end", "item",      "set_aside"};
 
 class recovery {
 public:
@@ -26,7 +26,7 @@ public:
     if (auto begun = fresh_.run("BEGIN IMMEDIATE"); !begun)
       return begun.error();
     for (auto table : tables)
-      if (auto done = copy_table(std::string(table)); !done)
+      if (auto done = !fresh_has(table) ? result<void>{} : copy_table(std::string(table)); !done)
         return done.error();
     if (auto done = drop_what_hangs_in_the_air(); !done)
       return done.error();
@@ -39,6 +39,11 @@ public:
   }
 
 private:
+  // An old file's format may not know a table yet.
+  bool fresh_has(std::string_view table) {
+    return fresh_.prepare("SELECT 1 FROM " + std::string(table)).has_value();
+  }
+
   // Numbers of rows, until the first damaged page that way. False: not to the end.
   bool collect(sqlite_connection& from, const std::string& sql, std::vector<int64_t>& into) {
     auto use = from.prepare(sql);
@@ -119,8 +124,13 @@ private:
       if (!gone)
         return gone.error();
       if (*gone == 0)
-        return {};
+        break;
     }
+    if (!fresh_has("task_end"))
+      return {};
+    auto gone = drop("task_end", "DELETE FROM task_end WHERE checkpoint_seq NOT IN (SELECT seq FROM"
+                                 " checkpoint)");
+    return gone ? result<void>{} : gone.error();
   }
 
   result<int64_t> drop(const std::string& table, const std::string& sql) {

@@ -109,10 +109,14 @@ void write_statements(sqlite_table& t) {
   auto by_key = " FROM " + t.name + " WHERE " + t.key;
   auto by_seq = " FROM " + t.name + " WHERE seq=?1";
   auto head = "SELECT seq, " + names.substr(0, names.rfind(", doc"));
-  t.find = head + ", doc" + by_key;
+  std::string doc = "doc";
+  if (t.type == kind::checkpoint)
+    doc += ", (SELECT '[' || group_concat(e.doc) || ']' FROM task_end e"
+           " WHERE e.checkpoint_seq=checkpoint.seq)";
+  t.find = head + ", " + doc + by_key;
   t.find_head = head + by_key;
   t.head = head + by_seq;
-  t.doc = "SELECT doc" + by_seq;
+  t.doc = "SELECT " + doc + by_seq;
   t.update = "UPDATE " + t.name + " SET " + sets + " WHERE seq=" + seq_place;
   t.remove = "DELETE" + by_seq;
   if (t.type == kind::run) {
@@ -136,15 +140,19 @@ sqlite_table make_table(kind k, std::span<const sqlite_column> columns, std::str
   return t;
 }
 
+error unreadable(const record& of, std::string_view why) {
+  return {errc::internal,
+          "the stored " + std::string(kind_text(of.type)) + " " + of.id + " is damaged: its "
+            + std::string(why) + "; see: behalf storage check",
+          {},
+          std::string(unreadable_record)};
+}
+
 result<json::object> stored_object(const statement& row, int column, const record& of,
                                    std::string_view part) {
   auto v = parse_stored_json(row.text(column));
   if (!v || !v->is_object())
-    return error{errc::internal,
-                 "the stored " + std::string(kind_text(of.type)) + " " + of.id + " is damaged: its "
-                   + std::string(part) + " is no JSON object; see: behalf storage check",
-                 {},
-                 std::string(unreadable_record)};
+    return unreadable(of, std::string(part) + " is no JSON object");
   return std::move(v->get_object());
 }
 
@@ -200,6 +208,12 @@ result<void> read_doc(const sqlite_statement& row, int column, record& into) {
   if (!doc)
     return doc.error();
   into.doc = std::move(*doc);
+  if (into.type != kind::checkpoint || row.is_null(column + 1))
+    return {};
+  auto ends = parse_stored_json(row.text(column + 1));
+  if (!ends || !ends->is_array())
+    return unreadable(into, "tasks' ends are no JSON");
+  into.task_ends = std::move(ends->get_array());
   return {};
 }
 

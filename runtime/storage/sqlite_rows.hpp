@@ -27,6 +27,7 @@ struct sqlite_table {
   bool expires = false;
 
   // Statements, made once. Those by key and by seq answer seq, revision, columns…, metadata[, doc].
+  // With a checkpoint's doc come the ends of its tasks, as one list or null.
   // A long document costs time as soon as it is a column, read or not: hence those without.
   std::string find;      // by key, with doc
   std::string find_head; // by key
@@ -54,6 +55,7 @@ void bind_record(sqlite_statement& s, const sqlite_table& t, const record& r, in
 result<record> read_head(const sqlite_statement& row, const sqlite_table& t);
 /// The same without `metadata`, whatever that is.
 record bare_row(const sqlite_statement& row, const sqlite_table& t);
+/// `column`: of the document; a checkpoint's ends of tasks are behind it.
 result<void> read_doc(const sqlite_statement& row, int column, record& into);
 
 /// Column of a sort key, or empty when the kind has no such column.

@@ -110,11 +110,13 @@ result<std::optional<sqlite_reads::loaded>> sqlite_reads::load(const record_scan
   if (row = doc->bind(1, seq).step(); !row)
     return row.error();
   const auto before = s.room ? s.room->size() : 0;
-  if (auto ok = claim_room(s.room.get(), doc->text(0)); !ok)
-    return ok.error();
+  for (int at = 0; at < doc->columns(); ++at) {
+    if (auto ok = claim_room(s.room.get(), doc->text(at)); !ok)
+      return ok.error();
+    found.bytes += doc->text(at).size();
+  }
   if (auto read = read_doc(*doc, 0, found.row); !read)
     return read.error();
-  found.bytes += doc->text(0).size();
   const auto match = matches_doc(q, found.row);
   if (s.room && (!match || !with_doc))
     s.room->resize(before);

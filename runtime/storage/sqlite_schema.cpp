@@ -148,8 +148,19 @@ CREATE TABLE owner (
 DROP TABLE heartbeat;
 )sql";
 
+// The ends of tasks one by one: a checkpoint with many tasks is not written again for each.
+constexpr std::string_view fifth_version = R"sql(
+CREATE TABLE task_end (
+  seq INTEGER PRIMARY KEY,
+  checkpoint_seq INTEGER NOT NULL REFERENCES checkpoint (seq) ON DELETE CASCADE,
+  task TEXT NOT NULL,
+  doc TEXT NOT NULL,
+  UNIQUE (checkpoint_seq, task)
+) STRICT;
+)sql";
+
 constexpr std::string_view migrations[]{first_version, second_version, third_version,
-                                        fourth_version};
+                                        fourth_version, fifth_version};
 
 result<void> run_step(sqlite_connection& db, std::string_view step, int64_t version) {
   auto sql = "BEGIN IMMEDIATE; " + std::string(step)

@@ -56,6 +56,9 @@ result<void> sqlite_writes::apply(const write_batch& c) {
       if (belongs(p) == belonging)
         if (auto done = put(p); !done)
           return done;
+  auto ends = each(c.task_ends, [this](const write_batch::task_end& e) { return put_task_end(e); });
+  if (!ends)
+    return ends;
   auto changed = each(c.thread_changes,
                       [this](const write_batch::thread_change& t) { return change_thread(t); });
   if (!changed)
@@ -185,6 +188,20 @@ result<void> sqlite_writes::put(const write_batch::put& p) {
   return inserted ? result<void>{} : inserted.error();
 }
 
+result<void> sqlite_writes::put_task_end(const write_batch::task_end& e) {
+  static const auto sql = "INSERT INTO task_end (checkpoint_seq, task, doc)"
+                          " SELECT seq, ?5, ?6 FROM checkpoint WHERE "
+                          + table_of(kind::checkpoint).key
+                          + " ON CONFLICT (checkpoint_seq, task) DO UPDATE SET doc=excluded.doc";
+  auto use = db_->prepare(sql);
+  if (!use)
+    return use.error();
+  bind_key(*use, e.checkpoint);
+  if (auto done = use->bind(5, e.task).bind(6, e.doc).run(); !done)
+    return done;
+  return db_->changes() > 0 ? result<void>{} : must_exist(e.checkpoint);
+}
+
 // That a checkpoint is not there may be because nothing of its thread is.
 result<void> sqlite_writes::must_exist(const record_key& key) {
   auto seq = seq_of(key);
@@ -266,6 +283,10 @@ result<void> sqlite_writes::update(const record& r, const std::vector<term>& ter
   use->bind(static_cast<int>(t.columns.size()) + 4, old.seq);
   if (auto done = use->run(); !done)
     return done;
+  if (t.type == kind::checkpoint) { // the record says now what its tasks came to
+    auto gone = change("DELETE FROM task_end WHERE checkpoint_seq=?1", {}, {old.seq});
+    return gone ? result<void>{} : gone.error();
+  }
   if (t.term_table.empty())
     return {};
   auto at = t.filed_by == sort_key::created_at ? old.filed_at : filed_at(t, r);

@@ -51,6 +51,7 @@ private:
   result<void> put(const write_batch::put& p);
   result<bool> insert(const record& r, const std::vector<term>& terms);
   result<void> update(const record& r, const std::vector<term>& terms, const present& old);
+  result<void> put_task_end(const write_batch::task_end& e);
   result<void> erase(const write_batch::erase& e);
   result<void> erase_run_checkpoints(const write_batch::erase_run_checkpoints& e);
   result<void> refresh(const write_batch::refresh& r);

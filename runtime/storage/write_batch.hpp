@@ -14,13 +14,20 @@
 namespace behalf {
 
 /// What one unit of work changes: all of it or nothing. Erases go first, then the puts, threads
-/// before what belongs to them, then the changes of threads.
+/// before what belongs to them, then the ends of tasks and the changes of threads.
 struct write_batch {
   /// `expected`: nullopt overwrites whatever is there, 0 demands that nothing is, n that the
   /// record is at revision n.
   struct put {
     record row;
     std::optional<int64_t> expected = {};
+  };
+  /// What became of one task of a checkpoint, as JSON text: kept beside the checkpoint's record, in
+  /// the place of what is there for that task, until the record is put again. Error: as `needs`
+  /// when there is no such checkpoint.
+  struct task_end {
+    record_key checkpoint;
+    std::string task, doc;
   };
   /// Changes a thread as it is when its turn comes, so that changes of different things, asked for
   /// at the same time, all happen. Its status follows from its runs: `busy` while one of them is
@@ -66,6 +73,7 @@ struct write_batch {
   std::vector<record_key> needs = {};
   std::vector<held_run> held = {};
   std::vector<put> puts = {};
+  std::vector<task_end> task_ends = {};
   std::vector<erase> erases = {};
   std::vector<erase_run_checkpoints> checkpoint_erases = {};
   std::vector<refresh> refreshes = {};

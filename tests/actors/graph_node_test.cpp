@@ -194,6 +194,17 @@ coroutine<node_result> ask_several(state_view, context ctx) {
     {"got", list(one.has_value(), error_class(stranger.error()), kept.has_value(), fine)}};
 }
 
+template <int N>
+coroutine<node_result> sleep_often(state_view, context ctx) {
+  std::vector<awaiting<std::monostate>> all;
+  for (int i = 0; i < N; ++i)
+    all.push_back(ctx.sleep(std::chrono::seconds{1}));
+  auto slept = co_await when_all(std::move(all), N);
+  update out;
+  out.set("got", json::value(slept.size()));
+  co_return out;
+}
+
 coroutine<node_result> sleep_long(state_view, context ctx) {
   co_await ctx.sleep(std::chrono::seconds{90});
   co_return update{{"got", "awake"}};
@@ -365,6 +376,22 @@ TEST_CASE_METHOD(node_fixture, "a call that comes back in time leaves no timer b
   CHECK_FALSE(over(run));
   pass(std::chrono::seconds{1});
   CHECK(got(run) == json::value(200));
+}
+
+TEST_CASE_METHOD(node_fixture, "a node that waits for too much at once fails", "[nodes]") {
+  options->runs.open_asks = 100;
+  auto run = run_node(sleep_often<101>);
+  CHECK(failure(run) == "TooManyAsksError");
+  auto text = std::string(ended(run).body->at("__error__").at("message").as_string());
+  CHECK(text.find("runs.open_asks") != text.npos);
+}
+
+TEST_CASE_METHOD(node_fixture, "a node may wait for as much as it may", "[nodes]") {
+  options->runs.open_asks = 100;
+  auto run = run_node(sleep_often<100>);
+  pass(std::chrono::seconds{1});
+  pass(std::chrono::seconds{1});
+  CHECK(got(run) == 100);
 }
 
 TEST_CASE_METHOD(node_fixture, "a machine's only ask needs no number to be woken by", "[nodes]") {

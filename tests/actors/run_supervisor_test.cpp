@@ -45,6 +45,28 @@ bool keeps_checkpoints(const write_batch& what) {
                      [](const write_batch::put& p) { return p.row.type == kind::checkpoint; });
 }
 
+// The first of those that are sent takes its time, the others end at once.
+coroutine<node_result> one_of_many(state_view sent, context ctx) {
+  auto i = sent["i"].get_int64();
+  if (i == 0)
+    co_await ctx.sleep(std::chrono::seconds{30});
+  flow::update out;
+  out.set("foo", json::array{i});
+  co_return out;
+}
+
+std::shared_ptr<const graph> many(int64_t n) {
+  auto b = runs::with_channels("many");
+  b.node("w", one_of_many);
+  b.conditional(flow::start, [n](const state_view&, const context&) {
+    flow::route all;
+    for (int64_t i = 0; i < n; ++i)
+      all.add(flow::send{"w", json::object{{"i", i}}});
+    return all;
+  });
+  return b.build().value();
+}
+
 // A node that throws what no standard class describes.
 struct mail_with_token {
   std::string token = "tok-1234";
@@ -400,6 +422,28 @@ TEST_CASE_METHOD(supervisor_fixture, "durability sync waits for the disk before 
   disk.refuse = nullptr;
   let_disk_go();
   CHECK(ended(run).status == "success");
+}
+
+TEST_CASE_METHOD(supervisor_fixture, "tasks that end during a write are kept by one more",
+                 "[runs]") {
+  std::vector<std::size_t> ends;
+  bool twice = false;
+  disk.refuse = [&](const write_batch& what) -> std::optional<error> {
+    auto checkpoints = keeps_checkpoints(what);
+    disk.hold = checkpoints && !ends_a_run(what);
+    if (checkpoints || !what.task_ends.empty())
+      ends.push_back(what.task_ends.size());
+    twice = twice || (checkpoints && !what.task_ends.empty());
+    return std::nullopt;
+  };
+  auto run = run_of(many(40));
+  CHECK(ends == std::vector<std::size_t>{0}); // the checkpoints they belong to
+  let_disk_go();
+  CHECK(ends == std::vector<std::size_t>{0, 39});
+  CHECK(checkpoints(thread).back().task_ends.size() == 39);
+  pass(std::chrono::seconds{30});
+  CHECK(ended(run).body->at("foo").as_array().size() == 40);
+  CHECK_FALSE(twice); // the checkpoint that follows tells of all
 }
 
 TEST_CASE_METHOD(supervisor_fixture,

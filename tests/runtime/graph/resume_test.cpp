@@ -6,6 +6,79 @@
 
 using namespace behalf;
 
+namespace {
+
+// One `w` for each of n; half of them ask before they end, when `asks` says so.
+std::shared_ptr<const graph> one_each(int64_t n, bool asks = false) {
+  graph_builder b{"each"};
+  b.channel("done", flow::append());
+  b.node("w", [asks](const state_view& sent, context& ctx) -> node_result {
+    const auto& i = sent["i"];
+    if (asks && i.get_int64() % 2 == 0 && !ctx.answer())
+      return flow::interrupt{i};
+    return flow::update{{"done", i}};
+  });
+  b.conditional(flow::start, [n](const state_view&, const context&) {
+    flow::route all;
+    for (int64_t i = 0; i < n; ++i)
+      all.add(flow::send{"w", json::object{{"i", i}}});
+    return all;
+  });
+  return b.build().value();
+}
+
+// Bytes handed to the storage while n tasks end one after the other.
+std::size_t kept_by(int64_t n) {
+  kept_checkpoints thread;
+  run_driver run{one_each(n), thread};
+  run.input(js("{}")).run();
+  CHECK(run.values().at("done").as_array().size() == static_cast<std::size_t>(n));
+  return thread.bytes;
+}
+
+} // namespace
+
+TEST_CASE("what many tasks at once keep grows with their number", "[graph]") {
+  auto some = kept_by(50);
+  CHECK(kept_by(200) < some * 5);
+}
+
+TEST_CASE("after a crash each of many tasks has run once, answered or not", "[graph]") {
+  kept_checkpoints thread;
+  run_driver first{one_each(20, true), thread};
+  first.input(js("{}")).begin();
+  for (int i = 0; i < 7; ++i)
+    first.run_task(3);
+  run_driver again{one_each(20, true), thread};
+  again.run_id = first.run_id;
+  again.after_crash = true;
+  again.input(js("{}")).begin();
+  CHECK(again.waiting.size() == 20 - 4); // 3 have asked, and ask again
+  again.run();
+  REQUIRE(again.outcome->interrupts.size() == 10);
+
+  json::object answers;
+  for (const auto& one : again.outcome->interrupts)
+    answers[one.id] = "yes";
+  json::object command{{"resume", answers}};
+  run_driver resumed{one_each(20, true), thread};
+  resumed.command(command).begin();
+  REQUIRE(resumed.waiting.size() == 10);
+  for (int i = 0; i < 4; ++i)
+    resumed.run_task(5);
+  run_driver last{one_each(20, true), thread};
+  last.run_id = resumed.run_id;
+  last.after_crash = true;
+  last.command(command).begin();
+  CHECK(last.waiting.size() == 6);
+  last.run();
+  CHECK(last.outcome->interrupts.empty());
+  json::array all;
+  for (int i = 0; i < 20; ++i)
+    all.push_back(i);
+  CHECK(last.values().at("done") == json::value(all));
+}
+
 TEST_CASE("an older checkpoint is forked and replayed", "[graph]") {
   kept_checkpoints thread;
   run_driver{probes::join(), thread}.input(js("{}")).run();

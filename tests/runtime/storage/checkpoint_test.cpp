@@ -45,6 +45,54 @@ TEMPLATE_LIST_TEST_CASE("a chain goes from the nearest full checkpoint to the on
   CHECK(f.db->checkpoint_chain("acme", "t1", "child", "").value().empty());
 }
 
+namespace {
+
+write_batch::task_end end_of(const std::string& checkpoint, std::string task, int n) {
+  return {{kind::checkpoint, "acme", checkpoint, "t1"},
+          std::move(task),
+          R"({"n":)" + std::to_string(n) + "}"};
+}
+
+} // namespace
+
+TEMPLATE_LIST_TEST_CASE("ends of tasks are kept beside their checkpoint until it is put again",
+                        "[storage]", storages) {
+  storage_fixture<TestType> f;
+  put_chain(f);
+  const record_key key{kind::checkpoint, "acme", "c5", "t1"};
+  CHECK(f.get(key)->task_ends.empty());
+  REQUIRE(f.write({.task_ends = {end_of("c5", "a", 1), end_of("c4", "a", 7)}}));
+  REQUIRE(f.write({.task_ends = {end_of("c5", "b", 2), end_of("c5", "a", 3)}}));
+  const json::array both{json::object{{"n", 3}}, json::object{{"n", 2}}};
+  CHECK(f.get(key)->task_ends == both);
+  CHECK(f.get(key)->revision == 1);
+  auto chain = f.db->checkpoint_chain("acme", "t1", "", "c5").value();
+  CHECK(chain.back().task_ends == both);
+  CHECK(chain.front().task_ends.size() == 1);
+  query q{.type = kind::checkpoint, .tenant = "acme", .parent = "t1", .sort = sort_key::id};
+  q.before = "c6";
+  q.limit = 1;
+  auto listed = f.db->search(q).value().rows;
+  REQUIRE(listed.size() == 1);
+  CHECK(listed[0].task_ends == both);
+
+  auto fresh = make_checkpoint("t1", "c5", "c4", "r2");
+  REQUIRE(f.write({.puts = {{fresh}}, .task_ends = {end_of("c5", "c", 4)}}));
+  CHECK(f.get(key)->task_ends == json::array{json::object{{"n", 4}}});
+}
+
+TEMPLATE_LIST_TEST_CASE("ends of tasks need their checkpoint and go with it", "[storage]",
+                        storages) {
+  storage_fixture<TestType> f;
+  put_chain(f);
+  CHECK(f.write({.task_ends = {end_of("c9", "a", 1)}}).error().code == errc::conflict);
+  REQUIRE(f.write({.task_ends = {end_of("c5", "a", 1)}}));
+  REQUIRE(f.write({.erases = {{thread_key("t1")}}}));
+  CHECK(f.write({.task_ends = {end_of("c5", "a", 1)}}).error().code == errc::not_found);
+  put_chain(f);
+  CHECK(f.get({kind::checkpoint, "acme", "c5", "t1"})->task_ends.empty());
+}
+
 TEMPLATE_LIST_TEST_CASE("checkpoints of a subgraph are apart", "[storage]", storages) {
   storage_fixture<TestType> f;
   put_chain(f);

@@ -290,11 +290,16 @@ TEST_CASE_METHOD(damaged, "a checkpoint that builds upon a lost one is not saved
                           {make_checkpoint("t1", "c1")},
                           {make_checkpoint("t1", "c2", "c1")},
                           {make_checkpoint("t1", "c3", "c2")},
-                          {make_checkpoint("t1", "c4")}}}));
+                          {make_checkpoint("t1", "c4")}},
+                 .task_ends = {{{kind::checkpoint, "acme", "c3", "t1"}, "lost", "{}"},
+                               {{kind::checkpoint, "acme", "c4", "t1"}, "saved", "{}"}}}));
   db.reset();
   damage("DELETE FROM checkpoint WHERE id='c1'");
   auto saved = factory.folder.file("saved.db");
   auto done = recover_sqlite(factory.folder.file(), saved);
   REQUIRE(done);
-  CHECK(done->records == 2); // the thread and c4
+  CHECK(done->records == 3); // the thread, and c4 with the end of a task
+  auto fresh = open_sqlite({.path = saved});
+  REQUIRE(fresh);
+  CHECK((*fresh)->checkpoint_chain("acme", "t1", "", "c4").value()[0].task_ends.size() == 1);
 }
