@@ -5,6 +5,7 @@
 #include "runtime/graph/checkpoint.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
