@@ -87,7 +87,7 @@ TEST_CASE("a stream that is not offered is not asked for again", "[connectors][m
     scripted_reply{200, {{"Content-Type", "application/json"}}, "{}"}, scripted_reply{200});
   scripted_upstream upstream{std::deque<scripted_reply>{reply}};
   auto machine = listener();
-  CHECK(upstream.run(machine)->status == reply.status);
+  CHECK(upstream.run(machine)->status == static_cast<int>(reply.status));
   CHECK(upstream.calls.size() == 1);
   CHECK(upstream.pauses.empty());
   CHECK(upstream.open() == 0);
