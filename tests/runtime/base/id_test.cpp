@@ -29,7 +29,7 @@ TEST_CASE("an identifier follows the one it is told to, whatever the clock says"
   continue_uuid7("junk");
   CHECK(uuid7().substr(0, 8) == before.substr(0, 8));
   auto ahead = before;
-  ahead[7] = ahead[7] == 'f' ? 'f' : static_cast<char>(ahead[7] + (ahead[7] == '9' ? 39 : 1));
+  ahead[7] = ahead[7] == 'f' ? 'f' : static_cast<char>(ahead[7] + (ahead[7] == '9' ? 40 : 1));
   continue_uuid7(ahead);
   CHECK(uuid7() > ahead);
 }
