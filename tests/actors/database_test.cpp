@@ -255,11 +255,15 @@ TEST_CASE_METHOD(desk_fixture, "a search comes through the desk", "[storage]") {
   auto id = uuid7();
   REQUIRE(ask<written>(writer, thread(id, 0)));
   auto mine = search();
-  auto part = slice(mine, user("alice"));
-  REQUIRE(part);
-  CHECK(part->done);
-  REQUIRE(part->rows.size() == 1);
-  CHECK(part->rows[0].id == id);
+  std::vector<record> found;
+  for (bool done = false; !done;) { // a slow machine needs more than one slice
+    auto part = slice(mine, user("alice"));
+    REQUIRE(part);
+    std::move(part->rows.begin(), part->rows.end(), std::back_inserter(found));
+    done = part->done;
+  }
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].id == id);
 }
 
 TEST_CASE_METHOD(desk_fixture, "one user's many searches do not keep another's waiting",
