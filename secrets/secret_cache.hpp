@@ -8,6 +8,8 @@
 #include "runtime/http/credential_writer.hpp"
 #include "secrets/stored_credential.hpp"
 
+#include <boost/container_hash/hash.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -83,7 +85,10 @@ private:
   };
   struct key_hash {
     std::size_t operator()(const credential_key& k) const {
-      return std::hash<std::string>{}(k.who.text() + k.service);
+      std::size_t all = 0;
+      for (const auto* part : {&k.who.tenant, &k.who.issuer, &k.who.subject, &k.service})
+        boost::hash_combine(all, std::hash<std::string>{}(*part));
+      return all;
     }
   };
   struct flight {
