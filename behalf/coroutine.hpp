@@ -350,6 +350,15 @@ auto as_coroutine(Awaitable one) -> coroutine<decltype(one.await_resume())> {
   co_return co_await std::move(one);
 }
 
+template <class Awaitable>
+auto as_coroutines(std::vector<Awaitable> each) {
+  std::vector<decltype(as_coroutine(std::declval<Awaitable>()))> all;
+  all.reserve(each.size());
+  for (auto& one : each)
+    all.push_back(as_coroutine(std::move(one)));
+  return all;
+}
+
 /// A call, a coroutine, or whatever else this API gives to be awaited.
 template <class A>
 concept awaitable = requires(A one) {
@@ -424,12 +433,7 @@ requires(sizeof...(Awaitable) > 1) auto when_all(Awaitable... each) {
 ///   auto subjects = co_await when_all(std::move(all), 4);
 template <awaitable Awaitable>
 auto when_all(std::vector<Awaitable> each, std::size_t at_once = 8) {
-  using one = decltype(as_coroutine(std::declval<Awaitable>()));
-  std::vector<one> all;
-  all.reserve(each.size());
-  for (auto& e : each)
-    all.push_back(as_coroutine(std::move(e)));
-  return all_in{std::move(all), at_once};
+  return all_in{as_coroutines(std::move(each)), at_once};
 }
 
 /// What `when_any` gives for some of different types: awaiting it gives a variant.
@@ -515,14 +519,9 @@ requires(sizeof...(Awaitable) > 1) auto when_any(Awaitable... each) {
 /// The same for a vector of calls or of coroutines. An empty one throws: it would never be done.
 template <awaitable Awaitable>
 auto when_any(std::vector<Awaitable> each) {
-  using one = decltype(as_coroutine(std::declval<Awaitable>()));
   if (each.empty())
     throw std::invalid_argument("when_any of nothing is never done");
-  std::vector<one> all;
-  all.reserve(each.size());
-  for (auto& e : each)
-    all.push_back(as_coroutine(std::move(e)));
-  return first_in{std::move(all)};
+  return first_in{as_coroutines(std::move(each))};
 }
 
 class outbound_request;

@@ -1,5 +1,6 @@
 // One run as its viewers, its waiters and the storage see it.
 #include "runtime/storage/sqlite_connection.hpp"
+#include "tests/support/graph_pieces.hpp"
 #include "tests/support/run_fixture.hpp"
 #include "tests/support/run_graphs.hpp"
 
@@ -58,12 +59,7 @@ coroutine<node_result> one_of_many(state_view sent, context ctx) {
 std::shared_ptr<const graph> many(int64_t n) {
   auto b = runs::with_channels("many");
   b.node("w", one_of_many);
-  b.conditional(flow::start, [n](const state_view&, const context&) {
-    flow::route all;
-    for (int64_t i = 0; i < n; ++i)
-      all.add(flow::send{"w", json::object{{"i", i}}});
-    return all;
-  });
+  b.conditional(flow::start, send_each("w", n));
   return b.build().value();
 }
 

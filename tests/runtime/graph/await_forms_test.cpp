@@ -1,8 +1,8 @@
 // Every form a person writes inside co_await: with braces, chains, temporaries. That each compiles
 // is half of the test; the address sanitizer sees the other half, on both compilers.
 #include "behalf/plugin.hpp"
-#include "runtime/graph/task_facts.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/graph_pieces.hpp"
 
 #include <map>
 
@@ -17,14 +17,6 @@ json::value js(std::string_view text) {
 
 // Long enough to be on the heap, where a second destruction shows.
 const std::string long_text(60, 'x');
-
-context some_context(std::vector<json::value> answers = {}) {
-  auto facts = std::make_shared<task_facts>();
-  facts->run = std::make_shared<run_facts>();
-  for (auto& one : answers)
-    facts->answers.push_back({std::move(one)});
-  return context{facts};
-}
 
 // Runs a coroutine to its end, answering everything by `{}`-like replies; gives what it asked.
 std::vector<effect> asked_by(coroutine<node_result> body) {

@@ -6,6 +6,7 @@
 #include "runtime/graph/graph.hpp"
 #include "runtime/graph/task_facts.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/graph_pieces.hpp"
 
 #include <deque>
 
@@ -40,14 +41,6 @@ struct script {
     return std::get<node_result>(std::move(now));
   }
 };
-
-context some_context(std::vector<json::value> answers = {}) {
-  auto facts = std::make_shared<task_facts>();
-  facts->run = std::make_shared<run_facts>();
-  for (auto& one : answers)
-    facts->answers.push_back({std::move(one)});
-  return context{facts};
-}
 
 service_reply body(json::value v) {
   service_reply r;

@@ -3,6 +3,7 @@
 #include "testing/run_driver.hpp"
 #include "tests/runtime/graph/probe_graphs.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/graph_pieces.hpp"
 
 using namespace behalf;
 
@@ -18,12 +19,7 @@ std::shared_ptr<const graph> one_each(int64_t n, bool asks = false) {
       return flow::interrupt{i};
     return flow::update{{"done", i}};
   });
-  b.conditional(flow::start, [n](const state_view&, const context&) {
-    flow::route all;
-    for (int64_t i = 0; i < n; ++i)
-      all.add(flow::send{"w", json::object{{"i", i}}});
-    return all;
-  });
+  b.conditional(flow::start, send_each("w", n));
   return b.build().value();
 }
 

@@ -1,7 +1,7 @@
 // Several calls and tasks of one node side by side.
 #include "behalf/context.hpp"
-#include "runtime/graph/task_facts.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/graph_pieces.hpp"
 
 #include <chrono>
 #include <utility>
@@ -9,14 +9,6 @@
 using namespace behalf;
 
 namespace {
-
-context some_context(std::vector<json::value> answers = {}) {
-  auto facts = std::make_shared<task_facts>();
-  facts->run = std::make_shared<run_facts>();
-  for (auto& one : answers)
-    facts->answers.push_back({std::move(one)});
-  return context{facts};
-}
 
 // A node whose asks wait until the test answers them.
 struct held_node {
