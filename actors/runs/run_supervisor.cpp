@@ -87,8 +87,8 @@ struct run_supervisor_state {
   std::vector<viewer> viewers;
   std::optional<run_result> result;
   std::vector<promise_of<run_result>> waiting; // joins
-  std::vector<promise_of<run_result>>
-    stopping; // stops; these also hear when the end cannot be stored yet
+  // Stops, which are also answered when the end cannot be stored yet.
+  std::vector<promise_of<run_result>> stopping;
 };
 
 using run_pointer = run_supervisor_actor::stateful_pointer<run_supervisor_state>;
