@@ -104,6 +104,37 @@ void add_secret(CLI::App& app, secret_command& secret) {
     ->required();
 }
 
+void add_storage(CLI::App& app, storage_command& storage) {
+  auto* all = app.add_subcommand("storage", "The database");
+  all->require_subcommand(1);
+  auto add = [&](const char* name, const char* help) {
+    auto* sub = all->add_subcommand(name, help);
+    sub->callback([&storage, name] { storage.verb = name; });
+    return sub;
+  };
+  auto config = [&](CLI::App* sub, const char* help) {
+    return sub->add_option("--config", storage.config, help)->type_name("FILE");
+  };
+  auto* look = add("check", "Look for what is damaged");
+  look->add_option("--file,file", storage.file, "The database (behalf.db)")
+    ->type_name("FILE")
+    ->required();
+  look->add_flag("--set-aside", storage.set_aside, "Take records out that cannot be read");
+  config(look, "Configuration file, to look into what is sealed");
+  auto* recover = add("recover", "Save what can be read of a damaged one");
+  recover->add_option("file", storage.file, "The damaged database")->type_name("FILE")->required();
+  recover->add_option("new", storage.to, "The file to make")->type_name("NEW")->required();
+  auto* reseal = add("reseal", "Make every record as `encryption` says: sealed, or not");
+  reseal->add_flag("--new-data-keys", storage.new_data_keys, "Seal all with new data keys");
+  auto* rotate = add("rotate-master-key", "Wrap all data keys with a new master key");
+  rotate->add_option("--new-key", storage.new_key, "Reference to the new key, file:… or env:…")
+    ->required();
+  for (auto* sub : {reseal, rotate}) {
+    config(sub, "Configuration file")->required();
+    sub->add_option("--data", storage.data, "Data folder of `behalf dev`")->type_name("FOLDER");
+  }
+}
+
 void add_api_key(CLI::App& app, api_key_command& key) {
   auto* sub = app.add_subcommand("api-key", "Make an API key; prints it and its configuration");
   sub->add_option("--subject", key.subject, "Which program or user it stands for")->required();
@@ -126,12 +157,14 @@ int main(int argc, char** argv) {
   app.get_formatter()->column_width(34);
   serve_command serve;
   secret_command secret;
+  storage_command storage;
   api_key_command key;
   token_command token;
   std::string file, audit_file, anchor;
 
   add_serving(app, serve);
   add_secret(app, secret);
+  add_storage(app, storage);
   add_api_key(app, key);
   auto* validate = app.add_subcommand("validate", "Check a configuration file");
   validate->add_option("--config,config", file, "Configuration file")
@@ -143,16 +176,6 @@ int main(int argc, char** argv) {
     ->add_option("name", name, "Of the folder and the graph")
     ->type_name("NAME")
     ->required();
-  bool set_aside = false;
-  auto* storage = app.add_subcommand("storage", "The database");
-  storage->require_subcommand(1);
-  auto* look = storage->add_subcommand("check", "Look for what is damaged");
-  look->add_option("--file,file", file, "The database (behalf.db)")->type_name("FILE")->required();
-  look->add_flag("--set-aside", set_aside, "Take records out that cannot be read");
-  std::string saved;
-  auto* recover = storage->add_subcommand("recover", "Save what can be read of a damaged one");
-  recover->add_option("file", file, "The damaged database")->type_name("FILE")->required();
-  recover->add_option("new", saved, "The file to make")->type_name("NEW")->required();
   auto* audit = app.add_subcommand("audit", "The audit log");
   audit->require_subcommand(1);
   auto* verify = audit->add_subcommand("verify", "Check that no line was changed or removed");
@@ -203,10 +226,8 @@ int main(int argc, char** argv) {
     return run_secret(secret);
   if (app.got_subcommand("api-key"))
     return run_api_key(key);
-  if (recover->parsed())
-    return run_storage_recover(file, saved);
   if (app.got_subcommand("storage"))
-    return run_storage_check(file, set_aside);
+    return run_storage(storage);
   if (audit->parsed() && audit->got_subcommand("repair"))
     return run_audit_repair(audit_file);
   if (app.got_subcommand("audit"))

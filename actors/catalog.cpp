@@ -16,18 +16,20 @@ namespace {
 constexpr std::string_view assistant_space = "6ba7b821-9dad-11d1-80b4-00c04fd430c8";
 
 // As a run of the assistant sees its configuration that says nothing itself.
-std::shared_ptr<const run_facts> facts_of_defaults(const catalog_entry& of) {
+std::shared_ptr<const run_facts> facts_of(const std::string& graph_id,
+                                          const std::string& assistant_id,
+                                          const assistant_defaults& of) {
   static const json::object nothing;
   static const json::value no_context;
   run_ids ids;
-  ids.graph_id = of.graph_id;
-  ids.assistant_id = of.assistant_id;
-  auto merged =
-    merge_run_config({of.defaults.config, of.defaults.metadata, of.context},
-                     {nothing, nothing, no_context}, {nothing, nothing, no_context}, nullptr, ids);
+  ids.graph_id = graph_id;
+  ids.assistant_id = assistant_id;
+  const json::value context(of.context);
+  auto merged = merge_run_config({of.config, of.metadata, context}, {nothing, nothing, no_context},
+                                 {nothing, nothing, no_context}, nullptr, ids);
   auto facts = std::make_shared<run_facts>();
-  facts->graph_id = of.graph_id;
-  facts->assistant_id = of.assistant_id;
+  facts->graph_id = graph_id;
+  facts->assistant_id = assistant_id;
   facts->config = std::make_shared<const json::object>(std::move(merged.config));
   facts->run_context = std::make_shared<const json::value>(std::move(merged.context));
   return facts;
@@ -39,7 +41,7 @@ catalog_entry::catalog_entry(served_graph what)
   : served_graph(std::move(what)), assistant_id(uuid5(assistant_space, graph_id)),
     context(defaults.context) {
   if (make) {
-    auto made = graph_for(facts_of_defaults(*this));
+    auto made = graph_for(assistant_id, defaults);
     flow = made ? *made : nullptr;
     if (!made)
       log::warning("graph_not_made", {{"graph_id", graph_id}, {"error", made.error().message}});
@@ -53,6 +55,13 @@ catalog_entry::graph_for(std::shared_ptr<const run_facts> run) const {
   if (!make)
     return flow;
   return make_graph(make, std::move(run));
+}
+
+result<std::shared_ptr<const graph>>
+catalog_entry::graph_for(const std::string& whose, const assistant_defaults& settings) const {
+  if (!make)
+    return flow;
+  return make_graph(make, facts_of(graph_id, whose, settings));
 }
 
 void catalog::serve(std::vector<served_graph> graphs) {

@@ -21,7 +21,7 @@ namespace threads {
 struct graph_work;
 }
 
-/// The defaults of a system assistant, which its threads and runs override.
+/// What an assistant gives its runs, which override it.
 struct assistant_defaults {
   json::object config, context, metadata;
 };
@@ -41,6 +41,9 @@ struct catalog_entry : served_graph {
 
   /// Error: what the graph's factory says of the run's configuration.
   result<std::shared_ptr<const graph>> graph_for(std::shared_ptr<const run_facts> run) const;
+  /// The same of an assistant's configuration alone: to show the graph.
+  result<std::shared_ptr<const graph>> graph_for(const std::string& whose,
+                                                 const assistant_defaults& settings) const;
 
   std::string assistant_id;
   json::value context; // of the defaults

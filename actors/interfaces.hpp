@@ -27,6 +27,12 @@ struct flush_group;
 struct sweep_expired;
 struct check_storage;
 struct renew_lease;
+struct embed_item;
+struct item_embedded;
+struct embed_query;
+struct query_vector;
+struct build_graph;
+struct cron_set;
 struct start_run;
 struct find_run;
 struct run_ref;
@@ -37,12 +43,21 @@ struct run_progressed;
 struct wake_up;
 struct next_events;
 struct event_batch;
+struct follow_thread;
+struct thread_ref;
+struct thread_changed;
+struct follow_run;
 struct await_result;
 struct run_result;
 struct stop_run;
 struct execute_run;
+struct store_run;
+struct store_waiting_runs;
+struct webhook_due;
 struct task_event;
 struct task_finished;
+struct subgraph_asked;
+struct subgraph_answered;
 struct turn_taken;
 struct open_leases;
 struct run_handles;
@@ -92,27 +107,48 @@ using database_reader_actor = caf::typed_actor<answers<read_storage, read_done>>
 /// share these readers fairly, then users.
 using read_queue_actor = caf::typed_actor<answers<queue_read, read_done>>;
 
+/// Makes the vectors of store items and of queries, by calls on the embeddings endpoint.
+using embedder_actor = caf::typed_actor<answers<embed_item, item_embedded>,
+                                        answers<embed_query, query_vector>, takes<wake_up>>;
+
+/// Builds the graphs of semantic search, on a thread of its own.
+using graph_builder_actor = caf::typed_actor<takes<build_graph>, takes<flush_group>>;
+/// The events of a thread's runs, one run after another.
+using live_thread_actor = caf::typed_actor<answers<next_events, event_batch>>;
+using thread_stream_actor = live_thread_actor::extend<takes<follow_run>, takes<thread_changed>>;
+
 /// Finds live runs, in whichever process they execute. The scheduler is the directory of this
 /// process's runs.
-using run_directory_actor = caf::typed_actor<answers<find_run, run_ref>, // not_found once ended
-                                             answers<stop_runs, runs_stopped>>;
+using run_directory_actor =
+  caf::typed_actor<answers<find_run, run_ref>, // not_found once ended
+                   answers<stop_runs, runs_stopped>, answers<follow_thread, thread_ref>,
+                   takes<thread_changed>>;
 
 /// Every run starts here: now, queued behind others, or after a restart.
-using scheduler_actor = run_directory_actor::extend<answers<start_run, run_ref>, takes<slot_report>,
-                                                    takes<run_progressed>, takes<wake_up>>;
+using scheduler_actor =
+  run_directory_actor::extend<answers<start_run, run_ref>, takes<slot_report>,
+                              takes<run_progressed>, takes<wake_up>, takes<store_waiting_runs>>;
+
+/// Starts the runs of crons that are due, as their owners.
+using cron_clock_actor = caf::typed_actor<takes<cron_set>, takes<wake_up>>;
 
 /// A live run, to be streamed, awaited and stopped. The run's supervisor is one; for a run of
 /// another process it would be an actor that asks there.
 using live_run_actor =
   caf::typed_actor<answers<next_events, event_batch>, answers<await_result, run_result>,
-                   answers<stop_run, run_result>>;
+                   answers<stop_run, run_result>, answers<store_run, written>>;
 
 /// One run: supersteps, checkpoints, events, interrupts, cancellation.
-using run_supervisor_actor = live_run_actor::extend<takes<execute_run>, takes<task_event>,
-                                                    takes<task_finished>, takes<wake_up>>;
+using run_supervisor_actor =
+  live_run_actor::extend<takes<execute_run>, takes<task_event>, takes<task_finished>,
+                         takes<subgraph_asked>, takes<wake_up>>;
+
+/// Tells clients' webhooks that runs are over.
+using webhook_caller_actor = caf::typed_actor<takes<webhook_due>, takes<wake_up>>;
 
 /// One execution of one node.
-using graph_node_actor = caf::typed_actor<takes<wake_up>, takes<turn_taken>>;
+using graph_node_actor =
+  caf::typed_actor<takes<wake_up>, takes<subgraph_answered>, takes<turn_taken>>;
 
 /// Fetches users' tokens and keeps their bytes. `redeemer_actor` is for egress alone.
 using redeemer_actor = caf::typed_actor<answers<redeem, credential>>;

@@ -2,6 +2,8 @@
 
 #include "actors/admission/messages.hpp"
 #include "actors/admission/spawn.hpp"
+#include "actors/endpoints/calls_under_way.hpp"
+#include "actors/endpoints/cron_clock.hpp"
 #include "actors/endpoints/request.hpp"
 #include "actors/endpoints/route_meters.hpp"
 #include "actors/listen_address.hpp"
@@ -19,12 +21,15 @@
 #include "actors/threads/io_scheduler.hpp"
 #include "actors/threads/thread_pool.hpp"
 #include "connectors/registry.hpp"
+#include "runtime/base/exchangeable.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/process_metrics.hpp"
 #include "runtime/graph/graph.hpp"
 #include "runtime/http/server.hpp"
 #include "runtime/storage/storage.hpp"
+#include "runtime/storage/vector_index.hpp"
+#include "runtime/storage/write_batch.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -84,23 +89,6 @@ std::chrono::nanoseconds time_to(deadline by) {
   return std::max<std::chrono::nanoseconds>(by - std::chrono::steady_clock::now(), least);
 }
 
-// The rules that requests apply themselves; a reload exchanges them meanwhile.
-class rules_in_use {
-public:
-  std::shared_ptr<const policy> get() const {
-    std::lock_guard lock{guard_};
-    return rules_;
-  }
-  void set(std::shared_ptr<const policy> fresh) {
-    std::lock_guard lock{guard_};
-    rules_ = std::move(fresh);
-  }
-
-private:
-  mutable std::mutex guard_;
-  std::shared_ptr<const policy> rules_;
-};
-
 // An actor whose death ends the process: others wait for its answers without a timer.
 struct core_actor {
   const char* name;
@@ -117,12 +105,49 @@ rights_source rights_of(const system_setup& setup) {
   return rights_from(setup.has_rules, !setup.plugins.handlers().empty(), has_identity(setup));
 }
 
+namespace {
+
+// Those that the configuration names, or whose tokens callers are known by.
+std::shared_ptr<const std::vector<std::string>>
+token_issuers(const system_options& options, const admission::identity_setup& identity) {
+  auto all = options.authorization_servers;
+  if (all.empty())
+    for (const auto& provider : identity.providers) {
+      if (const auto* oidc = std::get_if<oidc_settings>(&provider))
+        all.push_back(oidc->rules.issuer);
+      else if (const auto* asked = std::get_if<introspection_settings>(&provider);
+               asked && !asked->rules.issuer.empty())
+        all.push_back(asked->rules.issuer);
+    }
+  return std::make_shared<const std::vector<std::string>>(std::move(all));
+}
+
+// Vectors of another model than the configured one are to be made anew; without an index there are
+// none, so that none can be found that is not of its item's present value.
+result<void> use_index(storage_engine& db,
+                       const std::optional<store_options::index_options>& index) {
+  write_batch what;
+  what.embedded_by = "";
+  if (index)
+    what.embedded_by = dump(json::object{
+      {"model", index->model}, {"dims", index->dims}, {"fields", json::value_from(index->fields)}});
+  if (auto begun = db.begin(); !begun)
+    return begun;
+  auto done = db.apply(what);
+  auto flushed = db.flush();
+  return done ? flushed : done;
+}
+
+} // namespace
+
 struct running_system::parts {
   explicit parts(system_setup given) : setup(std::move(given)) {
     threads::run_actors_on(cfg, io);
     sys.emplace(cfg);
-    auto cores = std::max<std::size_t>(2, std::thread::hardware_concurrency());
-    pool.start({setup.threads ? setup.threads : cores, setup.spare_threads});
+    const auto cores = std::max<std::size_t>(2, std::thread::hardware_concurrency());
+    const auto working = setup.threads ? setup.threads : cores;
+    pool.start({working, setup.spare_threads});
+    app->long_work = fair_turns{std::max<std::size_t>(1, working / 2)};
     app->run_blocking = [this](const principal_key& who, const threads::activity& what,
                                std::function<void()> work) {
       blocking.run(who, what, std::move(work));
@@ -142,7 +167,8 @@ struct running_system::parts {
 
   std::shared_ptr<client> http_out;
   std::unique_ptr<server> http_in;
-  rules_in_use own_rules; // null when a plugin has handlers
+  // That requests apply themselves; a reload exchanges them. Null when a plugin has handlers.
+  exchangeable<policy> own_rules;
   http_client_actor http;
   audit_actor audit;
   std::vector<core_actor> vital; // those that answer before those that ask
@@ -230,6 +256,8 @@ result<void> running_system::parts::spawn_inside() {
   app->events = std::make_shared<runs::event_memory>(setup.options.runs.event_memory,
                                                      setup.options.runs.event_bytes);
   app->issuer = setup.issuer;
+  app->mcp_calls = std::make_shared<endpoints::calls_under_way>();
+  app->token_issuers.set(token_issuers(setup.options, setup.identity));
   app->graphs.serve(std::move(setup.graphs));
   auto run_meters = std::make_shared<runs::run_meters>(app->meters);
   for (const auto& served : app->graphs.entries())
@@ -245,6 +273,8 @@ result<void> running_system::parts::spawn_inside() {
   auto recovered = runs::recover_runs(**db, setup.options.runs.max_attempts);
   if (!recovered)
     return of_storage(recovered.error(), setup.storage.url);
+  if (auto ok = use_index(**db, setup.options.store.index); !ok)
+    return of_storage(ok.error(), setup.storage.url);
   std::vector<std::unique_ptr<storage_reader>> connections;
   while (connections.size() < 2 * setup.options.readers) {
     auto reader = (*db)->open_reader();
@@ -254,8 +284,9 @@ result<void> running_system::parts::spawn_inside() {
   }
   // Made before its readers, so that it ends after them: the connection that is closed last copies
   // the log into the database, which a reader's may not.
-  app->writer =
-    guarded("database_writer", storage::spawn_database_writer(*sys, std::move(*db), &app->meters));
+  app->writer = guarded("database_writer",
+                        storage::spawn_database_writer(*sys, std::move(*db), &app->meters, true,
+                                                       setup.options.store.sweep_interval));
   std::vector<database_reader_actor> of_scans;
   for (auto& connection : connections) {
     auto& some = app->readers.size() < setup.options.readers ? app->readers : of_scans;
@@ -263,6 +294,12 @@ result<void> running_system::parts::spawn_inside() {
                                                 *sys, std::move(connection), &app->meters)));
   }
   app->scans = guarded("read_queue", storage::spawn_read_queue(*sys, std::move(of_scans)));
+  if (const auto& index = setup.options.store.index) {
+    app->vectors = std::make_shared<vector_indexes>(index->dims, index->memory);
+    app->graph_builder = guarded("graph_builder", storage::spawn_graph_builder(*sys));
+    app->embedder =
+      guarded("embedder", storage::spawn_embedder(*sys, app, std::move(setup.embeddings_key)));
+  }
   app->authorizer = guarded("authorizer", admission::spawn_authorizer(*sys, *rules));
   if (setup.plugins.handlers().empty())
     own_rules.set(*rules);
@@ -276,6 +313,8 @@ result<void> running_system::parts::spawn_inside() {
     "authenticator", admission::spawn_authenticator(
                        *sys, std::make_shared<const admission::identity_setup>(setup.identity),
                        http, plugin, app->meters));
+  app->webhooks = guarded("webhook_caller",
+                          runs::spawn_webhook_caller(*sys, app, http, std::move(setup.webhooks)));
   if (auto ok = all_guarded(); !ok)
     return ok;
   if (auto n = recovered->plans.size() + recovered->delayed.size(); n > 0)
@@ -284,6 +323,7 @@ result<void> running_system::parts::spawn_inside() {
   // scheduler.
   app->scheduler = guarded("scheduler", runs::spawn_scheduler(*sys, app, std::move(*recovered)));
   app->run_directory = app->scheduler;
+  app->crons = guarded("cron_clock", endpoints::spawn_cron_clock(*sys, app));
   return {};
 }
 
@@ -304,6 +344,7 @@ result<void> running_system::parts::listen() {
 void running_system::parts::drain(deadline by) {
   if (!http_in || port == 0)
     return;
+  app->stopping = true;
   auto drained = std::make_shared<std::promise<void>>();
   http_in->drain([drained] { drained->set_value(); });
   auto end = drained->get_future();
@@ -411,6 +452,7 @@ result<void> running_system::reload(live_setup fresh) {
     p.own_rules.set(shared);
   tell(p.app->authorizer, use_rules{std::move(shared)});
   use_identity next;
+  p.app->token_issuers.set(token_issuers(*p.app->options, fresh.identity));
   if (fresh.other_identity)
     next.setup = std::make_shared<const admission::identity_setup>(std::move(fresh.identity));
   tell(p.app->authenticator, std::move(next));
@@ -447,11 +489,14 @@ bool running_system::stop() {
   app.run_directory = nullptr;
   app.authenticator = nullptr;
   app.authorizer = nullptr;
+  app.webhooks = nullptr;
   app.mcp = nullptr;
   app.egress = nullptr;
   app.secrets = nullptr;
   app.writer = nullptr;
   app.scans = nullptr;
+  app.embedder = nullptr;
+  app.graph_builder = nullptr;
   app.readers.clear();
   p.http = nullptr;
   p.audit = nullptr;

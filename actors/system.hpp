@@ -3,6 +3,7 @@
 
 #include "actors/admission/identity.hpp"
 #include "actors/app_context.hpp"
+#include "actors/caller.hpp"
 #include "actors/options.hpp"
 #include "behalf/plugin.hpp"
 #include "connectors/service_options.hpp"
@@ -10,6 +11,7 @@
 #include "runtime/http/client.hpp"
 #include "runtime/storage/open_storage.hpp"
 #include "secrets/secret_source.hpp"
+#include "secrets/webhook_secrets.hpp"
 
 #include <memory>
 #include <string>
@@ -28,7 +30,9 @@ struct system_setup {
   named_rules rules;
   bool has_rules = false; // the configuration has an authorization section
   secret_sources secrets;
+  webhook_secrets webhooks;
   std::shared_ptr<shared_issuer> issuer; // null except in `behalf dev`
+  sealed_ptr embeddings_key;             // of the store's index; null: its endpoint takes none
   std::string audit_path;
   plugin_registry plugins; // kept loaded for its handlers
   std::vector<served_graph> graphs;

@@ -97,6 +97,9 @@ public:
   item_search& filter(object_arg part);
   item_search& limit(int64_t most); // 10 unless said, 1000 at most
   item_search& offset(int64_t skip);
+  /// By meaning, the nearest first, where the server has an index; else it changes nothing. Error:
+  /// overloaded while the embeddings endpoint does not answer.
+  item_search& query(std::string_view text);
 
 private:
   store_search& operation();
@@ -107,8 +110,29 @@ class [[nodiscard]] item_put : public awaiting<std::monostate> {
 public:
   using awaiting<std::monostate>::awaiting;
 
-  /// How long the item stays; for ever unless said.
+  /// How long the item stays, 0 is for ever; unless said, as the server's configuration says.
   item_put& ttl(std::chrono::minutes time);
+  /// By which of its fields a query finds it: paths as in `store.index.fields`; none: by none.
+  item_put& index(labels paths);
+
+private:
+  store_put& operation();
+};
+
+/// A listing of the namespaces that hold items, awaited for them, in order.
+///
+///   auto users = co_await ctx.store().namespaces().suffix({"profile"}).max_depth(1);
+class [[nodiscard]] namespace_listing : public awaiting<std::vector<std::vector<std::string>>> {
+public:
+  explicit namespace_listing(labels prefix);
+
+  namespace_listing& suffix(labels last); // "*" is any label, here and in the prefix
+  namespace_listing& max_depth(int64_t labels_at_most);
+  namespace_listing& limit(int64_t most); // 100 unless said, 1000 at most
+  namespace_listing& offset(int64_t skip);
+
+private:
+  store_list& operation();
 };
 
 /// The long-term store, within what the run's user may see.
@@ -119,6 +143,7 @@ public:
   item_put put(labels ns, std::string_view key, object_arg value) const;
   awaiting<std::monostate> del(labels ns, std::string_view key) const;
   item_search search(labels prefix) const;
+  namespace_listing namespaces(labels prefix = {}) const;
 
   template <bool used = true>
   item_search search(store_search) const {
@@ -152,6 +177,9 @@ public:
   std::string_view node() const;
   std::string_view task_id() const;
   int64_t step() const;
+  /// Supersteps until the run fails by its recursion_limit, this one among them.
+  int64_t remaining_steps() const;
+  bool is_last_step() const { return remaining_steps() <= 1; }
   int attempt() const;
   /// When the time of the node or its run is up.
   deadline until() const;
@@ -182,6 +210,17 @@ public:
   /// stops here; on resume the node runs again from its top and the nth interrupt awaited gets the
   /// nth answer, without stopping. Each coroutine of a `when_all` counts its own.
   answer_of interrupt(json_arg question) const;
+
+  /// Runs a graph inside this one and gives its output channels:
+  ///
+  ///   auto found = co_await ctx.run(research, {{"question", state.text("question")}});
+  ///   if (!found)
+  ///     co_return found.error();
+  ///
+  /// Where a question stops it the run stops; on resume this node runs again from its top, and the
+  /// nth graph that it runs goes on from where it was, one that had ended ends at once with the
+  /// same values. Name it in the node's `calls`, too.
+  subgraph_call run(std::shared_ptr<const graph> subgraph, object_arg input) const;
 
   /// Functions: the answer to this node's nth interrupt, or null when there is none yet.
   const json::value* answer(std::size_t n = 0) const;

@@ -64,8 +64,8 @@ public:
 
   /// What was asked, and taken back, since the last call.
   std::vector<asked_effect> take_asked();
-  /// The first of several: the first answer will be taken for its. Null: there is none.
-  flow::interrupt* question();
+  /// What those ask that wait for an answer: the first, and beside it the others. Nothing: none.
+  std::optional<flow::interrupt> take_question();
   bool waits() const { return !waiting_.empty(); }
   /// A reply to what was taken back is dropped. False: that was never asked.
   bool resume(uint64_t ask_id, effect_reply reply);
@@ -91,12 +91,14 @@ public:
   std::string next_question() {
     return name_.empty() ? name_ : name_ + ':' + std::to_string(questions_++);
   }
+  /// Of the next call of a graph here: "0", "1", …; among others side by side ".0.1.0".
+  std::string next_call();
   /// Of the next ones side by side here; they add their numbers.
   std::string next_group() { return name_ + '/' + std::to_string(groups_++) + '.'; }
 
 private:
   std::string name_;
-  unsigned questions_ = 0, groups_ = 0;
+  unsigned questions_ = 0, calls_ = 0, groups_ = 0;
 };
 
 /// Coroutines that run side by side for one that waits for all of them, or for the first.
@@ -280,6 +282,18 @@ private:
   coroutine_wait wait_;
 };
 
+/// A graph run inside a node, awaited for its output channels.
+class [[nodiscard]] subgraph_call : public awaiting<json::object> {
+public:
+  using awaiting<json::object>::awaiting;
+
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> who) {
+    std::get<run_subgraph>(what_).place = who.promise().place->next_call();
+    awaiting<json::object>::await_suspend(who);
+  }
+};
+
 /// An interrupt as a coroutine awaits it; gives the answer.
 class [[nodiscard]] answer_of {
 public:
@@ -328,7 +342,12 @@ result<stored_item> reply_as<stored_item>(effect_reply reply);
 template <>
 result<std::vector<stored_item>> reply_as<std::vector<stored_item>>(effect_reply reply);
 template <>
+result<std::vector<std::vector<std::string>>>
+reply_as<std::vector<std::vector<std::string>>>(effect_reply reply);
+template <>
 result<std::monostate> reply_as<std::monostate>(effect_reply reply);
+template <>
+result<json::object> reply_as<json::object>(effect_reply reply);
 
 template <class T>
 result<T> awaiting<T>::await_resume() {

@@ -7,6 +7,7 @@
 #include "behalf/messages.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -40,12 +41,30 @@ struct retry_policy {
   std::chrono::milliseconds delay(int attempt) const; // before execution `attempt` + 1
 };
 
+/// What a graph that is part of another keeps of its own state.
+enum class persistence : uint8_t {
+  per_invocation, // until the outer graph's node has ended: what stopped or crashed inside goes on
+  per_thread,     // for as long as the thread lives: each call goes on from what the last one left
+  none,           // nothing: what stopped or crashed inside begins anew
+};
+
+/// Answers a node's execution with what an earlier one came to, for the same user and input.
+struct cache_policy {
+  std::chrono::milliseconds ttl{0}; // how long; 0: not at all
+  /// What the result depends on; default: all that the node sees of the state.
+  std::function<std::string(const state_view&, const context&)> key = {};
+};
+
 struct node_options {
   retry_policy retry = {};
   std::chrono::milliseconds timeout{0}; // per execution; 0: the run's deadline only
+  cache_policy cache = {};
+  bool deferred = false; // runs when nothing else is left to run; not what is sent to it
   bool blocking = false; // may wait or compute for long: has its turns on threads for that
   std::vector<std::string> reads = {};     // the channels it sees; none: all of them
   std::vector<std::string> may_go_to = {}; // by command: for drawings and the reachability check
+  /// The graph it calls by `context::run`: so drawings and the state of threads show it.
+  std::shared_ptr<const graph> calls = nullptr;
 };
 
 /// A plain function; one that takes long is declared `blocking`.
@@ -82,9 +101,14 @@ public:
   graph_builder& input(std::vector<std::string> channels);
   graph_builder& output(std::vector<std::string> channels);
 
+  /// A graph: a subgraph. It is given the state, takes its own input channels of it, and what it
+  /// ends with is the node's update.
+  graph_builder& node(std::string name, std::shared_ptr<const graph> subgraph,
+                      node_options options = {});
   /// A function, a coroutine or a factory of machines.
   template <class F>
-  graph_builder& node(std::string name, F body, node_options options = {}) {
+  requires(!std::is_convertible_v<F, std::shared_ptr<const graph>>)
+    graph_builder& node(std::string name, F body, node_options options = {}) {
     if constexpr (std::is_invocable_r_v<coroutine<node_result>, F&, const state_view&, context&>)
       return add(std::move(name), from_coroutine(std::move(body)), std::move(options));
     else if constexpr (std::is_invocable_r_v<node_result, F&, const state_view&, context&>)
@@ -124,6 +148,9 @@ public:
   graph_builder& interrupt_before(std::vector<std::string> nodes);
   graph_builder& interrupt_after(std::vector<std::string> nodes);
 
+  /// Where this graph is part of another. Default: per_invocation.
+  graph_builder& keeps(persistence how);
+
   /// JSON Schemas of `configurable` and of the run's `context`.
   graph_builder& config_schema(json::object schema);
   graph_builder& context_schema(json::object schema);
@@ -137,6 +164,7 @@ private:
   static node_factory from_function(node_fn body);
   static node_factory from_coroutine(node_coroutine_fn body);
   void check();
+  void check_definitions();
   void check_reachable();
   std::vector<bool> mark(const std::vector<std::string>& names, const char* what);
 

@@ -19,6 +19,7 @@
 namespace behalf {
 
 class context;
+class graph;
 
 namespace flow {
 
@@ -72,10 +73,20 @@ private:
 struct command {
   json::object values;
   route go_to;
+  bool to_parent = false;
 
   command() = default;
   explicit command(route next) : go_to(std::move(next)) {}
   command(update what, route next) : values(std::move(what.values)), go_to(std::move(next)) {}
+
+  /// For the graph around this one: this one ends here, and the node that it is (or is called by)
+  /// ends with the command. In a graph that is part of no other it is an error.
+  ///
+  ///   return flow::command{flow::update{{"answer", 42}}, "review"}.in_parent();
+  command in_parent() && {
+    to_parent = true;
+    return std::move(*this);
+  }
 };
 
 /// Stops the run until a person answers. On resume the node runs again from its top and finds the
@@ -83,6 +94,7 @@ struct command {
 struct interrupt {
   json::value value;
   std::string place = {}; // of the coroutine that asks, in a `when_all`: its answer is told by it
+  std::vector<interrupt> beside = {}; // what others of a `when_all` ask at the same time
 
   explicit interrupt(json_arg v) : value(std::move(v).take()) {}
 };
@@ -111,6 +123,7 @@ struct stored_item {
   std::string key;
   json::object value;
   time_point created_at{}, updated_at{};
+  std::optional<double> score = {}; // of a search by a query: the cosine, 1 at most
 };
 
 /// A namespace of the store: "a", {"a", "b"} or a vector of labels.
@@ -138,7 +151,8 @@ struct store_put {
   std::vector<std::string> ns;
   std::string key;
   json::object value;
-  double ttl_minutes = 0; // 0: for ever
+  std::optional<double> ttl_minutes = {}; // 0: for ever; none: as the server's configuration says
+  json::value index = nullptr;            // false, or the paths to find it by; null: as configured
 };
 struct store_delete {
   std::vector<std::string> ns;
@@ -148,12 +162,19 @@ struct store_search {
   std::vector<std::string> prefix;
   json::object filter; // containment over the value
   int64_t limit = 10, offset = 0;
+  std::string query = {}; // the nearest by meaning first; empty: all, the newest first
 };
-using store_operation = std::variant<store_get, store_put, store_delete, store_search>;
+struct store_list {
+  std::vector<std::string> prefix, suffix = {}; // "*": any label
+  int64_t max_depth = 0;                        // longer ones are cut to so many labels; 0: none
+  int64_t limit = 100, offset = 0;
+};
+using store_operation = std::variant<store_get, store_put, store_delete, store_search, store_list>;
 
-/// get: none or one; search: the page; put and delete: none.
+/// get: none or one item; search: the page; put and delete: nothing; list: namespaces.
 struct store_reply {
   std::vector<stored_item> items;
+  std::vector<std::vector<std::string>> namespaces = {};
 };
 
 /// Pulls the next part of a streamed body; the driver closes what a node leaves open.
@@ -169,18 +190,30 @@ struct sleep_for {
   std::chrono::milliseconds time;
 };
 
+/// Runs a graph inside this run; null: the one the node declares in `calls`.
+struct run_subgraph {
+  std::shared_ptr<const graph> what;
+  json::object input;
+  std::string place = {}; // which of its node's calls it is, the same each time the node runs
+};
+
 /// Takes back the ask of the same id: nobody wants its reply any more, nor one to this.
 struct withdraw {};
 
+/// The output channels of a graph that was run.
+struct subgraph_reply {
+  json::object values;
+};
+
 /// What a machine asks of the outside. `outbound_call` only comes from authenticate handlers.
 using effect = std::variant<service_call, store_operation, read_chunk, close_stream, sleep_for,
-                            outbound_call, withdraw>;
+                            run_subgraph, outbound_call, withdraw>;
 
 /// The answer to an effect: service_call → service_reply, store_operation → store_reply,
-/// read_chunk → outbound_chunk, close_stream and sleep_for → monostate, outbound_call →
-/// outbound_reply.
-using effect_reply =
-  result<std::variant<std::monostate, service_reply, store_reply, outbound_chunk, outbound_reply>>;
+/// read_chunk → outbound_chunk, close_stream and sleep_for → monostate, run_subgraph →
+/// subgraph_reply, outbound_call → outbound_reply.
+using effect_reply = result<std::variant<std::monostate, service_reply, store_reply, outbound_chunk,
+                                         outbound_reply, subgraph_reply>>;
 
 /// An effect on its way out. `id` tells its reply from those of others that wait.
 struct asked_effect {

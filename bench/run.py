@@ -34,6 +34,16 @@ def compare(table: Table, what: str, one, ours, theirs, budget: str = "") -> Non
               budget)
 
 
+def cost_of_a_run(table: Table, server, seconds: int) -> None:
+    cpu, written = server.cpu_seconds(), server.bytes_written()
+    rate, _, _ = throughput(server, "POST", "/runs/wait", 64, seconds, RUN)
+    runs = rate * seconds
+    table.add("CPU of a POST /runs/wait, 64 clients",
+              f"{(server.cpu_seconds() - cpu) / runs * 1e6:.0f} µs", budget="≤ 60 µs")
+    table.add("written to disk by it",
+              f"{(server.bytes_written() - written) / runs / 1000:.2f} KB", budget="≤ 3 KB")
+
+
 def side_by_side(table: Table, seconds: int, folder) -> None:
     ours, theirs = behalf(folder), reference(folder)
     try:
@@ -51,8 +61,9 @@ def side_by_side(table: Table, seconds: int, folder) -> None:
                 lambda s: throughput(s, "POST", "/threads", 64, seconds, {}), ours, theirs, "≥ 10×")
         for clients, budget in ((1, "≥ 1,000×"), (8, "≥ 50×"), (64, "≥ 150×")):
             compare(table, f"POST /runs/wait, {clients} clients",
-                    lambda s: throughput(s, "POST", "/runs/wait", clients, seconds, RUN),
+                    lambda s, n=clients: throughput(s, "POST", "/runs/wait", n, seconds, RUN),
                     ours, theirs, budget)
+        cost_of_a_run(table, ours, seconds)
         for s in filter(None, (ours, theirs)):
             p50, p99 = first_event(s, 300 if s is ours else 10)
             table.add(f"first event, {s.name}", f"p50 {p50:.2f} p99 {p99:.2f} ms",

@@ -80,6 +80,11 @@ class Server:
                 ticks += int(fields[11]) + int(fields[12])
         return ticks / os.sysconf("SC_CLK_TCK")
 
+    def bytes_written(self) -> int:
+        """To disks, by the process itself."""
+        lines = pathlib.Path(f"/proc/{self.process.pid}/io").read_text().splitlines()
+        return int(next(x for x in lines if x.startswith("write_bytes")).split()[1])
+
     def stop(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGTERM)

@@ -4,6 +4,7 @@
 #include "secrets/embedded_store.hpp"
 #include "secrets/master_key.hpp"
 #include "secrets/references.hpp"
+#include "secrets/secret_call.hpp"
 
 #include <set>
 
@@ -23,10 +24,7 @@ result<std::unique_ptr<secret_source>> open_embedded(const std::string& key,
   if (s.master_key.empty())
     return fail(errc::invalid_argument,
                 key + ".master_key: is needed: file:<path> or env:<name> of a 32-byte key");
-  auto bytes = references.resolve(s.master_key, readers::owner_only);
-  if (!bytes)
-    return at(key + ".master_key", bytes.error());
-  auto master = parse_master_key((*bytes)->expose(), s.master_key);
+  auto master = resolve_master_key(s.master_key, references);
   if (!master)
     return at(key + ".master_key", master.error());
   auto store = embedded_store::open(s.path, std::move(*master));
@@ -123,6 +121,47 @@ result<void> resolve_clients(config& c, reference_resolver& references) {
   return {};
 }
 
+result<storage_encryption> resolve_encryption(const config& c, reference_resolver& references) {
+  storage_encryption to{nullptr, c.encryption.seal};
+  if (c.encryption.master_key.empty())
+    return to;
+  auto key = resolve_master_key(c.encryption.master_key, references);
+  if (!key)
+    return at("encryption.master_key", key.error());
+  to.master_key = std::make_shared<const secret>(std::move(*key));
+  return to;
+}
+
+// A text that is no reference stands for itself.
+result<secret_ptr> text_or_secret(const std::string& text, reference_resolver& references) {
+  if (parse_reference(text))
+    return references.resolve(text);
+  return std::make_shared<const secret>(std::string_view{text});
+}
+
+result<webhook_secrets> resolve_webhooks(const webhook_settings& given,
+                                         reference_resolver& references) {
+  webhook_secrets to;
+  for (const auto& reference : given.secrets) {
+    auto text = references.resolve(reference);
+    auto key = text ? webhook_key(**text) : result<secret_ptr>{text.error()};
+    if (!key)
+      return at("webhooks.secrets", key.error());
+    to.keys.push_back(std::move(*key));
+  }
+  for (const auto& [name, text] : given.headers) {
+    auto value = text_or_secret(text, references);
+    if (!value)
+      return at("webhooks.headers." + name, value.error());
+    to.headers.emplace_back(name, std::move(*value));
+  }
+  secret_call sample;
+  sample.secret_headers = to.headers;
+  if (auto ok = to_wire(sample, {}, {}); !ok)
+    return at("webhooks.headers", ok.error());
+  return to;
+}
+
 } // namespace
 
 result<void> check_stores(const config& c) {
@@ -138,6 +177,11 @@ result<std::unique_ptr<secret_source>> open_secrets(const config& given, const s
                                                     const std::string& name) {
   reference_resolver references{base};
   return open_store(given, name, references);
+}
+
+result<storage_encryption> open_encryption(const config& given, const std::string& base) {
+  reference_resolver references{base};
+  return resolve_encryption(given, references);
 }
 
 result<live_setup> assemble_live(config given, const std::string& base,
@@ -165,10 +209,27 @@ result<system_setup> assemble(config given, const std::string& base, const libra
   if (!secrets)
     return secrets.error();
   to.secrets = std::move(*secrets);
+  if (!given.embeddings_key.empty()) {
+    auto key = references.resolve(given.embeddings_key);
+    if (!key)
+      return at("store.index.embed.key", key.error());
+    auto credential =
+      std::make_shared<const stored_credential>(stored_credential{secret{(*key)->expose()}});
+    to.embeddings_key = std::make_shared<const sealed_fields>(
+      sealed_fields{{std::string(embeddings_service), std::move(credential)}});
+  }
+  auto encryption = resolve_encryption(given, references);
+  if (!encryption)
+    return encryption.error();
+  auto webhooks = resolve_webhooks(given.webhooks, references);
+  if (!webhooks)
+    return webhooks.error();
+  to.webhooks = std::move(*webhooks);
   to.options = given.system;
   to.options.limits = given.identity.limits;
   to.egress = given.egress;
   to.storage = given.storage;
+  to.storage.encryption = std::move(*encryption);
   to.services = std::move(given.services);
   to.identity = std::move(given.identity);
   to.rules = std::move(given.rules);

@@ -30,4 +30,7 @@ result<void> check_stores(const config& c);
 result<std::unique_ptr<secret_source>> open_secrets(const config& given, const std::string& base,
                                                     const std::string& name);
 
+/// The same of what seals records, for `behalf storage`.
+result<storage_encryption> open_encryption(const config& given, const std::string& base);
+
 } // namespace behalf

@@ -2,7 +2,6 @@
 
 #include "runtime/http/client.hpp"
 #include "runtime/net/codec.hpp"
-#include "runtime/storage/open_storage.hpp"
 #include "secrets/audit_log.hpp"
 #include "secrets/process.hpp"
 
@@ -53,39 +52,6 @@ int run_audit_verify(const std::string& file, const std::string& anchor) {
   std::printf("%lld lines, all in order and unchanged\nlast: %lld:%s\n",
               static_cast<long long>(summary->lines), static_cast<long long>(summary->last.seq),
               summary->last.hash.c_str());
-  return exit_ok;
-}
-
-int run_storage_check(const std::string& file, bool set_aside) {
-  auto found = find_damage(storage_url(file),
-                           set_aside ? damaged_records::set_aside : damaged_records::report);
-  if (!found)
-    return say(found.error());
-  for (const auto& fault : found->faults)
-    std::fprintf(stderr, "behalf: %s: %s\n", file.c_str(), fault.c_str());
-  std::printf("%lld records looked at, %zu faults\n", static_cast<long long>(found->records),
-              found->faults.size());
-  if (found->set_aside > 0)
-    std::printf("%lld records are now in the table set_aside; nothing reads them\n",
-                static_cast<long long>(found->set_aside));
-  if (found->pages_damaged)
-    std::printf("pages are damaged: restore a backup; without one, stop the server and save what "
-                "can be read: behalf storage recover %s NEW\n",
-                file.c_str());
-  else if (!found->faults.empty() && !set_aside)
-    std::printf("to take damaged records out: stop the server, then add --set-aside\n");
-  return found->faults.empty() || (set_aside && !found->pages_damaged) ? exit_ok : exit_failed;
-}
-
-int run_storage_recover(const std::string& from, const std::string& to) {
-  auto saved = recover_storage(storage_url(from), storage_url(to));
-  if (!saved)
-    return say(saved.error());
-  for (const auto& fault : saved->faults)
-    std::fprintf(stderr, "behalf: %s: %s\n", from.c_str(), fault.c_str());
-  std::printf("%lld records are in %s; %s is unchanged\n%s\n",
-              static_cast<long long>(saved->records), to.c_str(), from.c_str(),
-              saved->advice.c_str());
   return exit_ok;
 }
 

@@ -34,10 +34,15 @@ struct secret_command {
 /// `put` reads the value from standard input, so that it is in no argument list.
 int run_secret(const secret_command& given);
 
-/// Looks through a database; `set_aside` also takes out of it what cannot be read.
-int run_storage_check(const std::string& file, bool set_aside);
-/// Saves what can be read of a damaged database into a new file.
-int run_storage_recover(const std::string& from, const std::string& to);
+struct storage_command {
+  std::string verb;           // check, recover, reseal, rotate-master-key
+  std::string file, to;       // check, recover: the database; recover: the file to make
+  std::string config, data;   // where the key is, and of the last two the database
+  std::string new_key;        // rotate-master-key: a reference
+  bool set_aside = false;     // check: takes out what cannot be read
+  bool new_data_keys = false; // reseal
+};
+int run_storage(const storage_command& given);
 
 int run_audit_verify(const std::string& file, const std::string& anchor);
 int run_audit_repair(const std::string& file);

@@ -47,9 +47,22 @@ struct secrets_config : secret_store_config {
   }
 };
 
+/// What records are sealed with on disk.
+struct encryption_config {
+  std::string master_key; // a reference; empty: nothing is sealed
+  bool seal = true;       // what is written from now on
+};
+
+/// What calls to webhooks are signed with and carry; references and plain texts.
+struct webhook_settings {
+  std::vector<std::string> secrets;                         // references
+  std::vector<std::pair<std::string, std::string>> headers; // name, and reference or text
+};
+
 /// Users of the development issuer; only `behalf dev` reads them.
 struct dev_config {
   std::vector<dev_user> users;
+  bool no_auth = false; // as `behalf dev --no-auth`
   std::vector<std::string> redirect_uris;
   std::string tenant_claim;                                // as in identity
   std::vector<std::pair<std::string, std::string>> custom; // as in identity
@@ -69,12 +82,15 @@ struct config {
   system_options system;
   bool origins_given = false; // server.cors.allow_origins stands in the file or the environment
   client_options egress;
-  storage_options storage;
+  storage_options storage; // but for what it is sealed with, which is not resolved yet
+  encryption_config encryption;
+  std::string embeddings_key; // a reference; empty: the store's endpoint takes no credential
   std::vector<service_options> services;
   admission::identity_setup identity;
   named_rules rules;      // in file order
   bool has_rules = false; // there is an authorization section, perhaps an empty one
   secrets_config secrets;
+  webhook_settings webhooks; // where and how to call is in `system.webhooks`
   dev_config dev;
   std::vector<std::string> plugins; // whose handlers judge requests
   std::vector<graph_source> graphs;

@@ -51,8 +51,8 @@ result<void> complete_for_dev(config& c, const std::string& folder, bool from_fi
       return key.error();
     c.secrets.master_key = "file:" + fs::absolute(key_file).string();
   }
-  c.no_auth = no_auth;
-  if (no_auth) {
+  c.no_auth = no_auth || c.dev.no_auth;
+  if (c.no_auth) {
     c.identity.providers.clear();
     c.dev.users.clear();
     c.rules.clear();

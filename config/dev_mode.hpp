@@ -12,8 +12,8 @@ namespace behalf {
 /// Completes a configuration for development: data in `folder` (made if missing), an embedded
 /// secret store with a key of its own, the development issuer at `base_url` + "/dev". What the
 /// file says stays. Without a file: users alice and bob, the graph hello.
-/// With `no_auth` nobody has an identity and everything is allowed, whatever the file says.
-/// Error: internal, when the folder cannot be made or closed to others.
+/// With `no_auth`, or `dev.no_auth` of the file, nobody has an identity and everything is allowed,
+/// whatever the file says. Error: internal, when the folder cannot be made or closed to others.
 result<void> complete_for_dev(config& c, const std::string& folder, bool from_file,
                               bool no_auth = false);
 

@@ -24,13 +24,13 @@ constexpr std::string_view prefix = "BEHALF_";
 // BEHALF_LIMITS_USER_BURST is limits.user.burst.
 using section_path = std::vector<std::string>;
 const std::vector<section_path> overridable{
-  {"limits", "user"}, {"limits", "tenant"}, {"server"},  {"log"},
-  {"runs"},           {"egress"},           {"secrets"}, {"limits"}};
+  {"limits", "user"}, {"limits", "tenant"}, {"server"},  {"log"},    {"runs"},
+  {"crons"},          {"egress"},           {"secrets"}, {"limits"}, {"encryption"}};
 
 // What the file alone may say: lists and names of people's own make no names of variables.
-const std::vector<std::string> of_the_file{"identity", "authorization", "services",
-                                           "graphs",   "plugins",       "dev",
-                                           "audit",    "retention",     "allow_core_dumps"};
+const std::vector<std::string> of_the_file{
+  "identity", "authorization", "services",  "graphs",           "plugins",
+  "dev",      "audit",         "retention", "allow_core_dumps", "store"};
 
 std::string joined(const section_path& path, char between) {
   std::string text;
@@ -184,18 +184,21 @@ void read_all(yaml_section& root, config& out) {
   };
   section("server", read_server);
   read_storage(root, out);
+  section("encryption", read_encryption);
   section("log", read_log);
   section("runs", read_runs);
+  section("crons", read_crons);
   section("retention", read_retention);
+  section("webhooks", read_webhooks);
   section("egress", read_egress);
   section("services", read_services);
   read_identity(root, out);
   section("authorization", read_authorization);
   section("secrets", read_secrets);
   section("limits", read_limits);
+  section("store", read_store);
   section("dev", read_dev);
   read_graphs(root, out);
-  root.texts("plugins", out.plugins);
   root.text("audit", out.audit_path);
   root.flag("allow_core_dumps", out.allow_core_dumps);
   root.finish();

@@ -1,8 +1,21 @@
-// graphs: which libraries, which graphs of them, and what their assistants start from.
+// graphs and plugins: which libraries, which graphs of them, and what their assistants start from.
 #include "config/sections.hpp"
+
+#include <filesystem>
 
 namespace behalf {
 namespace {
+
+// As the loader of shared libraries has it, $ORIGIN is where the program is: what is built or
+// installed beside it is found from every folder.
+std::string library_file(std::string text) {
+  constexpr std::string_view origin = "$ORIGIN/";
+  if (!text.starts_with(origin))
+    return text;
+  std::error_code ec; // without /proc the text stays as it is, and is named as no file
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", ec);
+  return ec ? text : (program.parent_path() / text.substr(origin.size())).string();
+}
 
 // "./lib.so", "./lib.so:graph", "builtin:graph".
 void read_path(yaml_section& in, graph_source& to) {
@@ -17,7 +30,7 @@ void read_path(yaml_section& in, graph_source& to) {
     return;
   }
   auto colon = path.rfind(".so:");
-  to.library = colon == path.npos ? path : path.substr(0, colon + 3);
+  to.library = library_file(colon == path.npos ? path : path.substr(0, colon + 3));
   to.graph = colon == path.npos ? to.name : path.substr(colon + 4);
 }
 
@@ -51,6 +64,9 @@ void read_graphs(yaml_section& root, config& out) {
       for (const auto& name : all->keys())
         if (auto one = all->section(name, "path"))
           out.graphs.push_back(read_graph(std::move(*one), name));
+  root.texts("plugins", out.plugins);
+  for (auto& file : out.plugins)
+    file = library_file(std::move(file));
 }
 
 } // namespace behalf

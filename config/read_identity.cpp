@@ -125,9 +125,14 @@ auth_rule read_rule(yaml_section& in, const std::string& key) {
   return std::move(*rule);
 }
 
-void read_limit(std::optional<yaml_section> in, limit_options& o) {
+void read_limit(std::optional<yaml_section> in, limit_options& o, stored_options& stored,
+                int64_t quota::*whose) {
   if (!in)
     return;
+  constexpr int64_t most = 1'000'000'000'000;
+  in->integer("assistants", stored.assistants.*whose, 0, most);
+  in->integer("threads", stored.threads.*whose, 0, most);
+  in->integer("items", stored.items.*whose, 0, most);
   in->decimal("requests_per_second", o.requests_per_second, 1e9);
   in->decimal("burst", o.burst, 1e9);
   in->integer("concurrent_runs", o.concurrent_runs, 0, 1'000'000);
@@ -186,8 +191,9 @@ void read_shape(yaml_section in, shape_limits& o) {
 }
 
 void read_limits(yaml_section in, config& out) {
-  read_limit(in.section("tenant"), out.identity.limits.tenant);
-  read_limit(in.section("user"), out.identity.limits.user);
+  auto& stored = out.system.stored;
+  read_limit(in.section("tenant"), out.identity.limits.tenant, stored, &quota::per_tenant);
+  read_limit(in.section("user"), out.identity.limits.user, stored, &quota::per_owner);
   if (auto shape = in.section("shape"))
     read_shape(std::move(*shape), out.system.shape);
   if (auto search = in.section("search")) {
@@ -199,6 +205,7 @@ void read_limits(yaml_section in, config& out) {
 }
 
 void read_dev(yaml_section in, config& out) {
+  in.flag("no_auth", out.dev.no_auth);
   for (auto& user : in.sections("users")) {
     dev_user u;
     user.require("name");

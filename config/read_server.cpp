@@ -1,5 +1,6 @@
-// server, storage, log, runs, retention, egress, services.
+// server, storage, encryption, log, runs, crons, retention, egress, services.
 #include "config/sections.hpp"
+#include "runtime/auth/discovery.hpp"
 
 #include <filesystem>
 
@@ -97,6 +98,12 @@ void read_server(yaml_section in, config& out) {
     cors->finish();
   }
   in.texts("hosts", o.pages.hosts);
+  in.flag("mcp", out.system.mcp);
+  in.flag("a2a", out.system.a2a);
+  in.texts("authorization_servers", out.system.authorization_servers);
+  for (const auto& one : out.system.authorization_servers)
+    if (auto ok = check_provider_url(one, "authorization_servers", true); !ok)
+      in.fault("authorization_servers", ok.error().message);
   in.number("max_connections", o.max_connections, 1, 1'000'000);
   in.number("max_header_bytes", o.max_header_bytes, 1024, 1 << 20);
   in.number("max_body_bytes", o.max_body_bytes, 1024, int64_t{1} << 32);
@@ -119,6 +126,13 @@ void read_storage(yaml_section& root, config& out) {
   root.text("storage", out.storage.url);
   if (auto ok = check_storage_url(out.storage.url); !ok)
     root.fault("storage", ok.error().message);
+}
+
+void read_encryption(yaml_section in, config& out) {
+  in.require("master_key");
+  in.reference("master_key", out.encryption.master_key);
+  in.flag("seal", out.encryption.seal);
+  in.finish();
 }
 
 void read_log(yaml_section in, config& out) {
@@ -153,11 +167,29 @@ void read_runs(yaml_section in, config& out) {
   in.number("event_memory", o.event_memory, 1 << 20, int64_t{1} << 40);
   in.duration("shutdown_grace", o.shutdown_grace, yaml_section::no_time::is_fine);
   in.number("max_attempts", o.max_attempts, 1, 100);
+  in.duration("suspect_turn", o.suspect_turn);
+  in.finish();
+}
+
+void read_crons(yaml_section in, config& out) {
+  auto& o = out.system.crons;
+  std::string missed = "once";
+  in.one_of("missed", missed, {"once", "skip"});
+  o.missed = missed == "skip" ? missed_firings::skip : missed_firings::once;
+  in.duration("missed_within", o.missed_within);
+  in.duration("shortest_interval", o.shortest_interval);
+  in.integer("per_user", o.most.per_owner, 0, 10'000'000);
+  in.integer("per_tenant", o.most.per_tenant, 0, 10'000'000);
   in.finish();
 }
 
 void read_retention(yaml_section in, config& out) {
   in.duration("finished_runs", out.storage.finished_runs, yaml_section::no_time::is_fine);
+  auto& threads = out.system.threads;
+  in.duration("threads", threads.ttl, yaml_section::no_time::is_fine);
+  std::string strategy = "delete";
+  in.one_of("thread_strategy", strategy, {"delete", "keep_latest"});
+  threads.keep_latest = strategy == "keep_latest";
   in.duration("stateless_threads", out.system.runs.stateless_ttl, yaml_section::no_time::is_fine);
   in.finish();
 }

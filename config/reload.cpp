@@ -12,15 +12,19 @@ namespace {
 constexpr std::array<std::string_view, 7> live_keys{"log.level",    "log.format",    "log.file",
                                                     "identity",     "authorization", "limits.user",
                                                     "limits.tenant"};
-// How many runs a user may have is the scheduler's, which is not told.
-constexpr std::string_view not_live = "concurrent_runs";
+// How much a user may have is asked by others, who are not told.
+constexpr std::array<std::string_view, 4> not_live{"concurrent_runs", "assistants", "threads",
+                                                   "items"};
 
 bool is_live(std::string_view key) {
-  for (auto live : live_keys)
-    if (key == live
-        || (key.starts_with(live) && (key[live.size()] == '.' || key[live.size()] == '[')))
-      return !key.ends_with(not_live);
-  return false;
+  if (key.starts_with("limits.")
+      && std::find(not_live.begin(), not_live.end(), key.substr(key.rfind('.') + 1))
+           != not_live.end())
+    return false;
+  return std::any_of(live_keys.begin(), live_keys.end(), [&](std::string_view live) {
+    return key == live
+           || (key.starts_with(live) && (key[live.size()] == '.' || key[live.size()] == '['));
+  });
 }
 
 } // namespace

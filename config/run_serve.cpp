@@ -372,6 +372,8 @@ int run_serve(const serve_command& given) {
   auto system = running_system::start(std::move(*setup));
   if (!system && system.error().code == errc::invalid_argument)
     return say_where(system.error(), loaded->places);
+  if (!system && system.error().code == errc::denied) // the storage's master key is another one
+    return say(system.error(), exit_config);
   if (!system)
     return say_unavailable(system.error(), given);
   banner(c, given.dev, facts);
@@ -447,9 +449,11 @@ int run_validate(const std::string& file) {
   auto graphs = c.graphs.size(); // at least, until the libraries tell
   if (auto code = validate_admission(c, loaded.places, admission, graphs); code != exit_ok)
     return code;
+  const auto services = static_cast<std::size_t>(std::count_if(
+    c.services.begin(), c.services.end(), [](const service_options& s) { return !s.own; }));
   std::printf(
     "%s is valid: %s, %s, %s, %s\n%s", file.c_str(), counted(graphs, "graph", "graphs").c_str(),
-    counted(c.services.size(), "service", "services").c_str(),
+    counted(services, "service", "services").c_str(),
     counted(c.identity.providers.size(), "identity provider", "identity providers").c_str(),
     counted(c.rules.size(), "rule", "rules").c_str(), admission.c_str());
   return exit_ok;

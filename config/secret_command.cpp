@@ -90,10 +90,7 @@ result<config> settings_of(const secret_command& given) {
 
 result<secret> master_key_of(const std::string& reference, const std::string& base) {
   reference_resolver references{base};
-  auto bytes = references.resolve(reference, readers::owner_only);
-  if (!bytes)
-    return bytes.error();
-  return parse_master_key((*bytes)->expose(), reference);
+  return resolve_master_key(reference, references);
 }
 
 std::string folder_of(const secret_command& given) {

@@ -156,7 +156,9 @@ void yaml_section::reference(std::string_view key, std::string& out) {
   given(key, {{"type", "string"}, {"pattern", "^(file|env):"}});
   std::string text;
   this->text(key, text);
-  if (text.empty() || text.starts_with("file:") || text.starts_with("env:"))
+  if (auto n = take(key); text.empty() && n.IsDefined() && n.IsScalar())
+    fault(key, "has no value");
+  else if (text.empty() || text.starts_with("file:") || text.starts_with("env:"))
     out = std::move(text);
   else
     fault(key, "must be a reference, file:<path> or env:<name>, never the secret itself");

@@ -2,6 +2,7 @@
 
 #include "connectors/challenge.hpp"
 #include "connectors/mcp_messages.hpp"
+#include "runtime/net/mcp_session_id.hpp"
 #include "runtime/net/media_type.hpp"
 
 #include <algorithm>
@@ -91,7 +92,7 @@ mcp_exchange::step mcp_exchange::read_head(outbound_reply& reply) {
     return finish(needs_auth(*service_, status_, reply.headers));
   const auto* session = find_header(reply.headers, "mcp-session-id");
   if (session && session_.id.empty()) {
-    if (!is_session_id(*session))
+    if (!is_mcp_session_id(*session))
       return give_up("sent a malformed session id");
     session_.id = *session;
   }

@@ -1,9 +1,8 @@
 #include "connectors/mcp_messages.hpp"
 
 #include "runtime/base/text.hpp"
+#include "runtime/net/json_rpc.hpp"
 #include "runtime/net/media_type.hpp"
-
-#include <algorithm>
 
 namespace behalf {
 namespace {
@@ -37,24 +36,21 @@ outbound_call call(const service_options& service, const mcp_session& session, s
 } // namespace
 
 std::string mcp_request(int64_t id, std::string_view method, json::object params) {
-  return dump(json::object{
-    {"jsonrpc", "2.0"}, {"id", id}, {"method", method}, {"params", std::move(params)}});
+  return dump(rpc_request(id, method, std::move(params)));
 }
 
 std::string mcp_notification(std::string_view method) {
-  return dump(json::object{{"jsonrpc", "2.0"}, {"method", method}});
+  return dump(rpc_notification(method));
 }
 
 std::string mcp_answer_to(const json::object& request) {
-  json::object answer{{"jsonrpc", "2.0"}, {"id", request.at("id")}};
+  const auto& id = request.at("id");
   const auto method = string_or(request, "method");
   if (method == "ping")
-    answer["result"] = json::object{};
-  else if (method == "roots/list")
-    answer["result"] = json::object{{"roots", json::array{}}};
-  else
-    answer["error"] = json::object{{"code", -32601}, {"message", "Method not found"}};
-  return dump(answer);
+    return dump(rpc_result(id, json::object{}));
+  if (method == "roots/list")
+    return dump(rpc_result(id, json::object{{"roots", json::array{}}}));
+  return dump(rpc_error(id, rpc::method_not_found, "Method not found"));
 }
 
 json::object mcp_initialize_params() {
@@ -82,11 +78,6 @@ outbound_call mcp_get(const service_options& service, const mcp_session& session
 
 outbound_call mcp_delete(const service_options& service, const mcp_session& session) {
   return call(service, session, "DELETE", "application/json, text/event-stream");
-}
-
-bool is_session_id(std::string_view id) {
-  return !id.empty() && id.size() <= 1024
-         && std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c < '\x7f'; });
 }
 
 mcp_message classify(const json::object& message, int64_t id) {

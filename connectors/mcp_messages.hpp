@@ -38,9 +38,6 @@ outbound_call mcp_get(const service_options& service, const mcp_session& session
 /// Ends the session.
 outbound_call mcp_delete(const service_options& service, const mcp_session& session);
 
-/// Whether a session id may be sent back: 1 to 1024 bytes of visible ASCII.
-bool is_session_id(std::string_view id);
-
 enum class mcp_message : uint8_t {
   response, // a response to the request with our id
   request,  // of the server; wants an answer

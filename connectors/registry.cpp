@@ -62,7 +62,7 @@ std::vector<std::shared_ptr<const service_options>> service_registry::all() cons
 
 result<std::unique_ptr<connector>> service_registry::open(service_call call, caller by) const {
   auto service = find(call.service);
-  if (!service)
+  if (!service || service->own)
     return fail(errc::not_found, "there is no service '" + call.service + "'");
   auto* http = std::get_if<http_operation>(&call.operation);
   if ((http != nullptr) != (service->type == service_type::http))

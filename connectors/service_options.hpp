@@ -31,6 +31,9 @@ struct credential_options {
   std::string store = {}; // which secret store has the entry; empty: the standard one
 };
 
+/// The embeddings endpoint of the store's index: a service of the server's own.
+inline constexpr std::string_view embeddings_service = "store-index";
+
 struct service_options {
   std::string name; // letters, digits, '-' and '_'
   service_type type = service_type::http;
@@ -43,6 +46,7 @@ struct service_options {
   std::size_t max_reply_bytes = 10u << 20;   // of a body that is not streamed to the node
   std::size_t max_concurrent = 32;           // calls under way per host; more wait their turn
   std::vector<std::string> tools;            // mcp: only these; empty: all
+  bool own = false;                          // the server's: no node can name it
 
   /// Error: invalid_argument with a sentence that begins with the wrong key ("url: …").
   result<void> validate() const;

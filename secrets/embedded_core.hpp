@@ -1,9 +1,9 @@
 // Inside the embedded store: the rows and the keys that open them.
 #pragma once
 
+#include "runtime/base/envelope.hpp"
 #include "runtime/storage/sqlite_connection.hpp"
 #include "secrets/embedded_store.hpp"
-#include "secrets/envelope.hpp"
 
 #include <memory>
 #include <optional>

@@ -21,21 +21,14 @@ bool same_bytes(std::string_view a, std::string_view b) {
 } // namespace
 
 result<void> embedded_store::core::write_check(const secret& master) {
-  auto sealed = seal(master, check_context, check_context);
-  if (!sealed)
-    return sealed.error();
-  auto s = db_->prepare("INSERT OR REPLACE INTO master_check VALUES (1, ?, ?, ?)");
-  if (!s)
-    return s.error();
-  return bind_sealed(*s, 1, *sealed).run();
+  return write_master_check(*db_, master, check_context);
 }
 
 result<void> embedded_store::core::check_master() {
-  auto row =
-    first_row(db_->prepare("SELECT nonce, ciphertext, tag FROM master_check WHERE id = 1"));
-  if (!row)
-    return row.error();
-  if (!*row || !unseal(master_, check_context, read_sealed(**row, 0)))
+  auto verdict = judge_master_key(*db_, master_, check_context);
+  if (!verdict)
+    return verdict.error();
+  if (*verdict != master_key_verdict::the_one)
     return fail(errc::denied,
                 db_->path() + ": the master key is not the one this store was made with");
   return {};

@@ -1,8 +1,7 @@
 // How the embedded store's rows are asked for, bound and read.
 #pragma once
 
-#include "runtime/storage/sqlite_connection.hpp"
-#include "secrets/envelope.hpp"
+#include "runtime/storage/sealed_columns.hpp"
 #include "secrets/stored_credential.hpp"
 
 #include <optional>
@@ -12,16 +11,7 @@
 
 namespace behalf {
 
-// Three columns from `first` on, here and below.
-inline sealed_bytes read_sealed(const sqlite_statement& row, int first) {
-  return {std::string(row.text(first)), std::string(row.text(first + 1)),
-          std::string(row.text(first + 2))};
-}
-
-inline sqlite_statement& bind_sealed(sqlite_statement& s, int first, const sealed_bytes& b) {
-  return s.bind_blob(first, b.nonce).bind_blob(first + 1, b.ciphertext).bind_blob(first + 2, b.tag);
-}
-
+// Three columns from `first` on.
 inline principal_key read_who(const sqlite_statement& row, int first) {
   return {std::string(row.text(first)), std::string(row.text(first + 1)),
           std::string(row.text(first + 2))};
@@ -66,14 +56,10 @@ auto all_rows(result<sqlite_statement> s, Read read)
   if (!s)
     return s.error();
   std::vector<decltype(read(std::as_const(*s)))> all;
-  for (;;) {
-    auto row = s->step();
-    if (!row)
-      return row.error();
-    if (!*row)
-      return all;
-    all.push_back(read(std::as_const(*s)));
-  }
+  auto seen = s->each_row([&](const auto& row) { all.push_back(read(row)); });
+  if (!seen)
+    return seen.error();
+  return all;
 }
 
 /// Runs a statement without rows.

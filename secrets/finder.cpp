@@ -229,18 +229,22 @@ struct comparing {
   std::size_t forward(std::string_view text, std::size_t at) const {
     for (auto end = std::min(text.size(), at + most_blanks); at < end && skipped(text[at]);) {
       ++at;
-      if (text[at - 1] == '\n' && text.substr(at).starts_with("data:"))
-        at += 5;
+      if (text[at - 1] == '\n' && text.substr(at).starts_with(data_field))
+        at += data_field.size();
     }
     return std::min(at, text.size());
+  }
+  static bool ends_with_field(std::string_view text) {
+    return text.ends_with(data_field)
+           && text.substr(0, text.size() - data_field.size()).ends_with('\n');
   }
   // The place behind the last byte before `at` that counts.
   std::size_t backward(std::string_view text, std::size_t at) const {
     for (auto least = at - std::min(at, most_blanks); at > least;) {
       if (skipped(text[at - 1]))
         --at;
-      else if (loose && text.substr(0, at).ends_with("\ndata:"))
-        at -= 5;
+      else if (loose && ends_with_field(text.substr(0, at)))
+        at -= data_field.size();
       else
         break;
     }
@@ -322,21 +326,25 @@ public:
     }
     if (depth == 0)
       return;
-    deeper(at, depth, [&](derived_text& out) { return read_escapes(rest, of_.wanted_, out); });
-    deeper(at, depth,
+    deeper(at, depth - 1, 0,
+           [&](derived_text& out) { return read_escapes(rest, of_.wanted_, out); });
+    deeper(at, depth - 1, 0,
            [&](derived_text& out) { return read_quoted_printable(rest, of_.wanted_, out); });
-    deeper(at, depth,
+    deeper(at, depth - 1, 0,
            [&](derived_text& out) { return read_base64(rest, of_.least_run_, phase, last_, out); });
+    if (!at) // events are around everything else
+      deeper(at, depth, phase,
+             [&](derived_text& out) { return read_event_lines(text, last_, out); });
   }
 
 private:
   template <class Read>
-  void deeper(const level* at, std::size_t depth, Read read) {
+  void deeper(const level* at, std::size_t depth, std::size_t phase, Read read) {
     derived_text derived;
     if (!read(derived))
       return;
     level below{at, &derived};
-    look(derived.view(), 0, &below, depth - 1);
+    look(derived.view(), phase, &below, depth);
   }
 
   void find(std::string_view text, const level* at) {

@@ -1,7 +1,8 @@
 #include "secrets/master_key.hpp"
 
+#include "runtime/base/envelope.hpp"
 #include "runtime/net/codec.hpp"
-#include "secrets/envelope.hpp"
+#include "secrets/references.hpp"
 #include "secrets/secret_file.hpp"
 
 #include <algorithm>
@@ -45,6 +46,11 @@ result<secret> read_master_key(const std::string& path) {
   if (!content)
     return content.error();
   return parse_master_key(content->view(), path);
+}
+
+result<secret> resolve_master_key(std::string_view reference, reference_resolver& references) {
+  auto bytes = references.resolve(reference, readers::owner_only);
+  return bytes ? parse_master_key((*bytes)->expose(), reference) : bytes.error();
 }
 
 result<secret> create_master_key(const std::string& path) {

@@ -7,8 +7,8 @@ namespace {
 
 constexpr std::size_t longest_reply = 1u << 20;
 
-// The credentials of the calls we make to the store itself. Their replies go to a wiped buffer as
-// they are, so there is nothing to scrub but header values.
+// The credentials of calls that we make for ourselves. Their replies go to a wiped buffer as they
+// are, or to nobody.
 class secret_header_writer final : public credential_writer {
 public:
   explicit secret_header_writer(std::vector<std::pair<std::string, secret_ptr>> fields)
@@ -34,8 +34,8 @@ private:
 };
 
 bool sendable(std::string_view value) {
-  return !value.empty()
-         && std::all_of(value.begin(), value.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  return !value.empty() && value.front() != ' ' && value.back() != ' '
+         && std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
 } // namespace

@@ -1,5 +1,6 @@
-// One HTTP call to a secret store. Unlike an outbound_call it holds secrets: its own credentials,
-// its body and its reply. Everything that carries them is wiped.
+// One HTTP call that we make for ourselves: to a secret store, or to a webhook. Unlike an
+// outbound_call it holds secrets: its own credentials, its body and its reply. Everything that
+// carries them is wiped.
 #pragma once
 
 #include "behalf/outbound.hpp"

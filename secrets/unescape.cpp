@@ -258,6 +258,15 @@ bool derive(std::string_view text, char a, char b, char c, const byte_set& wante
   return any;
 }
 
+// --- event streams -------------------------------------------------------------------------------
+
+// How many bytes of a line are the field's name, or what may become one.
+std::size_t field_name(std::string_view line, bool last) {
+  if (line.starts_with(data_field))
+    return data_field.size() + (line.substr(data_field.size()).starts_with(' ') ? 1 : 0);
+  return !last && data_field.starts_with(line) ? line.size() : 0;
+}
+
 // --- base64 --------------------------------------------------------------------------------------
 
 constexpr int8_t outside = -1, line_end = -2;
@@ -353,6 +362,27 @@ bool read_escapes(std::string_view text, const byte_set& wanted, derived_text& o
 
 bool read_quoted_printable(std::string_view text, const byte_set& wanted, derived_text& out) {
   return derive(text, '=', '=', '=', wanted, quoted, out);
+}
+
+bool read_event_lines(std::string_view text, bool last, derived_text& out) {
+  bool any = false;
+  std::size_t copied = 0, line = 0;
+  for (auto end = text.find('\n'); end != text.npos; end = text.find('\n', line)) {
+    // Of the first line the beginning may be told already.
+    const bool goes_on = line == 0 || text.substr(line).starts_with(data_field);
+    line = end + 1;
+    const auto name = goes_on ? field_name(text.substr(line), last) : 0;
+    if (name == 0)
+      continue;
+    if (!std::exchange(any, true))
+      out.reserve(text.size());
+    out.copy(text.substr(copied, line - copied));
+    out.put({}, line, name);
+    copied = line + name;
+  }
+  if (any)
+    out.copy(text.substr(copied));
+  return any;
 }
 
 // Looks at every `least`th byte only, since a run that long covers one of them; and at the last.

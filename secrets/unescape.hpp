@@ -46,6 +46,14 @@ bool read_escapes(std::string_view text, const byte_set& wanted, derived_text& o
 /// Quoted-printable: `=2B` and soft line breaks. False when the text has none.
 bool read_quoted_printable(std::string_view text, const byte_set& wanted, derived_text& out);
 
+/// What each line of an event's text begins with in an event stream.
+inline constexpr std::string_view data_field = "data:";
+
+/// The lines of an event stream's events without the name `data:` that each begins with but the
+/// first: what a text was that had several lines. Unless this is the `last` text, a name that is
+/// half there at its end is left out, too. False when there is no such line.
+bool read_event_lines(std::string_view text, bool last, derived_text& out);
+
 /// What the runs of base64 of at least `least` characters say (both alphabets, wrapped or not), a
 /// byte 1 before each. `phase`: how many characters of a group came before the text, if it begins
 /// inside a run. Unless this is the `last` text, a shorter run at its end counts too. False when

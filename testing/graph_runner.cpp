@@ -103,7 +103,7 @@ result<void> check(const store_put& op) {
     return ok;
   if (auto ok = check_item_key(op.key); !ok)
     return ok;
-  if (auto ok = check_ttl(op.ttl_minutes); !ok)
+  if (auto ok = check_ttl(op.ttl_minutes.value_or(0)); !ok)
     return ok;
   return check_storable(op.value);
 }
@@ -115,9 +115,39 @@ result<void> check(const store_search& op) {
   return filter ? result<void>{} : filter.error();
 }
 
+result<void> check(const store_list& op) {
+  if (auto ok = check_namespace(op.prefix, true); !ok)
+    return ok;
+  return check_labels(op.suffix);
+}
+
 template <class Op> // get, delete
 result<void> check(const Op& op) {
   return check_namespace(op.ns, false);
+}
+
+bool fits_label(const std::string& pattern, const std::string& label) {
+  return pattern == "*" || pattern == label;
+}
+
+// As the server lists them.
+std::vector<std::vector<std::string>> namespaces_of(const std::vector<stored_item>& items,
+                                                    const store_list& op) {
+  std::set<std::vector<std::string>> all;
+  for (const auto& one : items) {
+    auto ns = one.ns;
+    if (ns.size() < std::max(op.prefix.size(), op.suffix.size())
+        || !std::equal(op.prefix.begin(), op.prefix.end(), ns.begin(), fits_label)
+        || !std::equal(op.suffix.rbegin(), op.suffix.rend(), ns.rbegin(), fits_label))
+      continue;
+    if (op.max_depth > 0 && static_cast<int64_t>(ns.size()) > op.max_depth)
+      ns.resize(static_cast<std::size_t>(op.max_depth));
+    all.insert(std::move(ns));
+  }
+  const auto size = static_cast<int64_t>(all.size());
+  const auto from = std::clamp<int64_t>(op.offset, 0, size);
+  const auto to = std::min(size, from + std::clamp<int64_t>(op.limit, 1, 1000));
+  return {std::next(all.begin(), from), std::next(all.begin(), to)};
 }
 
 } // namespace
@@ -263,6 +293,8 @@ effect_reply graph_runner::impl::reply_to(const store_operation& op) {
           && static_cast<int64_t>(reply.items.size()) < limit)
         reply.items.push_back(*one);
   }
+  if (const auto* list = std::get_if<store_list>(&op))
+    reply.namespaces = namespaces_of(items, *list);
   return reply;
 }
 

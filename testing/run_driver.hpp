@@ -1,7 +1,7 @@
-// Drives a run_loop on the test's own thread: nodes run at once, or when the test says so.
+// Drives a run_tree on the test's own thread: nodes run at once, or when the test says so.
 #pragma once
 
-#include "runtime/graph/run_loop.hpp"
+#include "runtime/graph/run_tree.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -43,10 +43,15 @@ struct kept_checkpoints {
     }
   }
 
-  std::optional<loaded_checkpoint> load(std::string id = {}) const {
-    if (docs.empty())
+  /// The checkpoint, or the newest of the graph at `ns`.
+  std::optional<loaded_checkpoint> load(std::string id = {}, const std::string& ns = {}) const {
+    if (id.empty())
+      for (const auto& [one, doc] : docs)
+        if (doc.ns == ns)
+          id = one;
+    if (id.empty())
       return std::nullopt;
-    return restore_chain(chain_of(id.empty() ? docs.rbegin()->first : id)).value();
+    return restore_chain(chain_of(id)).value();
   }
 
   std::vector<checkpoint_doc> chain_of(std::string id) const {
@@ -127,9 +132,12 @@ public:
     auto t = std::move(waiting.at(i));
     waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(i));
     auto which = t.this_attempt();
+    if (t.what->subgraph)
+      return take(loop->enter(std::move(t)));
     auto how = execute(t);
     t = {};
-    take(loop->task_done(which, std::move(how)));
+    if (how)
+      take(loop->task_done(which, std::move(*how)));
   }
 
   void run_task(std::string_view name) {
@@ -138,7 +146,7 @@ public:
     run_task(static_cast<std::size_t>(at - waiting.begin()));
   }
 
-  void take(loop_output out) {
+  void take(tree_output out) {
     for (auto& e : out.events)
       events.push_back(std::move(e));
     thread_.keep(std::move(out.checkpoints));
@@ -146,8 +154,16 @@ public:
       thread_.add(end);
     for (auto& t : out.start)
       waiting.push_back(std::move(t));
+    for (auto& one : out.replies)
+      replies_.push_back(std::move(one));
+    for (const auto& one : out.stop) {
+      stopped_.push_back(one);
+      std::erase_if(waiting, [&](const task_spec& t) { return t.this_attempt() == one; });
+    }
     if (out.outcome)
       outcome = std::move(out.outcome);
+    for (const auto& one : out.load)
+      take(loop->loaded(one.by, thread_.load(one.id, one.ns)));
   }
 
   /// "values {…}", one line each.
@@ -166,15 +182,17 @@ public:
   }
   json::value values() const { return outcome->values->to_json(); }
 
-  std::optional<run_loop> loop;
+  std::optional<run_tree> loop;
 
 private:
-  node_result execute(const task_spec& t) {
+  // Nothing: it was stopped.
+  std::optional<node_result> execute(const task_spec& t) {
     auto emit = [this, which = t.this_attempt()](stream_item item) {
       take(loop->written(which, std::move(item)));
     };
     auto ctx = t.make_context(loop->facts(), emit);
     auto machine = t.what->make();
+    const auto me = t.this_attempt();
     auto now = machine->start({t.input, ctx});
     std::deque<asked_effect> open, held; // held: not answered while there is anything else
     while (auto* asked = std::get_if<std::vector<asked_effect>>(&now)) {
@@ -184,9 +202,40 @@ private:
             std::erase_if(*those, [&](const asked_effect& o) { return o.id == one.id; });
         else
           open.push_back(std::move(one));
+      for (auto& one : open)
+        if (auto* call = std::get_if<run_subgraph>(&one.what))
+          take(loop->call(me, one.id, std::move(*call)));
+      auto calls = std::erase_if(open, [](const asked_effect& one) {
+        return std::holds_alternative<run_subgraph>(one.what);
+      });
+      called_[me] += calls;
+      if (open.empty() && called_[me] > 0) {
+        auto reply = reply_to(me);
+        if (!reply)
+          return std::nullopt;
+        --called_[me];
+        now = machine->resume(reply->ask_id, std::move(reply->reply));
+        continue;
+      }
       now = resume(*machine, open, held);
     }
     return std::get<node_result>(std::move(now));
+  }
+
+  // Runs what waits until a graph that the node called has ended.
+  std::optional<subgraph_end> reply_to(const task_attempt& me) {
+    for (;;) {
+      for (auto one = replies_.begin(); one != replies_.end(); ++one)
+        if (one->to == me) {
+          auto found = std::move(*one);
+          replies_.erase(one);
+          return found;
+        }
+      if (outcome || std::find(stopped_.begin(), stopped_.end(), me) != stopped_.end()
+          || waiting.empty())
+        return std::nullopt;
+      run_task(0);
+    }
   }
 
   turn resume(node& machine, std::deque<asked_effect>& open, std::deque<asked_effect>& held) const {
@@ -213,6 +262,9 @@ private:
 
   std::shared_ptr<const graph> flow_;
   kept_checkpoints& thread_;
+  std::vector<subgraph_end> replies_;
+  std::vector<task_attempt> stopped_;
+  std::map<task_attempt, std::size_t> called_;
 };
 
 } // namespace behalf

@@ -13,9 +13,9 @@ MACHINERY = {"await_ready", "await_suspend", "await_resume", "awaiter", "to_pare
              "initial_suspend", "final_suspend", "unhandled_exception", "return_value",
              "get_return_object", "throw_exception_from_error", "handle", "type",
              # of coroutine_promise, coroutine_slot, coroutine_place, coroutine_group
-             "own", "own_place", "next_question", "next_group", "next_place", "slot", "parent",
-             "group", "failed", "child", "child_ended", "stop_at", "take_asked", "take_reply",
-             "return_void", "requires"}
+             "own", "own_place", "next_question", "next_group", "next_call", "next_place", "slot",
+             "parent", "group", "failed", "child", "child_ended", "stop_at", "take_asked",
+             "take_question", "take_reply", "return_void", "requires"}
 WORD = r"[A-Za-z_]\w*"
 
 

@@ -8,7 +8,7 @@
 namespace behalf::endpoints {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   return '"' + std::string(text) + '"';
 }
 
@@ -27,7 +27,7 @@ void body_reader::refuse(error e) {
 
 void body_reader::require(std::string_view key) {
   if (body_ && !body_->contains(key))
-    refuse(fail(errc::invalid_argument, quoted(key) + " is a required property"));
+    refuse(fail(errc::invalid_argument, in_quotes(key) + " is a required property"));
 }
 
 void body_reader::refuse_at(std::string_view key, std::string why) {
@@ -35,7 +35,7 @@ void body_reader::refuse_at(std::string_view key, std::string why) {
 }
 
 void body_reader::wrong_type(std::string_view key, const json::value& v, std::string_view wanted) {
-  refuse_at(key, excerpt(v) + " is not of type " + quoted(wanted));
+  refuse_at(key, excerpt(v) + " is not of type " + in_quotes(wanted));
 }
 
 bool body_reader::within(std::string_view key, std::size_t n, shape_bound bound,
@@ -82,14 +82,13 @@ std::optional<std::string> body_reader::one_of(std::string_view key,
     return found;
   std::string choices;
   for (auto one : all)
-    choices += (choices.empty() ? "" : ", ") + quoted(one);
-  refuse_at(key, quoted(*found) + " is not one of [" + choices + "]");
+    choices += (choices.empty() ? "" : ", ") + in_quotes(one);
+  refuse_at(key, in_quotes(*found) + " is not one of [" + choices + "]");
   return std::nullopt;
 }
 
-std::optional<std::string> body_reader::uuid(std::string_view key, std::string_view what,
-                                             bool nullable) {
-  auto found = text(key, nullable);
+std::optional<std::string> body_reader::uuid(std::string_view key, std::string_view what) {
+  auto found = text(key);
   if (!found)
     return std::nullopt;
   auto id = parse_uuid(*found, what);
@@ -130,8 +129,8 @@ std::optional<double> body_reader::number(std::string_view key, double low, doub
   return std::nullopt;
 }
 
-std::optional<bool> body_reader::flag(std::string_view key) {
-  const auto* v = find(key, "boolean", false);
+std::optional<bool> body_reader::flag(std::string_view key, bool nullable) {
+  const auto* v = find(key, "boolean", nullable);
   if (!v)
     return std::nullopt;
   if (v->is_bool())
@@ -155,8 +154,9 @@ std::optional<json::object> body_reader::object(std::string_view key, shape_boun
   return *o;
 }
 
-std::optional<json::object> body_reader::merged(std::string_view key, shape_bound bytes) {
-  auto found = object(key, &shape_limits::fields, true);
+std::optional<json::object> body_reader::merged(std::string_view key, shape_bound bytes,
+                                                bool nullable) {
+  auto found = object(key, &shape_limits::fields, nullable);
   if (found
       && !within(key, text_bytes(*found, bounds_.*bytes), bytes, "bytes of JSON in this object"))
     return std::nullopt;

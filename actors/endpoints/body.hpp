@@ -27,15 +27,15 @@ public:
   /// At most `name_bytes` long and without NUL, which C strings cannot hold.
   std::optional<std::string> text(std::string_view key, bool nullable = false);
   std::optional<std::string> one_of(std::string_view key, const std::vector<std::string_view>& all);
-  std::optional<std::string> uuid(std::string_view key, std::string_view what,
-                                  bool nullable = false);
+  std::optional<std::string> uuid(std::string_view key, std::string_view what);
   std::optional<int64_t> integer(std::string_view key, int64_t low, int64_t high);
   std::optional<double> number(std::string_view key, double low, double high);
-  std::optional<bool> flag(std::string_view key);
+  std::optional<bool> flag(std::string_view key, bool nullable = false);
   std::optional<json::object> object(std::string_view key, shape_bound members,
                                      bool nullable = false);
-  /// An object that is merged key by key; absent when null; `bytes`: its longest text.
-  std::optional<json::object> merged(std::string_view key, shape_bound bytes);
+  /// An object that is merged key by key; `bytes`: its longest text.
+  std::optional<json::object> merged(std::string_view key, shape_bound bytes,
+                                     bool nullable = false);
   std::optional<json::object> metadata() {
     return merged("metadata", &shape_limits::metadata_bytes);
   }

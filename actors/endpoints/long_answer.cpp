@@ -20,6 +20,12 @@ void make_answer(request_pointer self, std::shared_ptr<long_answer> out) {
   self->state.out->more();
 }
 
+void add_element(long_answer& out, std::string_view element) {
+  if (std::exchange(out.has_elements, true))
+    out.text += ',';
+  out.text += element;
+}
+
 bool enough(const long_answer& out) {
   return out.text.size() >= part_size;
 }

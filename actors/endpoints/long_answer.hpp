@@ -13,7 +13,11 @@ struct long_answer {
   header_list headers = {};
   std::string text = {};      // not yet written
   std::function<void()> more; // appends to `text`, then calls `go_on` or `complete`
+  bool has_elements = false;  // of the list it is, or holds
 };
+
+/// Adds an element to the list, as JSON text.
+void add_element(long_answer& out, std::string_view element);
 
 /// Begins making the answer.
 void make_answer(request_pointer self, std::shared_ptr<long_answer> out);

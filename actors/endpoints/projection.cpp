@@ -22,7 +22,8 @@ bool has(const std::vector<std::string_view>& all, std::string_view name) {
 bool in_head(std::string_view field) {
   constexpr std::array of_heads{"thread_id", "run_id",     "assistant_id", "graph_id",
                                 "name",      "created_at", "updated_at",   "state_updated_at",
-                                "status",    "metadata"};
+                                "status",    "metadata",   "cron_id",      "next_run_date",
+                                "enabled"};
   return std::find(of_heads.begin(), of_heads.end(), field) != of_heads.end();
 }
 
@@ -114,7 +115,7 @@ projection projection::read(body_reader& in, const projectable& what) {
     return {};
   }
   const auto paths =
-    what.extract.empty() ? std::nullopt : in.object("extract", &shape_limits::fields, true);
+    what.extract.empty() ? std::nullopt : in.object("extract", &shape_limits::fields);
   if (!paths)
     return *p;
   if (paths->size() > most_paths)

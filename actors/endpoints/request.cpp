@@ -1,9 +1,11 @@
 #include "actors/endpoints/request.hpp"
 
 #include "actors/admission/authorizer.hpp"
-#include "actors/endpoints/missing_operations.hpp"
+#include "actors/endpoints/inner_request.hpp"
+#include "actors/endpoints/protected_resource.hpp"
 #include "actors/endpoints/route_meters.hpp"
 #include "actors/endpoints/routes.hpp"
+#include "actors/endpoints/thread_stream.hpp"
 #include "actors/options.hpp"
 #include "actors/runs/messages.hpp"
 #include "actors/storage/messages.hpp"
@@ -15,6 +17,7 @@
 #include "runtime/base/log.hpp"
 
 #include <boost/beast/core/string.hpp>
+#include <caf/actor_system.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -67,24 +70,6 @@ bool takes_body(verb v) {
 // run's state, a row, an answer.
 constexpr std::size_t copies_of_body = 3;
 
-// A body is read as JSON, whatever its Content-Type. Its text is freed.
-result<void> parse_body(request_state& s) {
-  if (s.text.empty())
-    return {};
-  const auto text = std::exchange(s.text, {});
-  constexpr std::string_view what = "requests in memory";
-  if (auto ok = claim(*s.memory, text.size() + parse_cost(text, s.app->options->shape.nodes), what);
-      !ok)
-    return ok;
-  auto parsed = parse_json(text, s.app->options->shape);
-  if (!parsed)
-    return parsed.error();
-  s.body = std::move(*parsed);
-  const auto held = held_bytes(s.body);
-  const auto most = std::max(held, s.memory->capacity() / 2); // one request alone always fits
-  return claim(*s.memory, std::min(copies_of_body * held, most), what);
-}
-
 result<json::object> prepare(request_pointer self) {
   auto& s = self->state;
   if (!s.where->prepare)
@@ -94,11 +79,20 @@ result<json::object> prepare(request_pointer self) {
   return s.where->prepare(self);
 }
 
+void on_turn(request_pointer self) {
+  auto& s = self->state;
+  const auto turn = std::move(s.turn); // ends when it is done
+  threads::doing(s.app->requests->work_of(*s.where));
+  std::exchange(s.then, {})();
+}
+
 void ask_authorizer(request_pointer self) {
   auto& s = self->state;
   auto value = prepare(self);
   if (!value)
     return refuse(self, value.error());
+  if (s.where->who.is == access::level::authenticated)
+    return s.where->run(self);
   authorize a;
   a.who = s.granted.who;
   a.sealed = s.granted.sealed;
@@ -112,7 +106,12 @@ void ask_authorizer(request_pointer self) {
     self->state.where->run(self);
   };
   if (!s.rules)
-    return ask(self, s.app->authorizer, std::move(a), go_on, or_refuse(self));
+    return ask(
+      self, s.app->authorizer, std::move(a),
+      [self, go_on](grant& g) {
+        in_turn(self, self->state.text_size, [go_on, g = std::move(g)]() mutable { go_on(g); });
+      },
+      or_refuse(self));
   auto decided = admission::decide(*s.rules, a);
   if (!decided)
     return refuse(self, decided.error());
@@ -129,7 +128,8 @@ void on_body(request_pointer self, result<std::string> text) {
     return s.where->run(self);
   if (s.ex->announced_body() == 0 && !s.text.empty())
     tell(s.app->authenticator, count_body{s.granted.who, s.text.size()});
-  ask_authorizer(self);
+  s.text_size = s.text.size();
+  in_turn(self, s.text_size, [self] { ask_authorizer(self); });
 }
 
 // Reads the body, counted in the caller's share of memory.
@@ -163,20 +163,26 @@ void authenticated_first(request_pointer self, std::size_t body_bytes, Then then
     or_refuse(self));
 }
 
+// The caller is known.
+void serve_known(request_pointer self, bool body) {
+  auto& s = self->state;
+  const auto& tenant = tenant_of(self);
+  const auto user = s.granted.who->key().text();
+  s.place = s.app->exchanges.open(tenant, user);
+  if (auto ok = claim(*s.place, 1, "requests under way"); !ok)
+    return refuse(self, ok.error());
+  if (!body)
+    return ask_authorizer(self);
+  with_body(self, tenant, user, s.app->options->http.max_body_bytes);
+}
+
 void serve_authenticated(request_pointer self) {
   auto& s = self->state;
   const bool body = s.ex->has_body() && takes_body(s.ex->req().method);
-  authenticated_first(self, body ? s.ex->announced_body() : 0, [self, body] {
-    auto& s = self->state;
-    const auto& tenant = tenant_of(self);
-    const auto user = s.granted.who->key().text();
-    s.place = s.app->exchanges.open(tenant, user);
-    if (auto ok = claim(*s.place, 1, "requests under way"); !ok)
-      return refuse(self, ok.error());
-    if (!body)
-      return ask_authorizer(self);
-    with_body(self, tenant, user, s.app->options->http.max_body_bytes);
-  });
+  if (s.granted.who)
+    return serve_known(self, body);
+  authenticated_first(self, body ? s.ex->announced_body() : 0,
+                      [self, body] { serve_known(self, body); });
 }
 
 // A request to a route without authentication.
@@ -195,10 +201,9 @@ void no_route(request_pointer self, const route_match& match) {
   if (match.is == outcome::redirect)
     return answer_empty(
       self, 307, {{"Location", slashless_location(s.ex->req(), s.app->options->http.public_url)}});
-  const auto missing = missing_operation_at(s.ex->req());
   auto why = match.is == outcome::bad_method
-               ? fail(errc::method, missing.value_or("Method Not Allowed"), "Allow", match.allow)
-               : fail(errc::not_found, missing.value_or("Not Found"));
+               ? fail(errc::method, "Method Not Allowed", "Allow", match.allow)
+               : fail(errc::not_found, "Not Found");
   authenticated_first(self, 0, [self, why] { refuse(self, why); });
 }
 
@@ -215,14 +220,26 @@ void begin(request_pointer self) {
   serve_authenticated(self);
 }
 
+/// The caller of a request, if that is known before.
+struct known_caller {
+  principal_ptr who;
+  sealed_ptr sealed;
+  presented_ptr credentials;
+  bool with_result = false;
+};
+
 request_actor::behavior_type request_behavior(request_pointer self, app_ptr app,
-                                              std::shared_ptr<const policy> rules,
-                                              exchange_ptr ex) {
+                                              std::shared_ptr<const policy> rules, exchange_ptr ex,
+                                              known_caller caller) {
   install_fault_handlers(self);
   auto& s = self->state;
   s.app = std::move(app);
   s.rules = std::move(rules);
   s.ex = std::move(ex);
+  s.granted.who = std::move(caller.who);
+  s.granted.sealed = std::move(caller.sealed);
+  s.credentials = std::move(caller.credentials);
+  s.tells_result = caller.with_result;
   s.began = std::chrono::steady_clock::now();
   s.ex->on_deadline([me = request_actor{self}] { tell(me, deadline_passed{}); });
   begin(self);
@@ -233,7 +250,12 @@ request_actor::behavior_type request_behavior(request_pointer self, app_ptr app,
     [self](deadline_passed&) {
       refuse(self, fail(errc::timeout, "The request took longer than the server allows"));
     },
+    [self](server_stops&) { on_server_stops(self); },
     [self](body_arrived& m) { on_body(self, std::move(*m.text)); },
+    [self](turn_comes) { on_turn(self); },
+    [self](socket_message& m) { on_socket_message(self, std::move(m.text)); },
+    [self](inner_answer& m) { on_inner(self, m); },
+    [self](inner_part& m) { on_inner(self, m); },
   };
 }
 
@@ -241,7 +263,39 @@ request_actor::behavior_type request_behavior(request_pointer self, app_ptr app,
 
 void spawn_request(caf::actor_system& sys, app_ptr app, std::shared_ptr<const policy> rules,
                    exchange_ptr ex) {
-  sys.spawn(request_behavior, std::move(app), std::move(rules), std::move(ex));
+  sys.spawn(request_behavior, std::move(app), std::move(rules), std::move(ex), known_caller{});
+}
+
+void spawn_request_of(request_pointer self, exchange_ptr ex, sealed_ptr sealed,
+                      presented_ptr credentials, bool with_result) {
+  const auto& s = self->state;
+  known_caller caller{s.granted.who, std::move(sealed), std::move(credentials), with_result};
+  self->system().spawn(request_behavior, s.app, s.rules, std::move(ex), std::move(caller));
+}
+
+void wait_for_turn(request_pointer self, std::size_t bytes, std::function<void()> then) {
+  auto& s = self->state;
+  const auto& who = *s.granted.who;
+  s.then = std::move(then);
+  s.turn = s.app->long_work.wait(who.tenant, who.key().text(), static_cast<int64_t>(bytes),
+                                 [me = request_actor{self}] { tell(me, turn_comes{}); });
+}
+
+result<void> parse_body(request_state& s) {
+  if (s.text.empty())
+    return {};
+  const auto text = std::exchange(s.text, {});
+  constexpr std::string_view what = "requests in memory";
+  if (auto ok = claim(*s.memory, text.size() + parse_cost(text, s.app->options->shape.nodes), what);
+      !ok)
+    return ok;
+  auto parsed = parse_json(text, s.app->options->shape);
+  if (!parsed)
+    return parsed.error();
+  s.body = std::move(*parsed);
+  const auto held = held_bytes(s.body);
+  const auto most = std::max(held, s.memory->capacity() / 2); // one request alone always fits
+  return claim(*s.memory, std::min(copies_of_body * held, most), what);
 }
 
 // Logs the route, not the path, which may hold confidential names.
@@ -336,7 +390,7 @@ void refuse(request_pointer self, const error& why) {
                                     {"reason", why.message},
                                     {"request_id", s.ex->req().request_id},
                                     {"route", s.where ? s.where->pattern : "none"}});
-  respond_error(*s.ex, why);
+  respond_error(*s.ex, status == 401 ? with_resource_metadata(self, why) : why);
   self->quit();
 }
 

@@ -18,6 +18,15 @@ route_meters::route_meters(metrics& all) {
       total_.push_back(&all.counter("lg_api_http_requests_total", "Requests answered", labels));
     }
   }
+  for (const auto* kind : {"run", "result", "thread", "protocol", "socket", "call"})
+    open_.push_back(
+      &all.gauge("behalf_streams_open", "Clients that follow something", {{"kind", kind}}));
+}
+
+std::shared_ptr<const void> route_meters::count_open(stream_kind kind) const {
+  auto* open = open_[static_cast<std::size_t>(kind)];
+  open->add();
+  return {open, [](metric* m) { m->add(-1); }};
 }
 
 void route_meters::count(const route& where, unsigned status, double seconds) const {

@@ -16,6 +16,8 @@ struct access {
 
   /// Anyone: health, description, login.
   static constexpr access open() { return {level::open, {}, {}}; }
+  /// Anyone who is authenticated: made into requests of other routes, and each of them is decided.
+  static constexpr access of_each() { return {level::authenticated, {}, {}}; }
   /// The authorization handlers decide on (resource, action).
   static consteval access to(std::string_view resource, std::string_view action) {
     return {level::checked, resource, action};
@@ -42,9 +44,18 @@ struct route {
 /// One list per API resource; `all_routes` joins them.
 std::vector<route> system_routes();
 std::vector<route> assistant_routes();
+std::vector<route> assistant_version_routes();
+std::vector<route> assistant_graph_routes();
 std::vector<route> thread_routes();
+std::vector<route> state_update_routes();
+std::vector<route> thread_upkeep_routes();
+std::vector<route> thread_stream_routes();
 std::vector<route> run_routes();
+std::vector<route> run_end_routes();
+std::vector<route> cron_routes();
 std::vector<route> item_routes();
+std::vector<route> mcp_routes();
+std::vector<route> a2a_routes();
 std::vector<route> issuer_routes();
 
 const router<route>& all_routes();

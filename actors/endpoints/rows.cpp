@@ -12,6 +12,15 @@ bool may_see(request_pointer self, const record& row) {
   return auth_filter.matches(row.type == kind::item ? item_fields(row) : row.metadata);
 }
 
+authorize also(request_pointer self, std::string_view action, json::object value) {
+  authorize a;
+  a.who = self->state.granted.who;
+  a.resource = "threads";
+  a.action = action;
+  a.value = std::move(value);
+  return a;
+}
+
 result<json::object> prepare_thread(request_pointer self) {
   auto id = uuid_param(self, "thread_id", "thread");
   if (!id)
@@ -40,7 +49,7 @@ json::object read_paging(body_reader& in, const std::vector<std::string_view>& s
   in.one_of("sort_by", sorts);
   in.one_of("sort_order", {"asc", "desc"});
   projection::read(in, fields);
-  return {{"metadata", in.conditions("metadata", true).value_or(json::object{})},
+  return {{"metadata", in.conditions("metadata").value_or(json::object{})},
           {"limit", in.integer("limit", 1, 1000).value_or(10)},
           {"offset", in.integer("offset", 0, 1'000'000'000).value_or(0)}};
 }
@@ -66,18 +75,20 @@ namespace {
 struct row_answer {
   storage::search_ptr search;
   row_style style;
-  bool first = true;
 };
 
-void take_rows(request_pointer self, row_answer& rows, const scan_part& part) {
+void take_rows(request_pointer self, const row_answer& rows, const scan_part& part) {
   auto& out = *self->state.out;
-  if (rows.first && rows.style.headers) // they depend on the first slice
+  if (!out.has_elements && rows.style.headers) // they depend on the first slice
     out.headers = rows.style.headers(*rows.search);
-  for (const auto& row : part.rows) {
-    if (!std::exchange(rows.first, false))
-      out.text += ',';
-    out.text += dump(rows.style.show(row));
+  if (rows.style.read) {
+    std::vector<const record*> read;
+    for (const auto& row : part.rows)
+      read.push_back(&row);
+    rows.style.read(read);
   }
+  for (const auto& row : part.rows)
+    add_element(out, dump(rows.style.show(row)));
   if (part.done) {
     out.text += rows.style.end;
     return complete(self);

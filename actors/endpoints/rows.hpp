@@ -42,6 +42,30 @@ void look_up_head(request_pointer self, record_key which, Then then) {
   look_up_by(self, storage::get_head{std::move(which)}, std::move(then));
 }
 
+/// The question whether the caller may also do `action` with threads.
+authorize also(request_pointer self, std::string_view action, json::object value);
+
+/// Reads what is there already, which the caller was granted to make: for them to see it they need
+/// the right to read it too.
+template <class Then>
+void look_up_to_read(request_pointer self, std::string_view resource, record_key which,
+                     json::object value, Then then) {
+  auto a = also(self, "read", std::move(value));
+  a.resource = resource;
+  ask(
+    self, self->state.app->authorizer, std::move(a),
+    [self, which = std::move(which), then](grant& g) {
+      look_up(self, which, [then, auth_filter = g.auth_filter](const row_ptr& row) mutable {
+        then(row && auth_filter.matches(row->metadata) ? row : row_ptr{});
+      });
+    },
+    [self, then](const error& why) mutable {
+      if (why.code != errc::denied && why.code != errc::not_found)
+        return refuse(self, why);
+      then(row_ptr{});
+    });
+}
+
 /// For routes below /threads/{thread_id}: reads the id; handlers see {"thread_id"}.
 result<json::object> prepare_thread(request_pointer self);
 record_key thread_key(request_pointer self, std::string_view id);
@@ -67,6 +91,7 @@ query paged_query(request_pointer self, admission::granted_reader& granted, kind
 struct row_style {
   std::function<json::object(const record&)> show;
   std::function<header_list(const record_scan&)> headers = nullptr;
+  std::function<void(const std::vector<const record*>&)> read = nullptr; // told what is shown
   std::string begin = "[", end = "]";
 };
 

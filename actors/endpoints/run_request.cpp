@@ -1,6 +1,8 @@
 #include "actors/endpoints/run_request.hpp"
 
 #include "actors/endpoints/body.hpp"
+#include "actors/runs/webhook_url.hpp"
+#include "runtime/base/id.hpp"
 
 #include <algorithm>
 #include <array>
@@ -63,51 +65,67 @@ std::string durability(body_reader& in) {
   return during.value_or(true) ? "async" : "exit";
 }
 
-std::string read_checkpoint(body_reader& in) {
-  auto found = in.object("checkpoint", &shape_limits::fields, true).value_or(json::object{});
+// {namespace: checkpoint id}, of the run's own graph and those inside, as states show it.
+json::object read_checkpoint_map(body_reader& in, const json::object& checkpoint) {
+  constexpr std::size_t most_levels = 64;
+  const auto* given = member(checkpoint, "checkpoint_map");
+  if (!given || given->is_null())
+    return {};
+  const auto* map = given->if_object();
+  auto is_id = [](const auto& one) {
+    return one.value().is_string() && one.value().get_string().size() <= longest_id;
+  };
+  if (map && map->size() <= most_levels && std::all_of(map->begin(), map->end(), is_id))
+    return *map;
+  in.refuse(fail(errc::invalid_argument, "Invalid checkpoint_map: {namespace: checkpoint ID}"));
+  return {};
+}
+
+// Where a run starts, as `checkpoint`, `checkpoint_id` or else its configuration names it.
+json::object named_checkpoint(body_reader& in) {
+  auto found = in.object("checkpoint", &shape_limits::fields).value_or(json::object{});
   if (auto id = in.text("checkpoint_id", true))
     found["checkpoint_id"] = *id;
+  const auto* config = in.any("config");
+  if (found.contains("checkpoint_id") || !config || !config->is_object())
+    return found;
+  const auto& configurable = object_or_empty(config->get_object(), "configurable");
+  for (auto key : {"checkpoint_id", "checkpoint_ns", "checkpoint_map"})
+    if (const auto* v = configurable.if_contains(key))
+      found[key] = *v;
+  return found;
+}
+
+std::string read_checkpoint(body_reader& in, const json::object& found,
+                            const shape_limits& bounds) {
   auto id = std::string(string_or(found, "checkpoint_id"));
   const auto* given = member(found, "checkpoint_id");
-  if (id.size() > longest_id || (given && !given->is_null() && !given->is_string()))
+  const bool odd = given && !given->is_null() && !given->is_string();
+  if (odd || (!id.empty() && !parse_uuid(id, "checkpoint")))
     in.refuse(fail(errc::invalid_argument, "Invalid checkpoint ID"));
-  return id;
-}
-
-// config, whose parts are bounded each, as runs merge it key by key.
-json::object read_config(body_reader& in, const shape_limits& bounds) {
-  auto config = in.merged("config", &shape_limits::config_bytes).value_or(json::object{});
-  body_reader of{config, bounds};
-  of.object("configurable", &shape_limits::fields, true);
-  of.metadata();
+  body_reader of{found, bounds};
+  of.text("thread_id", true);
+  const auto ns = of.text("checkpoint_ns", true).value_or("");
   if (of.fault())
     in.refuse(*of.fault());
-  const auto* limit = of.any("recursion_limit");
-  if (limit && !limit->is_int64())
-    in.refuse(fail(errc::invalid_argument, "config.recursion_limit must be an integer"));
-  else if (limit && std::cmp_greater(limit->get_int64(), bounds.recursion_limit))
-    in.refuse(fail(errc::invalid_argument, "config.recursion_limit must be "
-                                             + std::to_string(bounds.recursion_limit)
-                                             + " at most"));
-  return config;
+  if (ns.empty())
+    return id;
+  // A place inside: the run's own graph starts where the map says.
+  const auto map = read_checkpoint_map(in, found);
+  return std::string(string_or(map, ""));
 }
 
-// {resume, update, goto}: `update` is input, `goto` names nodes or sends to them.
-std::optional<json::object> read_command(body_reader& in, const shape_limits& bounds) {
-  auto command = in.object("command", &shape_limits::fields, true);
-  if (!command)
-    return command;
-  body_reader of{*command, bounds};
-  of.any("resume");
-  of.any("update");
-  if (const auto* go_to = of.any("goto"); go_to && go_to->is_array())
-    of.list("goto", &shape_limits::names);
-  if (of.fault())
-    in.refuse(*of.fault());
-  return command;
+json::value read_webhook(body_reader& in, const runs::webhook_options& webhooks) {
+  auto url = in.text("webhook");
+  if (!url)
+    return nullptr;
+  if (auto ok = runs::check_webhook(*url, webhooks); !ok)
+    in.refuse(ok.error());
+  return json::value(*url);
 }
 
-json::object read_kwargs(body_reader& in, bool temporary, const shape_limits& bounds) {
+json::object read_kwargs(body_reader& in, bool temporary, const shape_limits& bounds,
+                         const runs::webhook_options& webhooks) {
   auto config = read_config(in, bounds);
   auto context = in.merged("context", &shape_limits::config_bytes);
   if (context && !context->empty() && !object_or_empty(config, "configurable").empty())
@@ -123,7 +141,7 @@ json::object read_kwargs(body_reader& in, bool temporary, const shape_limits& bo
           {"stream_mode", modes(in)},
           {"interrupt_before", breakpoints(in, "interrupt_before")},
           {"interrupt_after", breakpoints(in, "interrupt_after")},
-          {"webhook", nullptr},
+          {"webhook", read_webhook(in, webhooks)},
           {"feedback_keys", names(in, "feedback_keys")},
           {"temporary", temporary},
           {"subgraphs", in.flag("stream_subgraphs").value_or(false)},
@@ -132,10 +150,75 @@ json::object read_kwargs(body_reader& in, bool temporary, const shape_limits& bo
           {"durability", lasting}};
 }
 
+bool is_target(const json::value& one) {
+  const auto* node = member(one, "node");
+  return one.is_string() || (node && node->is_string());
+}
+
+bool all_targets(const json::value& go_to) {
+  if (!go_to.is_array())
+    return is_target(go_to);
+  return std::all_of(go_to.get_array().begin(), go_to.get_array().end(), is_target);
+}
+
 } // namespace
 
+std::optional<json::object> read_command(body_reader& in, const shape_limits& bounds) {
+  auto command = in.object("command", &shape_limits::fields, true);
+  if (!command)
+    return command;
+  body_reader of{*command, bounds};
+  of.any("resume");
+  const auto* update = of.any("update");
+  if (update && !update->is_object() && !update->is_array() && !update->is_null())
+    in.refuse(fail(errc::invalid_argument, "command.update must be an object, or a list of pairs"));
+  const auto* go_to = of.any("goto");
+  if (go_to && go_to->is_array())
+    of.list("goto", &shape_limits::names);
+  if (go_to && !go_to->is_null() && !all_targets(*go_to))
+    in.refuse(
+      fail(errc::invalid_argument,
+           "command.goto must be a node's name, {\"node\", \"input\"}, or a list of these"));
+  if (of.fault())
+    in.refuse(*of.fault());
+  return command;
+}
+
+json::object read_config(body_reader& in, const shape_limits& bounds) {
+  auto config = in.merged("config", &shape_limits::config_bytes).value_or(json::object{});
+  body_reader of{config, bounds};
+  of.texts("tags", &shape_limits::names);
+  of.object("configurable", &shape_limits::fields);
+  of.merged("metadata", &shape_limits::metadata_bytes, true);
+  if (of.fault())
+    in.refuse(*of.fault());
+  const auto* limit = of.any("recursion_limit");
+  if (limit && !limit->is_int64())
+    in.refuse(fail(errc::invalid_argument, "config.recursion_limit must be an integer"));
+  else if (limit && std::cmp_greater(limit->get_int64(), bounds.recursion_limit))
+    in.refuse(fail(errc::invalid_argument, "config.recursion_limit must be "
+                                             + std::to_string(bounds.recursion_limit)
+                                             + " at most"));
+  return config;
+}
+
+std::optional<checkpoint_place> read_place(body_reader& in, const shape_limits& bounds) {
+  const auto checkpoint = in.object("checkpoint", &shape_limits::fields);
+  if (!checkpoint)
+    return std::nullopt;
+  body_reader of{*checkpoint, bounds};
+  of.text("thread_id", true);
+  of.object("checkpoint_map", &shape_limits::fields, true);
+  checkpoint_place place{of.text("checkpoint_ns", true).value_or(""),
+                         of.text("checkpoint_id", true).value_or("")};
+  if (of.fault())
+    in.refuse(*of.fault());
+  return place;
+}
+
 result<run_request> run_request::parse(const json::value& body, bool stateless,
-                                       const shape_limits& bounds) {
+                                       const shape_limits& bounds,
+                                       const runs::webhook_options& webhooks) {
   body_reader in{body, bounds};
   in.require("assistant_id");
   auto keep_thread = in.one_of("on_completion", {"delete", "keep"}) == "keep";
@@ -149,13 +232,15 @@ result<run_request> run_request::parse(const json::value& body, bool stateless,
              {"multitask_strategy", stateless ? "enqueue" : strategy},
              {"if_not_exists", create_thread ? "create" : "reject"},
              {"after_seconds", std::max(0.0, delay)}, // a time in the past means now
-             {"kwargs", read_kwargs(in, stateless && !keep_thread, bounds)}};
+             {"kwargs", read_kwargs(in, stateless && !keep_thread, bounds, webhooks)}};
   r.cancel_on_disconnect = in.one_of("on_disconnect", {"cancel", "continue"}) == "cancel";
-  auto checkpoint_id = read_checkpoint(in);
-  if (!stateless)
+  const auto checkpoint = named_checkpoint(in);
+  auto checkpoint_id = read_checkpoint(in, checkpoint, bounds);
+  if (!stateless) {
     r.checkpoint_id = std::move(checkpoint_id);
-  if (in.any("webhook") && !in.any("webhook")->is_null())
-    in.refuse(fail(errc::invalid_argument, "webhook is not supported by this server yet"));
+    if (auto map = read_checkpoint_map(in, checkpoint); !map.empty())
+      r.value["kwargs"].get_object()["checkpoint_map"] = std::move(map);
+  }
   if (in.fault())
     return *in.fault();
   return r;

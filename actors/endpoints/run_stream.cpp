@@ -1,9 +1,12 @@
 #include "actors/endpoints/run_stream.hpp"
 
+#include "actors/endpoints/inner_request.hpp"
+#include "actors/endpoints/lasting_right.hpp"
 #include "actors/endpoints/long_answer.hpp"
+#include "actors/endpoints/thread_stream.hpp"
 #include "actors/runs/messages.hpp"
 #include "actors/runs/run_plan.hpp"
-#include "runtime/base/json_cost.hpp"
+#include "actors/storage/messages.hpp"
 #include "runtime/http/sse.hpp"
 
 #include <algorithm>
@@ -12,11 +15,20 @@ namespace behalf::endpoints {
 namespace {
 
 constexpr std::chrono::seconds keep_alive_period{5};
+// Ten thousand readers that take nothing hold so much each, beside the answers' budget.
+constexpr std::size_t longest_uncounted_part = 16 * 1024;
 
 void finish(request_pointer self) {
   note_answer(self->state, 200);
   self->state.ex->finish();
   self->quit();
+}
+
+// They are not known any more, or have no right to the run.
+void refuse_viewer(request_pointer self, const error& why) {
+  if (self->state.as == delivery::awaited)
+    return break_off(self, why);
+  finish(self);
 }
 
 // `values` also selects `values|ns`; both names of the messages mode select `messages…`.
@@ -29,6 +41,35 @@ bool wanted(const std::vector<std::string>& modes, std::string_view name) {
   });
 }
 
+void write_part(request_pointer self, std::string frames) {
+  auto& s = self->state;
+  s.writing = true;
+  s.ex->write(std::move(frames), [me = request_actor{self}] { tell(me, part_written{}); });
+}
+
+// All events are sent.
+void end_events(request_pointer self) {
+  auto& s = self->state;
+  if (!std::exchange(s.tells_result, false))
+    return finish(self);
+  const auto fail_with = [self](const error& why) {
+    std::string frames;
+    append_sse(frames, "error",
+               dump(json::object{{"error", "RuntimeError"}, {"message", why.message}}));
+    write_part(self, std::move(frames));
+  };
+  ask(
+    self, s.live_run->run, await_result{},
+    [self, fail_with](run_result& r) {
+      std::string frames;
+      append_sse(frames, "result", dump(*r.body));
+      if (auto room = hold_room(self, frames.size()); !room)
+        return fail_with(room.error());
+      write_part(self, std::move(frames));
+    },
+    fail_with);
+}
+
 std::string event_id(const run_event& e) {
   return std::to_string(to_micros(e.at) / 1000) + "-" + std::to_string(e.seq);
 }
@@ -37,13 +78,13 @@ void pull(request_pointer self);
 
 void append_lost(std::string& frames) {
   append_sse(frames, "error",
-             R"({"error":"StreamLost","message":"This client read too slowly and missed )"
-             R"(events; read the thread's state and join again."})");
+             R"({"error":"StreamLost","message":"Events are missing: they came faster than they )"
+             R"(were read, or are longer than what is kept of a run's (runs.event_bytes); read )"
+             R"(the thread's state and join again."})");
 }
 
-void on_batch(request_pointer self, event_batch& batch) {
+void send(request_pointer self, const event_batch& batch) {
   auto& s = self->state;
-  s.seen = batch.last_seq;
   std::string frames;
   if (batch.lost)
     append_lost(frames);
@@ -51,22 +92,38 @@ void on_batch(request_pointer self, event_batch& batch) {
   for (const auto& e : batch.events)
     if (wanted(s.modes, e.name))
       append_sse(frames, e.name, *e.data, resumable ? event_id(e) : std::string{});
-  s.last = batch.last || batch.lost;
   if (frames.empty())
-    return s.last ? finish(self) : pull(self);
-  if ((s.room || frames.size() > longest_uncounted) && !hold_room(self, frames.size())) {
+    return s.last ? end_events(self) : pull(self);
+  if (!hold_stream_room(self, frames.size())) {
     frames.clear();
-    append_lost(frames); // the client reads too slowly: ends with the error event
+    append_lost(frames); // ends with the error event
     s.last = true;
   }
-  s.writing = true;
-  s.ex->write(std::move(frames), [me = request_actor{self}] { tell(me, part_written{}); });
+  write_part(self, std::move(frames));
+}
+
+// Of somebody's own run they are told all; what others do, as long as they may see it.
+void on_batch(request_pointer self, event_batch& batch) {
+  auto& s = self->state;
+  s.seen = batch.last_seq;
+  s.last = batch.last || batch.lost;
+  if (!s.right)
+    return send(self, batch);
+  with_right(self, [self, batch = std::move(batch)](const result<void>& sees) {
+    if (!sees)
+      return refuse_viewer(self, sees.error());
+    send(self, batch);
+  });
 }
 
 void pull(request_pointer self) {
   auto& s = self->state;
+  if (!s.here)
+    s.here = std::make_shared<const int>();
+  next_events question{s.seen};
+  question.viewer = s.here;
   ask(
-    self, s.live_run->run, next_events{s.seen}, [self](event_batch& b) { on_batch(self, b); },
+    self, s.live_run->run, std::move(question), [self](event_batch& b) { on_batch(self, b); },
     [self](const error&) { finish(self); });
 }
 
@@ -81,8 +138,48 @@ void drop_request_body(request_state& s) {
   s.run.reset();
 }
 
-void attend(request_pointer self) {
+void answer_result(request_pointer self, const json::value& body) {
   auto& s = self->state;
+  if (!s.begun)
+    return answer(self, 200, body, std::move(s.head));
+  auto text = dump(body);
+  if (auto room = hold_room(self, text.size()); !room)
+    return break_off(self, room.error());
+  write_last(self, std::move(text));
+}
+
+// The answer begins, so that nothing on the way takes the connection for dead.
+void keep_alive(request_pointer self) {
+  auto& s = self->state;
+  if (!std::exchange(s.begun, true)) {
+    auto fields = std::move(s.head);
+    if (s.as == delivery::awaited)
+      fields.emplace_back("Content-Type", "application/json");
+    s.ex->begin_stream(200, std::move(fields));
+  }
+  if (s.as == delivery::awaited)
+    s.ex->write("\n", {});
+  else if (!s.writing)
+    s.ex->write(std::string(sse_heartbeat), {});
+}
+
+void check_right(request_pointer self) {
+  if (self->state.right && right_is_due(self))
+    with_right(self, [self](const result<void>& sees) {
+      if (!sees)
+        refuse_viewer(self, sees.error());
+    });
+}
+
+} // namespace
+
+bool hold_stream_room(request_pointer self, std::size_t bytes) {
+  return bytes <= longest_uncounted_part || hold_room(self, bytes).has_value();
+}
+
+void attend_stream(request_pointer self, stream_kind kind) {
+  auto& s = self->state;
+  s.counted = s.app->requests->count_open(kind);
   auto me = request_actor{self};
   drop_request_body(s);
   s.ex->clear_deadline();
@@ -90,10 +187,10 @@ void attend(request_pointer self) {
   // keep-alive notices that it has left.
   if (s.as == delivery::events || s.cancel_on_disconnect)
     s.ex->on_gone([me] { tell(me, client_gone{}); });
+  if (s.right)
+    s.ex->on_drain([me] { tell(me, server_stops{}); });
   s.ex->every(keep_alive_period, [me] { tell(me, keep_alive_tick{}); });
 }
-
-} // namespace
 
 void stream_run(request_pointer self, run_ref run, header_list headers) {
   auto& s = self->state;
@@ -104,7 +201,7 @@ void stream_run(request_pointer self, run_ref run, header_list headers) {
   auto fields = sse_headers();
   fields.insert(fields.end(), headers.begin(), headers.end());
   s.ex->begin_stream(200, std::move(fields));
-  attend(self);
+  attend_stream(self, stream_kind::run);
   pull(self);
 }
 
@@ -114,17 +211,19 @@ void await_run(request_pointer self, run_ref run, header_list headers) {
   s.rows.reset();
   s.live_run = std::make_shared<const run_ref>(std::move(run));
   s.head = std::move(headers);
-  attend(self);
+  attend_stream(self, stream_kind::result);
   ask(
     self, s.live_run->run, await_result{},
-    [self](run_result& r) {
-      auto& s = self->state;
-      if (!s.begun)
-        return answer(self, 200, *r.body, std::move(s.head));
-      auto text = dump(*r.body);
-      if (auto room = hold_room(self, text.size()); !room)
-        return break_off(self, room.error());
-      write_last(self, std::move(text));
+    [self](const run_result& r) {
+      if (self->state.last) // the server stops, which was the answer
+        return;
+      if (!self->state.right)
+        return answer_result(self, *r.body);
+      with_right(self, [self, body = r.body](const result<void>& sees) {
+        if (!sees)
+          return refuse_viewer(self, sees.error());
+        answer_result(self, *body);
+      });
     },
     [self](const error& why) {
       if (!self->state.begun)
@@ -147,13 +246,16 @@ void answer_error_event(request_pointer self, std::string_view kind, std::string
 
 void on_part_written(request_pointer self) {
   auto& s = self->state;
+  if (s.thread)
+    return on_thread_part_written(self);
   s.writing = false;
   if (s.ex->gone())
     return on_client_gone(self);
   if (s.last)
-    return finish(self);
+    return end_events(self);
   if (s.out)
     return s.out->more();
+  s.room.reset();
   pull(self);
 }
 
@@ -170,22 +272,34 @@ void on_client_gone(request_pointer self) {
   self->quit();
 }
 
+// What others do goes on after the next start: whoever follows it need not wait here for that.
+void on_server_stops(request_pointer self) {
+  auto& s = self->state;
+  if (s.thread)
+    return end_thread_stream(self);
+  if (!s.right)
+    return drain_inner(self);
+  if (s.as == delivery::events)
+    return finish(self);
+  if (s.last)
+    return;
+  answer_result(
+    self, json::object{
+            {"__error__", {{"error", "ServerStopping"}, {"message", "the server is restarting"}}}});
+}
+
 void on_keep_alive(request_pointer self) {
   auto& s = self->state;
+  if (s.thread)
+    return on_thread_keep_alive(self);
   if (s.ex->gone())
     return on_client_gone(self);
-  if (s.as == delivery::events) {
-    if (!s.writing)
-      s.ex->write(std::string(sse_heartbeat), {});
-    return;
-  }
-  if (!s.begun) {
-    s.begun = true;
-    auto fields = std::move(s.head);
-    fields.emplace_back("Content-Type", "application/json");
-    s.ex->begin_stream(200, std::move(fields));
-  }
-  s.ex->write("\n", {});
+  check_right(self);
+  if (s.begun || !s.live_run || s.as == delivery::events)
+    return keep_alive(self);
+  // The head names the run. Without an answer to this there is none to `await_result` either.
+  ask(
+    self, s.live_run->run, store_run{}, [self](written) { keep_alive(self); }, [](const error&) {});
 }
 
 } // namespace behalf::endpoints

@@ -1,16 +1,21 @@
-// Runs: create, stream, wait, read, list, join and cancel, on a thread or without one.
+// Runs: create, stream, wait, read, list and join, on a thread or without one.
 #include "actors/admission/granted.hpp"
 #include "actors/endpoints/body.hpp"
+#include "actors/endpoints/lasting_right.hpp"
+#include "actors/endpoints/new_run.hpp"
 #include "actors/endpoints/routes.hpp"
 #include "actors/endpoints/rows.hpp"
-#include "actors/endpoints/run_request.hpp"
+#include "actors/endpoints/run_batch.hpp"
+#include "actors/endpoints/run_rows.hpp"
 #include "actors/endpoints/run_stream.hpp"
 #include "actors/endpoints/views.hpp"
+#include "actors/options.hpp"
 #include "actors/runs/messages.hpp"
+#include "actors/runs/run_assistant.hpp"
 #include "actors/runs/run_plan.hpp"
+#include "actors/runs/thread_graph.hpp"
 #include "actors/runs/thread_states.hpp"
 #include "actors/storage/messages.hpp"
-#include "runtime/base/id.hpp"
 
 #include <charconv>
 
@@ -19,130 +24,29 @@ namespace {
 
 // --- create ----------------------------------------------------------------------------------
 
-json::value taken(json::object& from, std::string_view key) {
-  auto* v = from.if_contains(key);
-  return v ? std::move(*v) : json::value(nullptr);
-}
-
 result<json::object> prepare_create(request_pointer self) {
   auto& s = self->state;
-  auto stateless = s.params["thread_id"].empty();
-  if (!stateless)
+  if (!s.params["thread_id"].empty())
     if (auto on = prepare_thread(self); !on)
       return on;
-  // Moved, not copied: it may be most of the body.
-  auto input = s.body.is_object() ? taken(s.body.get_object(), "input") : json::value(nullptr);
-  auto parsed = run_request::parse(s.body, stateless, shape_of(self));
-  if (!parsed)
-    return parsed.error();
-  s.body = nullptr; // all that is needed is in the prepared value
-  s.run_id = uuid7();
-  s.run = std::make_shared<start_run>();
-  s.run->plan = std::make_shared<runs::run_plan>();
-  s.run->plan->checkpoint_id = std::move(parsed->checkpoint_id);
-  s.cancel_on_disconnect = parsed->cancel_on_disconnect;
-  auto& value = parsed->value;
-  value["kwargs"].as_object()["input"] = std::move(input);
-  value["thread_id"] = stateless ? json::value(nullptr) : json::value(s.thread_id);
-  value["run_id"] = s.run_id;
-  value["status"] = "pending";
-  value["prevent_insert_if_inflight"] = string_or(value, "multitask_strategy") == "reject";
-  return std::move(value);
-}
-
-// The fields of a new run that handlers may change.
-const std::vector<std::string_view> of_create{
-  "assistant_id", "metadata", "multitask_strategy", "if_not_exists", "after_seconds", "kwargs"};
-
-void check_breakpoints(admission::granted_reader& in, std::string_view key,
-                       const json::object& kwargs) {
-  const auto* v = member(kwargs, key);
-  if (v && !v->is_null() && !(v->is_string() && v->get_string() == "*"))
-    in.texts(key);
-}
-
-// Handlers may write anything into `kwargs`: checks that a run can be made of it.
-std::optional<error> fault_of_kwargs(const json::object& kwargs) {
-  admission::granted_reader in{kwargs};
-  admission::granted_reader config{in.object("config")};
-  if (config.has("configurable"))
-    config.object("configurable");
-  in.object("context");
-  if (in.has("command"))
-    in.object("command");
-  in.texts("stream_mode");
-  for (auto key : {"interrupt_before", "interrupt_after"})
-    check_breakpoints(in, key, kwargs);
-  for (auto key : {"temporary", "subgraphs", "resumable", "checkpoint_during"})
-    in.flag(key);
-  in.one_of("durability", {"sync", "async", "exit"});
-  return in.fault() ? in.fault() : config.fault();
-}
-
-result<const catalog_entry*> assistant_of(request_pointer self, const std::string& name) {
-  const auto& graphs = self->state.app->graphs;
-  if (const auto* entry = graphs.by_graph(name))
-    return entry;
-  auto id = parse_uuid(name, "assistant");
-  if (!id)
-    return fail(errc::invalid_argument,
-                "Invalid assistant: '" + name
-                  + "'. Must be either:\n- A valid assistant UUID, or\n- One of the registered "
-                    "graphs: "
-                  + graphs.names());
-  if (const auto* entry = graphs.by_assistant(*id))
-    return entry;
-  return fail(errc::not_found, "Thread or assistant not found.");
-}
-
-json::object taken_object(json::object& from, std::string_view key) {
-  auto v = taken(from, key);
-  return v.is_object() ? std::move(v.get_object()) : json::object{};
-}
-
-void take_plan(request_pointer self, const catalog_entry& entry, double after_seconds) {
-  auto& s = self->state;
-  auto& plan = *s.run->plan;
-  plan.run_id = s.run_id;
-  plan.thread_id = s.thread_id.empty() ? uuid7() : s.thread_id;
-  plan.assistant_id = entry.assistant_id;
-  plan.graph_id = entry.graph_id;
-  plan.who = s.granted.who;
-  plan.kwargs = taken_object(s.granted.value, "kwargs");
-  plan.request_id = s.ex->req().request_id;
-  auto delay = std::chrono::microseconds(static_cast<int64_t>(after_seconds * 1e6));
-  plan.created_at = now() + delay;
-  plan.delayed = delay.count() > 0;
-  plan.memory = s.memory; // kept after the request, as the run keeps the input
-  plan.temporary = plan.drop_thread = bool_or(plan.kwargs, "temporary");
+  auto run = read_new_run(std::move(s.body), s.thread_id, *s.app->options);
+  if (!run)
+    return run.error();
+  s.run = std::move(run->order);
+  s.cancel_on_disconnect = run->cancel_on_disconnect;
+  return std::move(run->value);
 }
 
 // The run as the handlers left it.
 result<void> take_granted(request_pointer self) {
   auto& s = self->state;
   auto& m = *s.run;
-  admission::granted_reader in{s.granted.value};
-  auto assistant = in.text("assistant_id");
-  m.plan->multitask_strategy =
-    in.one_of("multitask_strategy", {"enqueue", "reject", "interrupt", "rollback"});
-  m.create_thread = in.one_of("if_not_exists", {"create", "reject"}) == "create";
-  auto after_seconds = in.number("after_seconds", 0, run_request::longest_delay);
-  in.object("metadata");
-  auto fault = fault_of_kwargs(in.object("kwargs"));
-  if (in.fault() || fault)
-    return in.fault() ? *in.fault() : *fault;
-  auto entry = assistant_of(self, assistant);
-  if (!entry)
-    return entry.error();
-  take_plan(self, **entry, after_seconds);
-  m.config = taken_object(m.plan->kwargs, "config");
-  m.context = taken(m.plan->kwargs, "context");
-  m.metadata = taken_object(s.granted.value, "metadata");
+  if (auto ok = take_grant(m, s.granted, s.thread_id, *s.app->options); !ok)
+    return ok;
+  m.plan->request_id = s.ex->req().request_id;
+  m.plan->memory = s.memory; // kept after the request, as the run keeps the input
   m.headers = s.ex->req().headers;
-  m.auth_filter = s.granted.auth_filter;
   m.credentials = s.credentials;
-  m.sealed = s.granted.sealed;
-  m.stateless = s.thread_id.empty();
   return {};
 }
 
@@ -156,16 +60,6 @@ locations locations_of(request_pointer self, const runs::run_plan& plan, std::st
     return {on_thread, on_thread + "/" + std::string(verb)};
   auto alone = "/runs/" + plan.run_id;
   return {alone, alone + "/" + std::string(verb)};
-}
-
-// The question whether the caller may also do `action`.
-authorize also(request_pointer self, std::string_view action, json::object value) {
-  authorize a;
-  a.who = self->state.granted.who;
-  a.resource = "threads";
-  a.action = action;
-  a.value = std::move(value);
-  return a;
 }
 
 // `if_not_exists: create` needs the right to create threads when there is no such thread. When
@@ -239,78 +133,168 @@ void with_right_to_displace(request_pointer self, Then then) {
     then, then, [self] { refuse(self, fail(errc::not_found, "Thread or assistant not found.")); });
 }
 
+// The granted run's assistant, if the caller may use it.
 template <class Then>
-void start(request_pointer self, bool client_stays, Then then) {
+void with_assistant(request_pointer self, Then then) {
+  const auto& s = self->state;
+  runs::choose_assistant(
+    self, *s.app, s.granted.who, std::string(string_or(s.granted.value, "assistant_id")),
+    [self, then](runs::run_assistant chosen) mutable {
+      auto& order = *self->state.run;
+      order.plan->assistant_id = std::move(chosen.assistant_id);
+      order.plan->graph_id = std::move(chosen.graph_id);
+      order.assistant = std::move(chosen.made);
+      then();
+    },
+    or_refuse(self), room_for_rows(self));
+}
+
+enum class client : uint8_t { goes, stays, waits_for_result };
+
+template <class Then>
+void start(request_pointer self, client is, Then then) {
   if (auto ok = take_granted(self); !ok)
     return refuse(self, ok.error());
-  auto go = [self, client_stays, then] {
+  auto go = [self, is, then] {
     auto& s = self->state;
-    s.run->client_stays = client_stays;
+    s.run->client_stays = is != client::goes;
+    s.run->answered_at_end = is == client::waits_for_result;
     ask(
       self, s.app->scheduler, std::move(*s.run), [then](run_ref& ref) mutable { then(ref); },
       or_refuse(self));
   };
-  with_right_to_create(self, [self, go] { with_right_to_displace(self, go); });
+  with_assistant(self, [self, go] {
+    with_right_to_create(self, [self, go] { with_right_to_displace(self, go); });
+  });
 }
 
 void create(request_pointer self) {
-  start(self, false, [self](run_ref& ref) {
+  start(self, client::goes, [self](run_ref& ref) {
     auto where = locations_of(self, *ref.plan, "stream");
-    answer(self, 200, run_view(runs::shown_record(*ref.plan, "pending")),
+    answer(self, 200, runs::run_view(runs::shown_record(*ref.plan, "pending")),
            {{"Content-Location", where.run}});
   });
 }
 
 void create_stream(request_pointer self) {
-  start(self, true, [self](run_ref& ref) {
+  start(self, client::stays, [self](run_ref& ref) {
     auto where = locations_of(self, *ref.plan, "stream");
     stream_run(self, std::move(ref), {{"Location", where.rejoin}, {"Content-Location", where.run}});
   });
 }
 
 void create_wait(request_pointer self) {
-  start(self, true, [self](run_ref& ref) {
+  start(self, client::waits_for_result, [self](run_ref& ref) {
     auto where = locations_of(self, *ref.plan, "join");
     await_run(self, std::move(ref), {{"Location", where.rejoin}, {"Content-Location", where.run}});
   });
 }
 
-// --- one run ---------------------------------------------------------------------------------
+// --- create several --------------------------------------------------------------------------
 
-result<json::object> prepare_run(request_pointer self) {
-  auto run = uuid_param(self, "run_id", "run");
-  if (!run)
-    return run.error();
-  self->state.run_id = *run;
-  if (self->state.params["thread_id"].empty())
-    return json::object{{"thread_id", nullptr}};
-  return prepare_thread(self);
+result<json::object> prepare_batch(request_pointer self) {
+  auto& s = self->state;
+  if (!s.body.is_array() || s.body.get_array().empty())
+    return fail(errc::invalid_argument, "the body must be a list of at least one run");
+  auto& bodies = s.body.get_array();
+  if (bodies.size() > shape_of(self).names)
+    return fail(errc::invalid_argument, "the body is a list of more than "
+                                          + std::to_string(shape_of(self).names) + " runs");
+  s.batch = std::make_shared<run_batch>();
+  for (std::size_t i = 0; i < bodies.size(); ++i) {
+    auto run = read_new_run(std::move(bodies[i]), {}, *s.app->options);
+    if (!run)
+      return error{run.error().code, "run " + std::to_string(i) + ": " + run.error().message};
+    s.batch->runs.push_back({std::move(run->value), std::move(run->order), {}});
+  }
+  s.run = s.batch->runs.front().order;
+  return std::move(s.batch->runs.front().value);
 }
 
-// Calls `then` with the run's row if the caller may see its thread, else `missing`.
-template <class Then, class Missing>
-void with_run(request_pointer self, Then then, Missing missing) {
+// Some could not be created, so none is: the threads made for them go.
+void take_back(request_pointer self, const error& why) {
   auto& s = self->state;
-  storage::read(
-    self, *s.app, storage::get_record{{kind::run, tenant_of(self), s.run_id}, room_for_rows(self)},
-    [self, then, missing](const row_ptr& run) mutable {
-      auto& s = self->state;
-      auto thread_id = !s.thread_id.empty() ? s.thread_id : run ? run->parent : "";
-      auto check = [then, missing, row = run, thread_id](const row_ptr& thread) mutable {
-        if (!thread)
-          return missing(no_thread(thread_id).message, "Thread not found");
-        if (!row || row->parent != thread_id)
-          return missing("Not Found", "Run not found");
-        then(row);
-      };
-      look_up_head(self, thread_key(self, thread_id), std::move(check));
+  s.batch->open = 1;
+  auto one_less = [self, why] {
+    if (--self->state.batch->open == 0)
+      refuse(self, why);
+  };
+  for (const auto& run : s.batch->runs) {
+    if (!run.made)
+      continue;
+    stop_runs stop;
+    stop.tenant = run.made->who->tenant;
+    stop.thread_id = run.made->thread_id;
+    stop.why = stop_reason::erased;
+    stop.who = run.made->who->key();
+    ++s.batch->open;
+    ask(
+      self, s.app->run_directory, std::move(stop), [one_less](runs_stopped) { one_less(); },
+      [one_less](const error&) { one_less(); });
+  }
+  one_less();
+}
+
+void on_batch_created(request_pointer self) {
+  auto& batch = *self->state.batch;
+  if (--batch.open > 0)
+    return;
+  if (batch.failed)
+    return take_back(self, *std::exchange(batch.failed, std::nullopt));
+  json::array all;
+  for (const auto& run : batch.runs)
+    all.push_back(runs::run_view(runs::shown_record(*run.made, "pending")));
+  answer(self, 200, all);
+}
+
+void start_batch(request_pointer self) {
+  auto& batch = *self->state.batch;
+  batch.open = batch.runs.size();
+  for (auto& run : batch.runs)
+    ask(
+      self, self->state.app->scheduler, std::move(*run.order),
+      [self, &run](run_ref& ref) { // the batch stays as long as the request
+        run.made = std::move(ref.plan);
+        on_batch_created(self);
+      },
+      [self](const error& why) {
+        self->state.batch->failed = why;
+        on_batch_created(self);
+      });
+}
+
+void create_batch(request_pointer self);
+
+void decide_on_next(request_pointer self) {
+  auto& s = self->state;
+  if (++s.batch->granted == s.batch->runs.size())
+    return start_batch(self);
+  auto& next = s.batch->runs[s.batch->granted];
+  s.run = next.order;
+  auto a = also(self, "create_run", std::move(next.value));
+  a.sealed = s.granted.sealed;
+  a.may_change = of_new_run;
+  ask(
+    self, s.app->authorizer, std::move(a),
+    [self](grant& g) {
+      self->state.granted = std::move(g);
+      create_batch(self);
     },
     or_refuse(self));
 }
 
+// Every run is decided on before the first is created.
+void create_batch(request_pointer self) {
+  if (auto ok = take_granted(self); !ok)
+    return refuse(self, ok.error());
+  with_assistant(self, [self] { decide_on_next(self); });
+}
+
+// --- read -------------------------------------------------------------------------------------
+
 void get(request_pointer self) {
   with_run(
-    self, [self](const row_ptr& row) { answer(self, 200, run_view(*row)); },
+    self, [self](const row_ptr& row) { answer(self, 200, runs::run_view(*row)); },
     [self](std::string what, std::string) { refuse(self, fail(errc::not_found, what)); });
 }
 
@@ -338,7 +322,7 @@ void list_runs_of(request_pointer self) {
     return refuse(self, wanted.error());
   row_style style;
   style.show = [wanted = std::move(*wanted)](const record& row) {
-    return wanted.apply(run_view(row));
+    return wanted.apply(runs::run_view(row));
   };
   answer_rows(self, std::move(q), std::move(style));
 }
@@ -373,10 +357,6 @@ int64_t resume_point(request_pointer self, const runs::run_plan& plan) {
   return number.ec == std::errc{} && number.ptr == end && seq >= 0 ? seq : from_now;
 }
 
-json::object cancellation(const std::string& run_id) {
-  return {{"run_ids", {run_id}}, {"status", nullptr}};
-}
-
 // Joining with `cancel_on_disconnect` needs the right to cancel, as leaving cancels the run.
 template <class Then>
 void with_right_to_leave(request_pointer self, const row_ptr& run, Then then) {
@@ -393,6 +373,12 @@ void with_right_to_leave(request_pointer self, const row_ptr& run, Then then) {
     then, denied, denied);
 }
 
+// Whoever joins follows what others do.
+void keep_seen(request_pointer self) {
+  keep_right(self);
+  note_right(self, std::chrono::steady_clock::now());
+}
+
 void join_events(request_pointer self) {
   with_run(
     self,
@@ -406,7 +392,10 @@ void join_events(request_pointer self) {
           self, self->state.app->run_directory, find_run{tenant_of(self), self->state.run_id},
           [self](run_ref& ref) {
             self->state.seen = resume_point(self, *ref.plan);
-            stream_run(self, std::move(ref), {});
+            auto where = locations_of(self, *ref.plan, "stream");
+            keep_seen(self);
+            stream_run(self, std::move(ref),
+                       {{"Location", where.rejoin}, {"Content-Location", where.run}});
           },
           [self](const error& why) {
             if (why.code != errc::not_found)
@@ -418,19 +407,6 @@ void join_events(request_pointer self) {
     [self](std::string, std::string what) {
       answer_error_event(self, "HTTPException", "404: " + what);
     });
-}
-
-// The run's graph; null when it is not served any more or cannot be made.
-std::shared_ptr<const graph> graph_of(request_pointer self, const record& row) {
-  const auto* entry = self->state.app->graphs.by_graph(string_or(row.doc, "graph_id"));
-  if (!entry || !entry->make)
-    return entry ? entry->flow : nullptr;
-  auto plan = runs::plan_from(row);
-  if (!plan)
-    return nullptr;
-  auto run = runs::facts_of(std::make_shared<const runs::run_plan>(std::move(*plan)));
-  auto made = entry->graph_for(std::move(run));
-  return made ? *made : nullptr;
 }
 
 // Answers the values of the run's last checkpoint.
@@ -446,7 +422,8 @@ void answer_ended(request_pointer self, const row_ptr& row) {
     storage::read_checkpoints{row->parent, "", checkpoint, self->state.granted.who->key(),
                               room_for_rows(self)},
     [self, row](const storage::found_checkpoints& found) {
-      auto values = runs::shown_values(found.rows, graph_of(self, *row).get());
+      auto values =
+        runs::shown_values(found.rows, runs::graph_of_run(*self->state.app, *row).get());
       if (!values)
         return refuse(self, values.error());
       answer(self, 200, *values);
@@ -455,76 +432,32 @@ void answer_ended(request_pointer self, const row_ptr& row) {
 }
 
 void join(request_pointer self) {
-  with_run(
-    self,
-    [self](const row_ptr& row) {
-      with_right_to_leave(self, row, [self, row] {
-        ask(
-          self, self->state.app->run_directory, find_run{tenant_of(self), self->state.run_id},
-          [self](run_ref& ref) { await_run(self, std::move(ref), {}); },
-          [self, row](const error& why) {
-            if (why.code != errc::not_found)
-              return refuse(self, why);
-            answer_ended(self, row);
-          });
+  auto gone = [self](std::string, std::string what) {
+    answer(self, 200,
+           json::object{{"__error__", {{"error", "HTTPException"}, {"message", "404: " + what}}}});
+  };
+  // Read once more: the row is of before the end.
+  auto ended = [self, gone] {
+    with_run(
+      self, [self](const row_ptr& row) { answer_ended(self, row); }, gone);
+  };
+  auto wait = [self, ended] {
+    ask(
+      self, self->state.app->run_directory, find_run{tenant_of(self), self->state.run_id},
+      [self](run_ref& ref) {
+        auto where = locations_of(self, *ref.plan, "join");
+        keep_seen(self);
+        await_run(self, std::move(ref),
+                  {{"Location", where.rejoin}, {"Content-Location", where.run}});
+      },
+      [self, ended](const error& why) {
+        if (why.code != errc::not_found)
+          return refuse(self, why);
+        ended();
       });
-    },
-    [self](std::string, std::string what) {
-      answer(
-        self, 200,
-        json::object{{"__error__", {{"error", "HTTPException"}, {"message", "404: " + what}}}});
-    });
-}
-
-// --- cancel ----------------------------------------------------------------------------------
-
-result<json::object> prepare_cancel(request_pointer self) {
-  auto& s = self->state;
-  s.body = json::object{};
-  auto value = prepare_run(self);
-  if (!value)
-    return value;
-  const auto* action = text_query(self, "action");
-  if (action && *action != "interrupt" && *action != "rollback")
-    return fail(errc::invalid_argument, "'" + *action + "' is not one of: interrupt, rollback");
-  (*value)["action"] = action ? *action : "interrupt";
-  (*value)["metadata"] = cancellation(s.run_id);
-  return value;
-}
-
-void cancel(request_pointer self) {
-  admission::granted_reader granted{self->state.granted.value};
-  auto rollback = granted.one_of("action", {"interrupt", "rollback"}) == "rollback";
-  if (granted.fault())
-    return refuse(self, *granted.fault());
+  };
   with_run(
-    self,
-    [self, rollback](const row_ptr& row) {
-      auto& s = self->state;
-      stop_runs stop;
-      stop.tenant = tenant_of(self);
-      stop.thread_id = row->parent;
-      stop.run_ids = {s.run_id};
-      stop.why = rollback ? stop_reason::rolled_back : stop_reason::cancelled;
-      auto wait = flag_query(self, "wait");
-      ask(
-        self, s.app->run_directory, std::move(stop),
-        [self, wait, row](runs_stopped n) {
-          if (n.count == 0)
-            return refuse(self, fail(errc::not_found,
-                                     "No matching runs to cancel. Please verify the thread ID and "
-                                     "run IDs are correct, and the runs haven't been deleted or "
-                                     "completed."));
-          if (!wait)
-            return answer_empty(self, 202);
-          answer(self, 200, json::object{},
-                 {{"Location", "/threads/" + row->parent + "/runs/" + row->id + "/join"}});
-        },
-        or_refuse(self));
-    },
-    [self](std::string, std::string) {
-      refuse(self, fail(errc::not_found, "No runs found to cancel."));
-    });
+    self, [self, wait](const row_ptr& row) { with_right_to_leave(self, row, wait); }, gone);
 }
 
 } // namespace
@@ -534,32 +467,27 @@ std::vector<route> run_routes() {
   auto to_read = access::to("threads", "read");
   return {
     {verb::post, "/runs", to_create, prepare_create, create, "Create a run without a thread",
-     of_create},
+     of_new_run},
     {verb::post, "/runs/stream", to_create, prepare_create, create_stream,
-     "Create a run without a thread and stream its events", of_create},
+     "Create a run without a thread and stream its events", of_new_run},
     {verb::post, "/runs/wait", to_create, prepare_create, create_wait,
-     "Create a run without a thread and wait for its result", of_create},
+     "Create a run without a thread and wait for its result", of_new_run},
+    {verb::post, "/runs/batch", to_create, prepare_batch, create_batch,
+     "Create several runs without threads", of_new_run},
     {verb::get, "/runs/{run_id}/stream", to_read, prepare_run, join_events,
      "Join a run's event stream"},
     {verb::post, "/threads/{thread_id}/runs", to_create, prepare_create, create, "Create a run",
-     of_create},
+     of_new_run},
     {verb::post, "/threads/{thread_id}/runs/stream", to_create, prepare_create, create_stream,
-     "Create a run and stream its events", of_create},
+     "Create a run and stream its events", of_new_run},
     {verb::post, "/threads/{thread_id}/runs/wait", to_create, prepare_create, create_wait,
-     "Create a run and wait for its result", of_create},
+     "Create a run and wait for its result", of_new_run},
     {verb::get, "/threads/{thread_id}/runs", to_read, prepare_thread, list, "List runs"},
     {verb::get, "/threads/{thread_id}/runs/{run_id}", to_read, prepare_run, get, "Get a run"},
     {verb::get, "/threads/{thread_id}/runs/{run_id}/join", to_read, prepare_run, join,
      "Wait for a run's result"},
     {verb::get, "/threads/{thread_id}/runs/{run_id}/stream", to_read, prepare_run, join_events,
      "Join a run's event stream"},
-    {verb::post,
-     "/threads/{thread_id}/runs/{run_id}/cancel",
-     access::to("threads", "update"),
-     prepare_cancel,
-     cancel,
-     "Cancel a run",
-     {"action"}},
   };
 }
 

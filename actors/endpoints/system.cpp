@@ -1,4 +1,5 @@
 // What the server says about itself: health, description, metrics, and the list of its routes.
+#include "actors/endpoints/openapi.hpp"
 #include "actors/endpoints/routes.hpp"
 #include "actors/endpoints/views.hpp"
 #include "actors/options.hpp"
@@ -41,8 +42,13 @@ void info(request_pointer self) {
   const auto& o = *self->state.app->options;
   answer(self, 200,
          json::object{{"version", BEHALF_VERSION},
-                      {"flags", {{"assistants", true}, {"crons", false}, {"langsmith", false}}},
-                      {"host", {{"kind", "self-hosted"}, {"project_id", nullptr}}},
+                      {"flags", {{"assistants", true}, {"crons", true}, {"langsmith", false}}},
+                      {"host",
+                       {{"kind", "self-hosted"},
+                        {"project_id", nullptr},
+                        {"host_revision_id", nullptr},
+                        {"revision_id", nullptr},
+                        {"tenant_id", nullptr}}},
                       {"server", "behalf"},
                       {"authentication", o.authenticated}});
 }
@@ -55,70 +61,14 @@ void show_metrics(request_pointer self) {
   answer_page(self, app.metrics_text.text(), "text/plain; version=0.0.4; charset=utf-8");
 }
 
-std::string rule_of(const route& r) {
-  if (r.who.is == access::level::open)
-    return "open";
-  return r.who.resource.empty() ? "authenticated"
-                                : std::string(r.who.resource) + "." + std::string(r.who.action);
-}
-
-std::string docs_page() {
-  std::string page =
-    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
-    "content=\"width=device-width\"><title>Behalf API</title>"
-    "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 "
-    "1rem}td,th{text-align:left;padding:.2rem 1rem .2rem 0}code{white-space:nowrap}</style>"
-    "<h1>Behalf " BEHALF_VERSION "</h1><p>The LangGraph Agent Server API. Machine-readable: <a "
-    "href=\"openapi.json\">openapi.json</a>.</p><table><tr><th>Method<th>Path<th>Needs<th>What it "
-    "does";
-  for (const auto& r : all_routes().payloads())
-    page += "<tr><td>" + std::string(to_string(r.method)) + "<td><code>" + std::string(r.pattern)
-            + "</code><td>" + rule_of(r) + "<td>" + std::string(r.summary);
-  return page + "</table></html>";
-}
-
 void docs(request_pointer self) {
-  static const auto page = docs_page();
+  static const auto page = openapi_page();
   answer_page(self, page, "text/html; charset=utf-8",
               {{"Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"}});
 }
 
-json::array parameters_of(std::string_view pattern) {
-  json::array all;
-  for (auto from = pattern.find('{'); from != pattern.npos; from = pattern.find('{', from + 1))
-    all.push_back({{"name", pattern.substr(from + 1, pattern.find('}', from) - from - 1)},
-                   {"in", "path"},
-                   {"required", true},
-                   {"schema", {{"type", "string"}}}});
-  return all;
-}
-
-std::string openapi_page() {
-  json::object paths;
-  for (const auto& r : all_routes().payloads()) {
-    std::string method{to_string(r.method)};
-    for (auto& c : method)
-      c = static_cast<char>(c | 0x20);
-    json::object operation{{"summary", r.summary},
-                           {"parameters", parameters_of(r.pattern)},
-                           {"responses", {{"200", {{"description", "Success"}}}}}};
-    if (r.who.is == access::level::open)
-      operation["security"] = json::array{};
-    auto& path = paths[r.pattern];
-    if (!path.is_object())
-      path = json::object{};
-    path.get_object()[method] = std::move(operation);
-  }
-  return dump(json::object{
-    {"openapi", "3.1.0"},
-    {"info", {{"title", "Behalf"}, {"version", BEHALF_VERSION}}},
-    {"paths", std::move(paths)},
-    {"components", {{"securitySchemes", {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}}}}}},
-    {"security", json::array{json::object{{"bearer", json::array{}}}}}});
-}
-
 void openapi(request_pointer self) {
-  static const auto page = openapi_page();
+  static const auto page = dump(openapi_document());
   answer_page(self, page, "application/json");
 }
 
@@ -140,8 +90,11 @@ std::vector<route> system_routes() {
 const router<route>& all_routes() {
   static const auto table = [] {
     router<route> all;
-    for (auto list : {system_routes(), assistant_routes(), thread_routes(), run_routes(),
-                      item_routes(), issuer_routes()})
+    for (auto list :
+         {system_routes(), assistant_routes(), assistant_version_routes(), assistant_graph_routes(),
+          thread_routes(), state_update_routes(), thread_upkeep_routes(), thread_stream_routes(),
+          run_routes(), run_end_routes(), cron_routes(), item_routes(), mcp_routes(), a2a_routes(),
+          issuer_routes()})
       for (auto& r : list)
         all.add(r.method, r.pattern, r);
     return all;

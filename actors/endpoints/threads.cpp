@@ -1,10 +1,16 @@
 // Threads: create, search, read, change, delete; their state and history.
 #include "actors/endpoints/body.hpp"
+#include "actors/endpoints/inner_states.hpp"
 #include "actors/endpoints/long_answer.hpp"
 #include "actors/endpoints/routes.hpp"
 #include "actors/endpoints/rows.hpp"
+#include "actors/endpoints/run_request.hpp"
+#include "actors/endpoints/state_updates.hpp"
 #include "actors/endpoints/views.hpp"
+#include "actors/options.hpp"
 #include "actors/runs/messages.hpp"
+#include "actors/runs/state_changes.hpp"
+#include "actors/runs/thread_graph.hpp"
 #include "actors/runs/thread_states.hpp"
 #include "actors/storage/scans.hpp"
 #include "actors/storage/store_items.hpp"
@@ -36,28 +42,32 @@ void with_thread_head(request_pointer self, Then then) {
 
 // --- create ----------------------------------------------------------------------------------
 
+// {"strategy", "ttl": minutes}
+void read_ttl(body_reader& in, const shape_limits& bounds) {
+  auto ttl = in.object("ttl", &shape_limits::fields);
+  if (!ttl)
+    return;
+  body_reader of{*ttl, bounds};
+  of.one_of("strategy", {"delete", "keep_latest"});
+  of.number("ttl", 0, max_ttl_minutes);
+  if (of.fault())
+    in.refuse(*of.fault());
+}
+
 result<json::object> prepare_create(request_pointer self) {
   auto& s = self->state;
   body_reader in{s.body, shape_of(self)};
-  s.thread_id = in.uuid("thread_id", "thread", true).value_or(uuid7());
+  s.thread_id = in.uuid("thread_id", "thread").value_or(uuid7());
   auto metadata = in.metadata().value_or(json::object{});
   auto if_exists = in.one_of("if_exists", {"raise", "do_nothing"}).value_or("raise");
-  auto ttl = in.object("ttl", &shape_limits::fields, true);
-  if (const auto* steps = in.any("supersteps"); steps && !steps->is_null())
-    in.refuse(fail(errc::invalid_argument, "supersteps are not supported by this server yet"));
-  if (ttl) {
-    body_reader of{*ttl, shape_of(self)};
-    of.one_of("strategy", {"delete", "keep_latest"});
-    of.number("ttl", 0, max_ttl_minutes);
-    if (of.fault())
-      in.refuse(*of.fault());
-  }
+  read_ttl(in, shape_of(self));
+  read_supersteps(in, shape_of(self));
   if (in.fault())
     return *in.fault();
   return json::object{{"thread_id", s.thread_id}, {"metadata", metadata}, {"if_exists", if_exists}};
 }
 
-// {"strategy", "ttl": minutes}; validated before.
+// Of a validated body.
 std::optional<expiry> expiry_of(const json::value& body, time_point from) {
   const auto* ttl = member(body, "ttl");
   const auto* minutes = ttl ? member(*ttl, "ttl") : nullptr;
@@ -74,11 +84,14 @@ record new_thread(request_pointer self, json::object metadata) {
   row.type = kind::thread;
   row.tenant = tenant_of(self);
   row.id = s.thread_id;
+  row.owner = s.granted.who->key().text();
   row.status = "idle";
   row.metadata = std::move(metadata);
   row.created_at = row.updated_at = row.state_updated_at = now();
   row.doc = {{"config", json::object{}}, {"values", nullptr}};
   row.expires = expiry_of(s.body, row.created_at);
+  if (const auto& kept = s.app->options->threads; !row.expires && kept.ttl.count() > 0)
+    row.expires = expiry{row.created_at + kept.ttl, kept.ttl, kept.keep_latest};
   return row;
 }
 
@@ -89,11 +102,50 @@ void existing_thread(request_pointer self, const error& why, bool do_nothing) {
     return refuse(self, why);
   if (!do_nothing)
     return refuse(self, taken);
-  look_up(self, thread_key(self), [self, taken](const row_ptr& row) {
-    if (!row)
-      return refuse(self, taken);
-    answer(self, 200, thread_view(*row));
-  });
+  look_up_to_read(self, "threads", thread_key(self), {{"thread_id", s.thread_id}},
+                  [self, taken](const row_ptr& row) {
+                    if (!row)
+                      return refuse(self, taken);
+                    answer(self, 200, thread_view(*row));
+                  });
+}
+
+// With the state that supersteps make, and nothing of it when one of them fails. Returns why there
+// is no state, of a graph that is not there: the thread is made all the same.
+result<std::string> put_new(request_pointer self, record row, write_batch& into) {
+  body_reader in{self->state.body, shape_of(self)};
+  runs::state_change first{read_supersteps(in, shape_of(self)), {}, {}};
+  const auto& most = self->state.app->options->stored.threads;
+  if (first.supersteps.empty()) {
+    into.puts.push_back({std::move(row), 0, false, most});
+    return std::string{};
+  }
+  auto of = runs::graph_of_state(*self->state.app, row);
+  if (!of) {
+    into.puts.push_back({std::move(row), 0, false, most});
+    return of.error().message;
+  }
+  auto made = runs::change_state(*self->state.app, **of, nullptr, row, first, {});
+  if (!made)
+    return made.error();
+  row.status = made->outcome.thread_status();
+  row.doc["values"] = made->outcome.values->to_json();
+  row.doc["error"] = nullptr;
+  row.doc["interrupts"] = json::object{};
+  row.doc["settled"] = row.status;
+  row.doc["ran"] = true;
+  into.puts.push_back({std::move(row), 0, false, most});
+  std::move(made->checkpoints.begin(), made->checkpoints.end(), std::back_inserter(into.puts));
+  return std::string{};
+}
+
+void answer_created(request_pointer self, const json::object& shown, const std::string& stateless) {
+  if (stateless.empty())
+    return answer(self, 200, shown);
+  answer(self, 201,
+         json::object{{"detail", "Thread " + self->state.thread_id
+                                   + " was created, but there were problems updating the state: "
+                                   + stateless}});
 }
 
 void create(request_pointer self) {
@@ -105,12 +157,14 @@ void create(request_pointer self) {
   if (auto ok = check_metadata(row.metadata, shape_of(self));
       !ok) // again: handlers may have added to it
     return refuse(self, ok.error());
-  auto shown = thread_view(row);
   auto w = writes_of(self);
-  w.what.puts.push_back({std::move(row), 0});
+  auto stateless = put_new(self, std::move(row), w.what);
+  if (!stateless)
+    return refuse(self, stateless.error());
+  auto shown = thread_view(w.what.puts.front().row);
   ask(
     self, self->state.app->writer, std::move(w),
-    [self, shown](written) { answer(self, 200, shown); },
+    [self, shown, why = *stateless](written) { answer_created(self, shown, why); },
     [self, do_nothing](error why) { existing_thread(self, why, do_nothing); });
 }
 
@@ -124,7 +178,7 @@ result<json::object> prepare_search(request_pointer self) {
       in.refuse(fail(errc::bad_request, "Invalid thread ID " + id));
   auto value = read_paging(
     in, {"thread_id", "status", "created_at", "updated_at", "state_updated_at"}, thread_fields);
-  value["values"] = in.conditions("values", true).value_or(json::object{});
+  value["values"] = in.conditions("values").value_or(json::object{});
   value["status"] = status ? json::value(*status) : json::value(nullptr);
   if (in.fault())
     return *in.fault();
@@ -179,6 +233,7 @@ result<json::object> prepare_update(request_pointer self) {
     return value;
   body_reader in{self->state.body, shape_of(self)};
   (*value)["metadata"] = in.metadata().value_or(json::object{});
+  read_ttl(in, shape_of(self));
   if (in.fault())
     return *in.fault();
   return value;
@@ -205,6 +260,7 @@ void update(request_pointer self) {
   if (granted.fault())
     return refuse(self, *granted.fault());
   change.at = now();
+  change.expires = expiry_of(s.body, change.at);
   w.what.thread_changes.push_back(std::move(change));
   ask(
     self, s.app->writer, std::move(w), [self](written) { answer_updated(self); },
@@ -230,31 +286,65 @@ void remove(request_pointer self) {
 
 // --- state and history -----------------------------------------------------------------------
 
-// The graph that last ran on the thread tells how to read its checkpoints.
-const catalog_entry* graph_of(request_pointer self, const record& thread) {
-  return self->state.app->graphs.by_graph(string_or(thread.metadata, "graph_id"));
+// Calls `then` with the graph and namespace of what is asked for, `ns` as the client names it.
+template <class Then>
+void with_kept_state(request_pointer self, const record& thread, const std::string& ns,
+                     const std::string& checkpoint_id, Then then) {
+  runs::with_graph_of_state(
+    self, *self->state.app, thread, ns.empty() ? checkpoint_id : std::string{}, room_for_rows(self),
+    [self, ns, then](const std::shared_ptr<const graph>& flow) mutable {
+      auto kept = runs::state_at(flow, ns);
+      if (!kept)
+        return refuse(self, kept.error());
+      then(std::move(*kept));
+    },
+    or_refuse(self));
 }
 
-void show_state(request_pointer self, std::string checkpoint_id) {
-  with_thread_head(self, [self, checkpoint_id](const row_ptr& thread) {
-    storage::read(
-      self, *self->state.app,
-      storage::read_checkpoints{self->state.thread_id, "", checkpoint_id,
-                                self->state.granted.who->key(), room_for_rows(self)},
-      [self, thread, checkpoint_id](const storage::found_checkpoints& found) {
-        const auto* entry = graph_of(self, *thread);
-        auto shown = runs::shown_state(found.rows, entry ? entry->flow.get() : nullptr,
-                                       self->state.thread_id, checkpoint_id);
-        if (!shown)
-          return refuse(self, shown.error());
-        answer(self, 200, *shown);
-      },
-      or_refuse(self));
+struct asked_state {
+  std::string ns, checkpoint_id;
+  bool subgraphs = false; // theirs in it
+};
+
+void show_kept(request_pointer self, const asked_state& asked, const runs::kept_state& kept) {
+  storage::read(
+    self, *self->state.app,
+    storage::read_checkpoints{self->state.thread_id, kept.ns, asked.checkpoint_id,
+                              self->state.granted.who->key(), room_for_rows(self)},
+    [self, asked, kept](const storage::found_checkpoints& found) {
+      auto shown = runs::shown_state(found.rows, kept.flow.get(), self->state.thread_id,
+                                     asked.checkpoint_id, kept.ns);
+      if (!shown)
+        return refuse(self, shown.error());
+      if (asked.subgraphs)
+        return answer_with_inner(self, std::move(*shown), kept.flow);
+      answer(self, 200, *shown);
+    },
+    or_refuse(self));
+}
+
+void show_state(request_pointer self, asked_state asked) {
+  with_thread_head(self, [self, asked = std::move(asked)](const row_ptr& thread) {
+    with_kept_state(self, *thread, asked.ns, asked.checkpoint_id,
+                    [self, asked](const runs::kept_state& kept) { show_kept(self, asked, kept); });
   });
 }
 
 void state(request_pointer self) {
-  show_state(self, std::string(self->state.params["checkpoint_id"]));
+  const auto* ns = text_query(self, "checkpoint_ns");
+  show_state(self, {ns ? *ns : std::string{}, std::string(self->state.params["checkpoint_id"]),
+                    flag_query(self, "subgraphs")});
+}
+
+asked_state read_state_at(body_reader& in, const shape_limits& bounds) {
+  asked_state asked;
+  in.require("checkpoint");
+  asked.subgraphs = in.flag("subgraphs").value_or(false);
+  if (auto place = read_place(in, bounds)) {
+    asked.ns = std::move(place->ns);
+    asked.checkpoint_id = std::move(place->id);
+  }
+  return asked;
 }
 
 result<json::object> prepare_state_at(request_pointer self) {
@@ -262,16 +352,15 @@ result<json::object> prepare_state_at(request_pointer self) {
   if (!value)
     return value;
   body_reader in{self->state.body, shape_of(self)};
-  in.require("checkpoint");
-  in.object("checkpoint", &shape_limits::fields);
+  read_state_at(in, shape_of(self));
   if (in.fault())
     return *in.fault();
   return value;
 }
 
 void state_at(request_pointer self) {
-  const auto& checkpoint = self->state.body.at("checkpoint").get_object();
-  show_state(self, std::string(string_or(checkpoint, "checkpoint_id")));
+  body_reader in{self->state.body, shape_of(self)};
+  show_state(self, read_state_at(in, shape_of(self)));
 }
 
 // `before` comes as an id, as a checkpoint, or as {"configurable": {"checkpoint_id"}}.
@@ -282,6 +371,11 @@ std::string before_id(const json::value& v) {
     return {};
   const auto& inner = object_or_empty(v.get_object(), "configurable");
   return std::string(string_or(inner.empty() ? v.get_object() : inner, "checkpoint_id"));
+}
+
+// Of the graph whose history is asked for; "" is the thread's own.
+std::string history_ns(body_reader& in, const shape_limits& bounds) {
+  return read_place(in, bounds).value_or(checkpoint_place{}).ns;
 }
 
 result<json::object> prepare_history(request_pointer self) {
@@ -300,21 +394,24 @@ result<json::object> prepare_history(request_pointer self) {
   }
   auto in = optional_body(self);
   in.integer("limit", 1, 1000);
-  in.any("before");
-  in.conditions("metadata", true);
-  in.object("checkpoint", &shape_limits::fields, true);
+  if (const auto* before = in.any("before"); before && !before->is_string() && !before->is_object())
+    in.refuse(fail(errc::invalid_argument,
+                   excerpt(*before) + " is not a checkpoint to list the history before"));
+  in.conditions("metadata");
+  history_ns(in, shape_of(self));
   if (in.fault())
     return *in.fault();
   return value;
 }
 
-query history_query(request_pointer self) {
+query history_query(request_pointer self, std::string ns) {
   auto& body = self->state.body.get_object();
   const auto* before = member(body, "before");
   query q;
   q.type = kind::checkpoint;
   q.tenant = tenant_of(self);
   q.parent = self->state.thread_id;
+  q.ns = std::move(ns);
   q.before = before ? before_id(*before) : std::string{};
   q.metadata = object_or_empty(body, "metadata");
   q.sort = sort_key::id;
@@ -324,7 +421,10 @@ query history_query(request_pointer self) {
 
 // The checkpoints to show, and the index of the next.
 struct past {
-  past(const graph* flow, const std::string& thread_id) : walk(flow, thread_id) {}
+  past(const runs::kept_state& kept, const std::string& thread_id)
+    : flow(kept.flow), ns(kept.ns), walk(flow.get(), thread_id) {}
+  std::shared_ptr<const graph> flow;
+  std::string ns;
   std::vector<std::string> ids;
   std::size_t next = 0;
   history_walk walk;
@@ -332,11 +432,8 @@ struct past {
 
 void show_more(request_pointer self, past& p) {
   auto& out = *self->state.out;
-  for (; p.next < p.ids.size() && p.walk.reaches(p.ids[p.next]) && !enough(out); ++p.next) {
-    if (out.text.size() > 1 || self->state.begun)
-      out.text += ',';
-    out.text += dump(p.walk.show(p.ids[p.next]));
-  }
+  for (; p.next < p.ids.size() && p.walk.reaches(p.ids[p.next]) && !enough(out); ++p.next)
+    add_element(out, p.walk.show(p.ids[p.next]));
 }
 
 result<void> load_past(past& p, const std::vector<record>& rows) {
@@ -361,7 +458,7 @@ void next_of_past(request_pointer self, const std::shared_ptr<past>& p) {
   }
   storage::read(
     self, *s.app,
-    storage::read_checkpoints{s.thread_id, "", p->ids[p->next], s.granted.who->key(),
+    storage::read_checkpoints{s.thread_id, p->ns, p->ids[p->next], s.granted.who->key(),
                               room_for_rows(self)},
     [self, p](const storage::found_checkpoints& found) {
       if (auto ok = load_past(*p, found.rows); !ok)
@@ -383,24 +480,30 @@ void show_past(request_pointer self, std::shared_ptr<past> p) {
   make_answer(self, std::move(out));
 }
 
+void list_past(request_pointer self, const runs::kept_state& kept) {
+  const auto& s = self->state;
+  auto p = std::make_shared<past>(kept, s.thread_id);
+  storage::each_slice(
+    self, s.app,
+    storage::new_search(*s.app, history_query(self, kept.ns), record_scan::wants::heads),
+    s.granted.who,
+    [self, p](scan_part& part) {
+      for (auto& row : part.rows)
+        p->ids.push_back(std::move(row.id));
+      if (part.done)
+        show_past(self, p);
+      else
+        end_with_client(self);
+      return true;
+    },
+    or_refuse(self));
+}
+
 void history(request_pointer self) {
   with_thread_head(self, [self](const row_ptr& thread) {
-    const auto* entry = graph_of(self, *thread);
-    auto p = std::make_shared<past>(entry ? entry->flow.get() : nullptr, self->state.thread_id);
-    auto& s = self->state;
-    storage::each_slice(
-      self, s.app, storage::new_search(*s.app, history_query(self), record_scan::wants::heads),
-      s.granted.who,
-      [self, p](scan_part& part) {
-        for (auto& row : part.rows)
-          p->ids.push_back(std::move(row.id));
-        if (part.done)
-          show_past(self, p);
-        else
-          end_with_client(self);
-        return true;
-      },
-      or_refuse(self));
+    body_reader in{self->state.body, shape_of(self)};
+    with_kept_state(self, *thread, history_ns(in, shape_of(self)), {},
+                    [self](const runs::kept_state& kept) { list_past(self, kept); });
   });
 }
 
@@ -430,7 +533,7 @@ std::vector<route> thread_routes() {
      threads("update"),
      prepare_update,
      update,
-     "Merge into a thread's metadata",
+     "Merge into a thread's metadata, and give it another time to live",
      {"metadata"}},
     {verb::del, "/threads/{thread_id}", threads("delete"), prepare_thread, remove,
      "Delete a thread, its runs and its checkpoints"},

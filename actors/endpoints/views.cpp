@@ -47,19 +47,6 @@ sort_key sort_of(std::string_view name) {
                                       : sort_key::id;
 }
 
-json::object run_view(const record& row) {
-  return {{"run_id", row.id},
-          {"thread_id", row.parent},
-          {"assistant_id", doc_value(row, "assistant_id")},
-          {"metadata", row.metadata},
-          {"status", row.status},
-          {"kwargs", doc_value(row, "kwargs")},
-          {"multitask_strategy", doc_value(row, "multitask_strategy")},
-          {"created_at", iso8601(row.created_at)},
-          {"updated_at", iso8601(row.updated_at)},
-          {"langsmith_session_name", nullptr}};
-}
-
 json::object assistant_view(const record& row) {
   return {{"assistant_id", row.id},
           {"graph_id", row.graph_id},

@@ -20,7 +20,6 @@ namespace behalf::endpoints {
 json::object thread_view(const record& row);
 /// {strategy, ttl_minutes, expires_at}, or null.
 json::value ttl_view(const record& row);
-json::object run_view(const record& row);
 json::object assistant_view(const record& row);
 json::object item_view(const record& row);
 

@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <unordered_map>
+#include <utility>
 
 namespace behalf::outside {
 namespace {
@@ -70,10 +71,22 @@ void on_ended(client_pointer self, wire_ended& m) {
   }
 }
 
+// The server ends: calls still under way are answered, as nobody's fault.
+void end(client_pointer self, const caf::exit_msg& m) {
+  auto& s = self->state;
+  const auto why = fail(errc::overloaded, "the server is stopping");
+  for (auto& [ticket, call] : std::exchange(s.calls, {}))
+    call.promise.deliver(why);
+  for (auto& [ticket, read] : std::exchange(s.reads, {}))
+    read.deliver(why);
+  self->quit(m.reason);
+}
+
 http_client_actor::behavior_type client_behavior(client_pointer self,
                                                  std::shared_ptr<client> outbound) {
   install_fault_handlers(self);
   self->state.outbound = std::move(outbound);
+  self->set_exit_handler([self](caf::exit_msg& m) { end(self, m); });
   return {
     [self](wire_call& m) { return start(self, m); },
     [self](const wire_read& m) { return read(self, m); },

@@ -1,5 +1,7 @@
 #include "actors/runs/event_memory.hpp"
 
+#include <boost/container/deque.hpp>
+
 #include <algorithm>
 #include <vector>
 
@@ -22,7 +24,8 @@ public:
   log(const log&) = delete;
   ~log() override { memory_->close(*this); }
 
-  void append(std::string name, std::string data) override;
+  using event_log::append;
+  void append(std::string name, std::shared_ptr<const std::string> data, time_point at) override;
   void close() override;
   event_batch read(int64_t after, std::size_t max) const override;
 
@@ -30,9 +33,9 @@ private:
   friend class event_memory;
 
   const std::shared_ptr<event_memory> memory_;
-  const std::shared_ptr<account> of_; // its guard protects the members below
-  std::list<log*>::iterator place_;   // among its user's
-  std::deque<run_event> events_;
+  const std::shared_ptr<account> of_;         // its guard protects the members below
+  std::list<log*>::iterator place_;           // among its user's
+  boost::container::deque<run_event> events_; // an empty one takes no memory, as of idle streams
   std::size_t bytes_ = 0;
   int64_t last_seq_ = 0;
   bool closed_ = false;
@@ -105,11 +108,11 @@ void event_memory::make_room() {
 
 // --- one log -----------------------------------------------------------------------------------
 
-void event_memory::log::append(std::string name, std::string data) {
+void event_memory::log::append(std::string name, std::shared_ptr<const std::string> data,
+                               time_point at) {
   {
     std::lock_guard lock{of_->guard};
-    events_.push_back(
-      {++last_seq_, std::move(name), std::make_shared<const std::string>(std::move(data)), now()});
+    events_.push_back({++last_seq_, std::move(name), std::move(data), at});
     auto bytes = size_of(events_.back());
     bytes_ += bytes;
     of_->bytes += bytes;
@@ -135,6 +138,7 @@ event_batch event_memory::log::read(int64_t after, std::size_t max) const {
   auto first = last_seq_ - static_cast<int64_t>(events_.size()); // the sequence number dropped last
   if (after < first) {
     batch.lost = true;
+    batch.last_seq = first;
     return batch;
   }
   std::size_t bytes = 0;
@@ -144,6 +148,7 @@ event_batch event_memory::log::read(int64_t after, std::size_t max) const {
     bytes += events_[i].data->size();
   }
   batch.last_seq += static_cast<int64_t>(batch.events.size());
+  batch.more = batch.last_seq < last_seq_;
   batch.last = closed_ && batch.last_seq == last_seq_;
   return batch;
 }

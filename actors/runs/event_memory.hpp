@@ -1,10 +1,9 @@
-// The event logs of this process's runs, in memory.
+// The event logs of this process's runs and threads, in memory.
 #pragma once
 
 #include "actors/runs/event_log.hpp"
 
 #include <atomic>
-#include <deque>
 #include <list>
 #include <map>
 #include <mutex>
@@ -21,7 +20,7 @@ public:
   event_memory(const event_memory&) = delete;
 
   /// The log keeps this object alive.
-  std::unique_ptr<event_log> open(const std::string& run_id, const std::string& user) override;
+  std::unique_ptr<event_log> open(const std::string& of, const std::string& user) override;
 
   std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
   std::size_t users() const;

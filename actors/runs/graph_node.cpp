@@ -8,10 +8,13 @@
 #include "actors/runs/spawn.hpp"
 #include "actors/runs/step.hpp"
 #include "actors/storage/item_access.hpp"
+#include "actors/storage/messages.hpp"
 #include "actors/storage/scans.hpp"
+#include "actors/storage/similar.hpp"
 #include "actors/threads/reply_loop.hpp"
 #include "actors/threads/thread_pool.hpp"
 #include "connectors/registry.hpp"
+#include "runtime/base/item_rules.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
@@ -54,6 +57,7 @@ struct pending_ask {
   std::unique_ptr<connector> call = nullptr; // a service call
   std::string service = {};                  // of the call
   std::chrono::milliseconds left{0};         // time left of a sleep
+  bool subgraph = false;                     // a graph runs
   uint64_t stream = 0;                       // being read
 };
 
@@ -320,6 +324,8 @@ effect_reply found(std::vector<stored_item> items) {
   return effect_reply{store_reply{std::move(items)}};
 }
 
+constexpr int64_t most_offset = 1'000'000'000;
+
 struct asked_of_store {
   result<storage::item_question> operator()(store_get& op) const {
     return storage::ask_to_get(op.ns, op.key);
@@ -330,16 +336,64 @@ struct asked_of_store {
   result<storage::item_question> operator()(store_put& op) const {
     if (auto ok = check_storable(op.value); !ok)
       return ok.error();
-    return storage::ask_to_put(op.ns, op.key, std::move(op.value), nullptr,
-                               op.ttl_minutes == 0 ? json::value(nullptr)
-                                                   : json::value(op.ttl_minutes));
+    return storage::ask_to_put(op.ns, op.key, std::move(op.value), std::move(op.index),
+                               op.ttl_minutes ? json::value(*op.ttl_minutes)
+                                              : json::value(nullptr));
   }
   result<storage::item_question> operator()(store_search& op) const {
     return storage::ask_to_search(op.prefix, std::move(op.filter),
                                   std::clamp<int64_t>(op.limit, 1, 1000),
-                                  std::clamp<int64_t>(op.offset, 0, 1'000'000'000), nullptr);
+                                  std::clamp<int64_t>(op.offset, 0, most_offset),
+                                  op.query.empty() ? json::value(nullptr) : json::value(op.query));
+  }
+  result<storage::item_question> operator()(store_list& op) const {
+    const auto depth = std::clamp<int64_t>(op.max_depth, 0, most_depth);
+    return storage::ask_to_list_namespaces(
+      op.prefix, op.suffix, depth == 0 ? json::value(nullptr) : json::value(depth),
+      std::clamp<int64_t>(op.limit, 1, 1000), std::clamp<int64_t>(op.offset, 0, most_offset));
   }
 };
+
+// All parts of a search by a query.
+void take_similar(node_pointer self, uint64_t ask_id, const storage::similar_ptr& search,
+                  const std::shared_ptr<std::vector<stored_item>>& items) {
+  storage::next_slice(
+    self, self->state.app, search, *self->state.what.who,
+    [self, ask_id, search, items](similar_part& part) {
+      for (const auto& one : part.items) {
+        items->push_back(to_item(one.row));
+        items->back().score = one.score;
+      }
+      if (part.done)
+        resume(self, ask_id, found(std::move(*items)));
+      else
+        take_similar(self, ask_id, search, items);
+    },
+    or_resume(self, ask_id));
+}
+
+void take_namespaces(node_pointer self, uint64_t ask_id, const storage::listing_ptr& listing,
+                     const std::shared_ptr<store_reply>& all) {
+  storage::next_slice(
+    self, *self->state.app, listing, *self->state.what.who,
+    [self, ask_id, listing, all](namespace_part& part) {
+      std::move(part.found.begin(), part.found.end(), std::back_inserter(all->namespaces));
+      if (part.done)
+        resume(self, ask_id, effect_reply{std::move(*all)});
+      else
+        take_namespaces(self, ask_id, listing, all);
+    },
+    or_resume(self, ask_id));
+}
+
+void list_namespaces(node_pointer self, uint64_t ask_id, const grant& g) {
+  auto what = storage::granted_listing(g);
+  if (!what)
+    return resume(self, ask_id, effect_reply{what.error()});
+  auto listing =
+    std::make_shared<namespace_scan>(std::move(*what), self->state.app->options->searches);
+  take_namespaces(self, ask_id, listing, std::make_shared<store_reply>());
+}
 
 // Does the operation as authorization granted it.
 void act_on_store(node_pointer self, uint64_t ask_id, std::string_view action, const grant& g) {
@@ -356,9 +410,18 @@ void act_on_store(node_pointer self, uint64_t ask_id, std::string_view action, c
         resume(self, ask_id, found(row ? std::vector{to_item(*row)} : std::vector<stored_item>{}));
       },
       or_resume(self, ask_id));
+  if (action == "list_namespaces")
+    return list_namespaces(self, ask_id, g);
   auto q = storage::granted_search(g);
   if (!q)
     return resume(self, ask_id, effect_reply{q.error()});
+  if (auto text = storage::granted_text(app, g); !text.empty())
+    return storage::begin_similar(
+      self, self->state.app, std::move(*q), std::move(text), nullptr,
+      [self, ask_id](const storage::similar_ptr& search) {
+        take_similar(self, ask_id, search, std::make_shared<std::vector<stored_item>>());
+      },
+      or_resume(self, ask_id));
   auto items = std::make_shared<std::vector<stored_item>>();
   storage::each_slice(
     self, self->state.app, storage::new_search(app, std::move(*q)), self->state.what.who,
@@ -387,7 +450,31 @@ void use_store(node_pointer self, uint64_t ask_id, store_operation op) {
 
 // --- turns ---------------------------------------------------------------------------------------
 
+// A run that was begun before it was stored: what a node does to others must not be forgotten.
+template <class Then, class OnError>
+void store_first(node_pointer self, Then then, OnError on_error) {
+  ask(
+    self, self->state.what.supervisor, store_run{},
+    [self, then](written) {
+      self->state.what.stored = true;
+      then();
+    },
+    std::move(on_error));
+}
+
+bool reaches_others(const effect& what) {
+  return std::holds_alternative<service_call>(what)
+         || std::holds_alternative<store_operation>(what);
+}
+
 void ask_outside(node_pointer self, uint64_t ask_id, effect what) {
+  if (!self->state.what.stored && reaches_others(what)) {
+    auto go_on = [self, ask_id, held = std::make_shared<effect>(std::move(what))] {
+      if (self->state.pending.contains(ask_id)) // it was not taken back
+        ask_outside(self, ask_id, std::move(*held));
+    };
+    return store_first(self, go_on, or_resume(self, ask_id));
+  }
   if (auto* call = std::get_if<service_call>(&what))
     return call_service(self, ask_id, std::move(*call));
   if (auto* op = std::get_if<store_operation>(&what))
@@ -397,6 +484,12 @@ void ask_outside(node_pointer self, uint64_t ask_id, effect what) {
   if (auto* time = std::get_if<sleep_for>(&what)) {
     self->state.pending.at(ask_id).left = time->time;
     return sleep(self, ask_id);
+  }
+  if (auto* inside = std::get_if<run_subgraph>(&what)) {
+    auto& s = self->state;
+    s.pending.at(ask_id).subgraph = true;
+    return tell(s.what.supervisor,
+                subgraph_asked{s.what.task.this_attempt(), ask_id, std::move(*inside)});
   }
   if (auto* close = std::get_if<close_stream>(&what)) {
     close_one(self, close->stream_id);
@@ -426,8 +519,12 @@ void take_back(node_pointer self, uint64_t ask_id) {
   auto& s = self->state;
   std::erase_if(s.queued, [&](const asked_effect& one) { return one.id == ask_id; });
   auto begun = s.pending.extract(ask_id);
-  if (!begun.empty() && begun.mapped().stream != 0)
+  if (begun.empty())
+    return;
+  if (begun.mapped().stream != 0)
     close_one(self, begun.mapped().stream);
+  if (begun.mapped().subgraph)
+    tell(s.what.supervisor, subgraph_asked{s.what.task.this_attempt(), ask_id, std::nullopt});
 }
 
 void take_turn(node_pointer self, turn now) {
@@ -467,8 +564,14 @@ void begin(node_pointer self) {
   auto ctx = s.what.task.make_context(s.what.run, emitter_of(s.what), s.what.until, cancelled);
   s.execution = std::make_shared<node_execution>(node_execution{
     s.what.task.what, s.what.task.input, std::move(ctx), s.what.stopped, std::move(s.what.lease)});
-  if (auto first = next_turn(self, std::nullopt))
-    take_turn(self, std::move(*first));
+  auto first_turn = [self] {
+    if (auto first = next_turn(self, std::nullopt))
+      take_turn(self, std::move(*first));
+  };
+  if (s.what.stored || !s.what.task.what->options.blocking)
+    return first_turn();
+  // It may use files, databases and the like by itself.
+  store_first(self, first_turn, [self](error why) { finish(self, std::move(why)); });
 }
 
 graph_node_actor::behavior_type node_behavior(node_pointer self, app_ptr app, step what) {
@@ -491,6 +594,7 @@ graph_node_actor::behavior_type node_behavior(node_pointer self, app_ptr app, st
         return go_on(self);
       on_timer(self, static_cast<uint64_t>(m.generation));
     },
+    [self](subgraph_answered& m) { resume(self, m.ask_id, std::move(*m.reply)); },
     [self](turn_taken& m) {
       self->state.replies.back();
       take_turn(self, std::move(*m.what));

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <tuple>
 
 namespace behalf::runs {
 namespace {
@@ -71,8 +72,9 @@ result<found_runs> read_all(storage_engine& db, int max_attempts) {
 std::string newest_checkpoint(storage_engine& db, const run_plan& plan) {
   if (plan.temporary)
     return {};
-  auto chain = db.checkpoint_chain(plan.who->tenant, plan.thread_id, "", "");
-  return chain && !chain->empty() ? chain->back().id : std::string{};
+  // Of graphs inside, too: a run may be in one for long.
+  auto newest = db.newest_checkpoint(plan.who->tenant, plan.thread_id, std::nullopt);
+  return newest ? *newest : std::string{};
 }
 
 void report(const run_plan& plan, std::string_view decision) {
@@ -101,12 +103,16 @@ void attribute_crash(storage_engine& db, plans& executing, int max_attempts) {
     auto at = newest_checkpoint(db, plan);
     if (at != plan.crashed_at) { // it made progress: earlier crashes do not count
       plan.crashes = 0;
-      plan.suspect = false;
+      plan.suspect = plan.apart = false;
       plan.given_up.clear();
     }
     plan.crashed_at = std::move(at);
   }
   auto* crashed = culprit(executing);
+  const auto suspects = std::count_if(executing.begin(), executing.end(),
+                                      [](const run_plan& plan) { return plan.suspect; });
+  for (auto& plan : executing)
+    plan.apart = plan.apart || (plan.suspect && suspects > 1);
   for (auto& plan : executing) {
     plan.suspect = true;
     if (&plan != crashed) {
@@ -121,11 +127,13 @@ void attribute_crash(storage_engine& db, plans& executing, int max_attempts) {
   }
 }
 
-// Runs with fewer crashes first: they are cleared at their next checkpoint. The order of equals
+// Runs with fewer crashes first: they are cleared at their next checkpoint. Those that hold up
+// others for as long as they take are the last. The order of equals
 // changes with every attempt, so that none is always behind the same other one.
 bool less_suspicious(const run_plan& a, const run_plan& b) {
   auto order = [](const run_plan& p) {
-    return std::pair{p.crashes, std::hash<std::string>{}(p.run_id + std::to_string(p.attempt))};
+    return std::tuple{p.apart, p.crashes,
+                      std::hash<std::string>{}(p.run_id + std::to_string(p.attempt))};
   };
   return order(a) < order(b);
 }

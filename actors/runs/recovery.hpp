@@ -24,9 +24,11 @@ struct recovered_runs {
 /// cannot be read.
 ///
 /// A run that was executing and made no checkpoint since the last crash is a suspect: it may have
-/// ended the process. Suspects execute one at a time. A crash counts for a run that was the only
-/// suspect executing, or the only run; when there were several it counts for none. After
-/// `max_attempts` crashes without progress a run is given up.
+/// ended the process. Suspects execute one at a time; one that takes longer than
+/// `run_options::suspect_turn` lets the next one start beside it. A crash counts for a run that was
+/// the only suspect executing, or the only run; when there were several it counts for none, and
+/// those that were suspects already have no other beside them from now on. After `max_attempts`
+/// crashes without progress a run is given up.
 result<recovered_runs> recover_runs(storage_engine& db, int max_attempts);
 
 } // namespace behalf::runs

@@ -25,6 +25,11 @@ record row_of(const run_plan& plan, std::string_view status) {
   return row;
 }
 
+json::value shown(const record& row, std::string_view member_name) {
+  const auto* v = member(row.doc, member_name);
+  return v ? *v : json::value(nullptr);
+}
+
 // Stored text that may not be UTF-8, as text that JSON can hold.
 std::string safe_text(const std::string& raw) {
   return is_utf8(raw) ? raw : "hexadecimal: " + to_hex(raw);
@@ -45,6 +50,8 @@ std::string document(const run_plan& plan, const run_outcome* end) {
   doc.member("drop_thread", plan.drop_thread);
   if (!end && plan.suspect)
     doc.member("suspect", true);
+  if (!end && plan.apart)
+    doc.member("apart", true);
   if (!end && !plan.crashed_at.empty())
     doc.member("crashed_at", plan.crashed_at);
   if (end) {
@@ -68,6 +75,19 @@ record shown_record(const run_plan& plan, std::string_view status) {
              {"kwargs", plan.kwargs},
              {"multitask_strategy", plan.multitask_strategy}};
   return row;
+}
+
+json::object run_view(const record& row) {
+  return {{"run_id", row.id},
+          {"thread_id", row.parent},
+          {"assistant_id", shown(row, "assistant_id")},
+          {"metadata", row.metadata},
+          {"status", row.status},
+          {"kwargs", shown(row, "kwargs")},
+          {"multitask_strategy", shown(row, "multitask_strategy")},
+          {"created_at", iso8601(row.created_at)},
+          {"updated_at", iso8601(row.updated_at)},
+          {"langsmith_session_name", nullptr}};
 }
 
 result<principal> principal_of(const record& row) {
@@ -98,6 +118,7 @@ result<run_plan> plan_from(const record& row) {
   plan.crashes = static_cast<int>(int_or(row.doc, "crashes", 0));
   plan.crashed_at = string_or(row.doc, "crashed_at");
   plan.suspect = bool_or(row.doc, "suspect");
+  plan.apart = bool_or(row.doc, "apart");
   plan.temporary = bool_or(plan.kwargs, "temporary");
   plan.drop_thread = bool_or(row.doc, "drop_thread");
   plan.fence = row.fence;
@@ -111,6 +132,7 @@ std::shared_ptr<const run_facts> facts_of(const std::shared_ptr<const run_plan>&
   facts->thread_id = plan.thread_id;
   facts->graph_id = plan.graph_id;
   facts->assistant_id = plan.assistant_id;
+  facts->owner = plan.who->key().text();
   facts->config = {shared, &object_or_empty(plan.kwargs, "config")};
   if (const auto* context = member(plan.kwargs, "context"))
     facts->run_context = {shared, context};

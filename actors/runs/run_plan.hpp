@@ -32,6 +32,7 @@ struct run_plan {
   int crashes = 0;           // of the process, attributed to this run since its last progress
   std::string crashed_at;    // the thread's newest checkpoint at the last crash
   bool suspect = false;      // it may have crashed the process (recovery.hpp)
+  bool apart = false;        // a suspect that none executes beside, however long it takes
   bool temporary = false;    // no checkpoints are kept
   bool drop_thread = false;  // the thread is deleted when the run ends
   bool new_thread = false;   // the thread has no state to load
@@ -52,6 +53,8 @@ inline bool waits_for_its_time(const record& row) {
 }
 /// The same row as a read returns it.
 record shown_record(const run_plan& plan, std::string_view status);
+/// The run as clients see it.
+json::object run_view(const record& row);
 /// Error: internal when the row cannot be read or names no principal.
 result<run_plan> plan_from(const record& row);
 result<principal> principal_of(const record& row);

@@ -4,7 +4,7 @@
 
 namespace behalf::runs {
 
-std::string run_queue::lane_key(const std::string& tenant, const std::string& thread_id) {
+std::string run_queue::key_of(const std::string& tenant, const std::string& thread_id) {
   return std::to_string(tenant.size()) + ':' + tenant + thread_id;
 }
 
@@ -65,24 +65,24 @@ result<void> run_queue::check_capacity(const principal_key& who, bool delayed) c
 
 result<void> run_queue::check_thread_capacity(const std::string& tenant,
                                               const std::string& thread_id) const {
-  auto at = lanes_.find(lane_key(tenant, thread_id));
-  if (at == lanes_.end() || at->second.runs() + at->second.expected < options_.per_thread)
+  auto at = threads_.find(key_of(tenant, thread_id));
+  if (at == threads_.end() || at->second.runs() + at->second.expected < options_.per_thread)
     return {};
   return fail(errc::too_many, "This thread has as many runs as it can hold", "Retry-After", "1");
 }
 
 void run_queue::expect(const principal_key& who, const std::string& thread_id, bool delayed) {
   ++(delayed ? expected_delayed_ : expected_);
-  ++lanes_[lane_key(who.tenant, thread_id)].expected;
+  ++threads_[key_of(who.tenant, thread_id)].expected;
   count(who.tenant, who.text(), [&](usage& h) { ++(delayed ? h.delayed : h.runs); });
 }
 
 void run_queue::arrived(const principal_key& who, const std::string& thread_id, bool delayed) {
   --(delayed ? expected_delayed_ : expected_);
-  auto at = lanes_.find(lane_key(who.tenant, thread_id));
+  auto at = threads_.find(key_of(who.tenant, thread_id));
   --at->second.expected;
   if (at->second.nothing())
-    lanes_.erase(at);
+    threads_.erase(at);
   count(who.tenant, who.text(), [&](usage& h) { --(delayed ? h.delayed : h.runs); });
 }
 
@@ -99,9 +99,9 @@ bool run_queue::would_start(const principal_key& who) const {
 run_queue::run_ids run_queue::add(queued_run run, time_point now) {
   run_ids started;
   auto id = run.run_id;
-  auto* in = &*lanes_.try_emplace(lane_key(run.who.tenant, run.thread_id)).first;
+  auto* in = &*threads_.try_emplace(key_of(run.who.tenant, run.thread_id)).first;
   auto user = run.who.text();
-  auto [at, added] = runs_.emplace(id, place{std::move(run), in, std::move(user)});
+  auto [at, added] = runs_.emplace(id, entry{std::move(run), in, std::move(user)});
   if (!added)
     return started;
   auto& p = at->second;
@@ -139,14 +139,14 @@ run_queue::run_ids run_queue::end(const std::string& run_id) {
     timers_.erase({*p.run.due, run_id});
     l.delayed.erase({*p.run.due, run_id});
   } else {
-    if (l.in_line && l.next() == run_id) {
-      line_.remove(*l.in_line); // the thread's next run may be another user's
-      l.in_line.reset();
+    if (l.waits && l.next() == run_id) {
+      waiting_.remove(*l.waits); // the thread's next run may be another user's
+      l.waits.reset();
     }
-    l.ready.erase(p.turn);
+    l.ready.erase(p.position);
   }
   if (l.nothing())
-    lanes_.erase(std::string(p.in->first));
+    threads_.erase(std::string(p.in->first));
   else
     try_start(l, started);
   if (p.run.suspect)
@@ -193,7 +193,7 @@ run_queue::run_ids run_queue::wake(time_point now) {
       --h.delayed;
       ++h.runs; // first: an entry with this run alone would be dropped in between
     });
-    take_turn(p);
+    queue_up(p);
     try_start(p.in->second, started);
   }
   return started;
@@ -208,19 +208,29 @@ run_queue::run_ids run_queue::cleared(const std::string& run_id) {
   return started;
 }
 
-void run_queue::make_ready(place& p) {
-  count(p.run.who.tenant, p.user, [](usage& h) { ++h.runs; });
-  take_turn(p);
+run_queue::run_ids run_queue::passed(const std::string& run_id) {
+  run_ids started;
+  if (suspect_ != run_id || !is_running(run_id))
+    return started;
+  std::erase(suspects_, run_id);
+  passed_.insert(run_id);
+  next_suspect(run_id, started);
+  return started;
 }
 
-void run_queue::take_turn(place& p) {
-  p.turn = ++turns_;
-  p.in->second.ready.emplace(p.turn, p.run.run_id);
+void run_queue::make_ready(entry& p) {
+  count(p.run.who.tenant, p.user, [](usage& h) { ++h.runs; });
+  queue_up(p);
+}
+
+void run_queue::queue_up(entry& p) {
+  p.position = ++last_position_;
+  p.in->second.ready.emplace(p.position, p.run.run_id);
 }
 
 // Starts the thread's next run, or puts it in line for a slot.
-void run_queue::try_start(lane& l, run_ids& started) {
-  if (!l.running.empty() || l.in_line || l.ready.empty())
+void run_queue::try_start(thread_runs& l, run_ids& started) {
+  if (!l.running.empty() || l.waits || l.ready.empty())
     return;
   const auto& p = runs_.at(l.next());
   if (p.run.suspect) {
@@ -228,13 +238,13 @@ void run_queue::try_start(lane& l, run_ids& started) {
       return; // next_suspect starts it later
     suspect_ = p.run.run_id;
   }
-  if (line_.empty() && may_run(p.run.who.tenant, p.user))
+  if (waiting_.empty() && may_run(p.run.who.tenant, p.user))
     return start(l, started);
-  l.in_line = line_.push(p.run.who.tenant, p.user, 1, &l);
+  l.waits = waiting_.push(p.run.who.tenant, p.user, 1, &l);
   fill_slots(started);
 }
 
-void run_queue::start(lane& l, run_ids& started) {
+void run_queue::start(thread_runs& l, run_ids& started) {
   l.running = std::move(l.ready.begin()->second);
   l.ready.erase(l.ready.begin());
   ++running_;
@@ -245,7 +255,7 @@ void run_queue::start(lane& l, run_ids& started) {
 
 void run_queue::fill_slots(run_ids& started) {
   while (free_slots() > 0) {
-    auto next = line_.pop(
+    auto next = waiting_.pop(
       [this](const std::string& tenant) {
         return may_take(of(tenants_, tenant).running, free_slots(), options_.tenant_share);
       },
@@ -254,7 +264,7 @@ void run_queue::fill_slots(run_ids& started) {
       });
     if (!next)
       return;
-    (*next)->in_line.reset();
+    (*next)->waits.reset();
     start(**next, started);
   }
 }
@@ -262,6 +272,8 @@ void run_queue::fill_slots(run_ids& started) {
 void run_queue::next_suspect(const std::string& after, run_ids& started) {
   if (suspect_ == after)
     suspect_.clear();
+  if (const auto at = runs_.find(after); at == runs_.end() || !at->second.run.suspect)
+    passed_.erase(after);
   std::erase_if(suspects_, [this](const std::string& id) {
     auto at = runs_.find(id);
     return at == runs_.end() || !at->second.run.suspect;
@@ -288,23 +300,32 @@ bool run_queue::is_running(const std::string& run_id) const {
 run_queue::run_ids run_queue::inflight(const std::string& tenant,
                                        const std::string& thread_id) const {
   run_ids all;
-  auto at = lanes_.find(lane_key(tenant, thread_id));
-  if (at == lanes_.end())
+  auto at = threads_.find(key_of(tenant, thread_id));
+  if (at == threads_.end())
     return all;
   const auto& l = at->second;
   if (!l.running.empty())
     all.push_back(l.running);
-  for (const auto& [turn, run] : l.ready)
+  for (const auto& [position, run] : l.ready)
     all.push_back(run);
   for (const auto& [due, run] : l.delayed)
     all.push_back(run);
   return all;
 }
 
+std::vector<std::string> run_queue::threads_of(const principal_key& who) const {
+  std::set<std::string> threads;
+  if (const auto user = who.text(); !of(users_, user).nothing())
+    for (const auto& [id, p] : runs_)
+      if (p.user == user)
+        threads.insert(p.run.thread_id);
+  return {threads.begin(), threads.end()};
+}
+
 std::size_t run_queue::active_run_count(const std::string& tenant,
                                         const std::string& thread_id) const {
-  auto at = lanes_.find(lane_key(tenant, thread_id));
-  return at == lanes_.end() ? 0 : at->second.runs();
+  auto at = threads_.find(key_of(tenant, thread_id));
+  return at == threads_.end() ? 0 : at->second.runs();
 }
 
 } // namespace behalf::runs

@@ -61,44 +61,51 @@ public:
   /// This run is no suspect any more: the next suspect may start.
   run_ids cleared(const std::string& run_id);
 
+  /// The suspect that executes has had its time: the next one may start beside it.
+  run_ids passed(const std::string& run_id);
+
   /// Null when there is no such run.
   const queued_run* find(const std::string& run_id) const;
   bool is_running(const std::string& run_id) const;
 
   /// Runs of a thread: the executing one first, then in the order they will start.
   run_ids inflight(const std::string& tenant, const std::string& thread_id) const;
+  /// Threads with runs that this user has started.
+  std::vector<std::string> threads_of(const principal_key& who) const;
   std::size_t active_run_count(const std::string& tenant, const std::string& thread_id) const;
 
   std::size_t running() const { return running_; }
   std::size_t delayed() const { return timers_.size(); }
   std::size_t pending() const { return runs_.size() + holding_.size() - running_ - timers_.size(); }
+  std::size_t waiting_suspects() const { return suspects_.size() - (suspect_.empty() ? 0 : 1); }
+  bool has_suspects() const { return !suspects_.empty() || !passed_.empty(); }
   std::size_t all() const { return runs_.size(); }
   /// How many threads, users and tenants have entries; for tests.
   std::size_t remembered() const {
-    return lanes_.size() + users_.size() + tenants_.size() + line_.size() + timers_.size()
-           + suspects_.size() + holding_.size();
+    return threads_.size() + users_.size() + tenants_.size() + waiting_.size() + timers_.size()
+           + suspects_.size() + passed_.size() + holding_.size();
   }
 
 private:
   using timer = std::pair<time_point, std::string>; // due, run
 
-  struct lane {
+  struct thread_runs {
     std::string running;                   // "" when none is
-    std::map<uint64_t, std::string> ready; // by turn
+    std::map<uint64_t, std::string> ready; // by position
     std::set<timer> delayed;
     std::size_t expected = 0;
-    std::optional<fair_queue<lane*>::ticket> in_line; // waiting for a slot
+    std::optional<fair_queue<thread_runs*>::ticket> waits; // waiting for a slot
     const std::string& next() const { return ready.begin()->second; }
     std::size_t runs() const { return (running.empty() ? 0 : 1) + ready.size() + delayed.size(); }
     bool nothing() const { return runs() + expected == 0; }
   };
-  using lanes = std::unordered_map<std::string, lane>;
+  using thread_map = std::unordered_map<std::string, thread_runs>;
 
-  struct place {
+  struct entry {
     queued_run run;
-    lanes::value_type* in;
-    std::string user;  // who.text()
-    uint64_t turn = 0; // in its lane
+    thread_map::value_type* in;
+    std::string user;      // who.text()
+    uint64_t position = 0; // on its thread
     bool delayed = false;
   };
   /// The runs of one user or tenant, with those being created.
@@ -108,7 +115,7 @@ private:
   };
   using usages = std::unordered_map<std::string, usage>;
 
-  static std::string lane_key(const std::string& tenant, const std::string& thread_id);
+  static std::string key_of(const std::string& tenant, const std::string& thread_id);
   static bool may_take(std::size_t has, std::size_t free, double share);
   static usage of(const usages& all, const std::string& whose);
   template <class Change>
@@ -118,26 +125,27 @@ private:
     return options_.slots > running_ ? options_.slots - running_ : 0;
   }
   bool may_run(const std::string& tenant, const std::string& user) const;
-  void make_ready(place& p);
-  void take_turn(place& p);
-  void try_start(lane& l, run_ids& started);
-  void start(lane& l, run_ids& started);
+  void make_ready(entry& p);
+  void queue_up(entry& p);
+  void try_start(thread_runs& l, run_ids& started);
+  void start(thread_runs& l, run_ids& started);
   void fill_slots(run_ids& started);
   void next_suspect(const std::string& after, run_ids& started);
 
   queue_options options_;
   std::size_t running_ = 0;
   std::size_t expected_ = 0, expected_delayed_ = 0;
-  uint64_t turns_ = 0;
-  lanes lanes_;
-  std::unordered_map<std::string, place> runs_;
+  uint64_t last_position_ = 0;
+  thread_map threads_;
+  std::unordered_map<std::string, entry> runs_;
   usages users_, tenants_;
   /// Tenant and user of runs that are over and still hold a slot.
   std::unordered_map<std::string, std::pair<std::string, std::string>> holding_;
-  fair_queue<lane*> line_;
+  fair_queue<thread_runs*> waiting_;
   std::set<timer> timers_;
   std::string suspect_;              // executing, or in line for a slot
   std::deque<std::string> suspects_; // waiting for `suspect_`
+  std::set<std::string> passed_;     // executing still, beside `suspect_`
 };
 
 } // namespace behalf::runs

@@ -5,13 +5,14 @@
 #include "actors/outside/messages.hpp"
 #include "actors/runs/checkpoint_backlog.hpp"
 #include "actors/runs/end_retries.hpp"
-#include "actors/runs/event_log.hpp"
 #include "actors/runs/run_meters.hpp"
 #include "actors/runs/run_visible_error.hpp"
 #include "actors/runs/spawn.hpp"
 #include "actors/runs/step.hpp"
 #include "actors/runs/thread_states.hpp"
 #include "actors/runs/thread_updates.hpp"
+#include "actors/runs/watched_log.hpp"
+#include "actors/runs/webhook_call.hpp"
 #include "actors/storage/reads.hpp"
 #include "actors/threads/graph_work.hpp"
 #include "actors/threads/thread_pool.hpp"
@@ -21,6 +22,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -31,16 +33,15 @@
 namespace behalf::runs {
 namespace {
 
-struct viewer {
-  next_events ask;
-  promise_of<event_batch> promise;
-};
-
 struct live_node {
   graph_node_actor actor;
   stop_flag stopped;
 };
 using live_nodes = std::map<task_attempt, live_node>;
+
+/// Whether the run is durable. One that its client hears of by its result alone is begun before
+/// that (decision 0036).
+enum class storing : uint8_t { not_begun, under_way, done };
 
 /// How the run ended, until that is stored.
 struct end_to_store {
@@ -61,15 +62,18 @@ struct run_supervisor_state {
   slot_lease_ptr lease;
   deadline until{}; // the run's deadline
   scheduler_actor scheduler;
-  presented_ptr credentials;
-  sealed_ptr sealed;
+  of_request given;
+  storing stored = storing::done;
+  std::vector<promise_of<written>> when_stored;
+  std::optional<error> refused; // it could not be stored
 
   std::optional<loaded_checkpoint> from; // the state before the run
   std::string newest; // the thread's newest checkpoint, when the run begins at another
-  std::optional<run_loop> loop;
+  std::optional<run_tree> loop;
+  std::vector<checkpoint_doc> from_inside; // as `from`, of graphs inside
   std::shared_ptr<const handle_list> handles = std::make_shared<handle_list>();
   live_nodes nodes;
-  std::map<int64_t, task_spec> retries;   // by generation
+  std::map<int64_t, task_spec> later;     // by generation: retries, and tasks that are graphs
   std::map<int64_t, task_attempt> limits; // by generation: those that have a time limit
   int64_t generation = 0;
   checkpoint_backlog checkpoints;
@@ -78,13 +82,13 @@ struct run_supervisor_state {
   bool begun = false, ending = false;
   bool suspending = false; // the server is stopping: no retries
   int tries_to_begin = 0;
-  int64_t begin_again = 0; // the wake_up that tries again
-  deadline turn{};         // when the run began
-  int64_t tasks_done = 0;  // in this process
+  int64_t begin_again = 0;              // the wake_up that tries again
+  deadline turn{};                      // when the run began
+  std::optional<time_point> began = {}; // the same by the wall clock
+  int64_t tasks_done = 0;               // in this process
   bool progress_told = false;
 
-  std::unique_ptr<event_log> events;
-  std::vector<viewer> viewers;
+  watched_log events;
   std::optional<run_result> result;
   std::vector<promise_of<run_result>> waiting; // joins
   // Stops, which are also answered when the end cannot be stored yet.
@@ -95,42 +99,28 @@ using run_pointer = run_supervisor_actor::stateful_pointer<run_supervisor_state>
 
 // --- viewers and joins -------------------------------------------------------------------------
 
-// Answers viewers for whom there are new events.
-void answer_viewers(run_pointer self) {
-  auto& s = self->state;
-  std::erase_if(s.viewers, [&](viewer& v) {
-    auto batch = s.events->read(v.ask.after, v.ask.max);
-    if (batch.says_nothing())
-      return false;
-    v.promise.deliver(std::move(batch));
-    return true;
-  });
-}
-
-caf::result<event_batch> next(run_pointer self, next_events m) {
-  auto& s = self->state;
-  auto batch = s.events->read(m.after, m.max);
-  if (!batch.says_nothing())
-    return batch;
-  m.after = batch.last_seq; // a request for new events only gets a fixed start
-  viewer v{m, promise_of<event_batch>{self}};
-  s.viewers.push_back(v);
-  return v.promise;
-}
-
 // The run was loaded for viewers only, and they have left.
 void forget_viewers(run_pointer self) {
   auto& s = self->state;
   const auto unloaded = fail(errc::not_found, "Run not found");
-  for (auto& v : std::exchange(s.viewers, {}))
-    v.promise.deliver(unloaded);
+  s.events.refuse_all(unloaded);
   for (auto& promise : std::exchange(s.waiting, {}))
     promise.deliver(unloaded);
+}
+
+// The run is as if its client had been refused.
+void tell_refused(run_pointer self, const error& why) {
+  auto& s = self->state;
+  s.refused = why;
+  for (auto& promise : std::exchange(s.waiting, {}))
+    promise.deliver(why);
 }
 
 // Answered when the run is over.
 caf::result<run_result> when_ended(run_pointer self) {
   auto& s = self->state;
+  if (s.refused)
+    return to_caf(*s.refused);
   if (s.result)
     return *s.result;
   s.waiting.push_back(promise_of<run_result>{self});
@@ -143,7 +133,7 @@ void put_ends(run_pointer self, const std::vector<task_end>& ends, write_batch& 
   const auto& plan = *self->state.plan;
   for (const auto& one : ends)
     into.task_ends.push_back(
-      {{kind::checkpoint, plan.who->tenant, one.checkpoint_id, plan.thread_id},
+      {{kind::checkpoint, plan.who->tenant, one.checkpoint_id, plan.thread_id, one.ns},
        one.task.id,
        dump(one.task.body())});
 }
@@ -163,8 +153,8 @@ void put_all_unsaved(run_pointer self, write_batch& into) {
   const auto& s = self->state;
   const auto& sent = s.checkpoints.under_way();
   if (!sent.docs.empty())
-    into.needs.push_back(
-      {kind::checkpoint, s.plan->who->tenant, sent.docs.back().id, s.plan->thread_id});
+    into.needs.push_back({kind::checkpoint, s.plan->who->tenant, sent.docs.back().id,
+                          s.plan->thread_id, sent.docs.back().ns});
   put_ends(self, sent.ends, into);
   put_unsaved(self, into);
 }
@@ -182,7 +172,7 @@ void stop_nodes(run_pointer self, const live_nodes& nodes) {
 
 void stop_all_nodes(run_pointer self) {
   stop_nodes(self, std::exchange(self->state.nodes, {}));
-  self->state.retries.clear();
+  self->state.later.clear();
   self->state.held_back.clear();
 }
 
@@ -216,7 +206,7 @@ void close_run(run_pointer self, run_result told) {
   auto& s = self->state;
   s.result = std::move(told);
   s.events->close();
-  answer_viewers(self);
+  s.events.answer();
   // First: a client that starts its next run on this answer opens sessions after this message.
   if (s.app->mcp)
     tell(s.app->mcp, run_left{s.plan->run_id});
@@ -233,8 +223,10 @@ void close_run(run_pointer self, run_result told) {
     s.app->runs->ends_waiting().add(-1);
   s.loop.reset();
   s.from.reset();
+  s.from_inside.clear();
   s.last.reset();
   s.checkpoints.forget();
+  s.given.to_store.reset();
 }
 
 void log_end(run_pointer self, const run_outcome& outcome) {
@@ -286,6 +278,14 @@ void end_taken_over(run_pointer self) {
                  no_result("pending", "RunTaken", "another server goes on with the run"));
 }
 
+// Whether a write was refused because another server has the run; then it ends here.
+bool was_taken(run_pointer self, const error& why) {
+  if (why.kind != run_taken)
+    return false;
+  end_taken_over(self);
+  return true;
+}
+
 // --- storing the end ---------------------------------------------------------------------------
 
 void save_end(run_pointer self);
@@ -298,13 +298,20 @@ void not_saved(run_pointer self, const error& why) {
 
 write_batch end_of_run(run_pointer self) {
   auto& s = self->state;
-  if (s.plan->drop_thread) {
-    auto what = of_run(*s.plan);
+  write_batch what;
+  if (s.stored == storing::not_begun) {
+    // Nobody has heard of it: it leaves nothing.
+  } else if (s.plan->drop_thread) {
+    what = of_run(*s.plan);
     what.erases.push_back({{kind::thread, s.plan->who->tenant, s.plan->thread_id}});
-    return what;
+  } else {
+    what = ending_on(*s.plan, s.last->outcome, s.last->trace);
+    put_all_unsaved(self, what);
   }
-  auto what = ending_on(*s.plan, s.last->outcome, s.last->trace);
-  put_all_unsaved(self, what);
+  auto call = webhook_call_of(*s.plan, s.last->outcome, s.last->trace, s.began,
+                              s.app->options->webhooks.max_body_bytes);
+  if (call)
+    what.puts.push_back({std::move(*call)});
   return what;
 }
 
@@ -322,10 +329,12 @@ void save_failure(run_pointer self, const error& why) {
 void answer_stoppers(run_pointer self, const error& why) {
   if (why.code != errc::overloaded && why.code != errc::internal)
     return;
-  error wait{errc::overloaded,
-             "The run has ended; that is stored as soon as the storage can be written",
-             {{"Retry-After", "5"}},
-             why.kind};
+  error wait{
+    errc::overloaded,
+    "The run is stopped, which is stored as soon as the storage can be written; it goes on if "
+    "the server ends before that",
+    {{"Retry-After", "5"}},
+    why.kind};
   for (auto& promise : std::exchange(self->state.stopping, {}))
     promise.deliver(wait);
 }
@@ -347,6 +356,8 @@ void save_later(run_pointer self, const error& why) {
 
 void end_stored(run_pointer self) {
   const auto& s = self->state;
+  if (s.app->webhooks && webhook_of(s.plan->kwargs))
+    tell(s.app->webhooks, webhook_due{s.plan->run_id, s.plan->who->key()});
   if (!s.result) // else its thread was deleted while the end was being stored
     ended(self, s.last->outcome, s.last->trace);
 }
@@ -356,8 +367,8 @@ void on_end_not_saved(run_pointer self, const error& why) {
   if (s.result)
     return;
   s.last->asked = false;
-  if (why.kind == run_taken)
-    return end_taken_over(self);
+  if (was_taken(self, why))
+    return;
   switch (s.last->retries.after(why)) {
   case end_retries::next::retry:
     return s.suspending ? end_suspended(self) : save_later(self, why);
@@ -375,9 +386,12 @@ void save_end(run_pointer self) {
   auto& s = self->state;
   if (s.result)
     return;
+  auto what = end_of_run(self);
+  if (what.puts.empty() && what.held.empty())
+    return end_stored(self);
   s.last->asked = true;
   ask(
-    self, s.app->writer, write_records{end_of_run(self), s.plan->who->key()},
+    self, s.app->writer, write_records{std::move(what), s.plan->who->key()},
     [self](written) { end_stored(self); },
     [self](const error& why) { on_end_not_saved(self, why); });
 }
@@ -431,6 +445,8 @@ void roll_back(run_pointer self) {
   s.checkpoints.forget();
   if (s.from && !left_by(*s.plan, s.from->at)) // restores it without this run's pending writes
     s.checkpoints.add({s.from->at}, {});
+  std::erase_if(s.from_inside, [&](const auto& doc) { return left_by(*s.plan, doc); });
+  s.checkpoints.add(std::move(s.from_inside), {});
   finish(self, interrupted(), run_trace::none);
 }
 
@@ -450,12 +466,18 @@ void suspend(run_pointer self) {
   auto next = *s.plan;
   next.attempt += s.begun;
   next.delayed = false; // it was due
-  auto what = of_run(*s.plan);
+  auto what = s.stored == storing::not_begun ? creation(*s.app, *s.given.to_store, nullptr, false)
+                                             : of_run(*s.plan);
   put_unsaved(self, what);
   what.puts.push_back({to_record(next, "pending")});
   ask(
     self, s.app->writer, write_records{std::move(what), s.plan->who->key()},
-    [self](written) { end_suspended(self); }, [self](const error&) { end_suspended(self); });
+    [self](written) { end_suspended(self); },
+    [self](const error& why) {
+      if (self->state.stored == storing::not_begun) // no start will find it
+        tell_refused(self, why);
+      end_suspended(self);
+    });
 }
 
 // The run's row was deleted with its thread: no end is stored.
@@ -505,9 +527,63 @@ caf::result<run_result> stop(run_pointer self, const stop_run& m) {
   return promise;
 }
 
+// --- storing a run that has begun --------------------------------------------------------------
+
+// It could not be stored, and ends as if it had never been.
+void refuse_run(run_pointer self, const error& why) {
+  auto& s = self->state;
+  for (auto& promise : std::exchange(s.when_stored, {}))
+    promise.deliver(why);
+  if (s.ending)
+    return s.last ? save_now(self) : void();
+  s.ending = true;
+  stop_all_nodes(self);
+  tell_refused(self, why);
+  ended(self, run_outcome::failed(why), run_trace::none);
+}
+
+// The writer keeps the order of writes for one user, so the end is stored after this.
+void store(run_pointer self) {
+  auto& s = self->state;
+  s.stored = storing::under_way;
+  ask(
+    self, s.app->writer,
+    write_records{creation(*s.app, *s.given.to_store, nullptr, false), s.plan->who->key()},
+    [self](written) {
+      auto& s = self->state;
+      s.stored = storing::done;
+      s.given.to_store.reset();
+      for (auto& promise : std::exchange(s.when_stored, {}))
+        promise.deliver(written{});
+    },
+    [self](const error& why) {
+      self->state.stored = storing::not_begun;
+      refuse_run(self, why);
+    });
+}
+
+caf::result<written> when_stored(run_pointer self) {
+  auto& s = self->state;
+  if (s.stored == storing::done)
+    return written{};
+  if (s.ending)
+    return to_caf(s.refused.value_or(fail(errc::conflict, "the run has ended")));
+  s.when_stored.push_back(promise_of<written>{self});
+  auto promise = s.when_stored.back();
+  if (s.stored == storing::not_begun)
+    store(self);
+  return promise;
+}
+
 // --- executing --------------------------------------------------------------------------------
 
-void apply(run_pointer self, loop_output out);
+void apply(run_pointer self, tree_output out);
+
+// Routers, reducers, factories and retry predicates of the graph run on this actor's thread.
+void note_work(run_pointer self) {
+  if (self->state.served)
+    threads::doing(self->state.served->work->between);
+}
 
 void fail_run(run_pointer self, const error& why) {
   auto& s = self->state;
@@ -529,25 +605,38 @@ void start_task(run_pointer self, task_spec task) {
     s.limits[++s.generation] = which;
     remind(self, limit, wake_up{s.generation});
   }
+  if (task.what->subgraph)
+    return apply(self, s.loop->enter(std::move(task)));
   auto stopped = std::make_shared<std::atomic<bool>>(false);
   auto until = limit.count() > 0 ? std::min(s.until, self->clock().now() + limit) : s.until;
-  const auto* work = &s.served->work->of(task.what->name);
-  step what{
-    std::move(task), s.loop->facts(), s.plan->who, s.handles, run_supervisor_actor{self}, work,
-    s.lease,         stopped,         until};
+  const auto* work = &s.served->work->of(*task.what);
+  step what{std::move(task),
+            s.loop->facts(),
+            s.plan->who,
+            s.handles,
+            run_supervisor_actor{self},
+            work,
+            s.lease,
+            stopped,
+            until,
+            s.stored == storing::done};
   s.nodes[which] = {spawn_graph_node(self->system(), s.app, std::move(what)), stopped};
 }
 
 void start_tasks(run_pointer self, std::vector<task_spec> tasks) {
   auto& s = self->state;
   for (auto& task : tasks) {
-    if (task.after.count() == 0) {
+    const auto after = task.after;
+    const auto is_graph = task.what->subgraph != nullptr;
+    if (after.count() == 0 && !is_graph) {
       start_task(self, std::move(task));
       continue;
     }
-    auto after = task.after;
-    s.retries.emplace(++s.generation, std::move(task));
-    remind(self, after, wake_up{s.generation});
+    s.later.emplace(++s.generation, std::move(task));
+    if (after.count() > 0)
+      remind(self, after, wake_up{s.generation});
+    else // it may end at once, and so may the next: not on one stack
+      tell(self, wake_up{s.generation});
   }
 }
 
@@ -581,14 +670,53 @@ void save_checkpoints(run_pointer self) {
     },
     [self](const error& why) {
       self->state.checkpoints.failed();
-      if (why.kind == run_taken && !self->state.ending)
-        return end_taken_over(self);
+      if (!was_taken(self, why) && !self->state.ending)
+        fail_inside(self, why);
+    });
+}
+
+// What a graph inside goes on from.
+void load_inside(run_pointer self, wanted_checkpoint what) {
+  auto& s = self->state;
+  storage::read_checkpoints read{s.plan->thread_id, what.ns, what.id, s.plan->who->key()};
+  storage::read(
+    self, *s.app, std::move(read),
+    [self, by = what.by, id = what.id](storage::found_checkpoints& found) {
+      auto& s = self->state;
+      if (s.ending || !s.loop)
+        return;
+      auto loaded = load_chain(found.rows);
+      if (!loaded)
+        return fail_run(self, loaded.error());
+      if (*loaded && id.empty()) // else it is copied
+        s.from_inside.push_back((*loaded)->at);
+      note_work(self);
+      apply(self, s.loop->loaded(by, std::move(*loaded)));
+    },
+    [self](const error& why) {
       if (!self->state.ending)
         fail_inside(self, why);
     });
 }
 
-void apply(run_pointer self, loop_output out) {
+// Nodes that called graphs: those are answered, and those end that wait for one that has stopped.
+void tell_callers(run_pointer self, tree_output& out) {
+  auto& s = self->state;
+  for (auto& one : out.replies)
+    if (auto at = s.nodes.find(one.to); at != s.nodes.end())
+      tell(at->second.actor,
+           subgraph_answered{one.ask_id, std::make_shared<effect_reply>(std::move(one.reply))});
+  live_nodes gone;
+  for (const auto& one : out.stop) {
+    gone.insert(s.nodes.extract(one));
+    auto same = [&](const auto& task) { return task.this_attempt() == one; };
+    std::erase_if(s.held_back, same);
+    std::erase_if(s.later, [&](const auto& later) { return same(later.second); });
+  }
+  stop_nodes(self, gone);
+}
+
+void apply(run_pointer self, tree_output out) {
   auto& s = self->state;
   for (const auto& e : out.events)
     if (!out.outcome || e.name != "error") // the end appends it
@@ -597,19 +725,18 @@ void apply(run_pointer self, loop_output out) {
   s.checkpoints.add(std::move(out.checkpoints), std::move(out.ends));
   if (out.outcome) {
     finish(self, std::move(*out.outcome));
-    return answer_viewers(self);
+    return s.events.answer();
   }
-  if (to_keep && string_or(s.plan->kwargs, "durability") == "sync")
-    s.held_back = std::exchange(out.start, {}); // of a new superstep: nothing else is held back
+  tell_callers(self, out);
+  if (to_keep && string_or(s.plan->kwargs, "durability") == "sync") { // of a new superstep
+    std::move(out.start.begin(), out.start.end(), std::back_inserter(s.held_back));
+    out.start.clear();
+  }
   save_checkpoints(self);
+  for (auto& one : out.load)
+    load_inside(self, std::move(one));
   start_tasks(self, std::move(out.start));
-  answer_viewers(self);
-}
-
-// Routers, reducers, factories and retry predicates of the graph run on this actor's thread.
-void note_work(run_pointer self) {
-  if (self->state.served)
-    threads::doing(self->state.served->work->between);
+  s.events.answer();
 }
 
 void run(run_pointer self) {
@@ -664,8 +791,8 @@ void open_and_load(run_pointer self) {
     return load(self);
   ask(
     self, s.app->secrets,
-    open_leases{s.plan->who, s.plan->run_id, std::exchange(s.credentials, nullptr),
-                std::exchange(s.sealed, nullptr)},
+    open_leases{s.plan->who, s.plan->run_id, std::exchange(s.given.credentials, nullptr),
+                std::exchange(s.given.sealed, nullptr)},
     [self](run_handles& m) {
       self->state.handles = std::make_shared<handle_list>(std::move(m.by_service));
       load(self);
@@ -686,8 +813,8 @@ void note_running(run_pointer self) {
     [self](written) { open_and_load(self); },
     [self](const error& why) {
       auto& s = self->state;
-      if (why.kind == run_taken && !s.ending)
-        return end_taken_over(self);
+      if (was_taken(self, why))
+        return;
       if (why.code == errc::not_found && !s.ending) // it was deleted with its thread
         return fail_run(self, why);
       if (why.kind != storage_full)
@@ -708,13 +835,14 @@ void execute(run_pointer self) {
     return;
   s.begun = true;
   s.turn = std::chrono::steady_clock::now();
+  s.began = now();
   auto waited = std::chrono::duration<double>(now() - s.plan->created_at).count();
   s.app->runs->began(std::max(0.0, waited)); // the clock may have been set back
   s.until = self->clock().now() + s.app->options->runs.timeout;
   s.served = s.app->graphs.by_graph(s.plan->graph_id);
   s.events->append("metadata",
                    dump(json::object{{"run_id", s.plan->run_id}, {"attempt", s.plan->attempt}}));
-  answer_viewers(self);
+  s.events.answer();
   if (!s.served)
     return fail_run(
       self, {errc::not_found, "Graph '" + s.plan->graph_id + "' is not served", {}, "ValueError"});
@@ -727,27 +855,28 @@ void execute(run_pointer self) {
 
 void on_wake(run_pointer self, int64_t generation) {
   auto& s = self->state;
+  if (generation == 0) // the storage can be written again
+    return s.last ? save_now(self) : void();
   if (s.last && s.last->again == generation)
     return save_end(self);
   if (s.begin_again == generation && !s.ending)
     return note_running(self);
-  if (auto retry = s.retries.extract(generation); !retry.empty() && !s.ending)
-    return start_task(self, std::move(retry.mapped()));
+  if (auto task = s.later.extract(generation); !task.empty() && !s.ending)
+    return start_task(self, std::move(task.mapped()));
   auto limit = s.limits.extract(generation);
   if (limit.empty() || s.ending)
     return;
   live_nodes late;
   late.insert(s.nodes.extract(limit.mapped()));
-  if (late.empty())
-    return;
-  stop_nodes(self, late);
+  stop_nodes(self, late); // none: it is a graph, or has ended
   error why{errc::timeout, "the node took longer than its limit", {}, "NodeTimeoutError"};
   apply(self, s.loop->task_done(limit.mapped(), why));
 }
 
-run_supervisor_actor::behavior_type
-supervisor_behavior(run_pointer self, app_ptr app, run_plan_ptr plan, scheduler_actor scheduler,
-                    presented_ptr credentials, sealed_ptr sealed) {
+run_supervisor_actor::behavior_type supervisor_behavior(run_pointer self, app_ptr app,
+                                                        run_plan_ptr plan,
+                                                        scheduler_actor scheduler,
+                                                        of_request given) {
   install_fault_handlers(self);
   // An exception in this actor ends the run, not the server.
   self->set_exception_handler([self, scheduler, id = plan->run_id](std::exception_ptr& thrown) {
@@ -762,18 +891,19 @@ supervisor_behavior(run_pointer self, app_ptr app, run_plan_ptr plan, scheduler_
     self->quit(std::move(m.reason));
   });
   auto& s = self->state;
-  s.events = app->events->open(plan->run_id, plan->who->key().text());
+  s.events = watched_log{app->events->open(plan->run_id, plan->who->key().text())};
   s.app = std::move(app);
   s.plan = std::move(plan);
   s.scheduler = std::move(scheduler);
   s.lease = std::make_shared<slot_lease>(s.scheduler, s.plan->run_id);
-  s.credentials = std::move(credentials);
-  s.sealed = std::move(sealed);
+  s.given = std::move(given);
+  s.stored = s.given.to_store ? storing::not_begun : storing::done;
   return {
     [self](execute_run) { execute(self); },
-    [self](const next_events& m) { return next(self, m); },
+    [self](next_events& m) { return self->state.events.next(self, std::move(m)); },
     [self](await_result) { return when_ended(self); },
     [self](const stop_run& m) { return stop(self, m); },
+    [self](store_run) { return when_stored(self); },
     [self](task_event& m) {
       note_work(self);
       if (self->state.loop && !self->state.ending)
@@ -788,6 +918,14 @@ supervisor_behavior(run_pointer self, app_ptr app, run_plan_ptr plan, scheduler_
       if (self->state.loop && !self->state.ending)
         apply(self, self->state.loop->task_done(m.which, std::move(*m.outcome)));
     },
+    [self](subgraph_asked& m) {
+      auto& s = self->state;
+      if (!s.loop || s.ending)
+        return;
+      note_work(self);
+      apply(self, m.what ? s.loop->call(m.by, m.ask_id, std::move(*m.what))
+                         : s.loop->take_back(m.by, m.ask_id));
+    },
     [self](const wake_up& m) { on_wake(self, m.generation); },
   };
 }
@@ -795,10 +933,9 @@ supervisor_behavior(run_pointer self, app_ptr app, run_plan_ptr plan, scheduler_
 } // namespace
 
 run_supervisor_actor spawn_run_supervisor(caf::actor_system& sys, app_ptr app, run_plan_ptr plan,
-                                          scheduler_actor scheduler, presented_ptr credentials,
-                                          sealed_ptr sealed) {
+                                          scheduler_actor scheduler, of_request given) {
   return sys.spawn(supervisor_behavior, std::move(app), std::move(plan), std::move(scheduler),
-                   std::move(credentials), std::move(sealed));
+                   std::move(given));
 }
 
 } // namespace behalf::runs

@@ -3,10 +3,11 @@
 
 #include "actors/runs/messages.hpp"
 #include "actors/threads/activity.hpp"
-#include "runtime/graph/run_loop.hpp"
+#include "runtime/graph/run_tree.hpp"
 
 #include <atomic>
 #include <memory>
+#include <optional>
 
 namespace behalf::runs {
 
@@ -45,6 +46,7 @@ struct step {
   slot_lease_ptr lease;
   stop_flag stopped;
   deadline until; // of the node or of the run, the earlier one
+  bool stored;    // the run is durable: the node may reach out
 };
 
 } // namespace behalf::runs
@@ -60,6 +62,17 @@ struct task_finished {
   task_attempt which;
   std::shared_ptr<node_result> outcome;
 };
+/// A node runs a graph, or takes that back (nothing).
+struct subgraph_asked {
+  task_attempt by;
+  uint64_t ask_id;
+  std::optional<run_subgraph> what;
+};
+/// That graph has ended.
+struct subgraph_answered {
+  uint64_t ask_id;
+  std::shared_ptr<effect_reply> reply;
+};
 /// A node's turn on a blocking thread is over.
 struct turn_taken {
   std::shared_ptr<turn> what;
@@ -69,4 +82,6 @@ struct turn_taken {
 
 BEHALF_MESSAGE(behalf::task_event)
 BEHALF_MESSAGE(behalf::task_finished)
+BEHALF_MESSAGE(behalf::subgraph_asked)
+BEHALF_MESSAGE(behalf::subgraph_answered)
 BEHALF_MESSAGE(behalf::turn_taken)

@@ -2,6 +2,8 @@
 
 #include "runtime/graph/thread_state.hpp"
 
+#include <algorithm>
+
 namespace behalf::runs {
 
 record to_record(const checkpoint_doc& doc, const std::string& tenant, const std::string& thread_id,
@@ -48,13 +50,29 @@ result<std::optional<loaded_checkpoint>> load_chain(const std::vector<record>& r
   return std::optional<loaded_checkpoint>{std::move(*loaded)};
 }
 
+result<kept_state> state_at(const std::shared_ptr<const graph>& flow, const std::string& ns) {
+  constexpr std::size_t longest = 4096;
+  kept_state kept{flow, ns};
+  if (ns.empty() || (!flow && ns.size() <= longest))
+    return kept;
+  const auto* inner = ns.size() <= longest ? flow->at(ns) : nullptr;
+  if (!inner)
+    return fail(errc::bad_request,
+                "Subgraph " + ns.substr(0, std::min(ns.find_first_of(":|"), std::size_t{256}))
+                  + " not found");
+  kept.flow = {flow, inner}; // which keeps the graph it is in
+  kept.ns = flow->kept_at(ns);
+  return kept;
+}
+
 result<json::object> shown_state(const std::vector<record>& rows, const graph* flow,
-                                 const std::string& thread_id, const std::string& checkpoint_id) {
+                                 const std::string& thread_id, const std::string& checkpoint_id,
+                                 const std::string& ns) {
   auto loaded = load_chain(rows);
   if (!loaded)
     return loaded.error();
   if (!*loaded)
-    return empty_thread_state(thread_id, checkpoint_id);
+    return empty_thread_state(thread_id, checkpoint_id, ns);
   return thread_state(**loaded, flow, thread_id, checkpoint_id.empty());
 }
 

@@ -25,32 +25,61 @@ run_ids ids_of(const run_plan& plan, bool thread_existed) {
   return ids;
 }
 
+const assistant_defaults& assistant_of(const start_run& m, const catalog_entry* entry) {
+  static const assistant_defaults none;
+  return m.assistant ? *m.assistant : entry ? entry->defaults : none;
+}
+
 void merge_config(const app_context& app, const start_run& m, const record* thread) {
   auto& plan = *m.plan;
   const auto* entry = app.graphs.by_graph(plan.graph_id);
   const auto* who = plan.who->identity.empty() ? nullptr : plan.who.get();
-  static const assistant_defaults none;
-  const auto& assistant = entry ? entry->defaults : none;
-  auto merged = merge_run_config(
-    {assistant.config, assistant.metadata, entry ? entry->context : no_context},
-    {nothing, thread ? thread->metadata : nothing, no_context}, {m.config, m.metadata, m.context},
-    who, ids_of(plan, thread != nullptr), m.headers, {},
-    entry && entry->flow ? entry->flow->context_schema() : no_context);
+  const auto& assistant = assistant_of(m, entry);
+  const json::value made_context = m.assistant ? json::value(assistant.context) : no_context;
+  auto merged = merge_run_config({assistant.config, assistant.metadata,
+                                  m.assistant ? made_context
+                                  : entry     ? entry->context
+                                              : no_context},
+                                 {nothing, thread ? thread->metadata : nothing, no_context},
+                                 {m.config, m.metadata, m.context}, who,
+                                 ids_of(plan, thread != nullptr), m.headers, {},
+                                 entry && entry->flow ? entry->flow->context_schema() : no_context);
   plan.kwargs["config"] = std::move(merged.config);
   plan.kwargs["context"] = std::move(merged.context);
   plan.metadata = std::move(merged.metadata);
 }
 
-record new_thread(const run_plan& plan, const json::object& run_metadata) {
+json::object graph_of(const run_plan& plan) {
+  return {{"graph_id", plan.graph_id}, {"assistant_id", plan.assistant_id}};
+}
+
+json::object new_thread_metadata(const start_run& m) {
+  auto metadata = graph_of(*m.plan);
+  merge(metadata, m.thread_metadata ? *m.thread_metadata : m.metadata);
+  merge(metadata, graph_of(*m.plan)); // whatever the client says of them
+  return metadata;
+}
+
+record new_thread(const app_context& app, const start_run& m, json::object config) {
+  const auto& plan = *m.plan;
   record row;
   row.type = kind::thread;
   row.tenant = plan.who->tenant;
   row.id = plan.thread_id;
-  row.status = "idle";
-  row.metadata = {{"graph_id", plan.graph_id}, {"assistant_id", plan.assistant_id}};
-  merge(row.metadata, run_metadata);
-  row.created_at = row.state_updated_at = now();
-  row.doc = {{"config", json::object{}}, {"values", nullptr}};
+  row.status = "busy";
+  row.metadata = new_thread_metadata(m);
+  row.created_at = row.state_updated_at = row.updated_at = now();
+  row.doc = {{"config", std::move(config)},
+             {"values", nullptr},
+             {"settled", "idle"}}; // the status after a run that leaves no trace
+  row.listed = !plan.drop_thread;
+  if (row.listed)
+    row.owner = plan.who->key().text();
+  if (const auto& kept = app.options->threads; !m.stateless && kept.ttl.count() > 0)
+    row.expires = expiry{row.created_at + kept.ttl, kept.ttl, kept.keep_latest};
+  auto stays = app.options->runs.stateless_ttl;
+  if (m.stateless && !plan.drop_thread && stays.count() > 0)
+    row.expires = expiry{row.created_at + stays, stays};
   return row;
 }
 
@@ -88,47 +117,66 @@ std::string text_of(const state_view& values) {
 
 } // namespace
 
-result<write_batch> creation(const app_context& app, const start_run& m, const record* thread,
-                             bool busy, bool starts) {
+result<void> complete(const app_context& app, const start_run& m, const record* thread,
+                      bool starts) {
   auto& plan = *m.plan;
   plan.new_thread = !thread && !plan.delayed; // a delayed run may find a state that other runs left
+  plan.stored_pending = !starts;
   merge_config(app, m, thread);
   const auto& bounds = app.options->shape;
   if (auto ok = check_copied(plan, bounds); !ok)
-    return ok.error();
+    return ok;
   if (auto ok = check_channels(app, plan); !ok)
-    return ok.error();
+    return ok;
+  return thread ? result<void>{} : check_metadata(new_thread_metadata(m), bounds);
+}
+
+bool answers_once(const run_plan& plan) {
+  const auto* resume = member(object_or_empty(plan.kwargs, "command"), "resume");
+  return plan.multitask_strategy == "reject" && plan.checkpoint_id.empty() && resume
+         && !resume->is_null();
+}
+
+write_batch creation(const app_context& app, const start_run& m, const record* thread, bool busy) {
+  const auto& plan = *m.plan;
   auto config = m.config;
   const auto* entry = app.graphs.by_graph(plan.graph_id);
-  config["configurable"] =
-    entry ? object_or_empty(entry->defaults.config, "configurable") : json::object{};
-  json::object graph{{"graph_id", plan.graph_id}, {"assistant_id", plan.assistant_id}};
+  config["configurable"] = object_or_empty(assistant_of(m, entry).config, "configurable");
   write_batch what;
   if (thread) {
     write_batch::thread_change change{plan.who->tenant, plan.thread_id, m.auth_filter};
     if (!busy)
-      change.metadata = std::move(graph);
+      change.metadata = graph_of(plan);
     change.doc.emplace_back("config", dump(config));
     change.at = now();
+    if (answers_once(plan))
+      change.expected = thread->revision;
     what.thread_changes.push_back(std::move(change));
   } else {
-    auto row = new_thread(plan, m.thread_metadata.value_or(m.metadata));
-    merge(row.metadata, graph);
-    if (auto ok = check_metadata(row.metadata, bounds); !ok)
-      return ok.error();
-    row.doc["config"] = std::move(config);
-    row.doc["settled"] = "idle"; // the status after a run that leaves no trace
-    row.status = "busy";
-    row.updated_at = row.created_at;
-    row.listed = !plan.drop_thread;
-    auto stays = app.options->runs.stateless_ttl;
-    if (m.stateless && !plan.drop_thread && stays.count() > 0)
-      row.expires = expiry{row.created_at + stays, stays};
-    what.puts.push_back({std::move(row), 0});
+    what.puts.push_back(
+      {new_thread(app, m, std::move(config)), 0, false, app.options->stored.threads});
   }
-  plan.stored_pending = !starts;
-  what.puts.push_back({to_record(plan, starts ? "running" : "pending"), 0});
+  what.puts.push_back({to_record(plan, plan.stored_pending ? "pending" : "running"), 0});
   return what;
+}
+
+write_batch::thread_change touched(const std::string& tenant, const std::string& thread_id) {
+  write_batch::thread_change thread{tenant, thread_id};
+  thread.doc.emplace_back("ran", "true");
+  thread.at = now();
+  thread.new_state = true;
+  return thread;
+}
+
+write_batch::thread_change showing(const run_outcome& outcome, const std::string& tenant,
+                                   const std::string& thread_id) {
+  auto thread = touched(tenant, thread_id);
+  if (outcome.values)
+    thread.doc.emplace_back("values", text_of(*outcome.values));
+  thread.doc.emplace_back("error", dump(outcome.error));
+  thread.doc.emplace_back("interrupts", dump(outcome.interrupts_by_task()));
+  thread.settled = outcome.thread_status();
+  return thread;
 }
 
 write_batch of_run(const run_plan& plan) {
@@ -138,17 +186,8 @@ write_batch of_run(const run_plan& plan) {
 }
 
 write_batch ending_on(const run_plan& plan, const run_outcome& outcome, run_trace trace) {
-  write_batch::thread_change thread{plan.who->tenant, plan.thread_id};
-  if (trace == run_trace::full) {
-    if (outcome.values)
-      thread.doc.emplace_back("values", text_of(*outcome.values));
-    thread.doc.emplace_back("error", dump(outcome.error));
-    thread.doc.emplace_back("interrupts", dump(outcome.interrupts_by_task()));
-    thread.settled = outcome.thread_status();
-  }
-  thread.doc.emplace_back("ran", "true");
-  thread.at = now();
-  thread.new_state = true;
+  auto thread = trace == run_trace::full ? showing(outcome, plan.who->tenant, plan.thread_id)
+                                         : touched(plan.who->tenant, plan.thread_id);
   auto what = of_run(plan);
   what.thread_changes.push_back(std::move(thread));
   if (trace == run_trace::none) {

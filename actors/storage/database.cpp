@@ -13,16 +13,22 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <algorithm>
+
 namespace behalf::storage {
 namespace {
 
-constexpr std::chrono::seconds sweep_pause{30};
-constexpr int64_t sweep_batch = 100; // rows; takes 1 to 2 ms, for which commits wait
+constexpr int64_t sweep_batch = 100; // rows; takes some ms, for which commits wait
 constexpr std::chrono::seconds check_pause{1};
 
 // In bytes. A large writer's batches are spread over groups, so that small writes of others do not
 // wait for all of them.
 constexpr int64_t most_of_a_group = 1 << 20, quantum = 1 << 18, least_cost = 1 << 10;
+// What deletes, copies or is filed under many terms is dearer than its bytes say, and how dear
+// shows only when it is done.
+constexpr std::chrono::milliseconds longest_group{20};
+constexpr int64_t bytes_per_microsecond = 50;
+constexpr std::chrono::microseconds most_charged = std::chrono::seconds{1}; // the process may sleep
 
 using writing = promise_of<written>;
 
@@ -30,6 +36,7 @@ struct waiting_write {
   write_batch what;
   int64_t cost;
   writing promise;
+  std::string tenant, user; // whose turn it took
 };
 
 metric& damage_gauge(metrics& meters) {
@@ -41,11 +48,12 @@ struct database_writer_state {
   database_writer_state() : waiting(quantum) {}
   std::unique_ptr<storage_engine> db;
   fair_queue<waiting_write> waiting;
-  std::vector<writing> checks;                  // waiting check_storage requests
+  std::vector<writing> checks; // waiting check_storage requests
+  std::chrono::milliseconds sweep_pause{};
   bool sweep_due = false, renewal_due = false;  // do it with the next group
   bool called = false;                          // flush_group is under way
   histogram *times = nullptr, *sizes = nullptr; // of groups; may be null
-  metric *writable = nullptr, *damaged = nullptr;
+  metric *writable = nullptr, *damaged = nullptr, *sweeping = nullptr;
   bool met_damage = false;
   std::optional<error> fault; // the failure of the last group that wrote something
   deadline checked{};         // until then `fault` answers checks
@@ -104,7 +112,9 @@ int64_t cost_of(const write_batch& what) {
 caf::result<written> write(writer_pointer self, write_records& m) {
   promise_of<written> promise{self};
   const auto cost = cost_of(m.what);
-  self->state.waiting.push(m.who.tenant, m.who.text(), cost, {std::move(m.what), cost, promise});
+  auto user = m.who.text();
+  self->state.waiting.push(m.who.tenant, user, cost,
+                           {std::move(m.what), cost, promise, m.who.tenant, user});
   call_for_group(self);
   return promise;
 }
@@ -134,7 +144,9 @@ int64_t sweep_in_group(writer_pointer self) {
       && !s.fault) // more may be left; not at once when the disk is full
     tell(self, sweep_expired{});
   else
-    remind(self, sweep_pause, sweep_expired{});
+    remind(self, s.sweep_pause, sweep_expired{});
+  if (s.sweeping)
+    s.sweeping->set(!swept || *swept >= sweep_batch);
   return swept ? *swept : 0;
 }
 
@@ -166,12 +178,19 @@ applied_group apply_group(writer_pointer self) {
     for (auto& promise : std::exchange(s.checks, {}))
       note(promise, renewed);
   }
-  for (int64_t cost = 0; cost < most_of_a_group;) {
+  const auto begun = std::chrono::steady_clock::now();
+  auto last = begun;
+  for (int64_t cost = 0; cost < most_of_a_group && last - begun < longest_group;) {
     auto next = s.waiting.pop();
     if (!next)
       break;
     cost += next->cost;
     note(next->promise, s.db->apply(next->what));
+    const auto done = std::chrono::steady_clock::now();
+    const auto took =
+      std::min(std::chrono::duration_cast<std::chrono::microseconds>(done - last), most_charged);
+    s.waiting.charge(next->tenant, next->user, took.count() * bytes_per_microsecond - next->cost);
+    last = done;
   }
   group.swept = sweep_in_group(self);
   return group;
@@ -185,7 +204,7 @@ void refuse_group(writer_pointer self, const error& why) {
   while (auto next = s.waiting.pop())
     next->promise.deliver(why);
   if (std::exchange(s.sweep_due, false))
-    remind(self, sweep_pause, sweep_expired{});
+    remind(self, s.sweep_pause, sweep_expired{});
 }
 
 void run_group(writer_pointer self) {
@@ -220,9 +239,10 @@ void run_group(writer_pointer self) {
 
 database_writer_actor::behavior_type
 writer_behavior(writer_pointer self, std::shared_ptr<std::unique_ptr<storage_engine>> db,
-                metrics* meters) {
+                metrics* meters, std::chrono::milliseconds sweep_pause) {
   install_fault_handlers(self);
   self->state.db = std::move(*db);
+  self->state.sweep_pause = sweep_pause;
   if (meters) {
     self->state.times = &meters->latency("behalf_commit_seconds",
                                          "Time from a group's first write until it is durable");
@@ -232,6 +252,9 @@ writer_behavior(writer_pointer self, std::shared_ptr<std::unique_ptr<storage_eng
       "behalf_storage_writable", "0: the last write to the database failed, 1: it did not");
     self->state.writable->set(1);
     self->state.damaged = &damage_gauge(*meters);
+    self->state.sweeping =
+      &meters->gauge("behalf_sweep_behind",
+                     "1: there is more whose time is over than was deleted, 0: there is not");
   }
   return {
     [self](write_records& m) { return write(self, m); },
@@ -281,11 +304,12 @@ reader_behavior(reader_pointer self, std::shared_ptr<std::unique_ptr<storage_rea
 
 database_writer_actor spawn_database_writer(caf::actor_system& sys,
                                             std::unique_ptr<storage_engine> db, metrics* meters,
-                                            bool in_background) {
+                                            bool in_background,
+                                            std::chrono::milliseconds sweep_pause) {
   const auto alone = db->exclusive();
   auto held = std::make_shared<std::unique_ptr<storage_engine>>(std::move(db));
-  auto writer = in_background ? sys.spawn<caf::detached>(writer_behavior, held, meters)
-                              : sys.spawn(writer_behavior, held, meters);
+  auto writer = in_background ? sys.spawn<caf::detached>(writer_behavior, held, meters, sweep_pause)
+                              : sys.spawn(writer_behavior, held, meters, sweep_pause);
   if (in_background)
     tell(writer, sweep_expired{});
   if (in_background && !alone)

@@ -6,6 +6,7 @@
 #include "actors/app_context.hpp"
 #include "actors/basics.hpp"
 #include "actors/storage/reads.hpp"
+#include "runtime/storage/namespace_scan.hpp"
 #include "runtime/storage/query.hpp"
 
 #include <memory>
@@ -17,7 +18,7 @@ namespace behalf::storage {
 
 /// An operation as authorization handlers see and change it.
 struct item_question {
-  std::string_view action; // put, get, delete or search
+  std::string_view action; // put, get, delete, search or list_namespaces
   json::object value;
 };
 
@@ -28,26 +29,37 @@ result<item_question> ask_to_get(const std::vector<std::string>& labels, std::st
 result<item_question> ask_to_delete(const std::vector<std::string>& labels, std::string_view key);
 result<item_question> ask_to_search(const std::vector<std::string>& prefix, json::object filter,
                                     int64_t limit, int64_t offset, json::value query);
+/// `prefix`, `suffix`: with "*" for any label. `max_depth`: a number of labels, or null.
+result<item_question> ask_to_list_namespaces(const std::vector<std::string>& prefix,
+                                             const std::vector<std::string>& suffix,
+                                             json::value max_depth, int64_t limit, int64_t offset);
 
 /// The fields that handlers may change.
-std::vector<std::string_view> changeable_item_fields(std::string_view action);
+const std::vector<std::string_view>& changeable_item_fields(std::string_view action);
 
 /// The question to the authorizer.
 authorize to_authorize(item_question what, principal_ptr who);
 
 /// The operation as handlers left it. Error: of checked_namespace, or internal when a handler left
-/// no valid key, item or search.
+/// no valid key, item, search or listing.
 result<record_key> granted_item(const grant& g);
 /// Error: invalid_argument when the value has more than `state_bytes`.
 result<record> granted_put(const app_context& app, const grant& g);
 result<query> granted_search(const grant& g);
+/// What a search looks for by nearness; empty when it does not, or the store has no index.
+std::string granted_text(const app_context& app, const grant& g);
+result<namespace_query> granted_listing(const grant& g);
 
 /// Whether the filter lets the caller see this item.
 bool shows_item(const filter& auth_filter, const record& row);
 
+/// Puts an item as `write_batch::put` says, with what is asked of every one.
+write_batch put_of(const app_context& app, record item, std::optional<int64_t> expected);
+
 /// The write, given the existing item (null: none). Errors: denied when the writer could not see
 /// the new item, not_found when they cannot see the existing one.
-result<write_batch> put_over(const record* there, const record& fresh, const filter& auth_filter);
+result<write_batch> put_over(const app_context& app, const record* there, const record& fresh,
+                             const filter& auth_filter);
 result<write_batch> erase_of(const record* there, const filter& auth_filter);
 
 /// `then` gets the row, or null when there is none that the caller may see.
@@ -99,25 +111,37 @@ void change_item(Self* self, const app_context& app, const principal_key& who,
     failed);
 }
 
-/// Does not overwrite an item that the principal may not see: not_found.
+/// Does not overwrite an item that the principal may not see: not_found. With an index `then` is
+/// called when the item is embedded, or was waited for long enough; it is stored then.
 template <class Self, class Then, class Failed>
 void put_item(Self* self, const app_context& app, const grant& g, Then then, Failed failed) {
   auto row = granted_put(app, g);
   if (!row)
     return failed(row.error());
+  auto embedded = [self, &app, which = row->key(), then]() mutable {
+    if (!app.embedder)
+      return then();
+    ask(
+      self, app.embedder, embed_item{std::move(which)}, [then](item_embedded) mutable { then(); },
+      [then](const error&) mutable { then(); }); // it is stored, whatever became of the embedder
+  };
   if (g.auth_filter.unrestricted()) {
-    write_batch what;
-    what.puts.push_back({std::move(*row)});
-    return write_item(self, app, g.who->key(), std::move(what), then, failed);
+    return write_item(self, app, g.who->key(), put_of(app, std::move(*row), {}),
+                      std::move(embedded), failed);
   }
   auto fresh = std::make_shared<const record>(std::move(*row));
   change_item(
     self, app, g.who->key(), fresh->key(),
-    [fresh, auth_filter = g.auth_filter](const record* there) {
-      return put_over(there, *fresh, auth_filter);
+    [fresh, &app, auth_filter = g.auth_filter](const record* there) {
+      return put_over(app, there, *fresh, auth_filter);
     },
-    then, failed);
+    std::move(embedded), failed);
 }
+
+/// Starts the time to live of items that were read anew, unless it has hardly begun. Nobody waits
+/// for that: an item that expires meanwhile was read all the same.
+void refresh_items(const app_context& app, const principal_key& who,
+                   const std::vector<const record*>& read);
 
 /// Does nothing when there is no item that the principal may see.
 template <class Self, class Then, class Failed>

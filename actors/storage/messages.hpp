@@ -7,10 +7,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace behalf {
 
 class storage_reader;
+class vector_index;
 
 /// A read, called on the reader's thread; it keeps its result. Sent by `read` and `read_in_turn`
 /// (reads.hpp).
@@ -41,6 +45,25 @@ struct check_storage {};
 /// The writer's timer: renews this process's lease on its runs, when processes share the storage.
 struct renew_lease {};
 
+/// An item was stored that is to be embedded. Answered when its vectors are stored, or when whoever
+/// put it should not wait longer: it is embedded later then, and lost by no crash.
+struct embed_item {
+  record_key item;
+};
+struct item_embedded {};
+/// The vector of a query. Errors: overloaded with Retry-After while the endpoint does not answer,
+/// invalid_argument when it refuses the text.
+struct embed_query {
+  std::string text;
+};
+struct query_vector {
+  std::vector<float> of;
+};
+/// Adds to the index's graph what is missing there.
+struct build_graph {
+  std::weak_ptr<vector_index> index;
+};
+
 } // namespace behalf
 
 BEHALF_MESSAGE(behalf::read_storage)
@@ -51,3 +74,8 @@ BEHALF_MESSAGE(behalf::written)
 BEHALF_MESSAGE(behalf::sweep_expired)
 BEHALF_MESSAGE(behalf::check_storage)
 BEHALF_MESSAGE(behalf::renew_lease)
+BEHALF_MESSAGE(behalf::embed_item)
+BEHALF_MESSAGE(behalf::item_embedded)
+BEHALF_MESSAGE(behalf::embed_query)
+BEHALF_MESSAGE(behalf::query_vector)
+BEHALF_MESSAGE(behalf::build_graph)

@@ -55,8 +55,10 @@ void give_back(read_queue_pointer self, const database_reader_actor& reader) {
 caf::result<read_done> queue_up(read_queue_pointer self, queue_read& m) {
   auto& s = self->state;
   auto user = principal_key{{}, m.who.issuer, m.who.subject}.text();
-  if (s.waiting.size() >= most_waiting
-      || s.waiting.size_of(m.who.tenant, user) >= most_waiting_of_user)
+  if (s.waiting.size_of(m.who.tenant, user) >= most_waiting_of_user)
+    return to_caf(
+      fail(errc::too_many, "too many searches of this user are waiting", "Retry-After", "1"));
+  if (s.waiting.size() >= most_waiting)
     return to_caf(fail(errc::overloaded, "too many searches are waiting", "Retry-After", "1"));
   promise_of<read_done> promise{self};
   auto take = [self, promise, read = std::move(m.read)](const database_reader_actor& reader) {

@@ -6,6 +6,7 @@
 #include "actors/basics.hpp"
 #include "actors/storage/messages.hpp"
 #include "runtime/storage/records.hpp"
+#include "runtime/storage/thread_sizes.hpp"
 
 #include <memory>
 #include <optional>
@@ -35,6 +36,14 @@ struct load_run {
   result<row_ptr> operator()(storage_reader& db) const;
 };
 
+/// The run that made a thread's state: its root graph's at `checkpoint_id`, or the newest; the
+/// thread's newest run where none made it, or it is gone.
+struct load_run_of_state {
+  std::string tenant, thread_id, checkpoint_id;
+  fair_budget::share_ptr room = nullptr; // as of get_record
+  result<row_ptr> operator()(storage_reader& db) const;
+};
+
 struct found_checkpoints {
   std::vector<record> rows;
   std::string newest; // the thread's newest id, when the read named one
@@ -46,6 +55,15 @@ struct read_checkpoints {
   principal_key who;                     // whose turn it takes; the thread is of its tenant
   fair_budget::share_ptr room = nullptr; // as of get_record
   result<found_checkpoints> operator()(storage_reader& db) const;
+};
+
+/// The next slice of what a thread's checkpoints take.
+struct measure_thread {
+  static constexpr int64_t cost = 5; // milliseconds of a reader, about
+  std::string thread_id;
+  principal_key who; // as of read_checkpoints
+  thread_sizes so_far = {};
+  result<thread_sizes> operator()(storage_reader& db) const;
 };
 
 /// A read under way, and its result.
@@ -91,6 +109,12 @@ void read_in_turn(Self* self, const app_context& app, queue_read turn, Read what
 template <class Self, class Then, class Failed>
 void read(Self* self, const app_context& app, read_checkpoints what, Then then, Failed failed) {
   queue_read turn{{}, what.who, read_checkpoints::cost};
+  read_in_turn(self, app, std::move(turn), std::move(what), std::move(then), std::move(failed));
+}
+
+template <class Self, class Then, class Failed>
+void read(Self* self, const app_context& app, measure_thread what, Then then, Failed failed) {
+  queue_read turn{{}, what.who, measure_thread::cost};
   read_in_turn(self, app, std::move(turn), std::move(what), std::move(then), std::move(failed));
 }
 

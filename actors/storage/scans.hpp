@@ -5,6 +5,7 @@
 #include "actors/basics.hpp"
 #include "actors/caller.hpp"
 #include "actors/storage/reads.hpp"
+#include "runtime/storage/namespace_scan.hpp"
 #include "runtime/storage/record_scan.hpp"
 
 #include <memory>
@@ -33,6 +34,25 @@ void next_slice(Self* self, const app_context& app, const search_ptr& search, co
   read_slice slice{search};
   queue_read turn{{}, who.key(), search->own.looked_at == 0 ? first_slice : further_slice, [slice] {
                     return !slice.search.expired();
+                  }};
+  read_in_turn(self, app, std::move(turn), slice, std::move(on_part), std::move(on_error));
+}
+
+using listing_ptr = std::shared_ptr<namespace_scan>;
+
+/// The next slice of a listing of namespaces; held as a search is.
+struct list_on {
+  std::weak_ptr<namespace_scan> listing;
+  result<namespace_part> operator()(storage_reader& db) const;
+};
+
+/// Asks for it. `on_part` holds the listing, or it is dropped.
+template <class Self, class OnPart, class OnError>
+void next_slice(Self* self, const app_context& app, const listing_ptr& listing,
+                const principal& who, OnPart on_part, OnError on_error) {
+  list_on slice{listing};
+  queue_read turn{{}, who.key(), listing->begun() ? further_slice : first_slice, [slice] {
+                    return !slice.listing.expired();
                   }};
   read_in_turn(self, app, std::move(turn), slice, std::move(on_part), std::move(on_error));
 }

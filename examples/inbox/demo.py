@@ -26,6 +26,9 @@ import urllib.request
 from langgraph_sdk import get_client
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests/integration"))
+from parts.frames import told_by  # noqa: E402
+
 HERE = pathlib.Path(__file__).resolve().parent
 BINARY = pathlib.Path(os.environ.get("BEHALF_BINARY", ROOT / "build/release/behalf"))
 PLUGIN = BINARY.parent / "examples/inbox/libinbox.so"
@@ -248,9 +251,9 @@ def search(demo: Demo) -> int:
     tokens = list(demo.mail_tokens.values()) + list(demo.logins.values())
     hits = files = size = 0
     for path in sorted(p for p in demo.folder.rglob("*") if p.is_file()):
-        content = path.read_bytes()
+        content = told_by(path)
         files += 1
-        size += len(content)
+        size += path.stat().st_size
         for token in tokens:
             for form in forms(token):
                 if form in content:

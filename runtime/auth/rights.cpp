@@ -11,10 +11,11 @@ auth_rule owner_rule() {
   return rule;
 }
 
-auth_rule system_assistants() {
+auth_rule own_and_system_assistants() {
   auth_rule rule;
   rule.then = auth_rule::effect::filter;
-  rule.filter = {{"created_by", "system"}};
+  rule.filter = {
+    {"$or", {json::object{{"owner", "{identity}"}}, json::object{{"created_by", "system"}}}}};
   return rule;
 }
 
@@ -73,8 +74,9 @@ std::string_view described(rights_source from) {
   case rights_source::plugin:
     return "as a plugin's handlers say; what none of them matches is allowed";
   case rights_source::standard:
-    return "no authorization section: threads, crons and store items belong to who made them, the "
-           "server's assistants can be read, the rest is refused";
+    return "no authorization section: threads, assistants, crons and store items belong to who "
+           "made "
+           "them, the server's assistants can be read, the rest is refused";
   case rights_source::anybody:
     return "no identity and no authorization section: everyone on this machine may do everything";
   }
@@ -85,8 +87,9 @@ const named_rules& standard_rules() {
   static const named_rules rules{{"threads", owner_rule()},
                                  {"crons", owner_rule()},
                                  {"store", owner_rule()},
-                                 {"assistants.read", system_assistants()},
-                                 {"assistants.search", system_assistants()}};
+                                 {"assistants", owner_rule()},
+                                 {"assistants.read", own_and_system_assistants()},
+                                 {"assistants.search", own_and_system_assistants()}};
   return rules;
 }
 

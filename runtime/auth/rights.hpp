@@ -27,8 +27,8 @@ rights_source rights_from(bool section, bool handlers, bool identity);
 /// One sentence for people, as `validate` and the start say it.
 std::string_view described(rights_source from);
 
-/// Threads, crons and store items belong to who made them; assistants that the server made of its
-/// graphs can be read.
+/// Threads, assistants, crons and store items belong to who made them; assistants that the server
+/// made of its graphs can be read.
 const named_rules& standard_rules();
 
 /// Error: invalid_argument for a rule that is none, or two for one key.

@@ -81,8 +81,9 @@ void put_in_front(json::value& name_space, const json::array& prefix) {
   name_space = std::move(whole);
 }
 
-// A label of the store may hold no '.', NUL or unit separator, and the first is not "langgraph". A
-// '%' is written so only where it would be read as one of these: no two texts meet.
+// A label of the store may hold no '.', NUL or unit separator, and the first is not "langgraph";
+// "*" would stand for everybody's where namespaces are listed. A '%' is written so only where it
+// would be read as one of these: no two texts meet.
 std::string store_label(std::string_view text, bool first) {
   constexpr std::string_view digits = "0123456789ABCDEF";
   auto digit = [&](std::size_t at) {
@@ -93,7 +94,7 @@ std::string store_label(std::string_view text, bool first) {
     auto c = static_cast<unsigned char>(text[at]);
     const bool written = c == '.' || c == '\0' || c == '\x1f'
                          || (c == '%' && digit(at + 1) && digit(at + 2))
-                         || (first && at == 0 && text == "langgraph");
+                         || (first && at == 0 && text == "langgraph") || text == "*";
     if (written)
       label += {'%', digits[c >> 4], digits[c & 15]};
     else

@@ -75,6 +75,17 @@ public:
     return std::nullopt;
   }
 
+  /// One that came out was dearer than its cost said: its owner's turns pay for the rest, if there
+  /// is more of the owner's. One that was cheaper is not paid back.
+  void charge(const std::string& tenant, const std::string& user, int64_t rest) {
+    const auto in = tenants_by_name_.find(tenant);
+    if (rest <= 0 || in == tenants_by_name_.end())
+      return;
+    in->second->credit -= rest;
+    if (const auto of = in->second->by_name.find(user); of != in->second->by_name.end())
+      of->second->credit -= rest;
+  }
+
   /// Takes one out of its order; nullopt when it is not waiting any more.
   std::optional<Item> remove(ticket id) {
     if (!places_.contains(id))

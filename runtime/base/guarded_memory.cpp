@@ -11,15 +11,9 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <sanitizer/asan_interface.h> // poisoning; nothing without AddressSanitizer
 #include <sys/mman.h>
 #include <vector>
-
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
-#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
-#endif
 
 namespace behalf {
 namespace {

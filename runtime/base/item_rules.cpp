@@ -1,16 +1,20 @@
 #include "runtime/base/item_rules.hpp"
 
-#include <cstdint>
-
 namespace behalf {
 
-result<void> check_namespace(const std::vector<std::string>& labels, bool may_be_empty) {
-  if (labels.empty() && !may_be_empty)
-    return fail(errc::bad_request, "Namespace cannot be empty.");
+result<void> check_labels(const std::vector<std::string>& labels) {
   for (const auto& label : labels)
     if (label.empty() || label.find('.') != label.npos)
       return fail(errc::invalid_argument,
                   "Namespace label '" + label + "' must be a non-empty string without periods");
+  return {};
+}
+
+result<void> check_namespace(const std::vector<std::string>& labels, bool may_be_empty) {
+  if (labels.empty() && !may_be_empty)
+    return fail(errc::bad_request, "Namespace cannot be empty.");
+  if (auto ok = check_labels(labels); !ok)
+    return ok.error();
   if (!labels.empty() && labels.front() == "langgraph")
     return fail(errc::bad_request, "Root label for namespace cannot be 'langgraph'");
   return {};

@@ -129,4 +129,22 @@ json::object metrics::as_json() const {
   return all;
 }
 
+json::array metrics::counted(const std::string& name) const {
+  json::array all;
+  for (const auto& family : in_->all.Collect()) {
+    if (family.name != name)
+      continue;
+    for (const auto& one : family.metric) {
+      if (one.counter.value == 0)
+        continue;
+      json::object shown;
+      for (const auto& label : one.label)
+        shown[label.name] = label.value;
+      shown["count"] = static_cast<int64_t>(one.counter.value);
+      all.push_back(std::move(shown));
+    }
+  }
+  return all;
+}
+
 } // namespace behalf

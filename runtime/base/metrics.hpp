@@ -71,6 +71,8 @@ public:
 
   std::string prometheus() const;
   json::object as_json() const;
+  /// What has been counted under a name: its labels and `count`, of each series.
+  json::array counted(const std::string& name) const;
 
 private:
   struct registry;

@@ -6,8 +6,12 @@
 namespace behalf {
 namespace {
 
-// A chain this long costs more to read than a whole copy costs to write now and then.
-constexpr int max_links = 32;
+// So many links cost about as much to read as a whole state of `full_weight` bytes: reading is at
+// most some times as slow for it, and what whole copies add to each step stays small.
+int most_links(std::size_t full_weight) {
+  constexpr std::size_t of_one = 256, fewest = 32, most = 512;
+  return static_cast<int>(std::clamp(full_weight / of_one, fewest, most));
+}
 
 error broken(const std::string& id, const std::string& why) {
   return fail(errc::internal, "the checkpoint " + id + " cannot be used: " + why);
@@ -68,12 +72,15 @@ pending_task read_pending(const json::object& o) {
     if (one.is_object() && one.get_object().contains("value"))
       t.interrupts.push_back({std::string(string_or(one.get_object(), "id")),
                               one.get_object().at("value"),
-                              std::string(string_or(one.get_object(), "place"))});
+                              std::string(string_or(one.get_object(), "place")),
+                              std::string(string_or(one.get_object(), "task_id"))});
   for (const auto& one : list(o, "answers"))
     t.answers.push_back({one});
-  const auto places = texts(o, "places"); // older checkpoints have none
+  const auto places = texts(o, "places"), ids = texts(o, "answered"); // older ones have none
   for (std::size_t i = 0; i < std::min(places.size(), t.answers.size()); ++i)
     t.answers[i].place = places[i];
+  for (std::size_t i = 0; i < std::min(ids.size(), t.answers.size()); ++i)
+    t.answers[i].id = ids[i];
   t.failure = string_or(o, "failure");
   return t;
 }
@@ -127,19 +134,25 @@ json::object write_pending(const pending_task& t) {
     json::object stop{{"id", one.id}, {"value", one.value}};
     if (!one.place.empty())
       stop["place"] = one.place;
+    if (!one.task_id.empty())
+      stop["task_id"] = one.task_id;
     o["interrupts"].get_array().push_back(std::move(stop));
   }
   if (!t.answers.empty()) {
-    json::array answers, places;
-    bool any_place = false;
+    json::array answers, places, ids;
+    bool any_place = false, any_id = false;
     for (const auto& one : t.answers) {
       answers.push_back(one.value);
       places.emplace_back(one.place);
+      ids.emplace_back(one.id);
       any_place = any_place || !one.place.empty();
+      any_id = any_id || !one.id.empty();
     }
     o["answers"] = std::move(answers);
     if (any_place)
       o["places"] = std::move(places);
+    if (any_id)
+      o["answered"] = std::move(ids);
   }
   if (!t.failure.empty())
     o["failure"] = t.failure;
@@ -195,7 +208,7 @@ void checkpoint_doc::set_values(const graph_state& state, std::vector<channel_ch
     }
   }
   ++links;
-  if (!full && !whole && links <= max_links && weight <= full_weight) {
+  if (!full && !whole && links <= most_links(full_weight) && weight <= full_weight) {
     sole_task = sole_task_of_parent;
     return;
   }
@@ -248,7 +261,7 @@ json::object checkpoint_doc::metadata() const {
   auto all = base_metadata ? *base_metadata : json::object{};
   all["source"] = source;
   all["step"] = step;
-  all["parents"] = json::object{};
+  all["parents"] = parents;
   return all;
 }
 
@@ -265,6 +278,8 @@ json::object checkpoint_doc::body() const {
   doc["next"] = std::move(tasks);
   if (!joins.empty())
     doc["joins"] = json::value_from(joins);
+  if (!ran.empty())
+    doc["ran"] = to_array(ran);
   if (!pending.empty()) {
     auto& all = doc["pending"].emplace_array();
     for (const auto& one : pending)
@@ -294,6 +309,7 @@ result<checkpoint_doc> checkpoint_doc::from(std::string id, std::string parent_i
   doc.created_at = created_at;
   doc.source = string_or(metadata, "source");
   doc.step = int_or(metadata, "step", -1);
+  doc.parents = object_or_empty(metadata, "parents");
   for (auto key : {"source", "step", "parents"})
     metadata.erase(key);
   doc.base_metadata = std::make_shared<const json::object>(std::move(metadata));
@@ -306,6 +322,7 @@ result<checkpoint_doc> checkpoint_doc::from(std::string id, std::string parent_i
   doc.resumed_by = string_or(body, "resumed_by");
   doc.stopped = bool_or(body, "stopped");
   doc.hidden = texts(body, "hidden");
+  doc.ran = texts(body, "ran");
   if (!read_control(doc, body))
     return broken(doc.id, "its document is malformed");
   return doc;

@@ -32,7 +32,8 @@ struct pending_interrupt {
   // 32 hexadecimal characters; stays until it is answered, then the next has another
   std::string id;
   json::value value;
-  std::string place = {}; // as of flow::interrupt
+  std::string place = {};   // as of flow::interrupt
+  std::string task_id = {}; // of the task that asks, in a graph inside this one; else ""
 };
 
 /// What became of a task before its superstep was complete.
@@ -54,7 +55,7 @@ struct pending_task {
 /// What became of a task since its checkpoint was made: kept beside the checkpoint, so that the end
 /// of one of many tasks does not write all of them again.
 struct task_end {
-  std::string checkpoint_id;
+  std::string checkpoint_id, ns;
   pending_task task;
 };
 
@@ -67,7 +68,8 @@ using join_progress = std::map<std::string, std::vector<std::string>, std::less<
 /// One checkpoint as it is stored. Its values are what changed since the parent, unless `full`.
 struct checkpoint_doc {
   std::string id, parent_id; // uuid6; "" for the first
-  std::string ns;            // "" is the root graph
+  std::string ns;            // "" is the run's own graph; "child:<task id>|…" one inside it
+  json::object parents;      // of one inside: {ns: checkpoint id} of the graphs around it
   std::string source;        // input, loop, update, fork
   int64_t step = -1;
   bool full = true;
@@ -81,6 +83,7 @@ struct checkpoint_doc {
 
   std::vector<planned_task> next;
   join_progress joins;
+  std::vector<std::string> ran; // the nodes that ran last, sorted; none: only the start
   std::vector<pending_task> pending;
   value_ptr input;                 // of source input: what __start__ is about to take
   std::string resumed_by;          // the run whose answers `pending` holds

@@ -83,14 +83,56 @@ item_search& item_search::offset(int64_t skip) {
   return *this;
 }
 
+item_search& item_search::query(std::string_view text) {
+  operation().query = text;
+  return *this;
+}
+
 store_search& item_search::operation() {
   return std::get<store_search>(std::get<store_operation>(what_));
 }
 
 item_put& item_put::ttl(std::chrono::minutes time) {
-  std::get<store_put>(std::get<store_operation>(what_)).ttl_minutes =
-    static_cast<double>(time.count());
+  operation().ttl_minutes = static_cast<double>(time.count());
   return *this;
+}
+
+item_put& item_put::index(labels paths) {
+  const auto all = std::move(paths).take();
+  operation().index = all.empty() ? json::value(false) : json::value_from(all);
+  return *this;
+}
+
+store_put& item_put::operation() {
+  return std::get<store_put>(std::get<store_operation>(what_));
+}
+
+namespace_listing::namespace_listing(labels prefix)
+  : awaiting<std::vector<std::vector<std::string>>>(
+    store_operation{store_list{std::move(prefix).take()}}) {}
+
+namespace_listing& namespace_listing::suffix(labels last) {
+  operation().suffix = std::move(last).take();
+  return *this;
+}
+
+namespace_listing& namespace_listing::max_depth(int64_t labels_at_most) {
+  operation().max_depth = labels_at_most;
+  return *this;
+}
+
+namespace_listing& namespace_listing::limit(int64_t most) {
+  operation().limit = most;
+  return *this;
+}
+
+namespace_listing& namespace_listing::offset(int64_t skip) {
+  operation().offset = skip;
+  return *this;
+}
+
+store_list& namespace_listing::operation() {
+  return std::get<store_list>(std::get<store_operation>(what_));
 }
 
 awaiting<stored_item> store_client::get(labels ns, std::string_view key) const {
@@ -109,6 +151,10 @@ awaiting<std::monostate> store_client::del(labels ns, std::string_view key) cons
 
 item_search store_client::search(labels prefix) const {
   return item_search{std::move(prefix)};
+}
+
+namespace_listing store_client::namespaces(labels prefix) const {
+  return namespace_listing{std::move(prefix)};
 }
 
 const json::object& context::configurable() const {
@@ -145,6 +191,10 @@ std::string_view context::task_id() const {
 
 int64_t context::step() const {
   return facts_->step;
+}
+
+int64_t context::remaining_steps() const {
+  return facts_->remaining_steps;
 }
 
 int context::attempt() const {
@@ -190,6 +240,10 @@ std::string context::write_message(json_arg chunk) const {
   if (facts_->emit)
     facts_->emit({stream_item::kind::message, std::move(part)});
   return id;
+}
+
+subgraph_call context::run(std::shared_ptr<const graph> subgraph, object_arg input) const {
+  return subgraph_call{run_subgraph{std::move(subgraph), std::move(input.values)}};
 }
 
 answer_of context::interrupt(json_arg question) const {

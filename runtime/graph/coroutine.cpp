@@ -27,7 +27,7 @@ private:
     if (body_.done())
       return ended();
     auto& slot = body_.slot();
-    if (auto* question = slot.question())
+    if (auto question = slot.take_question())
       return node_result{std::move(*question)};
     auto asked = slot.take_asked();
     if (asked.empty() && !slot.waits())
@@ -81,8 +81,13 @@ std::vector<asked_effect> coroutine_slot::take_asked() {
   return std::exchange(asked_, {});
 }
 
-flow::interrupt* coroutine_slot::question() {
-  return questions_.empty() ? nullptr : &*questions_.front()->question_;
+std::optional<flow::interrupt> coroutine_slot::take_question() {
+  if (questions_.empty())
+    return std::nullopt;
+  auto all = std::move(*questions_.front()->question_);
+  for (std::size_t i = 1; i < questions_.size(); ++i)
+    all.beside.push_back(std::move(*questions_[i]->question_));
+  return all;
 }
 
 bool coroutine_slot::resume(uint64_t ask_id, effect_reply reply) {
@@ -106,6 +111,12 @@ void coroutine_slot::leave(const coroutine_wait& wait) {
     std::erase_if(asked_, [&](const auto& one) { return one.id == wait.ask_id_; });
   else
     asked_.push_back({wait.ask_id_, withdraw{}});
+}
+
+std::string coroutine_place::next_call() {
+  auto place = name_ + (name_.empty() ? "" : ".") + std::to_string(calls_++);
+  std::replace(place.begin(), place.end(), '/', '.'); // it becomes part of a checkpoint namespace
+  return place;
 }
 
 bool coroutine_group::start(std::coroutine_handle<> parent, std::size_t at_once,
@@ -145,6 +156,14 @@ result<byte_stream> reply_as<byte_stream>(effect_reply reply) {
 }
 
 template <>
+result<json::object> reply_as<json::object>(effect_reply reply) {
+  auto ended = reply_as<subgraph_reply>(std::move(reply));
+  if (!ended)
+    return ended.error();
+  return std::move(ended->values);
+}
+
+template <>
 result<stored_item> reply_as<stored_item>(effect_reply reply) {
   auto found = reply_as<store_reply>(std::move(reply));
   if (!found)
@@ -160,6 +179,15 @@ result<std::vector<stored_item>> reply_as<std::vector<stored_item>>(effect_reply
   if (!found)
     return found.error();
   return std::move(found->items);
+}
+
+template <>
+result<std::vector<std::vector<std::string>>>
+reply_as<std::vector<std::vector<std::string>>>(effect_reply reply) {
+  auto found = reply_as<store_reply>(std::move(reply));
+  if (!found)
+    return found.error();
+  return std::move(found->namespaces);
 }
 
 // Put, delete and close have nothing to say but that they worked.

@@ -82,6 +82,10 @@ std::string graph_join::key() const {
   return text + ":" + to;
 }
 
+bool node_definition::keeps_inner() const {
+  return inner() && inner()->keeps() != persistence::none;
+}
+
 const node_definition* graph::find(std::string_view node) const {
   for (const auto& one : nodes_)
     if (one->name == node)
@@ -95,11 +99,70 @@ const std::vector<std::string>& graph::successors(std::string_view node) const {
   return at == edges_.end() ? none : at->second;
 }
 
+std::vector<inner_graph> graph::subgraphs(bool recurse) const {
+  std::vector<inner_graph> all;
+  for (const auto& one : nodes_) {
+    const auto* inner = one->inner();
+    if (!inner)
+      continue;
+    all.push_back({one->name, inner});
+    if (!recurse)
+      continue;
+    for (auto& deeper : inner->subgraphs(true))
+      all.push_back({one->name + '|' + deeper.place, deeper.what});
+  }
+  return all;
+}
+
+const graph* graph::at(std::string_view ns) const {
+  const auto* here = this;
+  for (bool first = true; here && !ns.empty(); first = false) {
+    auto end = ns.find('|');
+    auto segment = ns.substr(0, end);
+    ns = end == ns.npos ? std::string_view{} : ns.substr(end + 1);
+    const auto* node = here->find(segment.substr(0, segment.find(':')));
+    // Which of a node's calls it is, where there are several: "ask:<task id>|1".
+    if (!node && !first && segment.find_first_not_of("0123456789.") == segment.npos)
+      continue;
+    here = node ? node->inner() : nullptr;
+  }
+  return here;
+}
+
+std::string graph::kept_at(std::string_view ns) const {
+  std::string kept;
+  const auto* here = this;
+  while (!ns.empty()) {
+    auto end = ns.find('|');
+    auto segment = ns.substr(0, end);
+    ns = end == ns.npos ? std::string_view{} : ns.substr(end + 1);
+    kept += (kept.empty() ? "" : "|") + std::string(segment);
+    const auto* node = here ? here->find(segment.substr(0, segment.find(':'))) : nullptr;
+    if (node)
+      here = node->inner();
+    if (here && here->keeps() == persistence::per_thread)
+      kept = without_task_ids(kept);
+  }
+  return kept;
+}
+
+std::string without_task_ids(std::string_view ns) {
+  std::string names;
+  bool in_id = false;
+  for (char c : ns) {
+    in_id = c != '|' && (in_id || c == ':');
+    if (!in_id)
+      names += c;
+  }
+  return names;
+}
+
 // --- the builder -------------------------------------------------------------------------------
 
 graph_builder::graph_builder(std::string name)
   : made_(new graph), channels_(std::make_shared<channel_table>()) {
   made_->name_ = std::move(name);
+  made_->cache_ = std::make_shared<node_cache>();
 }
 
 graph_builder& graph_builder::channel(std::string name, behalf::channel how) {
@@ -155,6 +218,18 @@ graph_builder& graph_builder::add(std::string name, node_factory make, node_opti
   return *this;
 }
 
+graph_builder& graph_builder::node(std::string name, std::shared_ptr<const graph> subgraph,
+                                   node_options options) {
+  if (!subgraph) {
+    faults_.push_back("the node '" + name + "' is a graph that could not be built");
+    return *this;
+  }
+  add(name, nullptr, std::move(options));
+  if (!made_->nodes_.empty() && made_->nodes_.back()->name == name)
+    made_->nodes_.back()->subgraph = std::move(subgraph);
+  return *this;
+}
+
 node_factory graph_builder::from_function(node_fn body) {
   auto shared = std::make_shared<const node_fn>(std::move(body));
   return [shared] { return std::make_unique<function_node>(shared); };
@@ -192,6 +267,11 @@ graph_builder& graph_builder::branch(std::string_view from, router_fn choose,
   if (!choose)
     faults_.push_back("the conditional edge from '" + std::string(from) + "' has no function");
   made_->branches_.push_back({std::string(from), std::move(choose), std::move(targets)});
+  return *this;
+}
+
+graph_builder& graph_builder::keeps(persistence how) {
+  made_->keeps_ = how;
   return *this;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "behalf/graph.hpp"
+#include "runtime/graph/node_cache.hpp"
 #include "runtime/graph/state.hpp"
 
 #include <map>
@@ -13,12 +14,26 @@
 
 namespace behalf {
 
+class graph;
+
 struct node_definition {
   std::string name;
   node_factory make;
   node_options options;
   std::shared_ptr<const std::vector<bool>> reads = nullptr; // by channel; null: all
   std::shared_ptr<const std::vector<bool>> shown = nullptr; // what clients see of those
+  std::shared_ptr<const graph> subgraph = nullptr;          // the node is this graph
+
+  /// The graph inside, which the node is or calls; null: none that is known.
+  const graph* inner() const { return subgraph ? subgraph.get() : options.calls.get(); }
+  /// That graph has checkpoints of its own.
+  bool keeps_inner() const;
+};
+
+/// A graph inside another: "gp_two", or one deeper "gp_two|p_two".
+struct inner_graph {
+  std::string place;
+  const graph* what;
 };
 
 /// After `from`, go where `choose` says.
@@ -61,10 +76,24 @@ public:
   const std::vector<std::string>& stops_before() const { return stops_before_; }
   const std::vector<std::string>& stops_after() const { return stops_after_; }
 
-  /// {"nodes": […], "edges": […]} as GET /assistants/{id}/graph answers.
-  json::object drawing() const;
-  /// {graph_id, input_schema, output_schema, state_schema, config_schema, context_schema}.
-  json::object schemas(std::string_view graph_id) const;
+  /// The graphs inside this one, in the order of their nodes, and with `recurse` those inside them.
+  std::vector<inner_graph> subgraphs(bool recurse) const;
+  /// The graph at a checkpoint namespace: "gp_two:<task id>|p_two:<task id>", or with names alone.
+  /// This one for "", null for a place that has none.
+  const graph* at(std::string_view ns) const;
+  /// The namespace that the checkpoints of the graph at `ns` have: one that keeps its state for the
+  /// thread has them at its name alone.
+  std::string kept_at(std::string_view ns) const;
+  persistence keeps() const { return keeps_; }
+  /// What nodes with a cache_policy came to in this process.
+  node_cache& cache() const { return *cache_; }
+
+  /// {"nodes": […], "edges": […]} as GET /assistants/{id}/graph answers. `depth`: how many levels
+  /// of graphs inside are drawn in the place of their nodes.
+  json::object drawing(int64_t depth = 0) const;
+  /// {input_schema, output_schema, state_schema, config_schema, context_schema}: JSON Schemas, {}
+  /// or null for what is not declared.
+  json::object schemas() const;
   const json::value& context_schema() const { return context_schema_; } // null: none
 
 private:
@@ -83,7 +112,12 @@ private:
   std::vector<std::string> stops_before_, stops_after_;
   std::shared_ptr<const std::vector<bool>> output_;
   json::value config_schema_, context_schema_;
+  persistence keeps_ = persistence::per_invocation;
+  std::shared_ptr<node_cache> cache_;
 };
+
+/// "child:<task id>|deeper:<task id>" as "child|deeper".
+std::string without_task_ids(std::string_view ns);
 
 struct run_facts;
 

@@ -7,7 +7,7 @@
 namespace behalf {
 namespace {
 
-std::string quoted(std::string_view name) {
+std::string in_quotes(std::string_view name) {
   return "'" + std::string(name) + "'";
 }
 
@@ -18,13 +18,13 @@ void graph_builder::check() {
     if (name == flow::end)
       faults_.push_back("no edge leads out of __end__");
     else if (!(start_too && name == flow::start) && !made_->find(name))
-      faults_.push_back("an edge leads out of " + quoted(name) + ", which is no node");
+      faults_.push_back("an edge leads out of " + in_quotes(name) + ", which is no node");
   };
   auto leads_to = [&](std::string_view name) {
     if (name == flow::start)
       faults_.push_back("no edge leads to __start__");
     else if (name != flow::end && !made_->find(name))
-      faults_.push_back("an edge leads to " + quoted(name) + ", which is no node");
+      faults_.push_back("an edge leads to " + in_quotes(name) + ", which is no node");
   };
   if (made_->name_.empty())
     faults_.push_back("it has no name");
@@ -46,11 +46,22 @@ void graph_builder::check() {
   for (const auto* stops : {&made_->stops_before_, &made_->stops_after_})
     for (const auto& name : *stops)
       if (name != "*" && !made_->find(name))
-        faults_.push_back("runs are to stop at " + quoted(std::string_view{name})
+        faults_.push_back("runs are to stop at " + in_quotes(std::string_view{name})
                           + ", which is no node");
   for (const auto& one : made_->nodes_)
     std::for_each(one->options.may_go_to.begin(), one->options.may_go_to.end(), leads_to);
+  check_definitions();
   check_reachable();
+}
+
+// The schema of the state has the definitions of all its channels.
+void graph_builder::check_definitions() {
+  json::object all;
+  for (std::size_t i = 0; i < channels_->size(); ++i)
+    for (const auto& [name, schema] : object_or_empty((*channels_)[i].schema, "$defs"))
+      if (auto [at, fresh] = all.emplace(name, schema); !fresh && at->value() != schema)
+        faults_.push_back("two channels define " + in_quotes({name.data(), name.size()})
+                          + " in the $defs of their schemas, and not alike");
 }
 
 void graph_builder::check_reachable() {
@@ -85,7 +96,7 @@ void graph_builder::check_reachable() {
   }
   for (const auto& one : made_->nodes_)
     if (!seen.contains(one->name))
-      faults_.push_back("the node " + quoted(one->name)
+      faults_.push_back("the node " + in_quotes(one->name)
                         + " cannot be reached: no edge leads to it. If a node goes there by "
                           "command, say so in its may_go_to");
 }

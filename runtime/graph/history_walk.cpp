@@ -14,6 +14,7 @@ result<void> history_walk::load(std::vector<checkpoint_doc> chain) {
   chain_.clear();
   changes_.clear();
   values_.clear();
+  texts_.clear();
   if (auto sound = check_chain(chain); !sound)
     return sound;
   for (auto& link : chain) {
@@ -50,6 +51,8 @@ result<void> history_walk::apply(const checkpoint_doc& link) {
 void history_walk::take_back() {
   for (auto c = changes_.back().rbegin(); c != changes_.back().rend(); ++c) {
     auto& at = values_[c->name];
+    if (!c->grew)
+      texts_.forget(c->name);
     if (c->grew) {
       auto& list = std::const_pointer_cast<json::value>(at)->get_array();
       list.erase(list.begin() + static_cast<std::ptrdiff_t>(c->length), list.end());
@@ -74,7 +77,7 @@ void history_walk::remember_results(const checkpoint_doc& doc) {
   of_parent.emplace(doc.sole_task, doc.changed_values());
 }
 
-json::object history_walk::show(std::string_view id) {
+std::string history_walk::show(std::string_view id) {
   while (chain_.back().id != id)
     take_back();
   const auto& doc = chain_.back();
@@ -87,7 +90,7 @@ json::object history_walk::show(std::string_view id) {
     wrote_.erase(wrote_.find(id), wrote_.end()); // nothing newer will be asked for
   }
   loaded_checkpoint at{doc, values_};
-  return thread_state(at, flow_, thread_id_, false, results);
+  return thread_state_text(at, flow_, thread_id_, results, texts_);
 }
 
 } // namespace behalf

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/graph/checkpoint.hpp"
+#include "runtime/graph/list_texts.hpp"
 
 #include <map>
 #include <string>
@@ -30,9 +31,9 @@ public:
   /// `restore_chain`.
   result<void> load(std::vector<checkpoint_doc> chain);
 
-  /// The checkpoint as ThreadState. What its tasks wrote shows as far as the checkpoints after it
-  /// were loaded. REQUIRES: `reaches(id)`.
-  json::object show(std::string_view id);
+  /// The checkpoint as ThreadState, as text. What its tasks wrote shows as far as the checkpoints
+  /// after it were loaded. REQUIRES: `reaches(id)`.
+  std::string show(std::string_view id);
 
 private:
   struct change {
@@ -51,6 +52,7 @@ private:
   std::vector<checkpoint_doc> chain_; // up to the one `values_` is the state of
   std::vector<std::vector<change>> changes_;
   named_values values_;
+  list_texts texts_;                                       // of lists in `values_`
   std::map<std::string, json::object, std::less<>> wrote_; // by task; by checkpoint
 };
 

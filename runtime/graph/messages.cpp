@@ -191,6 +191,7 @@ result<json::value> to_chunk(const json::value& v, std::string_view id) {
   if (chunk.at("type") == "ai") {
     chunk["type"] = "AIMessageChunk";
     chunk["tool_call_chunks"] = taken(given, "tool_call_chunks", json::array{});
+    chunk["chunk_position"] = taken(given, "chunk_position", nullptr); // "last" says no more comes
   }
   return whole;
 }

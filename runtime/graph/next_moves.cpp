@@ -1,5 +1,6 @@
 #include "runtime/graph/next_moves.hpp"
 
+#include "behalf/node.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/base/json.hpp"
 
@@ -42,6 +43,25 @@ result<void> next_moves::add_route(const graph& g, const flow::route& go_to,
   return {};
 }
 
+result<void> next_moves::add_branches(const graph& g, std::string_view node,
+                                      const graph_state& after, std::shared_ptr<task_facts> facts) {
+  facts->node = node;
+  for (const auto& branch : g.branches()) {
+    if (branch.from != node)
+      continue;
+    try {
+      auto chosen = branch.choose(state_view{after}, context{std::make_shared<task_facts>(*facts)});
+      if (!chosen)
+        return chosen.error();
+      if (auto ok = add_route(g, *chosen, node); !ok)
+        return ok;
+    } catch (...) {
+      return current_exception_error();
+    }
+  }
+  return {};
+}
+
 void next_moves::add_edges(const graph& g, join_progress& joins, const std::string& node) {
   for (const auto& next : g.successors(node))
     if (next != flow::end)
@@ -58,6 +78,29 @@ void next_moves::add_edges(const graph& g, join_progress& joins, const std::stri
     joins.erase(key);
     if (join.to != flow::end)
       pulls[join.to].push_back(std::move(key));
+  }
+}
+
+void next_moves::defer(const graph& g, join_progress& joins) {
+  constexpr std::string_view held = "defer:"; // then the node's name
+  for (auto at = pulls.begin(); at != pulls.end();) {
+    if (!g.find(at->first)->options.deferred) {
+      ++at;
+      continue;
+    }
+    auto& triggers = joins[std::string(held) + at->first];
+    for (auto& one : at->second)
+      if (std::find(triggers.begin(), triggers.end(), one) == triggers.end())
+        triggers.push_back(std::move(one));
+    at = pulls.erase(at);
+  }
+  if (!pulls.empty() || !pushes.empty())
+    return;
+  for (auto at = joins.lower_bound(held); at != joins.end() && at->first.starts_with(held);) {
+    auto node = at->first.substr(held.size());
+    if (g.find(node)) // else the graph is a newer one
+      pulls.emplace(std::move(node), std::move(at->second));
+    at = joins.erase(at);
   }
 }
 

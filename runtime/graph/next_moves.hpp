@@ -3,6 +3,7 @@
 
 #include "runtime/graph/checkpoint.hpp"
 #include "runtime/graph/graph.hpp"
+#include "runtime/graph/task_facts.hpp"
 
 #include <map>
 #include <string>
@@ -22,8 +23,15 @@ struct next_moves {
   /// Where a node's command or router wants to go. Error: ValueError (kind) for a node the graph
   /// does not have, invalid_argument for an input that cannot be stored.
   result<void> add_route(const graph& g, const flow::route& go_to, std::string_view whose);
+  /// Where the routers after `node` lead, which read `after`; `facts` of the run and the step.
+  /// Error: as `add_route`, or what a router throws.
+  result<void> add_branches(const graph& g, std::string_view node, const graph_state& after,
+                            std::shared_ptr<task_facts> facts);
   /// The plain edges and joins out of a node; `joins` is each join's progress.
   void add_edges(const graph& g, join_progress& joins, const std::string& node);
+  /// Holds back the moves to deferred nodes in `joins` while there are others, or takes those held
+  /// back out again when there are none.
+  void defer(const graph& g, join_progress& joins);
   /// A run's `goto`: a node, {node, input} or a list of them. Nodes the graph does not have are
   /// passed over: a client may talk of an older graph.
   void add_goto(const graph& g, const json::value& go_to);

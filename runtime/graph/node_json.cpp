@@ -40,11 +40,17 @@ constexpr const char* type_name<store_delete> = "store_delete";
 template <>
 constexpr const char* type_name<store_search> = "store_search";
 template <>
+constexpr const char* type_name<store_list> = "store_list";
+template <>
 constexpr const char* type_name<read_chunk> = "read_chunk";
 template <>
 constexpr const char* type_name<close_stream> = "close_stream";
 template <>
 constexpr const char* type_name<sleep_for> = "sleep";
+template <>
+constexpr const char* type_name<run_subgraph> = "run_subgraph";
+template <>
+constexpr const char* type_name<subgraph_reply> = "subgraph_reply";
 template <>
 constexpr const char* type_name<withdraw> = "withdraw";
 template <>
@@ -93,6 +99,7 @@ void members(auto& io, of<store_put> auto& put) {
   io("key", put.key);
   io("value", put.value);
   io.may("ttl_minutes", put.ttl_minutes);
+  io.may("index", put.index);
 }
 void members(auto& io, of<store_delete> auto& del) {
   io("namespace", del.ns);
@@ -103,6 +110,14 @@ void members(auto& io, of<store_search> auto& search) {
   io.may("filter", search.filter);
   io.may("limit", search.limit);
   io.may("offset", search.offset);
+  io.may("query", search.query);
+}
+void members(auto& io, of<store_list> auto& list) {
+  io.may("prefix", list.prefix);
+  io.may("suffix", list.suffix);
+  io.may("max_depth", list.max_depth);
+  io.may("limit", list.limit);
+  io.may("offset", list.offset);
 }
 void members(auto& io, of<read_chunk> auto& read) {
   io("stream_id", read.stream_id);
@@ -112,6 +127,13 @@ void members(auto& io, of<close_stream> auto& close) {
 }
 void members(auto& io, of<sleep_for> auto& sleep) {
   io("ms", sleep.time);
+}
+void members(auto& io, of<run_subgraph> auto& call) { // the graph its node declares
+  io("input", call.input);
+  io.may("place", call.place);
+}
+void members(auto& io, of<subgraph_reply> auto& reply) {
+  io("values", reply.values);
 }
 void members(auto&, of<withdraw> auto&) {}
 void members(auto& io, of<asked_effect> auto& ask) {
@@ -141,9 +163,11 @@ void members(auto& io, of<stored_item> auto& item) {
   io("value", item.value);
   io("created_at", item.created_at);
   io("updated_at", item.updated_at);
+  io.may("score", item.score);
 }
 void members(auto& io, of<store_reply> auto& reply) {
   io("items", reply.items);
+  io.may("namespaces", reply.namespaces);
 }
 void members(auto& io, of<outbound_chunk> auto& chunk) {
   io("bytes", chunk.bytes);
@@ -166,10 +190,12 @@ void members(auto& io, of<flow::send> auto& send) {
 void members(auto& io, of<flow::command> auto& command) {
   io.may("values", command.values);
   io.may("goto", command.go_to.targets());
+  io.may("to_parent", command.to_parent);
 }
 void members(auto& io, of<flow::interrupt> auto& interrupt) {
   io("value", interrupt.value);
   io.may("place", interrupt.place);
+  io.may("beside", interrupt.beside);
 }
 void members(auto& io, of<error> auto& why) {
   io("code", why.code);
@@ -210,9 +236,10 @@ struct form_writer {
 
   void operator()(const char* key, const auto& v) { out[key] = form(v); }
   void may(const char* key, const auto& v) { out[key] = form(v); }
-  void may(const char* key, const std::optional<json::value>& v) {
+  template <class T>
+  void may(const char* key, const std::optional<T>& v) {
     if (v)
-      out[key] = *v;
+      out[key] = form(*v);
   }
 };
 
@@ -260,6 +287,14 @@ using parsed = boost::system::result<T, fault>;
 template <class T>
 std::optional<T> read(const json::value& v);
 
+template <class T>
+T blank() {
+  if constexpr (std::is_default_constructible_v<T>)
+    return T{};
+  else
+    return T{json::value(nullptr)};
+}
+
 struct form_reader {
   const json::object& in;
   const char* wrong = nullptr; // the first member that is missing or of another type
@@ -277,19 +312,12 @@ struct form_reader {
     if (in.contains(key))
       (*this)(key, v);
   }
-  void may(const char* key, std::optional<json::value>& v) {
-    if (const auto* found = member(in, key))
-      v = *found;
+  template <class T>
+  void may(const char* key, std::optional<T>& v) {
+    if (in.contains(key))
+      (*this)(key, v.emplace(blank<T>()));
   }
 };
-
-template <class T>
-T blank() {
-  if constexpr (std::is_default_constructible_v<T>)
-    return T{};
-  else
-    return T{json::value(nullptr)};
-}
 
 template <class T>
 parsed<T> read_object(const json::object& o) {

@@ -58,7 +58,8 @@ void add_server_keys(json::object& c, const principal* who, const run_ids& ids) 
   c["thread_id"] = ids.thread_id;
   c["graph_id"] = ids.graph_id;
   c["assistant_id"] = ids.assistant_id;
-  c["langgraph_request_id"] = ids.request_id;
+  c["langgraph_request_id"] =
+    ids.request_id.empty() ? json::value(nullptr) : json::value(ids.request_id);
   auto user = who ? who->to_auth_user() : json::object{};
   c["langgraph_auth_user"] = who ? json::value(std::move(user)) : json::value(nullptr);
   c["langgraph_auth_user_id"] = who ? who->identity : std::string{};

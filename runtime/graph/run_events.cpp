@@ -11,15 +11,15 @@
 namespace behalf {
 namespace {
 
-void push(std::vector<loop_event>& out, std::string name, std::string data) {
+void push_plain(std::vector<loop_event>& out, std::string name, std::string data) {
   out.push_back({std::move(name), std::make_shared<const std::string>(std::move(data))});
 }
 
-// The list of the one interrupt there may be.
-void write_interrupts(json_writer& to, const pending_interrupt* stop, bool with_schema = true) {
+void write_interrupts(json_writer& to, const std::vector<pending_interrupt>& stops,
+                      bool with_schema = true) {
   to.array();
-  if (stop) {
-    to.object().member("value", stop->value).member("id", stop->id);
+  for (const auto& stop : stops) {
+    to.object().member("value", stop.value).member("id", stop.id);
     if (with_schema)
       to.member("response_schema", nullptr);
     to.end();
@@ -31,26 +31,34 @@ std::string failure_text(const std::string& kind, const std::string& text) {
   return dump(json::object{{"error", kind}, {"message", text}});
 }
 
-std::string namespace_of(const planned_task& t) {
-  return t.name + ':' + t.id;
-}
-
 } // namespace
 
+// "values", of a graph inside another "values|child:<task id>".
+void event_maker::push(std::vector<loop_event>& out, const char* mode, std::string data) const {
+  push_plain(out, spec_.is_inner() ? std::string(mode) + '|' + spec_.place.ns : mode,
+             std::move(data));
+}
+
+// Of a task, as of what runs inside it.
+std::string event_maker::inner_ns(const planned_task& t) const {
+  return (spec_.is_inner() ? spec_.place.ns + '|' : "") + t.name + ':' + t.id;
+}
+
 void event_maker::values(std::vector<loop_event>& out, const graph_state& state,
-                         const pending_interrupt* stop) const {
+                         const std::vector<pending_interrupt>& stops) const {
   if (!spec_.modes.values)
     return;
   json_writer text;
   text.object();
   state_view{state, flow_.shown()}.write_members(text);
-  if (stop)
-    write_interrupts(text.key("__interrupt__"), stop);
+  if (!stops.empty())
+    write_interrupts(text.key("__interrupt__"), stops);
   push(out, "values", text.take());
 }
 
+// The run's own graph tells it for all.
 void event_maker::static_stop(std::vector<loop_event>& out) const {
-  if (spec_.modes.updates)
+  if (spec_.modes.updates && !spec_.is_inner())
     push(out, "updates", R"({"__interrupt__":[]})");
 }
 
@@ -59,13 +67,39 @@ void event_maker::task_started(std::vector<loop_event>& out, const event_task& t
   if (!spec_.modes.tasks && !spec_.modes.debug)
     return;
   json_writer text;
-  text.object().member("id", t.plan->id).member("name", t.plan->name).key("input");
+  text.object().member("id", t.plan->id).member("name", t.plan->name);
+  text.raw_member("input", task_input(t, what, all));
+  text.member("triggers", t.plan->triggers).member("metadata", spec_.facts->metadata);
+  task_event(out, t, "task", text.take());
+}
+
+std::string event_maker::task_input(const event_task& t, const node_definition& what,
+                                    const state_view& all) const {
+  json_writer text;
   if (t.plan->sent)
     text.value(without(*t.plan->sent, flow_.hidden()));
   else
     all.only(what.shown).write(text);
-  text.member("triggers", t.plan->triggers).member("metadata", spec_.facts->metadata);
-  task_event(out, t, "task", text.take());
+  return text.take();
+}
+
+void event_maker::node_called(std::vector<loop_event>& out, const event_task& t,
+                              const node_definition& what, const state_view& all) const {
+  if (chain_.wanted())
+    chain_.task_started(out, t, task_input(t, what, all));
+}
+
+void event_maker::tell_chain(std::vector<loop_event>& out, const event_task& t,
+                             const channel_writes& writes, const graph_state& before) {
+  const auto* what = flow_.find(t.plan->name);
+  if (!chain_.wanted() || !what)
+    return;
+  for (const auto& w : writes)
+    if ((*flow_.channels())[w.channel].kind == reducer::messages && w.value.is_array())
+      for (const auto& m : w.value.get_array())
+        if (m.is_object())
+          chain_.message_returned(out, t, m.get_object());
+  chain_.task_done(out, t, task_input(t, *what, state_view{before}), shown_writes(writes));
 }
 
 // Null where nothing of it is shown.
@@ -85,6 +119,8 @@ std::string event_maker::shown_writes(const channel_writes& writes) const {
 void event_maker::task_done(std::vector<loop_event>& out, const event_task& t,
                             const channel_writes& writes, const graph_state& before, bool cached) {
   const auto& modes = spec_.modes;
+  if (!cached)
+    tell_chain(out, t, writes, before);
   if ((modes.messages || modes.messages_tuple) && !cached)
     for (const auto& w : writes)
       if ((*flow_.channels())[w.channel].kind == reducer::messages && !flow_.hides(w.channel))
@@ -100,34 +136,36 @@ void event_maker::task_done(std::vector<loop_event>& out, const event_task& t,
     push(out, "updates", text.take());
   }
   if (!cached)
-    task_result(out, t, written == "null" ? "{}" : written, nullptr);
+    task_result(out, t, written == "null" ? "{}" : written, {});
 }
 
 void event_maker::task_result(std::vector<loop_event>& out, const event_task& t,
-                              const std::string& writes, const pending_interrupt* stop,
+                              const std::string& writes,
+                              const std::vector<pending_interrupt>& stops,
                               const std::string& failure) const {
   if (!spec_.modes.tasks && !spec_.modes.debug)
     return;
   json_writer text;
   text.object().member("id", t.plan->id).member("name", t.plan->name).raw_member("error", failure);
-  write_interrupts(text.raw_member("result", writes).key("interrupts"), stop);
+  write_interrupts(text.raw_member("result", writes).key("interrupts"), stops);
   task_event(out, t, "task_result", text.take());
 }
 
 void event_maker::task_stopped(std::vector<loop_event>& out, const event_task& t,
-                               const graph_state& state, const pending_interrupt& stop) const {
+                               const graph_state& state,
+                               const std::vector<pending_interrupt>& stops) const {
   if (spec_.modes.updates) {
     json_writer text;
-    write_interrupts(text.object().key("__interrupt__"), &stop);
+    write_interrupts(text.object().key("__interrupt__"), stops);
     push(out, "updates", text.take());
   }
-  values(out, state, &stop);
-  task_result(out, t, "{}", &stop);
+  values(out, state, stops);
+  task_result(out, t, "{}", stops);
 }
 
 void event_maker::task_failed(std::vector<loop_event>& out, const event_task& t,
                               const std::string& kind, const std::string& text) const {
-  task_result(out, t, "{}", nullptr, failure_text(kind, text));
+  task_result(out, t, "{}", {}, failure_text(kind, text));
 }
 
 void event_maker::task_event(std::vector<loop_event>& out, const event_task& t, const char* type,
@@ -148,22 +186,32 @@ void event_maker::debug(std::vector<loop_event>& out, int64_t step, const char* 
 
 // --- checkpoints -------------------------------------------------------------------------------
 
+// Of a graph inside another with the checkpoints of those around it, too.
+json::object event_maker::place_of(const std::string& checkpoint_id) const {
+  json::object place{{"checkpoint_ns", spec_.place.ns}, {"checkpoint_id", checkpoint_id}};
+  if (!spec_.is_inner())
+    return place;
+  auto& map = place["checkpoint_map"].emplace_object() = spec_.place.parents;
+  map[spec_.place.ns] = checkpoint_id;
+  return place;
+}
+
 std::string event_maker::config_at(const std::string& checkpoint_id) const {
   auto configurable = spec_.facts->configurable();
-  configurable["checkpoint_ns"] = "";
-  configurable["checkpoint_id"] = checkpoint_id;
+  for (auto& [key, v] : place_of(checkpoint_id))
+    configurable[key] = std::move(v);
   return dump(json::object{{"configurable", std::move(configurable)}});
 }
 
 // An object, still open: debug events say more.
-json_writer event_maker::checkpoint_payload(const checkpoint_doc& at,
-                                            const graph_state& state) const {
+json_writer event_maker::checkpoint_payload(const checkpoint_doc& at, const graph_state& state,
+                                            bool for_debug) const {
   json_writer text;
   text.object().raw_member("config", config_at(at.id));
   text.raw_member("parent_config", at.parent_id.empty() ? "null" : config_at(at.parent_id));
   state_view{state, flow_.shown()}.write(text.key("values"));
   text.member("metadata",
-              json::object{{"source", at.source}, {"step", at.step}, {"parents", json::object{}}});
+              json::object{{"source", at.source}, {"step", at.step}, {"parents", at.parents}});
   text.key("next").array();
   for (const auto& t : at.next)
     text.value(t.name);
@@ -173,8 +221,17 @@ json_writer event_maker::checkpoint_payload(const checkpoint_doc& at,
       return p.id == t.id && !p.interrupts.empty();
     });
     text.object().member("id", t.id).member("name", t.name).key("interrupts");
-    write_interrupts(text, stop == at.pending.end() ? nullptr : &stop->interrupts.front(), false);
-    text.member("state", nullptr).end();
+    write_interrupts(
+      text, stop == at.pending.end() ? std::vector<pending_interrupt>{} : stop->interrupts, false);
+    const auto* what = flow_.find(t.name);
+    if (!what || !what->keeps_inner())
+      text.member("state", nullptr).end();
+    else if (json::object inner{{"thread_id", spec_.facts->thread_id},
+                                {"checkpoint_ns", inner_ns(t)}};
+             for_debug)
+      text.member("checkpoint", inner).end();
+    else
+      text.member("state", json::object{{"configurable", std::move(inner)}}).end();
   }
   text.end();
   return text;
@@ -182,20 +239,18 @@ json_writer event_maker::checkpoint_payload(const checkpoint_doc& at,
 
 void event_maker::checkpoint(std::vector<loop_event>& out, const checkpoint_doc& at,
                              const graph_state& state) const {
-  if (!spec_.checkpointing || (!spec_.modes.checkpoints && !spec_.modes.debug))
+  if (!spec_.checkpointing)
     return;
-  auto payload = checkpoint_payload(at, state);
-  auto whole = payload;
   if (spec_.modes.checkpoints)
-    push(out, "checkpoints", payload.take());
+    push(out, "checkpoints", checkpoint_payload(at, state, false).take());
   if (!spec_.modes.debug)
     return;
   auto place = [&](const std::string& id) {
-    return id.empty() ? json::value(nullptr)
-                      : json::value{{"thread_id", spec_.facts->thread_id},
-                                    {"checkpoint_ns", ""},
-                                    {"checkpoint_id", id}};
+    auto at = place_of(id);
+    at["thread_id"] = spec_.facts->thread_id;
+    return id.empty() ? json::value(nullptr) : json::value(std::move(at));
   };
+  auto whole = checkpoint_payload(at, state, true);
   whole.member("checkpoint", place(at.id)).member("parent_checkpoint", place(at.parent_id));
   debug(out, at.step, "checkpoint", whole.take());
 }
@@ -209,8 +264,8 @@ std::string event_maker::message_metadata(const event_task& t) const {
   all["langgraph_node"] = t.plan->name;
   all["langgraph_triggers"] = std::move(triggers);
   all["langgraph_path"] = t.plan->path();
-  all["langgraph_checkpoint_ns"] = namespace_of(*t.plan);
-  all["checkpoint_ns"] = namespace_of(*t.plan);
+  all["langgraph_checkpoint_ns"] = inner_ns(*t.plan);
+  all["checkpoint_ns"] = spec_.is_inner() ? spec_.place.ns : inner_ns(*t.plan);
   return dump(all);
 }
 
@@ -234,30 +289,35 @@ void event_maker::returned_messages(std::vector<loop_event>& out, const event_ta
 
 void event_maker::message(std::vector<loop_event>& out, const event_task& t, const json::value& m) {
   auto id = m.is_object() ? string_or(m.get_object(), "id") : std::string_view{};
-  if (id.empty() || string_or(m.get_object(), "type") == "remove" || streamed_.contains(id))
+  if (id.empty() || string_or(m.get_object(), "type") == "remove" || spec_.streamed->contains(id))
     return;
-  streamed_.emplace(id, std::string{});
+  spec_.streamed->emplace(id, std::string{});
   if (spec_.modes.messages_tuple)
     return push(out, "messages", '[' + dump(m) + ',' + message_metadata(t) + ']');
-  push(out, "messages/metadata",
-       dump(json::object{
-         {json::string_view{id.data(), id.size()},
-          json::object{{"metadata", parse_stored_json(message_metadata(t)).value()}}}}));
-  push(out, "messages/complete", '[' + dump(m) + ']');
+  push_plain(out, "messages/metadata",
+             dump(json::object{
+               {json::string_view{id.data(), id.size()},
+                json::object{{"metadata", parse_stored_json(message_metadata(t)).value()}}}}));
+  push_plain(out, "messages/complete", '[' + dump(m) + ']');
 }
 
 void event_maker::chunk(std::vector<loop_event>& out, const event_task& t,
                         const json::value& data) {
-  if (!spec_.modes.messages && !spec_.modes.messages_tuple)
+  const bool told = spec_.modes.messages || spec_.modes.messages_tuple;
+  if (!told && !chain_.wanted())
     return;
   auto complete = to_chunk(data, streamed_message_id(t.plan->id));
   if (!complete)
     return;
-  auto [at, fresh] = streamed_.try_emplace(std::string(string_or(complete->get_object(), "id")));
+  chain_.chunk(out, t, complete->get_object());
+  if (!told)
+    return;
+  auto [at, fresh] =
+    spec_.streamed->try_emplace(std::string(string_or(complete->get_object(), "id")));
   if (spec_.modes.messages_tuple)
     return push(out, "messages", '[' + dump(*complete) + ',' + message_metadata(t) + ']');
   if (fresh)
-    push(
+    push_plain(
       out, "messages/metadata",
       dump(json::object{
         {at->first, json::object{{"metadata", parse_stored_json(message_metadata(t)).value()}}}}));
@@ -266,7 +326,7 @@ void event_maker::chunk(std::vector<loop_event>& out, const event_task& t,
   if (!whole)
     return;
   whole->get_object()["content"] = at->second;
-  push(out, "messages/partial", '[' + dump(*whole) + ']');
+  push_plain(out, "messages/partial", '[' + dump(*whole) + ']');
 }
 
 void event_maker::custom(std::vector<loop_event>& out, const json::value& data) const {
@@ -276,7 +336,8 @@ void event_maker::custom(std::vector<loop_event>& out, const json::value& data) 
 
 void event_maker::failed(std::vector<loop_event>& out, const std::string& kind,
                          const std::string& text) const {
-  push(out, "error", failure_text(kind, text));
+  if (!spec_.is_inner()) // else its task's failure tells
+    push(out, "error", failure_text(kind, text));
 }
 
 } // namespace behalf

@@ -5,7 +5,11 @@
 #include "runtime/graph/next_moves.hpp"
 #include "runtime/graph/run_events.hpp"
 
+#include <boost/container/deque.hpp>
+
 #include <algorithm>
+#include <map>
+#include <set>
 #include <unordered_map>
 
 namespace behalf {
@@ -36,20 +40,6 @@ const json::object* answers_by_id(const json::value& resume) {
   return map;
 }
 
-// A command's update: an object, or a list of [key, value].
-result<json::value> update_object(const json::value& update) {
-  if (!update.is_array())
-    return update;
-  json::object all;
-  for (const auto& one : update.get_array()) {
-    const auto* pair = one.if_array();
-    if (!pair || pair->size() != 2 || !(*pair)[0].is_string())
-      return run_error("InvalidUpdateError", "Expected dict, got " + excerpt(update));
-    all[(*pair)[0].get_string()] = (*pair)[1];
-  }
-  return json::value(std::move(all));
-}
-
 /// A task of the current superstep.
 struct live_task {
   planned_task plan;
@@ -58,12 +48,29 @@ struct live_task {
   channel_writes writes; // once done
   int attempt = 1;
   bool running = false, cached = false;
+  std::string cache_key;       // of what it is given, where its node is cached
+  bool stopped_inside = false; // at a breakpoint of a graph inside it
 
   bool is(pending_task::state s) const { return so_far.is == s; }
   bool settled() const {
     return is(pending_task::state::done) || is(pending_task::state::interrupted);
   }
 };
+
+// Of a question of the task. Stays until it is answered: those of its body come one after the
+// other, others have a place of their own.
+std::string question_id(const live_task& t, const std::string& place) {
+  auto id = t.plan.name + ':' + t.plan.id;
+  if (!place.empty())
+    return hash_hex32(id + '|' + place);
+  const auto& all = t.so_far.answers;
+  if (auto answered = std::count_if(
+        all.begin(), all.end(),
+        [](const interrupt_answer& one) { return one.id.empty() && one.place.empty(); });
+      answered > 0)
+    id += ':' + std::to_string(answered);
+  return hash_hex32(id);
+}
 
 // Pulled tasks by name, then sends in order: what a step comes to must not depend on which task
 // was faster.
@@ -100,6 +107,7 @@ struct run_loop::impl {
   result<void> given_is_allowed() const;
   void begin_command(const run_command& c);
   void begin_without_input();
+  void begin_inside();
   /// New input: restarts from the start edges, whatever was left to do before.
   void take_input(value_ptr input, next_moves extra = {});
   void enter(const json::value& input, next_moves extra);
@@ -117,6 +125,13 @@ struct run_loop::impl {
   void task_done(const task_attempt& which, node_result how);
   void succeeded(live_task& t, json::value values, const flow::route& go_to);
   void interrupted(live_task& t, flow::interrupt question);
+  void task_stopped(const task_attempt& which, std::vector<pending_interrupt> at);
+  void leave_to_parent(flow::command said);
+  void take_answers(live_task& t);
+  bool is_known(live_task& t, const state_view& view);
+  void end_known_tasks();
+  std::shared_ptr<task_facts> facts_between() const;
+  task_spec describe(const live_task& t) const;
   void failed(live_task& t, const error& why);
   void task_ended(const live_task& t);
   void after_tasks();
@@ -140,6 +155,8 @@ struct run_loop::impl {
   void add_tasks(const next_moves& moves);
   void keep_head();
   void keep_pending();
+  std::vector<pending_task> pending_now();
+  std::string next_id() const;
   void keep_end(const live_task& t);
   bool has_head() const { return !head.id.empty(); }
   bool keeps_every_step() const {
@@ -148,8 +165,10 @@ struct run_loop::impl {
 
   // --- the end
   void finish(run_outcome outcome = {});
-  void fail_run(std::string kind, std::string text);
-  void fail_run(const error& why) { fail_run(error_class(why), why.message); }
+  void fail_run(error why);
+  void fail_run(std::string kind, std::string text) {
+    fail_run(run_error(std::move(kind), std::move(text)));
+  }
 
   std::shared_ptr<const graph> flow;
   run_spec spec;
@@ -163,13 +182,18 @@ struct run_loop::impl {
   std::vector<pending_task> updates; // commands' writes beside the head, applied when it is loaded
   std::vector<live_task> tasks;
   std::unordered_map<std::string, std::size_t> places; // of tasks, by id
+  std::map<std::string, std::string> forked;           // those of a fork: which ones they were
   std::size_t still_open = 0;                          // tasks that have not ended
 
   int64_t step = -1, stop = 0;
   bool skip_breakpoints = false; // the next step goes on from one
   bool resumed = false;          // answers of this run are in `tasks`
+  bool adopted = false;          // the tasks were left by an earlier run or execution
   bool dirty = false;            // durability exit: there is something to keep
   bool ended = false;
+  // What was found in the cache. An empty one of these takes no memory, unlike the standard's.
+  boost::container::deque<std::pair<task_attempt, flow::command>> known;
+  bool ending_known = false;
   std::vector<channel_change> sole_changes; // of the only task of a step, already applied
 
   loop_output out;
@@ -205,6 +229,7 @@ void run_loop::impl::load(loaded_checkpoint from) {
 }
 
 void run_loop::impl::begin() {
+  events.graph_started(out.events, *base_metadata);
   if (spec.recursion_limit < 1)
     return fail_run("ValueError", "recursion_limit must be at least 1");
   step = has_head() ? head.step + 1 : -1;
@@ -213,6 +238,8 @@ void run_loop::impl::begin() {
   for (auto& one : updates)
     if (auto writes = to_writes(*flow->channels(), one.writes))
       static_cast<void>(state.apply(std::move(*writes)));
+  if (spec.is_inner())
+    return begin_inside();
   if (left_by_this_run())
     return go_on();
   if (auto ok = given_is_allowed(); !ok)
@@ -248,7 +275,7 @@ void run_loop::impl::begin_command(const run_command& c) {
       return fail_run("RuntimeError", "there is nothing to resume: the thread has no state yet");
     if (c.empty())
       return begin_without_input();
-    auto update = update_object(c.update.value_or(json::object{}));
+    auto update = c.update_object(json::object{});
     if (!update)
       return fail_run(update.error());
     next_moves moves;
@@ -277,15 +304,33 @@ void run_loop::impl::begin_without_input() {
   go_on();
 }
 
-// A copy of the checkpoint at the head of a new branch; what was done of its tasks is not copied.
+// A graph inside another goes on, whatever stopped it, or takes the input of a new call.
+void run_loop::impl::begin_inside() {
+  if (spec.place.forks && has_head())
+    fork();
+  if (spec.place.goes_on && has_head())
+    return go_on();
+  take_input(spec.input);
+}
+
+// A copy of the checkpoint at the head of a new branch, of a graph inside in a place of its own;
+// what was done of its tasks is not copied.
 void run_loop::impl::fork() {
   auto next = head.next;
   auto input = head.input;
+  auto ran = head.ran;
+  if (head.ns != spec.place.ns) {
+    head.id.clear();
+    first_head.clear();
+  }
   build_checkpoint("fork");
-  for (auto& one : next)
-    one.id = hash_uuid(head.id + one.id);
+  for (auto& one : next) {
+    auto id = hash_uuid(head.id + one.id);
+    forked[id] = std::exchange(one.id, id);
+  }
   head.next = std::move(next);
   head.input = std::move(input);
+  head.ran = std::move(ran);
   keep_head();
   events.checkpoint(out.events, head, state);
   ++step;
@@ -325,6 +370,7 @@ void run_loop::impl::enter(const json::value& input, next_moves extra) {
     moves->pushes.push_back(std::move(one));
   if (any_shown(*changes))
     events.values(out.events, state);
+  moves->defer(*flow, head.joins);
   build_checkpoint("loop", std::move(*changes), *moves);
   keep_head();
   make_tasks();
@@ -358,6 +404,7 @@ void run_loop::impl::go_on() {
     return finish();
   }
   skip_breakpoints = !at_breakpoint;
+  adopted = true;
   start_step();
 }
 
@@ -379,19 +426,26 @@ bool run_loop::impl::adopt_tasks() {
 }
 
 result<void> run_loop::impl::apply_resume(const json::value& resume) {
-  std::vector<live_task*> waiting;
+  std::vector<std::pair<live_task*, const pending_interrupt*>> waiting;
   for (auto& t : tasks)
     if (t.is(pending_task::state::interrupted))
-      waiting.push_back(&t);
+      for (const auto& asked : t.so_far.interrupts)
+        waiting.emplace_back(&t, &asked);
   const auto* by_id = answers_by_id(resume);
+  // Questions of one node have an order; of several nobody knows which is meant.
+  auto of_one = [&](const auto& one) {
+    return one.first == waiting.front().first && one.second->task_id.empty();
+  };
+  if (!by_id && waiting.size() > 1 && std::all_of(waiting.begin(), waiting.end(), of_one))
+    waiting.resize(1);
   if (!by_id && waiting.size() > 1)
     return run_error("RuntimeError",
                      "When there are multiple pending interrupts, you must specify the interrupt "
                      "id when resuming: {\"<interrupt id>\": <answer>, …}");
-  for (auto* t : waiting)
-    for (const auto& asked : t->so_far.interrupts)
-      if (const auto* mine = by_id ? member(*by_id, asked.id) : &resume)
-        t->so_far.answers.push_back({*mine, asked.place});
+  for (auto& [t, asked] : waiting)
+    if (const auto* mine = by_id ? member(*by_id, asked->id) : &resume)
+      t->so_far.answers.push_back(
+        {*mine, asked->place, asked->task_id.empty() ? std::string{} : asked->id});
   // Stopped before a node: its first question is answered in advance.
   auto open = std::find_if(tasks.begin(), tasks.end(),
                            [](const live_task& t) { return !t.settled() && t.what; });
@@ -405,7 +459,7 @@ result<void> run_loop::impl::apply_command(const run_command& c) {
   pending_task mine;
   mine.id = null_task_id;
   mine.is = pending_task::state::done;
-  auto update = update_object(c.update.value_or(nullptr));
+  auto update = c.update_object();
   if (!update)
     return update.error();
   auto writes = to_writes(*flow->channels(), *update);
@@ -440,36 +494,121 @@ void run_loop::impl::start_step() {
     events.static_stop(out.events);
     return finish();
   }
-  state_view view{state};
-  for (auto& t : tasks)
-    events.task_started(out.events, {t.plan, step}, *t.what, view);
-  for (auto& t : tasks)
-    if (t.is(pending_task::state::done))
-      events.task_done(out.events, {t.plan, step}, t.writes, state, true);
-    else
-      start_task(t, view);
-  still_open = out.start.size();
+  {
+    state_view view{state}; // while it lives, lists are copied to grow
+    for (auto& t : tasks)
+      events.task_started(out.events, {t.plan, step}, *t.what, view);
+    for (auto& t : tasks)
+      if (t.is(pending_task::state::done))
+        events.task_done(out.events, {t.plan, step}, t.writes, state, true);
+      else if (!is_known(t, view)) {
+        events.node_called(out.events, {t.plan, step}, *t.what, view);
+        start_task(t, view);
+      }
+  }
+  still_open = out.start.size() + known.size();
   if (still_open == 0)
-    after_tasks();
+    return after_tasks();
+  end_known_tasks();
+}
+
+// True: an earlier execution came to something with the same input, which is used instead.
+bool run_loop::impl::is_known(live_task& t, const state_view& view) {
+  const auto& cache = t.what->options.cache;
+  t.cache_key.clear();
+  if (cache.ttl.count() <= 0 || !t.so_far.answers.empty())
+    return false;
+  const auto input = input_of(t, view);
+  try {
+    t.cache_key = node_cache::key(spec.facts->owner, t.plan.name,
+                                  cache.key ? cache.key(input, context{facts_between()})
+                                            : dump(input.to_json()));
+  } catch (...) {
+    t.cache_key.clear(); // it is asked anew
+    return false;
+  }
+  auto found = flow->cache().find(t.cache_key, now());
+  if (!found)
+    return false;
+  t.running = t.cached = true;
+  t.so_far.interrupts.clear();
+  known.emplace_back(task_attempt{t.plan.id, t.attempt}, std::move(*found));
+  return true;
+}
+
+// Not one inside the other: each may complete a superstep whose tasks are known again.
+void run_loop::impl::end_known_tasks() {
+  if (std::exchange(ending_known, true))
+    return;
+  while (!known.empty() && !ended) {
+    auto [which, came_to] = std::move(known.front());
+    known.pop_front();
+    if (auto* t = running(which)) {
+      t->running = false;
+      succeeded(*t, std::move(came_to.values), came_to.go_to);
+    }
+  }
+  ending_known = false;
 }
 
 void run_loop::impl::start_task(live_task& t, const state_view& view,
                                 std::chrono::milliseconds after) {
   t.running = true;
+  if (spec.is_inner())
+    take_answers(t);
+  t.stopped_inside = false;
   t.so_far.is = pending_task::state::open;
   t.so_far.interrupts.clear();
   t.so_far.failure.clear();
+  auto s = describe(t);
+  s.input = input_of(t, view);
+  s.after = after;
+  out.start.push_back(std::move(s));
+}
+
+task_spec run_loop::impl::describe(const live_task& t) const {
   task_spec s;
   s.id = t.plan.id;
   s.name = t.plan.name;
   s.what = {flow, t.what};
-  s.input = input_of(t, view);
   s.triggers = t.plan.triggers;
   s.attempt = t.attempt;
   s.answers = t.so_far.answers;
-  s.after = after;
   s.step = step;
-  out.start.push_back(std::move(s));
+  s.remaining_steps = stop - step;
+  s.push = t.plan.push;
+  s.resumed = adopted || t.attempt > 1;
+  // Graphs further inside find theirs among all.
+  if (s.resumed)
+    for (const auto& one : spec.place.answers)
+      if (!one.id.empty())
+        s.answers.push_back(one);
+  return s;
+}
+
+// Answers that came to the graph around this one: to this task's questions, by their ids. One that
+// came before there was a question is to the first task that asks. Those of a task whose checkpoint
+// was changed by hand have new ids.
+void run_loop::impl::take_answers(live_task& t) {
+  const auto& all = spec.place.answers;
+  for (const auto& one : all)
+    if (!one.place.empty() && one.id == question_id(t, one.place))
+      t.so_far.answers.push_back({one.value, one.place});
+  std::unordered_map<std::string_view, const interrupt_answer*> by_id;
+  for (const auto& one : all)
+    by_id.try_emplace(one.id, &one);
+  // Each answer makes another id: that of the task's next question.
+  for (auto found = by_id.find(question_id(t, {})); found != by_id.end();
+       found = by_id.find(question_id(t, {})))
+    t.so_far.answers.push_back({found->second->value});
+  if (!adopted || resumed || head.resumed_by == spec.facts->run_id
+      || (spec.after_crash && wrote_head()))
+    return;
+  for (const auto& one : all)
+    if (one.id.empty() || head.source == "update") {
+      t.so_far.answers.push_back({one.value});
+      resumed = true;
+    }
 }
 
 live_task* run_loop::impl::running(const task_attempt& which) {
@@ -489,11 +628,20 @@ void run_loop::impl::task_done(const task_attempt& which, node_result how) {
     return failed(*t, *why);
   if (auto* question = std::get_if<flow::interrupt>(&how.value)) {
     auto ok = check_storable(question->value);
+    for (const auto& one : question->beside)
+      ok = ok ? check_storable(one.value) : ok;
     return ok ? interrupted(*t, std::move(*question)) : failed(*t, ok.error());
   }
   if (auto* change = std::get_if<flow::update>(&how.value))
     return succeeded(*t, std::move(change->values), {});
-  if (auto* both = std::get_if<flow::command>(&how.value))
+  auto* both = std::get_if<flow::command>(&how.value);
+  if (both && both->to_parent && !spec.is_inner())
+    return failed(*t, run_error("ParentCommand", "the node '" + t->plan.name
+                                                   + "' has a command for the graph around this "
+                                                     "one, which is part of no other"));
+  if (both && both->to_parent)
+    return leave_to_parent(std::move(*both));
+  if (both)
     return succeeded(*t, std::move(both->values), both->go_to);
   succeeded(*t, nullptr, {});
 }
@@ -515,7 +663,8 @@ void run_loop::impl::succeeded(live_task& t, json::value values, const flow::rou
   if (!writes)
     return failed(t, writes.error());
   std::vector<loop_event> made;
-  events.task_done(made, {t.plan, step}, *writes, state, false);
+  events.task_done(made, {t.plan, step}, *writes, state, t.cached);
+  auto to_cache = !t.cached && !t.cache_key.empty() && t.so_far.answers.empty();
   auto alone = tasks.size() == 1;
   auto before = alone ? state.before(*writes) : std::vector<channel_before>{};
   if (!alone || keeps_writes_apart(before))
@@ -530,6 +679,13 @@ void run_loop::impl::succeeded(live_task& t, json::value values, const flow::rou
     state.take_back(std::move(before));
     return failed(t, moves.error());
   }
+  if (to_cache) {
+    flow::command came_to{go_to};
+    if (values.is_object())
+      came_to.values = std::move(values.get_object());
+    flow->cache().keep(t.cache_key, std::move(came_to), now() + t.what->options.cache.ttl);
+  }
+  t.cached = false; // of this step, not of one before
   t.so_far.is = pending_task::state::done;
   moves->remember_in(t.so_far);
   for (const auto& w : t.writes)
@@ -542,15 +698,41 @@ void run_loop::impl::succeeded(live_task& t, json::value values, const flow::rou
 
 void run_loop::impl::interrupted(live_task& t, flow::interrupt question) {
   t.so_far.is = pending_task::state::interrupted;
-  auto id = t.plan.name + ':' + t.plan.id;
-  if (auto answered = t.so_far.answers.size(); answered > 0)
-    id += ':' + std::to_string(answered);
-  t.so_far.interrupts = {{hash_hex32(id), std::move(question.value), std::move(question.place)}};
-  events.task_stopped(out.events, {t.plan, step}, state, t.so_far.interrupts.front());
+  auto add = [&t](flow::interrupt& one) {
+    t.so_far.interrupts.push_back(
+      {question_id(t, one.place), std::move(one.value), std::move(one.place)});
+  };
+  t.so_far.interrupts.clear();
+  add(question);
+  std::for_each(question.beside.begin(), question.beside.end(), add);
+  events.task_stopped(out.events, {t.plan, step}, state, t.so_far.interrupts);
   task_ended(t);
 }
 
+void run_loop::impl::task_stopped(const task_attempt& which, std::vector<pending_interrupt> at) {
+  auto* t = running(which);
+  if (!t)
+    return;
+  t->running = false;
+  t->stopped_inside = at.empty();
+  if (!at.empty()) {
+    t->so_far.is = pending_task::state::interrupted;
+    t->so_far.interrupts = std::move(at);
+    events.task_stopped(out.events, {t->plan, step}, state, t->so_far.interrupts);
+  }
+  task_ended(*t);
+}
+
+// The graph ends without its step: its task in the graph around it has ended with the command.
+void run_loop::impl::leave_to_parent(flow::command said) {
+  said.to_parent = false;
+  out.to_parent = std::move(said);
+  out.outcome = run_outcome{};
+  ended = true;
+}
+
 void run_loop::impl::failed(live_task& t, const error& why) {
+  t.cached = false;
   const auto& retry = t.what->options.retry;
   if (retry.again(why, t.attempt)) {
     auto wait = retry.delay(t.attempt);
@@ -576,7 +758,12 @@ void run_loop::impl::after_tasks() {
   auto waits = [](const live_task& t) { return t.is(pending_task::state::interrupted); };
   if (std::any_of(tasks.begin(), tasks.end(), waits))
     return stop_at_interrupts();
-  complete_step();
+  auto stopped = [](const live_task& t) { return t.stopped_inside; };
+  if (std::none_of(tasks.begin(), tasks.end(), stopped))
+    return complete_step();
+  keep_pending();
+  events.static_stop(out.events);
+  finish();
 }
 
 void run_loop::impl::stop_at_interrupts() {
@@ -601,7 +788,9 @@ void run_loop::impl::complete_step() {
   }
   json::object results; // what histories show as each task's result
   next_moves moves;
+  std::set<std::string> ran;
   for (auto* t : in_order) {
+    ran.insert(t->plan.name);
     if (in_order.size() > 1 || !t->so_far.writes.empty())
       results[t->plan.id] = std::move(t->so_far.writes);
     moves.add_edges(*flow, head.joins, t->plan.name);
@@ -611,11 +800,14 @@ void run_loop::impl::complete_step() {
   if (any_shown(*changes))
     events.values(out.events, state);
   auto stops = any_of(spec.after);
+  moves.defer(*flow, head.joins);
   build_checkpoint("loop", std::move(*changes), moves, sole);
   head.results.insert(results.begin(), results.end());
   head.stopped = stops;
+  head.ran.assign(ran.begin(), ran.end());
   keep_head();
   make_tasks();
+  adopted = false;
   ++step;
   if (!stops)
     return start_step();
@@ -629,24 +821,18 @@ result<next_moves> run_loop::impl::moves_from(std::string_view node, const graph
   next_moves moves;
   if (auto ok = moves.add_route(*flow, go_to, node); !ok)
     return ok.error();
-  for (const auto& branch : flow->branches()) {
-    if (branch.from != node)
-      continue;
-    try {
-      auto facts = std::make_shared<task_facts>();
-      facts->run = spec.facts;
-      facts->node = node;
-      facts->step = step;
-      auto chosen = branch.choose(state_view{after}, context{std::move(facts)});
-      if (!chosen)
-        return chosen.error();
-      if (auto ok = moves.add_route(*flow, *chosen, node); !ok)
-        return ok.error();
-    } catch (...) {
-      return current_exception_error();
-    }
-  }
+  if (auto ok = moves.add_branches(*flow, node, after, facts_between()); !ok)
+    return ok.error();
   return moves;
+}
+
+// For what is asked between executions.
+std::shared_ptr<task_facts> run_loop::impl::facts_between() const {
+  auto facts = std::make_shared<task_facts>();
+  facts->run = spec.facts;
+  facts->step = step;
+  facts->remaining_steps = stop - step;
+  return facts;
 }
 
 bool run_loop::impl::any_of(const breakpoint_set& where) const {
@@ -684,7 +870,9 @@ void run_loop::impl::build_checkpoint(std::string source, std::vector<channel_ch
   store_whole = store_whole || !updates.empty(); // what commands wrote is in no change below
   updates.clear();
   checkpoint_doc doc;
-  doc.id = uuid6(std::max(head.id, spec.newest_checkpoint));
+  doc.id = next_id();
+  doc.ns = spec.place.ns;
+  doc.parents = spec.place.parents;
   doc.parent_id = spec.lasting == durability_mode::exit ? first_head : head.id;
   doc.source = std::move(source);
   doc.step = step;
@@ -703,6 +891,14 @@ void run_loop::impl::build_checkpoint(std::string source, std::vector<channel_ch
     return;
   head.set_values(state, std::move(changes), sole_task, store_whole);
   store_whole = false;
+}
+
+// Of a graph inside another that keeps no checkpoints the same each time its task runs, so that its
+// questions keep their ids.
+std::string run_loop::impl::next_id() const {
+  if (spec.is_inner() && !spec.checkpointing)
+    return hash_uuid(spec.place.task_id + '|' + spec.place.ns + '|' + std::to_string(step));
+  return uuid6(std::max(head.id, spec.newest_checkpoint));
 }
 
 // With what is known of it: a task that ended before the run was interrupted is not run again.
@@ -760,13 +956,18 @@ void run_loop::impl::keep_pending() {
   if (!spec.checkpointing || !has_head())
     return;
   dirty = true;
-  head.pending = updates;
-  for (const auto* t : tasks_in_order())
-    if (!t->is(pending_task::state::open) || !t->so_far.answers.empty())
-      head.pending.push_back(t->so_far);
+  head.pending = pending_now();
   if (resumed)
     head.resumed_by = spec.facts->run_id;
   keep_head();
+}
+
+std::vector<pending_task> run_loop::impl::pending_now() {
+  auto all = updates;
+  for (const auto* t : tasks_in_order())
+    if (!t->is(pending_task::state::open) || !t->so_far.answers.empty())
+      all.push_back(t->so_far);
+  return all;
 }
 
 // What became of one task, beside the head. With answers of this run the head itself has to say so.
@@ -776,13 +977,15 @@ void run_loop::impl::keep_end(const live_task& t) {
     return;
   if (resumed && head.resumed_by != spec.facts->run_id)
     return keep_pending();
-  out.ends.push_back({head.id, t.so_far});
+  out.ends.push_back({head.id, head.ns, t.so_far});
 }
 
 // --- the end -----------------------------------------------------------------------------------
 
 void run_loop::impl::finish(run_outcome outcome) {
   ended = true;
+  if (outcome.is == run_outcome::state::success) // not failed or cancelled
+    events.graph_ended(out.events, state);
   if (spec.checkpointing && spec.lasting == durability_mode::exit && dirty) {
     keep_pending();
     head.set_whole(state);
@@ -799,15 +1002,17 @@ void run_loop::impl::finish(run_outcome outcome) {
       outcome.next.push_back(t.plan.name);
     if (t.is(pending_task::state::interrupted))
       for (const auto& one : t.so_far.interrupts)
-        outcome.interrupts.push_back({t.plan.id, one.id, one.value});
+        outcome.interrupts.push_back(
+          {one.task_id.empty() ? t.plan.id : one.task_id, one.id, one.value, one.place});
   }
   if (spec.checkpointing)
     outcome.checkpoint_id = head.id;
   out.outcome = std::move(outcome);
 }
 
-void run_loop::impl::fail_run(std::string kind, std::string text) {
-  text = valid_utf8(std::move(text));
+void run_loop::impl::fail_run(error why) {
+  auto kind = error_class(why), text = valid_utf8(why.message);
+  out.failure = std::move(why);
   events.failed(out.events, kind, text);
   finish(run_outcome::failed(std::move(kind), std::move(text)));
 }
@@ -828,6 +1033,12 @@ loop_output run_loop::begin() {
 loop_output run_loop::task_done(const task_attempt& which, node_result how) {
   if (!impl_->ended)
     impl_->task_done(which, std::move(how));
+  return std::exchange(impl_->out, {});
+}
+
+loop_output run_loop::task_stopped(const task_attempt& which, std::vector<pending_interrupt> at) {
+  if (!impl_->ended)
+    impl_->task_stopped(which, std::move(at));
   return std::exchange(impl_->out, {});
 }
 
@@ -858,6 +1069,54 @@ const std::shared_ptr<const run_facts>& run_loop::facts() const {
   return impl_->spec.facts;
 }
 
+const run_spec& run_loop::spec() const {
+  return impl_->spec;
+}
+
+const json::object& run_loop::checkpoint_metadata() const {
+  return *impl_->base_metadata;
+}
+
+bool run_loop::runs(const task_attempt& which) const {
+  return !impl_->ended && impl_->running(which);
+}
+
+std::optional<task_spec> run_loop::task(const std::string& id) const {
+  auto at = impl_->places.find(id);
+  if (impl_->ended || at == impl_->places.end() || !impl_->tasks[at->second].running)
+    return std::nullopt;
+  return impl_->describe(impl_->tasks[at->second]);
+}
+
+std::vector<task_attempt> run_loop::running() const {
+  std::vector<task_attempt> all;
+  for (const auto& t : impl_->tasks)
+    if (t.running)
+      all.push_back({t.plan.id, t.attempt});
+  return all;
+}
+
+std::string run_loop::forked_from(const std::string& task_id) const {
+  auto at = impl_->forked.find(task_id);
+  return at == impl_->forked.end() ? std::string{} : at->second;
+}
+
+const std::string& run_loop::head_id() const {
+  return impl_->head.id;
+}
+
+std::optional<loaded_checkpoint> run_loop::left() const {
+  if (!impl_->has_head())
+    return std::nullopt;
+  loaded_checkpoint here{impl_->head, {}};
+  here.at.pending = impl_->pending_now();
+  const auto& state = impl_->state;
+  for (std::size_t i = 0; i < state.channels().size(); ++i)
+    if (state.written(i))
+      here.values.emplace(state.channels()[i].name, state.shared(i));
+  return here;
+}
+
 context task_spec::make_context(std::shared_ptr<const run_facts> run,
                                 std::function<void(stream_item)> emit, deadline until,
                                 std::function<bool()> cancelled) const {
@@ -866,8 +1125,11 @@ context task_spec::make_context(std::shared_ptr<const run_facts> run,
   facts->task_id = id;
   facts->node = name;
   facts->step = step;
+  facts->remaining_steps = remaining_steps;
   facts->attempt = attempt;
-  facts->answers = answers;
+  for (const auto& one : answers)
+    if (one.id.empty())
+      facts->answers.push_back(one);
   facts->emit = std::move(emit);
   facts->until = until;
   facts->cancelled = std::move(cancelled);

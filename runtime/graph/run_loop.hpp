@@ -1,5 +1,5 @@
-// The superstep engine as a plain machine: it says which tasks to start, which events to send and
-// which checkpoints to keep; whoever drives it does all of that and reports back.
+// The superstep engine of one graph as a plain machine: it says which tasks to start, which events
+// to send and which checkpoints to keep; whoever drives it does all of that and reports back.
 //
 //   auto out = loop.begin();
 //   loop: send out.events; keep out.checkpoints; drive each of out.start as a node;
@@ -44,7 +44,9 @@ struct task_spec {
   int attempt = 1;
   std::vector<interrupt_answer> answers;
   std::chrono::milliseconds after{0}; // wait this long first: a retry
-  int64_t step = 0;
+  int64_t step = 0, remaining_steps = 0;
+  int64_t push = -1;    // as of planned_task
+  bool resumed = false; // an earlier execution may have left something of a graph inside
 
   task_attempt this_attempt() const { return {id, attempt}; }
   /// The context for this execution. `emit` and `cancelled` as in task_facts.
@@ -62,6 +64,9 @@ struct loop_output {
   std::vector<task_spec> start;
   /// The run is over. Everything still running is to be stopped; nothing it reports is used.
   std::optional<run_outcome> outcome;
+  // With the outcome of a graph inside another: why it failed, or what it says to that one.
+  std::optional<error> failure;
+  std::optional<flow::command> to_parent;
 };
 
 class run_loop {
@@ -76,6 +81,8 @@ public:
   /// A task of `start` has ended. Ignored unless it is the attempt under way. Let go of its node,
   /// context and task_spec before: while a view of the state lives, lists are copied to grow.
   loop_output task_done(const task_attempt& which, node_result how);
+  /// A graph inside the task has stopped, at these questions or (none) at a breakpoint.
+  loop_output task_stopped(const task_attempt& which, std::vector<pending_interrupt> at);
   /// It wrote to the stream.
   loop_output written(const task_attempt& which, stream_item item);
   /// The run is to stop here: completed supersteps stay, running tasks are forgotten.
@@ -84,6 +91,21 @@ public:
   loop_output fail_with(const error& why);
 
   const std::shared_ptr<const run_facts>& facts() const;
+  const run_spec& spec() const;
+
+  /// What its checkpoints say of the run.
+  const json::object& checkpoint_metadata() const;
+  /// That attempt is under way.
+  bool runs(const task_attempt& which) const;
+  /// A task under way as it was started, without its input; none: it is not.
+  std::optional<task_spec> task(const std::string& id) const;
+  /// Those under way.
+  std::vector<task_attempt> running() const;
+  /// Which task of the checkpoint that was forked it is; "": of none.
+  std::string forked_from(const std::string& task_id) const;
+  const std::string& head_id() const;
+  /// The newest checkpoint with what was done since, to go on from; none: there is none.
+  std::optional<loaded_checkpoint> left() const;
 
 private:
   struct impl;

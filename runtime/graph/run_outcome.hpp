@@ -13,6 +13,7 @@ namespace behalf {
 struct task_interrupt {
   std::string task_id, id;
   json::value value;
+  std::string place = {}; // as of flow::interrupt
 };
 
 /// How a run ended. Shared by the engine, which knows how its graph ended, and by those who execute

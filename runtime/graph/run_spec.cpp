@@ -1,5 +1,6 @@
 #include "runtime/graph/run_spec.hpp"
 
+#include "runtime/base/json.hpp"
 #include "runtime/graph/graph.hpp"
 #include "runtime/graph/run_config.hpp"
 
@@ -25,10 +26,6 @@ void each_name(const json::value& v, Take take) {
 std::optional<json::value> given(const json::object& o, std::string_view key) {
   const auto* v = member(o, key);
   return v && !v->is_null() ? std::optional<json::value>{*v} : std::nullopt;
-}
-
-run_command read_command(const json::object& o) {
-  return {given(o, "resume"), given(o, "update"), given(o, "goto")};
 }
 
 // What a checkpoint says about its run: its metadata and the scalars of configurable, whose ids are
@@ -91,6 +88,25 @@ result<void> check_given(const graph& flow, const json::value* input, const json
   return go_to ? check_sent(flow, *go_to) : result<void>{};
 }
 
+run_command run_command::parse(const json::object& o) {
+  return {given(o, "resume"), given(o, "update"), given(o, "goto")};
+}
+
+result<json::value> run_command::update_object(json::value otherwise) const {
+  const auto* pairs = update ? update->if_array() : nullptr;
+  if (!pairs)
+    return update ? *update : std::move(otherwise);
+  json::object all;
+  for (const auto& one : *pairs) {
+    const auto* pair = one.if_array();
+    if (!pair || pair->size() != 2 || !(*pair)[0].is_string())
+      return error{
+        errc::invalid_argument, "Expected dict, got " + excerpt(*update), {}, "InvalidUpdateError"};
+    all[(*pair)[0].get_string()] = (*pair)[1];
+  }
+  return json::value(std::move(all));
+}
+
 stream_modes stream_modes::parse(const json::value& names) {
   stream_modes m;
   each_name(names, [&](std::string_view name) {
@@ -102,6 +118,7 @@ stream_modes stream_modes::parse(const json::value& names) {
     m.tasks = m.tasks || name == "tasks";
     m.checkpoints = m.checkpoints || name == "checkpoints";
     m.debug = m.debug || name == "debug";
+    m.events = m.events || name == "events";
   });
   return m;
 }
@@ -136,10 +153,12 @@ run_spec run_spec::from_kwargs(std::shared_ptr<const json::object> kwargs,
   s.facts = std::move(facts);
   s.input = value_ptr{kwargs, &value("input")};
   if (const auto* c = value("command").if_object())
-    s.command = read_command(*c);
+    s.command = run_command::parse(*c);
   s.before = breakpoint_set::parse(value("interrupt_before"));
   s.after = breakpoint_set::parse(value("interrupt_after"));
   s.modes = stream_modes::parse(value("stream_mode"));
+  s.checkpoint_map = object_or_empty(*kwargs, "checkpoint_map");
+  s.stream_subgraphs = bool_or(*kwargs, "subgraphs");
   auto lasting = string_or(*kwargs, "durability", "async");
   s.lasting = lasting == "exit"   ? durability_mode::exit
               : lasting == "sync" ? durability_mode::sync

@@ -20,6 +20,7 @@ struct run_facts {
   std::shared_ptr<const json::value> run_context =
     std::make_shared<json::value>(); // the API's `context`; null when there is none
   json::object metadata;             // as events and checkpoints show it
+  std::string owner;                 // who it acts for, as keys of what users never share
   std::vector<std::string> services; // names a node may use; empty: any (the driver decides)
 
   const json::object& configurable() const { return object_or_empty(*config, "configurable"); }
@@ -36,13 +37,14 @@ struct stream_item {
 struct interrupt_answer {
   json::value value;
   std::string place = {}; // of the question; "" where the order tells which it was
+  std::string id = {};    // of a question asked in a graph inside the node; else ""
 };
 
 /// What is of one task. Filled by whoever drives the node.
 struct task_facts {
   std::shared_ptr<const run_facts> run;
   std::string task_id, node;
-  int64_t step = 0;
+  int64_t step = 0, remaining_steps = 0;
   int attempt = 1;
   std::vector<interrupt_answer> answers; // to its interrupts so far, in order
   std::function<void(stream_item)> emit; // callable from the thread the node runs on

@@ -2,6 +2,8 @@
 
 #include "runtime/graph/graph.hpp"
 
+#include <algorithm>
+
 namespace behalf {
 namespace {
 
@@ -9,11 +11,15 @@ json::value text(std::string_view s) {
   return json::string_view{s.data(), s.size()};
 }
 
-json::value place(const std::string& checkpoint_id, std::string_view thread_id) {
+json::value place(const std::string& checkpoint_id, std::string_view thread_id,
+                  const checkpoint_doc& of) {
   if (checkpoint_id.empty())
     return nullptr;
-  return json::object{
-    {"checkpoint_id", checkpoint_id}, {"thread_id", text(thread_id)}, {"checkpoint_ns", ""}};
+  json::object at{
+    {"checkpoint_id", checkpoint_id}, {"thread_id", text(thread_id)}, {"checkpoint_ns", of.ns}};
+  if (!of.ns.empty())
+    (at["checkpoint_map"].emplace_object() = of.parents)[of.ns] = checkpoint_id;
+  return at;
 }
 
 json::value id_or_null(std::string_view id) {
@@ -45,7 +51,7 @@ json::object stored_values(const loaded_checkpoint& at) {
 
 // With what commands wrote beside the checkpoint, and (`latest`) finished tasks of its superstep,
 // unless they cannot be joined.
-json::object shown_values(const loaded_checkpoint& at, const graph& flow, bool latest) {
+state_view shown_view(const loaded_checkpoint& at, const graph& flow, bool latest) {
   graph_state state{flow.channels()};
   for (const auto& [name, v] : at.values)
     if (auto i = flow.channels()->find(name); i != channel_table::none)
@@ -62,7 +68,44 @@ json::object shown_values(const loaded_checkpoint& at, const graph& flow, bool l
       finished.insert(finished.end(), writes->begin(), writes->end());
   }
   static_cast<void>(state.apply(std::move(finished)));
-  return state_view{std::move(state), flow.shown()}.to_json().get_object();
+  return state_view{std::move(state), flow.shown()};
+}
+
+json::object shown_values(const loaded_checkpoint& at, const graph* flow, bool latest) {
+  return flow ? shown_view(at, *flow, latest).to_json().get_object() : stored_values(at);
+}
+
+bool has_command_updates(const checkpoint_doc& at) {
+  return std::any_of(at.pending.begin(), at.pending.end(),
+                     [](const pending_task& one) { return one.id == null_task_id; });
+}
+
+// What `shown_values` says of a past checkpoint that no command wrote beside.
+void write_values(json_writer& out, const loaded_checkpoint& at, const graph* flow,
+                  list_texts& lists) {
+  out.object();
+  auto write = [&](std::string_view name, const json::value& v) {
+    out.key(name);
+    if (const auto* list = v.if_array())
+      lists.write(out, name, *list);
+    else
+      out.value(v);
+  };
+  if (!flow)
+    for (const auto& [name, v] : at.values)
+      if (std::find(at.at.hidden.begin(), at.at.hidden.end(), name) == at.at.hidden.end())
+        write(name, *v);
+  for (std::size_t i = 0; flow && i < flow->channels()->size(); ++i) {
+    const auto& channel = (*flow->channels())[i];
+    const auto written = at.values.find(channel.name);
+    if (!flow->shows(i))
+      continue;
+    if (written != at.values.end())
+      write(channel.name, *written->second);
+    else if (channel.initial)
+      out.member(channel.name, *channel.initial);
+  }
+  out.end();
 }
 
 json::array interrupts_of(const pending_task* p) {
@@ -90,27 +133,9 @@ json::object task_json(const planned_task& t, const pending_task* p, const json:
           {"result", std::move(result)}};
 }
 
-} // namespace
-
-json::object empty_thread_state(std::string_view thread_id, std::string_view checkpoint_id) {
-  return {{"values", json::object{}},
-          {"next", json::array{}},
-          {"tasks", json::array{}},
-          {"metadata", nullptr},
-          {"created_at", nullptr},
-          {"checkpoint", place(std::string(checkpoint_id), thread_id)},
-          {"parent_checkpoint", nullptr},
-          {"interrupts", json::array{}},
-          {"checkpoint_id", id_or_null(checkpoint_id)},
-          {"parent_checkpoint_id", nullptr}};
-}
-
-json::object thread_values(const loaded_checkpoint& at, const graph* flow) {
-  return flow ? shown_values(at, *flow, true) : stored_values(at);
-}
-
-json::object thread_state(const loaded_checkpoint& loaded, const graph* flow,
-                          std::string_view thread_id, bool latest, const json::object& results) {
+json::object state_beside_values(const loaded_checkpoint& loaded, const graph* flow,
+                                 std::string_view thread_id, bool latest,
+                                 const json::object& results) {
   const auto& at = loaded.at;
   json::array next, tasks, interrupts;
   for (const auto& t : at.next) {
@@ -118,19 +143,66 @@ json::object thread_state(const loaded_checkpoint& loaded, const graph* flow,
     if (!latest || !done(p))
       next.push_back(text(t.name));
     tasks.push_back(task_json(t, p, results, hidden_by(flow, at)));
+    if (const auto* node = flow ? flow->find(t.name) : nullptr; node && node->keeps_inner())
+      tasks.back().get_object()["checkpoint"] =
+        json::object{{"thread_id", text(thread_id)},
+                     {"checkpoint_ns", (at.ns.empty() ? "" : at.ns + '|') + t.name + ':' + t.id}};
     for (auto& one : interrupts_of(p))
       interrupts.push_back(std::move(one));
   }
-  return {{"values", flow ? shown_values(loaded, *flow, latest) : stored_values(loaded)},
-          {"next", std::move(next)},
+  return {{"next", std::move(next)},
           {"tasks", std::move(tasks)},
           {"metadata", at.metadata()},
           {"created_at", iso8601(at.created_at)},
-          {"checkpoint", place(at.id, thread_id)},
-          {"parent_checkpoint", place(at.parent_id, thread_id)},
+          {"checkpoint", place(at.id, thread_id, at)},
+          {"parent_checkpoint", place(at.parent_id, thread_id, at)},
           {"interrupts", std::move(interrupts)},
           {"checkpoint_id", at.id},
           {"parent_checkpoint_id", id_or_null(at.parent_id)}};
+}
+
+} // namespace
+
+json::object empty_thread_state(std::string_view thread_id, std::string_view checkpoint_id,
+                                const std::string& ns) {
+  checkpoint_doc none;
+  none.ns = ns;
+  return {{"values", json::object{}},
+          {"next", json::array{}},
+          {"tasks", json::array{}},
+          {"metadata", nullptr},
+          {"created_at", nullptr},
+          {"checkpoint", place(std::string(checkpoint_id), thread_id, none)},
+          {"parent_checkpoint", nullptr},
+          {"interrupts", json::array{}},
+          {"checkpoint_id", id_or_null(checkpoint_id)},
+          {"parent_checkpoint_id", nullptr}};
+}
+
+json::object thread_values(const loaded_checkpoint& at, const graph* flow) {
+  return shown_values(at, flow, true);
+}
+
+json::object thread_state(const loaded_checkpoint& at, const graph* flow,
+                          std::string_view thread_id, bool latest, const json::object& results) {
+  json::object all{{"values", shown_values(at, flow, latest)}};
+  for (auto& [name, v] : state_beside_values(at, flow, thread_id, latest, results))
+    all.emplace(name, std::move(v));
+  return all;
+}
+
+std::string thread_state_text(const loaded_checkpoint& at, const graph* flow,
+                              std::string_view thread_id, const json::object& results,
+                              list_texts& lists) {
+  json_writer out;
+  out.object().key("values");
+  if (has_command_updates(at.at))
+    out.value(shown_values(at, flow, false));
+  else
+    write_values(out, at, flow, lists);
+  for (const auto& [name, v] : state_beside_values(at, flow, thread_id, false, results))
+    out.member(name, v);
+  return out.take();
 }
 
 } // namespace behalf

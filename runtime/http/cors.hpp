@@ -21,7 +21,7 @@ struct cors_options {
   std::vector<std::string> allow_headers{};
   std::vector<std::string> expose_headers{
     "x-pagination-total", "x-pagination-next", "content-location", "location",
-    "retry-after",        "www-authenticate",  "x-request-id"};
+    "retry-after",        "www-authenticate",  "x-request-id",     "mcp-session-id"};
   /// Lets pages send cookies; the origin is then named in the answer even under "*".
   bool allow_credentials = false;
   std::chrono::seconds max_age{600};

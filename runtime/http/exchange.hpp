@@ -6,6 +6,7 @@
 #include "runtime/http/request.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -72,11 +73,22 @@ public:
   /// Ends the stream after the parts written so far.
   virtual void finish() = 0;
 
+  /// Begins a WebSocket instead of an answer. Then `write` sends one text message each time. `got`
+  /// runs on an I/O thread with each message of the client, of at most `limit` bytes; the next one
+  /// is read after `read_on`. `close_socket` is its `finish`, with RFC 6455's code for why.
+  virtual void open_socket(std::size_t limit, std::function<void(std::string)> got) = 0;
+  virtual void read_on() = 0;
+  virtual void close_socket(uint16_t code) = 0;
+
   /// True when the answer is not needed any more: the client left, or got 504 at the deadline.
   virtual bool gone() const = 0;
   /// Calls `call` when the client leaves; at once if it has left. Noticing it costs a system call
   /// or two, so it begins with this call. A client that closes its sending side counts as gone.
   virtual void on_gone(std::function<void()> call) = 0;
+
+  /// Calls `call` when the server begins to stop; at once if it has begun. For what has no end of
+  /// its own, and would hold the stop up.
+  virtual void on_drain(std::function<void()> call) = 0;
 
   /// Calls every `period` from now until the answer has ended: keep-alive bytes of streams.
   virtual void every(std::chrono::milliseconds period, std::function<void()> call) = 0;

@@ -9,10 +9,6 @@ namespace behalf {
 
 namespace {
 
-bool is_token(std::string_view text) {
-  return made_of(text, "!#$%&'*+-.^_`|~");
-}
-
 // Field content of RFC 9110 5.5: no CR, LF, NUL or other control byte but tab.
 bool is_value(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
@@ -37,7 +33,7 @@ result<void> check_lines(std::string_view lines, const header_list& headers) {
     if (end == std::string_view::npos || colon == std::string_view::npos || colon > end)
       return credential_broken("a header");
     auto name = lines.substr(0, colon);
-    if (!is_token(name) || !is_value(lines.substr(colon + 1, end - colon - 1))
+    if (!is_field_name(name) || !is_value(lines.substr(colon + 1, end - colon - 1))
         || is_header(name, header_class::framing))
       return credential_broken("a header");
     if (find_header(headers, name))
@@ -71,7 +67,7 @@ result<void> check_call(const outbound_call& call, bool credentialed) {
   if (!is_method(call.method))
     return fail(errc::invalid_argument, "the call's method is not one that may be sent");
   for (const auto& [name, value] : call.headers) {
-    if (!is_token(name))
+    if (!is_field_name(name))
       return fail(errc::invalid_argument, "a header name of the call is not valid");
     if (!is_value(value))
       return fail(errc::invalid_argument,

@@ -58,6 +58,39 @@ void outbox::finish() {
   wake_.notify();
 }
 
+void outbox::open_socket(std::size_t limit, std::function<void(std::string)> got) {
+  {
+    std::lock_guard lock{guard_};
+    if (stage_ != stage::unanswered || closed_)
+      return;
+    stage_ = stage::streaming;
+    pending_.socket.emplace(socket_wish{limit, std::move(got)});
+  }
+  wake_.notify();
+}
+
+void outbox::close_socket(uint16_t code) {
+  {
+    std::lock_guard lock{guard_};
+    if (stage_ != stage::streaming || closed_)
+      return;
+    stage_ = stage::answered;
+    pending_.close_code = code;
+    pending_.last = true;
+  }
+  wake_.notify();
+}
+
+void outbox::read_on() {
+  {
+    std::lock_guard lock{guard_};
+    if (stage_ != stage::streaming || closed_)
+      return;
+    pending_.read_on = true;
+  }
+  wake_.notify();
+}
+
 void outbox::abandon() {
   {
     std::lock_guard lock{guard_};
@@ -85,6 +118,25 @@ void outbox::on_gone(std::function<void()> call) {
     pending_.notice_close = true;
   }
   wake_.notify();
+}
+
+void outbox::on_drain(std::function<void()> call) {
+  std::lock_guard lock{guard_}; // released before the old callback is destroyed
+  if (closed_)
+    return;
+  if (draining_)
+    calls_->run(std::move(call));
+  else
+    on_drain_.swap(call);
+}
+
+void outbox::drain() {
+  std::unique_lock lock{guard_};
+  draining_ = true;
+  const auto call = std::exchange(on_drain_, nullptr);
+  lock.unlock();
+  if (call)
+    call();
 }
 
 void outbox::every(std::chrono::milliseconds period, std::function<void()> call) {
@@ -168,6 +220,8 @@ outbox::callbacks outbox::drop_client() {
     calls.push_back(std::exchange(on_gone_, nullptr));
   if (pending_.body) // destroying it may destroy the exchange, which locks: done later
     calls.push_back([wish = std::move(*pending_.body)] {});
+  if (pending_.socket) // the same
+    calls.push_back([wish = std::move(*pending_.socket)] {});
   pending_ = {};
   stage_ = stage::answered;
   gone_.store(true, std::memory_order_release);
@@ -187,7 +241,7 @@ void outbox::lost() {
 }
 
 void outbox::close() {
-  std::function<void()> gone_call, deadline_call;
+  std::function<void()> gone_call, deadline_call, drain_call;
   outgoing rest;
   std::shared_ptr<ticker> ticking;
   std::lock_guard lock{guard_}; // released first: destructors of captures may call back
@@ -195,6 +249,7 @@ void outbox::close() {
   stage_ = stage::answered;
   gone_call.swap(on_gone_);
   deadline_call.swap(on_deadline_);
+  drain_call.swap(on_drain_);
   rest = std::exchange(pending_, {});
   ticking.swap(ticker_);
   if (ticking)

@@ -67,15 +67,26 @@ struct body_wish {
   body_handler got;
 };
 
+/// A call of exchange::open_socket.
+struct socket_wish {
+  std::size_t limit;
+  std::function<void(std::string)> got;
+};
+
 /// What a connection has to do next.
 struct outgoing {
   std::optional<body_wish> body; // alone, unless the answer is whole: then nobody reads it
   std::optional<answer_head> head;
   std::vector<part> parts;
-  bool last = false;         // the answer ends here
-  bool cut = false;          // the connection must end without a proper end of the answer
-  bool notice_close = false; // `on_gone` waits for the client to close
-  bool nothing() const { return !body && !head && parts.empty() && !last && !cut && !notice_close; }
+  std::optional<socket_wish> socket; // instead of a head
+  bool read_on = false;              // of the socket
+  uint16_t close_code = 1000;        // its `last` says why
+  bool last = false;                 // the answer ends here
+  bool cut = false;                  // the connection must end without a proper end of the answer
+  bool notice_close = false;         // `on_gone` waits for the client to close
+  bool nothing() const {
+    return !body && !head && !socket && parts.empty() && !read_on && !last && !cut && !notice_close;
+  }
 };
 
 /// An exchange, and its connection's interface to it. Handlers get it from `hand_out`.
@@ -98,8 +109,12 @@ public:
   void begin_stream(unsigned status, header_list headers) override;
   void write(std::string bytes, std::function<void()> written) override;
   void finish() override;
+  void open_socket(std::size_t limit, std::function<void(std::string)> got) override;
+  void read_on() override;
+  void close_socket(uint16_t code) override;
   bool gone() const override { return gone_.load(std::memory_order_acquire); }
   void on_gone(std::function<void()> call) override;
+  void on_drain(std::function<void()> call) override;
   void every(std::chrono::milliseconds period, std::function<void()> call) override;
   void on_deadline(std::function<void()> call) override;
   void clear_deadline() override;
@@ -112,6 +127,8 @@ public:
   deadline due() const;
   /// Does what a passed deadline asks for; returns when to look next.
   deadline check_deadline(deadline now);
+  /// The server begins to stop.
+  void drain();
   /// The client is gone. Calls `on_gone`, and the callbacks of parts not written.
   void lost();
   /// The answer is sent, or cannot be: destroys all callbacks.
@@ -132,11 +149,11 @@ private:
   const std::shared_ptr<late_calls> calls_;
   stage stage_ = stage::unanswered;
   outgoing pending_;
-  std::function<void()> on_gone_, on_deadline_;
+  std::function<void()> on_gone_, on_deadline_, on_drain_;
   std::shared_ptr<ticker> ticker_;
   deadline due_;
   std::chrono::milliseconds grace_;
-  bool closed_ = false;
+  bool closed_ = false, draining_ = false;
   std::atomic<bool> gone_{false};
   wake_signal wake_;
 };

@@ -52,10 +52,15 @@ public:
 
   /// Gives memory beyond the small size back. Not while a read is under way.
   void shrink() {
-    if (empty() && capacity_ > small) {
-      bytes_.reset();
-      begin_ = end_ = capacity_ = 0;
-    }
+    if (capacity_ > small)
+      release();
+  }
+  /// Gives all memory back if nothing is in it. Not while a read is under way.
+  void release() {
+    if (!empty())
+      return;
+    bytes_.reset();
+    begin_ = end_ = capacity_ = 0;
   }
 
 private:

@@ -36,6 +36,11 @@ struct http_request {
   deadline by{};       // when the answer is due
 };
 
+/// A page cannot give a WebSocket an Authorization field. It offers this subprotocol and its token
+/// as another (`new WebSocket(url, ["bearer", token])`): read as "Authorization: Bearer <token>".
+/// Of `sec-websocket-protocol` this alone is left, which the handshake agrees to.
+inline constexpr std::string_view bearer_protocol = "bearer";
+
 /// Overwrites target, query and header values: people put tokens there too.
 void wipe(http_request& req) noexcept;
 

@@ -36,6 +36,15 @@ bool folded(std::string_view head) {
          || head.find("\r\n\t") != std::string_view::npos;
 }
 
+constexpr std::string_view bearer_first = "bearer,"; // bearer_protocol, and more
+
+// The token of "bearer, <token>", else nothing.
+std::string_view token_among_protocols(std::string_view offered) {
+  const auto token = offered.find_first_not_of(" \t", bearer_first.size());
+  const bool alone = offered.find_first_of(", \t", std::min(token, offered.size())) == offered.npos;
+  return token != offered.npos && alone ? offered.substr(token) : std::string_view{};
+}
+
 } // namespace
 
 std::size_t head_length(std::string_view bytes, std::size_t& searched) {
@@ -123,15 +132,25 @@ void request_parser::check_framing(field_code code, std::string_view value) {
 
 void request_parser::store(std::string_view name, std::string_view value) {
   auto key = ascii_lower(name);
-  if (is_header(key, inbound_credentials)) {
-    const bool again = std::any_of(secrets.begin(), secrets.end(),
-                                   [&](const auto& field) { return field.first == key; });
-    if (again && key != "cookie") // which one counts must not depend on who reads
-      return refuse(400, "A credential field was sent twice");
-    secrets.emplace_back(std::move(key), wiped_string{value});
-    return;
+  if (is_header(key, inbound_credentials))
+    return store_secret(std::move(key), wiped_string{value});
+  if (key == "sec-websocket-protocol" && value.starts_with(bearer_first)) {
+    if (const auto token = token_among_protocols(value); !token.empty()) {
+      wiped_string credential{"Bearer "};
+      credential.append(token);
+      store_secret("authorization", std::move(credential));
+    }
+    value = bearer_protocol; // whatever else is offered may be a token
   }
   request.headers.emplace_back(std::move(key), value);
+}
+
+void request_parser::store_secret(std::string key, wiped_string value) {
+  const bool again = std::any_of(secrets.begin(), secrets.end(),
+                                 [&](const auto& field) { return field.first == key; });
+  if (again && key != "cookie") // which one counts must not depend on who reads
+    return refuse(400, "A credential field was sent twice");
+  secrets.emplace_back(std::move(key), std::move(value));
 }
 
 void request_parser::on_field_impl(field_code code, string_view name, string_view value,

@@ -65,6 +65,7 @@ private:
 
   void check_framing(field_code code, std::string_view value);
   void store(std::string_view name, std::string_view value);
+  void store_secret(std::string key, wiped_string value);
   void refuse(unsigned status, std::string detail);
   std::optional<refusal> outcome(const error_code& ec);
 

@@ -23,7 +23,7 @@ namespace inbound {
 class connection : public slot_holder {
 public:
   virtual ~connection() = default;
-  virtual void begin_drain() = 0; // end when idle, or after the answer under way
+  virtual void begin_drain() = 0; // end when idle, or after the answer under way, which is told
   virtual void cut() = 0;         // end now
   virtual void shut() = 0;        // the io_context has stopped: release everything
 };

@@ -20,7 +20,9 @@ constexpr std::chrono::milliseconds linger_timeout{1'000};
 constexpr std::string_view memory_of_requests = "requests in memory";
 // Answers up to this size leave in one piece with their head.
 constexpr std::size_t joined_body = 16 * 1024;
-constexpr std::size_t kept_output = 64 * 1024; // of a connection, between two answers
+constexpr std::size_t kept_output = 64 * 1024; // of a connection, between two writes
+constexpr std::size_t first_bytes = 64;        // of a WebSocket's message
+constexpr std::size_t framing_bytes = 32;      // around a part and behind the last, at most
 
 // A refusal as the error of `read_body`.
 error as_error(const refusal& why) {
@@ -103,6 +105,8 @@ void session<Stream>::begin_drain() {
   asio::post(stream_.get_executor(), [self = this->shared_from_this()] {
     if (self->phase_ == phase::idle && self->in_.empty())
       self->close_socket();
+    else if (const auto box = self->box_)
+      box->drain();
   });
 }
 
@@ -347,6 +351,8 @@ awaitable<bool> session<Stream>::send(std::string_view tail) {
     }
   }
   out_.clear();
+  if (out_.capacity() > kept_output)
+    out_ = std::string{};
   co_return true;
 }
 
@@ -382,11 +388,17 @@ void session<Stream>::compose(outgoing& next, std::string& tail) {
     compose_head(*next.head, tail);
   if (head_only_)
     return;
+  auto size = out_.size();
   for (const auto& p : next.parts)
+    size += p.bytes.size() + framing_bytes;
+  out_.reserve(size); // else it would grow to twice as much
+  for (auto& p : next.parts) {
+    const auto bytes = std::exchange(p.bytes, {}); // a client that does not read holds it once
     if (framing_ == framing::chunked)
-      append_chunk(out_, p.bytes);
+      append_chunk(out_, bytes);
     else
-      out_ += p.bytes;
+      out_ += bytes;
+  }
   if (next.last && !next.cut && framing_ == framing::chunked)
     out_ += last_chunk;
 }
@@ -408,6 +420,11 @@ awaitable<bool> session<Stream>::serve_request(request_parser& parser) {
       co_await box->changed();
       continue;
     }
+    if (next.socket) {
+      web_socket_ =
+        std::make_unique<web_socket<Stream>>(stream_, std::move(*next.socket), box->req());
+      co_return false;
+    }
     keep_ = keep_ && parser.done(); // an unread rest of the body ends the connection
     std::string tail;
     compose(next, tail);
@@ -424,6 +441,106 @@ awaitable<bool> session<Stream>::serve_request(request_parser& parser) {
     if (next.notice_close && parser.done())
       read_ahead();
   }
+}
+
+// --- WebSocket ---------------------------------------------------------------------------------
+
+// Sends what the exchange gives, and reads on when it says so, until either side ends it.
+template <class Stream>
+awaitable<void> session<Stream>::serve_socket() {
+  const auto box = box_;
+  const bool agreed = co_await agree_on_socket();
+  if (!agreed)
+    co_return box->lost();
+  in_.release(); // the stream has a buffer of its own
+  read_message();
+  while (true) {
+    auto next = box->take();
+    if (next.nothing()) {
+      phase_ = phase::waiting;
+      watchdog_.set(box->due());
+      co_await box->changed();
+      continue;
+    }
+    if (next.read_on)
+      read_message();
+    for (const auto& p : next.parts) {
+      const bool sent = co_await send_message(p.bytes);
+      if (!sent)
+        box->lost();
+      if (p.written)
+        p.written();
+    }
+    if (next.cut || ended_)
+      co_return;
+    if (!next.last)
+      continue;
+    enter(phase::closing, linger_timeout);
+    const beast::websocket::close_reason why{next.close_code};
+    co_await web_socket_->stream.async_close(why, use_result);
+    co_return;
+  }
+}
+
+template <class Stream>
+awaitable<bool> session<Stream>::agree_on_socket() {
+  const auto asked = upgrade_request(box_->req());
+  enter(phase::writing, core_->options.write_timeout);
+  auto [refused] = co_await web_socket_->stream.async_accept(asked, use_result);
+  co_return !refused && in_.empty(); // nothing is sent before we have agreed
+}
+
+template <class Stream>
+awaitable<bool> session<Stream>::send_message(std::string_view text) {
+  if (ended_)
+    co_return false;
+  enter(phase::writing, core_->options.write_timeout);
+  const asio::const_buffer bytes{text.data(), text.size()};
+  auto [ec, size] = co_await web_socket_->stream.async_write(bytes, use_result);
+  ended_ = ended_ || ec.failed();
+  co_return !ended_;
+}
+
+// At most one at a time. Also answers pings and notices that the client has left. Room for a
+// message is made when its first bytes are there: most connections wait for one.
+template <class Stream>
+void session<Stream>::read_message() {
+  auto& w = *web_socket_;
+  if (std::exchange(w.reading, true))
+    return;
+  const auto most = w.wish.limit + 1 - w.in.size();
+  w.stream.async_read_some(w.in, w.in.size() == 0 ? std::min(first_bytes, most) : most,
+                           [self = this->shared_from_this()](const error_code& ec, std::size_t) {
+                             self->on_message_part(ec);
+                           });
+}
+
+template <class Stream>
+void session<Stream>::on_message_part(const error_code& ec) {
+  auto& w = *web_socket_;
+  w.reading = false;
+  if (ec) {
+    ended_ = true;
+    if (const auto box = box_)
+      box->lost();
+    return;
+  }
+  const bool too_big = w.in.size() > w.wish.limit;
+  if (too_big || !hold(w.in.size())) {
+    w.in = {};
+    memory_.reset();
+    if (const auto box = box_)
+      box->close_socket(too_big ? beast::websocket::close_code::too_big
+                                : beast::websocket::close_code::try_again_later);
+    return;
+  }
+  if (!w.stream.is_message_done())
+    return read_message();
+  auto text = beast::buffers_to_string(w.in.data());
+  w.in = {};
+  memory_.reset();
+  if (w.wish.got)
+    w.wish.got(std::move(text));
 }
 
 // Answers a request that never became an exchange, and ends the connection.
@@ -464,6 +581,8 @@ awaitable<void> session<Stream>::run(std::shared_ptr<session> self) {
   }
   self->watchdog_.stop();
   self->close_socket();
+  if (self->web_socket_)
+    self->web_socket_->wish.got = nullptr; // it holds the exchange
   self->slot_.reset();
   self->refusal_share_.reset();
   self->memory_.reset();
@@ -483,6 +602,8 @@ awaitable<void> session<Stream>::serve() {
   bool more = !refusal_share_;
   while (more)
     more = co_await serve_one();
+  if (web_socket_)
+    co_return co_await serve_socket();
   if (auto why = std::exchange(refusal_, std::nullopt))
     co_await refuse_request(std::move(*why));
   if (linger_ && !ended_)
@@ -509,13 +630,13 @@ awaitable<bool> session<Stream>::serve_one() {
   }
   hand_on(parser);
   const bool answered = co_await serve_request(parser);
+  if (web_socket_) // `serve` goes on, so that this frame is not kept for as long
+    co_return false;
   if (const auto box = std::exchange(box_, nullptr))
     box->close();
   memory_.reset();
   if (!reading_ahead_)
     in_.shrink();
-  if (out_.capacity() > kept_output)
-    out_ = std::string{};
   linger_ = answered;
   if (!answered || !keep_ || ended_)
     co_return false;
@@ -561,6 +682,8 @@ void session<Stream>::hand_on(request_parser& parser) {
   box_ = std::make_shared<outbox>(std::move(req), std::move(parser.secrets), std::move(body),
                                   stream_.get_executor(), core_->late_calls,
                                   core_->options.deadline_grace);
+  if (core_->draining())
+    box_->drain();
   if (answer_preflight(box_->req()))
     return;
   try {

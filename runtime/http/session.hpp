@@ -8,6 +8,7 @@
 #include "runtime/http/response_head.hpp"
 #include "runtime/http/server_core.hpp"
 #include "runtime/http/watchdog.hpp"
+#include "runtime/http/web_socket.hpp"
 
 #include <boost/asio/ssl/stream.hpp>
 
@@ -60,6 +61,9 @@ private:
   awaitable<bool> read_more(std::size_t room);
   awaitable<bool> serve_request(request_parser& parser);
   awaitable<bool> send(std::string_view tail);
+  awaitable<void> serve_socket();
+  awaitable<bool> agree_on_socket();
+  awaitable<bool> send_message(std::string_view text);
   awaitable<bool> refuse_request(refusal why);
   awaitable<void> say_goodbye();
 
@@ -74,6 +78,8 @@ private:
   bool timed_out(unsigned status, const char* detail);
   void read_ahead();
   void on_read_ahead(const error_code& ec, std::size_t size);
+  void read_message();
+  void on_message_part(const error_code& ec);
   void enter(phase p, milliseconds limit);
   void close_socket();
   tcp_socket& socket();
@@ -99,6 +105,8 @@ private:
   // A read during the answer, to notice that the client closes (`on_gone`).
   bool reading_ahead_ = false;
   wake_signal read_ahead_over_;
+
+  std::unique_ptr<web_socket<Stream>> web_socket_; // what the connection has become
 
   // Of the request under way.
   std::shared_ptr<outbox> box_;

@@ -243,6 +243,7 @@ template void append_base64url(wiped_string&, std::string_view);
 template void append_base64url(std::string&, std::string_view);
 template bool append_from_base64(wiped_string&, std::string_view);
 template bool append_from_hex(wiped_string&, std::string_view);
+template bool append_from_hex(std::string&, std::string_view);
 template void append_hex(wiped_string&, std::string_view, letter_case);
 
 } // namespace behalf

@@ -49,6 +49,10 @@ header_class class_of(std::string_view name) {
 
 } // namespace
 
+bool is_field_name(std::string_view text) {
+  return made_of(text, "!#$%&'*+-.^_`|~");
+}
+
 bool is_header(std::string_view name, header_class any_of) {
   return (static_cast<unsigned>(class_of(name)) & static_cast<unsigned>(any_of)) != 0;
 }

@@ -26,6 +26,9 @@ constexpr header_class operator|(header_class a, header_class b) {
 inline constexpr auto inbound_credentials =
   header_class::credential | header_class::own_credential | header_class::proxy;
 
+/// A token (RFC 9110 5.1).
+bool is_field_name(std::string_view text);
+
 /// Is the field, in any case, of one of these classes?
 bool is_header(std::string_view name, header_class any_of);
 

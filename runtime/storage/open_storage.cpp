@@ -48,6 +48,7 @@ result<std::unique_ptr<storage_engine>> open_storage(storage_options options) {
   sqlite_options sqlite;
   sqlite.path = std::move(*file);
   sqlite.finished_runs = options.finished_runs;
+  sqlite.encryption = std::move(options.encryption);
   sqlite.clock = std::move(options.clock);
   return open_sqlite(std::move(sqlite));
 }
@@ -62,9 +63,22 @@ storage_bytes bytes_of_storage(const std::string& url) {
   return file ? storage_bytes{size(*file), size(*file + "-wal")} : storage_bytes{};
 }
 
-result<storage_check> find_damage(const std::string& url, damaged_records what) {
+result<storage_check> find_damage(const std::string& url, damaged_records what,
+                                  const secret_ptr& master_key) {
   auto file = file_of(url);
-  return file ? check_sqlite(*file, what) : of_storage(file.error(), url);
+  return file ? check_sqlite(*file, what, master_key) : of_storage(file.error(), url);
+}
+
+result<storage_resealing>
+reseal_storage(const std::string& url, const storage_encryption& encryption, data_key_choice keys) {
+  auto file = file_of(url);
+  return file ? reseal_sqlite(*file, encryption, keys) : of_storage(file.error(), url);
+}
+
+result<std::vector<std::string>>
+rotate_storage_key(const std::string& url, const secret_ptr& old_key, const secret_ptr& new_key) {
+  auto file = file_of(url);
+  return file ? rotate_sqlite_key(*file, old_key, new_key) : of_storage(file.error(), url);
 }
 
 result<storage_recovery> recover_storage(const std::string& from, const std::string& to) {

@@ -19,6 +19,10 @@ enum class sort_key : uint8_t {
   status,           // threads, runs
   name,             // assistants
   graph_id,         // assistants
+  assistant_id,     // crons
+  parent,           // crons: their thread
+  next_at,          // crons
+  ends_at,          // crons
 };
 
 /// Always within one tenant. Ties are broken by the order of insertion, so that pages of equal
@@ -26,14 +30,15 @@ enum class sort_key : uint8_t {
 struct query {
   kind type = kind::thread;
   std::string tenant;
-  std::string parent = {};           // runs, checkpoints: of this thread
-  std::string ns = {};               // checkpoints: exactly this one
-  std::string before = {};           // checkpoints: ids smaller than this one
-  std::string run_id = {};           // checkpoints: written by this run
+  std::string parent = {}; // runs, checkpoints, crons: of this thread; items: in this namespace
+  std::string ns = {};     // checkpoints: exactly this one
+  std::string before = {}; // checkpoints: ids smaller than this one
+  std::string run_id = {}; // checkpoints: written by this run
   std::string namespace_prefix = {}; // items: encode_namespace(labels)
   std::vector<std::string> ids = {};
   std::vector<std::string> status = {}; // any of them
   std::string graph_id = {};            // assistants
+  std::string assistant_id = {};        // crons
   std::string name_part = {};           // assistants: part of the name, ASCII case ignored
   json::object metadata = {};           // containment
   filter auth_filter = {};              // what the caller may see, on the record's own metadata

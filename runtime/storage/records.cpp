@@ -23,8 +23,18 @@ std::string_view kind_text(kind k) {
     return "checkpoint";
   case kind::item:
     return "item";
+  case kind::webhook_call:
+    return "webhook_call";
+  case kind::assistant_version:
+    return "assistant_version";
+  case kind::cron:
+    return "cron";
   }
   return "record";
+}
+
+bool named_within_parent(kind k) {
+  return k == kind::checkpoint || k == kind::item || k == kind::assistant_version;
 }
 
 json::object item_fields(const record& item) {

@@ -14,10 +14,20 @@
 
 namespace behalf {
 
-enum class kind : uint8_t { assistant, thread, run, checkpoint, item };
+enum class kind : uint8_t {
+  assistant,
+  thread,
+  run,
+  checkpoint,
+  item,
+  assistant_version,
+  cron,
+  webhook_call
+};
 
-inline constexpr std::array all_kinds{kind::assistant, kind::thread, kind::run, kind::checkpoint,
-                                      kind::item};
+inline constexpr std::array all_kinds{kind::assistant,  kind::thread,      kind::run,
+                                      kind::checkpoint, kind::item,        kind::assistant_version,
+                                      kind::cron,       kind::webhook_call};
 
 /// `kind` of the error that says a stored record is damaged.
 inline constexpr std::string_view unreadable_record = "UnreadableRecord";
@@ -33,11 +43,19 @@ inline constexpr std::string_view storage_damaged = "StorageDamagedError";
 /// `kind` of the conflict that says that another process has taken a run over, or ended it.
 inline constexpr std::string_view run_taken = "RunTakenError";
 
+/// `kind`s of the conflicts of `write_batch::quiet_thread`.
+inline constexpr std::string_view thread_busy = "ThreadBusyError";
+inline constexpr std::string_view state_moved = "StateMovedError";
+
 /// "assistant", "thread", …: for messages and table names.
 std::string_view kind_text(kind k);
 
-/// What names one record within the whole storage. Assistants, threads and runs need tenant and
-/// id; a checkpoint also its thread (`parent`) and `ns`; an item its namespace (`parent`).
+/// Whether an id names a record only together with its `parent`.
+bool named_within_parent(kind k);
+
+/// What names one record within the whole storage. Assistants, threads, runs and crons need tenant
+/// and id; a checkpoint also its thread (`parent`) and `ns`; an item its namespace (`parent`); a
+/// version its assistant (`parent`).
 struct record_key {
   kind type = kind::thread;
   std::string tenant, id;
@@ -58,10 +76,13 @@ struct expiry {
 struct record {
   kind type = kind::thread;
   std::string tenant;
-  std::string id;        // assistant, thread, run or checkpoint id (UUID text); an item's key
-  std::string parent;    // run, checkpoint: thread id. item: encode_namespace(labels)
-  std::string status;    // thread: idle, busy, interrupted, error; run: pending, running, …
-  json::object metadata; // assistant, thread, run, checkpoint. Searched by containment
+  std::string id;     // assistant, thread, run, checkpoint or cron id (UUID text); an item's key; a
+                      // version's number, with leading zeros
+  std::string parent; // run, checkpoint: thread id. item: encode_namespace(labels). version:
+                      // assistant id. cron: the thread it runs on, or empty
+  std::string status; // thread: idle, busy, interrupted, error; run: pending, running, …; cron:
+                      // enabled, disabled
+  json::object metadata; // of all but items. Searched by containment
   json::object doc;      // everything else; an item's value
   std::string doc_text;  // to write instead of `doc`, as JSON text; reads leave it empty, but for
                          // unfinished runs whose `doc` cannot be read
@@ -77,7 +98,13 @@ struct record {
   std::string run_id;            // checkpoint: the run that wrote it; "" for an update by hand
   bool full = true;              // checkpoint: `doc` stands alone; else it adds to its parent's
   json::array task_ends; // checkpoint: what write_batch::task_end put beside it; `put` ignores it
-  int64_t fence = 1;     // unfinished runs: set by the storage, one more with every take-over
+  std::string assistant_id; // cron
+  std::string owner; // assistant, thread, item, cron: principal_key::text() of who made it, whose
+                     // quota it counts for; empty: nobody's. Only crons are read with it
+  std::optional<time_point> next_at; // cron: when it fires; none: never again
+  std::optional<time_point> ends_at; // cron: it fires no later
+  std::string refusal; // cron: why it did not run when it fired last, as JSON text; empty: it did
+  int64_t fence = 1;   // unfinished runs: set by the storage, one more with every take-over
 
   record_key key() const { return {type, tenant, id, parent, ns}; }
 };

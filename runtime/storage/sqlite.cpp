@@ -70,11 +70,11 @@ result<void> set_cache(sqlite_connection& db, int kib) {
 
 class sqlite_storage final : public storage_engine, public sqlite_reads {
 public:
-  sqlite_storage(process_lock lock, std::unique_ptr<sqlite_connection> db, sqlite_options options,
-                 int64_t owner)
-    : sqlite_reads(std::move(db), options.clock, owner), lock_(std::move(lock)),
-      log_(*db_, options.checkpoint_pages), writes_(*db_, options.clock, owner),
-      options_(std::move(options)), owner_(owner) {}
+  sqlite_storage(process_lock lock, std::unique_ptr<sqlite_connection> db,
+                 std::shared_ptr<data_keys> keys, sqlite_options options, int64_t owner)
+    : sqlite_reads(std::move(db), keys, options.clock, owner), lock_(std::move(lock)),
+      log_(*db_, options.checkpoint_pages), keys_(std::move(keys)),
+      writes_(*db_, keys_, options.clock, owner), options_(std::move(options)), owner_(owner) {}
 
   ~sqlite_storage() override {
     if (db_->in_transaction())
@@ -121,6 +121,9 @@ public:
     auto done = broken_ ? result<void>{*broken_} : db_->run("COMMIT");
     if (!done && db_->in_transaction())
       (void)db_->run("ROLLBACK");
+    if (!done)
+      writes_.was_taken_back();
+    writes_.group_is_over();
     return done;
   }
 
@@ -131,7 +134,7 @@ public:
     if (auto set = set_cache(**db, options_.cache_kib); !set)
       return set.error();
     return std::unique_ptr<storage_reader>{
-      std::make_unique<sqlite_reads>(std::move(*db), options_.clock, owner_)};
+      std::make_unique<sqlite_reads>(std::move(*db), keys_, options_.clock, owner_)};
   }
 
 private:
@@ -153,6 +156,8 @@ private:
     if (auto begun = db_->run("SAVEPOINT unit"); !begun)
       return begun.error();
     auto done = work();
+    if (!done)
+      writes_.was_taken_back();
     if (!done && (!db_->in_transaction() || !db_->run("ROLLBACK TO unit")))
       return broken_.emplace(done.error());
     if (auto ended = db_->run("RELEASE unit"); !ended)
@@ -169,6 +174,7 @@ private:
 
   process_lock lock_;
   log_keeper log_;
+  const std::shared_ptr<data_keys> keys_;
   sqlite_writes writes_;
   sqlite_options options_;
   const int64_t owner_;
@@ -227,9 +233,12 @@ result<std::unique_ptr<storage_engine>> open_sqlite(sqlite_options options) {
     return done.error();
   if (auto done = continue_run_ids(**db); !done)
     return done.error();
+  auto keys = open_data_keys(**db, options.encryption);
+  if (!keys)
+    return keys.error();
   const auto owner = options.shared ? new_owner() : 0;
-  return std::unique_ptr<storage_engine>{
-    std::make_unique<sqlite_storage>(std::move(*lock), std::move(*db), std::move(options), owner)};
+  return std::unique_ptr<storage_engine>{std::make_unique<sqlite_storage>(
+    std::move(*lock), std::move(*db), std::move(*keys), std::move(options), owner)};
 }
 
 } // namespace behalf

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace behalf {
 
@@ -21,6 +22,7 @@ struct sqlite_options {
   int cache_kib = 16384;
   /// How long runs that are over stay; 0: as long as their thread.
   std::chrono::milliseconds finished_runs{0};
+  storage_encryption encryption = {};
   /// Other processes may use the file at the same time, and each holds the runs it has taken.
   bool shared = false;
   /// What expiry is measured by.
@@ -31,8 +33,13 @@ struct sqlite_options {
 /// why: no such folder, not a database, made by a newer version, in use by another process.
 result<std::unique_ptr<storage_engine>> open_sqlite(sqlite_options options);
 
-/// find_damage and recover_storage of a SQLite file.
-result<storage_check> check_sqlite(const std::string& path, damaged_records what);
+/// The functions of open_storage.hpp, of a SQLite file.
+result<storage_check> check_sqlite(const std::string& path, damaged_records what,
+                                   const secret_ptr& master_key = nullptr);
+result<storage_resealing> reseal_sqlite(const std::string& path,
+                                        const storage_encryption& encryption, data_key_choice keys);
+result<std::vector<std::string>>
+rotate_sqlite_key(const std::string& path, const secret_ptr& old_key, const secret_ptr& new_key);
 result<storage_recovery> recover_sqlite(const std::string& from, const std::string& to);
 
 } // namespace behalf

@@ -26,17 +26,15 @@ result<std::vector<std::string>> integrity(sqlite_connection& db, const std::str
   auto use = db.prepare("PRAGMA integrity_check" + (of.empty() ? "" : "(" + of + ")"));
   if (!use)
     return failed(use.error());
-  for (;;) {
-    auto row = use->step();
-    if (!row)
-      return failed(row.error());
-    if (!*row)
-      return said;
-    std::istringstream lines{std::string(use->text(0))};
+  auto read = use->each_row([&](auto& row) {
+    std::istringstream lines{std::string(row.text(0))};
     for (std::string line; std::getline(lines, line);)
       if (line != "ok" && !line.starts_with("***"))
         said.push_back(std::move(line));
-  }
+  });
+  if (!read)
+    return failed(read.error());
+  return said;
 }
 
 // A damaged index can be made anew from its table.
@@ -52,8 +50,8 @@ result<void> name_damaged_tables(sqlite_connection& db, storage_check& into) {
                           "'sqlite_%'");
     if (!use)
       return use.error();
-    for (auto row = use->step(); row && *row; row = use->step())
-      tables.emplace_back(use->text(0));
+    if (auto read = use->each_row([&](auto& row) { tables.emplace_back(row.text(0)); }); !read)
+      return read.error();
   }
   for (const auto& table : tables) {
     auto said = integrity(db, table);
@@ -81,8 +79,55 @@ result<void> check_references(sqlite_connection& db, storage_check& into) {
   if (!lost)
     return lost.error();
   if (*lost > 0)
-    into.faults.push_back(std::to_string(*lost) + " runs or checkpoints have no thread");
+    into.faults.push_back(std::to_string(*lost)
+                          + " records belong to a thread or assistant that is not there");
   return {};
+}
+
+result<void> check_data_keys(sqlite_connection& db, const data_keys& keys, storage_check& into) {
+  auto said = damaged_data_keys(db, keys.master());
+  if (!said)
+    return said.error();
+  for (auto& one : *said)
+    into.faults.push_back(std::move(one));
+  return {};
+}
+
+// Vectors follow from their item: damaged ones can be made again.
+result<void> check_vectors(sqlite_connection& db, const std::shared_ptr<data_keys>& keys, bool mend,
+                           storage_check& into) {
+  sealing seals{db, keys};
+  std::vector<int64_t> damaged;
+  {
+    auto use = db.prepare("SELECT v.item_seq, v.vector, v.tenant, i.parent, i.id FROM item_vector v"
+                          " JOIN item i ON i.seq=v.item_seq WHERE v.sealed<>0");
+    if (!use)
+      return use.error();
+    auto read = use->each_row([&](auto& row) -> result<bool> {
+      auto opened = seals.open({sealed_vector, row.text(2), row.text(3), row.text(4)}, row.text(1));
+      if (!opened && opened.error().kind != unreadable_record)
+        return opened.error();
+      if (!opened) {
+        damaged.push_back(row.number(0));
+        into.faults.push_back(opened.error().message + " (tenant " + std::string(row.text(2))
+                              + ")");
+      }
+      return true;
+    });
+    if (!read)
+      return read.error();
+  }
+  if (!mend || damaged.empty())
+    return {};
+  sqlite_writes writes{db, nullptr, now};
+  if (auto begun = db.run("BEGIN IMMEDIATE"); !begun)
+    return begun;
+  for (auto item : damaged)
+    if (auto done = writes.embed_again(item); !done) {
+      (void)db.run("ROLLBACK");
+      return done;
+    }
+  return db.run("COMMIT");
 }
 
 struct damaged_row {
@@ -92,33 +137,40 @@ struct damaged_row {
 };
 
 result<std::vector<damaged_row>> check_records(sqlite_connection& db, const sqlite_table& t,
+                                               const std::shared_ptr<data_keys>& keys,
                                                storage_check& into) {
+  sealing seals{db, keys};
   auto all = t.find.substr(0, t.find.rfind(" WHERE "));
   auto use = db.prepare(all);
   if (!use)
     return use.error();
   std::vector<damaged_row> damaged;
-  for (;; ++into.records) {
-    auto row = use->step();
-    if (!row)
-      return row.error();
-    if (!*row)
-      return damaged;
-    auto r = bare_row(*use, t);
+  auto read = use->each_row([&](auto& row) {
+    ++into.records;
+    auto r = bare_row(row, t);
+    bool sealed = false;
     auto add = [&](row_part part, const error& why) {
-      damaged.push_back({use->number(0), part, why.message});
+      if (why.kind != unreadable_record) {
+        sealed = true;
+        return;
+      }
+      damaged.push_back({row.number(0), part, why.message});
       into.faults.push_back(why.message + " (tenant " + r.tenant + ")");
     };
-    if (auto head = read_head(*use, t); !head)
+    if (auto head = read_head(row, t, seals); !head)
       add(row_part::metadata, head.error());
-    if (auto doc = read_doc(*use, t.metadata_column() + 1, r); !doc)
+    if (auto doc = read_doc(row, t.metadata_column() + 1, r, seals); !doc)
       add(row_part::doc, doc.error());
-  }
+    into.sealed += sealed;
+  });
+  if (!read)
+    return read.error();
+  return damaged;
 }
 
 result<void> take_out(sqlite_connection& db, const sqlite_table& t,
                       const std::vector<damaged_row>& rows, storage_check& into) {
-  sqlite_writes writes{db, now};
+  sqlite_writes writes{db, nullptr, now};
   if (auto begun = db.run("BEGIN IMMEDIATE"); !begun)
     return begun;
   for (const auto& row : rows)
@@ -132,7 +184,8 @@ result<void> take_out(sqlite_connection& db, const sqlite_table& t,
 
 } // namespace
 
-result<storage_check> check_sqlite(const std::string& path, damaged_records what) {
+result<storage_check> check_sqlite(const std::string& path, damaged_records what,
+                                   const secret_ptr& master_key) {
   std::optional<process_lock> lock;
   bool mend = what == damaged_records::set_aside;
   if (mend) {
@@ -152,6 +205,13 @@ result<storage_check> check_sqlite(const std::string& path, damaged_records what
     return format.error();
   if (*format == 0)
     return fail(errc::internal, path + ": is empty: no server has stored anything in it yet");
+  std::shared_ptr<data_keys> keys;
+  if (master_key) {
+    auto opened = open_data_keys(**db, {master_key, false});
+    if (!opened)
+      return opened.error();
+    keys = std::move(*opened);
+  }
   storage_check found;
   if (auto done = check_pages(**db, found); !done)
     return done.error();
@@ -159,14 +219,22 @@ result<storage_check> check_sqlite(const std::string& path, damaged_records what
     return found;
   if (auto done = check_references(**db, found); !done)
     return done.error();
+  if (keys)
+    if (auto done = check_data_keys(**db, *keys, found); !done)
+      return done.error();
   for (auto k : all_kinds) {
-    auto damaged = check_records(**db, table_of(k), found);
+    if (!(*db)->prepare("SELECT 1 FROM " + table_of(k).name)) // of a later format
+      continue;
+    auto damaged = check_records(**db, table_of(k), keys, found);
     if (!damaged)
       return damaged.error();
     if (mend && !damaged->empty())
       if (auto done = take_out(**db, table_of(k), *damaged, found); !done)
         return done.error();
   }
+  if (keys)
+    if (auto done = check_vectors(**db, keys, mend, found); !done)
+      return done.error();
   return found;
 }
 

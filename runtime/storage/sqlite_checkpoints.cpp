@@ -1,4 +1,7 @@
 // The part of sqlite_reads that follows checkpoints to those they build upon.
+#include "runtime/base/json.hpp"
+#include "runtime/storage/json_members.hpp"
+#include "runtime/storage/record_scan.hpp"
 #include "runtime/storage/sqlite_reads.hpp"
 
 #include <algorithm>
@@ -29,6 +32,43 @@ private:
 
   sqlite_connection* db_;
 };
+
+constexpr int64_t most_measured = 256; // checkpoints in one slice
+
+int64_t size(std::string_view text) {
+  return static_cast<int64_t>(text.size());
+}
+
+// A row's document that is no JSON object counts as a whole.
+void count_document(std::string_view doc, thread_sizes& into) {
+  auto& whole = into.checkpoints.bytes;
+  whole += size(doc);
+  const auto members = split_members(doc);
+  if (!members)
+    return;
+  for (auto part : {"set", "append"})
+    if (const auto text = find_member(*members, part); !text.empty())
+      if (const auto channels = split_members(text))
+        for (const auto& [name, value] : *channels) {
+          auto& channel = into.channels[std::string(name)];
+          ++channel.count;
+          channel.bytes += size(value);
+          whole -= size(value);
+        }
+  const auto pending = parse_json(find_member(*members, "pending"));
+  if (const auto* all = pending ? pending->if_array() : nullptr) {
+    into.pending.count += static_cast<int64_t>(all->size());
+    into.pending.bytes += size(find_member(*members, "pending"));
+    whole -= size(find_member(*members, "pending"));
+  }
+}
+
+// What does not open counts as it is stored: measuring is no place to find damage.
+std::string_view text_or_bytes(const sqlite_statement& row, int column, const sealed_place& place,
+                               sealing& seals, std::string& buffer) {
+  auto text = seals.text(row, column, place, buffer);
+  return text ? *text : row.text(column);
+}
 
 } // namespace
 
@@ -91,8 +131,72 @@ result<std::vector<record>> sqlite_reads::checkpoint_chain(const std::string& te
 
 result<std::string> sqlite_reads::newest_checkpoint(const std::string& tenant,
                                                     const std::string& thread_id,
-                                                    const std::string& ns) {
-  return newest_of({kind::checkpoint, tenant, {}, thread_id, ns}, true);
+                                                    const std::optional<std::string>& ns) {
+  if (ns)
+    return newest_of({kind::checkpoint, tenant, {}, thread_id, *ns}, true);
+  auto use = db_->prepare("SELECT max(id) FROM checkpoint WHERE tenant=?1 AND parent=?2");
+  if (!use)
+    return use.error();
+  auto row = use->bind(1, tenant).bind(2, thread_id).step();
+  if (!row)
+    return row.error();
+  return std::string{use->text(0)};
+}
+
+result<void> sqlite_reads::measure(const std::string& tenant, const std::string& thread_id,
+                                   thread_sizes& so_far, const slice_limits& limits) {
+  auto use =
+    db_->prepare("SELECT ns, id, metadata, doc, seq FROM checkpoint"
+                 " WHERE tenant=?1 AND parent=?2 AND (ns, id)>(?3, ?4) ORDER BY ns, id LIMIT ?5");
+  if (!use)
+    return use.error();
+  const auto ns = so_far.ns, id = so_far.id;
+  use->bind(1, tenant).bind(2, thread_id).bind(3, ns).bind(4, id).bind(5, most_measured);
+  const auto end = std::chrono::steady_clock::now() + limits.time;
+  int64_t measured = 0;
+  std::size_t bytes = 0;
+  std::string of_metadata, of_doc;
+  auto all = use->each_row([&](auto& row) -> result<bool> {
+    so_far.ns = row.text(0);
+    so_far.id = row.text(1);
+    const record_key key{kind::checkpoint, tenant, so_far.id, thread_id, so_far.ns};
+    const auto metadata =
+      text_or_bytes(row, 2, place_beside(key, sealed_metadata), seals_, of_metadata);
+    const auto doc = text_or_bytes(row, 3, place_of(key), seals_, of_doc);
+    const auto ends = measure_ends(key, row.number(4));
+    if (!ends)
+      return ends.error();
+    ++measured;
+    ++so_far.checkpoints.count;
+    so_far.checkpoints.bytes += size(metadata);
+    count_document(doc, so_far);
+    so_far.pending.count += ends->count;
+    so_far.pending.bytes += ends->bytes;
+    const auto of_all = size(metadata) + size(doc) + ends->bytes;
+    so_far.bytes += of_all;
+    bytes += static_cast<std::size_t>(of_all);
+    return bytes < limits.bytes && std::chrono::steady_clock::now() < end;
+  });
+  if (!all)
+    return all.error();
+  so_far.complete = *all && measured < most_measured;
+  return {};
+}
+
+result<thread_sizes::part> sqlite_reads::measure_ends(const record_key& of, int64_t seq) {
+  auto use = db_->prepare("SELECT doc FROM task_end WHERE checkpoint_seq=?1");
+  if (!use)
+    return use.error();
+  use->bind(1, seq);
+  thread_sizes::part all;
+  std::string text;
+  auto read = use->each_row([&](auto& row) {
+    ++all.count;
+    all.bytes += size(text_or_bytes(row, 0, place_beside(of, sealed_task_end), seals_, text));
+  });
+  if (!read)
+    return read.error();
+  return all;
 }
 
 result<std::string> sqlite_reads::newest_of(const record_key& of, bool hidden_too) {

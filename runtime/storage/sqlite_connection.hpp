@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
 
@@ -46,6 +47,20 @@ public:
 
   /// True: there is a row to read. False: done.
   result<bool> step();
+  /// Calls `each` with this for the rows there are, until it answers false or an error; one that
+  /// answers nothing sees all. True: it has seen them all.
+  template <class Each>
+  [[nodiscard]] result<bool> each_row(Each each) {
+    for (;;) {
+      auto row = step();
+      if (!row || !*row)
+        return row ? result<bool>{true} : row;
+      if constexpr (std::is_void_v<std::invoke_result_t<Each&, sqlite_statement&>>)
+        each(*this);
+      else if (result<bool> more = each(*this); !more || !*more)
+        return more;
+    }
+  }
   /// For statements without rows.
   result<void> run();
   /// Ready to be bound and stepped again.
@@ -55,6 +70,7 @@ public:
   int64_t number(int column) const { return sqlite3_column_int64(stmt_, column); }
   bool is_null(int column) const { return sqlite3_column_type(stmt_, column) == SQLITE_NULL; }
   bool is_text(int column) const { return sqlite3_column_type(stmt_, column) == SQLITE_TEXT; }
+  bool is_blob(int column) const { return sqlite3_column_type(stmt_, column) == SQLITE_BLOB; }
   /// Text or blob; valid until the next step.
   std::string_view text(int column) const;
 
@@ -106,6 +122,19 @@ public:
 
   /// Also reads a file that ends before its last page: what is there of it.
   void allow_missing_pages();
+
+  /// Until it ends, the schema's own texts may be changed: for steps from one format to the next.
+  class open_schema {
+  public:
+    explicit open_schema(sqlite_connection& db) : db_(&db) {
+      sqlite3_db_config(db_->db_, SQLITE_DBCONFIG_DEFENSIVE, 0, nullptr);
+    }
+    open_schema(const open_schema&) = delete;
+    ~open_schema() { sqlite3_db_config(db_->db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr); }
+
+  private:
+    sqlite_connection* db_;
+  };
 
   /// From now on statements still running at `by` end with errc::timeout.
   void set_deadline(deadline by);

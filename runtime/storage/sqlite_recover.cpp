@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 
 namespace behalf {
@@ -14,9 +15,13 @@ namespace {
 
 using access = sqlite_connection::access;
 
-// Threads first, which others belong to. Terms are filed anew; nobody holds a run of it.
-constexpr std::array<std::string_view, 7> tables{"thread",   "assistant", "run",      "checkpoint",
-                                                 "task_end", "item",      "set_aside"};
+// What others belong to comes first. Terms are filed anew; nobody holds a run of it.
+constexpr std::array<std::string_view, 12> tables{
+  "master_check", "data_key",   "thread",   "assistant", "assistant_version", "run",
+  "cron",         "checkpoint", "task_end", "item",      "webhook_call",      "set_aside"};
+
+// Has all of that table's columns.
+constexpr std::string_view data_key_index = "data_key_by_tenant";
 
 class recovery {
 public:
@@ -30,8 +35,8 @@ public:
         return done.error();
     if (auto done = drop_what_hangs_in_the_air(); !done)
       return done.error();
-    for (auto k : {kind::assistant, kind::thread})
-      if (auto done = file(table_of(k)); !done)
+    for (auto k : {kind::assistant, kind::thread, kind::cron})
+      if (auto done = !fresh_has(kind_text(k)) ? result<void>{} : file(table_of(k)); !done)
         return done.error();
     if (auto done = fresh_.run("COMMIT"); !done)
       return done.error();
@@ -49,12 +54,7 @@ private:
     auto use = from.prepare(sql);
     if (!use)
       return false;
-    for (;;) {
-      auto row = use->step();
-      if (!row || !*row)
-        return row.has_value();
-      into.push_back(use->number(0));
-    }
+    return use->each_row([&](auto& row) { into.push_back(row.number(0)); }).has_value();
   }
 
   // A damaged table is walked from both ends; of the rows between, its index may know.
@@ -64,7 +64,9 @@ private:
     if (!collect(old_, walk + " NOT INDEXED ORDER BY rowid", rows)) {
       damaged_ = true;
       collect(old_, walk + " NOT INDEXED ORDER BY rowid DESC", rows);
-      collect(old_, walk + " INDEXED BY sqlite_autoindex_" + table + "_1", rows);
+      const auto index =
+        table == "data_key" ? std::string(data_key_index) : "sqlite_autoindex_" + table + "_1";
+      collect(old_, walk + " INDEXED BY " + index, rows);
     }
     std::sort(rows.begin(), rows.end());
     rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
@@ -86,13 +88,26 @@ private:
     return {};
   }
 
+  // The statement stands on the row, where it can be read.
+  std::optional<sqlite_statement> read_row(const std::string& table, int64_t row) {
+    auto read = [&](const std::string& sql) -> std::optional<sqlite_statement> {
+      auto use = old_.prepare(sql);
+      if (!use)
+        return std::nullopt;
+      auto there = use->bind(1, row).step();
+      return there && *there ? std::optional{std::move(*use)} : std::nullopt;
+    };
+    auto found = read("SELECT * FROM " + table + " WHERE rowid=?1");
+    if (found || table != "data_key")
+      return found;
+    return read("SELECT id, tenant, created_at, nonce, ciphertext, tag FROM data_key INDEXED BY "
+                + std::string(data_key_index) + " WHERE +id=?1");
+  }
+
   // False: it cannot be read, or is not what such a row may be.
   result<bool> copy_row(const std::string& table, int64_t row) {
-    auto read = old_.prepare("SELECT * FROM " + table + " WHERE rowid=?1");
+    auto read = read_row(table, row);
     if (!read)
-      return false;
-    auto there = read->bind(1, row).step();
-    if (!there || !*there)
       return false;
     std::string places;
     for (int column = 1; column <= read->columns(); ++column)
@@ -109,13 +124,17 @@ private:
   }
 
   result<void> drop_what_hangs_in_the_air() {
-    for (std::string table : {"run", "checkpoint"})
-      if (auto done = drop(table, "DELETE FROM " + table
-                                    + " WHERE NOT EXISTS (SELECT 1 FROM thread t WHERE "
-                                      "t.tenant="
-                                    + table + ".tenant AND t.id=" + table + ".parent)");
-          !done)
-        return done.error();
+    for (auto [table, owner] : {std::pair<std::string, std::string>{"run", "thread"},
+                                {"checkpoint", "thread"},
+                                {"cron", "thread"},
+                                {"assistant_version", "assistant"}})
+      if (fresh_has(table))
+        if (auto done = drop(table, "DELETE FROM " + table
+                                      + " WHERE parent IS NOT NULL AND NOT EXISTS (SELECT 1 FROM "
+                                      + owner + " t WHERE t.tenant=" + table
+                                      + ".tenant AND t.id=" + table + ".parent)");
+            !done)
+          return done.error();
     for (;;) { // what is dropped takes what builds upon it along
       auto gone = drop("checkpoint",
                        "DELETE FROM checkpoint AS c WHERE is_full=0 AND NOT EXISTS (SELECT 1 FROM "
@@ -146,7 +165,7 @@ private:
 
   // What cannot be filed is a damaged record: a check of the new file finds it.
   result<void> file(const sqlite_table& t) {
-    sqlite_writes writes{fresh_, now};
+    sqlite_writes writes{fresh_, nullptr, now};
     std::vector<int64_t> rows;
     collect(fresh_, "SELECT rowid FROM " + t.name, rows);
     for (auto row : rows)
@@ -198,7 +217,10 @@ result<storage_recovery> copy(const std::string& from, const std::string& to) {
       return copied.error();
     found = std::move(*copied);
   }
-  if (auto usable = open_sqlite({.path = to}); !usable) // brings it to the newest format
+  auto fresh = sqlite_connection::open(to, access::read_write);
+  if (!fresh)
+    return fresh.error();
+  if (auto usable = migrate(**fresh, sqlite_migrations()); !usable)
     return usable.error();
   return found;
 }

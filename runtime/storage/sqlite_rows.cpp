@@ -1,6 +1,10 @@
 #include "runtime/storage/sqlite_rows.hpp"
 
+#include "runtime/base/json_cost.hpp"
+#include "runtime/net/codec.hpp"
+
 #include <algorithm>
+#include <limits>
 
 namespace behalf {
 namespace {
@@ -83,9 +87,48 @@ constexpr sqlite_column checkpoint_columns[]{tenant,
 constexpr sqlite_column item_columns[]{tenant,     parent,     id,     created_at,
                                        updated_at, expires_at, ttl_ms, keep_latest};
 
+template <auto Member>
+constexpr sqlite_column perhaps(std::string_view name) {
+  return {name,
+          [](statement& s, int at, const record& r) {
+            if (r.*Member)
+              s.bind(at, to_micros(*(r.*Member)));
+            else
+              s.bind_null(at);
+          },
+          [](const statement& s, int at, record& r) {
+            if (!s.is_null(at))
+              r.*Member = from_micros(s.number(at));
+          }};
+}
+
+// Null where there is no thread, so that the foreign key holds.
+constexpr sqlite_column thread_or_null{"parent",
+                                       [](statement& s, int at, const record& r) {
+                                         if (r.parent.empty())
+                                           s.bind_null(at);
+                                         else
+                                           s.bind(at, r.parent);
+                                       },
+                                       parent.read};
+constexpr sqlite_column cron_columns[]{tenant,
+                                       id,
+                                       thread_or_null,
+                                       text<&record::assistant_id>("assistant_id"),
+                                       text<&record::owner>("owner"),
+                                       status,
+                                       created_at,
+                                       updated_at,
+                                       perhaps<&record::next_at>("next_at"),
+                                       perhaps<&record::ends_at>("ends_at"),
+                                       text<&record::refusal>("refusal")};
+
+constexpr sqlite_column version_columns[]{tenant, parent, id, created_at, updated_at};
+constexpr sqlite_column call_columns[]{tenant, id, created_at, updated_at};
+
 // What never changes after the creation: setting it again would rewrite every index entry.
 bool is_fixed(std::string_view column) {
-  for (auto name : {"tenant", "id", "parent", "ns", "created_at", "listed"})
+  for (auto name : {"tenant", "id", "parent", "ns", "created_at", "assistant_id", "owner"})
     if (column == name)
       return true;
   return false;
@@ -111,7 +154,8 @@ void write_statements(sqlite_table& t) {
   auto head = "SELECT seq, " + names.substr(0, names.rfind(", doc"));
   std::string doc = "doc";
   if (t.type == kind::checkpoint)
-    doc += ", (SELECT '[' || group_concat(e.doc) || ']' FROM task_end e"
+    doc += ", (SELECT '[' || group_concat(CASE typeof(e.doc) WHEN 'blob'"
+           " THEN '\"' || hex(e.doc) || '\"' ELSE e.doc END) || ']' FROM task_end e"
            " WHERE e.checkpoint_seq=checkpoint.seq)";
   t.find = head + ", " + doc + by_key;
   t.find_head = head + by_key;
@@ -119,7 +163,7 @@ void write_statements(sqlite_table& t) {
   t.doc = "SELECT " + doc + by_seq;
   t.update = "UPDATE " + t.name + " SET " + sets + " WHERE seq=" + seq_place;
   t.remove = "DELETE" + by_seq;
-  if (t.type == kind::run) {
+  if (t.type == kind::run || t.owned) {
     names += ", owner";
     places += ", " + seq_place;
   }
@@ -131,11 +175,12 @@ void write_statements(sqlite_table& t) {
 
 sqlite_table make_table(kind k, std::span<const sqlite_column> columns, std::string key) {
   sqlite_table t{k, std::string(kind_text(k)), columns, std::move(key)};
-  if (k == kind::assistant || k == kind::thread) {
+  if (k == kind::assistant || k == kind::thread || k == kind::cron) {
     t.term_table = t.name + "_term";
     t.filed_by = k == kind::thread ? sort_key::updated_at : sort_key::created_at;
   }
   t.expires = k == kind::thread || k == kind::item;
+  t.owned = k == kind::assistant || k == kind::thread || k == kind::item;
   write_statements(t);
   return t;
 }
@@ -148,12 +193,41 @@ error unreadable(const record& of, std::string_view why) {
           std::string(unreadable_record)};
 }
 
-result<json::object> stored_object(const statement& row, int column, const record& of,
-                                   std::string_view part) {
-  auto v = parse_stored_json(row.text(column));
+result<json::object> stored_object(std::string_view text, const record& of, std::string_view part) {
+  auto v = parse_stored_json(text);
   if (!v || !v->is_object())
     return unreadable(of, std::string(part) + " is no JSON object");
   return std::move(v->get_object());
+}
+
+// Members of a checkpoint's metadata that its columns tell: not written twice, and right in the
+// copy of a thread.
+std::vector<std::pair<std::string_view, std::string_view>> told_by_columns(const record& r) {
+  std::vector<std::pair<std::string_view, std::string_view>> all{{"thread_id", r.parent}};
+  if (!r.run_id.empty())
+    all.emplace_back("run_id", r.run_id);
+  return all;
+}
+
+// Those that are packed come in hexadecimal digits, which `bytes` counts until it is text.
+result<void> open_task_end(json::value& end, const record& of, sealing& seals,
+                           fair_budget::share* room, std::size_t& bytes) {
+  if (!end.is_string())
+    return {};
+  std::string packed;
+  if (!append_from_hex(packed, std::string_view{end.get_string()}))
+    return unreadable(of, "tasks' ends are no JSON");
+  auto text = seals.unpack(place_beside(of, sealed_task_end), packed);
+  if (!text)
+    return text.error();
+  if (auto ok = claim_room(room, *text); !ok)
+    return ok;
+  bytes += text->size() - end.get_string().size() - 2;
+  auto v = parse_stored_json(*text);
+  if (!v)
+    return unreadable(of, "tasks' ends are no JSON");
+  end = std::move(*v);
+  return {};
 }
 
 } // namespace
@@ -164,25 +238,29 @@ const sqlite_table& table_of(kind k) {
     make_table(kind::thread, thread_columns, "tenant=?1 AND id=?2"),
     make_table(kind::run, run_columns, "tenant=?1 AND id=?2"),
     make_table(kind::checkpoint, checkpoint_columns, "tenant=?1 AND id=?2 AND parent=?3 AND ns=?4"),
-    make_table(kind::item, item_columns, "tenant=?1 AND id=?2 AND parent=?3")};
+    make_table(kind::item, item_columns, "tenant=?1 AND id=?2 AND parent=?3"),
+    make_table(kind::assistant_version, version_columns, "tenant=?1 AND id=?2 AND parent=?3"),
+    make_table(kind::cron, cron_columns, "tenant=?1 AND id=?2"),
+    make_table(kind::webhook_call, call_columns, "tenant=?1 AND id=?2")};
   return tables[static_cast<std::size_t>(k)];
 }
 
 void bind_key(sqlite_statement& s, const record_key& key) {
   s.bind(1, key.tenant).bind(2, key.id);
-  if (key.type == kind::checkpoint || key.type == kind::item)
+  if (named_within_parent(key.type))
     s.bind(3, key.parent);
   if (key.type == kind::checkpoint)
     s.bind(4, key.ns);
 }
 
 void bind_record(sqlite_statement& s, const sqlite_table& t, const record& r, int64_t revision,
-                 std::string_view metadata, std::string_view doc) {
+                 const stored_text& metadata, const stored_text& doc) {
   s.bind(1, revision);
   int at = 2;
   for (const auto& c : t.columns)
     c.bind(s, at++, r);
-  s.bind(at, metadata).bind(at + 1, doc);
+  metadata.bind(s, at);
+  doc.bind(s, at + 1);
 }
 
 record bare_row(const sqlite_statement& row, const sqlite_table& t) {
@@ -194,32 +272,80 @@ record bare_row(const sqlite_statement& row, const sqlite_table& t) {
   return r;
 }
 
-result<record> read_head(const sqlite_statement& row, const sqlite_table& t) {
+result<stored_text> pack_metadata(const record& r, sealing& seals) {
+  if (r.type != kind::checkpoint)
+    return stored_text{dump(r.metadata)};
+  auto metadata = r.metadata;
+  for (const auto& [name, column] : told_by_columns(r))
+    if (auto* there = metadata.if_contains(name))
+      *there = "";
+  return seals.pack(place_beside(r, sealed_metadata), dump(metadata));
+}
+
+result<stored_text> pack_doc(const record& r, sealing& seals) {
+  return seals.pack(place_of(r), r.doc_text.empty() ? dump(r.doc) : r.doc_text);
+}
+
+result<record> read_head(const sqlite_statement& row, const sqlite_table& t, sealing& seals) {
   auto r = bare_row(row, t);
-  auto metadata = stored_object(row, t.metadata_column(), r, "metadata");
+  std::string unpacked;
+  auto text = seals.text(row, t.metadata_column(), place_beside(r, sealed_metadata), unpacked);
+  if (!text)
+    return text.error();
+  auto metadata = stored_object(*text, r, "metadata");
   if (!metadata)
     return metadata.error();
   r.metadata = std::move(*metadata);
+  if (r.type == kind::checkpoint)
+    for (const auto& [name, column] : told_by_columns(r))
+      if (auto* there = r.metadata.if_contains(name))
+        *there = column;
   return r;
 }
 
-result<void> read_doc(const sqlite_statement& row, int column, record& into) {
-  auto doc = stored_object(row, column, into, "document");
+result<void> claim_room(fair_budget::share* room, std::string_view stored) {
+  if (!room || stored.size() <= longest_uncounted)
+    return {};
+  constexpr auto any = std::numeric_limits<std::size_t>::max();
+  // Parsed it is copied once more at least where it is shown, and then written as text.
+  const auto sum = room->size() + parse_cost(stored, any) + 2 * stored.size();
+  const auto most = std::max(room->size(), room->capacity() / 2);
+  return claim(*room, std::min(sum, most), "long records being read");
+}
+
+result<std::size_t> read_doc(const sqlite_statement& row, int column, record& into, sealing& seals,
+                             fair_budget::share* room) {
+  std::string opened;
+  auto text = seals.text(row, column, place_of(into), opened);
+  if (!text)
+    return text.error();
+  if (auto ok = claim_room(room, *text); !ok)
+    return ok.error();
+  auto doc = stored_object(*text, into, "document");
   if (!doc)
     return doc.error();
   into.doc = std::move(*doc);
+  auto bytes = text->size();
   if (into.type != kind::checkpoint || row.is_null(column + 1))
-    return {};
-  auto ends = parse_stored_json(row.text(column + 1));
-  if (!ends || !ends->is_array())
+    return bytes;
+  const auto ends = row.text(column + 1);
+  bytes += ends.size();
+  if (auto ok = claim_room(room, ends); !ok)
+    return ok.error();
+  auto all = parse_stored_json(ends);
+  if (!all || !all->is_array())
     return unreadable(into, "tasks' ends are no JSON");
-  into.task_ends = std::move(ends->get_array());
-  return {};
+  into.task_ends = std::move(all->get_array());
+  for (auto& end : into.task_ends)
+    if (auto ok = open_task_end(end, into, seals, room, bytes); !ok)
+      return ok.error();
+  return bytes;
 }
 
 std::string_view sort_column(const sqlite_table& t, sort_key by) {
   static constexpr std::string_view names[]{
-    "id", "created_at", "updated_at", "state_updated_at", "status", "name", "graph_id"};
+    "id",       "created_at",   "updated_at", "state_updated_at", "status", "name",
+    "graph_id", "assistant_id", "parent",     "next_at",          "ends_at"};
   auto name = names[static_cast<std::size_t>(by)];
   auto has =
     std::any_of(t.columns.begin(), t.columns.end(), [&](const auto& c) { return c.name == name; });

@@ -1,4 +1,5 @@
 // The part of sqlite_reads that searches and counts, a slice at a time.
+#include "runtime/base/json_cost.hpp"
 #include "runtime/storage/sqlite_reads.hpp"
 
 #include <algorithm>
@@ -96,10 +97,13 @@ result<std::optional<sqlite_reads::loaded>> sqlite_reads::load(const record_scan
     return row.error();
   if (!*row) // removed between two slices
     return std::optional<loaded>{};
-  auto r = read_head(*head, t);
+  auto r = read_head(*head, t, seals_);
   if (!r)
     return r.error();
-  loaded found{std::move(*r), head->text(t.metadata_column()).size()};
+  // A compressed one says nothing of what it takes.
+  const auto metadata = head->is_blob(t.metadata_column()) ? held_bytes(r->metadata)
+                                                           : head->text(t.metadata_column()).size();
+  loaded found{std::move(*r), metadata};
   if (!matches_metadata(q, found.row))
     return std::optional<loaded>{};
   if (!with_doc && !needs_doc(q))
@@ -110,13 +114,10 @@ result<std::optional<sqlite_reads::loaded>> sqlite_reads::load(const record_scan
   if (row = doc->bind(1, seq).step(); !row)
     return row.error();
   const auto before = s.room ? s.room->size() : 0;
-  for (int at = 0; at < doc->columns(); ++at) {
-    if (auto ok = claim_room(s.room.get(), doc->text(at)); !ok)
-      return ok.error();
-    found.bytes += doc->text(at).size();
-  }
-  if (auto read = read_doc(*doc, 0, found.row); !read)
+  auto read = read_doc(*doc, 0, found.row, seals_, s.room.get());
+  if (!read)
     return read.error();
+  found.bytes += *read;
   const auto match = matches_doc(q, found.row);
   if (s.room && (!match || !with_doc))
     s.room->resize(before);
@@ -202,29 +203,26 @@ result<void> sqlite_reads::look(record_scan& s, const slice_limits& limits, dead
     if (!use)
       return use.error();
     bool any = false;
-    for (;;) {
-      auto row = use->step();
-      if (!row)
-        return row.error();
-      if (!*row)
-        break;
+    auto all = use->each_row([&](auto& row) -> result<bool> {
       any = true;
       if (from->batch && !from->end_of_batch)
-        own.after = {value_at(*use, 2), value_at(*use, 3)};
+        own.after = {value_at(row, 2), value_at(row, 3)};
       if (++own.looked_at > s.bounds.rows)
         return too_long(s);
-      if (use->number(1) != 0) {
-        auto enough = consider(s, *use, from->in_order, limits.bytes);
+      if (row.number(1) != 0) {
+        auto enough = consider(s, row, from->in_order, limits.bytes);
         if (!enough)
-          return enough.error();
+          return enough;
         if (*enough)
-          return found_all(s, from->in_order), result<void>{};
+          return found_all(s, from->in_order), false;
       }
       if (clock::now() < end)
-        continue;
-      own.after = {value_at(*use, 2), value_at(*use, 3)};
-      return {};
-    }
+        return true;
+      own.after = {value_at(row, 2), value_at(row, 3)};
+      return false;
+    });
+    if (!all || !*all)
+      return all ? result<void>{} : all.error();
     if (!from->batch)
       return found_all(s, from->in_order), result<void>{};
     if (from->end_of_batch)

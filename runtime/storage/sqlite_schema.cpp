@@ -159,8 +159,171 @@ CREATE TABLE task_end (
 ) STRICT;
 )sql";
 
-constexpr std::string_view migrations[]{first_version, second_version, third_version,
-                                        fourth_version, fifth_version};
+// What an assistant was, version by version. Who has how much: kept by triggers, since records go
+// in many ways. Crons, which go with their thread and their assistant.
+// An assistant of the server itself may not be stored yet: no foreign key. What changes at every
+// firing comes before what may be long. What clients are still to be told.
+constexpr std::string_view sixth_version = R"sql(
+CREATE TABLE assistant_version (
+  seq INTEGER PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  parent TEXT NOT NULL, -- the assistant
+  id TEXT NOT NULL,     -- its number, with leading zeros
+  revision INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  metadata TEXT NOT NULL,
+  doc TEXT NOT NULL,
+  UNIQUE (tenant, parent, id),
+  FOREIGN KEY (tenant, parent) REFERENCES assistant (tenant, id) ON DELETE CASCADE
+) STRICT;
+
+CREATE TABLE cron (
+  seq INTEGER PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  id TEXT NOT NULL,
+  parent TEXT, -- the thread; null: each run has its own
+  assistant_id TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  status TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  next_at INTEGER,
+  ends_at INTEGER,
+  refusal TEXT NOT NULL,
+  metadata TEXT NOT NULL,
+  doc TEXT NOT NULL,
+  UNIQUE (tenant, id),
+  FOREIGN KEY (tenant, parent) REFERENCES thread (tenant, id) ON DELETE CASCADE
+) STRICT;
+CREATE INDEX cron_due ON cron (next_at, tenant, id)
+  WHERE status='enabled' AND next_at IS NOT NULL;
+CREATE INDEX cron_by_thread ON cron (tenant, parent);
+CREATE INDEX cron_by_assistant ON cron (tenant, assistant_id);
+CREATE TABLE cron_term (
+  term INTEGER NOT NULL,
+  at INTEGER NOT NULL, -- created_at
+  seq INTEGER NOT NULL REFERENCES cron (seq) ON DELETE CASCADE,
+  PRIMARY KEY (term, at, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX cron_terms ON cron_term (seq);
+
+CREATE TABLE owned ( -- how many there are of somebody's; owner '': of all in the tenant
+  tenant TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  records INTEGER NOT NULL,
+  PRIMARY KEY (tenant, kind, owner)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE assistant ADD COLUMN owner TEXT NOT NULL DEFAULT ''; -- '': counts for nobody
+ALTER TABLE thread ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+ALTER TABLE item ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+CREATE TRIGGER assistant_comes AFTER INSERT ON assistant WHEN new.owner<>'' BEGIN
+  INSERT INTO owned VALUES (new.tenant, 'assistant', new.owner, 1), (new.tenant, 'assistant', '', 1)
+    ON CONFLICT DO UPDATE SET records=records+1;
+END;
+CREATE TRIGGER assistant_goes AFTER DELETE ON assistant WHEN old.owner<>'' BEGIN
+  UPDATE owned SET records=records-1
+    WHERE tenant=old.tenant AND kind='assistant' AND owner IN (old.owner, '');
+END;
+CREATE TRIGGER thread_comes AFTER INSERT ON thread WHEN new.owner<>'' BEGIN
+  INSERT INTO owned VALUES (new.tenant, 'thread', new.owner, 1), (new.tenant, 'thread', '', 1)
+    ON CONFLICT DO UPDATE SET records=records+1;
+END;
+CREATE TRIGGER thread_goes AFTER DELETE ON thread WHEN old.owner<>'' BEGIN
+  UPDATE owned SET records=records-1
+    WHERE tenant=old.tenant AND kind='thread' AND owner IN (old.owner, '');
+END;
+CREATE TRIGGER thread_hides AFTER UPDATE OF owner ON thread WHEN old.owner<>'' BEGIN
+  UPDATE owned SET records=records-1
+    WHERE tenant=old.tenant AND kind='thread' AND owner IN (old.owner, '');
+END;
+CREATE TRIGGER item_comes AFTER INSERT ON item WHEN new.owner<>'' BEGIN
+  INSERT INTO owned VALUES (new.tenant, 'item', new.owner, 1), (new.tenant, 'item', '', 1)
+    ON CONFLICT DO UPDATE SET records=records+1;
+END;
+CREATE TRIGGER item_goes AFTER DELETE ON item WHEN old.owner<>'' BEGIN
+  UPDATE owned SET records=records-1
+    WHERE tenant=old.tenant AND kind='item' AND owner IN (old.owner, '');
+END;
+CREATE TRIGGER cron_comes AFTER INSERT ON cron WHEN new.owner<>'' BEGIN
+  INSERT INTO owned VALUES (new.tenant, 'cron', new.owner, 1), (new.tenant, 'cron', '', 1)
+    ON CONFLICT DO UPDATE SET records=records+1;
+END;
+CREATE TRIGGER cron_goes AFTER DELETE ON cron WHEN old.owner<>'' BEGIN
+  UPDATE owned SET records=records-1
+    WHERE tenant=old.tenant AND kind='cron' AND owner IN (old.owner, '');
+END;
+
+CREATE TABLE item_to_embed ( -- their vectors are to be made
+  item_seq INTEGER PRIMARY KEY REFERENCES item (seq) ON DELETE CASCADE,
+  owner TEXT NOT NULL -- whose turn it takes
+) STRICT;
+CREATE INDEX item_to_embed_by_owner ON item_to_embed (owner, item_seq);
+CREATE TABLE item_vector (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, -- what is new is behind what was read
+  item_seq INTEGER NOT NULL REFERENCES item (seq) ON DELETE CASCADE,
+  tenant TEXT NOT NULL,
+  sealed INTEGER NOT NULL,
+  vector BLOB NOT NULL
+) STRICT;
+CREATE INDEX item_vector_by_item ON item_vector (item_seq);
+CREATE INDEX item_vector_by_tenant ON item_vector (tenant, id);
+CREATE TABLE item_vector_gone ( -- the last ones, for those who hold vectors in memory
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  tenant TEXT NOT NULL,
+  vector INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER item_vector_goes AFTER DELETE ON item_vector BEGIN
+  INSERT INTO item_vector_gone (tenant, vector) VALUES (old.tenant, old.id);
+  DELETE FROM item_vector_gone
+    WHERE seq<=(SELECT max(seq) FROM item_vector_gone)-100000;
+END;
+CREATE TABLE embedded_by (
+  id INTEGER PRIMARY KEY CHECK (id=1),
+  how TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE webhook_call ( -- of runs that are over, until the call has been taken
+  seq INTEGER PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  id TEXT NOT NULL, -- the run's
+  revision INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL, -- when it is due
+  metadata TEXT NOT NULL,
+  doc TEXT NOT NULL,
+  UNIQUE (tenant, id)
+) STRICT;
+
+CREATE TABLE master_check (
+  id INTEGER PRIMARY KEY CHECK (id=1),
+  nonce BLOB NOT NULL,
+  ciphertext BLOB NOT NULL,
+  tag BLOB NOT NULL
+) STRICT;
+CREATE TABLE data_key ( -- of a tenant; wrapped by the master key
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  tenant TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  nonce BLOB NOT NULL,
+  ciphertext BLOB NOT NULL,
+  tag BLOB NOT NULL
+) STRICT;
+-- With all of it, on other pages: a lost key is the loss of all that it sealed.
+CREATE INDEX data_key_by_tenant ON data_key (tenant, id, created_at, nonce, ciphertext, tag);
+-- What is compressed or sealed is a blob. No row is touched: each keeps the type it has.
+PRAGMA writable_schema=ON;
+UPDATE sqlite_schema SET sql=replace(sql, 'doc TEXT NOT NULL', 'doc ANY NOT NULL')
+  WHERE type='table';
+UPDATE sqlite_schema SET sql=replace(sql, 'metadata TEXT NOT NULL', 'metadata ANY NOT NULL')
+  WHERE type='table' AND name IN ('checkpoint', 'set_aside');
+PRAGMA writable_schema=RESET;
+)sql";
+
+constexpr std::string_view migrations[]{first_version,  second_version, third_version,
+                                        fourth_version, fifth_version,  sixth_version};
 
 result<void> run_step(sqlite_connection& db, std::string_view step, int64_t version) {
   auto sql = "BEGIN IMMEDIATE; " + std::string(step)
@@ -203,6 +366,7 @@ result<void> migrate(sqlite_connection& db, std::span<const std::string_view> st
                                   + std::to_string(*version) + ", known up to "
                                   + std::to_string(newest)
                                   + "): use that version, or a backup from before its start");
+  sqlite_connection::open_schema steps_change_texts{db};
   for (auto at = *version; at < newest; ++at)
     if (auto done = run_step(db, steps[static_cast<std::size_t>(at)], at + 1); !done)
       return fail(errc::internal, done.error().message + " (while updating the file to format "

@@ -100,7 +100,7 @@ walk by_ids(bound_sql& sql, const query& q, const sqlite_table& t, const optiona
   w.from = "json_each(" + sql.place(dump(json::value(std::move(list)))) + ") j CROSS JOIN " + t.name
            + " r ON r.id=j.value AND r.tenant=" + sql.place(q.tenant);
   w.where = "1";
-  if (t.type == kind::checkpoint || t.type == kind::item)
+  if (named_within_parent(t.type))
     w.where = "r.parent=" + sql.place(q.parent);
   return w;
 }
@@ -118,13 +118,14 @@ walk by_place(bound_sql& sql, const query& q, const sqlite_table& t) {
   }
   if (waiting)
     w.where += " AND r.status IN ('pending', 'running')";
-  if (!q.parent.empty() || t.type == kind::checkpoint)
+  if ((!q.parent.empty() && t.type != kind::webhook_call) || t.type == kind::checkpoint
+      || t.type == kind::assistant_version)
     w.where += " AND r.parent=" + sql.place(q.parent);
   if (t.type == kind::checkpoint)
     w.where += " AND r.ns=" + sql.place(q.ns);
   if (!q.before.empty() && t.type == kind::checkpoint)
     w.where += " AND r.id<" + sql.place(q.before);
-  if (t.type == kind::item)
+  if (t.type == kind::item && q.parent.empty())
     w.first = "r.parent", w.second = "r.id";
   if (t.type == kind::item && !q.namespace_prefix.empty())
     w.where += " AND r.parent>=" + sql.place(q.namespace_prefix) + " AND r.parent<"
@@ -153,9 +154,13 @@ std::string conditions(bound_sql& sql, const query& q, const sqlite_table& t, co
   }
   if (t.type == kind::run && !q.ids.empty() && !q.parent.empty())
     text += " AND r.parent=" + sql.place(q.parent);
-  if (!q.status.empty() && (t.type == kind::thread || t.type == kind::run))
+  if (!q.status.empty() && (t.type == kind::thread || t.type == kind::run || t.type == kind::cron))
     text +=
       " AND r.status IN (SELECT value FROM json_each(" + sql.place(text_list(q.status)) + "))";
+  if (t.type == kind::cron && !q.assistant_id.empty())
+    text += " AND r.assistant_id=" + sql.place(q.assistant_id);
+  if (t.type == kind::cron && !q.parent.empty())
+    text += " AND r.parent=" + sql.place(q.parent);
   if (t.type == kind::assistant && !q.graph_id.empty())
     text += " AND r.graph_id=" + sql.place(q.graph_id);
   if (t.type == kind::assistant && !q.name_part.empty())

@@ -8,8 +8,59 @@ namespace behalf {
 namespace {
 
 constexpr int64_t smallest_gap = 2048; // pages: smaller gaps are left for what is written next
+constexpr int64_t most_at_once = 100;  // rows of a thread that go with it in one step
+
+constexpr std::string_view of_thread = " WHERE tenant=?1 AND parent=?2";
+
+int64_t counted(int64_t bytes) {
+  return 1 + bytes / bytes_of_a_row;
+}
+
+// What goes with a row: its own texts, and a checkpoint's ends of tasks, which are rows as well.
+std::string bytes_to_delete(const std::string& table) {
+  std::string own = "length(CAST(metadata AS BLOB))+length(CAST(doc AS BLOB))";
+  if (table != "checkpoint")
+    return own;
+  return own + "+(SELECT ifnull(sum(length(CAST(e.doc AS BLOB))+" + std::to_string(bytes_of_a_row)
+         + "), 0) FROM task_end e WHERE e.checkpoint_seq=checkpoint.seq)";
+}
 
 } // namespace
+
+// Those of a table that `which` names, as many as make up `most`.
+result<sqlite_writes::some_rows>
+sqlite_writes::first_rows(const std::string& table, std::string_view which,
+                          std::initializer_list<std::string_view> texts,
+                          std::initializer_list<int64_t> numbers, int64_t most) {
+  some_rows some;
+  if (most <= 0)
+    return some;
+  auto use =
+    prepare("SELECT seq, " + bytes_to_delete(table) + " FROM " + table + std::string(which), texts,
+            numbers);
+  if (!use)
+    return use.error();
+  auto read = use->each_row([&](auto& row) {
+    some.rows.push_back(row.number(0));
+    some.counted += counted(row.number(1));
+    return some.counted < most;
+  });
+  if (!read)
+    return read.error();
+  return some;
+}
+
+result<int64_t> sqlite_writes::delete_first(const std::string& table, std::string_view which,
+                                            std::initializer_list<std::string_view> texts,
+                                            std::initializer_list<int64_t> numbers, int64_t most) {
+  auto some = first_rows(table, which, texts, numbers, most);
+  if (!some)
+    return some.error();
+  for (auto seq : some->rows)
+    if (auto gone = change("DELETE FROM " + table + " WHERE seq=?1", {}, {seq}); !gone)
+      return gone;
+  return some->counted;
+}
 
 // Hidden checkpoints stay as long as a visible one is restored through them.
 result<void> sqlite_writes::drop_unneeded(const std::string& tenant, const std::string& thread_id) {
@@ -58,7 +109,7 @@ result<int64_t> sqlite_writes::sweep_expired(time_point at, int64_t max_rows) {
     record_key thread{kind::thread, std::string(use->text(0)), std::string(use->text(1))};
     auto keep = use->number(2) != 0;
     use->reset();
-    auto more = keep ? keep_latest_checkpoint(thread, max_rows - *removed)
+    auto more = keep ? end_with_latest(thread, max_rows - *removed)
                      : sweep_thread(thread, max_rows - *removed);
     if (!more)
       return more;
@@ -68,40 +119,40 @@ result<int64_t> sqlite_writes::sweep_expired(time_point at, int64_t max_rows) {
 }
 
 result<int64_t> sqlite_writes::sweep_items(time_point at, int64_t max_rows) {
-  return change("DELETE FROM item WHERE seq IN"
-                " (SELECT seq FROM item WHERE expires_at<=?1 LIMIT ?2)",
-                {}, {to_micros(at), max_rows});
+  return delete_first("item", " WHERE expires_at<=?1", {}, {to_micros(at)}, max_rows);
 }
 
 // Runs lie in the order they were made: the old ones are at the front, and the first that is too
-// young ends the round. Looking at one counts as much as removing it, so that a turn stays short.
+// young ends the round. Looking at one counts as a row too, so that a turn stays short.
 result<int64_t> sqlite_writes::sweep_runs(time_point older_than, int64_t max_rows) {
   std::vector<int64_t> old;
   int64_t seen = 0;
-  bool young = false;
   {
-    auto use = db_->prepare("SELECT seq, created_at, updated_at, status IN ('pending', 'running')"
-                            " FROM run WHERE seq>?1 ORDER BY seq LIMIT ?2");
+    auto use = prepare("SELECT seq, created_at, CASE WHEN status NOT IN ('pending', 'running')"
+                       " AND updated_at<=?2 THEN "
+                         + bytes_to_delete("run") + " END FROM run WHERE seq>?1 ORDER BY seq",
+                       {}, {swept_runs_, to_micros(older_than)});
     if (!use)
       return use.error();
-    use->bind(1, swept_runs_).bind(2, max_rows);
-    for (;; ++seen) {
-      auto row = use->step();
-      if (!row)
-        return row.error();
-      if (!*row || (young = from_micros(use->number(1)) > older_than))
-        break;
-      swept_runs_ = use->number(0);
-      if (use->number(3) == 0 && from_micros(use->number(2)) <= older_than)
+    auto read = use->each_row([&](auto& row) {
+      if (from_micros(row.number(1)) > older_than)
+        return false;
+      swept_runs_ = row.number(0);
+      seen += counted(row.number(2));
+      if (!row.is_null(2))
         old.push_back(swept_runs_);
-    }
+      return seen < max_rows;
+    });
+    if (!read)
+      return read.error();
   }
   for (auto seq : old)
     if (auto gone = change(table_of(kind::run).remove, {}, {seq}); !gone)
       return gone;
-  if (young || seen < max_rows)
-    swept_runs_ = 0; // the next round begins anew
-  return seen < max_rows ? static_cast<int64_t>(old.size()) : max_rows;
+  if (seen >= max_rows)
+    return max_rows;
+  swept_runs_ = 0; // the next round begins anew
+  return static_cast<int64_t>(old.size());
 }
 
 result<int64_t> sqlite_writes::shrink(int64_t pages) {
@@ -125,15 +176,13 @@ result<int64_t> sqlite_writes::shrink(int64_t pages) {
 // Children first, so that no single step deletes more than it was allowed to.
 result<int64_t> sqlite_writes::sweep_thread(const record_key& thread, int64_t max_rows) {
   int64_t removed = 0;
-  for (std::string table : {"checkpoint", "run"}) {
-    auto more = change("DELETE FROM " + table + " WHERE seq IN (SELECT seq FROM " + table
-                         + " WHERE tenant=?1 AND parent=?2 LIMIT ?3)",
-                       {thread.tenant, thread.id}, {max_rows - removed});
+  for (auto table : {"checkpoint", "run"}) {
+    auto more = delete_first(table, of_thread, {thread.tenant, thread.id}, {}, max_rows - removed);
     if (!more)
       return more;
     removed += *more;
   }
-  if (removed == max_rows)
+  if (removed >= max_rows)
     return removed;
   auto p = look_up(thread);
   if (!p)
@@ -143,27 +192,66 @@ result<int64_t> sqlite_writes::sweep_thread(const record_key& thread, int64_t ma
   return removed + 1;
 }
 
+result<bool> sqlite_writes::has_many_rows(const record_key& thread) {
+  int64_t there = 0;
+  for (auto table : {"checkpoint", "run"}) {
+    auto some = first_rows(table, of_thread, {thread.tenant, thread.id}, {}, most_at_once - there);
+    if (!some)
+      return some.error();
+    there += some->counted;
+  }
+  return there >= most_at_once;
+}
+
+// Its time is over. What would go on by itself goes at once: runs that are not over, and crons,
+// both bounded.
+result<void> sqlite_writes::hide_thread(const record_key& thread, int64_t seq) {
+  for (auto sql : {"DELETE FROM run WHERE tenant=?1 AND parent=?2"
+                   " AND status IN ('pending', 'running')",
+                   "DELETE FROM cron WHERE tenant=?1 AND parent=?2"})
+    if (auto gone = change(sql, {thread.tenant, thread.id}); !gone)
+      return gone.error();
+  auto hidden = change("UPDATE thread SET expires_at=0, keep_latest=0, status='idle', owner=''"
+                       " WHERE seq=?1",
+                       {}, {seq});
+  return hidden ? result<void>{} : hidden.error();
+}
+
+result<void> sqlite_writes::make_room(const record_key& key, const present& old) {
+  if (key.type != kind::thread)
+    return remove(table_of(key.type), old);
+  if (auto swept = sweep_thread(key, most_at_once); !swept)
+    return swept.error();
+  auto seq = seq_of(key);
+  if (!seq)
+    return seq.error();
+  return *seq == 0
+           ? result<void>{}
+           : fail(errc::overloaded, "thread " + key.id + " is still being deleted; try again soon",
+                  "Retry-After", "1");
+}
+
 // The newest first, so that what is left at any moment can be restored.
 result<int64_t> sqlite_writes::drop_old_checkpoints(const record_key& thread, int64_t max_rows) {
-  return change("WITH RECURSIVE space (ns) AS ("
-                " SELECT min(ns) FROM checkpoint WHERE tenant=?1 AND parent=?2"
-                " UNION ALL"
-                " SELECT (SELECT min(ns) FROM checkpoint"
-                "  WHERE tenant=?1 AND parent=?2 AND ns>space.ns) FROM space"
-                "  WHERE space.ns IS NOT NULL),"
-                "latest (ns, id) AS ("
-                " SELECT ns, (SELECT max(id) FROM checkpoint"
-                "  WHERE tenant=?1 AND parent=?2 AND ns=space.ns AND hidden=0) FROM space),"
-                "kept (ns, id) AS ("
-                " SELECT ns, id FROM latest WHERE id IS NOT NULL"
-                " UNION"
-                " SELECT c.ns, c.parent_checkpoint FROM kept k CROSS JOIN checkpoint c"
-                "  ON c.tenant=?1 AND c.parent=?2 AND c.ns=k.ns AND c.id=k.id"
-                "  WHERE c.is_full=0)"
-                "DELETE FROM checkpoint WHERE seq IN (SELECT seq FROM checkpoint"
-                " WHERE tenant=?1 AND parent=?2 AND (ns, id) NOT IN (SELECT ns, id FROM kept)"
-                " ORDER BY ns DESC, id DESC LIMIT ?3)",
-                {thread.tenant, thread.id}, {max_rows});
+  return delete_first("checkpoint",
+                      " WHERE tenant=?1 AND parent=?2 AND (ns, id) NOT IN ("
+                      "WITH RECURSIVE space (ns) AS ("
+                      " SELECT min(ns) FROM checkpoint WHERE tenant=?1 AND parent=?2"
+                      " UNION ALL"
+                      " SELECT (SELECT min(ns) FROM checkpoint"
+                      "  WHERE tenant=?1 AND parent=?2 AND ns>space.ns) FROM space"
+                      "  WHERE space.ns IS NOT NULL),"
+                      "latest (ns, id) AS ("
+                      " SELECT ns, (SELECT max(id) FROM checkpoint"
+                      "  WHERE tenant=?1 AND parent=?2 AND ns=space.ns AND hidden=0) FROM space),"
+                      "kept (ns, id) AS ("
+                      " SELECT ns, id FROM latest WHERE id IS NOT NULL"
+                      " UNION"
+                      " SELECT c.ns, c.parent_checkpoint FROM kept k CROSS JOIN checkpoint c"
+                      "  ON c.tenant=?1 AND c.parent=?2 AND c.ns=k.ns AND c.id=k.id"
+                      "  WHERE c.is_full=0)"
+                      "SELECT ns, id FROM kept) ORDER BY ns DESC, id DESC",
+                      {thread.tenant, thread.id}, {}, max_rows);
 }
 
 result<int64_t> sqlite_writes::keep_latest_checkpoint(const record_key& thread, int64_t max_rows) {
@@ -176,8 +264,13 @@ result<int64_t> sqlite_writes::keep_latest_checkpoint(const record_key& thread, 
                        "  SELECT max(id) FROM checkpoint c WHERE c.tenant=?1 AND c.parent=?2"
                        "  AND c.ns=older.ns AND c.hidden=0)",
                        {thread.tenant, thread.id});
-  if (!hidden)
-    return hidden;
+  return hidden ? dropped : hidden;
+}
+
+result<int64_t> sqlite_writes::end_with_latest(const record_key& thread, int64_t max_rows) {
+  auto dropped = keep_latest_checkpoint(thread, max_rows);
+  if (!dropped || *dropped >= max_rows)
+    return dropped;
   auto ended = change("UPDATE thread SET expires_at=NULL WHERE tenant=?1 AND id=?2",
                       {thread.tenant, thread.id});
   return ended ? *dropped + 1 : ended;

@@ -18,6 +18,8 @@ struct query;
 struct record_scan;
 struct scan_part;
 struct slice_limits;
+struct thread_sizes;
+class vector_rows;
 struct write_batch;
 
 struct page {
@@ -54,6 +56,18 @@ public:
   /// How many match, whatever `limit` and `offset` say.
   virtual result<int64_t> count(const query& q) = 0;
 
+  /// The first namespace of a tenant's items that is not less than `from`, both as encode_namespace
+  /// writes them; nullopt when there is none. Its items may have expired.
+  virtual result<std::optional<std::string>> next_namespace(const std::string& tenant,
+                                                            const std::string& from) = 0;
+
+  /// Crons of every tenant that are enabled and fire again, those that fire first before others;
+  /// without metadata and documents. `after` is the last one of the previous page, or null.
+  virtual result<std::vector<record>> next_crons(const record* after, int64_t limit) = 0;
+
+  /// The vectors of items, on this connection.
+  virtual vector_rows& vectors() = 0;
+
   /// From the nearest full checkpoint up to the one named, in the order to apply them; the latest
   /// one's chain when `checkpoint_id` is empty. Empty when there is no such checkpoint.
   /// Error: internal when the chain has a hole or one of them, the latest too, cannot be read.
@@ -62,11 +76,16 @@ public:
   checkpoint_chain(const std::string& tenant, const std::string& thread_id, const std::string& ns,
                    const std::string& checkpoint_id, fair_budget::share* room = nullptr) = 0;
 
-  /// The greatest id among a thread's checkpoints in `ns`, erased ones that others need included;
-  /// empty when there is none.
+  /// The greatest id among a thread's checkpoints in `ns` (nullopt: in all), erased ones that
+  /// others need included; empty when there is none.
   virtual result<std::string> newest_checkpoint(const std::string& tenant,
                                                 const std::string& thread_id,
-                                                const std::string& ns) = 0;
+                                                const std::optional<std::string>& ns) = 0;
+
+  /// Measures on, behind the checkpoint measured last: erased ones that others need, too. One
+  /// slice, of at most 256 checkpoints.
+  virtual result<void> measure(const std::string& tenant, const std::string& thread_id,
+                               thread_sizes& so_far, const slice_limits& limits) = 0;
 
   /// Runs of every tenant that are pending or running and held by this process, oldest first: what
   /// to go on with after a restart. `after` is the last one of the previous page, or null. Of one
@@ -75,6 +94,10 @@ public:
   virtual result<std::vector<record>> unfinished_runs(const record* after, int64_t limit) = 0;
   /// One of them, whole.
   virtual result<std::optional<record>> unfinished_run(const record_key& key) = 0;
+
+  /// Calls to webhooks that are still to be made, of every tenant, without their documents; by
+  /// tenant and id. `after` is the last one of the previous page, or null.
+  virtual result<std::vector<record>> webhook_calls(const record* after, int64_t limit) = 0;
 };
 
 /// The one writer of a database, for one thread at a time:
@@ -108,9 +131,10 @@ public:
   /// there is no room, else internal.
   virtual result<void> flush() = 0;
 
-  /// Adds to the group the removal of at most `max_rows` rows that have outlived their time;
-  /// returns how many went. Fewer than `max_rows`: nothing is left to do, and much freed space has
-  /// been given back to the file system.
+  /// Adds to the group the removal of at most `max_rows` rows that have outlived their time, of
+  /// which a long one counts as several (bytes_of_a_row, and the last may be longer); returns how
+  /// many went. Fewer than `max_rows`: nothing is left to do, and much freed space has been given
+  /// back to the file system.
   virtual result<int64_t> sweep(int64_t max_rows) = 0;
 
   /// A reader for another thread. May outlive neither the file nor this object.

@@ -9,7 +9,8 @@ namespace behalf {
 namespace {
 
 constexpr std::size_t max_query_terms = 8, max_alternatives = 64;
-constexpr std::string_view whole_tenant = "*", in_metadata = "m", in_status = "s", in_graph = "g";
+constexpr std::string_view whole_tenant = "*", in_metadata = "m", in_status = "s", in_graph = "g",
+                           in_assistant = "a", in_thread = "t";
 
 struct context_end {
   void operator()(EVP_MD_CTX* c) const { EVP_MD_CTX_free(c); }
@@ -100,6 +101,10 @@ result<std::vector<term>> terms_of(const record& r) {
     terms.push_back(make_term(r.tenant, in_status, {}, r.status));
   if (r.type == kind::assistant)
     terms.push_back(make_term(r.tenant, in_graph, {}, r.graph_id));
+  if (r.type == kind::cron)
+    terms.push_back(make_term(r.tenant, in_assistant, {}, r.assistant_id));
+  if (r.type == kind::cron && !r.parent.empty())
+    terms.push_back(make_term(r.tenant, in_thread, {}, r.parent));
   std::size_t clients = 0;
   for (const auto& [name, v] : r.metadata) {
     if (!is_scalar(v))
@@ -140,6 +145,10 @@ term_plan plan_terms(const query& q) {
     add_unique(plan.all, make_term(q.tenant, in_status, {}, q.status.front()));
   if (q.type == kind::assistant && !q.graph_id.empty())
     add_unique(plan.all, make_term(q.tenant, in_graph, {}, q.graph_id));
+  if (q.type == kind::cron && !q.assistant_id.empty())
+    add_unique(plan.all, make_term(q.tenant, in_assistant, {}, q.assistant_id));
+  if (q.type == kind::cron && !q.parent.empty())
+    add_unique(plan.all, make_term(q.tenant, in_thread, {}, q.parent));
   if (plan.all.empty())
     plan.any = alternatives(q);
   if (plan.all.empty())

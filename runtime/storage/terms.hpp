@@ -12,8 +12,8 @@ namespace behalf {
 /// A term is the head of a SHA-256 over (tenant, field, value): an index entry is three numbers
 /// whatever the length of keys and values, and nobody can make two facts share one. Tenants never
 /// share a term. A scalar at the top of `metadata` makes a term, so does the tenant as a whole, a
-/// thread's status when it is not "idle" (nearly all are) and an assistant's graph. A thread that
-/// is not listed has none.
+/// thread's status when it is not "idle" (nearly all are), an assistant's graph, a cron's assistant
+/// and its thread. A thread that is not listed has none.
 using term = int64_t;
 
 /// Of a record's metadata, `graph_id` and `assistant_id` not counted: runs put them on threads.

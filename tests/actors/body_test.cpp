@@ -83,7 +83,8 @@ TEST_CASE("what is copied into every run is read up to its length as text", "[bo
   CHECK(fault_of(of_length(bounds.metadata_bytes), metadata) == "none");
   CHECK(fault_of(of_length(bounds.metadata_bytes + 1), metadata)
         == "there are more than 65536 bytes of JSON in this object\n\nOn instance[\"metadata\"]");
-  CHECK(fault_of({{"metadata", nullptr}}, metadata) == "none");
+  CHECK(fault_of({{"metadata", nullptr}}, metadata)
+        == "null is not of type \"object\"\n\nOn instance[\"metadata\"]");
 }
 
 TEST_CASE("a fault does not repeat what is large", "[body]") {
@@ -104,10 +105,30 @@ TEST_CASE("absurd numbers are refused", "[body]") {
   CHECK(fault_of({{"f", 1.5}}, limit) == "1.5 is not of type \"integer\"\n\nOn instance[\"f\"]");
 }
 
+TEST_CASE("a run starts at the checkpoint that it names, or that its configuration does",
+          "[body]") {
+  const std::string one = "1f1e6698-0ff3-69b5-8001-14b300ffae46";
+  const std::string other = "1f1e6698-22f6-6330-8001-68e67ac03a2b";
+  const auto named = [](json::object more) {
+    more["assistant_id"] = "hello";
+    auto r = endpoints::run_request::parse(more, false, bounds, {});
+    return r ? r->checkpoint_id : r.error().message;
+  };
+  const json::object configured{{"configurable", {{"checkpoint_id", one}}}};
+  CHECK(named({{"checkpoint_id", one}}) == one);
+  CHECK(named({{"config", configured}}) == one);
+  CHECK(named({{"config", configured}, {"checkpoint_id", other}}) == other);
+  CHECK(named({{"config", configured}, {"checkpoint", {{"checkpoint_id", other}}}}) == other);
+  CHECK(named({{"config", {{"configurable", {{"checkpoint_id", nullptr}}}}}}).empty());
+  for (json::value bad : {json::value(7), json::value("x"), json::value(json::object{})})
+    CHECK(named({{"config", {{"configurable", {{"checkpoint_id", bad}}}}}})
+          == "Invalid checkpoint ID");
+}
+
 TEST_CASE("every list of a run's request is bounded", "[body]") {
   auto parsed = [](json::object more) {
     more["assistant_id"] = "hello";
-    auto r = endpoints::run_request::parse(more, false, bounds);
+    auto r = endpoints::run_request::parse(more, false, bounds, {});
     return r ? "accepted" : r.error().message;
   };
   const auto many = names(bounds.names + 1);
@@ -133,7 +154,7 @@ TEST_CASE("every list of a run's request is bounded", "[body]") {
         == "config.recursion_limit must be 10000 at most");
   CHECK(parsed({{"input", {{"messages", names(50'000)}}}}) == "accepted");
   auto modes = endpoints::run_request::parse(
-    {{"assistant_id", "hello"}, {"stream_mode", {"values", "debug", "values"}}}, false, bounds);
+    {{"assistant_id", "hello"}, {"stream_mode", {"values", "debug", "values"}}}, false, bounds, {});
   REQUIRE(modes);
   CHECK(modes->value.at("kwargs").at("stream_mode") == json::array{"values", "debug"});
 }

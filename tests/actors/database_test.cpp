@@ -128,6 +128,40 @@ TEST_CASE_METHOD(database_fixture, "who writes much does not hold up who writes 
   CHECK((*db)->number("SELECT seq FROM thread WHERE id='" + id + "'").value() <= 3);
 }
 
+TEST_CASE_METHOD(database_fixture, "who deletes what is filed under much holds up nobody",
+                 "[storage]") {
+  const principal_key alice{"t", "https://id.example", "alice"};
+  std::vector<std::string> ids(200);
+  for (auto& id : ids) {
+    id = uuid7();
+    auto w = thread(id, 0);
+    for (int i = 0; i < 250; ++i)
+      w.what.puts.front().row.metadata[std::to_string(i)] = id;
+    w.who = alice;
+    self->send(writer, std::move(w));
+  }
+  sched.run();
+  for (const auto& id : ids) { // a kilobyte each, for the turns
+    write_records w;
+    w.what.erases.push_back({{kind::thread, "t", id}});
+    w.who = alice;
+    self->send(writer, std::move(w));
+  }
+  auto bobs = thread(uuid7(), 0);
+  bobs.who = {"t", "https://id.example", "bob"};
+  const auto of_bob =
+    "SELECT count(*) FROM thread WHERE id='" + bobs.what.puts.front().row.id + "'";
+  self->send(writer, std::move(bobs));
+  auto db = sqlite_connection::open(folder / "t.db", sqlite_connection::access::read_only);
+  while ((*db)->number(of_bob).value() == 0) {
+    REQUIRE(sched.has_job());
+    sched.run_once();
+  }
+  CHECK((*db)->number("SELECT count(*) FROM thread").value() > 100);
+  sched.run();
+  CHECK((*db)->number("SELECT count(*) FROM thread").value() == 1);
+}
+
 TEST_CASE_METHOD(database_fixture, "a sweep joins the group that is open", "[storage]") {
   auto w = thread(uuid7(), 0);
   w.what.puts.front().row.expires = expiry{now() - std::chrono::seconds{1}};
@@ -321,12 +355,18 @@ TEST_CASE_METHOD(desk_fixture, "too many searches waiting are refused, for one u
     }
   };
   ask_many("alice", 600);
+  auto one_more = search();
+  auto refused = ask_later<read_done>(
+    desk, slice_of(open_read<read_slice>{{one_more}}, one_more, user("alice")));
   auto of_bob = search();
   // The desk reads its mailbox in order: all of alice's are waiting when bob comes.
   auto pending =
     ask_later<read_done>(desk, slice_of(open_read<read_slice>{{of_bob}}, of_bob, user("bob")));
   REQUIRE(pending());
   CHECK(pending()->has_value());
+  REQUIRE(refused());
+  REQUIRE_FALSE(refused()->has_value());
+  CHECK(refused()->error().code == errc::too_many); // 429: the others have room
   auto served = std::count_if(held.begin(), held.end(), [](const auto& s) {
     return s->own.at != record_scan::notes::stage::new_one;
   });

@@ -77,14 +77,29 @@ struct raced_storage : storage_engine {
   result<scan_part> go_on(record_scan& s, const slice_limits& l) override { return to.go_on(s, l); }
   result<page> search(const query& q) override { return to.search(q); }
   result<int64_t> count(const query& q) override { return to.count(q); }
+  result<std::optional<std::string>> next_namespace(const std::string& tenant,
+                                                    const std::string& from) override {
+    return to.next_namespace(tenant, from);
+  }
+  result<std::vector<record>> next_crons(const record* after, int64_t limit) override {
+    return to.next_crons(after, limit);
+  }
+  vector_rows& vectors() override { return to.vectors(); }
   result<std::vector<record>> checkpoint_chain(const std::string& tenant, const std::string& thread,
                                                const std::string& ns, const std::string& id,
                                                fair_budget::share* room) override {
     return to.checkpoint_chain(tenant, thread, ns, id, room);
   }
   result<std::string> newest_checkpoint(const std::string& tenant, const std::string& thread,
-                                        const std::string& ns) override {
+                                        const std::optional<std::string>& ns) override {
     return to.newest_checkpoint(tenant, thread, ns);
+  }
+  result<void> measure(const std::string& tenant, const std::string& thread, thread_sizes& so_far,
+                       const slice_limits& limits) override {
+    return to.measure(tenant, thread, so_far, limits);
+  }
+  result<std::vector<record>> webhook_calls(const record* after, int64_t limit) override {
+    return to.webhook_calls(after, limit);
   }
   result<std::vector<record>> unfinished_runs(const record* after, int64_t limit) override {
     return to.unfinished_runs(after, limit);
@@ -153,6 +168,23 @@ TEST_CASE_METHOD(recovery_fixture, "a crash is laid to the suspect, not to who r
   CHECK(found.at("new").crashes == 0);
   CHECK(found.at("innocent").crashes == 0);
   CHECK(found.at("innocent").attempt == 2); // it did not execute meanwhile
+}
+
+TEST_CASE_METHOD(recovery_fixture,
+                 "suspects that executed in a crash are kept apart, and come last", "[runs]") {
+  for (auto run : {"sleeper", "poison", "innocent"})
+    executing(run);
+  crash({});
+  auto named = by_name(crash({"sleeper", "poison"})); // the one had its time, the other began
+  CHECK(named.at("sleeper").apart);
+  CHECK(named.at("poison").apart);
+  CHECK(named.at("poison").crashes == 0);
+  CHECK_FALSE(named.at("innocent").apart);
+  named = by_name(crash({"poison"}));
+  CHECK(named.at("poison").crashes == 1);
+  CHECK(named.at("poison").apart);
+  step("sleeper");
+  CHECK_FALSE(by_name(crash({"sleeper"})).at("sleeper").apart);
 }
 
 TEST_CASE_METHOD(recovery_fixture, "one aborting run takes none of twenty others with it",

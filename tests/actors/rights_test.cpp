@@ -55,6 +55,11 @@ struct handled_server {
     REQUIRE(made.status == 200);
     return std::string(parse_json(made.body).value().at("run_id").as_string());
   }
+  std::string make_cron() {
+    auto made = alice.post("/runs/crons", {{"assistant_id", "hello"}, {"schedule", "@yearly"}});
+    REQUIRE(made.status == 200);
+    return std::string(parse_json(made.body).value().at("cron_id").as_string());
+  }
 };
 
 json::object body_of(const json::value& v) {
@@ -62,19 +67,28 @@ json::object body_of(const json::value& v) {
 }
 
 // A well-formed request for each route; `pattern` of one that is not here has no body.
-json::object body_for(std::string_view pattern, verb method) {
-  static const std::map<std::string_view, json::object> bodies{
+json::value body_for(std::string_view pattern, verb method) {
+  static const std::map<std::string_view, json::value> bodies{
+    {"/assistants", {{"graph_id", "hello"}}},
+    {"/assistants/{assistant_id}/latest", {{"version", 1}}},
     {"/runs", {{"assistant_id", "hello"}}},
     {"/runs/stream", {{"assistant_id", "hello"}}},
     {"/runs/wait", {{"assistant_id", "hello"}}},
     {"/threads/{thread_id}/runs", {{"assistant_id", "hello"}, {"after_seconds", 3600}}},
     {"/threads/{thread_id}/runs/stream", {{"assistant_id", "hello"}}},
     {"/threads/{thread_id}/runs/wait", {{"assistant_id", "hello"}}},
+    {"/runs/batch", json::array{json::object{{"assistant_id", "hello"}}}},
+    {"/runs/cancel", {{"status", "all"}}},
+    {"/threads/prune", {{"thread_ids", json::array{uuid7()}}}},
+    {"/runs/crons", {{"assistant_id", "hello"}, {"schedule", "@yearly"}}},
+    {"/threads/{thread_id}/runs/crons", {{"assistant_id", "hello"}, {"schedule", "@yearly"}}},
+    {"/runs/crons/{cron_id}", {{"enabled", false}}},
     {"/threads/{thread_id}/state/checkpoint", {{"checkpoint", json::object{}}}},
+    {"/threads/{thread_id}/stream/events", {{"channels", json::array{"values"}}}},
     {"/store/items",
      {{"namespace", json::array{"notes"}}, {"key", "k"}, {"value", json::object{}}, {"ttl", 5}}}};
   auto at = bodies.find(pattern);
-  return at == bodies.end() || method == verb::get ? json::object{} : at->second;
+  return at == bodies.end() || method == verb::get ? json::value(json::object{}) : at->second;
 }
 
 std::string filled(std::string_view pattern, const std::map<std::string, std::string>& values) {
@@ -91,6 +105,7 @@ TEST_CASE_METHOD(handled_server, "no handler's mistake in any field of any route
                  "[rights]") {
   auto thread = make_thread();
   auto run = make_run(thread);
+  auto cron = make_cron();
   const json::value wrong{json::array{json::object{}}};
   std::size_t tried = 0;
   for (const auto& r : endpoints::all_routes().payloads()) {
@@ -99,6 +114,7 @@ TEST_CASE_METHOD(handled_server, "no handler's mistake in any field of any route
     auto target = filled(r.pattern, {{"thread_id", thread},
                                      {"run_id", run},
                                      {"assistant_id", uuid7()},
+                                     {"cron_id", cron},
                                      {"checkpoint_id", uuid7()}});
     if (r.pattern == "/store/items" && r.method == verb::get)
       target += "?namespace=notes&key=k";

@@ -54,6 +54,31 @@ TEST_CASE("runs of one thread execute one after another", "[runs]") {
   CHECK(q.remembered() + q.all() == 0);
 }
 
+TEST_CASE("suspects that wait for another one are counted", "[runs]") {
+  runs::run_queue q{sizes(8)};
+  add_suspect(q, "t", "a");
+  CHECK(q.waiting_suspects() == 0);
+  add_suspect(q, "u", "b");
+  add_suspect(q, "v", "c");
+  CHECK(q.waiting_suspects() == 2);
+  CHECK(q.cleared("a") == ids{"b"});
+  CHECK(q.waiting_suspects() == 1);
+  q.end("b");
+  CHECK(q.waiting_suspects() == 0);
+}
+
+TEST_CASE("a user's threads are those with runs of theirs", "[runs]") {
+  runs::run_queue q{sizes(8)};
+  add(q, "t", "a");
+  add(q, "t", "b");
+  add(q, "u", "c");
+  add(q, "v", "d", bob);
+  CHECK(q.threads_of(alice) == ids{"t", "u"});
+  CHECK(q.threads_of(eve).empty());
+  q.end("c");
+  CHECK(q.threads_of(alice) == ids{"t"});
+}
+
 TEST_CASE("two tenants' threads of one id have nothing to do with each other", "[runs]") {
   runs::run_queue q{sizes(8)};
   CHECK(add(q, "t", "a", alice) == ids{"a"});
@@ -275,6 +300,18 @@ TEST_CASE("suspects execute one at a time, others beside them", "[runs]") {
     CHECK(q.cleared("s1").empty());
     CHECK(q.end("s1").empty());
     CHECK(q.cleared("s2") == ids{"s3"});
+  }
+  SECTION("the next one goes beside one that takes long") {
+    CHECK(q.passed("s2").empty()); // it only waits
+    CHECK(q.passed("s1") == ids{"s2"});
+    CHECK(q.passed("s1").empty());
+    CHECK(q.waiting_suspects() == 1);
+    CHECK(q.end("s1").empty()); // s2 has its time
+    CHECK(q.passed("s2") == ids{"s3"});
+    CHECK(q.end("s3").empty());
+    CHECK(q.has_suspects());
+    CHECK(q.end("s2") == ids{"behind"});
+    CHECK_FALSE(q.has_suspects());
   }
   SECTION("one that ends while it waits is passed over") {
     CHECK(q.end("s2") == ids{"behind"});

@@ -222,6 +222,22 @@ TEST_CASE_METHOD(scheduler_fixture, "a resumable run is found after its end, for
   CHECK(find(run).error().code == errc::not_found);
 }
 
+TEST_CASE_METHOD(scheduler_fixture, "time wakes a scheduler that has runs, and no other",
+                 "[runs]") {
+  options->runs.resumable_ttl = milliseconds{-1}; // until the next look
+  open();
+  CHECK_FALSE(sched.clock().has_pending_timeout());
+  for (int again = 0; again < 2; ++again) {
+    start(thread, "call", {{"input", json::object{}}, {"resumable", true}});
+    pass(milliseconds{500});
+    CHECK(sched.clock().has_pending_timeout());
+    let_outside_go();
+    pass(milliseconds{500});
+    CHECK_FALSE(sched.clock().has_pending_timeout());
+    outside.hold = true;
+  }
+}
+
 TEST_CASE_METHOD(scheduler_fixture, "a thread that is missing or hidden takes no run", "[runs]") {
   open();
   auto missing = order(thread, "call", nothing);
@@ -257,6 +273,88 @@ TEST_CASE_METHOD(scheduler_fixture, "stopping names runs or means all of a threa
   CHECK(stop({"", thread, {}}) == 1);
   CHECK(ended(first).status == "interrupted");
   CHECK_FALSE(over(elsewhere));
+}
+
+TEST_CASE_METHOD(scheduler_fixture, "stopping may mean those that wait, or those that execute",
+                 "[runs]") {
+  open();
+  auto first = start_on(thread), second = start_on(thread);
+  stop_runs how{"", thread, {}};
+  how.which = stop_runs::state::pending;
+  CHECK(stop(how) == 1);
+  CHECK_FALSE(over(first));
+  CHECK(ended(second).status == "interrupted");
+  CHECK(stop(how) == 0);
+  how.which = stop_runs::state::running;
+  CHECK(stop(how) == 1);
+  CHECK(ended(first).status == "interrupted");
+}
+
+TEST_CASE_METHOD(scheduler_fixture, "stopping means the runs of many threads in one go", "[runs]") {
+  open();
+  auto first = start_on(thread), second = start_on(thread), elsewhere = start_on(other);
+  stop_runs how;
+  how.threads = {thread, "no-thread", other};
+  how.which = stop_runs::state::running;
+  CHECK(stop(how) == 2);
+  CHECK(over(first));
+  CHECK(over(elsewhere));
+  CHECK_FALSE(over(second)); // it waited
+  how.which = stop_runs::state::any;
+  CHECK(stop(how) == 1);
+  CHECK(over(second));
+}
+
+TEST_CASE_METHOD(scheduler_fixture, "stopping without a thread means one's own on threads one sees",
+                 "[runs]") {
+  open();
+  auto mine = start_on(thread), another = start_on(other);
+  auto m = order(thread, "call", nothing);
+  m.plan->who = user("bob");
+  auto theirs = start(std::move(m)).value();
+  stop_runs how;
+  how.who = alice->key();
+  how.auth_filter = filter::parse(json::object{{"owner", "nobody"}}).value();
+  CHECK(stop(how) == 0);
+  how.auth_filter = {};
+  CHECK(stop(how) == 2);
+  CHECK(over(mine));
+  CHECK(over(another));
+  CHECK_FALSE(over(theirs));
+  CHECK(stop(how) == 0);
+}
+
+TEST_CASE_METHOD(scheduler_fixture, "a strategy sees the run that is just being stored", "[runs]") {
+  open();
+  disk.hold = true;
+  auto first = start_later("reject"), second = start_later("reject"),
+       third = start_later("interrupt");
+  let_disk_go();
+  auto taken = first(), rejected = second(), displacing = third();
+  REQUIRE((taken && rejected && displacing));
+  REQUIRE(*taken);
+  own_run(taken->value());
+  CHECK(rejected->error().code == errc::conflict);
+  REQUIRE(*displacing);
+  own_run(displacing->value());
+  CHECK(run_status(taken->value()) == "interrupted");
+  CHECK(run_status(displacing->value()) == "running");
+}
+
+TEST_CASE_METHOD(scheduler_fixture, "ends that waited are stored when the storage writes again",
+                 "[runs]") {
+  open();
+  auto run = start_on(thread);
+  disk.unwritable = true;
+  disk.refuse = [](const write_batch&) { return fail(errc::internal, "the disk is full"); };
+  let_outside_go();
+  for (int i = 0; i < 12; ++i)
+    pass(std::chrono::seconds{5}); // by now its own tries are five seconds apart
+  CHECK_FALSE(over(run));
+  disk.unwritable = false;
+  disk.refuse = nullptr;
+  pass(milliseconds{500});
+  CHECK(ended(run).status == "success");
 }
 
 TEST_CASE_METHOD(scheduler_fixture, "another tenant's runs cannot be stopped", "[runs]") {

@@ -20,3 +20,16 @@ TEST_CASE("a folder of secrets that others may read is refused", "[config]") {
   REQUIRE_FALSE(refused);
   CHECK(refused.error().message.starts_with("--data: cannot keep others out of /proc/self"));
 }
+
+TEST_CASE("a file may say that nobody has an identity, for development alone", "[config]") {
+  scratch_folder folder;
+  auto loaded = parse_config("dev: { no_auth: true, users: [{ name: alice }] }\n"
+                             "authorization: { threads: owner }\n",
+                             "f.yaml");
+  REQUIRE(loaded.problems.empty());
+  CHECK_FALSE(loaded.value.no_auth); // as `behalf serve` reads it
+  REQUIRE(complete_for_dev(loaded.value, folder / "data", true));
+  CHECK(loaded.value.no_auth);
+  CHECK(loaded.value.dev.users.empty());
+  CHECK_FALSE(loaded.value.has_rules);
+}

@@ -47,6 +47,18 @@ TEST_CASE("a list of libraries serves all their graphs", "[config]") {
   CHECK(found[2].graph == "hello");
 }
 
+TEST_CASE("what is beside the program is found from every folder", "[config]") {
+  const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
+  CHECK(graphs_of("[$ORIGIN/lib/libone.so]").front().library == here + "/lib/libone.so");
+  auto one = graphs_of("['$ORIGIN/../libtwo.so:agent']").front();
+  CHECK(one.library == here + "/../libtwo.so");
+  CHECK(one.graph == "agent");
+  CHECK(graphs_of("[./$ORIGIN/l.so]").front().library == "./$ORIGIN/l.so");
+  auto plugins = parse_config("plugins: [$ORIGIN/libgate.so, ./libother.so]", "f.yaml");
+  REQUIRE(plugins.problems.empty());
+  CHECK(plugins.value.plugins == std::vector<std::string>{here + "/libgate.so", "./libother.so"});
+}
+
 TEST_CASE("a mapping of names is the same as entries with names", "[config]") {
   for (const auto* text : {"{ mine: './l.so:agent' }", "{ mine: { path: './l.so:agent' } }",
                            "[{ name: mine, path: './l.so:agent' }]"}) {

@@ -49,7 +49,7 @@ TEST_CASE("only what holds at once makes known callers unknown", "[config]") {
   CHECK(concerns("limits: { user: { requests_per_second: 2 } }"));
   CHECK(concerns("identity: [{ type: oidc, issuer: 'https://a.example', audience: b }]"));
   // These are told at every reload until a restart.
-  CHECK_FALSE(concerns("limits: { user: { concurrent_runs: 2 } }"));
+  CHECK_FALSE(concerns("limits: { user: { concurrent_runs: 2, threads: 3 } }"));
   CHECK_FALSE(concerns("limits: { shape: { names: 500 } }"));
   CHECK_FALSE(concerns("log: { level: debug }"));
 }

@@ -52,6 +52,28 @@ TEST_CASE("a section whose lines are all commented out is a fault", "[config]") 
   CHECK(faults_of("identity: []\n").empty());
 }
 
+TEST_CASE("what webhooks carry and where they may go makes sense", "[config]") {
+  const auto with = [](const std::string& keys) { return faults_of("webhooks: {" + keys + "}"); };
+  CHECK(with("headers: {X-Team: a}, allowed_domains: [a.example.com], allowed_ports: [443]") == "");
+  for (auto name : {"X A", "", "X:", "Content-Length", "content-type", "Webhook-Id", "proxy-x"})
+    CHECK(with("headers: {\"" + std::string(name) + "\": a}").find("f.yaml:1: webhooks.headers")
+          == 0);
+  CHECK(with("headers: {X-A: \"a\\r\\nX-B: c\"}").find("printable") != std::string::npos);
+  for (auto key : {"allowed_domains", "allowed_ports"}) // which would read as: any
+    CHECK(with(std::string(key) + ": []")
+          == "f.yaml:1: webhooks." + std::string(key)
+               + ": must name one at least; without the key all are allowed\n");
+}
+
+TEST_CASE("the index names a model", "[config]") {
+  const auto embed = [](const std::string& model) {
+    return faults_of(
+      "store: {index: {dims: 3, embed: {base_url: \"https://a.b/v1\", model: " + model + "}}}");
+  };
+  CHECK(embed("m").empty());
+  CHECK(embed("\"\"") == "f.yaml:1: store.index.embed.model: must not be empty\n");
+}
+
 TEST_CASE("all faults are found in one pass", "[config]") {
   auto found = parse_config("log: { level: loud }\nstorage: mysql:x\nruns: { slots: many }", "f");
   CHECK(found.problems.size() == 3);
@@ -135,6 +157,7 @@ TEST_CASE("the environment sets what it says, or is a fault", "[config]") {
   CHECK(app("BEHALF_LIMITS_TENANT_CONCURRENT_RUNS", "4", "")
           .value.identity.limits.tenant.concurrent_runs
         == 4);
+  CHECK(app("BEHALF_LIMITS_USER_THREADS", "5", "").value.system.stored.threads.per_owner == 5);
   auto fault = [&](const char* name) {
     auto c = app(name, "1", "");
     return c.problems.size() == 1 ? c.problems[0].where : "none";
@@ -149,6 +172,13 @@ TEST_CASE("the environment sets what it says, or is a fault", "[config]") {
                     "secrets: { type: embedded, master_key: 'env:BEHALF_SECRETS_MASTER_KEY' }");
   CHECK(secret.problems.empty());
   CHECK(secret.value.secrets.master_key == "env:BEHALF_SECRETS_MASTER_KEY");
+}
+
+TEST_CASE("an empty reference does not mean that there is no secret", "[config]") {
+  for (auto empty : {"''", "'', seal: true"})
+    CHECK(faults_of("encryption: { master_key: " + std::string(empty) + " }")
+          == "f.yaml:1: encryption.master_key: has no value\n");
+  CHECK(faults_of("encryption: { master_key: 'env:KEY' }").empty());
 }
 
 TEST_CASE("there may be several secret stores, each with keys of its own", "[config]") {
@@ -253,6 +283,19 @@ TEST_CASE("the schema knows the keys of every type, and what a type requires", "
   CHECK_FALSE(others_auth.as_object().contains("required"));
   CHECK(of("services").at("additionalProperties").at("properties").as_object().contains("url"));
   CHECK_FALSE(of("server").at("additionalProperties").as_bool());
+}
+
+TEST_CASE("what records are sealed with is a reference, and needed", "[config]") {
+  auto given = parse_config("encryption: { master_key: 'file:k', seal: false }", "behalf.yaml");
+  REQUIRE(given.problems.empty());
+  CHECK(given.value.encryption.master_key == "file:k");
+  CHECK_FALSE(given.value.encryption.seal);
+  CHECK(parse_config("{}", "behalf.yaml").value.encryption.master_key.empty());
+  CHECK(faults_of("encryption: { seal: true }").find("lacks the key 'master_key'")
+        != std::string::npos);
+  CHECK(faults_of("encryption: { master_key: 00112233 }").find("00112233") == std::string::npos);
+  CHECK(faults_of("encryption: { master_key: 'env:K', sael: true }").find("seal")
+        != std::string::npos);
 }
 
 } // namespace behalf

@@ -106,13 +106,19 @@ flow::route after_simple_model(const state_view& state, const context&) {
   return flow::send{"tool", *newest};
 }
 
+json::object either(json::array types) {
+  return {{"type", std::move(types)}};
+}
+
 } // namespace
 
 made make_agent() {
   graph_builder b{"agent"};
   b.channel("messages", flow::messages());
-  for (auto name : {"sharedStateFromStoreConfig", "sharedStateValue", "keyOne", "keyTwo", "sleep"})
-    b.channel(name, flow::last_value());
+  for (auto name : {"sharedStateValue", "keyOne", "keyTwo"})
+    b.channel(name, flow::last_value(either({"string", "null"})));
+  b.channel("sharedStateFromStoreConfig", flow::last_value(either({"object", "null"})));
+  b.channel("sleep", flow::last_value(either({"number", "object", "null"})));
   b.channel("interrupt", flow::last_value({{"type", "boolean"}}));
   b.output({"messages", "sharedStateValue", "interrupt", "keyOne", "keyTwo", "sleep"});
   b.config_schema({{"type", "object"}, {"properties", {{"model_name", {{"type", "string"}}}}}});

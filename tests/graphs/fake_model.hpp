@@ -15,12 +15,13 @@ namespace graphs {
 /// Streams `parts` as chunks of one message, and answers the message.
 inline behalf::json::value streamed(const behalf::context& ctx,
                                     const std::vector<std::string>& parts) {
-  const std::string id(ctx.task_id()); // one for the chunks and the message
-  std::string whole;
+  std::string whole, id;
   for (const auto& part : parts) {
     whole += part;
-    behalf::json::object chunk{{"type", "AIMessageChunk"}, {"id", id}, {"content", part}};
-    ctx.write_message(chunk);
+    behalf::json::object chunk{{"type", "AIMessageChunk"}, {"content", part}};
+    if (&part == &parts.back())
+      chunk["chunk_position"] = "last";
+    id = ctx.write_message(chunk);
   }
   behalf::json::object message{{"type", "ai"}, {"id", id}, {"content", whole}};
   return message;

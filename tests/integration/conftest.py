@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from langgraph_sdk import get_sync_client
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -100,3 +101,30 @@ def behalf(tmp_path: Path) -> Iterator[Callable[..., Behalf]]:
     yield start
     for server in started:
         server.close()
+
+
+@pytest.fixture(scope="module")
+def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[dict], Behalf]]:
+    """A factory of servers that ask nobody who they are, ended with the module's tests."""
+    started: list[Behalf] = []
+
+    def start(config: dict) -> Behalf:
+        folder = tmp_path_factory.mktemp("behalf")
+        started.append(Behalf(config, folder, command="dev",
+                              args=("--no-auth", "--data", str(folder / "data"))))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    """The official SDK, of a module's `server`."""
+    return get_sync_client(url=server.url, api_key=None)
+
+
+@pytest.fixture
+def thread(client) -> str:
+    return client.threads.create()["thread_id"]

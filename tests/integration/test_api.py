@@ -8,7 +8,6 @@ import time
 import uuid
 
 import pytest
-
 from parts.stacks import base, start
 from parts.tools import TOOLS, require
 
@@ -179,6 +178,8 @@ def test_the_store_keeps_items_per_user(stack, token):
     assert client.store.get_item(["notes", "a"], key="k")["value"] == {"n": 1}
     assert len(client.store.search_items(["notes"])["items"]) == 1
     assert bobs.store.search_items(["notes"])["items"] == []
+    assert client.store.list_namespaces(suffix=["a"])["namespaces"] == [["alice", "notes", "a"]]
+    assert bobs.store.list_namespaces()["namespaces"] == []
     assert client.store.search_items(["notes"], filter={"n": {"$gt": 1}})["items"] == []
     client.store.delete_item(["notes", "a"], key="k")
     assert client.store.search_items([])["items"] == []
@@ -215,9 +216,9 @@ BAD = [
     ("POST", "/runs/wait", '{"assistant_id": "hello", "config": {"configurable": 4}}', 422),
     ("POST", "/assistants/search", '{"graph_id": "none"}', 404),
     ("POST", "/assistants/search", '{"select": ["colour"]}', 422),
-    ("POST", "/assistants", '{"graph_id": "hello"}', 404),
-    ("PATCH", f"/assistants/{UUID}", "{}", 405),
-    ("POST", "/runs/crons", "{}", 404),
+    ("POST", "/assistants", '{"graph_id": "none"}', 404),
+    ("PATCH", f"/assistants/{UUID}", "{}", 404),
+    ("POST", "/runs/crons", "{}", 422),
     ("GET", f"/assistants/{UUID}", None, 404),
     ("PUT", "/store/items", '{"namespace": [], "key": "k", "value": {}}', 400),
     ("PUT", "/store/items", '{"namespace": ["a.b"], "key": "k", "value": {}}', 422),
@@ -254,10 +255,11 @@ def shared(tmp_path_factory):
     server.close()
 
 
-def test_a_missing_operation_says_what_to_do_instead(shared):
+def test_no_graph_brings_a_user_interface_along(shared):
     server, token = shared
-    why = server.call("POST", "/runs/batch", token, json=[]).json()["detail"]
-    assert why == "This server does not have POST /runs/batch yet: create the runs one by one"
+    asked = server.call("POST", "/ui/hello", token, json={"name": "card"})
+    assert (asked.status_code, asked.text) == (404, "UI not found for graph 'hello'")
+    assert server.call("POST", "/ui/hello", json={}).status_code == 401
 
 
 def test_giant_bodies_and_heads_are_refused(shared):

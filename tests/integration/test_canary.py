@@ -7,7 +7,9 @@ import shutil
 import subprocess
 
 import pytest
+from parts.embedder import DIMS, Embedder
 from parts.encodings import encodings
+from parts.frames import told_by
 from parts.reflector import Reflector
 from parts.stacks import base, start
 
@@ -52,12 +54,16 @@ class Sinks:
         self.answers: list[tuple[str, bytes]] = []
 
     def keep(self, name: str, content: bytes | str) -> None:
-        self.answers.append((name, content.encode() if isinstance(content, str) else content))
+        """As it is said, with the lines of events put together."""
+        content = content.encode() if isinstance(content, str) else content
+        for line in (b"\n", b"\r\n", b"\\n", b"\\r\\n"):
+            content = content.replace(line + b"data: ", line)
+        self.answers.append((name, content))
 
     def folder(self, folder) -> None:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
-                self.answers.append((str(path), path.read_bytes()))
+                self.keep(str(path), told_by(path))
 
     def hits(self, tokens: dict[str, str]) -> list[str]:
         return [f"{what} in {name}: {form[:40]!r}" for what, token in tokens.items()
@@ -81,6 +87,14 @@ def play(stack, tokens, sinks: Sinks) -> None:
             sinks.keep(f"GET {path}", repr(answer.headers) + answer.text)
         search = server.call("POST", "/threads/search", token, json={})
         sinks.keep("search", search.text)
+        for status in (200, 401):
+            stack.embedder.control["status"] = status
+            server.call("PUT", "/store/items", token,
+                        json={"namespace": ["n"], "key": "k", "value": {"text": "green sea"}})
+            found = server.call("POST", "/store/items/search", token,
+                                json={"namespace_prefix": ["n"], "query": "green sea"})
+            sinks.keep(f"{user} query {status}", repr(found.headers) + found.text)
+        stack.embedder.control["status"] = 200
     other = server.call("GET", f"/threads/{thread}", tokens["login alice"])
     assert other.status_code == 404
     sinks.keep("refusal", other.text)
@@ -99,6 +113,13 @@ def reflector():
 
 def plant(behalf, tmp_path, request, inbox, mirror, reflector, identity, store, **more):
     config = base(inbox) | more
+    embedder = Embedder()
+    request.addfinalizer(embedder.stop)
+    key = f"canary+embeddings~{os.urandom(16).hex()}=="
+    (tmp_path / "embeddings.key").write_text(key)
+    config["store"] = {"index": {"dims": DIMS, "fields": ["text"], "embed": {
+        "base_url": embedder.url, "model": "words", "key": f"file:{tmp_path}/embeddings.key",
+        "allow_private": True, "allow_http": True}}}
     local = {"allow_private": True, "allow_http": True}
     for name, url in (("mirror", mirror.url), ("dead", "http://127.0.0.1:9")):
         config["services"][name] = {"type": "http", "base_url": url, **local,
@@ -109,7 +130,8 @@ def plant(behalf, tmp_path, request, inbox, mirror, reflector, identity, store, 
         "type": "mcp", "url": f"{reflector.url}/mcp", **local,
         "credential": {"from": "secrets", "name": "reflector", "inject": "bearer"}}
     stack = start(behalf, tmp_path, identity, store, config, ("alice", "bob"), request)
-    tokens = {}
+    stack.embedder = embedder
+    tokens = {"embeddings": key}
     for user in ("alice", "bob"):
         tokens[f"mail {user}"] = inbox.tokens[user]
         stack.store(user, "mail", inbox.tokens[user])
@@ -130,6 +152,8 @@ def test_no_planted_token_is_in_any_sink(
     reflected = [a for a in mirror.seen if a.holds(tokens["mirror alice"])]
     assert reflected, "the scenario must reach the mirror with the token, or it proves nothing"
     assert len(reflector.told) > 1000, "every encoding must have been sent"
+    authorized = [c for c in stack.embedder.calls if tokens["embeddings"] in str(c["headers"])]
+    assert authorized, "the scenario must reach the embeddings endpoint with its key"
     sinks.folder(stack.server.folder)
     stack.server.stop()
     sinks.folder(stack.server.folder)
@@ -152,7 +176,8 @@ def test_no_planted_token_is_in_a_core_dump(behalf, inbox, mirror, reflector, tm
                           capture_output=True, text=True)
     dumps = list(tmp_path.glob("core.*"))
     assert dumps, done.stdout + done.stderr
-    sinks.answers = [("core", dumps[0].read_bytes())]
+    sinks.answers = []
+    sinks.keep("core", told_by(dumps[0]))
     outbound = {k: v for k, v in tokens.items() if not k.startswith("login")}
     assert b"behalf" in sinks.answers[0][1]
     assert sinks.hits(outbound) == []

@@ -1,34 +1,87 @@
 """The graphs of clients' own test suites, run through the official Python SDK."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx
+import jwt
 import pytest
 from langgraph_sdk import get_sync_client
 from parts.behalf import Behalf
 from parts.plugins import plugin
+from parts.tools import ROOT
 
 HUMAN = {"messages": [{"role": "human", "content": "foo"}]}
 
 
+def started(name: str, folder, **env: str) -> Behalf:
+    """As people start it: tests/graphs/NAME.yaml, on a port of its own."""
+    arguments = ("--config", str(ROOT / "tests" / "graphs" / f"{name}.yaml"),
+                 "--data", str(folder / "data"))
+    return Behalf(None, folder, command="dev", args=arguments, env=env or None)
+
+
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
-    library = plugin("test_graphs")
-    folder = tmp_path_factory.mktemp("graphs")
-    defaults = [
-        {"path": f"{library}:agent", "config": {"configurable": {"model_name": "openai"}}},
-        {"path": f"{library}:dynamic", "name": "dynamic_named",
-         "config": {"configurable": {"nodeName": "of the assistant"}}},
-        {"path": f"{library}:simple_runtime", "context": {"model": "unknown"}},
-    ]
-    server = Behalf({"graphs": [library, *defaults]}, folder, command="dev",
-                    args=("--no-auth", "--data", str(folder / "data")))
+    server = started("behalf", tmp_path_factory.mktemp("graphs"))
     yield get_sync_client(url=server.url, api_key=None)
     server.close()
 
 
-@pytest.fixture
-def thread(client) -> str:
-    return client.threads.create()["thread_id"]
+@pytest.fixture(scope="module")
+def server_of_users(tmp_path_factory):
+    server = started("behalf.auth", tmp_path_factory.mktemp("users"))
+    yield server
+    server.close()
+
+
+def token(user: str, *scopes: str, key: str = "your-secret-key-change-in-production",
+          seconds: float = 3600) -> str:
+    claims = {"sub": user, "scopes": list(scopes), "exp": int(time.time() + seconds)}
+    return jwt.encode(claims, key, "HS256")
+
+
+def test_users_have_what_their_tokens_say(server_of_users):
+    call = server_of_users.call
+    for refused in (None, "x", "a.b.c", token("wfh", "me"), token("alice", "me", key="0" * 32)):
+        assert call("POST", "/threads", refused, json={}).status_code == 401
+    assert call("POST", "/threads", token("alice"), json={}).status_code == 403
+    mine = call("POST", "/threads", token("alice", "me"), json={}).json()
+    assert mine["metadata"] == {"owner": "alice"}
+    at = f"/threads/{mine['thread_id']}"
+    assert call("GET", at, token("alice", "read")).status_code == 200
+    assert call("GET", at, token("johndoe", "me", "read", "write")).status_code == 404
+    item = {"key": "k", "value": {}}
+    for namespace, status in ((["alice", "notes"], 204), (["johndoe"], 403)):
+        answer = call("PUT", "/store/items", token("alice", "me"),
+                      json={**item, "namespace": namespace})
+        assert answer.status_code == status
+
+
+def test_what_is_there_is_shown_to_who_may_read_it(server_of_users):
+    """Here the rule of `assistants.create` has no filter, that of `assistants.read` has."""
+    alice, john = (token(user, "me", "read", "assistants:write") for user in ("alice", "johndoe"))
+    body = {"graph_id": "echo", "if_exists": "do_nothing"}
+    made = server_of_users.call("POST", "/assistants", alice, json=body).json()
+    again = {**body, "assistant_id": made["assistant_id"]}
+    assert server_of_users.call("POST", "/assistants", alice, json=again).json() == made
+    taken = server_of_users.call("POST", "/assistants", john, json=again)
+    assert taken.status_code == 409 and "alice" not in taken.text
+
+
+def test_a_cron_does_what_its_maker_says(server_of_users):
+    """Here everybody may change crons. They may not make them do things as somebody else."""
+    alice, john = token("alice", "me", "read"), token("johndoe", "me", "read")
+    body = {"assistant_id": "echo", "schedule": "0 0 1 1 *", "input": {"a": 1}}
+    cron = server_of_users.call("POST", "/runs/crons", alice, json=body).json()
+    at = f"/runs/crons/{cron['cron_id']}"
+    for change in ({"input": {"a": 2}}, {"webhook": "https://example.com"},
+                   {"config": {"tags": ["x"]}}, {"enabled": False, "interrupt_before": "*"}):
+        refused = server_of_users.call("PATCH", at, john, json=change)
+        assert refused.status_code == 403 and "who made it" in refused.json()["detail"]
+        assert server_of_users.call("GET", at, alice).json() == cron
+    for who, change in ((john, {"enabled": False}), (alice, {"input": {"a": 3}})):
+        assert server_of_users.call("PATCH", at, who, json=change).status_code == 200
 
 
 def contents(values: dict) -> list[str]:
@@ -128,7 +181,11 @@ def test_a_configuration_shapes_its_graph(client, thread):
     assert values == {"node": "mine", "messages": ["first", "default", "mine"]}
 
 
-def test_an_assistants_configuration_shapes_its_graph(client, thread):
+def test_an_assistants_configuration_shapes_its_graph(behalf):
+    entry = {"path": f"{plugin('test_graphs')}:dynamic", "name": "dynamic_named",
+             "config": {"configurable": {"nodeName": "of the assistant"}}}
+    client = behalf({"graphs": [entry]}).sdk(None)
+    thread = client.threads.create()["thread_id"]
     values = client.runs.wait(thread, "dynamic_named", input={})
     assert values["node"] == "of the assistant"
     remembered = client.threads.get(thread)["config"]["configurable"]
@@ -146,8 +203,9 @@ def test_a_graph_that_cannot_be_made_is_the_runs_error(client, thread):
 
 def test_inner_nodes_run_in_their_order(client, thread):
     values = client.runs.wait(thread, "nested", input={"messages": []})
-    assert values["messages"] == [f"Entered {name} node"
-                                  for name in ("gp_one", "p_one", "c_one", "c_two")]
+    child = ["gp_one", "p_one", "c_one", "c_two"]  # each ends with what it was given, too
+    parent = ["gp_one", "p_one"] + child
+    assert values["messages"] == [f"Entered {name} node" for name in ["gp_one"] + parent]
 
 
 def test_the_weather_is_told_after_a_break(client, thread):
@@ -155,9 +213,18 @@ def test_the_weather_is_told_after_a_break(client, thread):
     assert [one.data.get("route") for one in parts if one.event == "values"][:2] == [
         None, "weather"]
     assert client.threads.get(thread)["status"] == "interrupted"
-    assert client.threads.get_state(thread)["next"] == ["weather_node"]
-    values = client.runs.wait(thread, "weather", input=None)
-    assert contents(values) == ["foo", "It's sunny in San Francisco!"] and "city" not in values
+    state = client.threads.get_state(thread)
+    assert state["next"] == ["weather_graph"]
+    ns = f"weather_graph:{state['tasks'][0]['id']}"
+    assert state["tasks"][0]["checkpoint"] == {"checkpoint_ns": ns, "thread_id": thread}
+    inside = client.threads.get_state(thread, subgraphs=True)["tasks"][0]["state"]
+    assert inside["next"] == ["weather_node"] and inside["values"]["city"] == "San Francisco"
+    parts = list(client.runs.stream(thread, "weather", input=None, stream_subgraphs=True,
+                                    stream_mode=["values", "updates"]))
+    assert [one.event for one in parts] == [
+        "metadata", "values", f"values|{ns}", f"updates|{ns}", f"values|{ns}", "updates", "values"]
+    assert contents(parts[-1].data) == ["foo", "It's sunny in San Francisco!"]
+    assert "city" not in parts[-1].data
 
 
 def test_a_tool_call_is_streamed_in_halves(client, thread):
@@ -189,6 +256,21 @@ def test_a_question_is_answered(client, thread):
     assert asked == {"prompt": "Approve the outbound action?", "request": "send it"}
     values = client.runs.wait(thread, "interrupt_graph", command={"resume": "yes"})
     assert values["decision"] == {"value": "yes"} and values["completed"] is True
+
+
+def test_a_question_that_is_answered_twice_keeps_its_first_answer(client, thread):
+    client.runs.wait(thread, "interrupt_graph", input={"request": "send it"})
+    with ThreadPoolExecutor(4) as pool:
+        answered = list(pool.map(lambda n: client.runs.wait(
+            thread, "interrupt_graph", command={"resume": n}), range(4)))
+    kept = {one["decision"]["value"] for one in answered}
+    assert len(kept) == 1
+    again = client.runs.wait(thread, "interrupt_graph", command={"resume": "late"})
+    assert {again["decision"]["value"]} == kept
+    with pytest.raises(httpx.HTTPStatusError, match="409"):
+        client.runs.wait(thread, "interrupt_graph", command={"resume": "late"},
+                         multitask_strategy="reject")
+    assert client.threads.get(thread)["status"] == "idle"
 
 
 def test_a_run_context_counts_more_than_the_assistants(client):

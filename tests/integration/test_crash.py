@@ -6,7 +6,6 @@ import random
 import time
 
 import httpx
-
 from parts.stacks import base, start
 from parts.tools import until
 

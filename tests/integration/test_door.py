@@ -4,7 +4,6 @@ import socket
 import time
 
 import pytest
-
 from parts.behalf import Behalf
 from parts.plugins import plugin
 

@@ -6,7 +6,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-
 from parts.proxy import Proxy
 from parts.stacks import base, start
 

@@ -10,12 +10,10 @@ import time
 
 import httpx
 import pytest
-
 from parts.behalf import run as behalf_run
 from parts.plugins import plugin
 from parts.stacks import base, start
 from parts.tools import until
-
 
 # --- a full disk -------------------------------------------------------------------------------
 
@@ -192,6 +190,27 @@ def test_a_full_disk_keeps_nobody_waiting_for_an_end(behalf, tmp_path, request):
     assert server.call("GET", where, token).json()["status"] == "interrupted"
     assert server.call("GET", f"/threads/{other}/runs/{delayed}/join", token).json()["n"] == 2
     assert server.call("DELETE", f"/threads/{thread}", token).status_code == 204
+
+
+def test_a_cancellation_holds_once_it_is_acknowledged(behalf, tmp_path, request):
+    full = SizeLimit(tmp_path, request)
+    stack = start(behalf, tmp_path, "dev", "embedded", base(), ("alice",), request)
+    server, token = stack.server, stack.login("alice")
+    thread = server.call("POST", "/threads", token, json={}).json()["thread_id"]
+    run = steps_run(server, token, thread, 400, durability="exit")
+    where = f"/threads/{thread}/runs/{run}"
+    full.fill(server)
+    refused = server.call("POST", f"{where}/cancel", token)
+    assert refused.status_code == 503 and "goes on if the server ends" in refused.json()["detail"]
+    assert server.stop() == 0  # with the run's end not stored, as nobody was told it was
+    server.start()
+    token = stack.login("alice")
+    until(lambda: server.call("GET", where, token).json()["status"] == "running")
+    assert server.call("POST", f"{where}/cancel", token).status_code == 202
+    server.kill()
+    server.start()
+    token = stack.login("alice")
+    assert server.call("GET", where, token).json()["status"] == "interrupted"
 
 
 # --- many at once ------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 the service is called."""
 
 import pytest
-
 from parts.inbox import fingerprint
 from parts.stacks import base, start
 

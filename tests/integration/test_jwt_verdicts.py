@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 
 import jwt
 import pytest
-
 from parts.issuer import Issuer
 from parts.stacks import OWNER
 from parts.token_cases import ALGORITHMS, Case, all_cases

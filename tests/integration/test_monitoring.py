@@ -29,6 +29,8 @@ def watched(tmp_path_factory):
     folder = tmp_path_factory.mktemp("monitored")
     mail = {"base_url": "https://mail.example.com", "credential": {"from": "secrets"}}
     config = {"graphs": {"hello": "builtin:hello"}, "services": {"mail": mail}}
+    embed = {"base_url": "https://embeddings.example.com/v1", "model": "m"}
+    config["store"] = {"index": {"dims": 3, "embed": embed}}
     config["log"] = {"file": "behalf.log", "format": "json", "access": True}
     server = Behalf(config, folder, command="dev", args=("--data", "data"))
     try:
@@ -72,6 +74,10 @@ def test_what_alerts_ask_for_is_there_before_anything_goes_wrong(served):
         "behalf_audit_writable 1",
         "behalf_run_ends_waiting 0",
         "behalf_spare_threads_allowed 16",
+        "behalf_webhooks_waiting 0",
+        "behalf_items_to_embed 0",
+        "behalf_sweep_behind 0",
+        'behalf_streams_open{kind="thread"} 0',
     ):
         assert f"\n{quiet}\n" in served
 

@@ -110,3 +110,22 @@ def test_a_row_that_cannot_be_read_does_not_keep_the_server_from_starting(
     assert status(server, token, good) == "pending"
     assert server.call("GET", f"/threads/{broken[0]}", token).json()["status"] == "error"
     assert f"run_set_aside run_id={broken[1]}" in (server.folder / "behalf.stderr").read_text()
+
+
+def test_runs_that_sleep_hold_up_no_others_after_a_crash(behalf, tmp_path, request):
+    config = base() | {"runs": {"suspect_turn": "500ms"}}
+    stack = start(behalf, tmp_path, "dev", "embedded", config, ("alice",), request)
+    server, token = stack.server, stack.login("alice")
+
+    def steps(pause_ms: int) -> tuple[str, str]:
+        return new_run(server, token, {
+            "assistant_id": "steps", "input": {"upto": 1, "pause_ms": pause_ms}})
+
+    sleeping = [steps(60_000) for _ in range(4)]
+    short = [steps(2_000) for _ in range(2)]
+    until(lambda: all(status(server, token, r) == "running" for r in sleeping + short))
+    server.kill()
+    server.start()
+    token = stack.login("alice")
+    until(lambda: all(status(server, token, r) == "success" for r in short), 20)
+    assert {status(server, token, r) for r in sleeping} <= {"running", "pending"}

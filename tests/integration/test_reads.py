@@ -8,7 +8,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-
 from parts.behalf import run
 from parts.stacks import base, start
 
@@ -152,7 +151,7 @@ def test_a_page_of_long_threads_goes_out_in_parts(serve):
             metadata = {"n": n, "text": ["x" * 2_000_000]}
             client.post("/threads", json={"metadata": metadata}).raise_for_status()
         before = stack.server.process.resident_kib()
-        most = total = 0
+        most = 0
         page = bytearray()
         with client.stream("POST", "/threads/search", json={"limit": 1000}) as answer:
             assert answer.headers["X-Pagination-Total"] == "60"

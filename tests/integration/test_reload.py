@@ -5,7 +5,6 @@ import os
 import signal
 
 import pytest
-
 from parts.behalf import write_config
 
 

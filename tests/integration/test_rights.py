@@ -5,7 +5,6 @@ import json
 from urllib.parse import quote
 
 import pytest
-
 from parts.behalf import run, write_config
 from parts.plugins import plugin
 from parts.stacks import dev_users
@@ -99,7 +98,7 @@ def test_a_node_may_not_what_its_user_may_not(dev):
 def test_without_a_section_things_belong_to_who_made_them(dev):
     server = dev()
     output = server.process.output()
-    assert "no authorization section: threads, crons and store items belong to who" in output
+    assert "no authorization section: threads, assistants, crons and store items belong to" in output
     alice, bob = login(server, "alice"), login(server, "bob")
     thread = server.call("POST", "/threads", alice, json={}).json()
     assert thread["metadata"]["owner"] == "alice"

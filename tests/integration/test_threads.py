@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-
 from parts.plugins import plugin
 from parts.stacks import start
 from parts.tools import until

@@ -68,6 +68,30 @@ coroutine<result<json::value>> read_stream(context ctx, json::value what) {
   co_return json::value(bytes);
 }
 
+// Puts an item, looks for it by meaning, and lists where there are items.
+coroutine<result<json::value>> use_store(context ctx, json::value what) {
+  auto text = text_of(what, "text"), sought = text_of(what, "query");
+  auto value = json::object{{"title", text}, {"of", "a node"}};
+  auto kept = co_await ctx.store()
+                .put({"of nodes", "kept"}, text, value)
+                .index("title")
+                .ttl(std::chrono::minutes(5));
+  if (!kept)
+    co_return kept.error();
+  auto found = co_await ctx.store().search("of nodes").query(sought).limit(2);
+  if (!found)
+    co_return found.error();
+  auto listed = co_await ctx.store().namespaces("of nodes").suffix("kept").max_depth(2);
+  if (!listed)
+    co_return listed.error();
+  json::object said{{"namespaces", json::value_from(*listed)}};
+  json::array keys;
+  for (const auto& one : *found)
+    keys.push_back(json::array{json::value(one.key), json::value(one.score.has_value())});
+  said["found"] = std::move(keys);
+  co_return json::value(std::move(said));
+}
+
 coroutine<node_result> act(state_view state, context ctx) {
   auto what = state["do"];
   auto op = text_of(what, "op");
@@ -83,6 +107,7 @@ coroutine<node_result> act(state_view state, context ctx) {
   }
   auto work = op == "mcp"      ? call_mcp(ctx, what)
               : op == "stream" ? read_stream(ctx, what)
+              : op == "store"  ? use_store(ctx, what)
                                : call_http(ctx, what);
   auto answer = co_await std::move(work);
   if (!answer)

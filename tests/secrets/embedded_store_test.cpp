@@ -1,7 +1,7 @@
+#include "runtime/base/envelope.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/net/codec.hpp"
 #include "secrets/embedded_store.hpp"
-#include "secrets/envelope.hpp"
 #include "tests/secrets/people.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/scratch_folder.hpp"

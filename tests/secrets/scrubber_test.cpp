@@ -128,6 +128,32 @@ TEST_CASE("the rest of a form is replaced when its beginning is already out", "[
   CHECK(out.find("[redacted]") != out.npos);
 }
 
+TEST_CASE("what an event says over several lines is read as one text", "[scrubber]") {
+  const std::string value = "token-of-some-length~0123456789abcdef0123456789abcdef";
+  const auto twice = base64(base64(value));
+  REQUIRE(twice.size() > 76);
+  for (std::string end : {"\n", "\r\n"})
+    for (std::string name : {"data: ", "data:"}) {
+      const auto text = "event: e" + end + name + twice.substr(0, 76) + end + name
+                        + twice.substr(76) + end + end + "data: next" + end + end;
+      const auto expected =
+        "event: e" + end + name + "[redacted]" + end + end + "data: next" + end + end;
+      const auto texts = make_texts(value);
+      for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+        credential_scrubber s{texts};
+        std::string out;
+        s.feed(text.substr(0, cut), out);
+        s.feed(text.substr(cut), out);
+        s.finish(out);
+        INFO(cut << ": " << out);
+        // Where a cut is within its first or last characters, some of those are told.
+        REQUIRE(out.find("[redacted]") != out.npos);
+        REQUIRE(out.size() < expected.size() + 8);
+        REQUIRE((cut > 0 || out == expected));
+      }
+    }
+}
+
 TEST_CASE("ordinary replies pass as they are", "[scrubber]") {
   random_source random{3};
   const std::string replies[] = {

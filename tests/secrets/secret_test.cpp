@@ -1,7 +1,7 @@
+#include "runtime/base/envelope.hpp"
 #include "runtime/base/guarded_memory.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/log.hpp"
-#include "secrets/envelope.hpp"
 #include "secrets/secret.hpp"
 #include "secrets/stored_credential.hpp"
 #include "tests/support/catch.hpp"

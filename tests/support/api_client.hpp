@@ -70,6 +70,9 @@ public:
   /// The header line that proves who this is; empty before log_in.
   const std::string& bearer() const { return bearer_; }
 
+  /// A header line of all requests that follow.
+  void send_always(const std::string& line) { lines_ += line + "\r\n"; }
+
   raw_reply get(const std::string& target) { return send("GET", target, {}, {}); }
   raw_reply post(const std::string& target, const json::object& body = {}) {
     return send("POST", target, dump(body), "application/json");
@@ -78,7 +81,7 @@ public:
   raw_reply post_text(const std::string& target, std::string_view body) {
     return send("POST", target, std::string(body), "application/json");
   }
-  raw_reply call(std::string_view method, const std::string& target, const json::object& body) {
+  raw_reply call(std::string_view method, const std::string& target, const json::value& body) {
     return send(method, target, dump(body), "application/json");
   }
   /// Sends a request and reads its answer's head only.
@@ -98,7 +101,8 @@ private:
   }
   void write(std::string_view method, const std::string& target, const std::string& body,
              std::string_view type) {
-    auto text = std::string{method} + " " + target + " HTTP/1.1\r\nHost: test\r\n" + bearer_;
+    auto text =
+      std::string{method} + " " + target + " HTTP/1.1\r\nHost: test\r\n" + bearer_ + lines_;
     if (!type.empty())
       text.append("Content-Type: ").append(type).append("\r\n");
     text += "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
@@ -115,7 +119,7 @@ private:
   }
 
   uint16_t port_;
-  std::string bearer_;
+  std::string bearer_, lines_;
   std::optional<basic_raw_client<patient_socket>> line_;
 };
 

@@ -17,7 +17,7 @@ struct recorded_answer {
   std::string body; // of a stream: all parts so far
   std::string content_type;
   bool streaming = false, finished = false, gone = false, deadline_cleared = false;
-  std::function<void()> on_gone, on_deadline, on_tick;
+  std::function<void()> on_gone, on_deadline, on_drain, on_tick;
 };
 
 class recorded_exchange final : public exchange {
@@ -57,8 +57,12 @@ public:
       written();
   }
   void finish() override { to_->finished = true; }
+  void open_socket(std::size_t, std::function<void(std::string)>) override {}
+  void read_on() override {}
+  void close_socket(uint16_t) override {}
   bool gone() const override { return to_->gone; }
   void on_gone(std::function<void()> call) override { to_->on_gone = std::move(call); }
+  void on_drain(std::function<void()> call) override { to_->on_drain = std::move(call); }
   void every(std::chrono::milliseconds, std::function<void()> call) override {
     to_->on_tick = std::move(call);
   }

@@ -46,6 +46,7 @@ namespace behalf {
 struct disk_script {
   bool hold = false; // keep them until let_go
   std::function<std::optional<error>(const write_batch&)> refuse;
+  bool unwritable = false; // as check_storage finds it
 };
 
 /// What is outside: the calls that arrived there and the answers to them.
@@ -83,7 +84,11 @@ scripted_writer_behavior(scripted_writer::stateful_pointer<scripted_writer_state
         promise.delegate(real, std::move(m));
       return promise;
     },
-    [](check_storage) -> caf::result<written> { return written{}; },
+    [script](check_storage) -> caf::result<written> {
+      if (script->unwritable)
+        return to_caf(fail(errc::internal, "the disk is full"));
+      return written{};
+    },
     [](flush_group) {},
     [](sweep_expired) {},
     [](renew_lease) {},

@@ -116,8 +116,9 @@ inline void issuers_and_audiences(corpus& all) {
     {"empty iss for an unconfigured issuer", with_claim("iss", ""), "another issuer", nobody});
   for (const json::value& aud : std::initializer_list<json::value>{
          "other", "Behalf", "behalf ", " behalf", "behalf,other", "behalf other", "behal", "", "*",
-         nullptr, 1, true, json::array{}, json::array{"other"}, json::array{json::array{"behalf"}},
-         json::object{{"behalf", true}}, json::array{"behalf", 5}, json::array{nullptr, "behalf"}})
+         nullptr, 1, true, json::array{}, json::array{"other"},
+         json::array{json::array{"behalf"}, "other"}, json::object{{"behalf", true}},
+         json::array{"behalf", 5}, json::array{nullptr, "behalf"}})
     all.push_back({"aud " + dump(aud), with_claim("aud", aud), "audience"});
   all.push_back({"no aud", token(header(), drop(payload(), "aud")), "audience"});
   auto none = rules();

@@ -20,7 +20,7 @@ principal alice() {
               {"groups", json::array{"a", "b"}},
               {"token", {{"$sealed", "h1"}}},
               {"blank", ""},
-              {"lists", json::array{json::array{1}}}};
+              {"lists", json::array{json::array{1}, json::array{}}}};
   return p;
 }
 

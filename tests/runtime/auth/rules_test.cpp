@@ -22,7 +22,7 @@ principal alice() {
               {"operator", {{"$contains", "x"}}},
               {"blank", ""},
               {"nothing", nullptr},
-              {"lists", json::array{json::array{1}}}};
+              {"lists", json::array{json::array{1}, json::array{}}}};
   return p;
 }
 
@@ -103,10 +103,12 @@ TEST_CASE("every identity has a namespace in the store, and no two the same", "[
     CHECK(label(kept) == kept);
   CHECK(label("a.b@ex.com") == "a%2Eb@ex%2Ecom");
   CHECK(label("langgraph") == "%6Canggraph");
+  CHECK(label("*") == "%2A"); // a listing of namespaces would take it for every user's
   CHECK(label(std::string{"a\0b\x1f", 4}) == "a%00b%1F");
   CHECK(label("a%2Eb@ex%2Ecom") == "a%252Eb@ex%252Ecom");
   std::set<std::string> identities, labels;
-  for (std::string text : {".", "%", "%2E", "%25", "2E", "%2", "langgraph", "%6Canggraph", "l"})
+  for (std::string text :
+       {".", "%", "%2E", "%25", "2E", "%2", "langgraph", "%6Canggraph", "l", "*", "%2A"})
     for (std::string more : {"", ".", "%", "2E", "25", "%2E", "%25", "anggraph"}) {
       identities.insert(text + more);
       labels.insert(label(text + more));

@@ -74,6 +74,23 @@ TEST_CASE("a turn is worth the same to who asks for much and who asks for little
     CHECK(std::abs(spent[who] - spent[10]) <= 45);
 }
 
+TEST_CASE("who turns out to cost more waits for as many turns as that is worth", "[fair]") {
+  fair_queue<std::string> q{10};
+  for (int i = 0; i < 20; ++i) {
+    q.push("acme", "alice", 5, "a");
+    q.push("acme", "bob", 5, "b");
+  }
+  CHECK(q.pop() == "a");
+  q.charge("acme", "alice", 25);
+  q.charge("acme", "nobody", 25);
+  q.charge("globex", "alice", 25);
+  q.charge("acme", "bob", -25);
+  std::string next;
+  for (int i = 0; i < 10; ++i)
+    next += *q.pop();
+  CHECK(next.find('a') == 6); // three turns of bob's
+}
+
 TEST_CASE("who may not have one now is passed over and keeps their place", "[fair]") {
   queue q;
   q.push("acme", "alice", 1, "a");

@@ -89,8 +89,8 @@ TEST_CASE("a graph is drawn with start, end and conditional edges", "[graph]") {
         == R"({"nodes":[{"id":"__start__","type":"runnable","data":{"name":"__start__"}},)"
            R"({"id":"s","type":"runnable","data":{"name":"s"}},{"id":"__end__"}],)"
            R"("edges":[{"source":"__start__","target":"s"},)"
-           R"({"source":"s","target":"s","conditional":true},)"
-           R"({"source":"s","target":"__end__","conditional":true}]})");
+           R"({"source":"s","target":"__end__","conditional":true},)"
+           R"({"source":"s","target":"s","conditional":true}]})");
 }
 
 TEST_CASE("schemas name the channels that go in and come out", "[graph]") {
@@ -98,13 +98,12 @@ TEST_CASE("schemas name the channels that go in and come out", "[graph]") {
   b.channel("messages", flow::messages()).channel("secret_plan", flow::last_value());
   b.input({"messages"}).output({"messages"}).context_schema({{"type", "object"}});
   b.node("a", nothing).edge(flow::start, "a");
-  auto s = b.build().value()->schemas("my-agent");
-  CHECK(s.at("graph_id") == "my-agent");
+  auto s = b.build().value()->schemas();
   CHECK(s.at("input_schema").at("properties").as_object().size() == 1);
   CHECK(s.at("input_schema").at("properties").at("messages").at("langgraph_type") == "messages");
   CHECK(s.at("state_schema").at("properties").at("secret_plan").at("title") == "Secret Plan");
   CHECK(s.at("config_schema") == s.at("context_schema"));
-  auto plain = probes::echo()->schemas("echo");
+  auto plain = probes::echo()->schemas();
   CHECK((plain.at("config_schema") == js("{}") && plain.at("context_schema").is_null()));
 }
 
@@ -203,7 +202,7 @@ TEST_CASE("a node sees the channels it reads, and private ones are shown to nobo
   run.input(js(R"({"in": 1})")).run();
   CHECK(run.values() == js(R"({"in": 1, "out": {"in": false, "all": {"notes": 1}}})"));
   for (const auto* schema : {"input_schema", "output_schema", "state_schema"})
-    CHECK_FALSE(flow->schemas("apart").at(schema).at("properties").as_object().contains("notes"));
+    CHECK_FALSE(flow->schemas().at(schema).at("properties").as_object().contains("notes"));
 
   for (const auto* kwargs :
        {R"({"input": {"notes": 1}})", R"({"command": {"update": {"notes": 1}}})",
@@ -249,4 +248,42 @@ TEST_CASE("a graph says where its runs stop, and a run may say otherwise", "[gra
   own.kwargs["interrupt_before"] = json::array{"a"};
   own.input(js("{}")).run();
   CHECK(own.outcome->next == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("a graph tells which of its nodes are graphs, however deep", "[graph]") {
+  auto around = [](const char* name, const char* node, std::shared_ptr<const graph> inner) {
+    graph_builder b{name};
+    b.node(node, std::move(inner)).edge(flow::start, node);
+    return b.build().value();
+  };
+  graph_builder b{"child"};
+  b.node("c", nothing).edge(flow::start, "c").keeps(persistence::per_thread);
+  auto child = b.build().value();
+  auto parent = around("parent", "p_two", child);
+  auto grandparent = around("grandparent", "gp_two", parent);
+  auto flat = grandparent->subgraphs(false);
+  REQUIRE(flat.size() == 1);
+  CHECK(flat[0].place == "gp_two");
+  CHECK(flat[0].what == parent.get());
+  auto all = grandparent->subgraphs(true);
+  REQUIRE(all.size() == 2);
+  CHECK(all[1].place == "gp_two|p_two");
+  CHECK(all[1].what->keeps() == persistence::per_thread);
+
+  CHECK(grandparent->at("") == grandparent.get());
+  CHECK(grandparent->at("gp_two|p_two") == child.get());
+  CHECK(grandparent->at("gp_two:1f-2|p_two:3e-4") == child.get());
+  CHECK(grandparent->at("gp_two:1f-2|1|p_two:3e-4") == child.get());
+  CHECK(grandparent->at("1|gp_two") == nullptr);
+  CHECK(grandparent->at("gp_two|p_two|c") == nullptr);
+
+  graph_builder calls{"calls"};
+  node_options options;
+  options.calls = child;
+  calls.node("ask", nothing, options).edge(flow::start, "ask");
+  CHECK(calls.build().value()->at("ask:1f-2") == child.get());
+
+  graph_builder without{"without"};
+  without.node("x", std::shared_ptr<const graph>{}).edge(flow::start, "x");
+  CHECK_THAT(refusal(without), Catch::Contains("the node 'x' is a graph that could not be built"));
 }

@@ -324,3 +324,37 @@ TEST_CASE("an answer given at a breakpoint is for the node's first question", "[
   on.command(js(R"({"resume": "yes"})")).run();
   CHECK(on.values() == js(R"({"foo": ["a", "b"], "ans": "yes"})"));
 }
+
+TEST_CASE("questions side by side in one node are asked at once and answered by their ids",
+          "[graph]") {
+  graph_builder b{"two"};
+  b.channel("foo", flow::append());
+  b.node("ask", [](state_view, context ctx) -> coroutine<node_result> {
+    auto [one, two] = co_await when_all(ctx.interrupt("one?"), ctx.interrupt("two?"));
+    auto three = co_await ctx.interrupt("three?");
+    co_return flow::update{{"foo", json::array{one, two, three}}};
+  });
+  b.edge(flow::start, "ask");
+  auto flow = b.build().value();
+  kept_checkpoints thread;
+  run_driver first{flow, thread};
+  first.input(js(R"({"foo":[]})")).run();
+  REQUIRE(first.outcome->interrupts.size() == 2);
+  CHECK(first.data("updates").back().at("__interrupt__").as_array().size() == 2);
+  const auto one = first.outcome->interrupts[0].id, two = first.outcome->interrupts[1].id;
+  CHECK(one != two);
+
+  run_driver second{flow, thread};
+  second.command(json::object{{"resume", {{two, "b"}}}}).run();
+  REQUIRE(second.outcome->interrupts.size() == 1);
+  CHECK(second.outcome->interrupts[0].id == one);
+
+  run_driver third{flow, thread}; // without an id it is for the first
+  third.command(js(R"({"resume":"a"})")).run();
+  REQUIRE(third.outcome->interrupts.size() == 1);
+  CHECK(third.outcome->interrupts[0].value == json::value("three?"));
+
+  run_driver last{flow, thread};
+  last.command(js(R"({"resume":"c"})")).run();
+  CHECK(last.values().at("foo") == js(R"(["a","b","c"])"));
+}

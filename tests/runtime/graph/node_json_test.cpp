@@ -66,10 +66,13 @@ TEST_CASE("every effect goes to JSON and back", "[graph]") {
   goes_round(asking(store_operation{store_get{{"a", "b"}, "k"}}));
   goes_round(asking(store_operation{store_put{{"a"}, binary, {{"v", 0.1}}, 1.5}}));
   goes_round(asking(store_operation{store_delete{{}, "k"}}));
-  goes_round(asking(store_operation{store_search{{"a"}, {{"f", true}}, 7, 9}}));
+  goes_round(asking(store_operation{store_put{{"a"}, "k", {}, {}, json::array{"p", "q"}}}));
+  goes_round(asking(store_operation{store_search{{"a"}, {{"f", true}}, 7, 9, "words"}}));
+  goes_round(asking(store_operation{store_list{{"*"}, {"b"}, 2, 7, 9}}));
   goes_round(asking(read_chunk{std::numeric_limits<uint64_t>::max()}));
   goes_round(asking(close_stream{3}));
   goes_round(asking(sleep_for{std::chrono::milliseconds{1500}}));
+  goes_round(asking(run_subgraph{nullptr, {{"q", "x"}}, "1"}));
   goes_round(asking(withdraw{}));
   goes_round(turn{std::vector<asked_effect>{}});
   goes_round(turn{std::vector{asked_effect{1, read_chunk{5}}, asked_effect{2, close_stream{5}}}});

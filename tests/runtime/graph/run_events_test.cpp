@@ -32,6 +32,75 @@ TEST_CASE("tasks and checkpoints events come in the recorded order", "[graph]") 
   CHECK(run.data("checkpoints").at(0).at("parent_config").is_null());
 }
 
+namespace {
+
+struct told_event {
+  std::string event, name, id;
+  json::array parents;
+  json::value data;
+};
+
+std::vector<told_event> chain_of(const run_driver& run) {
+  std::vector<told_event> all;
+  for (const auto& e : run.data("events"))
+    all.push_back({std::string(e.at("event").as_string()), std::string(e.at("name").as_string()),
+                   std::string(e.at("run_id").as_string()), e.at("parent_ids").as_array(),
+                   e.at("data")});
+  return all;
+}
+
+std::vector<std::string> named(const std::vector<told_event>& all) {
+  std::vector<std::string> lines;
+  for (const auto& e : all)
+    lines.push_back(e.event.substr(3) + ' ' + e.name);
+  return lines;
+}
+
+} // namespace
+
+TEST_CASE("mode events tells what began and ended, under who began it", "[graph]") {
+  kept_checkpoints thread;
+  run_driver run{probes::err(), thread};
+  run.modes("events").input(js("{}")).run();
+  const auto all = chain_of(run);
+  CHECK(named(all)
+        == std::vector<std::string>{"chain_start err", "chain_start a", "chain_stream a",
+                                    "chain_end a", "chain_start boom"});
+  CHECK((all[0].id == run.run_id && all[0].parents.empty()));
+  CHECK(all[1].parents == json::array{run.run_id});
+  CHECK((all[1].id == all[3].id && all[1].id != all[4].id));
+  CHECK(all[0].data == js(R"({"input": {}})"));
+  CHECK(all[3].data.at("output") == all[2].data.at("chunk"));
+  CHECK(all[3].data.at("input") == all[1].data.at("input"));
+  const auto about = run.data("events").at(1);
+  CHECK(about.at("tags") == js(R"(["graph:step:1"])"));
+  CHECK(about.at("metadata").at("langgraph_node") == "a");
+}
+
+TEST_CASE("mode events tells a model's words and its whole message", "[graph]") {
+  graph_builder b{"model"};
+  b.channel("messages", flow::messages());
+  b.node("say", [](const state_view&, context& ctx) -> node_result {
+    const auto id = ctx.write_message("He");
+    ctx.write_message({{"id", id}, {"content", "llo"}});
+    json::object message{{"type", "ai"}, {"id", id}, {"content", "Hello"}};
+    return flow::update{{"messages", list(message)}};
+  });
+  b.edge(flow::start, "say").edge("say", flow::end);
+  kept_checkpoints thread;
+  run_driver run{b.build().value(), thread};
+  run.modes("events").input(js(R"({"messages": "hi"})")).run();
+  const auto all = chain_of(run);
+  CHECK(named(all)
+        == std::vector<std::string>{"chain_start model", "chain_start say",
+                                    "chat_model_start ChatModel", "chat_model_stream ChatModel",
+                                    "chat_model_stream ChatModel", "chat_model_end ChatModel",
+                                    "chain_stream say", "chain_end say", "chain_end model"});
+  CHECK(all[2].parents == json::array{run.run_id, all[1].id});
+  CHECK((all[2].id == all[5].id && all[2].id != all[1].id));
+  CHECK(all[5].data.at("output").at("content") == "Hello");
+}
+
 TEST_CASE("custom events are what the node wrote", "[graph]") {
   kept_checkpoints thread;
   run_driver run{probes::custom(), thread};

@@ -15,7 +15,7 @@ json::array history(const kept_checkpoints& thread, const graph& flow) {
   for (auto doc = thread.docs.rbegin(); doc != thread.docs.rend(); ++doc) {
     if (!walk.reaches(doc->first))
       REQUIRE(walk.load(thread.chain_of(doc->first)));
-    all.push_back(walk.show(doc->first));
+    all.push_back(js(walk.show(doc->first)));
   }
   return all;
 }
@@ -159,7 +159,7 @@ TEST_CASE("every state of a walk back is the state that was", "[graph]") {
   auto show = [&](const std::string& id) {
     if (!walk.reaches(id) && ++loads)
       REQUIRE(walk.load(thread.chain_of(id)));
-    return walk.show(id).at("values");
+    return js(walk.show(id)).at("values");
   };
   for (int n = 19; n >= 0; --n)
     CHECK(show(at(n)) == expected.at(at(n)));

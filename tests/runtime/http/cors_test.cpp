@@ -34,7 +34,8 @@ TEST_CASE("by default any page may call", "[http][cors]") {
   const auto head = plain(policy, &page);
   CHECK(head.find("access-control-allow-origin: *\r\n") != std::string::npos);
   CHECK(head.find("access-control-expose-headers: x-pagination-total, x-pagination-next, "
-                  "content-location, location, retry-after, www-authenticate, x-request-id\r\n")
+                  "content-location, location, retry-after, www-authenticate, x-request-id, "
+                  "mcp-session-id\r\n")
         != std::string::npos);
   CHECK(head.find("vary") == std::string::npos);
   CHECK(plain(policy, nullptr).empty());

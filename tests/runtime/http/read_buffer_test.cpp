@@ -49,3 +49,15 @@ TEST_CASE("a buffer grows for a large read and gives it back", "[http]") {
   buffer.shrink();
   CHECK(buffer.prepare(1).size() == read_buffer::small);
 }
+
+TEST_CASE("a buffer that is not needed any more gives all of its memory back", "[http]") {
+  read_buffer buffer;
+  fill(buffer, "abc");
+  buffer.release(); // not while there is something in it
+  CHECK(buffer.view() == "abc");
+  buffer.consume(3);
+  buffer.release();
+  CHECK(buffer.capacity() == 0);
+  fill(buffer, "def");
+  CHECK(buffer.view() == "def");
+}

@@ -68,6 +68,32 @@ TEST_CASE("drain ends idle connections, waits for answers, refuses new ones", "[
   CHECK(server.get().connections() == 0);
 }
 
+TEST_CASE("drain tells answers under way, and those that begin after it", "[http][drain]") {
+  awaited<bool> early, late;
+  awaited<exchange_ptr> held;
+  running_server server{[&](exchange_ptr ex) {
+    if (ex->req().path[0] != "stream")
+      return held.set(std::move(ex));
+    ex->begin_stream(200, {});
+    ex->on_drain([ex, &early] {
+      early.set(true);
+      ex->finish();
+    });
+  }};
+  auto stream = server.connect(), other = server.connect();
+  stream.send(get_request("/stream"));
+  other.send(get_request("/other"));
+  auto ex = held.get().value();
+  CHECK_FALSE(early.is_set());
+  server.get().drain([] {});
+  CHECK(early.get() == true);
+  CHECK(stream.read_reply().status == 200);
+  ex->on_drain([&] { late.set(true); });
+  CHECK(late.get() == true);
+  ex->respond(200, {}, "{}");
+  CHECK(other.read_reply().status == 200);
+}
+
 TEST_CASE("drain of a server without connections is done at once", "[http][drain]") {
   awaited<bool> drained;
   running_server server{[](exchange_ptr) {}};

@@ -2,6 +2,8 @@
 #include "runtime/http/sse.hpp"
 #include "tests/runtime/http/server_fixture.hpp"
 
+#include <malloc.h>
+
 using namespace behalf;
 using namespace std::chrono_literals;
 
@@ -51,6 +53,27 @@ TEST_CASE("a part counts as written only when the socket has taken it", "[http][
   const auto body = client.read_until("0\r\n\r\n");
   CHECK(written.get() == true);
   CHECK(body.size() == std::string{"1312d00\r\n"}.size() + size + 2 + 5);
+}
+
+TEST_CASE("what a client does not read is held once", "[http][stream]") {
+  const auto held = [] {
+    const auto m = ::mallinfo2();
+    return m.uordblks + m.hblkhd;
+  };
+  awaited<exchange_ptr> begun;
+  running_server server{[&](exchange_ptr ex) {
+    ex->begin_stream(200, {});
+    begun.set(std::move(ex));
+  }};
+  auto client = server.connect();
+  client.send(get_request("/"));
+  auto ex = begun.get().value();
+  constexpr std::size_t size = 64 << 20; // more than the kernel buffers
+  const auto before = held();
+  ex->write(std::string(size, 'x'), {});
+  CHECK(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 200"));
+  CHECK(client.read_until("x") == "4000000\r\nx"); // it is being sent
+  CHECK(held() - before < size + size / 4);
 }
 
 TEST_CASE("an HTTP/1.0 stream ends with its connection, a HEAD stream at its head",

@@ -193,6 +193,16 @@ TEST_CASE("credentials are kept apart and can be taken once", "[http]") {
     "AUTHORIZATION: Bearer s3cret\r\nCookie: a=s3cret\r\nX-Api-Key: s3cret\r\nCookie: b=2\r\n"));
   CHECK(reply.body == "000Bearer s3cret|a=s3cret; b=2");
   CHECK(server.ask(get_request("/", "Authorization: a\r\nAuthorization: b\r\n")).status == 400);
+  const auto offers = [&](const std::string& protocols) {
+    return server.ask(get_request("/", "Sec-WebSocket-Protocol: " + protocols + "\r\n"));
+  };
+  CHECK(offers("bearer, s3cret").body == "000Bearer s3cret|");
+  CHECK(offers("bearer,s3cret").body == "000Bearer s3cret|");
+  for (auto other : {"bearer", "bearer,", "bearer, ", "bearer, a, b", "chat, bearer", "xbearer, a"})
+    CHECK(offers(other).body == "000|");
+  for (auto several : {"bearer, s3cret, b", "bearer, a, s3cret"})
+    CHECK(offers(several).body == "000|"); // no token, and not left where others look
+  CHECK(offers("bearer, s3cret\r\nAuthorization: Bearer other").status == 400);
 }
 
 TEST_CASE("an answer cannot break its head, nor contradict its framing", "[http]") {

@@ -275,6 +275,8 @@ TEST_CASE_METHOD(damaged, "a file that was cut off is looked through and saved a
   CHECK(done->records > 0);
   CHECK(done->records < threads * 4);
   CHECK_FALSE(done->faults.empty());
+  // The last page was cut through: a row whose half is there looks whole.
+  CHECK(check_sqlite(saved, damaged_records::set_aside).value().faults.size() <= 2);
   CHECK(check_sqlite(saved, damaged_records::report).value().faults.empty());
 }
 

@@ -166,7 +166,7 @@ TEST_CASE("runs that are over go after their time, whatever waits beside them", 
   options.finished_runs = minutes{10};
   struct {
     std::unique_ptr<storage_engine> db;
-  } f{std::move(open_sqlite(options).value())};
+  } f{open_sqlite(options).value()};
   write_batch c;
   c.puts.push_back({make_thread("t1")});
   for (int i = 0; i < 10; ++i)
@@ -189,4 +189,118 @@ TEST_CASE("runs that are over go after their time, whatever waits beside them", 
   CHECK(ids == names{"r0", "r2", "r4", "r6", "r8", "young"});
   factory.clock += minutes{5};
   CHECK(sweep(f) == 1);
+}
+
+TEMPLATE_LIST_TEST_CASE("a long thread is gone at once, and its rows a batch at a time",
+                        "[storage]", storages) {
+  storage_fixture<TestType> f;
+  auto thread = make_thread("t1", 0, {{"owner", "alice"}});
+  thread.status = "busy";
+  thread.owner = "alice";
+  REQUIRE(f.put(thread));
+  REQUIRE(f.put(make_run("t1", "r1", 0, "running")));
+  REQUIRE(f.put(make_run("t1", "r2", 0, "success")));
+  std::string last;
+  for (int n = 0; n < 250; ++n) {
+    auto id = "c" + std::to_string(1000 + n);
+    REQUIRE(f.put(make_checkpoint("t1", id, last)));
+    last = std::move(id);
+  }
+  REQUIRE(f.write({.erases = {{thread.key()}}}));
+  CHECK_FALSE(f.get(thread.key()));
+  CHECK(f.ids({.tenant = "acme", .metadata = {{"owner", "alice"}}}).empty());
+  CHECK_FALSE(f.get(make_run("t1", "r1").key())); // nothing of it goes on
+  CHECK(f.write({.held = {{"acme", "t1", "r1", 1}}}).error().code == errc::not_found);
+  CHECK(f.write({.thread_changes = {{"acme", "t1"}}}).error().code == errc::not_found);
+  auto another = make_thread("t2");
+  another.owner = "alice";
+  CHECK(f.write({.puts = {{another, 0, false, {1, 0}}}}));
+  const auto again = f.put(make_thread("t1"), 0);
+  CHECK(again.error().code == errc::overloaded);
+  CHECK_FALSE(again.error().headers.empty());
+  CHECK(sweep(f, 100) == 100);
+  f.db.reset(); // as after kill -9
+  f.db = f.factory.open();
+  CHECK_FALSE(f.get(thread.key()));
+  CHECK(sweep(f, 100) == 100);
+  CHECK(sweep(f, 100) == 52); // 50 checkpoints, a run, the thread
+  CHECK(sweep(f, 100) == 0);
+  CHECK(f.put(make_thread("t1"), 0));
+  CHECK_FALSE(f.get(make_checkpoint("t1", "c1000").key()));
+}
+
+TEMPLATE_LIST_TEST_CASE("few long rows are deleted a bounded batch at a time, too", "[storage]",
+                        storages) {
+  storage_fixture<TestType> f;
+  const query all{.type = kind::checkpoint,
+                  .tenant = "acme",
+                  .parent = "t1",
+                  .sort = sort_key::id,
+                  .limit = 1000};
+  REQUIRE(f.put(make_thread("t1")));
+  std::string last;
+  for (int n = 0; n < 8; ++n) {
+    auto row = make_checkpoint("t1", "c" + std::to_string(n), last);
+    row.doc["text"] = noise(1 << 19);
+    REQUIRE(f.put(row));
+    last = n == 5 ? "" : row.id; // the newest stands on one
+  }
+  SECTION("with their thread") {
+    REQUIRE(f.write({.erases = {{thread_key("t1")}}}));
+    CHECK_FALSE(f.get(thread_key("t1")));
+    CHECK(f.ids(all).size() == 8);
+    CHECK(sweep(f, 100) >= 100);
+    CHECK(f.ids(all).size() == 6);
+    while (sweep(f, 100) >= 100)
+      ;
+    CHECK(f.put(make_thread("t1"), 0));
+    CHECK_FALSE(f.get(make_checkpoint("t1", "c0").key()));
+  }
+  SECTION("when the latest is kept") {
+    const write_batch some{.prunes = {{"acme", "t1", {}, 100}}};
+    REQUIRE(f.write(some));
+    CHECK(f.ids(all).size() == 6);
+    REQUIRE(f.write(some));
+    CHECK(f.ids(all).size() == 4);
+    REQUIRE(f.write(some));
+    CHECK(f.ids(all).size() == 2);
+    REQUIRE(f.write(some));
+    CHECK(f.ids(all) == names{"c7"});
+    CHECK(f.db->checkpoint_chain("acme", "t1", "", "").value().size() == 2);
+  }
+}
+
+TEMPLATE_LIST_TEST_CASE("long items whose time is over go a batch at a time", "[storage]",
+                        storages) {
+  storage_fixture<TestType> f;
+  write_batch c;
+  for (int n = 0; n < 4; ++n) {
+    auto item = with_ttl(make_item({"a"}, "k" + std::to_string(n)), minutes{1});
+    item.doc["text"] = noise(1 << 19);
+    c.puts.push_back({item});
+  }
+  REQUIRE(f.write(c));
+  f.factory.clock += minutes{2};
+  CHECK(sweep(f, 100) >= 100);
+  f.factory.clock = start; // what is left is alive again
+  CHECK(f.ids({.type = kind::item, .tenant = "acme"}).size() == 2);
+}
+
+TEMPLATE_LIST_TEST_CASE("what there is of a long copy goes a batch at a time, too", "[storage]",
+                        storages) {
+  storage_fixture<TestType> f;
+  auto copy = make_thread("t1");
+  copy.listed = false;
+  copy.expires = expiry{now() + std::chrono::hours{1}, std::chrono::hours{1}};
+  REQUIRE(f.put(copy));
+  std::string last;
+  for (int n = 0; n < 150; ++n) {
+    auto id = "c" + std::to_string(1000 + n);
+    REQUIRE(f.put(make_checkpoint("t1", id, last)));
+    last = std::move(id);
+  }
+  REQUIRE(f.write({.erases = {{copy.key()}}}));
+  CHECK_FALSE(f.get(copy.key()));
+  CHECK(sweep(f, 100) == 100);
+  CHECK(sweep(f, 100) == 51);
 }

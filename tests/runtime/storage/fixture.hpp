@@ -2,6 +2,7 @@
 // test moves, and short ways to make records.
 #pragma once
 
+#include "runtime/base/envelope.hpp"
 #include "runtime/storage/record_scan.hpp"
 #include "runtime/storage/sqlite.hpp"
 #include "runtime/storage/write_batch.hpp"
@@ -9,6 +10,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <random>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -47,7 +49,23 @@ struct sqlite_factory {
     return std::move(*opened);
   }
 };
-using storages = std::tuple<sqlite_factory>;
+
+/// The same with every document sealed.
+struct sealed_factory : sqlite_factory {
+  secret_ptr master = std::make_shared<const secret>(make_key());
+
+  sqlite_options options() {
+    auto with = sqlite_factory::options();
+    with.encryption = {master, true};
+    return with;
+  }
+  std::unique_ptr<storage_engine> open() {
+    auto opened = open_sqlite(options());
+    REQUIRE(opened);
+    return std::move(*opened);
+  }
+};
+using storages = std::tuple<sqlite_factory, sealed_factory>;
 
 template <class Factory>
 struct storage_fixture {
@@ -81,6 +99,15 @@ struct storage_fixture {
     return ids;
   }
 };
+
+/// A text that takes about so many bytes in a row, compressed as it is there.
+inline std::string noise(std::size_t bytes) {
+  std::string text(bytes * 10 / 7, ' ');
+  std::mt19937 random{1};
+  for (auto& c : text)
+    c = static_cast<char>('#' + random() % 56);
+  return text;
+}
 
 using names = std::vector<std::string>;
 
@@ -130,6 +157,32 @@ inline record make_assistant(std::string id, std::string name, std::string graph
   r.name = std::move(name);
   r.graph_id = std::move(graph);
   r.created_at = r.updated_at = from_micros(created);
+  return r;
+}
+
+inline record make_version(std::string assistant, std::string number, json::object metadata = {}) {
+  record r;
+  r.type = kind::assistant_version;
+  r.tenant = "acme";
+  r.parent = std::move(assistant);
+  r.id = std::move(number);
+  r.metadata = std::move(metadata);
+  return r;
+}
+
+inline record make_cron(std::string id, std::optional<int64_t> next = {}, std::string thread = {},
+                        json::object metadata = {}) {
+  record r;
+  r.type = kind::cron;
+  r.tenant = "acme";
+  r.id = std::move(id);
+  r.parent = std::move(thread);
+  r.assistant_id = "a1";
+  r.owner = "alice";
+  r.status = "enabled";
+  r.metadata = std::move(metadata);
+  if (next)
+    r.next_at = from_micros(*next);
   return r;
 }
 

@@ -9,8 +9,8 @@ namespace {
 
 struct planner {
   temporary_folder folder;
-  std::unique_ptr<sqlite_connection> db = std::move(
-    sqlite_connection::open(folder.file(), sqlite_connection::access::read_write_create).value());
+  std::unique_ptr<sqlite_connection> db =
+    sqlite_connection::open(folder.file(), sqlite_connection::access::read_write_create).value();
   planner() { REQUIRE(migrate(*db, sqlite_migrations())); }
 
   // The plan's lines, one per step.
@@ -95,6 +95,10 @@ TEST_CASE("no frequent search scans a table", "[storage]") {
      .before = "c",
      .sort = sort_key::id},
     {.type = kind::item, .tenant = "acme", .namespace_prefix = prefix},
+    {.type = kind::assistant_version, .tenant = "acme", .parent = "a1", .sort = sort_key::id},
+    {.type = kind::cron, .tenant = "acme", .sort = sort_key::next_at},
+    {.type = kind::cron, .tenant = "acme", .parent = "t1", .sort = sort_key::created_at},
+    {.type = kind::item, .tenant = "acme", .parent = prefix, .sort = sort_key::id},
   };
   using places = std::optional<record_scan::notes::place>;
   for (const auto& q : searches)
@@ -142,4 +146,9 @@ TEST_CASE("every record is found and removed by index", "[storage]") {
   // What a removed thread takes along.
   CHECK_FALSE(scans_a_table(p.explain("DELETE FROM run WHERE tenant=?1 AND parent=?2")));
   CHECK_FALSE(scans_a_table(p.explain("DELETE FROM checkpoint WHERE tenant=?1 AND parent=?2")));
+  CHECK_FALSE(
+    scans_a_table(p.explain("DELETE FROM assistant_version WHERE tenant=?1 AND parent=?2")));
+  CHECK_FALSE(scans_a_table(p.explain("DELETE FROM cron WHERE tenant=?1 AND parent=?2")));
+  CHECK_FALSE(scans_a_table(p.explain("DELETE FROM cron WHERE tenant=?1 AND assistant_id=?2")));
+  CHECK_FALSE(scans_a_table(p.explain("DELETE FROM cron_term WHERE seq=?1")));
 }

@@ -281,7 +281,7 @@ TEST_CASE("a full disk loses the group, says so, and nothing else", "[storage]")
   storage_fixture<sqlite_factory> f;
   REQUIRE(f.put(make_thread("before")));
   auto big = make_thread("big");
-  big.doc = {{"values", std::string(300'000, 'x')}};
+  big.doc = {{"values", noise(300'000)}};
   result<void> flushed;
   {
     testing::small_disk disk{200'000};
@@ -354,7 +354,7 @@ TEST_CASE("space that many deletions freed goes back to the file system", "[stor
   storage_fixture<sqlite_factory> f;
   CHECK(connect(f.factory.folder.file())->number("PRAGMA auto_vacuum").value() == 2);
   auto big = make_thread("big");
-  big.doc = {{"values", std::string(16'000'000, 'x')}};
+  big.doc = {{"values", noise(16'000'000)}};
   REQUIRE(f.put(big));
   REQUIRE(f.write({.erases = {{thread_key("big")}}}));
   auto pages = [&] {

@@ -207,6 +207,29 @@ TEMPLATE_LIST_TEST_CASE("one tenant never meets another's records", "[storage]",
   CHECK(f.get(other_point.key()));
 }
 
+TEMPLATE_LIST_TEST_CASE("an assistant's versions are its own, and go with it", "[storage]",
+                        storages) {
+  storage_fixture<TestType> f;
+  REQUIRE(f.write(
+    {.puts = {{make_version("a1", "0000000001"), 0}, {make_assistant("a1", "one", "hello"), 0}}}));
+  REQUIRE(f.write(
+    {.puts = {{make_assistant("a2", "two", "hello"), 0}, {make_version("a2", "0000000001"), 0}}}));
+  for (auto number : {"0000000002", "0000000003"})
+    REQUIRE(f.put(make_version("a1", number, {{"n", number}}), 0));
+  CHECK(f.put(make_version("a1", "0000000003"), 0).error().code == errc::conflict);
+  CHECK(f.put(make_version("a9", "0000000001"), 0).error().code == errc::not_found);
+
+  query q{.type = kind::assistant_version, .tenant = "acme", .parent = "a1", .sort = sort_key::id};
+  CHECK(f.ids(q) == names{"0000000003", "0000000002", "0000000001"});
+  q.metadata = {{"n", "0000000002"}};
+  CHECK(f.ids(q) == names{"0000000002"});
+
+  REQUIRE(f.write({.erases = {{{kind::assistant, "acme", "a1"}}}}));
+  q.metadata = {};
+  CHECK(f.ids(q).empty());
+  CHECK(f.get({kind::assistant_version, "acme", "0000000001", "a2"}));
+}
+
 TEMPLATE_LIST_TEST_CASE("runs that did not finish are found, oldest first, of all tenants",
                         "[storage]", storages) {
   storage_fixture<TestType> f;
@@ -231,6 +254,36 @@ TEMPLATE_LIST_TEST_CASE("runs that did not finish are found, oldest first, of al
     last = some.back();
   }
   CHECK(seen == names{"r2", "r0", "r1", "r4"});
+}
+
+TEMPLATE_LIST_TEST_CASE("calls to webhooks of every tenant are read page by page", "[storage]",
+                        storages) {
+  storage_fixture<TestType> f;
+  auto call = [](std::string tenant, std::string id) {
+    record r;
+    r.type = kind::webhook_call;
+    r.tenant = std::move(tenant);
+    r.id = std::move(id);
+    r.metadata = {{"tries", 0}};
+    r.doc = {{"url", "https://example.com/"}};
+    return r;
+  };
+  REQUIRE(f.write({.puts = {{call("b", "1")}, {call("a", "2")}, {call("a", "1")}}}));
+  names seen;
+  std::optional<record> last;
+  for (;;) {
+    auto some = f.db->webhook_calls(last ? &*last : nullptr, 2).value();
+    for (const auto& r : some) {
+      seen.push_back(r.tenant + r.id);
+      CHECK(r.metadata.at("tries") == 0);
+    }
+    if (some.empty())
+      break;
+    last = some.back();
+  }
+  CHECK(seen == names{"a1", "a2", "b1"});
+  REQUIRE(f.write({.erases = {{call("a", "2").key()}}}));
+  CHECK(f.db->webhook_calls(nullptr, 10).value().size() == 2);
 }
 
 TEMPLATE_LIST_TEST_CASE("metadata with too many values at its top is refused", "[storage]",

@@ -48,6 +48,30 @@ TEMPLATE_LIST_TEST_CASE("changes of different things of a thread all happen", "[
   CHECK(f.ids({.tenant = "acme", .metadata = {{"n", 1}}}).empty());
 }
 
+TEMPLATE_LIST_TEST_CASE("a thread that is listed late is found by all that it becomes", "[storage]",
+                        storages) {
+  storage_fixture<TestType> f;
+  auto thread = make_thread("t1", 0, {{"team", "a"}});
+  thread.listed = false;
+  REQUIRE(f.put(thread));
+  const auto by = [&](json::object metadata) {
+    query q{.type = kind::thread, .tenant = "acme"};
+    q.metadata = std::move(metadata);
+    return f.ids(q);
+  };
+  CHECK(by({{"team", "a"}}).empty());
+  thread.listed = true;
+  REQUIRE(f.put(thread));
+  CHECK(by({{"team", "a"}}) == names{"t1"});
+  auto stored = f.get(thread.key());
+  REQUIRE(stored);
+  CHECK(stored->listed);
+  stored->metadata["team"] = "b";
+  REQUIRE(f.put(*stored));
+  CHECK(by({{"team", "a"}}).empty());
+  CHECK(by({{"team", "b"}}) == names{"t1"});
+}
+
 TEMPLATE_LIST_TEST_CASE("a thread is busy as long as one of its runs is under way", "[storage]",
                         storages) {
   storage_fixture<TestType> f;
@@ -131,6 +155,12 @@ TEMPLATE_LIST_TEST_CASE("the newest checkpoint of a thread is known, erased ones
                             {make_checkpoint("t1", "c3", "c2", "r2")}}}));
   CHECK(f.db->newest_checkpoint("acme", "t1", "").value() == "c3");
   REQUIRE(f.write({.checkpoint_erases = {{"acme", "t1", "r1"}}}));
+  auto inner = make_checkpoint("t1", "c4");
+  inner.ns = "child:1";
+  REQUIRE(f.put(inner));
+  CHECK(f.db->newest_checkpoint("acme", "t1", "child:1").value() == "c4");
+  CHECK(f.db->newest_checkpoint("acme", "t1", std::nullopt).value() == "c4");
+  CHECK(f.db->newest_checkpoint("acme", "t2", std::nullopt).value().empty());
   CHECK(f.db->newest_checkpoint("acme", "t1", "").value() == "c3");
 }
 
@@ -152,4 +182,41 @@ TEMPLATE_LIST_TEST_CASE("what merging comes to stays within the bounds given", "
   CHECK(merged({{"b", 1}}) == "merged");
   CHECK(merged({{"c", 1}}) == "metadata would have more than 2 members");
   CHECK(f.get(thread_key("t1"))->metadata.size() == 2);
+}
+
+TEMPLATE_LIST_TEST_CASE("a state is changed by hand only on a quiet thread, as it was read",
+                        "[storage]", storages) {
+  storage_fixture<TestType> f;
+  REQUIRE(f.put(make_thread("t1")));
+  const write_batch first{.quiet = {{"acme", "t1", "", ""}},
+                          .puts = {{make_checkpoint("t1", "c1"), 0}}};
+  REQUIRE(f.write(first));
+  auto late = f.write(first); // it read an empty thread
+  REQUIRE(!late);
+  CHECK(late.error().code == errc::conflict);
+  CHECK(late.error().kind == state_moved);
+
+  const write_batch second{.quiet = {{"acme", "t1", "", "c1"}},
+                           .puts = {{make_checkpoint("t1", "c2", "c1"), 0}}};
+  REQUIRE(f.put(make_run("t1", "r1", 1, "pending")));
+  auto busy = f.write(second);
+  REQUIRE(!busy);
+  CHECK(busy.error().kind == thread_busy);
+  CHECK(busy.error().message == "Thread t1 has in-flight runs: [r1]");
+  CHECK(!f.get({kind::checkpoint, "acme", "c2", "t1"}));
+  REQUIRE(f.put(make_run("t1", "r1", 1, "success")));
+  CHECK(f.write(second));
+}
+
+TEMPLATE_LIST_TEST_CASE("a thread may be changed as it was read, or not at all", "[storage]",
+                        storages) {
+  storage_fixture<TestType> f;
+  REQUIRE(f.put(make_thread("t1")));
+  auto as_read = change({{"n", 1}});
+  as_read.expected = f.get(thread_key("t1"))->revision;
+  REQUIRE(f.write({.thread_changes = {as_read}}));
+  auto late = f.write({.puts = {{make_run("t1", "r1"), 0}}, .thread_changes = {as_read}});
+  REQUIRE(!late);
+  CHECK(late.error().code == errc::conflict);
+  CHECK(!f.get({kind::run, "acme", "r1"}));
 }

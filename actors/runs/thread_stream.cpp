@@ -1,0 +1,177 @@
+// The stream of one thread: follows its runs one after another and numbers their events. Exists
+// while somebody reads it, and for as long as runs are kept for viewers.
+#include "actors/basics.hpp"
+#include "actors/runs/run_plan.hpp"
+#include "actors/runs/spawn.hpp"
+#include "actors/runs/thread_graph.hpp"
+#include "actors/runs/thread_states.hpp"
+#include "actors/runs/watched_log.hpp"
+#include "actors/storage/reads.hpp"
+#include "runtime/base/json.hpp"
+#include "runtime/graph/protocol_events.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <list>
+#include <memory>
+#include <optional>
+
+namespace behalf::runs {
+namespace {
+
+struct thread_stream_state {
+  static inline const char* name = "thread";
+  thread_stream_state() = default;
+
+  app_ptr app;
+  thread_form form = thread_form::runs;
+  principal_key who;
+  int64_t seq = 0; // of the newest event, as the protocol numbers them
+  watched_log events;
+
+  std::optional<run_ref> run; // the one followed now
+  int64_t seen = 0;           // of its events
+  std::unique_ptr<protocol_events> words;
+  std::list<run_ref> next;
+};
+
+using thread_pointer = thread_stream_actor::stateful_pointer<thread_stream_state>;
+
+void append_words(thread_pointer self, std::vector<protocol_event> words) {
+  auto& s = self->state;
+  for (auto& e : words)
+    s.events->append(std::move(e.address), std::move(e.text));
+  s.seq = s.words->seq();
+}
+
+void append_run(thread_pointer self, event_batch& batch) {
+  auto& s = self->state;
+  for (auto& e : batch.events)
+    if (s.words)
+      append_words(self, s.words->next(e.name, *e.data, e.at));
+    else
+      s.events->append(std::move(e.name), std::move(e.data), e.at);
+  if (s.words && !batch.more && !batch.last)
+    append_words(self, s.words->rest(now()));
+}
+
+void pull(thread_pointer self);
+
+void follow_next(thread_pointer self) {
+  auto& s = self->state;
+  s.run.reset();
+  s.words.reset();
+  s.events.answer();
+  if (s.next.empty())
+    return;
+  s.run = std::move(s.next.front());
+  s.next.pop_front();
+  s.seen = 0;
+  if (s.form == thread_form::protocol)
+    s.words = std::make_unique<protocol_events>(s.run->plan->run_id, s.run->plan->graph_id, s.seq);
+  pull(self);
+}
+
+// A run that this process does not finish, as it stops or another took it over, is still pending:
+// whoever goes on with it tells its end.
+void end_run(thread_pointer self, const run_result& how) {
+  auto& s = self->state;
+  if (how.status != "pending") {
+    if (s.words)
+      append_words(self, s.words->end(how.status, *how.body, now()));
+    else
+      s.events->append("metadata",
+                       dump(json::object{{"status", "run_done"}, {"run_id", s.run->plan->run_id}}));
+  }
+  follow_next(self);
+}
+
+void on_batch(thread_pointer self, event_batch& batch) {
+  auto& s = self->state;
+  s.seen = batch.last_seq; // of events that were dropped, nothing is told
+  append_run(self, batch);
+  if (!batch.last) {
+    s.events.answer();
+    return pull(self);
+  }
+  ask(
+    self, s.run->run, await_result{}, [self](const run_result& how) { end_run(self, how); },
+    [self](const error&) { follow_next(self); });
+}
+
+void pull(thread_pointer self) {
+  auto& s = self->state;
+  ask(
+    self, s.run->run, next_events{s.seen}, [self](event_batch& b) { on_batch(self, b); },
+    [self](const error&) { follow_next(self); });
+}
+
+void append_state(thread_pointer self, const thread_changed& m, const kept_state& kept) {
+  const auto& s = self->state;
+  storage::read(
+    self, *s.app, storage::read_checkpoints{m.thread_id, kept.ns, m.checkpoint_id, s.who},
+    [self, m, kept](const storage::found_checkpoints& found) {
+      auto state = shown_state(found.rows, kept.flow.get(), m.thread_id, m.checkpoint_id, kept.ns);
+      if (!state) // deleted meanwhile
+        return;
+      json::object event{{"state", std::move(*state)}, {"thread_id", m.thread_id}};
+      self->state.events->append("state_update", dump(event));
+      self->state.events.answer();
+    },
+    [](const error&) {});
+}
+
+void append_change(thread_pointer self, const thread_changed& m) {
+  const auto& s = self->state;
+  record thread;
+  thread.tenant = m.tenant;
+  thread.id = m.thread_id;
+  thread.metadata = {{"graph_id", m.graph_id}};
+  with_graph_of_state(
+    self, *s.app, thread, {}, nullptr,
+    [self, m](const std::shared_ptr<const graph>& flow) {
+      if (auto kept = state_at(flow, m.checkpoint_ns))
+        append_state(self, m, *kept);
+    },
+    [](const error&) {});
+}
+
+void end(thread_pointer self, caf::error why) {
+  self->state.events->close();
+  self->state.events.answer();
+  self->quit(std::move(why));
+}
+
+thread_stream_actor::behavior_type thread_stream_behavior(thread_pointer self, app_ptr app,
+                                                          const follow_thread& what, int64_t base) {
+  install_fault_handlers(self);
+  self->set_exit_handler([self](caf::exit_msg& m) { // the thread is deleted, or nobody reads it
+    end(self, std::move(m.reason));
+  });
+  auto& s = self->state;
+  s.app = std::move(app);
+  s.form = what.form;
+  s.who = what.who;
+  s.seq = base;
+  s.events = watched_log{s.app->events->open(what.thread_id, what.who.text())};
+  return {
+    [self](next_events& m) { return self->state.events.next(self, std::move(m)); },
+    [self](follow_run& m) {
+      self->state.next.push_back(std::move(m.run));
+      if (!self->state.run)
+        follow_next(self);
+    },
+    [self](const thread_changed& m) { append_change(self, m); },
+  };
+}
+
+} // namespace
+
+thread_stream_actor spawn_thread_stream(caf::actor_system& sys, app_ptr app, follow_thread what,
+                                        int64_t base) {
+  return sys.spawn(thread_stream_behavior, std::move(app), std::move(what), base);
+}
+
+} // namespace behalf::runs
