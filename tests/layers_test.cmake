@@ -10,13 +10,14 @@ set(allowed_runtime/calendar "behalf/|runtime/base/|runtime/calendar/")
 set(allowed_testing "behalf/|runtime/base/|runtime/graph/|testing/")
 set(allowed_secrets "behalf/|runtime/|secrets/")
 set(allowed_connectors "behalf/|runtime/|connectors/")
-set(allowed_actors "behalf/|runtime/|secrets/|connectors/|actors/")
-set(allowed_config "behalf/|runtime/|secrets/|connectors/|actors/|config/")
+set(allowed_agents "behalf/|runtime/base/|runtime/net/|runtime/graph/|agents/")
+set(allowed_actors "behalf/|runtime/|secrets/|connectors/|agents/|actors/")
+set(allowed_config "behalf/|runtime/|secrets/|connectors/|agents/|actors/|config/")
 
 set(wrong "")
 set(seen 0)
 foreach(folder behalf runtime/base runtime/net runtime/http runtime/auth runtime/graph runtime/storage
-               runtime/calendar                secrets connectors actors config testing)
+               runtime/calendar secrets connectors agents actors config testing)
   file(GLOB_RECURSE files ${SOURCE_DIR}/${folder}/*) # whatever their names end in
   foreach(file ${files})
     file(STRINGS ${file} includes REGEX "^#include \"")

@@ -1,0 +1,103 @@
+// A model's answer as it grows: what a reader adds to it, the chunks that streams show of it, and
+// the message it becomes. All in LangChain's form, the same for every provider.
+#pragma once
+
+#include "behalf/json.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace behalf {
+
+/// Tokens of one answer. `input` counts what was cached, too.
+struct token_usage {
+  int64_t input = 0, output = 0;
+  int64_t cache_read = 0, cache_creation = 0, reasoning = 0;
+
+  bool operator==(const token_usage&) const = default;
+};
+
+/// Why a model stopped, whatever its provider calls it.
+enum class stop_reason : uint8_t {
+  end,            // it was done, or a stop sequence came
+  tool_calls,     //
+  length,         // max_tokens, or the context is full
+  content_filter, // the provider held the rest back
+  refusal,        // the model declined
+  pause,          // to be sent back as it is, to go on
+  other,
+};
+
+/// One content part, in v1 form: {"type": "text" | "reasoning" | …}. Readers name parts and calls
+/// by keys of their own choice: the first use of a key opens the part, and the order of opening is
+/// the order in the message.
+class answer {
+public:
+  /// `id` is the message's, in chunks and in the whole.
+  answer(std::string id, std::string provider, std::size_t most_bytes);
+
+  // What readers add. Each is amortised O(what it adds). Text need not end at a character's end.
+  void text(int64_t part, std::string_view more);
+  void reasoning(int64_t part, std::string_view more);
+  void refusal(int64_t part, std::string_view more);
+  /// A citation of a text part: {"type": "citation", "url"?, "title"?, "cited_text"?, …}.
+  void annotation(int64_t part, json::object citation);
+  /// A whole block: an image, a file, a server tool's call or result, or non_standard.
+  void block(int64_t part, json::object whole);
+  /// What the provider wants back with this part as it is (signature, encrypted_content, id, …):
+  /// lands in the block's `extras`. `append` joins strings.
+  void extra(int64_t part, std::string_view key, json::value value);
+  void append_extra(int64_t part, std::string_view key, std::string_view more);
+
+  /// A tool call begins. An empty id gets one ("call_" and random); an id that another call of this
+  /// answer has, too.
+  void call(int64_t key, std::string_view id, std::string_view name);
+  bool has_call(int64_t key) const;
+  /// The id the call was begun with; "" when there is no such call, or it came without one.
+  std::string_view given_id(int64_t key) const;
+  void call_name(int64_t key, std::string_view more);
+  void arguments(int64_t key, std::string_view more); // of their JSON text
+  void call_extra(int64_t key, std::string_view name, json::value value);
+
+  /// The last one counts.
+  void usage(const token_usage& so_far);
+  /// `as_said` is the provider's word for it, `field` where LangChain puts it ("finish_reason",
+  /// "stop_reason").
+  void stop(stop_reason why, std::string_view field, std::string_view as_said);
+  /// response_metadata: model_name, id, system_fingerprint, ….
+  void response(std::string_view key, json::value value);
+
+  bool stopped() const { return stopped_; }
+  stop_reason why() const { return why_; }
+  const token_usage& tokens() const { return usage_; }
+  const std::string& id() const { return id_; }
+  std::size_t bytes() const { return bytes_; }
+
+  /// What was added since the last call, as an AIMessageChunk; nullopt: nothing. Costs what was
+  /// added. Characters cut in two wait for their end.
+  std::optional<json::object> take_chunk();
+  /// The chunks that end the stream: usage, then the empty one with chunk_position "last".
+  std::vector<json::object> last_chunks();
+
+  /// The message as states hold it: type "ai", with tool_calls, invalid_tool_calls (arguments that
+  /// are no JSON object), usage_metadata, response_metadata. Content is a string when all of it is
+  /// plain text, else the list of blocks (response_metadata.output_version "v1").
+  /// Error: upstream when it is longer than `most_bytes`, or any of its text is no UTF-8.
+  result<json::object> message() &&;
+
+private:
+  struct part;
+  struct tool_call_part;
+  // (the implementation chooses)
+  std::string id_;
+  std::size_t bytes_ = 0;
+  token_usage usage_;
+  stop_reason why_ = stop_reason::other;
+  bool stopped_ = false;
+};
+
+} // namespace behalf

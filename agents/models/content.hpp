@@ -1,0 +1,23 @@
+// The blocks of messages, whatever form clients and providers gave them.
+#pragma once
+
+#include "behalf/json.hpp"
+
+#include <string_view>
+
+namespace behalf {
+
+/// A message's content as v1 blocks, each {"type": …} of
+///   text {text, annotations?}, reasoning {reasoning, extras?}, refusal {refusal},
+///   image | audio | video | file {url | base64 | file_id, mime_type?, extras?},
+///   tool_call {id, name, args, extras?}, non_standard {value}.
+/// Takes a plain string; v1 blocks; OpenAI's image_url, input_audio and file; Anthropic's image and
+/// document with `source`; JavaScript's {type, mimeType, data}; {source_type, mime_type, data|url}.
+/// What has no known form becomes non_standard. Calls of an ai message that its blocks do not have
+/// follow them. Linear in the content's size.
+json::array content_blocks(const json::object& message);
+
+/// Whether the provider of that name made this ai message: only then are `extras` sent back.
+bool made_by(const json::object& message, std::string_view provider);
+
+} // namespace behalf
