@@ -1,0 +1,38 @@
+// The agent that a configuration declares: a model that calls tools until it has an answer.
+#pragma once
+
+#include "behalf/graph.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace behalf {
+
+/// Tools of one service that an agent may use. Without `allow` and `ask` all of its tools are
+/// offered; else those they name. "*" names all that no list names.
+struct tool_source {
+  std::string service;                       // an MCP service of the configuration
+  std::vector<std::string> allow, ask, deny; // tools, by the names the service gives them
+  bool trusted =
+    false; // its annotations are believed: what it says is read-only is not asked about
+};
+
+struct agent_limits {
+  int64_t model_calls = 25, tool_calls = 50; // of a run
+};
+
+struct agent_options {
+  std::string name, description;
+  std::string model;  // in `models`
+  std::string prompt; // {display_name}, {identity}: of the user
+  std::vector<tool_source> tools;
+  agent_limits limits;
+};
+
+/// Nodes `model` and `tools`, as people know them from create_agent; channel `messages`. Error:
+/// invalid_argument with what is wrong.
+result<std::shared_ptr<const graph>> make_agent(agent_options options);
+
+} // namespace behalf
