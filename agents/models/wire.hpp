@@ -57,7 +57,8 @@ public:
 const model_wire& wire_of(model_type type);
 
 /// What wires share in reading failures: Retry-After and retry-after-ms, x-should-retry, and the
-/// statuses 408, 409, 429, 5xx. `message` is the provider's own, `code` its word for it.
+/// statuses 408, 409, 429, 5xx. `message` is the provider's own, `code` its word for it. A status
+/// below 400: the provider reported it inside the stream.
 model_failure failure_of(int status, const header_list& headers, std::string_view message,
                          std::string_view code);
 
