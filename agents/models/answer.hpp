@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,11 +34,13 @@ enum class stop_reason : uint8_t {
 };
 
 /// One content part, in v1 form: {"type": "text" | "reasoning" | …}. Readers name parts and calls
-/// by keys of their own choice: the first use of a key opens the part, and the order of opening is
-/// the order in the message.
+/// by keys of their own choice (parts and calls apart): the first use of a key opens the part, and
+/// the order of opening is the order in the message. A key used for another type of part, or to
+/// begin another call, names the new one from then on.
 class answer {
 public:
-  /// `id` is the message's, in chunks and in the whole.
+  /// `id` is the message's, in chunks and in the whole. `most_bytes` counts all that is added, and
+  /// some 256 bytes for every part and call; what would be beyond it is not added any more.
   answer(std::string id, std::string provider, std::size_t most_bytes);
 
   // What readers add. Each is amortised O(what it adds). Text need not end at a character's end.
@@ -46,10 +49,11 @@ public:
   void refusal(int64_t part, std::string_view more);
   /// A citation of a text part: {"type": "citation", "url"?, "title"?, "cited_text"?, …}.
   void annotation(int64_t part, json::object citation);
-  /// A whole block: an image, a file, a server tool's call or result, or non_standard.
+  /// A whole block: an image, a file, a server tool's call or result, or non_standard. Chunks show
+  /// what a key's block was first, the message what it was last.
   void block(int64_t part, json::object whole);
   /// What the provider wants back with this part as it is (signature, encrypted_content, id, …):
-  /// lands in the block's `extras`. `append` joins strings.
+  /// lands in the block's `extras`. `append` joins strings. May come before the part's text.
   void extra(int64_t part, std::string_view key, json::value value);
   void append_extra(int64_t part, std::string_view key, std::string_view more);
 
@@ -59,6 +63,7 @@ public:
   bool has_call(int64_t key) const;
   /// The id the call was begun with; "" when there is no such call, or it came without one.
   std::string_view given_id(int64_t key) const;
+  // Of a call that was begun; of no other they change nothing.
   void call_name(int64_t key, std::string_view more);
   void arguments(int64_t key, std::string_view more); // of their JSON text
   void call_extra(int64_t key, std::string_view name, json::value value);
@@ -76,28 +81,82 @@ public:
   const token_usage& tokens() const { return usage_; }
   const std::string& id() const { return id_; }
   std::size_t bytes() const { return bytes_; }
+  /// More than `most_bytes` were added: there will be no message.
+  bool over() const { return over_; }
 
   /// What was added since the last call, as an AIMessageChunk; nullopt: nothing. Costs what was
-  /// added. Characters cut in two wait for their end.
+  /// added. Characters cut in two wait for their end. Content is a string as long as all of it is
+  /// plain text, then lists of blocks. Calls have the parts' numbers, so that no block and call are
+  /// merged.
   std::optional<json::object> take_chunk();
-  /// The chunks that end the stream: usage, then the empty one with chunk_position "last".
+  /// The chunks that end the stream: what is left, why the model stopped with the rest of
+  /// response_metadata, usage, then the empty one with chunk_position "last".
   std::vector<json::object> last_chunks();
 
   /// The message as states hold it: type "ai", with tool_calls, invalid_tool_calls (arguments that
-  /// are no JSON object), usage_metadata, response_metadata. Content is a string when all of it is
-  /// plain text, else the list of blocks (response_metadata.output_version "v1").
-  /// Error: upstream when it is longer than `most_bytes`, or any of its text is no UTF-8.
+  /// are no JSON object, or no name), usage_metadata, response_metadata. Content is a string when
+  /// all of it is plain text, else the list of blocks (response_metadata.output_version "v1").
+  /// Error: upstream, of kind model_answer_too_long when it is longer than `most_bytes`, or
+  /// model_answer_invalid when any of its text is no UTF-8.
   result<json::object> message() &&;
 
 private:
-  struct part;
-  struct tool_call_part;
-  // (the implementation chooses)
-  std::string id_;
+  // Text as it comes: the first `whole` bytes end at a character's end, the first `sent` were
+  // shown.
+  struct grown_text {
+    std::string text;
+    std::size_t whole = 0, sent = 0;
+
+    void add(std::string_view more);
+    std::string_view take();
+  };
+  enum class part_type : uint8_t { unknown, text, reasoning, refusal, block, call };
+  struct part {
+    part_type type = part_type::unknown;
+    bool touched = false, shown = false;
+    grown_text text;   // of a call: its arguments
+    json::object body; // of a block
+    json::array annotations;
+    std::size_t annotations_shown = 0;
+    json::object extras, new_extras;
+    grown_text name; // of a call, as the next two
+    std::string id, given_id;
+  };
+  using part_keys = std::map<int64_t, std::size_t>;
+  struct finished;
+
+  bool room(std::size_t more);
+  bool storable(const json::value& v, std::string_view key);
+  part* open(part_keys& keys, int64_t key, part_type type);
+  part* content(int64_t key, part_type type);
+  part* begun(int64_t key);
+  void touch(part& p);
+  void grow(int64_t key, part_type type, std::string_view more);
+  static std::optional<json::object> block_chunk(part& p, std::size_t index);
+  static std::optional<json::object> call_chunk(part& p, std::size_t index);
+  json::object chunk(json::value content, json::array calls, json::object metadata);
+  json::value nothing() const;
+  json::object stop_metadata() const;
+  json::value usage_metadata() const;
+  static void finish(part& p, finished& all);
+  static void finish_call(part& p, finished& all);
+
+  std::string id_, provider_;
+  std::size_t most_bytes_;
   std::size_t bytes_ = 0;
+  bool over_ = false, invalid_ = false;
+  std::vector<part> parts_; // in the order opened
+  part_keys content_, calls_;
+  std::vector<std::size_t> touched_; // since the last chunk
+  std::set<std::string, std::less<>> call_ids_;
+  bool listed_ = false; // content is more than plain text: chunks hold blocks
+  bool begun_ = false, listed_begun_ = false;
   token_usage usage_;
+  bool counted_ = false;
   stop_reason why_ = stop_reason::other;
   bool stopped_ = false;
+  std::string stop_field_, stop_said_;
+  json::object response_;
 };
 
 } // namespace behalf
