@@ -1,0 +1,195 @@
+#include "agents/tools/results.hpp"
+
+#include "runtime/base/json.hpp"
+#include "runtime/base/text.hpp"
+#include "runtime/graph/messages.hpp"
+#include "runtime/net/codec.hpp"
+#include "runtime/net/media_type.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace behalf {
+namespace {
+
+constexpr std::size_t most_blocks = 1'000;
+constexpr std::size_t longest_error = 8 << 10;
+
+// What chat models take as such; one of another kind would have the provider refuse the whole
+// conversation, now and ever after.
+constexpr std::array<std::string_view, 4> images{"image/png", "image/jpeg", "image/gif",
+                                                 "image/webp"};
+constexpr std::array<std::string_view, 6> sounds{"audio/wav", "audio/x-wav", "audio/mpeg",
+                                                 "audio/mp3", "audio/ogg",   "audio/flac"};
+
+template <std::size_t N>
+bool among(const std::array<std::string_view, N>& all, std::string_view one) {
+  return std::find(all.begin(), all.end(), one) != all.end();
+}
+
+bool is_text(std::string_view mime) {
+  return mime.starts_with("text/") || is_json_type(mime) || mime == "application/xml"
+         || mime.ends_with("+xml");
+}
+
+// The block a model takes of this type; empty: none.
+std::string_view block_type(std::string_view mime) {
+  return among(images, mime)         ? "image"
+         : among(sounds, mime)       ? "audio"
+         : mime == "application/pdf" ? "file"
+                                     : std::string_view{};
+}
+
+// Content as it is read, within bounds.
+class content_reader {
+public:
+  explicit content_reader(const result_bounds& bounds)
+    : text_left_(bounds.text_bytes), media_left_(bounds.media_bytes) {}
+
+  void add(const json::value& part) {
+    static const json::object none;
+    const auto& o = part.is_object() ? part.get_object() : none;
+    const auto kind = string_or(o, "type");
+    if (kind == "text")
+      text(string_or(o, "text"));
+    else if (kind == "image" || kind == "audio")
+      media(string_or(o, "mimeType"), string_or(o, "data"), {});
+    else if (kind == "resource_link")
+      link(o);
+    else if (kind == "resource")
+      resource(object_or_empty(o, "resource"));
+    else
+      note("a part of a kind that is not known");
+  }
+
+  void text(std::string_view all) {
+    if (all.empty())
+      return;
+    has_text_ = true;
+    const auto fits = cut_utf8(all, text_left_);
+    text_left_ -= fits.size();
+    bytes_cut_ += all.size() - fits.size();
+    if (!fits.empty())
+      put_text(fits);
+  }
+
+  /// What the model is told of what it does not get.
+  void note(const std::string& what) { put_text("[left out: " + what + "]"); }
+
+  bool has_text() const { return has_text_; }
+  bool empty() const { return blocks_.empty() && bytes_cut_ == 0; }
+
+  /// A string when there is only text, else blocks.
+  json::value content() && {
+    if (bytes_cut_ != 0)
+      note(std::to_string(bytes_cut_) + " bytes more of text, the result is too long");
+    if (has_media_)
+      return std::move(blocks_);
+    std::string joined;
+    for (const auto& each : blocks_) {
+      if (!joined.empty())
+        joined += '\n';
+      joined += string_or(each.get_object(), "text");
+    }
+    return json::string(joined);
+  }
+
+private:
+  void put_text(std::string_view text) { blocks_.push_back(text_block(text)); }
+
+  void link(const json::object& o) {
+    auto line = "Link: " + std::string(string_or(o, "uri"));
+    for (std::string_view key : {"title", "name", "mimeType", "description"})
+      if (const auto said = string_or(o, key); !said.empty())
+        line.append("\n").append(key).append(": ").append(said);
+    text(line);
+  }
+
+  void resource(const json::object& o) {
+    if (const auto* whole = member(o, "text"); whole && whole->is_string())
+      return text(string_or(o, "text"));
+    media(string_or(o, "mimeType"), string_or(o, "blob"), string_or(o, "uri"));
+  }
+
+  void media(std::string_view given_type, std::string_view data, std::string_view uri) {
+    const auto mime = media_type(given_type);
+    const auto type = block_type(mime);
+    const auto shown = mime.empty() || mime.size() > 100 ? std::string("unknown type") : mime;
+    auto what = "a file of " + shown + ", " + std::to_string(data.size() / 4 * 3) + " bytes";
+    if (!uri.empty())
+      what += ", " + std::string(cut_utf8(uri, 200));
+    if (data.size() > media_left_)
+      return note(what + ", the result is too long");
+    auto bytes = base64_decode(data);
+    if (!bytes || bytes->empty())
+      return note(what + ", it is no base64");
+    if (is_text(mime) && is_utf8(*bytes))
+      return text(*bytes);
+    if (type.empty())
+      return note(what + ", models cannot read it");
+    media_left_ -= data.size();
+    has_media_ = true;
+    blocks_.push_back({{"type", json::string_view{type.data(), type.size()}},
+                       {"base64", json::string_view{data.data(), data.size()}},
+                       {"mime_type", mime}});
+  }
+
+  std::size_t text_left_, media_left_, bytes_cut_ = 0;
+  bool has_text_ = false, has_media_ = false;
+  json::array blocks_;
+};
+
+json::object message(json::value content, std::string_view call_id, std::string_view name,
+                     json::value artifact, bool failed) {
+  auto whole =
+    to_message(json::object{{"type", "tool"},
+                            {"content", std::move(content)},
+                            {"name", json::string_view{name.data(), name.size()}},
+                            {"tool_call_id", json::string_view{call_id.data(), call_id.size()}},
+                            {"artifact", std::move(artifact)},
+                            {"status", failed ? "error" : "success"}});
+  return std::move(whole.value().get_object());
+}
+
+} // namespace
+
+json::object tool_message_of(const service_reply& reply, std::string_view call_id,
+                             std::string_view name, const result_bounds& bounds) {
+  const auto* body = reply.body.if_object();
+  if (!body)
+    return tool_error(call_id, name, "The tool's answer is no result of a tool.");
+  if (string_or(*body, "resultType") == "input_required")
+    return tool_error(call_id, name,
+                      "The tool asks for more input, which it cannot be given here.");
+  content_reader read{bounds};
+  if (const auto* parts = member(*body, "content"); parts && parts->is_array()) {
+    const auto& all = parts->get_array();
+    for (std::size_t i = 0; i < std::min(all.size(), most_blocks); ++i)
+      read.add(all[i]);
+    if (all.size() > most_blocks)
+      read.note(std::to_string(all.size() - most_blocks) + " parts more, the result is too long");
+  }
+  const auto* structured = member(*body, "structuredContent");
+  if (structured && structured->is_null())
+    structured = nullptr;
+  if (structured && !read.has_text())
+    read.text(dump(*structured));
+  const auto failed = bool_or(*body, "isError");
+  if (failed && read.empty())
+    read.text("The tool failed, and did not say why.");
+  json::value artifact;
+  if (structured && text_bytes(*structured, bounds.text_bytes) <= bounds.text_bytes)
+    artifact = json::object{{"structured_content", *structured}};
+  return message(std::move(read).content(), call_id, name, std::move(artifact), failed);
+}
+
+json::object tool_error(std::string_view call_id, std::string_view name,
+                        std::string_view sentence) {
+  const auto cut = cut_utf8(sentence, longest_error);
+  return message(json::string_view{cut.data(), cut.size()}, call_id, name, nullptr, true);
+}
+
+} // namespace behalf

@@ -1,0 +1,126 @@
+#include "agents/tools/results.hpp"
+#include "runtime/net/codec.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace behalf;
+
+namespace {
+
+json::object answer(std::string_view body, const result_bounds& bounds = {}) {
+  service_reply reply;
+  reply.body = parse_json(body).value();
+  return tool_message_of(reply, "c1", "send", bounds);
+}
+
+} // namespace
+
+TEST_CASE("a result becomes a tool message as LangChain has it", "[agents]") {
+  auto m = answer(R"({"content":[{"type":"text","text":"sent"}]})");
+  CHECK_FALSE(m.at("id").get_string().empty());
+  m["id"] = "x";
+  CHECK(dump(m)
+        == R"({"content":"sent","additional_kwargs":{},"response_metadata":{},)"
+           R"("type":"tool","name":"send","id":"x","tool_call_id":"c1",)"
+           R"("artifact":null,"status":"success"})");
+}
+
+TEST_CASE("texts of a result are joined, embedded ones too", "[agents]") {
+  CHECK(answer(R"({"content":[{"type":"text","text":"a"},{"type":"text","text":""},
+                   {"type":"resource","resource":{"uri":"file:///b","text":"b"}},
+                   {"type":"resource","resource":{"mimeType":"text/csv","blob":"YyxkCg=="}}]})")
+          .at("content")
+        == "a\nb\nc,d\n");
+}
+
+TEST_CASE("images, sounds and documents of a result become blocks", "[agents]") {
+  CHECK(answer(R"({"content":[{"type":"text","text":"see"},
+                   {"type":"image","mimeType":"image/png","data":"AAAA"},
+                   {"type":"audio","mimeType":"audio/wav","data":"AAAB"},
+                   {"type":"resource","resource":{"mimeType":"application/pdf","blob":"AAAC"}}]})")
+          .at("content")
+        == parse_json(R"([{"type":"text","text":"see"},
+                          {"type":"image","base64":"AAAA","mime_type":"image/png"},
+                          {"type":"audio","base64":"AAAB","mime_type":"audio/wav"},
+                          {"type":"file","base64":"AAAC","mime_type":"application/pdf"}])")
+             .value());
+}
+
+TEST_CASE("what no model can read is named instead", "[agents]") {
+  CHECK(answer(R"({"content":[{"type":"image","mimeType":"image/svg+xml","data":"AP8A"},
+                   {"type":"image","mimeType":"image/png","data":"not base64"},
+                   {"type":"image","mimeType":"image/png"},
+                   {"type":"resource","resource":{"uri":"file:///x.zip",
+                     "mimeType":"application/zip","blob":"AP8A"}},
+                   {"type":"hologram"}, 7]})")
+          .at("content")
+        == "[left out: a file of image/svg+xml, 3 bytes, models cannot read it]\n"
+           "[left out: a file of image/png, 6 bytes, it is no base64]\n"
+           "[left out: a file of image/png, 0 bytes, it is no base64]\n"
+           "[left out: a file of application/zip, 3 bytes, file:///x.zip, models cannot read it]\n"
+           "[left out: a part of a kind that is not known]\n"
+           "[left out: a part of a kind that is not known]");
+}
+
+TEST_CASE("a link stays a text", "[agents]") {
+  CHECK(answer(R"({"content":[{"type":"resource_link","uri":"https://example.com/a.png",
+                   "name":"a","mimeType":"image/png","description":"A picture"}]})")
+          .at("content")
+        == "Link: https://example.com/a.png\nname: a\nmimeType: image/png\n"
+           "description: A picture");
+}
+
+TEST_CASE("structured content is kept, and is the text when there is none", "[agents]") {
+  auto m = answer(R"({"content":[],"structuredContent":[1,{"a":2}]})");
+  CHECK(m.at("content") == R"([1,{"a":2}])");
+  CHECK(m.at("artifact") == parse_json(R"({"structured_content":[1,{"a":2}]})").value());
+  m = answer(R"({"content":[{"type":"text","text":"two"}],"structuredContent":2})");
+  CHECK(m.at("content") == "two");
+  CHECK(m.at("artifact") == parse_json(R"({"structured_content":2})").value());
+  CHECK(answer(R"({"content":[],"structuredContent":null})").at("artifact").is_null());
+}
+
+TEST_CASE("a tool that failed says so", "[agents]") {
+  auto m = answer(R"({"content":[{"type":"text","text":"no such mail"}],"isError":true})");
+  CHECK(m.at("status") == "error");
+  CHECK(m.at("content") == "no such mail");
+  CHECK(answer(R"({"content":[],"isError":true})").at("content")
+        == "The tool failed, and did not say why.");
+  CHECK(answer(R"([1])").at("status") == "error");
+  m = answer(R"({"resultType":"input_required","inputRequests":{}})");
+  CHECK(m.at("status") == "error");
+  CHECK(m.at("content") == "The tool asks for more input, which it cannot be given here.");
+}
+
+TEST_CASE("a long result is cut between characters, and says so", "[agents]") {
+  result_bounds bounds;
+  bounds.text_bytes = 4;
+  CHECK(answer(R"({"content":[{"type":"text","text":"aé€"},{"type":"text","text":"b"}]})", bounds)
+          .at("content")
+        == "aé\nb\n[left out: 3 bytes more of text, the result is too long]");
+  CHECK(answer(R"({"content":[],"structuredContent":"abcdef"})", bounds).at("artifact").is_null());
+}
+
+TEST_CASE("large files and many parts are left out of a result", "[agents]") {
+  result_bounds bounds;
+  bounds.media_bytes = 4;
+  auto m = answer(R"({"content":[{"type":"image","mimeType":"image/png","data":"AAAAAAAA"},
+                      {"type":"image","mimeType":"image/png","data":"AAAA"}]})",
+                  bounds);
+  REQUIRE(m.at("content").get_array().size() == 2);
+  CHECK(m.at("content").get_array()[0].at("text")
+        == "[left out: a file of image/png, 6 bytes, the result is too long]");
+  std::string many = R"({"content":[{"type":"text","text":"x"})";
+  for (int i = 0; i < 1000; ++i)
+    many += R"(,{"type":"text","text":""})";
+  CHECK(answer(many + "]}").at("content") == "x\n[left out: 1 parts more, the result is too long]");
+}
+
+TEST_CASE("a call that did not happen has a message, too", "[agents]") {
+  auto m = tool_error("c1", "send", "It takes too long.");
+  m["id"] = "x";
+  CHECK(dump(m)
+        == R"({"content":"It takes too long.","additional_kwargs":{},)"
+           R"("response_metadata":{},"type":"tool","name":"send","id":"x",)"
+           R"("tool_call_id":"c1","artifact":null,"status":"error"})");
+}
