@@ -24,6 +24,7 @@ struct tool_hints {
 struct agent_tool {
   tool_definition as_told;   // its name matches ^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$, unique in the list
   std::string service, name; // who has it, and what it is called there
+  json::object schema;       // as the service gave it: arguments are checked against this one
   tool_hints hints;
   tool_approval approval = tool_approval::ask;
   std::string hash; // SHA-256, in hex, of what the service said of it: name, description, schema,
@@ -40,7 +41,7 @@ struct tool_bounds {
   std::size_t tools = 512;
   std::size_t description_bytes = 8 << 10; // longer ones are cut
   std::size_t schema_bytes = 64 << 10;     // tools with longer ones are left out
-  std::size_t all_bytes = 1 << 20;         // names, descriptions and schemas of the list together
+  std::size_t all_bytes = 1 << 20;         // names, descriptions and schemas as told, together
 };
 
 struct tool_list {
