@@ -1,0 +1,127 @@
+#include "agents/models/prompt.hpp"
+
+#include "agents/models/content.hpp"
+#include "behalf/messages.hpp"
+#include "runtime/base/text.hpp"
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace behalf {
+namespace {
+
+// Agent Chat UI sends these for calls it saw no result of, before the user's next message.
+constexpr std::string_view made_up = "Successfully handled tool call.";
+constexpr std::size_t shown_of_error = 300; // bytes
+
+json::object error_result(const json::object& call, std::string text) {
+  return {{"content", text},
+          {"additional_kwargs", json::object{}},
+          {"response_metadata", json::object{}},
+          {"type", "tool"},
+          {"name", call.at("name")},
+          {"id", nullptr},
+          {"tool_call_id", call.at("id")},
+          {"artifact", nullptr},
+          {"status", "error"}};
+}
+
+// What an ai message's invalid calls were refused for, by their ids.
+std::map<std::string_view, std::string_view> refusals_of(const json::object& message) {
+  std::map<std::string_view, std::string_view> all;
+  if (const auto* calls = member(message, "invalid_tool_calls"); calls && calls->is_array())
+    for (const auto& one : calls->get_array())
+      if (one.is_object())
+        all.emplace(string_or(one.get_object(), "id"), string_or(one.get_object(), "error"));
+  return all;
+}
+
+// One stretch of the conversation: an ai message with calls, and all up to the next such message.
+class stretch {
+public:
+  void begin(const json::object& asking, json::array calls) {
+    asking_ = &asking;
+    calls_ = std::move(calls);
+  }
+
+  void note_result(const json::value& tool) {
+    auto& there = results_[string_or(tool.get_object(), "tool_call_id")];
+    if (!there || (text_of(*there) == made_up && text_of(tool) != made_up))
+      there = &tool;
+  }
+
+  void add(const json::value& other) { rest_.push_back(&other); }
+
+  void end(json::array& to) {
+    if (asking_) {
+      to.push_back(*asking_);
+      const auto refusals = refusals_of(*asking_);
+      for (const auto& call : calls_)
+        to.push_back(result_of(call.get_object(), refusals));
+    }
+    for (const auto* other : rest_)
+      to.push_back(*other);
+    *this = {};
+  }
+
+private:
+  json::object result_of(const json::object& call,
+                         const std::map<std::string_view, std::string_view>& refusals) const {
+    const auto id = string_or(call, "id");
+    if (auto found = results_.find(id); found != results_.end()) {
+      auto result = found->second->get_object();
+      if (string_or(result, "name").empty()) // Gemini wants it
+        result["name"] = call.at("name");
+      return result;
+    }
+    if (auto refused = refusals.find(id); refused != refusals.end())
+      return error_result(call, "The call was not executed, it was malformed or truncated: "
+                                  + std::string(cut_utf8(refused->second, shown_of_error)));
+    return error_result(call,
+                        "There is no result: the call was not executed, or it was cut off and "
+                        "its outcome is unknown.");
+  }
+
+  const json::object* asking_ = nullptr;
+  json::array calls_;
+  std::map<std::string_view, const json::value*> results_;
+  std::vector<const json::value*> rest_;
+};
+
+json::array calls_among(const json::array& blocks) {
+  json::array calls;
+  for (const auto& one : blocks)
+    if (one.at("type") == "tool_call")
+      calls.push_back(one);
+  return calls;
+}
+
+} // namespace
+
+json::array ready_messages(const json::array& messages) {
+  json::array ready;
+  stretch now;
+  for (const auto& m : messages) {
+    const auto type = m.is_object() ? string_or(m.get_object(), "type") : std::string_view{};
+    if (type == "tool") {
+      now.note_result(m);
+    } else if (type == "ai") {
+      const auto blocks = content_blocks(m.get_object());
+      auto calls = calls_among(blocks);
+      if (!calls.empty()) {
+        now.end(ready);
+        now.begin(m.get_object(), std::move(calls));
+      } else if (!blocks.empty()) {
+        now.add(m);
+      }
+    } else if (!type.empty()) {
+      now.add(m);
+    }
+  }
+  now.end(ready);
+  return ready;
+}
+
+} // namespace behalf

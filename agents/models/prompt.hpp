@@ -1,0 +1,18 @@
+// What of a conversation is sent to a model: every provider refuses a call without its result, and
+// conversations have such calls whenever a run was cut off.
+#pragma once
+
+#include "behalf/json.hpp"
+
+namespace behalf {
+
+/// The messages with every call of an ai message answered by exactly one tool message, right after
+/// it, in the order of the calls (`content_blocks` says which these are).
+/// An answer is looked for up to the next ai message that has calls; the first one counts, those
+/// that Agent Chat UI makes up only when there is no other. A call without one gets a tool message
+/// of status "error" that says that it was malformed, or that nobody knows what became of it. Left
+/// out are tool messages that answer none of these calls, ai messages without anything, and what is
+/// no message. n log n in the number of messages, linear in their size.
+json::array ready_messages(const json::array& messages);
+
+} // namespace behalf
