@@ -23,6 +23,7 @@
 
 namespace behalf {
 
+struct model_directory; // agents/models/model_options.hpp
 class service_registry;
 struct shared_issuer; // runtime/auth/dev_issuer.hpp
 struct system_options;
@@ -73,6 +74,7 @@ struct app_context {
   std::shared_ptr<const system_options> options;
   catalog graphs;
   std::shared_ptr<const service_registry> services;
+  std::shared_ptr<const model_directory> models;
   mutable metrics meters; // mutable: counting is no change of state
   mutable shared_page metrics_text{[this] { return meters.prometheus(); }};
   mutable shared_page metrics_json{[this] { return metrics_page(meters); }};

@@ -215,6 +215,7 @@ result<void> running_system::parts::spawn_outside() {
   if (!services)
     return services.error();
   app->services = std::make_shared<const service_registry>(std::move(*services));
+  app->models = std::move(setup.models);
   auto outbound = client::create(io, setup.egress);
   if (!outbound)
     return outbound.error();
@@ -232,7 +233,8 @@ result<void> running_system::parts::spawn_outside() {
   if (credentials)
     app->secrets = guarded(
       "secret_store", outside::spawn_secret_store(*sys, std::move(setup.secrets), app->services,
-                                                  http, setup.options.runs.timeout, app->meters));
+                                                  http, setup.options.runs.timeout, app->meters,
+                                                  std::move(setup.server_keys)));
   app->egress = guarded(
     "egress", outside::spawn_egress(*sys, app->services, app->secrets, audit, http, app->meters));
   if (std::any_of(setup.services.begin(), setup.services.end(),
@@ -297,8 +299,7 @@ result<void> running_system::parts::spawn_inside() {
   if (const auto& index = setup.options.store.index) {
     app->vectors = std::make_shared<vector_indexes>(index->dims, index->memory);
     app->graph_builder = guarded("graph_builder", storage::spawn_graph_builder(*sys));
-    app->embedder =
-      guarded("embedder", storage::spawn_embedder(*sys, app, std::move(setup.embeddings_key)));
+    app->embedder = guarded("embedder", storage::spawn_embedder(*sys, app));
   }
   app->authorizer = guarded("authorizer", admission::spawn_authorizer(*sys, *rules));
   if (setup.plugins.handlers().empty())

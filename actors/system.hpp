@@ -32,7 +32,8 @@ struct system_setup {
   secret_sources secrets;
   webhook_secrets webhooks;
   std::shared_ptr<shared_issuer> issuer; // null except in `behalf dev`
-  sealed_ptr embeddings_key;             // of the store's index; null: its endpoint takes none
+  std::shared_ptr<const model_directory> models;
+  sealed_fields server_keys; // the operator's own credentials, by service
   std::string audit_path;
   plugin_registry plugins; // kept loaded for its handlers
   std::vector<served_graph> graphs;

@@ -201,7 +201,11 @@ public:
   /// Parts with one id are one message; those without belong to one of this node's execution.
   /// Gives the message's id, for the message of the state that the parts become:
   /// `with_id(ai(text), id)`.
-  std::string write_message(json_arg chunk) const;
+  std::string write_message(json_arg chunk) const {
+    return write_message(std::move(chunk), nullptr);
+  }
+  /// The same with metadata of the message's own, beside its event's: {"ls_model_name": …}.
+  std::string write_message(json_arg chunk, std::shared_ptr<const json::object> metadata) const;
 
   service_client service(std::string_view name) const { return service_client{std::string(name)}; }
   store_client store() const { return {}; }

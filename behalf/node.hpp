@@ -207,10 +207,10 @@ struct subgraph_reply {
 
 /// What a machine asks of the outside. `outbound_call` only comes from authenticate handlers.
 using effect = std::variant<service_call, store_operation, read_chunk, close_stream, sleep_for,
-                            run_subgraph, outbound_call, withdraw>;
+                            run_subgraph, outbound_call, withdraw, model_call>;
 
-/// The answer to an effect: service_call → service_reply, store_operation → store_reply,
-/// read_chunk → outbound_chunk, close_stream and sleep_for → monostate, run_subgraph →
+/// The answer to an effect: service_call and model_call → service_reply, store_operation →
+/// store_reply, read_chunk → outbound_chunk, close_stream and sleep_for → monostate, run_subgraph →
 /// subgraph_reply, outbound_call → outbound_reply.
 using effect_reply = result<std::variant<std::monostate, service_reply, store_reply, outbound_chunk,
                                          outbound_reply, subgraph_reply>>;

@@ -84,6 +84,12 @@ struct service_call {
   std::variant<http_operation, list_tools_operation, call_tool_operation> operation;
 };
 
+/// A request to a chat model's provider; what `ask_model` (chat_model.hpp) makes of a question.
+struct model_call {
+  std::string model; // in `models` of the configuration
+  http_operation what;
+};
+
 /// HTTP: status, headers, body (JSON if it is, else a string), or a stream to pull.
 /// MCP: `body` is the result object ({"tools": […]} or {"content": […], "isError": …}).
 struct service_reply {

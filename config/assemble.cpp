@@ -215,8 +215,7 @@ result<system_setup> assemble(config given, const std::string& base, const libra
       return at("store.index.embed.key", key.error());
     auto credential =
       std::make_shared<const stored_credential>(stored_credential{secret{(*key)->expose()}});
-    to.embeddings_key = std::make_shared<const sealed_fields>(
-      sealed_fields{{std::string(embeddings_service), std::move(credential)}});
+    to.server_keys.emplace(embeddings_service, std::move(credential));
   }
   auto encryption = resolve_encryption(given, references);
   if (!encryption)

@@ -36,7 +36,7 @@ void read_embed(yaml_section in, store_options::index_options& o, config& out) {
   in.duration("timeout", s.timeout);
   in.number("max_concurrent", s.max_concurrent, 1, 1000);
   if (!out.embeddings_key.empty())
-    s.credential.from = credential_source::principal; // handed to the embedder at the start
+    s.credential.from = credential_source::server;
   if (auto ok = s.validate(); !ok) {
     const auto& why = ok.error().message;
     const auto key = why.substr(0, why.find(": "));

@@ -79,4 +79,12 @@ result<std::unique_ptr<connector>> service_registry::open(service_call call, cal
     open_mcp_service(std::move(service), std::move(*tool), std::move(by), sessions_));
 }
 
+result<std::unique_ptr<connector>> service_registry::open(model_call call, caller by) const {
+  auto service = find(model_service(call.model));
+  if (!service)
+    return fail(errc::not_found, "there is no model '" + call.model + "'");
+  return scrub_replies_of(
+    open_http_service(std::move(service), std::move(call.what), std::move(by)));
+}
+
 } // namespace behalf

@@ -36,6 +36,9 @@ public:
   /// operation is malformed), denied (a tool that is not listed).
   result<std::unique_ptr<connector>> open(service_call call, caller by) const;
 
+  /// The same for a request to a chat model's provider.
+  result<std::unique_ptr<connector>> open(model_call call, caller by) const;
+
   mcp_sessions& sessions() const { return *sessions_; }
 
 private:

@@ -22,6 +22,7 @@ enum class credential_source : uint8_t {
   none,      // the service takes none
   secrets,   // the user's entry in the secret store
   principal, // a field of the principal that the authentication handler marked secret
+  server,    // the operator's own, the same for every user
 };
 
 struct credential_options {
@@ -33,6 +34,11 @@ struct credential_options {
 
 /// The embeddings endpoint of the store's index: a service of the server's own.
 inline constexpr std::string_view embeddings_service = "store-index";
+
+/// The service behind a chat model of the configuration.
+inline std::string model_service(std::string_view model) {
+  return "model-" + std::string(model);
+}
 
 struct service_options {
   std::string name; // letters, digits, '-' and '_'

@@ -49,7 +49,8 @@ struct secret_store_state {
   static inline const char* name = "secret-store";
   secret_store_state() = default;
 
-  secret_sources sources; // none: credentials come from the principal alone
+  secret_sources sources;    // none: credentials come from the principal alone
+  sealed_fields server_keys; // by service
   std::shared_ptr<const service_registry> services;
   http_client_actor http;
   std::chrono::milliseconds lease_time{};
@@ -100,12 +101,13 @@ run_handles open(store_pointer self, const open_leases& m) {
     if (!service->takes_credential())
       continue;
     lease what{m.who->key(), m.run_id, service->name, hosts_of(*service), now() + s.lease_time};
-    if (service->credential.from == credential_source::principal) {
-      auto field = m.sealed ? m.sealed->find(std::string(service->credential_name()))
-                            : sealed_fields::const_iterator{};
-      if (!m.sealed || field == m.sealed->end())
+    if (const auto from = service->credential.from; from != credential_source::secrets) {
+      const auto* fields = from == credential_source::server ? &s.server_keys : m.sealed.get();
+      auto found = fields ? fields->find(std::string(service->credential_name()))
+                          : sealed_fields::const_iterator{};
+      if (!fields || found == fields->end())
         continue;
-      what.held = field->second;
+      what.held = found->second;
     }
     if (auto handle = s.leases.open(std::move(what), now()))
       handles.by_service.emplace_back(service->name, std::move(*handle));
@@ -276,10 +278,11 @@ caf::result<credential> open_handle(store_pointer self, const redeem& m) {
 secret_store_actor::behavior_type
 store_behavior(store_pointer self, std::shared_ptr<secret_sources> sources,
                std::shared_ptr<const service_registry> services, http_client_actor http,
-               std::chrono::milliseconds lease_time, metrics* meters) {
+               std::chrono::milliseconds lease_time, metrics* meters, sealed_fields server_keys) {
   install_fault_handlers(self);
   auto& s = self->state;
   s.sources = std::move(*sources);
+  s.server_keys = std::move(server_keys);
   s.services = std::move(services);
   s.http = std::move(http);
   s.lease_time = lease_time;
@@ -306,9 +309,10 @@ store_behavior(store_pointer self, std::shared_ptr<secret_sources> sources,
 secret_store_actor spawn_secret_store(caf::actor_system& sys, secret_sources sources,
                                       std::shared_ptr<const service_registry> services,
                                       http_client_actor http, std::chrono::milliseconds lease_time,
-                                      metrics& meters) {
+                                      metrics& meters, sealed_fields server_keys) {
   auto held = std::make_shared<secret_sources>(std::move(sources));
-  return sys.spawn(store_behavior, held, std::move(services), std::move(http), lease_time, &meters);
+  return sys.spawn(store_behavior, held, std::move(services), std::move(http), lease_time, &meters,
+                   std::move(server_keys));
 }
 
 } // namespace behalf::outside

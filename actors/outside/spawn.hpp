@@ -19,11 +19,12 @@ namespace behalf::outside {
 /// The HTTP client as an actor.
 http_client_actor spawn_http_client(caf::actor_system& sys, std::shared_ptr<client> outbound);
 
-/// `sources` may be empty when every credential is a field of the principal.
+/// `sources` may be empty when no credential comes from a store. `server_keys`: the operator's own,
+/// by service.
 secret_store_actor spawn_secret_store(caf::actor_system& sys, secret_sources sources,
                                       std::shared_ptr<const service_registry> services,
                                       http_client_actor http, std::chrono::milliseconds lease_time,
-                                      metrics& meters);
+                                      metrics& meters, sealed_fields server_keys = {});
 egress_actor spawn_egress(caf::actor_system& sys, std::shared_ptr<const service_registry> services,
                           secret_store_actor secrets, audit_actor audit, http_client_actor http,
                           metrics& meters);

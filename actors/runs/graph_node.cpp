@@ -276,11 +276,13 @@ void drive(node_pointer self, uint64_t ask_id, connector::step next) {
   }
 }
 
-void call_service(node_pointer self, uint64_t ask_id, service_call call) {
+// A service_call or a model_call, and the service it is on.
+template <class Call>
+void call_service(node_pointer self, uint64_t ask_id, Call call, std::string service) {
   auto& s = self->state;
   auto& mine = s.pending.at(ask_id);
-  mine.service = call.service;
-  caller by{s.what.who->key(), handle_for(self, call.service), s.what.run->run_id};
+  mine.service = std::move(service);
+  caller by{s.what.who->key(), handle_for(self, mine.service), s.what.run->run_id};
   auto opened = s.app->services->open(std::move(call), std::move(by));
   if (!opened)
     return resume(self, ask_id, effect_reply{opened.error()});
@@ -463,7 +465,7 @@ void store_first(node_pointer self, Then then, OnError on_error) {
 }
 
 bool reaches_others(const effect& what) {
-  return std::holds_alternative<service_call>(what)
+  return std::holds_alternative<service_call>(what) || std::holds_alternative<model_call>(what)
          || std::holds_alternative<store_operation>(what);
 }
 
@@ -475,8 +477,14 @@ void ask_outside(node_pointer self, uint64_t ask_id, effect what) {
     };
     return store_first(self, go_on, or_resume(self, ask_id));
   }
-  if (auto* call = std::get_if<service_call>(&what))
-    return call_service(self, ask_id, std::move(*call));
+  if (auto* call = std::get_if<service_call>(&what)) {
+    auto service = call->service;
+    return call_service(self, ask_id, std::move(*call), std::move(service));
+  }
+  if (auto* call = std::get_if<model_call>(&what)) {
+    auto service = model_service(call->model);
+    return call_service(self, ask_id, std::move(*call), std::move(service));
+  }
   if (auto* op = std::get_if<store_operation>(&what))
     return use_store(self, ask_id, std::move(*op));
   if (auto* read = std::get_if<read_chunk>(&what))

@@ -125,13 +125,15 @@ result<run_plan> plan_from(const record& row) {
   return plan;
 }
 
-std::shared_ptr<const run_facts> facts_of(const std::shared_ptr<const run_plan>& shared) {
+std::shared_ptr<const run_facts> facts_of(const std::shared_ptr<const run_plan>& shared,
+                                          std::shared_ptr<const model_directory> models) {
   const auto& plan = *shared;
   auto facts = std::make_shared<run_facts>();
   facts->run_id = plan.run_id;
   facts->thread_id = plan.thread_id;
   facts->graph_id = plan.graph_id;
   facts->assistant_id = plan.assistant_id;
+  facts->models = std::move(models);
   facts->owner = plan.who->key().text();
   facts->config = {shared, &object_or_empty(plan.kwargs, "config")};
   if (const auto* context = member(plan.kwargs, "context"))

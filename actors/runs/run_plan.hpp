@@ -60,7 +60,8 @@ result<run_plan> plan_from(const record& row);
 result<principal> principal_of(const record& row);
 
 /// What the run's graph and its nodes see of it. Keeps the plan alive.
-std::shared_ptr<const run_facts> facts_of(const std::shared_ptr<const run_plan>& plan);
+std::shared_ptr<const run_facts> facts_of(const std::shared_ptr<const run_plan>& plan,
+                                          std::shared_ptr<const model_directory> models);
 
 /// Ends a run that cannot be read as an error; its stored document stays in the row as text.
 /// `with_thread`: its thread exists, and gets the error too.

@@ -744,7 +744,7 @@ void run(run_pointer self) {
   if (s.ending)
     return;
   note_work(self);
-  auto facts = facts_of(s.plan);
+  auto facts = facts_of(s.plan, s.app->models);
   auto flow = s.served->graph_for(facts);
   if (!flow)
     return fail_run(self, flow.error());

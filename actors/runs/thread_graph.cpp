@@ -11,7 +11,8 @@ std::shared_ptr<const graph> graph_of_run(const app_context& app, const record& 
   auto plan = plan_from(run);
   if (!plan)
     return nullptr;
-  auto made = entry->graph_for(facts_of(std::make_shared<const run_plan>(std::move(*plan))));
+  auto made =
+    entry->graph_for(facts_of(std::make_shared<const run_plan>(std::move(*plan)), app.models));
   return made ? *made : nullptr;
 }
 

@@ -70,7 +70,6 @@ struct embedder_state {
 
   app_ptr app;
   std::shared_ptr<const service_options> endpoint;
-  sealed_ptr key; // null: it takes none
   principal_ptr operators =
     std::make_shared<const principal>(principal{"behalf", "behalf", "store", {}, {}, {}, {}});
   uint64_t calls = 0;
@@ -101,7 +100,7 @@ void send(embedder_pointer self, const std::string& call_id, sealed_handle handl
   out.who = s.operators;
   out.run_id = call_id;
   auto closed = [self, call_id] {
-    if (self->state.key)
+    if (self->state.endpoint->takes_credential())
       tell(self->state.app->secrets, close_leases{call_id});
   };
   ask(
@@ -125,10 +124,10 @@ void call(embedder_pointer self, std::vector<std::string> texts, on_vectors done
           on_failure failed) {
   auto& s = self->state;
   auto call_id = "store-index-" + std::to_string(++s.calls);
-  if (!s.key)
+  if (!s.endpoint->takes_credential())
     return send(self, call_id, {}, std::move(texts), std::move(done), std::move(failed));
   ask(
-    self, s.app->secrets, open_leases{s.operators, call_id, nullptr, s.key},
+    self, s.app->secrets, open_leases{s.operators, call_id, nullptr, nullptr},
     [self, call_id, texts, done, failed](run_handles& handles) {
       sealed_handle handle;
       for (auto& [service, one] : handles.by_service)
@@ -410,12 +409,10 @@ void wake(embedder_pointer self, const wake_up& m) {
     remind(self, s.waiting.front().until - now, wake_up{});
 }
 
-embedder_actor::behavior_type embedder_behavior(embedder_pointer self, app_ptr app,
-                                                sealed_ptr key) {
+embedder_actor::behavior_type embedder_behavior(embedder_pointer self, app_ptr app) {
   install_fault_handlers(self);
   auto& s = self->state;
   s.endpoint = app->services->find(embeddings_service);
-  s.key = std::move(key);
   s.embedded =
     &app->meters.counter("behalf_items_embedded_total", "Items whose vectors were stored");
   s.refused = &app->meters.counter("behalf_items_not_embedded_total",
@@ -477,8 +474,8 @@ graph_builder_actor::behavior_type builder_behavior(builder_pointer self) {
 
 } // namespace
 
-embedder_actor spawn_embedder(caf::actor_system& sys, app_ptr app, sealed_ptr key) {
-  return sys.spawn(embedder_behavior, std::move(app), std::move(key));
+embedder_actor spawn_embedder(caf::actor_system& sys, app_ptr app) {
+  return sys.spawn(embedder_behavior, std::move(app));
 }
 
 graph_builder_actor spawn_graph_builder(caf::actor_system& sys, bool in_background) {

@@ -5,7 +5,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace behalf {
@@ -38,7 +40,6 @@ struct token_prices {
 struct model_options {
   std::string name; // in `models`
   model_type type = model_type::openai_chat;
-  std::string service;               // of the calls: their address and credential
   std::string model;                 // the provider's id
   json::object parameters;           // of every request, over what we would send: temperature, …
   chat_differences differs;          // openai_chat only
@@ -47,6 +48,17 @@ struct model_options {
   std::chrono::milliseconds longest_wait{120'000}; // a Retry-After beyond it is a failure
   std::size_t max_answer_bytes = 8u << 20;         // of one answer, arguments and all
   token_prices prices;
+};
+
+/// The chat models of a configuration.
+struct model_directory {
+  std::map<std::string, model_options, std::less<>> by_name;
+
+  /// Null when there is none of that name.
+  const model_options* find(std::string_view name) const {
+    auto at = by_name.find(name);
+    return at == by_name.end() ? nullptr : &at->second;
+  }
 };
 
 } // namespace behalf

@@ -232,13 +232,14 @@ void context::write(json_arg data) const {
     facts_->emit({stream_item::kind::custom, std::move(data).take()});
 }
 
-std::string context::write_message(json_arg chunk) const {
+std::string context::write_message(json_arg chunk,
+                                   std::shared_ptr<const json::object> metadata) const {
   auto part = std::move(chunk).take();
   std::string id(part.is_object() ? string_or(part.get_object(), "id") : std::string_view{});
   if (id.empty())
     id = streamed_message_id(facts_->task_id);
   if (facts_->emit)
-    facts_->emit({stream_item::kind::message, std::move(part)});
+    facts_->emit({stream_item::kind::message, std::move(part), std::move(metadata)});
   return id;
 }
 

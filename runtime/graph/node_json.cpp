@@ -26,6 +26,8 @@ constexpr const char* type_name<std::monostate> = "nothing";
 template <>
 constexpr const char* type_name<service_call> = "service_call";
 template <>
+constexpr const char* type_name<model_call> = "model_call";
+template <>
 constexpr const char* type_name<http_operation> = "http";
 template <>
 constexpr const char* type_name<list_tools_operation> = "list_tools";
@@ -89,6 +91,10 @@ void members(auto& io, of<call_tool_operation> auto& op) {
 void members(auto& io, of<service_call> auto& call) {
   io("service", call.service);
   io("operation", call.operation);
+}
+void members(auto& io, of<model_call> auto& call) {
+  io("model", call.model);
+  io("what", call.what);
 }
 void members(auto& io, of<store_get> auto& get) {
   io("namespace", get.ns);

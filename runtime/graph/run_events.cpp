@@ -257,8 +257,12 @@ void event_maker::checkpoint(std::vector<loop_event>& out, const checkpoint_doc&
 
 // --- messages and what nodes write themselves --------------------------------------------------
 
-std::string event_maker::message_metadata(const event_task& t) const {
+std::string event_maker::message_metadata(const event_task& t,
+                                          const json::object* of_message) const {
   auto all = spec_.facts->metadata;
+  if (of_message)
+    for (const auto& [key, value] : *of_message)
+      all[key] = value;
   json::array triggers(t.plan->triggers.begin(), t.plan->triggers.end());
   all["langgraph_step"] = t.step;
   all["langgraph_node"] = t.plan->name;
@@ -267,6 +271,14 @@ std::string event_maker::message_metadata(const event_task& t) const {
   all["langgraph_checkpoint_ns"] = inner_ns(*t.plan);
   all["checkpoint_ns"] = spec_.is_inner() ? spec_.place.ns : inner_ns(*t.plan);
   return dump(all);
+}
+
+const std::string&
+event_maker::chunk_metadata(const event_task& t,
+                            const std::shared_ptr<const json::object>& of_message) {
+  if (chunk_.text.empty() || chunk_.task_id != t.plan->id || chunk_.of_message != of_message)
+    chunk_ = {t.plan->id, message_metadata(t, of_message.get()), of_message};
+  return chunk_.text;
 }
 
 void event_maker::returned_messages(std::vector<loop_event>& out, const event_task& t,
@@ -302,11 +314,11 @@ void event_maker::message(std::vector<loop_event>& out, const event_task& t, con
 }
 
 void event_maker::chunk(std::vector<loop_event>& out, const event_task& t,
-                        const json::value& data) {
+                        const stream_item& part) {
   const bool told = spec_.modes.messages || spec_.modes.messages_tuple;
   if (!told && !chain_.wanted())
     return;
-  auto complete = to_chunk(data, streamed_message_id(t.plan->id));
+  auto complete = to_chunk(part.data, streamed_message_id(t.plan->id));
   if (!complete)
     return;
   chain_.chunk(out, t, complete->get_object());
@@ -314,13 +326,13 @@ void event_maker::chunk(std::vector<loop_event>& out, const event_task& t,
     return;
   auto [at, fresh] =
     spec_.streamed->try_emplace(std::string(string_or(complete->get_object(), "id")));
+  const auto& metadata = chunk_metadata(t, part.metadata);
   if (spec_.modes.messages_tuple)
-    return push(out, "messages", '[' + dump(*complete) + ',' + message_metadata(t) + ']');
+    return push(out, "messages", '[' + dump(*complete) + ',' + metadata + ']');
   if (fresh)
-    push_plain(
-      out, "messages/metadata",
-      dump(json::object{
-        {at->first, json::object{{"metadata", parse_stored_json(message_metadata(t)).value()}}}}));
+    push_plain(out, "messages/metadata",
+               dump(json::object{
+                 {at->first, json::object{{"metadata", parse_stored_json(metadata).value()}}}}));
   at->second += text_of(*complete);
   auto whole = to_message(*complete);
   if (!whole)

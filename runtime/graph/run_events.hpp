@@ -50,7 +50,7 @@ public:
                     const std::vector<pending_interrupt>& stops) const;
   void checkpoint(std::vector<loop_event>& out, const checkpoint_doc& at,
                   const graph_state& state) const;
-  void chunk(std::vector<loop_event>& out, const event_task& t, const json::value& data);
+  void chunk(std::vector<loop_event>& out, const event_task& t, const stream_item& part);
   void custom(std::vector<loop_event>& out, const json::value& data) const;
   void task_failed(std::vector<loop_event>& out, const event_task& t, const std::string& kind,
                    const std::string& text) const;
@@ -64,7 +64,9 @@ private:
                   const graph_state& before);
   std::string task_input(const event_task& t, const node_definition& what,
                          const state_view& all) const;
-  std::string message_metadata(const event_task& t) const;
+  std::string message_metadata(const event_task& t, const json::object* of_message = nullptr) const;
+  const std::string& chunk_metadata(const event_task& t,
+                                    const std::shared_ptr<const json::object>& of_message);
   std::string shown_writes(const channel_writes& writes) const;
   void task_result(std::vector<loop_event>& out, const event_task& t, const std::string& writes,
                    const std::vector<pending_interrupt>& stops,
@@ -83,6 +85,12 @@ private:
   const run_spec& spec_;
   const graph& flow_;
   chain_events chain_;
+
+  // Of the last chunk: one message is made of many.
+  struct {
+    std::string task_id, text;
+    std::shared_ptr<const json::object> of_message;
+  } chunk_;
 };
 
 } // namespace behalf

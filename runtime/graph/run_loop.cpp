@@ -1047,7 +1047,7 @@ loop_output run_loop::written(const task_attempt& which, stream_item item) {
   if (t && item.type == stream_item::kind::custom)
     impl_->events.custom(impl_->out.events, item.data);
   else if (t)
-    impl_->events.chunk(impl_->out.events, {t->plan, impl_->step}, item.data);
+    impl_->events.chunk(impl_->out.events, {t->plan, impl_->step}, item);
   return std::exchange(impl_->out, {});
 }
 

@@ -12,6 +12,8 @@
 
 namespace behalf {
 
+struct model_directory; // agents/models/model_options.hpp
+
 /// What is the same for every task of a run. Made once, shared.
 struct run_facts {
   std::string run_id, thread_id, graph_id, assistant_id;
@@ -22,6 +24,7 @@ struct run_facts {
   json::object metadata;             // as events and checkpoints show it
   std::string owner;                 // who it acts for, as keys of what users never share
   std::vector<std::string> services; // names a node may use; empty: any (the driver decides)
+  std::shared_ptr<const model_directory> models = {}; // null: there are none
 
   const json::object& configurable() const { return object_or_empty(*config, "configurable"); }
 };
@@ -31,6 +34,7 @@ struct stream_item {
   enum class kind : uint8_t { custom, message };
   kind type = kind::custom;
   json::value data;
+  std::shared_ptr<const json::object> metadata = {}; // of a message, beside the event's own
 };
 
 /// A person's answer to a question of a node.

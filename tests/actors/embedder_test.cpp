@@ -36,7 +36,7 @@ struct embedder_fixture : run_fixture {
   }
 
   void begin() {
-    embedder = own(storage::spawn_embedder(sys, app, nullptr));
+    embedder = own(storage::spawn_embedder(sys, app));
     sched.run();
   }
   void put(const std::string& key, const std::string& owner = "alice") {
