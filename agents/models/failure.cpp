@@ -34,6 +34,9 @@ constexpr std::array known_codes{
   known_code{"content_filter", "model_content_filtered"},
   known_code{"content_policy_violation", "model_content_filtered"},
   known_code{"ResponsibleAIPolicyViolation", "model_content_filtered"}, // Azure
+  known_code{"image_content_policy_violation", "model_content_filtered"},
+  known_code{"misalignment_policy_violation", "model_content_filtered"},
+  known_code{"bio_policy", "model_content_filtered"},
   known_code{"invalid_prompt", "model_content_filtered"}, // OpenAI: flagged by its usage policy
   known_code{"model_not_found", "model_unknown"},
   known_code{"DeploymentNotFound", "model_unknown"}, // Azure

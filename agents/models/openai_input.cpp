@@ -73,6 +73,11 @@ result<json::value> said_by(std::string_view role, const json::object& message) 
   return json::value{{"type", "message"}, {"role", role}, {"content", std::move(parts)}};
 }
 
+bool is_media(const json::object& block) {
+  const auto type = string_or(block, "type");
+  return type == "audio" || type == "video";
+}
+
 // A tool's result is text where all of it is; what the API has no word for goes as its JSON.
 json::value tool_output(const json::object& message) {
   json::array parts;
@@ -81,7 +86,10 @@ json::value tool_output(const json::object& message) {
   for (const auto& block : content_blocks(message)) {
     auto part = input_part(block.as_object());
     if (!part)
-      part = json::object{{"type", "input_text"}, {"text", dump(block)}};
+      part = json::object{{"type", "input_text"},
+                          {"text", is_media(block.as_object())
+                                     ? "[left out: this model takes no such file]"
+                                     : dump(block)}};
     plain = plain && string_or(*part, "type") == "input_text";
     text += string_or(*part, "text");
     parts.push_back(std::move(*part));
@@ -153,11 +161,21 @@ private:
     const auto id = string_or(more, "id");
     auto* item = same("message", id);
     if (!item) {
-      item = &items_.emplace_back(json::object{{"type", "message"}}).get_object();
-      if (!id.empty())
-        item->insert({{"id", id}, {"status", "completed"}});
-      item->insert({{"role", "assistant"}, {"content", json::array{}}});
+      item =
+        &items_.emplace_back(json::object{{"type", "message"}, {"role", "assistant"}}).get_object();
       keep(*item, "phase", more);
+      if (id.empty()) {
+        (*item)["content"] = "";
+      } else {
+        (*item)["id"] = id;
+        (*item)["status"] = "completed";
+        (*item)["content"] = json::array{};
+      }
+    }
+    // Without an id it is no item of the API's own, and then plain text.
+    if (id.empty()) {
+      item->at("content").as_string().append(string_or(block, type));
+      return;
     }
     auto& parts = item->at("content").as_array();
     if (type == "refusal") {
@@ -181,7 +199,8 @@ private:
     item["call_id"] = string_or(block, "id");
     item["name"] = string_or(block, "name");
     item["arguments"] = dump(object_or_empty(block, "args"));
-    keep(item, "namespace", more);
+    for (const auto* key : {"namespace", "caller", "async"})
+      keep(item, key, more);
     items_.push_back(std::move(item));
   }
 
@@ -211,9 +230,7 @@ private:
     const auto& more = extras(block);
     if (string_or(more, "type") != "image_generation_call")
       return;
-    json::object item{{"type", "image_generation_call"}};
-    keep(item, "id", more);
-    keep(item, "status", more);
+    auto item = more;
     item["result"] = string_or(block, "base64");
     items_.push_back(std::move(item));
   }

@@ -391,7 +391,7 @@ result<void> responses_reader::finish(item& from, const json::object& whole, ans
     extras.erase("result");
     to.block(from.key, {{"type", "image"},
                         {"base64", string_or(whole, "result")},
-                        {"mime_type", "image/" + std::string(format)},
+                        {"mime_type", "image/" + std::string(format == "svg" ? "svg+xml" : format)},
                         {"extras", std::move(extras)}});
     return {};
   }
@@ -470,8 +470,9 @@ void responses_reader::finish_call(item& from, const json::object& whole, answer
     to.arguments(from.key, all);
   if (const auto id = string_or(whole, "id"); from.needs_id && !id.empty())
     to.call_extra(from.key, "id", json::value(id));
-  if (const auto space = string_or(whole, "namespace"); !space.empty())
-    to.call_extra(from.key, "namespace", json::value(space));
+  for (const auto* key : {"namespace", "caller", "async"})
+    if (const auto* said = member(whole, key); said && !said->is_null())
+      to.call_extra(from.key, key, *said);
 }
 
 // The whole response once more: items that no event of their own told of, and what it cost.
@@ -541,9 +542,16 @@ result<void> responses_reader::incomplete(const json::object& e, answer& to) {
   return {};
 }
 
+// What it says of itself may pass; all else is about what was sent: images, files, places.
 result<void> responses_reader::failed(const json::object& e, answer&) {
   over_ = true;
-  return openai_stream_error(object_or_empty(object_or_empty(e, "response"), "error"));
+  const auto& said = object_or_empty(object_or_empty(e, "response"), "error");
+  auto why = openai_stream_error(said);
+  const auto code = string_or(said, "code");
+  if (why.kind == "model_unavailable" && !code.empty() && code != "server_error"
+      && code != "vector_store_timeout")
+    why.kind = "model_bad_request";
+  return why;
 }
 
 result<void> responses_reader::error_event(const json::object& e, answer&) {

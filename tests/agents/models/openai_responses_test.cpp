@@ -97,7 +97,7 @@ constexpr std::string_view whole_stream =
   "\n\n"
   R"(data: {"type":"response.output_item.done","sequence_number":15,"output_index":1,"item":{"id":"msg_1","type":"message","role":"assistant","status":"completed","phase":"commentary","content":[{"type":"output_text","text":"Let me see.","annotations":[{"type":"url_citation","url":"https://a.example","title":"A","start_index":0,"end_index":3}]}]}})"
   "\n\n"
-  R"(data: {"type":"response.output_item.added","sequence_number":16,"output_index":2,"item":{"id":"fc_1","type":"function_call","status":"in_progress","call_id":"call_a","name":"search","arguments":"","namespace":"web"}})"
+  R"(data: {"type":"response.output_item.added","sequence_number":16,"output_index":2,"item":{"id":"fc_1","type":"function_call","status":"in_progress","call_id":"call_a","name":"search","arguments":"","namespace":"web","caller":{"type":"direct"}}})"
   "\n\n"
   R"(data: {"type":"response.output_item.added","sequence_number":17,"output_index":3,"item":{"id":"fc_2","type":"function_call","status":"in_progress","call_id":"call_b","name":"now","arguments":""}})"
   "\n\n"
@@ -109,7 +109,7 @@ constexpr std::string_view whole_stream =
   "\n\n"
   R"(data: {"type":"response.output_item.done","sequence_number":21,"output_index":3,"item":{"id":"fc_2","type":"function_call","status":"completed","call_id":"call_b","name":"now","arguments":"{}"}})"
   "\n\n"
-  R"(data: {"type":"response.output_item.done","sequence_number":22,"output_index":2,"item":{"id":"fc_1","type":"function_call","status":"completed","call_id":"call_a","name":"search","arguments":"{\"q\":\"x\"}","namespace":"web"}})"
+  R"(data: {"type":"response.output_item.done","sequence_number":22,"output_index":2,"item":{"id":"fc_1","type":"function_call","status":"completed","call_id":"call_a","name":"search","arguments":"{\"q\":\"x\"}","namespace":"web","caller":{"type":"direct"}}})"
   "\n\n"
   R"(data: {"type":"response.completed","sequence_number":23,"response":{"id":"resp_1","model":"gpt-5.6-2026","status":"completed","service_tier":"default","output":[{"id":"rs_1","type":"reasoning"},{"id":"msg_1","type":"message"},{"id":"fc_1","type":"function_call"},{"id":"fc_2","type":"function_call"}],"usage":{"input_tokens":100,"input_tokens_details":{"cached_tokens":64,"cache_write_tokens":8},"output_tokens":30,"output_tokens_details":{"reasoning_tokens":20},"total_tokens":130}}})"
   "\n\n";
@@ -124,7 +124,7 @@ const auto whole_message = R"({
                       "start_index": 0, "end_index": 3}],
      "extras": {"id": "msg_1", "phase": "commentary"}},
     {"type": "tool_call", "name": "search", "args": {"q": "x"}, "id": "call_a",
-     "extras": {"id": "fc_1", "namespace": "web"}},
+     "extras": {"id": "fc_1", "namespace": "web", "caller": {"type": "direct"}}},
     {"type": "tool_call", "name": "now", "args": {}, "id": "call_b", "extras": {"id": "fc_2"}}],
   "additional_kwargs": {},
   "response_metadata": {"model_provider": "openai", "output_version": "v1", "status": "completed",
@@ -178,7 +178,7 @@ TEST_CASE("Responses: what was answered goes back as it came", "[agents]") {
                   "annotations": [{"type": "url_citation", "url": "https://a.example",
                                    "title": "A", "start_index": 0, "end_index": 3}]}]},
     {"type": "function_call", "id": "fc_1", "call_id": "call_a", "name": "search",
-     "arguments": "{\"q\":\"x\"}", "namespace": "web"},
+     "arguments": "{\"q\":\"x\"}", "namespace": "web", "caller": {"type": "direct"}},
     {"type": "function_call", "id": "fc_2", "call_id": "call_b", "name": "now",
      "arguments": "{}"},
     {"type": "function_call_output", "call_id": "call_a", "output": "found"},
@@ -189,8 +189,7 @@ TEST_CASE("Responses: of another provider's answer the text and the calls go bac
   auto answered = read(whole_stream).value();
   answered["response_metadata"].as_object()["model_provider"] = "anthropic";
   CHECK(input_of(list(answered)) == js(R"([
-    {"type": "message", "role": "assistant",
-     "content": [{"type": "output_text", "text": "Let me see.", "annotations": []}]},
+    {"type": "message", "role": "assistant", "content": "Let me see."},
     {"type": "function_call", "call_id": "call_a", "name": "search", "arguments": "{\"q\":\"x\"}"},
     {"type": "function_call", "call_id": "call_b", "name": "now", "arguments": "{}"}])"));
 }
@@ -204,8 +203,8 @@ TEST_CASE("Responses: an answer without reasoning is plain", "[agents]") {
   const auto said = read(text).value();
   CHECK(said.at("content") == "Hi");
   CHECK(said.at("id") == "m1");
-  CHECK(input_of(list(said)) == js(R"([{"type": "message", "role": "assistant",
-    "content": [{"type": "output_text", "text": "Hi", "annotations": []}]}])"));
+  CHECK(input_of(list(said))
+        == js(R"([{"type": "message", "role": "assistant", "content": "Hi"}])"));
 }
 
 TEST_CASE("Responses: items are told apart by id, then by place", "[agents]") {
@@ -282,7 +281,8 @@ TEST_CASE("Responses: the work of the provider's own tools is kept whole", "[age
   CHECK(input_of(list(*said)) == js(R"([
     {"id": "ws_1", "type": "web_search_call", "status": "completed",
      "action": {"type": "search", "query": "q"}},
-    {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": "UklG"}])"));
+    {"type": "image_generation_call", "id": "ig_1", "status": "completed",
+     "output_format": "webp", "result": "UklG"}])"));
 }
 
 TEST_CASE("Responses: an answer cannot bring back words of another role", "[agents]") {
@@ -338,6 +338,14 @@ TEST_CASE("Responses: failures inside a stream", "[agents]") {
     kind_of(sse(
       {R"({"type":"response.failed","response":{"error":{"code":"rate_limit_exceeded","message":"slow"}}})"}))
     == "model_rate_limited");
+  const auto failed = [](const std::string& code) {
+    return kind_of(sse({R"({"type":"response.failed","response":{"error":{"message":"m","code":")"
+                        + code + R"("}}})"}));
+  };
+  CHECK(failed("server_error") == "model_unavailable");
+  CHECK(failed("vector_store_timeout") == "model_unavailable");
+  CHECK(failed("image_parse_error") == "model_bad_request");
+  CHECK(failed("bio_policy") == "model_content_filtered");
   CHECK(kind_of(sse({R"({"type":"response.failed","response":{"error":null}})"}))
         == "model_unavailable");
   CHECK(kind_of(sse({R"({"type":"error","code":"server_error","message":"oops","param":null})"}))
