@@ -437,7 +437,8 @@ result<json::object> answer::message() && {
   if (invalid_ || !std::all_of(parts_.begin(), parts_.end(), [&](const part& p) {
         return whole(p.text) && whole(p.name);
       }))
-    return unusable("the model's answer holds text that is not UTF-8", "model_answer_invalid");
+    return unusable("the model's answer holds text that is not UTF-8, or values nested too deep",
+                    "model_answer_invalid");
   finished all;
   for (auto& p : parts_)
     finish(p, all);

@@ -120,10 +120,11 @@ json::object media_block(std::string_view type, const json::object& from) {
   return b;
 }
 
+// Anthropic refuses text of nothing but spaces, which its models write between other blocks.
 bool says_nothing(const json::object& b) {
   const auto type = string_or(b, "type");
   return among(type, {"text", "reasoning", "refusal"}) && b.size() == 2
-         && string_or(b, type).empty();
+         && string_or(b, type).find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
 // A block in v1 form, or an empty object when it has none.

@@ -13,11 +13,11 @@ namespace behalf {
 ///   tool_call {id, name, args, extras?}, non_standard {value}.
 /// Takes a plain string; v1 blocks; OpenAI's image_url, input_audio and file; Anthropic's image and
 /// document with `source`; JavaScript's {type, mimeType, data}; {source_type, mime_type, data|url}.
-/// What has no known form becomes non_standard; text, reasoning and refusals that are empty are
-/// left out. A file's name is `extras.filename`. Of a data: URL there is the base64. The calls of
-/// an ai message are those of tool_calls and invalid_tool_calls (these with args {}), each where
-/// the content has it, or else at the end; what has no id of its own within the message is left
-/// out. n log n in the calls, linear in the rest.
+/// What has no known form becomes non_standard; text, reasoning and refusals of nothing but spaces
+/// are left out. A file's name is `extras.filename`. Of a data: URL there is the base64.
+/// The calls of an ai message are those of tool_calls and invalid_tool_calls (these with args {}),
+/// each where the content has it, or else at the end; one without an id, or with the id of an
+/// earlier one, is left out. n log n in the calls, linear in the rest.
 json::array content_blocks(const json::object& message);
 
 /// Whether the provider of that name made this ai message: only then are `extras` sent back.

@@ -26,7 +26,7 @@ TEST_CASE("text is a block, and empty text none", "[agents]") {
   CHECK(blocks(R"({"type":"human","content":"hi"})") == R"([{"type":"text","text":"hi"}])");
   CHECK(blocks(R"({"type":"human","content":["a",{"type":"text","text":"b","id":"x"}]})")
         == R"([{"type":"text","text":"a"},{"type":"text","text":"b"}])");
-  CHECK(blocks(R"({"type":"human","content":["",{"type":"text","text":""}]})") == "[]");
+  CHECK(blocks(R"({"type":"human","content":["",{"type":"text","text":" \n\t\r"}]})") == "[]");
   CHECK(blocks(R"({"type":"human","content":""})") == "[]");
   CHECK(blocks(R"({"type":"human","content":null})") == "[]");
   CHECK(blocks(R"({"type":"human"})") == "[]");
