@@ -22,6 +22,8 @@ enum class model_type : uint8_t {
 /// How a server compatible with Chat Completions differs from OpenAI's. `server` of a model names a
 /// set of these (openai_chat.hpp); the configuration may change each.
 struct chat_differences {
+  std::string provider = "openai";        // as ls_provider and model_provider name it
+  std::string path = "/chat/completions"; // behind the service's URL; may have a query
   std::string max_tokens_key = "max_completion_tokens"; // or "max_tokens"
   std::string system_role = "system";                   // or "developer"
   std::string reasoning_key =
@@ -29,7 +31,8 @@ struct chat_differences {
   bool reasoning_with_calls_only = false; // it is sent back with turns that have tool calls, "" too
   bool stream_usage = true;               // takes stream_options.include_usage
   bool parallel_tool_calls = true;        // takes the parameter of that name
-  bool images = true;                     // takes image_url blocks
+  bool images = true;                     // takes blocks of images, audio and files, not text alone
+  bool json_schema = true; // takes a schema in response_format, not json_object alone
 };
 
 /// What a million tokens cost, in the currency of the operator's choice.
