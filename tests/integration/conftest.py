@@ -17,10 +17,11 @@ from parts.everything import Everything  # noqa: E402
 from parts.inbox import Inbox  # noqa: E402
 from parts.keycloak import Keycloak  # noqa: E402
 from parts.mirror import Mirror  # noqa: E402
+from parts.model_provider import ModelProvider  # noqa: E402
 from parts.tools import ROOT  # noqa: E402
 from parts.vault import Vault  # noqa: E402
 
-Part = TypeVar("Part", Vault, Keycloak, Inbox, Everything, Mirror)
+Part = TypeVar("Part", Vault, Keycloak, Inbox, Everything, Mirror, ModelProvider)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -80,6 +81,12 @@ def inbox_json(tmp_path: Path) -> Iterator[Inbox]:
 def everything(parts_folder: Path) -> Iterator[Everything]:
     """The MCP reference server; it has no users."""
     yield from running(Everything(parts_folder / "everything"))
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Iterator[ModelProvider]:
+    """A model provider that says what its scripts say."""
+    yield from running(ModelProvider(tmp_path / "models"))
 
 
 @pytest.fixture
