@@ -1,6 +1,7 @@
 #include "agents/models/openai_chat_request.hpp"
 
 #include "agents/models/content.hpp"
+#include "agents/models/strict_schema.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -251,7 +252,19 @@ result<void> add_tools(json::object& body, const chat_request& what) {
   return {};
 }
 
-// A null takes out what would be sent.
+// Objects are merged, and tools join ours: a server's own ones, say. Null: nothing is sent.
+void add_parameter(json::object& body, std::string_view key, const json::value& v) {
+  auto& place = body[key];
+  if (v.is_null())
+    body.erase(key);
+  else if (place.is_object() && v.is_object())
+    merge(place.get_object(), v.get_object());
+  else if (key == "tools" && place.is_array() && v.is_array())
+    place.get_array().insert(place.get_array().end(), v.get_array().begin(), v.get_array().end());
+  else
+    place = v;
+}
+
 result<void> add_parameters(json::object& body, const json::object& given,
                             const chat_differences& differs) {
   for (const auto& [k, v] : given) {
@@ -260,11 +273,7 @@ result<void> add_parameters(json::object& body, const json::object& given,
       if (said == own)
         return unaskable("parameters of a model cannot have \"" + std::string(said) + "\"");
     const bool longest = said == "max_tokens" || said == "max_completion_tokens";
-    const auto key = longest ? std::string_view(differs.max_tokens_key) : said;
-    if (v.is_null())
-      body.erase(key);
-    else
-      body[key] = v;
+    add_parameter(body, longest ? std::string_view(differs.max_tokens_key) : said, v);
   }
   return {};
 }
@@ -278,8 +287,9 @@ std::string in_words(const json::object& schema) {
 json::object response_format(const chat_request& what, const chat_differences& differs) {
   if (!differs.json_schema)
     return {{"type", "json_object"}};
-  return part("json_schema",
-              {{"name", "answer"}, {"schema", what.response_schema}, {"strict", true}});
+  return part("json_schema", {{"name", "answer"},
+                              {"schema", what.response_schema},
+                              {"strict", fits_strict(what.response_schema)}});
 }
 
 } // namespace

@@ -460,7 +460,11 @@ TEST_CASE("tools, the choice among them and an answer's schema are asked for", "
                                       "parameters": {"type": "object", "properties": {}}}}])"));
   CHECK_FALSE(body.contains("tool_choice"));
   CHECK(body.at("response_format") == json_of(R"({"type": "json_schema", "json_schema":
-    {"name": "answer", "schema": {"type": "object", "title": "x"}, "strict": true}})"));
+    {"name": "answer", "schema": {"type": "object", "title": "x"}, "strict": false}})"));
+  what.response_schema = {
+    {"type", "object"}, {"properties", json::object{}}, {"additionalProperties", false}};
+  CHECK(body_of(model_on("openai"), what).at("response_format").at("json_schema").at("strict")
+        == true);
   const auto choice = [&](std::string said) {
     what.tool_choice = std::move(said);
     return body_of(model_on("openai"), what).at("tool_choice");
@@ -490,6 +494,12 @@ TEST_CASE("parameters stand over what would be sent, in the server's words", "[c
   model.differs = differences_of("ollama").value();
   CHECK_FALSE(body_of(model, what).contains("parallel_tool_calls"));
   CHECK(body_of(model, what).at("max_tokens") == 10);
+  what.parameters = {{"tools", list(json::object{{"type", "web_search"}})},
+                     {"stream_options", {{"include_obfuscation", false}}}};
+  body = body_of(model, what);
+  CHECK(body.at("tools").get_array().size() == 2);
+  CHECK(body.at("stream_options")
+        == json_of(R"({"include_usage": true, "include_obfuscation": false})"));
   for (const auto* own : {"messages", "stream", "n"}) {
     what.parameters = {{own, 1}};
     CHECK(refusal_of(model, what).find(own) != std::string::npos);
