@@ -14,6 +14,7 @@
 
 namespace behalf {
 
+struct model_directory;
 struct task_facts;
 
 /// A service's streamed body, to be pulled part by part. The driver closes what is left open.
@@ -230,6 +231,8 @@ public:
   const json::value* answer(std::size_t n = 0) const;
 
 private:
+  friend std::shared_ptr<const model_directory> models_of(const context& ctx);
+
   std::shared_ptr<task_facts> facts_;
 };
 

@@ -157,6 +157,10 @@ namespace_listing store_client::namespaces(labels prefix) const {
   return namespace_listing{std::move(prefix)};
 }
 
+std::shared_ptr<const model_directory> models_of(const context& ctx) {
+  return ctx.facts_->run->models;
+}
+
 const json::object& context::configurable() const {
   return facts_->run->configurable();
 }

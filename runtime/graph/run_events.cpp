@@ -318,6 +318,8 @@ void event_maker::chunk(std::vector<loop_event>& out, const event_task& t,
   const bool told = spec_.modes.messages || spec_.modes.messages_tuple;
   if (!told && !chain_.wanted())
     return;
+  if (part.data.is_object() && string_or(part.data.get_object(), "type") == "remove")
+    return taken_back(out, t, part);
   auto complete = to_chunk(part.data, streamed_message_id(t.plan->id));
   if (!complete)
     return;
@@ -339,6 +341,14 @@ void event_maker::chunk(std::vector<loop_event>& out, const event_task& t,
     return;
   whole->get_object()["content"] = at->second;
   push_plain(out, "messages/partial", '[' + dump(*whole) + ']');
+}
+
+// Of a message that was shown in part and will not be.
+void event_maker::taken_back(std::vector<loop_event>& out, const event_task& t,
+                             const stream_item& part) {
+  spec_.streamed->erase(std::string(string_or(part.data.get_object(), "id")));
+  if (spec_.modes.messages_tuple)
+    push(out, "messages", '[' + dump(part.data) + ',' + chunk_metadata(t, part.metadata) + ']');
 }
 
 void event_maker::custom(std::vector<loop_event>& out, const json::value& data) const {

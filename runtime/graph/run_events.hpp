@@ -60,6 +60,7 @@ private:
   void returned_messages(std::vector<loop_event>& out, const event_task& t,
                          const json::value& returned, const json::value* known);
   void message(std::vector<loop_event>& out, const event_task& t, const json::value& m);
+  void taken_back(std::vector<loop_event>& out, const event_task& t, const stream_item& part);
   void tell_chain(std::vector<loop_event>& out, const event_task& t, const channel_writes& writes,
                   const graph_state& before);
   std::string task_input(const event_task& t, const node_definition& what,

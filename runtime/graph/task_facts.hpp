@@ -12,6 +12,7 @@
 
 namespace behalf {
 
+class context;
 struct model_directory; // agents/models/model_options.hpp
 
 /// What is the same for every task of a run. Made once, shared.
@@ -56,5 +57,8 @@ struct task_facts {
   std::function<bool()> cancelled; // from any thread; true: the result will not be used
   std::size_t next_answer = 0;     // of those without a place
 };
+
+/// The chat models its nodes may ask; null: there are none.
+std::shared_ptr<const model_directory> models_of(const context& ctx);
 
 } // namespace behalf

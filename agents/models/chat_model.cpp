@@ -1,0 +1,200 @@
+#include "behalf/chat_model.hpp"
+
+#include "agents/models/prompt.hpp"
+#include "agents/models/usage.hpp"
+#include "agents/models/wire.hpp"
+#include "runtime/base/id.hpp"
+#include "runtime/base/json.hpp"
+#include "runtime/graph/task_facts.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace behalf {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::size_t longest_refusal = 64 << 10;
+
+model_failure failure_inside(error why) {
+  constexpr std::array passing{"model_rate_limited", "model_overloaded", "model_unavailable",
+                               "model_stream_cut"};
+  const bool never_there =
+    why.kind.empty()
+    && (why.code == errc::upstream || why.code == errc::overloaded || why.code == errc::timeout);
+  const bool retry =
+    never_there || std::find(passing.begin(), passing.end(), why.kind) != passing.end();
+  return {std::move(why), retry};
+}
+
+// Doubles from half a second to eight, less up to a quarter: runs that failed together do not come
+// back together.
+milliseconds pause_before(int retry, std::string_view task_id) {
+  const auto whole = 500 << std::min(retry, 4);
+  const auto part = std::hash<std::string_view>{}(task_id) % 256;
+  return milliseconds{whole - whole / 4 * static_cast<int>(part) / 256};
+}
+
+std::shared_ptr<const json::object>
+metadata_of(const model_options& model, const json::object& parameters, std::string_view provider) {
+  json::object all{
+    {"ls_provider", provider}, {"ls_model_name", model.model}, {"ls_model_type", "chat"}};
+  for (const auto* given : {&model.parameters, &parameters})
+    for (const auto* key : {"temperature", "max_tokens"})
+      if (const auto* value = member(*given, key))
+        all["ls_" + std::string(key)] = *value;
+  return std::make_shared<const json::object>(std::move(all));
+}
+
+// One request to one model. What it showed of an answer that failed it takes back.
+class model_attempt {
+public:
+  model_attempt(context ctx, const model_options& model, const chat_request& what)
+    : ctx_(std::move(ctx)), model_(model), what_(what), wire_(wire_of(model.type)),
+      answer_("lc_run--" + uuid7(), std::string(wire_.provider(model)), model.max_answer_bytes),
+      metadata_(metadata_of(model, what.parameters, wire_.provider(model))) {}
+
+  /// The answer; or nothing, and `failure` says why.
+  coroutine<std::optional<json::object>> run() {
+    auto request = wire_.request(model_, what_);
+    if (!request) {
+      failure = {request.error()};
+      co_return std::nullopt;
+    }
+    request->stream = true;
+    awaiting<byte_stream> call{model_call{model_.name, std::move(*request)}};
+    auto reply = co_await call;
+    if (!reply)
+      failure = failure_inside(reply.error());
+    else if (reply->status() != 200)
+      failure = co_await refused(*reply);
+    else if (auto read = co_await read_answer(*reply); !read)
+      failure = failure_inside(read.error());
+    else if (auto whole = std::move(answer_).message(); !whole)
+      failure = {whole.error()};
+    else
+      co_return complete(std::move(*whole));
+    if (shown_)
+      show({{"type", "remove"}, {"id", answer_.id()}});
+    co_return std::nullopt;
+  }
+
+  model_failure failure;
+
+private:
+  coroutine<model_failure> refused(byte_stream body) {
+    std::string text;
+    for (bool last = false; !last && text.size() < longest_refusal;) {
+      auto part = co_await body.next();
+      if (!part)
+        break; // what it said so far has to do
+      text += part->bytes;
+      last = part->last;
+    }
+    co_await body.close();
+    text.resize(std::min(text.size(), longest_refusal));
+    co_return wire_.failure(body.status(), body.headers(), text);
+  }
+
+  coroutine<result<void>> read_answer(byte_stream body) {
+    auto reader = wire_.reader(model_);
+    event_stream events;
+    std::size_t unfinished = 0; // bytes since an event was whole
+    for (bool last = false; !last;) {
+      auto part = co_await body.next();
+      if (!part)
+        co_return cut(part.error());
+      last = part->last;
+      unfinished += part->bytes.size();
+      for (const auto& event : events.feed(part->bytes)) {
+        unfinished = 0;
+        if (auto ok = reader->take(event, answer_); !ok)
+          co_return ok.error();
+      }
+      if (answer_.over() || unfinished > model_.max_answer_bytes)
+        break; // the message says that it is too long
+      if (auto chunk = what_.shown ? answer_.take_chunk() : std::nullopt)
+        show(std::move(*chunk));
+    }
+    co_await body.close();
+    if (unfinished > model_.max_answer_bytes)
+      co_return too_long();
+    if (answer_.over())
+      co_return result<void>{};
+    if (auto ok = reader->end(answer_); !ok)
+      co_return ok.error();
+    if (what_.shown)
+      for (auto& chunk : answer_.last_chunks())
+        show(std::move(chunk));
+    co_return result<void>{};
+  }
+
+  static error cut(error why) {
+    if (why.code == errc::upstream)
+      why.kind = "model_stream_cut";
+    return why;
+  }
+
+  static error too_long() {
+    auto why = fail(errc::upstream, "the model's provider sent an event without an end");
+    why.kind = "model_answer_too_long";
+    return why;
+  }
+
+  json::object complete(json::object whole) const {
+    if (auto cost = cost_of(answer_.tokens(), model_.prices); cost > 0)
+      whole["response_metadata"].as_object()["cost"] = cost;
+    return whole;
+  }
+
+  void show(json::object chunk) {
+    shown_ = true;
+    ctx_.write_message(std::move(chunk), metadata_);
+  }
+
+  context ctx_;
+  const model_options& model_;
+  const chat_request& what_;
+  const model_wire& wire_;
+  answer answer_;
+  std::shared_ptr<const json::object> metadata_;
+  bool shown_ = false;
+};
+
+// The model, then those that stand in for it.
+std::vector<const model_options*> candidates(const model_directory& all,
+                                             const model_options& first) {
+  std::vector<const model_options*> found{&first};
+  for (const auto& name : first.fallback)
+    if (const auto* one = all.find(name))
+      found.push_back(one);
+  return found;
+}
+
+} // namespace
+
+coroutine<result<json::value>> ask_model(context ctx, std::string model, chat_request what) {
+  const auto models = models_of(ctx);
+  const auto* first = models ? models->find(model) : nullptr;
+  if (!first)
+    co_return fail(errc::not_found, "there is no model '" + model + "'");
+  what.messages = ready_messages(what.messages);
+  error last;
+  for (const auto* one : candidates(*models, *first)) {
+    for (int retry = 0;; ++retry) {
+      model_attempt attempt{ctx, *one, what};
+      auto running = attempt.run();
+      if (auto done = co_await std::move(running))
+        co_return json::value(std::move(*done));
+      last = std::move(attempt.failure.why);
+      const auto pause = attempt.failure.after.value_or(pause_before(retry, ctx.task_id()));
+      if (!attempt.failure.retry || retry >= one->max_retries || pause > one->longest_wait)
+        break;
+      co_await ctx.sleep(pause);
+    }
+  }
+  co_return last;
+}
+
+} // namespace behalf
