@@ -1,12 +1,11 @@
 // Breadth first, so that what is cut from a schema that is too large are its deepest parts.
 #include "agents/tools/schema_fit.hpp"
 
+#include "agents/tools/schema_reference.hpp"
 #include "runtime/base/text.hpp"
-#include "runtime/net/codec.hpp"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <deque>
 #include <set>
 #include <string>
@@ -17,10 +16,9 @@ namespace {
 
 constexpr std::size_t most_values = 10'000;
 constexpr std::size_t most_bytes = 64 * 1024;
-constexpr std::size_t deepest = 10;            // what OpenAI allows
-constexpr std::size_t most_layers = 32;        // schemas merged into one by allOf and $ref
-constexpr std::size_t longest_text = 4096;     // of a description
-constexpr std::size_t longest_reference = 512; // longer ones are not followed
+constexpr std::size_t deepest = 10;        // what OpenAI allows
+constexpr std::size_t most_layers = 32;    // schemas merged into one by allOf and $ref
+constexpr std::size_t longest_text = 4096; // of a description
 constexpr std::size_t longest_default = 256;
 
 constexpr std::array type_names{"string", "number", "integer", "boolean",
@@ -38,26 +36,6 @@ bool among(const Names& names, std::string_view one) {
 // Anthropic's rule for keys, the narrowest.
 bool is_plain_key(std::string_view name) {
   return name.size() <= 64 && made_of(name, "_.-");
-}
-
-// One step of a JSON pointer (RFC 6901): ~1 is a slash, ~0 a tilde.
-std::string pointer_key(std::string_view escaped) {
-  std::string key;
-  for (std::size_t i = 0; i < escaped.size(); ++i) {
-    const bool escape = escaped[i] == '~' && i + 1 < escaped.size();
-    if (escape && (escaped[i + 1] == '0' || escaped[i + 1] == '1'))
-      key += escaped[++i] == '0' ? '~' : '/';
-    else
-      key += escaped[i];
-  }
-  return key;
-}
-
-const json::value* element(const json::array& all, std::string_view index) {
-  std::size_t at = 0;
-  const auto* last = index.data() + index.size();
-  const auto [end, failed] = std::from_chars(index.data(), last, at);
-  return failed == std::errc{} && end == last && at < all.size() ? &all[at] : nullptr;
 }
 
 // A schema of the result.
@@ -137,7 +115,7 @@ private:
     if (layers_.size() == most_layers || !spend(2))
       return;
     layers_.push_back({&from, optional});
-    if (const auto* to = referred(from); to && open(at, *to))
+    if (const auto* to = schema_at(root_, string_or(from, "$ref")); to && open(at, *to))
       add_layer(at, *to, optional);
     add_layers(at, from, "allOf", optional);
     if (at == 0) // no provider takes alternatives there: all of them is what the model may say
@@ -154,32 +132,6 @@ private:
         if (const auto* o = one.if_object())
           add_layer(at, *o, optional);
       }
-  }
-
-  // The object that its $ref names, if that is a place in this schema.
-  const json::object* referred(const json::object& from) const {
-    auto ref = string_or(from, "$ref");
-    if (ref.empty() || ref.front() != '#' || ref.size() > longest_reference)
-      return nullptr;
-    const auto decoded = percent_decode(ref.substr(1));
-    if (!decoded)
-      return nullptr;
-    std::string_view rest = *decoded;
-    const json::value* value = nullptr;
-    while (!rest.empty()) {
-      if (rest.front() != '/')
-        return nullptr;
-      const auto end = std::min(rest.find('/', 1), rest.size());
-      const auto key = pointer_key(rest.substr(1, end - 1));
-      rest.remove_prefix(end);
-      if (value && value->is_array())
-        value = element(value->get_array(), key);
-      else
-        value = value ? member(*value, key) : member(root_, key);
-      if (!value)
-        return nullptr;
-    }
-    return value ? value->if_object() : &root_;
   }
 
   // False when it is open already, here or around: it would never end.

@@ -41,7 +41,7 @@ struct tool_bounds {
   std::size_t tools = 512;
   std::size_t description_bytes = 8 << 10; // longer ones are cut
   std::size_t schema_bytes = 64 << 10;     // tools with longer ones are left out
-  std::size_t all_bytes = 1 << 20;         // names, descriptions and schemas as told, together
+  std::size_t all_bytes = 2 << 20; // names, descriptions and schemas, given and told, together
 };
 
 struct tool_list {
