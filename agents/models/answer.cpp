@@ -374,13 +374,15 @@ std::vector<json::object> answer::last_chunks() {
   return all;
 }
 
-void answer::finish_call(part& p, finished& all) {
+void answer::finish_call(part& p, finished& all) const {
   const auto& text = p.text.text;
   auto parsed = parse_json(text.empty() ? "{}" : std::string_view(text), shape_limits{});
   const bool usable = parsed && parsed->is_object();
-  const char* wrong = p.name.text.empty() ? "the call names no tool"
-                      : !usable           ? "the arguments are no JSON object"
-                                          : nullptr;
+  const bool cut = why_ == stop_reason::length || why_ == stop_reason::content_filter;
+  const char* wrong = p.name.text.empty()   ? "the call names no tool"
+                      : !usable             ? "the arguments are no JSON object"
+                      : cut && text.empty() ? "the answer ended before the arguments"
+                                            : nullptr;
   json::object c{{"name", p.name.text}};
   if (wrong) {
     c["args"] = text;
@@ -398,7 +400,7 @@ void answer::finish_call(part& p, finished& all) {
   (wrong ? all.invalid_calls : all.calls).push_back(std::move(c));
 }
 
-void answer::finish(part& p, finished& all) {
+void answer::finish(part& p, finished& all) const {
   if (p.type == part_type::call) {
     finish_call(p, all);
     return;

@@ -94,10 +94,10 @@ public:
   std::vector<json::object> last_chunks();
 
   /// The message as states hold it: type "ai", with tool_calls, invalid_tool_calls (arguments that
-  /// are no JSON object, or no name), usage_metadata, response_metadata. Content is a string when
-  /// all of it is plain text, else the list of blocks (response_metadata.output_version "v1").
-  /// Error: upstream, of kind model_answer_too_long when it is longer than `most_bytes`, or
-  /// model_answer_invalid when any of its text is no UTF-8.
+  /// are no JSON object, or were cut off before they began, or no name), usage_metadata,
+  /// response_metadata. Content is a string when all of it is plain text, else the list of blocks
+  /// (response_metadata.output_version "v1"). Error: upstream, of kind model_answer_too_long when
+  /// it is longer than `most_bytes`, or model_answer_invalid when any of its text is no UTF-8.
   result<json::object> message() &&;
 
 private:
@@ -138,8 +138,8 @@ private:
   json::value nothing() const;
   json::object stop_metadata() const;
   json::value usage_metadata() const;
-  static void finish(part& p, finished& all);
-  static void finish_call(part& p, finished& all);
+  void finish(part& p, finished& all) const;
+  void finish_call(part& p, finished& all) const;
 
   std::string id_, provider_;
   std::size_t most_bytes_;

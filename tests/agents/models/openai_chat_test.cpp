@@ -219,6 +219,15 @@ TEST_CASE("arguments that are no JSON object make an invalid call", "[chat]") {
   CHECK(message.at("invalid_tool_calls").get_array()[0].at("args") == "{\"x\":");
 }
 
+TEST_CASE("a call whose answer was cut before its arguments is no call without any", "[chat]") {
+  const auto begun = call(R"({"index":0,"id":"a","function":{"name":"f","arguments":""}})");
+  for (const auto* why : {"length", "content_filter"}) {
+    const auto message = message_of(begun + finish(why));
+    CHECK(message.at("tool_calls").get_array().empty());
+    CHECK(message.at("invalid_tool_calls").get_array()[0].at("id") == "a");
+  }
+}
+
 TEST_CASE("the older function_call is a call as well", "[chat]") {
   auto old = read(delta(R"({"function_call":{"name":"f","arguments":"{\"x\""}})")
                     + delta(R"({"function_call":{"arguments":":1}"}})") + finish("function_call"),
