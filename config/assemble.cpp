@@ -209,13 +209,12 @@ result<system_setup> assemble(config given, const std::string& base, const libra
   if (!secrets)
     return secrets.error();
   to.secrets = std::move(*secrets);
-  if (!given.embeddings_key.empty()) {
-    auto key = references.resolve(given.embeddings_key);
+  for (const auto& one : given.server_keys) {
+    auto key = references.resolve(one.reference);
     if (!key)
-      return at("store.index.embed.key", key.error());
-    auto credential =
-      std::make_shared<const stored_credential>(stored_credential{secret{(*key)->expose()}});
-    to.server_keys.emplace(embeddings_service, std::move(credential));
+      return at(one.key, key.error());
+    to.server_keys.emplace(one.service, std::make_shared<const stored_credential>(
+                                          stored_credential{secret{(*key)->expose()}}));
   }
   auto encryption = resolve_encryption(given, references);
   if (!encryption)
@@ -230,6 +229,7 @@ result<system_setup> assemble(config given, const std::string& base, const libra
   to.storage = given.storage;
   to.storage.encryption = std::move(*encryption);
   to.services = std::move(given.services);
+  to.models = std::make_shared<const model_directory>(std::move(given.models));
   to.identity = std::move(given.identity);
   to.rules = std::move(given.rules);
   to.has_rules = given.has_rules;

@@ -52,6 +52,18 @@ std::vector<config_problem> without_identity(const config& c, const config_place
   return found;
 }
 
+namespace {
+
+// Where a service is configured: its own entry, or the model that it is behind.
+std::string place_of(const service_options& s, const config& c) {
+  for (const auto& [name, m] : c.models.by_name)
+    if (model_service(name) == s.name)
+      return "models." + name;
+  return "services." + s.name;
+}
+
+} // namespace
+
 std::vector<config_problem> contradictions(const config& c, const config_places& places) {
   std::vector<config_problem> found;
   auto fault = [&](const std::string& key, std::string message) {
@@ -64,11 +76,10 @@ std::vector<config_problem> contradictions(const config& c, const config_places&
   for (const auto& s : c.services)
     if (s.credential.from == credential_source::secrets
         && c.secrets.type == secrets_config::backend::none && c.dev.users.empty())
-      fault("services." + s.name,
-            "takes its credential from secrets, but there is no secrets section");
+      fault(place_of(s, c), "takes its credential from secrets, but there is no secrets section");
   for (const auto& s : c.services)
     if (!s.credential.store.empty() && !c.secrets.find(s.credential.store))
-      fault("services." + s.name + ".credential.store",
+      fault(place_of(s, c) + (s.own ? ".key.store" : ".credential.store"),
             "there is no '" + s.credential.store + "' in secrets.others");
   std::set<std::string> users;
   for (const auto& u : c.dev.users)

@@ -4,6 +4,7 @@
 #include "actors/admission/identity.hpp"
 #include "actors/catalog.hpp"
 #include "actors/options.hpp"
+#include "agents/models/model_options.hpp"
 #include "config/yaml.hpp"
 #include "connectors/service_options.hpp"
 #include "runtime/auth/dev_issuer.hpp"
@@ -78,14 +79,21 @@ struct graph_source {
   assistant_defaults defaults;
 };
 
+/// A credential of the operator's own, for a service of the server's.
+struct server_key {
+  std::string service, reference;
+  std::string key; // where it stands: "models.main.key"
+};
+
 struct config {
   system_options system;
   bool origins_given = false; // server.cors.allow_origins stands in the file or the environment
   client_options egress;
   storage_options storage; // but for what it is sealed with, which is not resolved yet
   encryption_config encryption;
-  std::string embeddings_key; // a reference; empty: the store's endpoint takes no credential
-  std::vector<service_options> services;
+  std::vector<service_options> services; // those of models and of the store's index, too
+  std::vector<server_key> server_keys;
+  model_directory models;
   admission::identity_setup identity;
   named_rules rules;      // in file order
   bool has_rules = false; // there is an authorization section, perhaps an empty one

@@ -11,7 +11,7 @@ json::value schema_node::to_json() const {
   const bool list = element != keys.end();
   if (!mapping && !list)
     return own;
-  json::object out;
+  json::object out = own; // what a text instead may be
   json::array types;
   if (list) {
     types.emplace_back("array");
@@ -21,7 +21,7 @@ json::value schema_node::to_json() const {
     types.emplace_back("object");
     add_mapping(out);
   }
-  if (text)
+  if (text || own.contains("type"))
     types.emplace_back("string");
   if (types.size() == 1)
     out["type"] = types.front();

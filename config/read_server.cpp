@@ -45,14 +45,6 @@ void read_credential(yaml_section in, service_options& o) {
   in.finish();
 }
 
-// "url: the URL …", said where that key stands.
-void fault_of_service(yaml_section& in, std::string_view url_key, std::string_view why) {
-  auto key = why.substr(0, why.find(": "));
-  if (key == "name" || key.size() == why.size())
-    return in.fault("", std::string(why));
-  in.fault(key == "url" ? url_key : key, std::string(why.substr(key.size() + 2)));
-}
-
 service_options read_service(const std::string& name, yaml_section in) {
   service_options o;
   o.name = name;
@@ -201,6 +193,13 @@ void read_egress(yaml_section in, config& out) {
   in.text("ca_file", o.ca_file);
   in.text("ca_path", o.ca_path);
   in.finish();
+}
+
+void fault_of_service(yaml_section& in, std::string_view url_key, std::string_view why) {
+  auto key = why.substr(0, why.find(": "));
+  if (key == "name" || key.size() == why.size())
+    return in.fault("", std::string(why));
+  in.fault(key == "url" ? url_key : key, std::string(why.substr(key.size() + 2)));
 }
 
 void read_services(yaml_section in, config& out) {

@@ -30,18 +30,18 @@ void read_embed(yaml_section in, store_options::index_options& o, config& out) {
   in.text("model", o.model);
   if (in.kind("model") == 's' && o.model.empty())
     in.fault("model", "must not be empty");
-  in.reference("key", out.embeddings_key);
+  std::string key;
+  in.reference("key", key);
   in.flag("allow_private", s.allow_private);
   in.flag("allow_http", s.allow_http);
   in.duration("timeout", s.timeout);
   in.number("max_concurrent", s.max_concurrent, 1, 1000);
-  if (!out.embeddings_key.empty())
+  if (!key.empty()) {
     s.credential.from = credential_source::server;
-  if (auto ok = s.validate(); !ok) {
-    const auto& why = ok.error().message;
-    const auto key = why.substr(0, why.find(": "));
-    in.fault(key == "url" ? "base_url" : key, why.substr(std::min(key.size() + 2, why.size())));
+    out.server_keys.push_back({s.name, std::move(key), in.path() + ".key"});
   }
+  if (auto ok = s.validate(); !ok)
+    fault_of_service(in, "base_url", ok.error().message);
   in.finish();
   out.services.push_back(std::move(s));
 }

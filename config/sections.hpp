@@ -26,5 +26,13 @@ void read_limits(yaml_section in, config& out);
 void read_store(yaml_section in, config& out);
 void read_dev(yaml_section in, config& out);
 void read_graphs(yaml_section& root, config& out); // and plugins
+void read_models(yaml_section in, config& out);    // after services
+
+/// What `service_options::validate` says, as a fault of that key; `url_key` is what the address is
+/// called here.
+void fault_of_service(yaml_section& in, std::string_view url_key, std::string_view why);
+
+/// The sentence for a model that there is none of.
+std::string no_model(const model_directory& all, std::string_view name);
 
 } // namespace behalf
