@@ -1,6 +1,9 @@
-// Whatever a model's provider streams, what is read of it can be stored, and is the same however
-// the stream is cut. The first byte chooses the wire (its lowest two bits) and the cuts.
+// Whatever a model's provider streams, what is read of it can be stored and sent back, and is the
+// same however the stream is cut. The first byte chooses the wire (its lowest two bits) and the
+// cuts.
+#include "agents/models/prompt.hpp"
 #include "agents/models/wire.hpp"
+#include "behalf/messages.hpp"
 #include "fuzz/fuzz.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
@@ -56,6 +59,9 @@ std::string read(const model_wire& wire, std::string_view stream, std::size_t pi
   if (!message)
     return message.error().message;
   require_storable(*message);
+  const auto next = ready_messages(list(human("a"), *message, human("b")));
+  const auto asked = wire.request(model, chat_request{next});
+  fuzz::require(asked && check_storable(*asked->body), "what was read can be sent back");
   auto text = dump(*message);
   auto again = parse_stored_json(text);
   fuzz::require(again && dump(*again) == text, "what was read reads back the same");
