@@ -67,7 +67,7 @@ result<const json::object*> edited_action(const json::object& answer) {
   return &found->get_object();
 }
 
-result<decision> edit_of(const json::object& answer, const gated_call& call) {
+result<call_decision> edit_of(const json::object& answer, const gated_call& call) {
   auto action = edited_action(answer);
   if (!action)
     return action.error();
@@ -77,10 +77,10 @@ result<decision> edit_of(const json::object& answer, const gated_call& call) {
   const auto* args = member(**action, "args");
   if (!args || !args->is_object())
     return refused("needs args that are an object");
-  return decision{decision_type::edit, args->get_object(), {}};
+  return call_decision{decision_type::edit, args->get_object(), {}};
 }
 
-result<decision> decision_of(const json::value& v, const gated_call& call) {
+result<call_decision> decision_of(const json::value& v, const gated_call& call) {
   const auto* answer = v.if_object();
   if (!answer)
     return refused("is a " + std::string(kind_name(v)) + ", not an object with a type");
@@ -98,16 +98,16 @@ result<decision> decision_of(const json::value& v, const gated_call& call) {
   if (type == decision_type::edit)
     return edit_of(*answer, call);
   if (type == decision_type::approve)
-    return decision{type, {}, {}};
+    return call_decision{type, {}, {}};
   const auto* message = text_in(*answer, word == "response" ? "args" : "message");
   if (!message)
     return refused("needs a message that is a text");
   if (type == decision_type::respond && message->empty())
     return refused("needs a message: it is what the model gets as the tool's result");
-  return decision{type, {}, std::string(message->data(), message->size())};
+  return call_decision{type, {}, std::string(message->data(), message->size())};
 }
 
-using decisions = std::vector<decision>;
+using decisions = std::vector<call_decision>;
 
 // With the call's place and name before the sentence.
 result<void> add_decision(decisions& to, const json::value& v,

@@ -28,7 +28,7 @@ struct gated_call {
 };
 
 /// A person's word on one call.
-struct decision {
+struct call_decision {
   decision_type type = decision_type::reject;
   json::object args = {};   // of an edit: all of the arguments
   std::string message = {}; // of a reject (may be empty) and of a respond
@@ -46,8 +46,8 @@ json::object hitl_request(const std::vector<gated_call>& calls);
 ///   {interrupt id: any of these}.
 /// An edit has `edited_action` or `editedAction`: {name, args}; or `args`: {action, args}.
 /// Error: invalid_argument with a sentence for whoever answered; nothing was decided then.
-result<std::vector<decision>> read_decisions(const json::value& resume,
-                                             const std::vector<gated_call>& calls,
-                                             std::string_view interrupt_id = {});
+result<std::vector<call_decision>> read_decisions(const json::value& resume,
+                                                  const std::vector<gated_call>& calls,
+                                                  std::string_view interrupt_id = {});
 
 } // namespace behalf
