@@ -2,11 +2,13 @@
 #include "agents/tools/schema_fit.hpp"
 
 #include "agents/tools/schema_reference.hpp"
+#include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
 
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -43,6 +45,7 @@ struct place {
   const json::value* from = nullptr;
   std::size_t depth = 0;
   std::size_t opened = 0; // the reference that led here, one above its index; 0: none
+  bool merged = false;    // `out` is any of what several alternatives say
   json::object out = {};
 };
 
@@ -69,8 +72,11 @@ public:
     children_.push_back({});
     for (std::size_t at = 0; at < places_.size(); ++at)
       fit(at);
-    for (std::size_t at = places_.size() - 1; at > 0; --at)
+    for (std::size_t at = places_.size() - 1; at > 0; --at) {
+      if (places_[at].merged)
+        drop_repeated(places_[at].out);
       put_into_parent(at);
+    }
     auto& all = places_.front().out;
     if (!all.contains("properties"))
       all["properties"] = json::object{};
@@ -94,10 +100,12 @@ private:
 
   void fit(std::size_t at) {
     layers_.clear();
+    all_layers_ = true;
     if (at == 0)
       add_layer(at, root_, false);
-    else if (const auto* o = places_[at].from->if_object(); o && places_[at].depth <= deepest)
-      add_layer(at, *o, false);
+    else if (const auto& here = places_[at]; here.from && here.depth <= deepest)
+      if (const auto* o = here.from->if_object())
+        add_layer(at, *o, false);
     if (layers_.empty())
       return;
     hints_.clear();
@@ -127,8 +135,10 @@ private:
                   bool optional) {
     if (const auto* all = member(from, keyword); all && all->is_array())
       for (const auto& one : all->get_array()) {
-        if (layers_.size() == most_layers || !spend(0))
-          break;
+        if (layers_.size() == most_layers || !spend(0)) {
+          all_layers_ = false;
+          return;
+        }
         if (const auto* o = one.if_object())
           add_layer(at, *o, optional);
       }
@@ -150,6 +160,9 @@ private:
         return found;
     return nullptr;
   }
+
+  // Then the type may be theirs.
+  bool has_alternatives() const { return first("anyOf") || first("oneOf"); }
 
   void put_types(std::size_t at) {
     auto& out = places_[at].out;
@@ -176,29 +189,38 @@ private:
       out["type"] = std::move(some);
   }
 
-  // Gemini takes texts that are not empty and numbers, OpenAI no value twice.
+  // Gemini takes texts that are not empty and numbers, OpenAI no value twice. Others become words.
   void put_enum(std::size_t at) {
     const auto* only = first("const");
     const auto* all = first("enum");
     if (at == 0 || (!only && !(all && all->is_array())))
       return;
-    auto& out = places_[at].out;
     json::array values;
     std::set<std::string> seen;
+    std::string in_words;
+    bool listed = true, booleans = true;
     const auto* one = only ? only : all->get_array().data();
     const auto* end = one + (only ? 1 : all->get_array().size());
     for (; one != end; ++one) {
-      const auto size = one->is_string() ? one->get_string().size() + 3 : 24;
-      if (!spend(size))
+      if (!spend(one->is_string() ? one->get_string().size() + 3 : 24))
         return; // some of them would be narrower
-      if (one->is_bool() && !out.contains("type"))
-        out["type"] = "boolean";
-      if (one->is_number() || (one->is_string() && !one->get_string().empty()))
-        if (seen.insert(dump(*one)).second)
-          values.push_back(*one);
+      booleans = booleans && one->is_bool();
+      listed = listed && (one->is_number() || (one->is_string() && !one->get_string().empty()));
+      auto text = one->is_structured() ? std::string(kind_name(*one)) : dump(*one);
+      if (in_words.size() <= longest_default)
+        in_words += (in_words.empty() ? "" : ", ") + text;
+      if (seen.insert(std::move(text)).second && listed)
+        values.push_back(*one);
     }
-    if (!values.empty())
+    auto& out = places_[at].out;
+    if (seen.empty())
+      return;
+    if (listed)
       out["enum"] = std::move(values);
+    else if (in_words.size() <= longest_default)
+      hints_.push_back("one of: " + in_words);
+    if (booleans && !out.contains("type"))
+      out["type"] = "boolean";
   }
 
   void put_numbers(std::size_t at) {
@@ -213,33 +235,77 @@ private:
 
   void put_properties(std::size_t at) {
     json::object properties;
+    std::map<std::string_view, std::vector<const json::value*>> alternatives;
     std::string others;
+    bool all_names = true;
     for (const auto& one : layers_) {
       const auto* all = member(*one.from, "properties");
       if (!all || !all->is_object())
         continue;
       for (const auto& [name, schema] : all->get_object()) {
-        if (!spend(name.size() + 8))
+        if (!spend(name.size() + 8)) {
+          all_names = false;
           break;
+        }
         if (!is_plain_key(name)) {
+          all_names = false;
           if (name.size() <= 128 && others.size() < 1024)
             others += (others.empty() ? "also takes: " : ", ") + std::string(name);
-        } else if (properties.emplace(name, json::object{}).second) {
-          add_child(at, {at, "properties", name, 0}, schema);
+          continue;
         }
+        const bool is_new = properties.emplace(name, json::object{}).second;
+        if (is_new && !one.optional)
+          add_child(at, {at, "properties", name, 0}, &schema);
+        else if (one.optional && (is_new || alternatives.contains(name)))
+          alternatives[name].push_back(&schema);
       }
     }
+    if (all_names && all_layers_)
+      put_merged(at, alternatives);
     if (!others.empty())
       hints_.push_back(std::move(others));
     auto& out = places_[at].out;
     if (const auto required = required_of(properties); !required.empty())
       out["required"] = required;
     if (!properties.empty()) {
-      if (!out.contains("type"))
+      if (!out.contains("type") && !has_alternatives())
         out["type"] = "object";
       out["properties"] = std::move(properties);
     }
-    put_additional(at);
+    if (all_names && layers_.size() == 1 && !first("patternProperties"))
+      put_additional(at);
+  }
+
+  // A property of the root that several of its alternatives have is as any of them says.
+  void put_merged(std::size_t at,
+                  const std::map<std::string_view, std::vector<const json::value*>>& properties) {
+    for (const auto& [name, schemas] : properties) {
+      const child where{at, "properties", name, 0};
+      if (schemas.size() == 1) {
+        add_child(at, where, schemas.front());
+        continue;
+      }
+      const auto merged = places_.size();
+      add_child(at, where, nullptr);
+      places_[merged].merged = true;
+      places_[merged].out["anyOf"] = json::array(schemas.size(), json::object{});
+      for (std::size_t i = 0; i < schemas.size(); ++i)
+        add_child(at, {merged, "anyOf", {}, i}, schemas[i]);
+    }
+  }
+
+  static void drop_repeated(json::object& merged) {
+    json::array different;
+    std::set<std::string> seen;
+    for (auto& one : merged["anyOf"].as_array())
+      if (seen.insert(dump(one)).second)
+        different.push_back(std::move(one));
+    if (different.size() == 1) {
+      auto only = std::move(different.front().as_object());
+      merged = std::move(only);
+    } else {
+      merged["anyOf"] = std::move(different);
+    }
   }
 
   // Those that are there: some providers refuse others.
@@ -261,15 +327,15 @@ private:
     return names;
   }
 
-  // Merged schemas leave each other's properties open; names that are not listed stay possible.
+  // Only when all that is listed is known: else it would be narrower.
   void put_additional(std::size_t at) {
     const auto* rest = first("additionalProperties");
-    if (!rest || layers_.size() > 1 || !hints_.empty() || !spend(24))
+    if (!rest || !spend(24))
       return;
     if (rest->is_bool())
       places_[at].out["additionalProperties"] = *rest;
     else if (rest->is_object())
-      add_child(at, {at, "additionalProperties", {}, 0}, *rest);
+      add_child(at, {at, "additionalProperties", {}, 0}, rest);
   }
 
   // OpenAI takes no list without `items`; a list with one schema for each place takes any of them.
@@ -286,13 +352,13 @@ private:
           || (type->is_array()
               && std::find(type->get_array().begin(), type->get_array().end(), "array")
                    != type->get_array().end()));
-    if (!is_list && (type || (!items && !each)))
+    if (!is_list && (type || (!items && !each) || has_alternatives()))
       return;
     if (!type)
       out["type"] = "array";
     out["items"] = json::object{};
     if (!each && items)
-      add_child(at, {at, "items", {}, 0}, *items);
+      add_child(at, {at, "items", {}, 0}, items);
   }
 
   void put_alternatives(std::size_t at) {
@@ -309,7 +375,7 @@ private:
         children_.resize(first_child);
         return;
       }
-      add_child(at, {at, "anyOf", {}, some.size()}, one);
+      add_child(at, {at, "anyOf", {}, some.size()}, &one);
       some.emplace_back(json::object{});
     }
     places_[at].out["anyOf"] = std::move(some);
@@ -343,9 +409,9 @@ private:
           out["default"] = *value;
   }
 
-  void add_child(std::size_t at, child where, const json::value& from) {
+  void add_child(std::size_t at, child where, const json::value* from) {
     children_.push_back(where);
-    places_.push_back({&from, places_[at].depth + 1, places_[at].opened});
+    places_.push_back({from, places_[at].depth + 1, places_[at].opened});
   }
 
   void put_into_parent(std::size_t at) {
@@ -366,6 +432,7 @@ private:
   std::vector<child> children_;
   std::vector<opened_reference> opened_;
   std::vector<layer> layers_;      // of the place at hand
+  bool all_layers_ = true;         // there were no more
   std::vector<std::string> hints_; // of the place at hand, for its description
 };
 

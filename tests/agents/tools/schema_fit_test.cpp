@@ -74,6 +74,26 @@ TEST_CASE("alternatives of the root become one object that takes any of them", "
     R"({"type":"object","properties":{"a":{"type":"string"},"b":{"type":"number"},"c":{}}})");
 }
 
+TEST_CASE("what alternatives of the root say of one property is any of it", "[tools]") {
+  check_fit(R"({"type":"object","properties":{"base":{"type":"null"}},"oneOf":[
+                {"properties":{"kind":{"const":"a"},"n":{"type":"integer"},"base":{"const":1}}},
+                {"properties":{"kind":{"const":"b"},"n":{"type":"integer"}}}]})",
+            R"({"type":"object","properties":{"base":{"type":"null"},"n":{"type":"integer"},
+                "kind":{"anyOf":[{"enum":["a"]},{"enum":["b"]}]}}})");
+  json::array many;
+  for (int i = 0; i < 40; ++i)
+    many.push_back({{"properties", {{"kind", {{"const", i}}}}}});
+  CHECK(fitted_schema({{"anyOf", many}}).at("properties")
+        == json::value({{"kind", json::object{}}}));
+}
+
+TEST_CASE("other properties are only refused where all are listed", "[tools]") {
+  check_part(R"({"type":"object","additionalProperties":false,"patternProperties":{"^x":{}}})",
+             R"({"type":"object"})");
+  check_part(R"({"type":"object","additionalProperties":{"type":"string"}})",
+             R"({"type":"object","additionalProperties":{"type":"string"}})");
+}
+
 TEST_CASE("references stand where they were used", "[tools]") {
   check_fit(R"({"properties":{"a":{"$ref":"#/$defs/x~1y%20z","description":"mine"},
                               "b":{"$ref":"#/definitions/list/1"}},
@@ -136,8 +156,11 @@ TEST_CASE("what only some providers take is left out or said in words", "[tools]
   check_part(R"({"prefixItems":[{"type":"string"}]})", R"({"type":"array","items":{}})");
   check_part(R"({"oneOf":[{"type":"string"},{"const":3}]})",
              R"({"anyOf":[{"type":"string"},{"enum":[3]}]})");
-  check_part(R"({"enum":["a","a","",null,2]})", R"({"enum":["a",2]})");
-  check_part(R"({"const":true})", R"({"type":"boolean"})");
+  check_part(R"({"enum":["a","a",2]})", R"({"enum":["a",2]})");
+  check_part(R"({"enum":["a",null,{}],"type":["string","null"]})",
+             R"j({"type":["string","null"],"description":"(one of: \"a\", null, object)"})j");
+  check_part(R"({"const":true})", R"j({"type":"boolean","description":"(one of: true)"})j");
+  check_part(R"({"enum":[true,"a"]})", R"j({"description":"(one of: true, \"a\")"})j");
   check_part(R"({"anyOf":[]})", "{}");
 }
 
