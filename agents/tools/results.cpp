@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -18,29 +17,39 @@ namespace {
 constexpr std::size_t most_blocks = 1'000;
 constexpr std::size_t longest_error = 8 << 10;
 
-// What chat models take as such; one of another kind would have the provider refuse the whole
-// conversation, now and ever after.
-constexpr std::array<std::string_view, 4> images{"image/png", "image/jpeg", "image/gif",
-                                                 "image/webp"};
-constexpr std::array<std::string_view, 6> sounds{"audio/wav", "audio/x-wav", "audio/mpeg",
-                                                 "audio/mp3", "audio/ogg",   "audio/flac"};
+// What chat models take as such, told by its first bytes: a provider refuses what is called by
+// another name, and then the whole conversation, now and ever after.
+struct media_kind {
+  std::string_view block, mime, begins;
+  std::size_t further_at = 0;
+  std::string_view further = {};
+};
+constexpr std::array<media_kind, 10> media_kinds{{
+  {"image", "image/png", "\x89PNG\r\n\x1a\n"},
+  {"image", "image/jpeg", "\xFF\xD8\xFF"},
+  {"image", "image/gif", "GIF8"},
+  {"image", "image/webp", "RIFF", 8, "WEBP"},
+  {"audio", "audio/wav", "RIFF", 8, "WAVE"},
+  {"audio", "audio/mpeg", "ID3"},
+  {"audio", "audio/mpeg", "\xFF\xFB"},
+  {"audio", "audio/mpeg", "\xFF\xF3"},
+  {"audio", "audio/mpeg", "\xFF\xF2"},
+  {"file", "application/pdf", "%PDF-"},
+}};
 
-template <std::size_t N>
-bool among(const std::array<std::string_view, N>& all, std::string_view one) {
-  return std::find(all.begin(), all.end(), one) != all.end();
+const media_kind* kind_of(std::string_view bytes) {
+  const auto* found = std::find_if(media_kinds.begin(), media_kinds.end(), [&](const auto& each) {
+    return bytes.starts_with(each.begins)
+           && (each.further.empty()
+               || (bytes.size() > each.further_at
+                   && bytes.substr(each.further_at).starts_with(each.further)));
+  });
+  return found == media_kinds.end() ? nullptr : found;
 }
 
 bool is_text(std::string_view mime) {
   return mime.starts_with("text/") || is_json_type(mime) || mime == "application/xml"
          || mime.ends_with("+xml");
-}
-
-// The block a model takes of this type; empty: none.
-std::string_view block_type(std::string_view mime) {
-  return among(images, mime)         ? "image"
-         : among(sounds, mime)       ? "audio"
-         : mime == "application/pdf" ? "file"
-                                     : std::string_view{};
 }
 
 // Content as it is read, within bounds.
@@ -116,7 +125,6 @@ private:
 
   void media(std::string_view given_type, std::string_view data, std::string_view uri) {
     const auto mime = media_type(given_type);
-    const auto type = block_type(mime);
     const auto shown = mime.empty() || mime.size() > 100 ? std::string("unknown type") : mime;
     auto what = "a file of " + shown + ", " + std::to_string(data.size() / 4 * 3) + " bytes";
     if (!uri.empty())
@@ -128,13 +136,13 @@ private:
       return note(what + ", it is no base64");
     if (is_text(mime) && is_utf8(*bytes))
       return text(*bytes);
-    if (type.empty())
+    const auto* known = kind_of(*bytes);
+    if (!known)
       return note(what + ", models cannot read it");
     media_left_ -= data.size();
     has_media_ = true;
-    blocks_.push_back({{"type", json::string_view{type.data(), type.size()}},
-                       {"base64", json::string_view{data.data(), data.size()}},
-                       {"mime_type", mime}});
+    blocks_.push_back(
+      json_arg{{"type", known->block}, {"base64", data}, {"mime_type", known->mime}}.take());
   }
 
   std::size_t text_left_, media_left_, bytes_cut_ = 0;

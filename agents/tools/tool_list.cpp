@@ -228,15 +228,15 @@ public:
   }
 
 private:
-  using entries = std::map<std::string, const json::object*, std::less<>>;
+  using entry_map = std::map<std::string, const json::object*, std::less<>>;
 
   void left_out(std::string_view service, std::string_view tool, std::string_view why) {
     note(std::string(service) + ": the tool " + visible(cut_utf8(tool, longest_name))
          + " is left out: " + std::string(why));
   }
 
-  entries by_name(const std::string& service, const json::array& given) {
-    entries all;
+  entry_map by_name(const std::string& service, const json::array& given) {
+    entry_map all;
     for (const auto& each : given) {
       const auto* entry = each.if_object();
       const auto name = entry ? string_or(*entry, "name") : std::string_view{};

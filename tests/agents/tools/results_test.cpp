@@ -35,14 +35,26 @@ TEST_CASE("texts of a result are joined, embedded ones too", "[agents]") {
 
 TEST_CASE("images, sounds and documents of a result become blocks", "[agents]") {
   CHECK(answer(R"({"content":[{"type":"text","text":"see"},
-                   {"type":"image","mimeType":"image/png","data":"AAAA"},
-                   {"type":"audio","mimeType":"audio/wav","data":"AAAB"},
-                   {"type":"resource","resource":{"mimeType":"application/pdf","blob":"AAAC"}}]})")
+                   {"type":"image","mimeType":"image/png","data":"iVBORw0KGgo="},
+                   {"type":"audio","mimeType":"audio/wav","data":"UklGRgAAAABXQVZF"},
+                   {"type":"resource","resource":{"mimeType":"application/pdf","blob":"JVBERi0="}}]})")
           .at("content")
         == parse_json(R"([{"type":"text","text":"see"},
-                          {"type":"image","base64":"AAAA","mime_type":"image/png"},
-                          {"type":"audio","base64":"AAAB","mime_type":"audio/wav"},
-                          {"type":"file","base64":"AAAC","mime_type":"application/pdf"}])")
+                          {"type":"image","base64":"iVBORw0KGgo=","mime_type":"image/png"},
+                          {"type":"audio","base64":"UklGRgAAAABXQVZF","mime_type":"audio/wav"},
+                          {"type":"file","base64":"JVBERi0=","mime_type":"application/pdf"}])")
+             .value());
+}
+
+TEST_CASE("a file is what its first bytes say", "[agents]") {
+  CHECK(answer(R"({"content":[{"type":"image","mimeType":"image/png","data":"UklGRgAAAABXRUJQ"},
+                   {"type":"image","mimeType":"image/png","data":"UklGRgAAAABXRUI="},
+                   {"type":"audio","mimeType":"audio/ogg","data":"T2dnUw=="}]})")
+          .at("content")
+        == parse_json(R"([{"type":"image","base64":"UklGRgAAAABXRUJQ","mime_type":"image/webp"},
+            {"type":"text","text":"[left out: a file of image/png, 12 bytes, models cannot read it]"},
+            {"type":"text","text":"[left out: a file of audio/ogg, 6 bytes, models cannot read it]"}
+            ])")
              .value());
 }
 
@@ -103,13 +115,13 @@ TEST_CASE("a long result is cut between characters, and says so", "[agents]") {
 
 TEST_CASE("large files and many parts are left out of a result", "[agents]") {
   result_bounds bounds;
-  bounds.media_bytes = 4;
-  auto m = answer(R"({"content":[{"type":"image","mimeType":"image/png","data":"AAAAAAAA"},
-                      {"type":"image","mimeType":"image/png","data":"AAAA"}]})",
+  bounds.media_bytes = 12;
+  auto m = answer(R"({"content":[{"type":"image","mimeType":"image/png","data":"AAAAAAAAAAAAAAAA"},
+                      {"type":"image","mimeType":"image/png","data":"iVBORw0KGgo="}]})",
                   bounds);
   REQUIRE(m.at("content").get_array().size() == 2);
   CHECK(m.at("content").get_array()[0].at("text")
-        == "[left out: a file of image/png, 6 bytes, the result is too long]");
+        == "[left out: a file of image/png, 12 bytes, the result is too long]");
   std::string many = R"({"content":[{"type":"text","text":"x"})";
   for (int i = 0; i < 1000; ++i)
     many += R"(,{"type":"text","text":""})";
