@@ -376,10 +376,12 @@ stop_reason reason_of(std::string_view said, bool with_calls) {
                                "SPII",
                                "IMAGE_SAFETY",
                                "IMAGE_PROHIBITED_CONTENT",
-                               "IMAGE_RECITATION"};
+                               "IMAGE_RECITATION",
+                               "ESCALATION",
+                               "MODEL_ARMOR"};
   if (said == "STOP")
     return with_calls ? stop_reason::tool_calls : stop_reason::end;
-  if (said == "MAX_TOKENS")
+  if (said == "MAX_TOKENS" || said == "CONTINUATION") // there would be more for another request
     return stop_reason::length;
   return std::find(filters.begin(), filters.end(), said) != filters.end()
            ? stop_reason::content_filter
