@@ -146,6 +146,22 @@ void add_api_key(CLI::App& app, api_key_command& key) {
   sub->add_option("--expires-at", key.expires_at, "When it ends, as 2027-01-31T00:00:00Z");
 }
 
+void add_chat(CLI::App& app, chat_command& chat) {
+  auto* sub = app.add_subcommand("chat", "Talk with an assistant of a server");
+  sub->add_option("--url", chat.url, "The server (default http://127.0.0.1:2024)");
+  sub->add_option("--agent", chat.agent, "Which assistant; not needed where there is one")
+    ->type_name("NAME");
+  auto* token =
+    sub->add_option("--token", chat.token, "Who asks; better in the environment, as BEHALF_TOKEN");
+  auto* user = sub->add_option("--user", chat.user, "Log in at a development issuer")
+                 ->type_name("NAME")
+                 ->excludes(token);
+  sub->add_option("--password", chat.password, "Of that user (default: the name)")->needs(user);
+  sub->add_option("--thread", chat.thread, "Go on with this one")->type_name("ID");
+  sub->add_option("--once", chat.once, "Ask this, print the answer alone, and end")
+    ->type_name("QUESTION");
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -160,24 +176,24 @@ int main(int argc, char** argv) {
   storage_command storage;
   api_key_command key;
   token_command token;
+  chat_command chat;
   std::string file, audit_file, anchor;
 
   add_serving(app, serve);
   add_secret(app, secret);
   add_storage(app, storage);
   add_api_key(app, key);
+  add_chat(app, chat);
   auto* validate = app.add_subcommand("validate", "Check a configuration file");
   validate->add_option("--config,config", file, "Configuration file")
     ->type_name("FILE")
     ->required();
   app.add_subcommand("schema", "Print the configuration's JSON Schema, for editors");
-  new_command made;
-  auto* make =
-    app.add_subcommand("new", "Make a folder with a graph, its test and its configuration");
-  make->add_option("name", made.name, "Of the folder, and of the graph or agent")
+  std::string name;
+  app.add_subcommand("new", "Make a folder with a graph, its test and its configuration")
+    ->add_option("name", name, "Of the folder and the graph")
     ->type_name("NAME")
     ->required();
-  make->add_flag("--agent", made.agent, "With an agent that the configuration declares, instead");
   auto* audit = app.add_subcommand("audit", "The audit log");
   audit->require_subcommand(1);
   auto* verify = audit->add_subcommand("verify", "Check that no line was changed or removed");
@@ -202,6 +218,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& e) { // help and version
     return app.exit(e);
   } catch (const CLI::ExtrasError&) {
+    if (app.got_subcommand("chat")) // one of them may be a token
+      return say_usage(app, "what is not an option, or not one of this command, is not expected");
     std::string extras;
     for (const auto& one : app.remaining(true))
       extras += " " + one;
@@ -221,7 +239,7 @@ int main(int argc, char** argv) {
   if (app.got_subcommand("validate"))
     return run_validate(file);
   if (app.got_subcommand("new"))
-    return run_new(made);
+    return run_new(name);
   if (app.got_subcommand("schema"))
     return run_schema();
   if (app.got_subcommand("secret"))
@@ -236,6 +254,8 @@ int main(int argc, char** argv) {
     return run_audit_verify(audit_file, anchor);
   if (app.got_subcommand("token"))
     return run_token(token);
+  if (app.got_subcommand("chat"))
+    return run_chat(chat);
   serve.dev = app.got_subcommand("dev");
   return run_serve(serve);
 }

@@ -78,19 +78,27 @@ std::string refusal(const std::string& url, unsigned status, const json::object&
          + "); only `behalf dev` has one";
 }
 
+result<std::string> token_of(const std::string& url, const outbound_reply& reply) {
+  auto body = parse_json(reply.body);
+  auto answer = body && body->is_object() ? body->get_object() : json::object{};
+  if (reply.status != 200)
+    return fail(errc::denied, refusal(url, reply.status, answer));
+  return std::string(string_or(answer, "access_token"));
+}
+
 } // namespace
 
-int run_token(const token_command& given) {
+result<std::string> development_token(const token_command& given) {
   auto url = given.url;
   while (url.ends_with('/'))
     url.pop_back();
   auto where = parse_origin(url);
   if (!where)
-    return say(fail(errc::invalid_argument, "--url: " + where.error().message), exit_usage);
+    return fail(errc::invalid_argument, "--url: " + where.error().message);
   boost::asio::io_context io;
   auto outbound = client::create(io, {});
   if (!outbound)
-    return say(outbound.error());
+    return outbound.error();
   wire_request request;
   request.call.service = "token";
   request.call.method = "POST";
@@ -102,25 +110,26 @@ int run_token(const token_command& given) {
   append_percent(form, given.password);
   request.secret_body = std::make_shared<const wiped_string>(std::move(form));
   request.policy = {{*where}, true, true};
-  int code = exit_unavailable;
-  (*outbound)->start(
-    std::move(request), std::chrono::steady_clock::now() + std::chrono::seconds(10),
-    [&](result<outbound_reply> reply) {
-      io.stop(); // what keeps connections for reuse has nothing to wait for
-      if (!reply)
-        return static_cast<void>(say(reply.error()));
-      auto body = parse_json(reply->body);
-      auto answer = body && body->is_object() ? body->get_object() : json::object{};
-      if (reply->status == 200) {
-        std::cout << string_or(answer, "access_token") << std::endl;
-        code = exit_ok;
-        return;
-      }
-      code = exit_failed;
-      say(fail(errc::upstream, refusal(url, reply->status, answer)));
-    });
+  result<std::string> token = fail(errc::upstream, "nobody answered");
+  (*outbound)->start(std::move(request),
+                     std::chrono::steady_clock::now() + std::chrono::seconds(10),
+                     [&](result<outbound_reply> reply) {
+                       io.stop(); // what keeps connections for reuse has nothing to wait for
+                       if (reply)
+                         token = token_of(url, *reply);
+                       else
+                         token = reply.error();
+                     });
   io.run();
-  return code;
+  return token;
+}
+
+int run_token(const token_command& given) {
+  auto token = development_token(given);
+  if (!token)
+    return say(token.error(), exit_of(token.error()));
+  std::cout << *token << std::endl;
+  return exit_ok;
 }
 
 } // namespace behalf

@@ -1,7 +1,10 @@
 // The subcommands of `behalf`, apart from serving: each returns the process's exit code.
 #pragma once
 
+#include "behalf/error.hpp"
+
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,17 +19,20 @@ enum exit_code : int {
   exit_unavailable = 4 // a neighbour (port, server, store) is not there
 };
 
+/// Of a command that asks a server: what its failure ends with.
+constexpr int exit_of(const error& why) {
+  return why.code == errc::invalid_argument                        ? exit_usage
+         : why.code == errc::upstream || why.code == errc::timeout ? exit_unavailable
+                                                                   : exit_failed;
+}
+
 int run_validate(const std::string& file);
 
 /// Prints the JSON Schema of the configuration file.
 int run_schema();
 
-struct new_command {
-  std::string name;
-  bool agent = false; // one that a configuration declares, in place of a graph in C++
-};
-/// Makes a folder of that name, with a graph that builds, or an agent that can be served at once.
-int run_new(const new_command& given);
+/// Makes a folder of that name, with a graph that builds.
+int run_new(const std::string& name);
 
 struct secret_command {
   std::string verb;         // put, list, delete, rotate-master-key
@@ -64,6 +70,21 @@ struct token_command {
 };
 /// Logs in at a server's development issuer and prints the token alone.
 int run_token(const token_command& given);
+
+/// The token itself. Error: invalid_argument for the URL, denied when there is no such issuer or
+/// user, upstream or timeout when nobody answers.
+result<std::string> development_token(const token_command& given);
+
+struct chat_command {
+  std::string url = "http://127.0.0.1:2024";
+  std::string agent;               // empty: the thread's, or the server's only one
+  std::string token;               // empty: BEHALF_TOKEN
+  std::string user, password;      // instead of a token: of the server's development issuer
+  std::string thread;              // empty: a new one
+  std::optional<std::string> once; // one question, whose answer alone is printed
+};
+/// Talks with an assistant of any server of the Agent Server API.
+int run_chat(const chat_command& given);
 
 struct serve_command {
   bool dev = false;

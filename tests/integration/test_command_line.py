@@ -44,7 +44,8 @@ def test_a_mistyped_command_is_told_the_real_ones(tmp_path):
 
 def test_every_command_explains_itself(tmp_path):
     for command in ("new", "dev", "serve", "validate", "schema", "secret put", "secret list",
-                    "secret delete", "secret rotate-master-key", "audit verify", "token"):
+                    "secret delete", "secret rotate-master-key", "audit verify", "token",
+                    "chat"):
         done = run(*command.split(), "--help", folder=tmp_path)
         assert done.returncode == 0 and f"Usage: behalf {command} " in done.stdout, done.stdout
         assert "TEXT REQUIRED      Conf" not in done.stdout
@@ -462,7 +463,7 @@ def documented_keys() -> dict[str, str]:
         if line.startswith("## "):
             sections = line[3:].split(", ")
             found |= dict.fromkeys(sections, "")
-            by_name = "*." if sections[0] in ("services", "models", "agents") else ""
+            by_name = "*." if sections[0] in ("services", "models") else ""
             prefix = f"{sections[0]}.{by_name}"
             prefix = prefix if len(sections) == 1 else ""
         if not line.startswith("| `") or prefix == "authorization.":  # rules are no keys
