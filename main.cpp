@@ -189,11 +189,13 @@ int main(int argc, char** argv) {
     ->type_name("FILE")
     ->required();
   app.add_subcommand("schema", "Print the configuration's JSON Schema, for editors");
-  std::string name;
-  app.add_subcommand("new", "Make a folder with a graph, its test and its configuration")
-    ->add_option("name", name, "Of the folder and the graph")
+  new_command made;
+  auto* make =
+    app.add_subcommand("new", "Make a folder with a graph, its test and its configuration");
+  make->add_option("name", made.name, "Of the folder, and of the graph or agent")
     ->type_name("NAME")
     ->required();
+  make->add_flag("--agent", made.agent, "With an agent that the configuration declares, instead");
   auto* audit = app.add_subcommand("audit", "The audit log");
   audit->require_subcommand(1);
   auto* verify = audit->add_subcommand("verify", "Check that no line was changed or removed");
@@ -239,7 +241,7 @@ int main(int argc, char** argv) {
   if (app.got_subcommand("validate"))
     return run_validate(file);
   if (app.got_subcommand("new"))
-    return run_new(name);
+    return run_new(made);
   if (app.got_subcommand("schema"))
     return run_schema();
   if (app.got_subcommand("secret"))

@@ -78,6 +78,35 @@ private:
   std::vector<answer> answers_;
 };
 
+/// The answers of one chat model, given in their order, the last one again and again. It never
+/// tries again by itself and has no fallback: each answer is for one question.
+class scripted_model {
+public:
+  struct call {
+    std::string name;
+    json_arg args; // an object; a text goes out as it is, for arguments that are no JSON
+  };
+
+  scripted_model& says(std::string text);
+  /// Tools, all in one answer; their ids are "call_1", "call_2", ….
+  scripted_model& calls(std::vector<call> all);
+  scripted_model& fails(error why);
+
+  /// What it was asked: the bodies of Chat Completions, with `messages` and `tools`.
+  const std::vector<json::value>& asked() const { return asked_; }
+
+private:
+  friend class graph_runner;
+  struct answer {
+    std::string text;
+    json::array calls;
+    std::optional<error> why;
+  };
+  std::vector<answer> answers_;
+  std::size_t given_ = 0;
+  std::vector<json::value> asked_;
+};
+
 /// The long-term store of a test. Refuses the names, filters and values that the server refuses;
 /// `put` throws then.
 class memory_store {
@@ -103,6 +132,8 @@ public:
   ~graph_runner();
 
   scripted_service& service(const std::string& name);
+  /// One of `models`: there are those that the test has named.
+  scripted_model& model(const std::string& name);
   memory_store& store();
 
   /// Who the run acts for; nobody, unless told.

@@ -31,8 +31,12 @@ int run_validate(const std::string& file);
 /// Prints the JSON Schema of the configuration file.
 int run_schema();
 
-/// Makes a folder of that name, with a graph that builds.
-int run_new(const std::string& name);
+struct new_command {
+  std::string name;
+  bool agent = false; // one that a configuration declares, in place of a graph in C++
+};
+/// Makes a folder of that name, with a graph that builds, or an agent that can be served at once.
+int run_new(const new_command& given);
 
 struct secret_command {
   std::string verb;         // put, list, delete, rotate-master-key

@@ -4,6 +4,7 @@
 #include "actors/admission/identity.hpp"
 #include "actors/catalog.hpp"
 #include "actors/options.hpp"
+#include "agents/agent.hpp"
 #include "agents/models/model_options.hpp"
 #include "config/yaml.hpp"
 #include "connectors/service_options.hpp"
@@ -94,6 +95,7 @@ struct config {
   std::vector<service_options> services; // those of models and of the store's index, too
   std::vector<server_key> server_keys;
   model_directory models;
+  std::vector<agent_options> agents; // graphs, too
   admission::identity_setup identity;
   named_rules rules;      // in file order
   bool has_rules = false; // there is an authorization section, perhaps an empty one

@@ -38,6 +38,9 @@ public:
     for (const auto& one : config_.graphs)
       if (auto ok = take_graphs(one); !ok)
         return ok.error();
+    for (const auto& one : config_.agents)
+      if (auto ok = take_agent(one); !ok)
+        return ok.error();
     return std::move(found_);
   }
 
@@ -90,7 +93,7 @@ private:
     for (const auto& one : (*library)->graphs()) {
       names += (names.empty() ? "" : ", ") + one.name;
       if (wanted.graph.empty() ? !named_elsewhere(wanted, one.name) : wanted.graph == one.name)
-        if (auto ok = serve(wanted, one); !ok)
+        if (auto ok = serve(wanted.key, graph_of(wanted, one)); !ok)
           return ok;
     }
     if (found_.graphs.size() == before && (!wanted.graph.empty() || names.empty()))
@@ -108,14 +111,25 @@ private:
     });
   }
 
-  result<void> serve(const graph_source& wanted, const registered_graph& one) {
-    served_graph made{wanted.name.empty() ? one.name : wanted.name,
-                      wanted.description.empty() ? one.description : wanted.description, one.flow,
-                      wanted.defaults, one.make};
+  static served_graph graph_of(const graph_source& wanted, const registered_graph& one) {
+    return {wanted.name.empty() ? one.name : wanted.name,
+            wanted.description.empty() ? one.description : wanted.description, one.flow,
+            wanted.defaults, one.make};
+  }
+
+  result<void> take_agent(const agent_options& wanted) {
+    const auto key = "agents." + wanted.name;
+    auto flow = make_agent(wanted);
+    if (!flow)
+      return at(key, flow.error().message);
+    return serve(key, {wanted.name, wanted.description, std::move(*flow)});
+  }
+
+  result<void> serve(const std::string& key, served_graph made) {
     for (const auto& other : found_.graphs)
       if (other.graph_id == made.graph_id)
-        return at(wanted.key, "there is another graph '" + made.graph_id
-                                + "'; give one of them a name of its own");
+        return at(key, "there is another graph '" + made.graph_id
+                         + "'; give one of them a name of its own");
     found_.graphs.push_back(std::move(made));
     return {};
   }

@@ -1,4 +1,5 @@
 // The libraries that `graphs` and `plugins` name: what is served of them, and who judges requests.
+// And the graphs that `agents` declare, beside those of libraries.
 #pragma once
 
 #include "actors/catalog.hpp"
@@ -24,9 +25,9 @@ using library_file = std::function<result<std::string>(const std::string& named)
 std::vector<std::string> library_files(const config& c);
 
 /// Error: invalid_argument, beginning with the key: a library cannot be loaded, has no such graph,
-/// two graphs have one name, or a library of `graphs` brings handlers without being in `plugins`.
-/// Handlers decide who may do what: they are never taken along by chance, and never left out
-/// without a word.
+/// two graphs have one name, an agent cannot be made, or a library of `graphs` brings handlers
+/// without being in `plugins`. Handlers decide who may do what: they are never taken along by
+/// chance, and never left out without a word.
 result<loaded_libraries> load_libraries(const config& c, const library_file& file_of = {});
 
 } // namespace behalf

@@ -28,9 +28,9 @@ const std::vector<section_path> overridable{
   {"crons"},          {"egress"},           {"secrets"}, {"limits"}, {"encryption"}};
 
 // What the file alone may say: lists and names of people's own make no names of variables.
-const std::vector<std::string> of_the_file{"identity",  "authorization",    "services", "graphs",
-                                           "plugins",   "models",           "dev",      "audit",
-                                           "retention", "allow_core_dumps", "store"};
+const std::vector<std::string> of_the_file{
+  "identity", "authorization", "services", "graphs",    "plugins",          "models",
+  "agents",   "dev",           "audit",    "retention", "allow_core_dumps", "store"};
 
 std::string joined(const section_path& path, char between) {
   std::string text;
@@ -200,6 +200,7 @@ void read_all(yaml_section& root, config& out) {
   section("dev", read_dev);
   read_graphs(root, out);
   section("models", read_models);
+  section("agents", read_agents);
   root.text("audit", out.audit_path);
   root.flag("allow_core_dumps", out.allow_core_dumps);
   root.finish();

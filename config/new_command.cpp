@@ -1,4 +1,5 @@
-// `behalf new NAME`: a folder with a graph, its test and its configuration, ready to build.
+// `behalf new NAME`: a folder with a graph, its test and its configuration, ready to build; or with
+// an agent's configuration, ready to serve.
 #include "config/commands.hpp"
 #include "config/new_files.hpp"
 
@@ -59,8 +60,8 @@ fs::path prefix_of(const fs::path& program) {
   return {};
 }
 
-bool write_files(const fs::path& folder, const words& all) {
-  for (const auto& file : new_files) {
+bool write_files(const fs::path& folder, std::span<const new_file> files, const words& all) {
+  for (const auto& file : files) {
     std::ofstream out{folder / file.name, std::ios::binary};
     out << filled_in(std::string(file.text), all);
     out.close();
@@ -70,33 +71,8 @@ bool write_files(const fs::path& folder, const words& all) {
   return true;
 }
 
-} // namespace
-
-int run_new(const std::string& name) {
-  if (!is_name(name))
-    return say("'" + name
-                 + "' cannot be the name of a graph: it begins with a small letter, and has small "
-                   "letters, digits, - and _ in it, 64 at most",
-               exit_usage);
-  std::error_code ec;
-  if (fs::symlink_status(name, ec).type() != fs::file_type::not_found)
-    return say("./" + name + " is there already", exit_failed);
-  const auto program = fs::read_symlink("/proc/self/exe", ec);
-  const auto found = prefix_of(program);
-  const auto prefix = found.empty() ? std::string("PREFIX") : found.string();
-  // Under another name until it is complete.
-  const fs::path made{"." + name + ".new-" + std::to_string(::getpid())};
-  const bool complete =
-    fs::create_directory(made, ec)
-    && write_files(made, {{"@NAME@", name}, {"@PREFIX@", prefix}, {"@BEHALF@", program.string()}});
-  if (complete)
-    fs::rename(made, name, ec);
-  if (!complete || ec) {
-    auto why = ec ? ec.message() : "the files cannot be written";
-    fs::remove_all(made, ec);
-    return say("cannot make ./" + name + ": " + why, exit_failed);
-  }
-  if (found.empty())
+void explain_graph(const std::string& name, const fs::path& program, const fs::path& prefix) {
+  if (prefix.empty())
     std::printf("No CMake package is beside %s. First, where Behalf was built:\n\n"
                 "  cmake --install build/release --prefix PREFIX\n\n",
                 program.c_str());
@@ -106,7 +82,53 @@ int run_new(const std::string& name) {
               "  cmake --build build && ctest --test-dir build --output-on-failure\n"
               "  %s dev --config behalf.yaml --no-auth --watch\n\n"
               "README.md says more.\n",
-              name.c_str(), name.c_str(), prefix.c_str(), program.c_str());
+              name.c_str(), name.c_str(), prefix.empty() ? "PREFIX" : prefix.c_str(),
+              program.c_str());
+}
+
+void explain_agent(const std::string& name, const fs::path& program) {
+  std::printf("./%s is made. To serve it, with a key of OpenAI's (behalf.yaml shows other "
+              "providers):\n\n"
+              "  cd %s\n"
+              "  export OPENAI_API_KEY=…\n"
+              "  %s dev --config behalf.yaml --no-auth\n\n"
+              "README.md says more.\n",
+              name.c_str(), name.c_str(), program.c_str());
+}
+
+} // namespace
+
+int run_new(const new_command& given) {
+  const auto& name = given.name;
+  if (!is_name(name))
+    return say("'" + name
+                 + "' cannot be the name of a graph or an agent: it begins with a small letter, "
+                   "and has small "
+                   "letters, digits, - and _ in it, 64 at most",
+               exit_usage);
+  std::error_code ec;
+  if (fs::symlink_status(name, ec).type() != fs::file_type::not_found)
+    return say("./" + name + " is there already", exit_failed);
+  const auto program = fs::read_symlink("/proc/self/exe", ec);
+  const auto prefix = prefix_of(program);
+  // Under another name until it is complete.
+  const fs::path made{"." + name + ".new-" + std::to_string(::getpid())};
+  const bool complete = fs::create_directory(made, ec)
+                        && write_files(made, given.agent ? new_agent_files : new_graph_files,
+                                       {{"@NAME@", name},
+                                        {"@PREFIX@", prefix.empty() ? "PREFIX" : prefix.string()},
+                                        {"@BEHALF@", program.string()}});
+  if (complete)
+    fs::rename(made, name, ec);
+  if (!complete || ec) {
+    auto why = ec ? ec.message() : "the files cannot be written";
+    fs::remove_all(made, ec);
+    return say("cannot make ./" + name + ": " + why, exit_failed);
+  }
+  if (given.agent)
+    explain_agent(name, program);
+  else
+    explain_graph(name, program, prefix);
   return exit_ok;
 }
 

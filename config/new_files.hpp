@@ -1,4 +1,4 @@
-// The files of `behalf new`: templates/new, put into the program by cmake/new_files.cmake.
+// The files of `behalf new`: templates/, put into the program by cmake/new_files.cmake.
 #pragma once
 
 #include <span>
@@ -11,6 +11,6 @@ struct new_file {
   std::string_view name, text;
 };
 
-extern const std::span<const new_file> new_files;
+extern const std::span<const new_file> new_graph_files, new_agent_files;
 
 } // namespace behalf

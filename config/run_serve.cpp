@@ -446,17 +446,19 @@ int run_validate(const std::string& file) {
   if (auto ok = check_stores(c); !ok)
     return say_where(ok.error(), loaded.places);
   std::string admission;
-  auto graphs = c.graphs.size(); // at least, until the libraries tell
+  auto graphs = c.graphs.size() + c.agents.size(); // at least, until the libraries tell
   if (auto code = validate_admission(c, loaded.places, admission, graphs); code != exit_ok)
     return code;
   const auto services = static_cast<std::size_t>(std::count_if(
     c.services.begin(), c.services.end(), [](const service_options& s) { return !s.own; }));
   auto declared = c.models.by_name.empty()
                     ? std::string{}
-                    : ", " + counted(c.models.by_name.size(), "model", "models");
+                    : ", " + counted(c.models.by_name.size(), "model", "models") + ", "
+                        + counted(c.agents.size(), "agent", "agents");
   std::printf(
-    "%s is valid: %s%s, %s, %s, %s\n%s", file.c_str(), counted(graphs, "graph", "graphs").c_str(),
-    declared.c_str(), counted(services, "service", "services").c_str(),
+    "%s is valid: %s%s, %s, %s, %s\n%s", file.c_str(),
+    counted(graphs - c.agents.size(), "graph", "graphs").c_str(), declared.c_str(),
+    counted(services, "service", "services").c_str(),
     counted(c.identity.providers.size(), "identity provider", "identity providers").c_str(),
     counted(c.rules.size(), "rule", "rules").c_str(), admission.c_str());
   return exit_ok;

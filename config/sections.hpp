@@ -27,6 +27,7 @@ void read_store(yaml_section in, config& out);
 void read_dev(yaml_section in, config& out);
 void read_graphs(yaml_section& root, config& out); // and plugins
 void read_models(yaml_section in, config& out);    // after services
+void read_agents(yaml_section in, config& out);    // after models, services and graphs
 
 /// What `service_options::validate` says, as a fault of that key; `url_key` is what the address is
 /// called here.

@@ -1,7 +1,11 @@
 #include "config/yaml.hpp"
 
+#include "runtime/base/text.hpp"
+
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
+#include <fstream>
 
 namespace behalf {
 namespace {
@@ -162,6 +166,28 @@ void yaml_section::reference(std::string_view key, std::string& out) {
     out = std::move(text);
   else
     fault(key, "must be a reference, file:<path> or env:<name>, never the secret itself");
+}
+
+void yaml_section::text_or_file(std::string_view key, std::string& out, std::size_t most_bytes) {
+  namespace fs = std::filesystem;
+  constexpr std::string_view mark = "file:";
+  text(key, out);
+  if (out.starts_with(mark)) {
+    const auto path = fs::path(file_).parent_path() / out.substr(mark.size());
+    std::error_code ec;
+    std::ifstream in;
+    if (fs::is_regular_file(path, ec)) // a pipe might never end
+      in.open(path, std::ios::binary);
+    out.assign(most_bytes + 1, ' ');
+    in.read(out.data(), static_cast<std::streamsize>(out.size()));
+    if (!in.is_open() || in.bad())
+      return fault(key, path.string() + " cannot be read");
+    out.resize(static_cast<std::size_t>(in.gcount()));
+  }
+  if (out.size() > most_bytes)
+    fault(key, "is longer than " + std::to_string(most_bytes) + " bytes");
+  else if (!is_utf8(out))
+    fault(key, "is not a text in UTF-8");
 }
 
 void yaml_section::one_of(std::string_view key, std::string& out,

@@ -60,6 +60,10 @@ public:
   /// `file:…` or `env:…`: a secret itself is refused, and not repeated.
   void reference(std::string_view key, std::string& out);
 
+  /// A text, or `file:<path>` of one, in UTF-8 and of so many bytes at most; a relative path counts
+  /// from the folder of the configuration file.
+  void text_or_file(std::string_view key, std::string& out, std::size_t most_bytes);
+
   /// A mapping as JSON, names and values as they please.
   void object(std::string_view key, json::object& out);
 

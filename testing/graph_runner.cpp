@@ -1,3 +1,4 @@
+#include "agents/models/model_options.hpp"
 #include "behalf/testing.hpp"
 #include "runtime/base/item_rules.hpp"
 #include "runtime/base/json.hpp"
@@ -95,7 +96,47 @@ scripted_service& scripted_service::answers_by(std::string what, answer_fn funct
   return *this;
 }
 
+scripted_model& scripted_model::says(std::string text) {
+  answers_.push_back({std::move(text), {}, {}});
+  return *this;
+}
+
+scripted_model& scripted_model::calls(std::vector<call> all) {
+  json::array made;
+  for (auto& one : all) {
+    auto args = std::move(one.args).take();
+    auto text = args.is_string() ? std::string(args.get_string()) : dump(args);
+    made.push_back(
+      {{"type", "function"}, {"function", {{"name", one.name}, {"arguments", std::move(text)}}}});
+  }
+  answers_.push_back({{}, std::move(made), {}});
+  return *this;
+}
+
+scripted_model& scripted_model::fails(error why) {
+  answers_.push_back({{}, {}, std::move(why)});
+  return *this;
+}
+
 namespace {
+
+// An event of a stream of Chat Completions.
+std::string chat_event(json::object delta, json::value finish_reason) {
+  json::object choice{
+    {"index", 0}, {"delta", std::move(delta)}, {"finish_reason", std::move(finish_reason)}};
+  json::object chunk{{"object", "chat.completion.chunk"}, {"choices", {std::move(choice)}}};
+  return "data: " + dump(chunk) + "\n\n";
+}
+
+// Word by word, as models answer.
+void add_text(std::deque<std::string>& parts, std::string_view text) {
+  while (!text.empty()) {
+    const auto word = text.substr(0, text.find_first_not_of(' ', text.find(' ')));
+    parts.push_back(
+      chat_event({{"content", json::string_view{word.data(), word.size()}}}, nullptr));
+    text.remove_prefix(word.size());
+  }
+}
 
 // Refuses what the server refuses.
 result<void> check(const store_put& op) {
@@ -178,6 +219,7 @@ struct graph_runner::impl {
   graph_factory make;
   kept_checkpoints thread;
   std::map<std::string, scripted_service> services;
+  std::map<std::string, scripted_model> models;
   memory_store store;
   std::optional<principal> who;
   json::object configurable;
@@ -187,13 +229,16 @@ struct graph_runner::impl {
   std::vector<recorded_call> calls;
   std::map<uint64_t, std::deque<std::string>> streams;
   uint64_t last_stream = 0;
+  int tool_calls = 0; // tools that models called
   int runs = 0;
   std::chrono::milliseconds slept{0};
 
   outcome run(json::value input, json::value command);
   merged_config configuration(const run_ids& ids) const;
+  std::shared_ptr<const model_directory> directory() const;
   std::optional<effect_reply> reply_to(const effect& asked);
   std::optional<effect_reply> reply_to(const service_call& call);
+  effect_reply reply_to(const model_call& call);
   effect_reply reply_to(const store_operation& op);
   effect_reply next_part(uint64_t stream);
   scripted_service::answer* find(const recorded_call& request);
@@ -256,6 +301,32 @@ std::optional<effect_reply> graph_runner::impl::reply_to(const service_call& cal
   return std::move(*reply);
 }
 
+effect_reply graph_runner::impl::reply_to(const model_call& call) {
+  auto& model = models[call.model];
+  model.asked_.push_back(call.what.body.value_or(nullptr));
+  if (model.answers_.empty())
+    return fail(errc::not_found, "the test scripts no answers of model '" + call.model + "'");
+  model.given_ = std::min(model.given_ + 1, model.answers_.size());
+  const auto& answer = model.answers_[model.given_ - 1];
+  if (answer.why)
+    return *answer.why;
+  service_reply reply;
+  reply.stream_id = ++last_stream;
+  auto& parts = streams[reply.stream_id];
+  add_text(parts, answer.text);
+  auto tools = answer.calls;
+  for (std::size_t i = 0; i < tools.size(); ++i) {
+    tools[i].as_object()["index"] = i;
+    tools[i].as_object()["id"] = "call_" + std::to_string(++tool_calls);
+  }
+  const auto* end = tools.empty() ? "stop" : "tool_calls";
+  if (!tools.empty())
+    parts.push_back(chat_event({{"tool_calls", std::move(tools)}}, nullptr));
+  parts.push_back(chat_event({}, end));
+  parts.push_back("data: [DONE]\n\n");
+  return reply;
+}
+
 effect_reply graph_runner::impl::next_part(uint64_t stream) {
   auto& parts = streams[stream];
   outbound_chunk chunk;
@@ -301,6 +372,8 @@ effect_reply graph_runner::impl::reply_to(const store_operation& op) {
 std::optional<effect_reply> graph_runner::impl::reply_to(const effect& asked) {
   if (const auto* call = std::get_if<service_call>(&asked))
     return reply_to(*call);
+  if (const auto* call = std::get_if<model_call>(&asked))
+    return reply_to(*call);
   if (const auto* op = std::get_if<store_operation>(&asked))
     return reply_to(*op);
   if (const auto* part = std::get_if<read_chunk>(&asked))
@@ -314,6 +387,17 @@ std::optional<effect_reply> graph_runner::impl::reply_to(const effect& asked) {
     return std::monostate{};
   }
   return fail(errc::internal, "a node asked for something that only handlers may ask for");
+}
+
+std::shared_ptr<const model_directory> graph_runner::impl::directory() const {
+  auto all = std::make_shared<model_directory>();
+  for (const auto& [name, script] : models) {
+    model_options one;
+    one.name = one.model = name;
+    one.max_retries = 0;
+    all->by_name.emplace(name, std::move(one));
+  }
+  return all;
 }
 
 merged_config graph_runner::impl::configuration(const run_ids& ids) const {
@@ -337,6 +421,7 @@ outcome graph_runner::impl::run(json::value input, json::value command) {
     facts->thread_id = ids.thread_id;
     facts->config = std::make_shared<const json::object>(merged.config);
     facts->run_context = std::make_shared<const json::value>(merged.context);
+    facts->models = directory();
     auto made = make_graph(make, std::move(facts));
     if (!made) {
       outcome refused;
@@ -347,6 +432,7 @@ outcome graph_runner::impl::run(json::value input, json::value command) {
   }
   run_driver driver{flow, thread};
   driver.run_id = ids.run_id;
+  driver.models = directory();
   driver.configurable = merged.configurable();
   driver.kwargs = {{"stream_mode", modes},      {"config", merged.config},
                    {"context", merged.context}, {"interrupt_before", before},
@@ -385,6 +471,10 @@ graph_runner::~graph_runner() = default;
 
 scripted_service& graph_runner::service(const std::string& name) {
   return impl_->services[name];
+}
+
+scripted_model& graph_runner::model(const std::string& name) {
+  return impl_->models[name];
 }
 
 memory_store& graph_runner::store() {

@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -80,7 +81,8 @@ public:
   std::string from; // a checkpoint id
   std::string run_id = uuid_like();
   bool after_crash = false;
-  answer_fn answer; // to effects of nodes
+  answer_fn answer;                              // to effects of nodes
+  std::shared_ptr<const model_directory> models; // null: there are none
 
   std::vector<loop_event> events;
   std::vector<task_spec> waiting; // started, not yet run
@@ -109,6 +111,7 @@ public:
     config["configurable"] = configurable;
     facts->config = std::make_shared<const json::object>(std::move(config));
     facts->metadata = {{"run_id", run_id}, {"thread_id", "thread-1"}};
+    facts->models = models;
     if (const auto* c = member(kwargs, "context"))
       facts->run_context = std::make_shared<const json::value>(*c);
     auto spec = run_spec::from_kwargs(std::make_shared<const json::object>(kwargs), facts);

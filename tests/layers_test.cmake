@@ -7,7 +7,7 @@ foreach(sibling http auth graph storage)
   set(allowed_runtime/${sibling} "behalf/|runtime/base/|runtime/net/|runtime/${sibling}/")
 endforeach()
 set(allowed_runtime/calendar "behalf/|runtime/base/|runtime/calendar/")
-set(allowed_testing "behalf/|runtime/base/|runtime/graph/|testing/")
+set(allowed_testing "behalf/|runtime/base/|runtime/graph/|agents/|testing/") # no product code
 set(allowed_secrets "behalf/|runtime/|secrets/")
 set(allowed_connectors "behalf/|runtime/|connectors/")
 set(allowed_agents "behalf/|runtime/base/|runtime/net/|runtime/graph/|agents/")

@@ -103,8 +103,12 @@ private:
     std::size_t unfinished = 0; // bytes since an event was whole
     for (bool last = false; !last;) {
       auto part = co_await body.next();
-      if (!part)
-        co_return cut(part.error());
+      if (!part) { // an answer may be whole when the connection breaks
+        if (auto ok = reader->end(answer_); !ok)
+          co_return cut(part.error());
+        show_rest();
+        co_return result<void>{};
+      }
       last = part->last;
       unfinished += part->bytes.size();
       for (const auto& event : events.feed(part->bytes)) {
@@ -124,10 +128,14 @@ private:
       co_return result<void>{};
     if (auto ok = reader->end(answer_); !ok)
       co_return ok.error();
+    show_rest();
+    co_return result<void>{};
+  }
+
+  void show_rest() {
     if (what_.shown)
       for (auto& chunk : answer_.last_chunks())
         show(std::move(chunk));
-    co_return result<void>{};
   }
 
   static error cut(error why) {

@@ -145,7 +145,7 @@ public:
 
   void add_system(std::string_view text) {
     if (!text.empty())
-      system_.push_back({{"text", text}});
+      system_.push_back(json::object{{"text", text}});
   }
 
 private:
@@ -331,7 +331,7 @@ void put_tools(json::object& body, const chat_request& what) {
     all.push_back({{"name", tool.name},
                    {"description", tool.description},
                    {"parametersJsonSchema", tool.schema}});
-  list_at(body, "tools").push_back({{"functionDeclarations", std::move(all)}});
+  list_at(body, "tools").push_back(json::object{{"functionDeclarations", std::move(all)}});
   if (what.tool_choice == "auto")
     return;
   json::object choice{{"mode", what.tool_choice == "none" ? "NONE" : "ANY"}};
@@ -376,10 +376,12 @@ stop_reason reason_of(std::string_view said, bool with_calls) {
                                "SPII",
                                "IMAGE_SAFETY",
                                "IMAGE_PROHIBITED_CONTENT",
-                               "IMAGE_RECITATION"};
+                               "IMAGE_RECITATION",
+                               "ESCALATION",
+                               "MODEL_ARMOR"};
   if (said == "STOP")
     return with_calls ? stop_reason::tool_calls : stop_reason::end;
-  if (said == "MAX_TOKENS")
+  if (said == "MAX_TOKENS" || said == "CONTINUATION") // there would be more for another request
     return stop_reason::length;
   return std::find(filters.begin(), filters.end(), said) != filters.end()
            ? stop_reason::content_filter

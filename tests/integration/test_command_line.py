@@ -463,7 +463,7 @@ def documented_keys() -> dict[str, str]:
         if line.startswith("## "):
             sections = line[3:].split(", ")
             found |= dict.fromkeys(sections, "")
-            by_name = "*." if sections[0] in ("services", "models") else ""
+            by_name = "*." if sections[0] in ("services", "models", "agents") else ""
             prefix = f"{sections[0]}.{by_name}"
             prefix = prefix if len(sections) == 1 else ""
         if not line.startswith("| `") or prefix == "authorization.":  # rules are no keys

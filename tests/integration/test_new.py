@@ -49,6 +49,24 @@ def test_what_it_makes_builds_and_runs(tmp_path):
         server.close()
 
 
+def test_an_agent_is_served_at_once(tmp_path):
+    made = run("new", "--agent", "helper", folder=tmp_path)
+    assert made.returncode == 0 and "OPENAI_API_KEY" in made.stdout, made.stderr
+    folder = tmp_path / "helper"
+    checked = run("validate", "behalf.yaml", folder=folder)
+    assert checked.returncode == 0 and "1 model, 1 agent" in checked.stdout, checked.stderr
+    server = Behalf(None, folder, command="dev", args=("--config", "behalf.yaml", "--no-auth"),
+                    env={"OPENAI_API_KEY": "sk-of-nobody"})
+    try:
+        found = server.sdk(None).assistants.search()
+        assert [(one["graph_id"], one["description"]) for one in found] == [
+            ("helper", "Answers questions")]
+    finally:
+        server.close()
+    without = run("dev", "--config", "behalf.yaml", "--no-auth", folder=folder)
+    assert without.returncode == 3 and "models.main.key: " in without.stderr
+
+
 def test_without_a_package_it_says_how_to_make_one(tmp_path):
     alone = tmp_path / "bin" / "behalf"
     alone.parent.mkdir()

@@ -1,3 +1,4 @@
+#include "behalf/chat_model.hpp"
 #include "behalf/testing.hpp"
 #include "tests/support/catch.hpp"
 
@@ -43,6 +44,17 @@ coroutine<node_result> remember(state_view, context ctx) {
     co_return kept.error();
   flow::update out;
   out.set("out", visits + 1);
+  co_return out;
+}
+
+coroutine<node_result> answer(state_view, context ctx) {
+  chat_request question{list(human("hi"))};
+  question.system = "You are brief.";
+  auto said = co_await ask_model(ctx, "main", std::move(question));
+  if (!said)
+    co_return said.error();
+  flow::update out;
+  out.set("out", std::move(*said));
   co_return out;
 }
 
@@ -240,4 +252,46 @@ TEST_CASE("the graph of a library runs as it was built", "[testing]") {
   CHECK(greeter.run({{"name", "bob"}}).state.at("text") == "hi bob");
   CHECK(testing::load_graph("/nowhere/lib.so", "x").has_error());
   CHECK(testing::load_graph(library, "x").error().message.ends_with("there are: greeter"));
+}
+
+TEST_CASE("a chat model answers in order, and keeps what it was asked", "[testing]") {
+  testing::graph_runner t{one_node(answer)};
+  auto& model = t.model("main");
+  model.calls({{"add", {{"a", 1}}}, {"now", {}}, {"add", "{\"a\": "}}).says("Hello you two");
+  auto asked = t.run({});
+  REQUIRE_FALSE(asked.error);
+  const auto& first = asked.state.at("out");
+  CHECK(tool_calls_of(first)
+        == list(tool_call("call_1", "add", {{"a", 1}}), tool_call("call_2", "now")));
+  REQUIRE(first.at("invalid_tool_calls").as_array().size() == 1);
+  CHECK(first.at("invalid_tool_calls").at(0).at("args") == "{\"a\": ");
+  for (auto i = 0; i < 2; ++i) {
+    auto said = t.run({});
+    REQUIRE_FALSE(said.error);
+    CHECK(text_of(said.state.at("out")) == "Hello you two");
+    const auto shown = said.data("messages");
+    REQUIRE(shown.size() > 3);
+    CHECK(text_of(shown[0].at(0)) == "Hello ");
+    CHECK(text_of(shown[1].at(0)) == "you ");
+  }
+  REQUIRE(model.asked().size() == 3);
+  const auto& body = model.asked()[0];
+  CHECK(body.at("model") == "main");
+  CHECK(body.at("messages").at(0).at("content") == "You are brief.");
+  CHECK(body.at("messages").at(1).at("content") == "hi");
+}
+
+TEST_CASE("a chat model fails as scripted, and at once", "[testing]") {
+  testing::graph_runner t{one_node(answer)};
+  auto unknown = t.run({});
+  REQUIRE(unknown.error);
+  CHECK(unknown.error->message == "there is no model 'main'");
+  auto& model = t.model("main");
+  auto silent = t.run({});
+  REQUIRE(silent.error);
+  CHECK(silent.error->message == "the test scripts no answers of model 'main'");
+  error busy{errc::upstream, "busy", {}, "model_overloaded"};
+  model.fails(busy).says("back");
+  CHECK(t.run({}).error->type == "model_overloaded");
+  CHECK(text_of(t.run({}).state.at("out")) == "back");
 }

@@ -259,7 +259,9 @@ TEST_CASE("why Gemini stopped", "[agents]") {
   const std::vector<std::pair<std::string, stop_reason>> known{
     {"STOP", stop_reason::end},
     {"MAX_TOKENS", stop_reason::length},
+    {"CONTINUATION", stop_reason::length},
     {"SAFETY", stop_reason::content_filter},
+    {"ESCALATION", stop_reason::content_filter},
     {"RECITATION", stop_reason::content_filter},
     {"PROHIBITED_CONTENT", stop_reason::content_filter},
     {"IMAGE_SAFETY", stop_reason::content_filter},

@@ -82,7 +82,7 @@ TEST_CASE("what alternatives of the root say of one property is any of it", "[to
                 "kind":{"anyOf":[{"enum":["a"]},{"enum":["b"]}]}}})");
   json::array many;
   for (int i = 0; i < 40; ++i)
-    many.push_back({{"properties", {{"kind", {{"const", i}}}}}});
+    many.push_back(json::object{{"properties", {{"kind", {{"const", i}}}}}});
   CHECK(fitted_schema({{"anyOf", many}}).at("properties")
         == json::value({{"kind", json::object{}}}));
 }
@@ -186,7 +186,7 @@ TEST_CASE("very many values are cut, the first level last", "[tools]") {
   json::array names, all;
   for (int i = 0; i < 20'000; ++i) {
     names.emplace_back("n" + std::to_string(i));
-    all.push_back({{"type", "string"}});
+    all.push_back(json::object{{"type", "string"}});
   }
   for (auto keyword : {"enum", "required", "anyOf", "allOf", "oneOf", "type"})
     for (const auto& list : {names, all}) {

@@ -1,0 +1,113 @@
+// agents: declared agents by name, each a model, a prompt and tools of MCP services.
+#include "config/sections.hpp"
+#include "runtime/base/text.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace behalf {
+namespace {
+
+constexpr std::size_t longest_name = 64;
+constexpr std::size_t longest_prompt = 1 << 20;
+constexpr int64_t most_calls = 10'000;
+
+const service_options* service_named(const config& c, std::string_view name) {
+  auto found = std::find_if(c.services.begin(), c.services.end(),
+                            [&](const auto& one) { return !one.own && one.name == name; });
+  return found == c.services.end() ? nullptr : &*found;
+}
+
+void check_service(yaml_section& in, const std::string& name, const config& c) {
+  if (name.empty())
+    return;
+  const auto* service = service_named(c, name);
+  if (!service)
+    in.fault("service", "there is no '" + name + "' in `services`");
+  else if (service->type != service_type::mcp)
+    in.fault("service", "'" + name
+                          + "' is of type http, which has no tools; an MCP server is "
+                            "needed (type: mcp)");
+}
+
+// "*" stands for all the tools that no list names.
+void read_list(yaml_section& in, std::string_view key, std::vector<std::string>& list,
+               const service_options* service, std::set<std::string>& elsewhere) {
+  in.texts(key, list);
+  for (const auto& tool : list) {
+    if (tool.empty())
+      in.fault(key, "a tool's name is missing");
+    else if (tool != "*" && service && !service->allows_tool(tool))
+      in.fault(key, "'" + tool + "' is not among the tools that services." + service->name
+                      + ".tools lists");
+    if (!elsewhere.insert(tool).second)
+      in.fault(key, "'" + tool + "' stands twice: of each tool one of allow, ask and deny is said");
+  }
+}
+
+tool_source read_source(yaml_section in, const config& c) {
+  tool_source o;
+  in.require("service");
+  in.text("service", o.service);
+  check_service(in, o.service, c);
+  const auto* service = service_named(c, o.service);
+  std::set<std::string> named;
+  read_list(in, "allow", o.allow, service, named);
+  read_list(in, "ask", o.ask, service, named);
+  read_list(in, "deny", o.deny, service, named);
+  in.flag("trusted", o.trusted);
+  in.finish();
+  return o;
+}
+
+void read_tools(yaml_section& in, agent_options& o, const config& c) {
+  std::set<std::string> services;
+  for (auto& one : in.sections("tools", "service")) {
+    o.tools.push_back(read_source(one, c));
+    const auto& service = o.tools.back().service;
+    if (!service.empty() && !services.insert(service).second)
+      one.fault("service", "'" + service + "' stands above already");
+  }
+}
+
+// What is served by a library under its own name is known once it is loaded.
+bool is_a_graph(const config& c, const std::string& name) {
+  return std::any_of(c.graphs.begin(), c.graphs.end(), [&](const graph_source& one) {
+    return (one.name.empty() ? one.graph : one.name) == name;
+  });
+}
+
+agent_options read_agent(const std::string& name, yaml_section in, const config& c) {
+  agent_options o;
+  o.name = name;
+  if (is_a_graph(c, name))
+    in.fault("", "there is a graph of this name; give one of them another");
+  in.require("model");
+  in.text("model", o.model);
+  if (in.kind("model") == 's' && !c.models.find(o.model))
+    in.fault("model", no_model(c.models, o.model));
+  in.text("description", o.description);
+  in.text_or_file("prompt", o.prompt, longest_prompt);
+  read_tools(in, o, c);
+  if (auto limits = in.section("limits")) {
+    limits->integer("model_calls", o.limits.model_calls, 1, most_calls);
+    limits->integer("tool_calls", o.limits.tool_calls, 0, most_calls);
+    limits->finish();
+  }
+  in.finish();
+  return o;
+}
+
+} // namespace
+
+void read_agents(yaml_section in, config& out) {
+  for (const auto& name : in.keys())
+    if (!in.has(name) && name != "*")
+      in.fault(name, "is empty; an agent needs a model at least");
+    else if (name != "*" && (name.size() > longest_name || !made_of(name, "-_")))
+      in.fault(name, "the name of an agent must be 1 to 64 letters, digits, '-' or '_'");
+    else if (auto one = in.section(name))
+      out.agents.push_back(read_agent(name, std::move(*one), out));
+}
+
+} // namespace behalf

@@ -1,0 +1,177 @@
+#include "config/config.hpp"
+#include "config/json_schema_export.hpp"
+#include "config/libraries.hpp"
+#include "config/reload.hpp"
+#include "tests/support/catch.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
+
+using namespace behalf;
+
+namespace {
+
+// Five lines before the agents.
+const std::string around =
+  "models: { main: { type: openai, model: x } }\n"
+  "services:\n"
+  "  mail: { type: mcp, url: https://mail.example/mcp, tools: [read, send] }\n"
+  "  files: { base_url: https://files.example }\n"
+  "agents:\n";
+
+loaded_config read(const std::string& agents) {
+  return parse_config(around + agents, "f.yaml");
+}
+
+config valid(const std::string& agents) {
+  auto c = read(agents);
+  INFO(agents);
+  for (const auto& p : c.problems)
+    UNSCOPED_INFO(p.text());
+  CHECK(c.problems.empty());
+  return c.value;
+}
+
+std::string fault_of(const std::string& more) {
+  auto c = read("  a: { model: main, " + more + " }");
+  for (const auto& p : c.problems)
+    UNSCOPED_INFO(p.text());
+  REQUIRE(c.problems.size() == 1);
+  return c.problems.front().text();
+}
+
+struct folder {
+  folder() { std::filesystem::create_directories(path); }
+  ~folder() { std::filesystem::remove_all(path); }
+  std::filesystem::path path =
+    std::filesystem::temp_directory_path() / ("behalf-agents-" + std::to_string(::getpid()));
+};
+
+} // namespace
+
+TEST_CASE("an agent is a model, a prompt, tools and limits", "[config]") {
+  const auto c = valid("  helper:\n"
+                       "    model: main\n"
+                       "    description: Helps\n"
+                       "    prompt: You help {display_name}.\n"
+                       "    tools: [{ service: mail, allow: [read], ask: send, trusted: true }]\n"
+                       "    limits: { model_calls: 3, tool_calls: 0 }\n"
+                       "  plain: { model: main, tools: [mail] }\n");
+  REQUIRE(c.agents.size() == 2);
+  const auto& a = c.agents.front();
+  CHECK(a.name == "helper");
+  CHECK(a.model == "main");
+  CHECK(a.description == "Helps");
+  CHECK(a.prompt == "You help {display_name}.");
+  REQUIRE(a.tools.size() == 1);
+  CHECK(a.tools.front().service == "mail");
+  CHECK(a.tools.front().allow == std::vector<std::string>{"read"});
+  CHECK(a.tools.front().ask == std::vector<std::string>{"send"});
+  CHECK(a.tools.front().deny.empty());
+  CHECK(a.tools.front().trusted);
+  CHECK(a.limits.model_calls == 3);
+  CHECK(a.limits.tool_calls == 0);
+  CHECK(c.agents.back().tools.front().service == "mail");
+  CHECK_FALSE(c.agents.back().tools.front().trusted);
+  CHECK(c.agents.back().limits.model_calls == agent_limits{}.model_calls);
+}
+
+TEST_CASE("a prompt can stand in a file beside the configuration", "[config]") {
+  folder here;
+  std::ofstream{here.path / "prompt.md"} << "Be brief.\n";
+  std::ofstream{here.path / "bytes"} << "\xff\xfe";
+  auto prompt = [&](const std::string& file) {
+    auto c = parse_config(around + "  a: { model: main, prompt: 'file:" + file + "' }",
+                          (here.path / "behalf.yaml").string());
+    return c.problems.empty() ? c.value.agents.front().prompt : c.problems.front().message;
+  };
+  CHECK(prompt("prompt.md") == "Be brief.\n");
+  CHECK(prompt((here.path / "prompt.md").string()) == "Be brief.\n");
+  CHECK(prompt("none.md") == (here.path / "none.md").string() + " cannot be read");
+  CHECK(prompt(".") == (here.path / ".").string() + " cannot be read");
+  CHECK(prompt("bytes") == "is not a text in UTF-8");
+  std::ofstream{here.path / "prompt.md"} << std::string((1 << 20) + 1, 'x');
+  CHECK(prompt("prompt.md") == "is longer than 1048576 bytes");
+}
+
+TEST_CASE("what is wrong with an agent is said with its place", "[config]") {
+  CHECK(read("  a: { prompt: p }").problems.front().text()
+        == "f.yaml:6: agents.a: lacks the key 'model'");
+  CHECK(read("  a: { model: other }").problems.front().text()
+        == "f.yaml:6: agents.a.model: there is no model 'other' in `models`; there are: main");
+  CHECK(fault_of("tools: [post]")
+        == "f.yaml:6: agents.a.tools[0].service: there is no 'post' in `services`");
+  CHECK(fault_of("tools: [files]")
+          .starts_with("f.yaml:6: agents.a.tools[0].service: 'files' is of type http"));
+  CHECK(fault_of("tools: [model-main]").find("there is no 'model-main'") != std::string::npos);
+  CHECK(fault_of("tools: [mail, mail]")
+        == "f.yaml:6: agents.a.tools[1].service: 'mail' stands above already");
+  CHECK(fault_of("tools: [{ service: mail, allow: [erase] }]")
+        == "f.yaml:6: agents.a.tools[0].allow: 'erase' is not among the tools that "
+           "services.mail.tools lists");
+  CHECK(fault_of("tools: [{ service: mail, allow: [read, '*'], ask: [read] }]")
+          .starts_with("f.yaml:6: agents.a.tools[0].ask: 'read' stands twice"));
+  CHECK(fault_of("tools: [{ allow: [read] }]")
+        == "f.yaml:6: agents.a.tools[0]: lacks the key 'service'");
+  CHECK(fault_of("limits: { model_calls: 0 }")
+          .starts_with("f.yaml:6: agents.a.limits.model_calls: must be a whole number from 1"));
+  CHECK(fault_of("promt: x").find("did you mean 'prompt'?") != std::string::npos);
+}
+
+TEST_CASE("all faults of agents are told at once", "[config]") {
+  auto c = read("  a: { model: none }\n"
+                "  b b: { model: main }\n"
+                "  c:\n"
+                "  d: { model: main, tools: [none], limits: { calls: 1 } }\n");
+  std::vector<std::string> keys;
+  for (const auto& p : c.problems)
+    keys.push_back(p.where.substr(7) + " " + p.key);
+  CHECK(keys
+        == std::vector<std::string>{"6 agents.a.model", "7 agents.b b", "8 agents.c",
+                                    "9 agents.d.tools[0].service", "9 agents.d.limits.calls"});
+}
+
+TEST_CASE("an agent is served as a graph of its name", "[config]") {
+  auto c = parse_config(around
+                          + "  helper: { model: main, description: Helps }\n"
+                            "graphs: [builtin:hello]",
+                        "f.yaml");
+  REQUIRE(c.problems.empty());
+  auto loaded = load_libraries(c.value);
+  REQUIRE(loaded);
+  REQUIRE(loaded->graphs.size() == 2);
+  CHECK(loaded->graphs.back().graph_id == "helper");
+  CHECK(loaded->graphs.back().description == "Helps");
+  CHECK(loaded->graphs.back().flow);
+}
+
+TEST_CASE("an agent and a graph of one name are a fault of the agent", "[config]") {
+  auto c = read("  hello: { model: main }\ngraphs: [builtin:hello]");
+  REQUIRE(c.problems.size() == 1);
+  CHECK(c.problems.front().text()
+        == "f.yaml:6: agents.hello: there is a graph of this name; give one of them another");
+  // A library's graphs are known once it is loaded.
+  auto loaded = load_libraries(c.value);
+  REQUIRE_FALSE(loaded);
+  CHECK(loaded.error().message.starts_with("agents.hello: there is another graph 'hello'"));
+}
+
+TEST_CASE("other models and agents need a restart", "[config]") {
+  const auto before = read("  a: { model: main }").places;
+  const auto after = read("  a: { model: main, prompt: p }").places;
+  const auto changed = changes(before, after);
+  REQUIRE(changed.size() == 1);
+  CHECK(changed.front().key == "agents.a.prompt");
+  CHECK_FALSE(changed.front().live);
+}
+
+TEST_CASE("the schema knows agents, and a tool by its service's name alone", "[config]") {
+  const auto schema = config_schema();
+  const auto& agent = schema.at("properties").at("agents").at("additionalProperties").as_object();
+  CHECK(dump(agent.at("required")) == R"(["model"])");
+  const auto& tools = agent.at("properties").at("tools").at("items").as_object();
+  CHECK(dump(tools.at("type")) == R"(["object","string"])");
+  CHECK(tools.at("properties").as_object().contains("ask"));
+  CHECK(agent.at("properties").at("limits").at("properties").as_object().contains("tool_calls"));
+}
