@@ -442,8 +442,10 @@ void record(egress_pointer self, const going_ptr& call) {
 }
 
 error needs_credential(const service_options& service) {
-  auto why = fail(errc::denied, "service '" + service.name
-                                  + "' needs a credential of this user, and there is none");
+  const std::string name(service.credential_name());
+  auto why = fail(errc::denied, "service '" + service.name + "' needs a credential of this user"
+                                  + (name == service.name ? "" : " ('" + name + "')")
+                                  + ", and there is none");
   why.kind = "needs_auth";
   return why;
 }
