@@ -92,8 +92,10 @@ void explain_agent(const std::string& name, const fs::path& program) {
               "  cd %s\n"
               "  export OPENAI_API_KEY=…\n"
               "  %s dev --config behalf.yaml --no-auth\n\n"
+              "And to talk to it, from another shell:\n\n"
+              "  %s chat --agent %s\n\n"
               "README.md says more.\n",
-              name.c_str(), name.c_str(), program.c_str());
+              name.c_str(), name.c_str(), program.c_str(), program.c_str(), name.c_str());
 }
 
 } // namespace
