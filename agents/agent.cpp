@@ -206,11 +206,16 @@ coroutine<node_result> ask(state_view state, context ctx, options_ptr agent) {
   message["name"] = agent->name;
   json::array added{std::move(*said)};
   const auto calls = tool_calls_of(added.front());
-  for (const auto& call : calls)
+  for (const auto& one : calls) {
+    const auto& call = one.as_object();
+    std::optional<std::string> refused;
     if (++tool_calls > agent->limits.tool_calls)
-      added.push_back(tool_error(string_or(call.as_object(), "id"),
-                                 string_or(call.as_object(), "name"),
-                                 "Tool call limit exceeded. Do not make additional tool calls."));
+      refused = "Tool call limit exceeded. Do not make additional tool calls.";
+    else if (agent->tools.empty()) // there is no node for it
+      refused = wrong_with(tools, call);
+    if (refused)
+      added.push_back(tool_error(string_or(call, "id"), string_or(call, "name"), *refused));
+  }
   changes.set("messages", std::move(added));
   changes.set("counted", count(ctx, model_calls + 1, tool_calls));
   co_return changes;
@@ -223,7 +228,7 @@ bool to_be_asked_again(const json::value* message) {
   if (!message || !message->is_object())
     return false;
   const auto& m = message->get_object();
-  if (string_or(m, "type") == "tool") // all of its calls were beyond the limit
+  if (string_or(m, "type") == "tool") // all of its calls were answered at once
     return true;
   const auto* invalid = member(m, "invalid_tool_calls");
   return string_or(object_or_empty(m, "response_metadata"), "stop_reason") == "pause_turn"
@@ -334,7 +339,9 @@ void say_first(json::object& message, const std::string& sentence) {
 }
 
 // One call of a tool. Whatever becomes of it is told to the model: a failed tool ends no run.
-coroutine<node_result> call_tool(state_view state, context ctx) {
+// Clients, too, can send a task here (`goto`), and write the channel of the tools told: the
+// declaration has the last word on what is called.
+coroutine<node_result> call_tool(state_view state, context ctx, options_ptr agent) {
   const auto* sent = state.sent();
   const json::object none;
   const auto& task = sent && sent->is_object() ? sent->get_object() : none;
@@ -343,8 +350,10 @@ coroutine<node_result> call_tool(state_view state, context ctx) {
     service(string_or(task, "service"));
   if (service.empty())
     co_return flow::update{{"messages", list(tool_error(id, name, string_or(task, "refused")))}};
-  auto request =
-    ctx.service(service).call_tool(string_or(task, "tool"), object_or_empty(call, "args"));
+  const auto tool = string_or(task, "tool");
+  if (!offers(agent->tools, service, tool))
+    co_return fail(errc::denied, "the agent may not use the tool '" + std::string(tool) + "'");
+  auto request = ctx.service(service).call_tool(tool, object_or_empty(call, "args"));
   auto reply = co_await std::move(request);
   if (!reply)
     co_return flow::update{
@@ -370,7 +379,9 @@ result<std::shared_ptr<const graph>> make_agent(agent_options options) {
   const bool has_tools = !agent->tools.empty();
   std::vector<std::string> targets{"model", std::string(flow::end)};
   if (has_tools) {
-    b.node("tools", call_tool);
+    b.node("tools", [agent](state_view state, context ctx) {
+      return call_tool(std::move(state), std::move(ctx), agent);
+    });
     b.edge("tools", "model");
     node_options approval;
     approval.may_go_to = {"tools", "model"};

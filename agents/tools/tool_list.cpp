@@ -327,6 +327,13 @@ tool_list make_tool_list(const std::vector<tool_source>& sources,
   return list.take();
 }
 
+bool offers(const std::vector<tool_source>& sources, std::string_view service,
+            std::string_view tool) {
+  auto source = std::find_if(sources.begin(), sources.end(),
+                             [&](const tool_source& one) { return one.service == service; });
+  return source != sources.end() && approval_of(*source, tool, {}).has_value();
+}
+
 json::array to_json(const std::vector<agent_tool>& tools) {
   json::array all;
   all.reserve(tools.size());

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace behalf {
@@ -58,6 +59,10 @@ struct tool_list {
 /// is read-only. `deny` is stronger than `ask`, `ask` than `allow`, a name than "*".
 tool_list make_tool_list(const std::vector<tool_source>& sources,
                          const std::vector<service_tools>& listed, const tool_bounds& bounds = {});
+
+/// Whether the sources offer a service's tool of that name, should there be one.
+bool offers(const std::vector<tool_source>& sources, std::string_view service,
+            std::string_view tool);
 
 /// As a channel of the graph keeps it for the length of a run.
 json::array to_json(const std::vector<agent_tool>& tools);
