@@ -65,16 +65,15 @@ public:
     request->stream = true;
     awaiting<byte_stream> call{model_call{model_.name, std::move(*request)}};
     auto reply = co_await call;
-    if (!reply)
+    if (!reply) {
       failure = failure_inside(reply.error());
-    else if (reply->status() != 200)
-      failure = co_await refused(*reply);
-    else if (auto read = co_await read_answer(*reply); !read)
-      failure = failure_inside(read.error());
-    else if (auto whole = std::move(answer_).message(); !whole)
-      failure = {whole.error()};
-    else
-      co_return complete(std::move(*whole));
+      co_return std::nullopt;
+    }
+    const bool taken = co_await take(*reply);
+    // Now, not when the node ends: the next attempt may come long before that.
+    co_await reply->close();
+    if (taken)
+      co_return complete();
     if (shown_)
       show({{"type", "remove"}, {"id", answer_.id()}});
     co_return std::nullopt;
@@ -83,6 +82,24 @@ public:
   model_failure failure;
 
 private:
+  // Whether `whole_` is the answer.
+  coroutine<bool> take(byte_stream body) {
+    if (body.status() != 200) {
+      failure = co_await refused(body);
+      co_return false;
+    }
+    if (auto read = co_await read_answer(body); !read) {
+      failure = failure_inside(read.error());
+      co_return false;
+    }
+    auto whole = std::move(answer_).message();
+    if (whole)
+      whole_ = std::move(*whole);
+    else
+      failure = {whole.error()};
+    co_return whole.has_value();
+  }
+
   coroutine<model_failure> refused(byte_stream body) {
     std::string text;
     for (bool last = false; !last && text.size() < longest_refusal;) {
@@ -92,7 +109,6 @@ private:
       text += part->bytes;
       last = part->last;
     }
-    co_await body.close();
     text.resize(std::min(text.size(), longest_refusal));
     co_return wire_.failure(body.status(), body.headers(), text);
   }
@@ -121,7 +137,6 @@ private:
       if (auto chunk = what_.shown ? answer_.take_chunk() : std::nullopt)
         show(std::move(*chunk));
     }
-    co_await body.close();
     if (unfinished > model_.max_answer_bytes)
       co_return too_long();
     if (answer_.over())
@@ -150,10 +165,10 @@ private:
     return why;
   }
 
-  json::object complete(json::object whole) const {
+  json::object complete() {
     if (auto cost = cost_of(answer_.tokens(), model_.prices); cost > 0)
-      whole["response_metadata"].as_object()["cost"] = cost;
-    return whole;
+      whole_["response_metadata"].as_object()["cost"] = cost;
+    return std::move(whole_);
   }
 
   void show(json::object chunk) {
@@ -166,6 +181,7 @@ private:
   const chat_request& what_;
   const model_wire& wire_;
   answer answer_;
+  json::object whole_;
   std::shared_ptr<const json::object> metadata_;
   bool shown_ = false;
 };

@@ -1,0 +1,361 @@
+#include "agents/models/model_options.hpp"
+#include "behalf/chat_model.hpp"
+#include "testing/run_driver.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace behalf;
+using std::chrono::milliseconds;
+
+namespace {
+
+using texts = std::vector<std::string>;
+
+// What a provider does with one request.
+struct reply {
+  int status = 200;
+  texts parts = {};
+  header_list headers = {};
+  std::optional<error> refused = {}; // instead of a reply
+  std::optional<error> broken = {};  // behind the parts
+};
+
+std::string delta(std::string_view what, std::string_view finish = "null") {
+  return R"(data: {"model":"m-1","choices":[{"index":0,"delta":)" + std::string(what)
+         + R"(,"finish_reason":)" + std::string(finish) + "}]}\n\n";
+}
+
+std::string text(std::string_view said) {
+  return delta(R"({"content":")" + std::string(said) + "\"}");
+}
+
+const std::string stop = delta("{}", "\"stop\"") + "data: [DONE]\n\n";
+
+reply says(std::string_view said) {
+  return {200, {text(said), stop}};
+}
+
+reply refuses(int status, std::string_view code, header_list headers = {}) {
+  return {status,
+          {R"({"error":{"message":"no","code":")" + std::string(code) + "\"}}"},
+          std::move(headers)};
+}
+
+model_options model(std::string name) {
+  model_options one;
+  one.name = one.model = std::move(name);
+  return one;
+}
+
+error upstream(std::string kind = {}) {
+  return {errc::upstream, "the connection broke", {}, std::move(kind)};
+}
+
+// One question to the model "main", and what becomes of it.
+struct bench {
+  explicit bench(std::vector<model_options> all = {model("main")}) {
+    for (auto& one : all)
+      directory->by_name.emplace(one.name, one);
+  }
+
+  void ask(json::object parameters = {}, bool shown = true) {
+    graph_builder b{"one"};
+    b.channel("messages", flow::messages());
+    b.node("work", [=](state_view, context ctx) -> coroutine<node_result> {
+      chat_request question{list(human("hi"))};
+      question.parameters = parameters;
+      question.shown = shown;
+      auto asked = ask_model(ctx, "main", std::move(question));
+      auto said = co_await std::move(asked);
+      if (!said)
+        co_return said.error();
+      co_return flow::update{{"messages", list(std::move(*said))}};
+    });
+    b.edge(flow::start, "work").edge("work", flow::end);
+    kept_checkpoints thread;
+    run_driver driver{b.build().value(), thread};
+    driver.models = directory;
+    driver.modes(json::array{"messages-tuple"}).input(json::object{});
+    driver.answer = [this](const effect& what) { return answer_to(what); };
+    driver.run();
+    const auto all = driver.values().at("messages").as_array();
+    answer = all.empty() ? json::value() : all.back();
+    if (driver.outcome->is_failure())
+      failed = string_or(driver.outcome->error.as_object(), "error");
+    shown_events = driver.data("messages");
+  }
+
+  effect_reply answer_to(const effect& what) {
+    if (const auto* call = std::get_if<model_call>(&what)) {
+      asked.push_back(call->model);
+      bodies.push_back(call->what.body.value());
+      const auto& now = script.at(std::min(asked.size(), script.size()) - 1);
+      if (now.refused)
+        return *now.refused;
+      service_reply head;
+      head.status = now.status;
+      head.headers = now.headers;
+      head.stream_id = asked.size();
+      open.emplace(head.stream_id, now);
+      return head;
+    }
+    if (const auto* part = std::get_if<read_chunk>(&what)) {
+      auto& left = open.at(part->stream_id);
+      if (left.parts.empty() && left.broken)
+        return *left.broken;
+      outbound_chunk chunk;
+      if (!left.parts.empty()) {
+        chunk.bytes = left.parts.front();
+        left.parts.erase(left.parts.begin());
+      }
+      chunk.last = left.parts.empty() && !left.broken;
+      return chunk;
+    }
+    if (const auto* done = std::get_if<close_stream>(&what))
+      open.erase(done->stream_id);
+    else if (const auto* time = std::get_if<sleep_for>(&what))
+      slept.push_back(time->time);
+    return std::monostate{};
+  }
+
+  // Of the stream: "<n>: text" of chunks, "<n> removed", n for the nth message there was.
+  texts shown() const {
+    texts all, ids;
+    for (const auto& one : shown_events) {
+      const auto& m = one.at(0).as_object();
+      const std::string id(string_or(m, "id"));
+      if (std::find(ids.begin(), ids.end(), id) == ids.end())
+        ids.push_back(id);
+      const auto nth = std::to_string(std::find(ids.begin(), ids.end(), id) - ids.begin() + 1);
+      if (string_or(m, "type") == "remove")
+        all.push_back(nth + " removed");
+      else if (auto said = text_of(one.at(0)); !said.empty())
+        all.push_back(nth + ": " + said);
+    }
+    return all;
+  }
+
+  std::shared_ptr<model_directory> directory = std::make_shared<model_directory>();
+  std::vector<reply> script; // in order, the last one again and again
+  std::map<uint64_t, reply> open;
+  texts asked; // models
+  std::vector<json::value> bodies;
+  std::vector<milliseconds> slept;
+  json::value answer; // null: none
+  std::string failed; // the kind
+  std::vector<json::value> shown_events;
+};
+
+} // namespace
+
+TEST_CASE("a model's answer is streamed, and is the message streamed", "[models]") {
+  bench b;
+  b.script = {{200, {text("Hel"), text("lo"), stop}}};
+  b.ask();
+  CHECK(b.failed == "");
+  CHECK(text_of(b.answer) == "Hello");
+  CHECK(b.shown() == texts{"1: Hel", "1: lo"});
+  for (const auto& one : b.shown_events)
+    CHECK(one.at(0).at("id") == b.answer.at("id"));
+  CHECK(b.shown_events.back().at(0).at("chunk_position") == "last");
+  CHECK(b.bodies.at(0).at("stream") == true);
+  CHECK(b.open.empty());
+}
+
+TEST_CASE("an answer that nobody is to see is in no stream", "[models]") {
+  bench b;
+  // Taken back where it failed, but there is nothing to take back.
+  b.script = {{200, {text("Hel")}}, says("Hello")};
+  b.ask({}, false);
+  CHECK(text_of(b.answer) == "Hello");
+  for (const auto& one : b.shown_events)
+    CHECK(one.at(0).at("type") == "ai"); // of the state alone
+}
+
+TEST_CASE("messages name the model that made them", "[models]") {
+  auto one = model("main");
+  one.model = "m-1";
+  one.parameters = {{"temperature", 0.5}, {"max_tokens", 10}};
+  bench b{{one}};
+  b.script = {says("Hello")};
+  b.ask({{"temperature", 0.25}});
+  REQUIRE(b.shown_events.size() > 1);
+  for (const auto& shown : b.shown_events) {
+    const auto& metadata = shown.at(1).as_object();
+    CHECK(metadata.at("ls_provider") == "openai");
+    CHECK(metadata.at("ls_model_name") == "m-1");
+    CHECK(metadata.at("ls_model_type") == "chat");
+    CHECK(metadata.at("ls_temperature") == 0.25);
+    CHECK(metadata.at("ls_max_tokens") == 10);
+    CHECK(metadata.at("langgraph_node") == "work");
+  }
+}
+
+TEST_CASE("a busy provider is asked again when it says", "[models]") {
+  bench b;
+  b.script = {refuses(429, "rate_limit_exceeded", {{"Retry-After", "7"}}),
+              refuses(503, "", {{"retry-after-ms", "250"}}), says("Hello")};
+  b.ask();
+  CHECK(text_of(b.answer) == "Hello");
+  CHECK(b.slept == std::vector<milliseconds>{milliseconds{7000}, milliseconds{250}});
+  CHECK(b.shown() == texts{"1: Hello"});
+}
+
+TEST_CASE("without a word of the provider the pauses grow", "[models]") {
+  auto one = model("main");
+  one.max_retries = 6;
+  bench b{{one}};
+  b.script = {refuses(500, "")};
+  b.ask();
+  CHECK(b.failed == "model_unavailable");
+  CHECK(b.asked.size() == 7);
+  REQUIRE(b.slept.size() == 6);
+  int whole = 500;
+  for (const auto& pause : b.slept) {
+    CHECK(pause <= milliseconds{whole});
+    CHECK(pause > milliseconds{whole - whole / 4});
+    whole = std::min(whole * 2, 8000);
+  }
+}
+
+TEST_CASE("what no retry can mend is not tried again", "[models]") {
+  const auto wait = header_list{{"Retry-After", "1"}};
+  const std::vector<std::pair<reply, std::string>> all{
+    {refuses(429, "insufficient_quota", wait), "model_quota_spent"},
+    {refuses(401, "invalid_api_key"), "model_refused_key"},
+    {refuses(404, "model_not_found"), "model_unknown"},
+    {refuses(400, "context_length_exceeded"), "model_context_too_long"},
+    {refuses(429, "rate_limit_exceeded", {{"Retry-After", "100000"}}), "model_rate_limited"},
+    {{200,
+      {R"(data: {"error":{"message":"no","code":"insufficient_quota"}})"
+       "\n\n"}},
+     "model_quota_spent"},
+    {{.refused = error{errc::denied, "no key", {}, "needs_auth"}}, "needs_auth"},
+  };
+  for (const auto& [said, kind] : all) {
+    bench b;
+    b.script = {said, says("Hello")};
+    b.ask();
+    CHECK(b.failed == kind);
+    CHECK(b.asked.size() == 1);
+    CHECK(b.slept.empty());
+    CHECK(b.answer.is_null());
+  }
+}
+
+TEST_CASE("a provider that cannot be reached is tried again", "[models]") {
+  bench b;
+  b.script = {{.refused = upstream()}, {.refused = fail(errc::timeout, "late")}, says("Hello")};
+  b.ask();
+  CHECK(text_of(b.answer) == "Hello");
+  CHECK(b.slept.size() == 2);
+}
+
+TEST_CASE("models stand in for the one that fails, in order", "[models]") {
+  auto first = model("main"), second = model("second");
+  first.fallback = {"nobody", "second", "third"};
+  second.fallback = {"main"}; // of its own questions
+  bench b{{first, second, model("third")}};
+  SECTION("the first that answers") {
+    b.script = {refuses(429, "insufficient_quota"), refuses(401, ""), says("Hello")};
+    b.ask();
+    CHECK(b.asked == texts{"main", "second", "third"});
+    CHECK(text_of(b.answer) == "Hello");
+    CHECK(b.bodies.at(2).at("model") == "third");
+    CHECK(b.shown_events.at(0).at(1).at("ls_model_name") == "third");
+  }
+  SECTION("when none answers the run fails") {
+    b.script = {refuses(401, "")};
+    b.ask();
+    CHECK(b.asked.size() == 3);
+    CHECK(b.failed == "model_refused_key");
+  }
+  SECTION("in the middle of an answer: it is taken back, not doubled") {
+    b.script = {{200,
+                 {text("Hel"), R"(data: {"error":{"code":"billing_error"}})"
+                               "\n\n"}},
+                says("Hello")};
+    b.ask();
+    CHECK(b.asked == texts{"main", "second"});
+    CHECK(b.shown() == texts{"1: Hel", "1 removed", "2: Hello"});
+    CHECK(b.shown_events.back().at(0).at("id") == b.answer.at("id"));
+    CHECK(text_of(b.answer) == "Hello");
+    CHECK(b.open.empty());
+  }
+}
+
+TEST_CASE("a cut answer is taken back, and asked for again", "[models]") {
+  const auto call =
+    delta(R"({"tool_calls":[{"index":0,"id":"c1","function":{"name":"send","arguments":"{}"}}]})");
+  const std::vector<reply> cuts{{200, {text("Hel"), call}},
+                                {200, {text("Hel"), call}, {}, {}, upstream()},
+                                {200, {text("Hel"), call, "data: {\"choi"}, {}, {}, upstream()}};
+  for (const auto& cut : cuts) {
+    bench b;
+    b.script = {cut, says("Hello")};
+    b.ask();
+    CHECK(b.shown() == texts{"1: Hel", "1 removed", "2: Hello"});
+    CHECK(text_of(b.answer) == "Hello");
+    CHECK(b.answer.at("tool_calls").as_array().empty());
+    CHECK(b.open.empty());
+  }
+  for (const auto& cut : cuts) {
+    bench b;
+    b.script = {cut};
+    b.ask();
+    CHECK(b.asked.size() == 3);
+    CHECK(b.failed == "model_stream_cut");
+    CHECK(b.answer.is_null());
+    CHECK(b.shown().back() == "3 removed");
+    CHECK(b.open.empty());
+  }
+}
+
+TEST_CASE("an answer that was whole when the connection broke is taken", "[models]") {
+  bench b;
+  b.script = {{200, {text("Hello"), stop}, {}, {}, upstream()}};
+  b.ask();
+  CHECK(text_of(b.answer) == "Hello");
+  CHECK(b.asked.size() == 1);
+}
+
+TEST_CASE("an answer that goes on for ever is given up", "[models]") {
+  auto one = model("main");
+  one.max_answer_bytes = 1000;
+  const std::string much(600, 'x');
+  const std::vector<reply> all{{200, {text(much), text(much), text(much), stop}},
+                               {200, {"data: " + much, much, much, much}}};
+  for (const auto& endless : all) {
+    bench b{{one}};
+    b.script = {endless};
+    b.ask();
+    CHECK(b.failed == "model_answer_too_long");
+    CHECK(b.asked.size() == 1);
+    CHECK(b.answer.is_null());
+    CHECK(b.open.empty());
+    if (!b.shown().empty())
+      CHECK(b.shown().back() == "1 removed");
+  }
+}
+
+TEST_CASE("a refusal of any length is read to a bound", "[models]") {
+  bench b;
+  b.script = {{400, texts(100, std::string(8 << 10, 'x'))}};
+  b.ask();
+  CHECK(b.failed == "model_bad_request");
+  CHECK(b.open.empty());
+}
+
+TEST_CASE("an answer says what it cost", "[models]") {
+  auto one = model("main");
+  one.prices.input = 2;
+  one.prices.output = 10;
+  bench b{{one}};
+  b.script = {{200,
+               {text("Hello"),
+                R"(data: {"choices":[],"usage":{"prompt_tokens":1000,"completion_tokens":100}})"
+                "\n\n",
+                stop}}};
+  b.ask();
+  CHECK(b.answer.at("response_metadata").at("cost").as_double() == Approx(0.003));
+  CHECK(b.answer.at("usage_metadata").at("input_tokens") == 1000);
+}
