@@ -99,8 +99,10 @@ std::string printable_json(const json::value& v) {
 std::string glance(std::string_view text) {
   const auto cut = cut_utf8(text, longest_glance);
   auto line = printable(cut);
-  std::replace_if(
-    line.begin(), line.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+  const auto is_blank = [](char c) { return c == '\n' || c == '\t'; };
+  const auto both_blank = [](char a, char b) { return a == ' ' && b == ' '; };
+  std::replace_if(line.begin(), line.end(), is_blank, ' ');
+  line.erase(std::unique(line.begin(), line.end(), both_blank), line.end());
   return cut.size() < text.size() ? line + "…" : line;
 }
 

@@ -41,7 +41,7 @@ TEST_CASE("what is decided on hides nothing", "[chat]") {
 }
 
 TEST_CASE("a glance is one short line", "[chat]") {
-  CHECK(glance("a\nb\tc") == "a b c");
+  CHECK(glance("a\n  b\tc") == "a b c");
   CHECK(glance(std::string(5000, 'x')) == std::string(200, 'x') + "…");
   CHECK(glance(std::string(199, 'x') + "ä") == std::string(199, 'x') + "…");
 }

@@ -122,6 +122,49 @@ def test_a_token_comes_from_the_environment_and_is_never_shown(chat, server, tmp
     assert wrong.returncode == 1 and "sesame" not in wrong.stderr
 
 
+WIRES = {
+    "openai": ({"type": "openai"}, "/v1"),
+    "chat": ({"type": "openai_chat"}, "/v1"),
+    "anthropic": ({"type": "anthropic", "parameters": {"max_tokens": 500}}, ""),
+    "gemini": ({"type": "gemini"}, ""),
+}
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_declared_agent_shows_its_calls_and_asks(wire, behalf, inbox, models, tmp_path):
+    kind, path = WIRES[wire]
+    reach = {"allow_private": True, "allow_http": True}
+    models.script("main", rules=[
+        {"user": "letters of (\\w+)", "text": "I look.",
+         "calls": [{"name": "search_messages", "args": {"query": "{1}"}}]},
+        {"result": "", "text": ["That ", "is ", "all."]}])
+    credential = {"from": "secrets", "name": "mail", "inject": "bearer"}
+    server = behalf({
+        "services": {"mail": {"type": "mcp", "url": inbox.mcp_url, **reach,
+                              "credential": credential}},
+        "models": {"main": {**kind, **reach, "base_url": models.url + path, "model": "main",
+                            "key": "env:MODEL_KEY"}},
+        "agents": {"helper": {"model": "main", "tools": ["mail"]}},
+    }, command="dev", args=("--data", "data"), env={"MODEL_KEY": "sk-of-the-operator"})
+    put = run("secret", "put", "--data", "data", "--user", "alice", "--issuer",
+              f"{server.url}/dev", "--service", "mail", folder=server.folder,
+              input=inbox.tokens["alice"])
+    assert put.returncode == 0, put.stderr
+    ask = ("chat", "--url", server.url, *ALICE)
+    waits = run(*ask, "--once", "letters of bob", folder=tmp_path)
+    assert (waits.returncode, waits.stdout) == (3, ""), waits.stderr
+    assert 'an approval of search_messages {"query":"bob"}' in waits.stderr
+    done = run(*ask, folder=tmp_path, input='letters of bob\ne {"query": "carol"}\n')
+    assert done.returncode == 0, done.stderr
+    call = '-> search_messages {"query":"bob"}\n'
+    said = done.stdout.replace('"query": "bob"}', '"query":"bob"}')  # as the model wrote it
+    for one in ("I look.\n", call,
+                'The assistant asks to call search_messages with\n  "query": "bob"\n',
+                "\n<- ", "\nThat is all.\n"):
+        assert said.count(one) == 1, said
+    assert "<- failed" not in done.stdout
+
+
 def test_nobody_there_is_code_4(tmp_path):
     gone = run("chat", "--url", "http://127.0.0.1:1", "--once", "hi", folder=tmp_path)
     assert gone.returncode == 4 and "could not be reached" in gone.stderr
