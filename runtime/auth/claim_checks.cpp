@@ -32,13 +32,13 @@ bool one_of(const json::value& text, const std::vector<std::string>& list) {
 } // namespace
 
 result<std::optional<time_point>> check_dates(const json::object& all, seconds skew, time_point now,
-                                              expiry demand) {
+                                              expiry_demand demand) {
   skew = std::clamp(skew, seconds{0}, seconds{60});
   auto exp = date(all, "exp"), nbf = date(all, "nbf"), iat = date(all, "iat");
   for (const auto* d : {&exp, &nbf, &iat})
     if (!*d)
       return d->error();
-  if (!*exp && demand == expiry::required)
+  if (!*exp && demand == expiry_demand::required)
     return invalid_token("the token has no expiry");
   if (*exp && **exp <= now)
     return invalid_token("the token has expired");

@@ -12,13 +12,13 @@
 
 namespace behalf {
 
-enum class expiry : uint8_t { required, optional };
+enum class expiry_demand : uint8_t { required, optional };
 
 /// `exp`, `nbf` and `iat`, each a JSON integer of seconds since 1970 where present: not over, begun
 /// and issued by now, the latter two give or take `skew` (60 s at most). Answers `exp`.
 /// Errors of all checks: unauthenticated.
 result<std::optional<time_point>> check_dates(const json::object& all, std::chrono::seconds skew,
-                                              time_point now, expiry demand);
+                                              time_point now, expiry_demand demand);
 
 /// `aud`, text or a list of texts, names one of ours.
 result<void> check_audience(const json::object& all, const std::vector<std::string>& ours);

@@ -58,7 +58,7 @@ result<claims> read_introspection(const json::value& answer, const introspection
     if (auto ok = check_audience(all, rules.audiences); !ok)
       return ok.error();
   auto limit = std::clamp(rules.cache_for, std::chrono::seconds{0}, std::chrono::seconds{60});
-  auto dates = check_dates(all, rules.skew, now, expiry::optional);
+  auto dates = check_dates(all, rules.skew, now, expiry_demand::optional);
   if (!dates)
     return dates.error();
   auto subject = check_subject(all);

@@ -116,7 +116,7 @@ result<claims> check_claims(json::object all, const issuer_rules& rules, time_po
     return invalid_token("the token is from another issuer");
   if (auto ok = check_audience(all, rules.audiences); !ok)
     return ok.error();
-  auto expires = check_dates(all, rules.skew, now, expiry::required);
+  auto expires = check_dates(all, rules.skew, now, expiry_demand::required);
   if (!expires)
     return expires.error();
   auto subject = check_subject(all);
