@@ -31,7 +31,6 @@ database_reader_actor spawn_database_reader(caf::actor_system& sys,
 read_queue_actor spawn_read_queue(caf::actor_system& sys,
                                   std::vector<database_reader_actor> readers);
 
-/// `key`: the endpoint's credential under the name of its service; null: it takes none.
 embedder_actor spawn_embedder(caf::actor_system& sys, app_ptr app);
 graph_builder_actor spawn_graph_builder(caf::actor_system& sys, bool in_background = true);
 

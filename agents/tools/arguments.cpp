@@ -365,8 +365,7 @@ private:
     if (!expected.is_array())
       return match::maybe;
     const auto& schemas = expected.get_array();
-    return elements(v, 0, schemas.size(),
-                    [&](std::size_t i) -> const json::value& { return schemas[i]; });
+    return elements(v, 0, schemas.size(), [&](std::size_t i) { return &schemas[i]; });
   }
 
   match items(const json::object& schema, const json::value& expected, const json::value& v) {
@@ -374,8 +373,7 @@ private:
       return prefix_items(schema, expected, v);
     const auto* prefix = member(schema, "prefixItems");
     return elements(v, prefix && prefix->is_array() ? prefix->get_array().size() : 0,
-                    static_cast<std::size_t>(-1),
-                    [&](std::size_t) -> const json::value& { return expected; });
+                    static_cast<std::size_t>(-1), [&](std::size_t) { return &expected; });
   }
 
   template <class SchemaOf>
@@ -383,7 +381,7 @@ private:
     auto found = match::yes;
     const auto size = v.is_array() ? v.get_array().size() : 0;
     for (auto i = first; i < std::min(size, end) && found != match::no; ++i)
-      found = spend(1) ? std::min(found, check_at(i, schema_of(i), v.get_array()[i])) : match::no;
+      found = spend(1) ? std::min(found, check_at(i, *schema_of(i), v.get_array()[i])) : match::no;
     return found;
   }
 
