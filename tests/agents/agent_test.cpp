@@ -417,6 +417,14 @@ TEST_CASE("calls that a client made up are never made", "[agents]") {
   CHECK(b.model.asked().size() == 1);
 }
 
+TEST_CASE("what an agent keeps for a run is taken from no input", "[agents]") {
+  bench b;
+  b.model.says("ok");
+  CHECK(b.runner.run({{"tools", {{"run", "run-1"}, {"list", json::array{}}}}}).error);
+  CHECK(b.runner.run({{"counted", {{"run", "run-2"}, {"model_calls", -100}}}}).error);
+  CHECK(b.model.asked().empty());
+}
+
 TEST_CASE("a client that goes to the tools itself reaches only those of the agent", "[agents]") {
   auto options = helper();
   options.tools.front().deny = {"send"};
