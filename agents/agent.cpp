@@ -339,8 +339,7 @@ void say_first(json::object& message, const std::string& sentence) {
 }
 
 // One call of a tool. Whatever becomes of it is told to the model: a failed tool ends no run.
-// Clients, too, can send a task here (`goto`), and write the channel of the tools told: the
-// declaration has the last word on what is called.
+// Clients, too, can send a task here (`goto`): the declaration has the last word on what is called.
 coroutine<node_result> call_tool(state_view state, context ctx, options_ptr agent) {
   const auto* sent = state.sent();
   const json::object none;
