@@ -2,10 +2,12 @@
 
 #include "runtime/auth/provider_conflicts.hpp"
 #include "secrets/embedded_store.hpp"
+#include "secrets/inject.hpp"
 #include "secrets/master_key.hpp"
 #include "secrets/references.hpp"
 #include "secrets/secret_call.hpp"
 
+#include <algorithm>
 #include <set>
 
 namespace behalf {
@@ -67,6 +69,25 @@ result<std::unique_ptr<secret_source>> open_store(const config& c, const std::st
   const auto key = name.empty() ? "secrets" : "secrets.others." + name;
   return s.type == secret_store_config::backend::embedded ? open_embedded(key, s, references)
                                                           : open_vault(c, key, s, references);
+}
+
+// One that cannot be sent as it is would fail each call, and only there.
+result<stored_credential_ptr> read_server_key(const server_key& key, const config& c,
+                                              reference_resolver& references) {
+  auto value = references.resolve(key.reference);
+  if (!value)
+    return value.error();
+  auto credential =
+    std::make_shared<const stored_credential>(stored_credential{secret{(*value)->expose()}});
+  const auto service = std::find_if(c.services.begin(), c.services.end(),
+                                    [&](const auto& one) { return one.name == key.service; });
+  if (service != c.services.end())
+    if (auto writer = make_writer(service->credential.inject, credential); !writer)
+      return fail(errc::invalid_argument,
+                  key.reference
+                    + " cannot be sent as a key: it has to be one line, without blanks "
+                      "and control characters, of at most 16 KiB");
+  return credential;
 }
 
 result<secret_sources> open_stores(const config& c, reference_resolver& references) {
@@ -210,11 +231,10 @@ result<system_setup> assemble(config given, const std::string& base, const libra
     return secrets.error();
   to.secrets = std::move(*secrets);
   for (const auto& one : given.server_keys) {
-    auto key = references.resolve(one.reference);
+    auto key = read_server_key(one, given, references);
     if (!key)
       return at(one.key, key.error());
-    to.server_keys.emplace(one.service, std::make_shared<const stored_credential>(
-                                          stored_credential{secret{(*key)->expose()}}));
+    to.server_keys.emplace(one.service, std::move(*key));
   }
   auto encryption = resolve_encryption(given, references);
   if (!encryption)

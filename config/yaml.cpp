@@ -162,6 +162,8 @@ void yaml_section::reference(std::string_view key, std::string& out) {
   this->text(key, text);
   if (auto n = take(key); text.empty() && n.IsDefined() && n.IsScalar())
     fault(key, "has no value");
+  else if (text == "file:" || text == "env:")
+    fault(key, "names nothing: file:<path> or env:<name> is needed");
   else if (text.empty() || text.starts_with("file:") || text.starts_with("env:"))
     out = std::move(text);
   else
@@ -183,6 +185,8 @@ void yaml_section::text_or_file(std::string_view key, std::string& out, std::siz
     if (!in.is_open() || in.bad())
       return fault(key, path.string() + " cannot be read");
     out.resize(static_cast<std::size_t>(in.gcount()));
+    if (out.find_first_not_of(" \t\r\n") == std::string::npos)
+      return fault(key, path.string() + " is empty");
   }
   if (out.size() > most_bytes)
     fault(key, "is longer than " + std::to_string(most_bytes) + " bytes");

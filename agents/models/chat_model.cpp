@@ -5,6 +5,7 @@
 #include "agents/models/wire.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/base/json.hpp"
+#include "runtime/base/log.hpp"
 #include "runtime/graph/task_facts.hpp"
 
 #include <algorithm>
@@ -196,6 +197,16 @@ std::vector<const model_options*> candidates(const model_directory& all,
   return found;
 }
 
+// Retries and other models hide what failed from who asks, so the log has all of it.
+void log_failure(const context& ctx, const model_options& model, const error& why,
+                 std::string_view then) {
+  log::warning("model_failed", {{"model", model.name},
+                                {"run_id", ctx.run_id()},
+                                {"error", error_class(why)},
+                                {"reason", why.message},
+                                {"then", then}});
+}
+
 } // namespace
 
 coroutine<result<json::value>> ask_model(context ctx, std::string model, chat_request what) {
@@ -205,7 +216,8 @@ coroutine<result<json::value>> ask_model(context ctx, std::string model, chat_re
     co_return fail(errc::not_found, "there is no model '" + model + "'");
   what.messages = ready_messages(what.messages);
   error last;
-  for (const auto* one : candidates(*models, *first)) {
+  const auto all = candidates(*models, *first);
+  for (const auto* one : all) {
     for (int retry = 0;; ++retry) {
       model_attempt attempt{ctx, *one, what};
       auto running = attempt.run();
@@ -213,7 +225,10 @@ coroutine<result<json::value>> ask_model(context ctx, std::string model, chat_re
         co_return json::value(std::move(*done));
       last = std::move(attempt.failure.why);
       const auto pause = attempt.failure.after.value_or(pause_before(retry, ctx.task_id()));
-      if (!attempt.failure.retry || retry >= one->max_retries || pause > one->longest_wait)
+      const bool again =
+        attempt.failure.retry && retry < one->max_retries && pause <= one->longest_wait;
+      log_failure(ctx, *one, last, again ? "retry" : one == all.back() ? "given up" : "fallback");
+      if (!again)
         break;
       co_await ctx.sleep(pause);
     }

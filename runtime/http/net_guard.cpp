@@ -98,7 +98,8 @@ result<void> admit_url(const checked_url& url, const endpoint_policy& policy) {
   if (std::find(allowed.begin(), allowed.end(), url.where) == allowed.end())
     return refuse(url.where.text() + " is not among the hosts this service declares");
   if (!url.where.tls() && !policy.allow_plain_http)
-    return refuse(url.where.text() + " is plain HTTP, which this service does not allow");
+    return refuse(url.where.text()
+                  + " is plain HTTP, which this service does not allow (allow_http)");
   return {};
 }
 
@@ -111,8 +112,9 @@ result<void> admit_addresses(const checked_url& url, const std::vector<ip::addre
     if (leads == reach::forbidden)
       return refuse(url.where.text() + " leads to a reserved address");
     if (leads != reach::global && !policy.allow_private)
-      return refuse(url.where.text()
-                    + " leads to a private address, which this service does not allow");
+      return refuse(
+        url.where.text()
+        + " leads to a private address, which this service does not allow (allow_private)");
     if (leads == reach::global && with_credential && !url.where.tls())
       return refuse(url.where.text() + " is public: a credential does not go there without TLS");
   }

@@ -88,6 +88,8 @@ TEST_CASE("a prompt can stand in a file beside the configuration", "[config]") {
   };
   CHECK(prompt("prompt.md") == "Be brief.\n");
   CHECK(prompt((here.path / "prompt.md").string()) == "Be brief.\n");
+  std::ofstream{here.path / "blank.md"} << " \n\n";
+  CHECK(prompt("blank.md") == (here.path / "blank.md").string() + " is empty");
   CHECK(prompt("none.md") == (here.path / "none.md").string() + " cannot be read");
   CHECK(prompt(".") == (here.path / ".").string() + " cannot be read");
   CHECK(prompt("bytes") == "is not a text in UTF-8");

@@ -203,6 +203,8 @@ TEST_CASE("there may be several secret stores, each with keys of its own", "[con
 TEST_CASE("a secret in the file itself is refused", "[config]") {
   auto said = faults_of("secrets: { type: embedded, master_key: 00112233 }");
   CHECK(said.find("never the secret itself") != said.npos);
+  said = faults_of("secrets: { type: embedded, master_key: 'env:' }");
+  CHECK(said.find("secrets.master_key: names nothing") != said.npos);
   CHECK(said.find("00112233") == said.npos);
 }
 

@@ -84,6 +84,7 @@ FAULTS = [
     ("authorization:\n  # threads: owner", "behalf.yaml:1: authorization", "has no value"),
     ("server: { listen: 127.0.0.1:99999 }", "server.listen", "65535"),
     ("secrets: { type: vault, address: nowhere, auth: { type: jwt, role: r } }", "secrets", "URL"),
+    ("models: { m: { type: openai, model: x, key: 'env:' } }", "models.m.key", "names nothing"),
     ("\nauthorization: { threads: owner }", "behalf.yaml:2: authorization", "identity"),
 ]
 
@@ -108,6 +109,8 @@ SERVE_FAULTS = [
     ("secrets: { type: embedded }", "behalf.yaml:1: secrets.master_key", "32-byte key"),
     ("secrets: { type: embedded, master_key: file:none }", "secrets.master_key", "No such file"),
     ("secrets: { type: embedded, master_key: 'env:NOT_SET' }", "secrets.master_key", "not set"),
+    ("models:\n  m: { type: openai, model: x, key: 'file:behalf.yaml' }",
+     "behalf.yaml:2: models.m.key: file:behalf.yaml", "cannot be sent as a key"),
 ]
 
 

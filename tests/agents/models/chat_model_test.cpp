@@ -1,7 +1,11 @@
 #include "agents/models/model_options.hpp"
 #include "behalf/chat_model.hpp"
+#include "runtime/base/log.hpp"
 #include "testing/run_driver.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/scratch_folder.hpp"
+
+#include <fstream>
 
 using namespace behalf;
 using std::chrono::milliseconds;
@@ -281,6 +285,30 @@ TEST_CASE("models stand in for the one that fails, in order", "[models]") {
     CHECK(text_of(b.answer) == "Hello");
     CHECK(b.open.empty());
   }
+}
+
+TEST_CASE("the log has what retries and other models hide", "[models]") {
+  scratch_folder here;
+  const auto file = here / "log";
+  REQUIRE(log::configure("warning", log::format::json, file));
+  auto first = model("main");
+  first.fallback = {"second"};
+  bench b{{first, model("second")}};
+  b.script = {refuses(529, "overloaded_error"), refuses(401, "invalid_api_key"), says("yes")};
+  b.ask();
+  REQUIRE(log::configure("info"));
+  CHECK(text_of(b.answer) == "yes");
+  std::ifstream in{file};
+  texts said;
+  for (std::string line; std::getline(in, line);) {
+    const auto one = parse_json(line).value().as_object();
+    said.push_back(
+      std::string(string_or(one, "model")) + ": " + std::string(string_or(one, "error")) + ": "
+      + std::string(string_or(one, "reason")) + ": " + std::string(string_or(one, "then")));
+  }
+  CHECK(said
+        == texts{"main: model_overloaded: the model's provider answered 529: no: retry",
+                 "main: model_refused_key: the model's provider answered 401: no: fallback"});
 }
 
 TEST_CASE("a cut answer is taken back, and asked for again", "[models]") {
