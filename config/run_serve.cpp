@@ -124,6 +124,16 @@ void banner(const config& c, bool dev, const admission_facts& facts) {
   std::fflush(stdout);
 }
 
+// Who made a folder with `behalf new` easily forgets it, and finds no agent there.
+void say_what_is_not_read(const serve_command& given) {
+  constexpr auto usual = "behalf.yaml";
+  std::error_code ec;
+  if (!given.config.empty() || !std::filesystem::exists(usual, ec))
+    return;
+  std::printf("  %s in this folder is not read without --config %s\n\n", usual, usual);
+  std::fflush(stdout);
+}
+
 // A hang-up waits until the server runs: it asks for a reload and never ends the process.
 void hold_hang_ups() {
   sigset_t set;
@@ -377,6 +387,7 @@ int run_serve(const serve_command& given) {
   if (!system)
     return say_unavailable(system.error(), given);
   banner(c, given.dev, facts);
+  say_what_is_not_read(given);
   log::info("started", {{"port", (*system)->port()},
                         {"version", BEHALF_VERSION},
                         {"callers", facts.callers},

@@ -445,6 +445,14 @@ def test_the_second_dev_in_a_folder_is_told_why(tmp_path):
     server.close()
 
 
+def test_a_configuration_that_dev_does_not_read_is_named(tmp_path):
+    (tmp_path / "behalf.yaml").write_text("models: {}")
+    server = Process("dev", [binary(), "dev", "--port", "0"], tmp_path)
+    server.wait_until(lambda: "started" in server.output())
+    assert "behalf.yaml in this folder is not read without --config" in server.output()
+    server.stop()
+
+
 # Documentation and loader are kept together by the schema, which the loader itself tells.
 
 
