@@ -176,8 +176,10 @@ private:
     std::string why = !detail               ? std::string()
                       : detail->is_string() ? ": " + std::string(detail->get_string())
                                             : ": " + dump(*detail);
-    return fail(status == 401 || status == 403 ? errc::denied : errc::bad_request,
-                "the server answered " + std::to_string(status) + std::string(cut_utf8(why, 1000)));
+    why = "the server answered " + std::to_string(status) + std::string(cut_utf8(why, 1000));
+    if (status == 401)
+      why += "; --user or --token says who asks";
+    return fail(status == 401 || status == 403 ? errc::denied : errc::bad_request, why);
   }
 
   boost::asio::io_context io_;

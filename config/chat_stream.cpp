@@ -173,6 +173,8 @@ std::vector<chat_piece> chat_reader::read_message(const json::object& message) {
   const auto id = string_or(message, "id");
   if (is_whole_answer(type) && !id.empty() && id == last_)
     return {}; // it was streamed
+  if (type == "remove")
+    return take_back(id);
   auto all = type == "AIMessageChunk" ? std::vector<chat_piece>{} : take_calls();
   auto pieces = pieces_of(message);
   if (!pieces.empty())
@@ -183,6 +185,17 @@ std::vector<chat_piece> chat_reader::read_message(const json::object& message) {
   note_words(id, words_of(message));
   add_calls(message);
   last_ = id;
+  return all;
+}
+
+// An answer that broke off in the middle: what it was about to call is not called.
+std::vector<chat_piece> chat_reader::take_back(std::string_view id) {
+  std::erase_if(calls_, [&](const call& one) { return one.message == id; });
+  if (answer_of_ == id)
+    answer_.clear();
+  auto all = take_calls();
+  if (!id.empty() && id == last_)
+    all.push_back({chat_kind::reasoning, "(broken off)", true});
   return all;
 }
 

@@ -68,6 +68,7 @@ private:
   void read_updates(const json::object& updates);
   void add_calls(const json::object& chunk);
   std::vector<chat_piece> take_calls();
+  std::vector<chat_piece> take_back(std::string_view id);
   void note_words(std::string_view id, std::string_view words);
 
   std::string run_id_, answer_, answer_of_, last_, failure_;

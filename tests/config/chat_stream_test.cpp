@@ -105,6 +105,21 @@ TEST_CASE("calls whose end nobody streamed are shown at the end", "[chat]") {
   CHECK(shown(reader.finish()) == "tool -> send {\n");
 }
 
+TEST_CASE("what broke off is neither the answer nor called", "[chat]") {
+  chat_reader reader;
+  CHECK(read_chunk(reader, R"({"type":"AIMessageChunk","id":"m","content":"I pay",
+                               "tool_call_chunks":[{"name":"pay","args":"{","index":0}]})")
+        == "+text I pay\n");
+  CHECK(read_chunk(reader, R"({"type":"remove","id":"other"})") == "tool -> pay {\n");
+  read_chunk(reader, R"({"type":"AIMessageChunk","id":"m","content":"",
+                         "tool_call_chunks":[{"name":"pay","args":"{","index":1}]})");
+  CHECK(read_chunk(reader, R"({"type":"remove","id":"m"})") == "+reasoning (broken off)\n");
+  CHECK(reader.answer().empty());
+  CHECK(read_chunk(reader, R"({"type":"AIMessageChunk","id":"n","content":"No"})") == "+text No\n");
+  CHECK(reader.answer() == "No");
+  CHECK(reader.finish().empty());
+}
+
 TEST_CASE("interrupts and failures are kept", "[chat]") {
   chat_reader reader;
   CHECK(read(reader, "updates", R"({"__interrupt__":[{"value":"ok?","id":"i"},7]})").empty());
