@@ -74,9 +74,10 @@ def commands(said: Conversation) -> list[dict]:
     A name may be the end of a tool's name, without the prefix a client gave it.
     """
     calls = []
-    for found in COMMAND.finditer(said.last):
+    text = said.last.replace('\\"', '"')  # of JSON within JSON, too
+    for found in COMMAND.finditer(text):
         try:
-            args, _ = json.JSONDecoder().raw_decode(said.last[found.end() :])
+            args, _ = json.JSONDecoder().raw_decode(text[found.end() :])
         except ValueError:
             continue
         name = found[1]

@@ -124,6 +124,8 @@ def take(message: dict, said: Conversation, open_calls: dict[str, str], requires
             )
     elif role == "user":
         check(content, "a user message needs content")
+        if said.results and not isinstance(content, str) and any(part["type"] != "text" for part in content):
+            return  # what tools gave beside text follows their results this way
         said.user, said.results = text_of(content), []
     else:
         said.system += text_of(content)
