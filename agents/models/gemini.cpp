@@ -447,11 +447,14 @@ private:
     }
     if (const auto* said = member(all, "usageMetadata"); said && said->is_object()) {
       const auto& counts = said->get_object();
+      const auto count = [&](std::string_view key) { // so that no sum of them overflows
+        return std::clamp<int64_t>(int_or(counts, key), 0, 1'000'000'000'000);
+      };
       token_usage usage;
-      usage.input = int_or(counts, "promptTokenCount") + int_or(counts, "toolUsePromptTokenCount");
-      usage.cache_read = int_or(counts, "cachedContentTokenCount");
-      usage.reasoning = int_or(counts, "thoughtsTokenCount");
-      usage.output = int_or(counts, "candidatesTokenCount") + usage.reasoning;
+      usage.input = count("promptTokenCount") + count("toolUsePromptTokenCount");
+      usage.cache_read = count("cachedContentTokenCount");
+      usage.reasoning = count("thoughtsTokenCount");
+      usage.output = count("candidatesTokenCount") + usage.reasoning;
       to.usage(usage);
     }
   }
@@ -551,6 +554,7 @@ private:
 
   // Where the text is from: searches that grounded it, and what it recites.
   void take_sources(const json::object& candidate, answer& to) {
+    tries_left_ = most_citations;
     const auto& grounding = object_or_empty(candidate, "groundingMetadata");
     if (!grounding.empty())
       to.response("grounding_metadata", grounding);
@@ -586,9 +590,10 @@ private:
   }
 
   void cite(std::string_view url, std::string_view title, std::string_view text, answer& to) {
-    if (url.empty() || url.size() > longest_url || last_text_ < 0
-        || cited_.size() == most_citations)
+    if (url.empty() || url.size() > longest_url || last_text_ < 0 || cited_.size() == most_citations
+        || tries_left_ == 0)
       return;
+    --tries_left_;
     json::object citation{{"type", "citation"}, {"url", url}};
     if (!title.empty())
       citation["title"] = cut_utf8(title, longest_title);
@@ -605,6 +610,7 @@ private:
   std::string stopped_; // the provider's word
   bool named_ = false, identified_ = false;
   std::set<std::string> cited_;
+  std::size_t tries_left_ = 0; // to cite, in this event: any number may point to one long text
 };
 
 class gemini final : public model_wire {

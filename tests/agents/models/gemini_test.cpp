@@ -278,6 +278,32 @@ TEST_CASE("why Gemini stopped", "[agents]") {
   CHECK(late.got.why() == stop_reason::tool_calls);
 }
 
+TEST_CASE("an event that points to one source ever again costs little", "[agents]") {
+  std::string indices;
+  for (int i = 0; i < 1000; ++i)
+    indices += "0,";
+  auto message = message_of(
+    parts(R"({"text":"Rain"})")
+    + event(
+      R"({"candidates":[{"groundingMetadata":{"groundingChunks":[{"web":{"uri":"https://w/0"}},)"
+      R"({"web":{"uri":"https://w/1"}}],"groundingSupports":[{"groundingChunkIndices":[)"
+      + indices + R"(1]}]}}]})")
+    + stop);
+  const auto& notes = message.at("content").at(0).at("annotations").as_array();
+  REQUIRE(notes.size() == 1);
+  CHECK(notes[0].at("url") == "https://w/0");
+}
+
+TEST_CASE("counts of tokens that no sum could hold are cut", "[agents]") {
+  auto all = read(event(R"({"usageMetadata":{"promptTokenCount":9223372036854775807,)"
+                        R"("toolUsePromptTokenCount":9223372036854775807,)"
+                        R"("candidatesTokenCount":-5}})")
+                  + stop);
+  CHECK(all.read);
+  CHECK(all.got.tokens().input == 2'000'000'000'000);
+  CHECK(all.got.tokens().output == 0);
+}
+
 TEST_CASE("what Gemini does not answer is an error", "[agents]") {
   auto blocked = read(event(R"({"promptFeedback":{"blockReason":"PROHIBITED_CONTENT"},)"
                             R"("usageMetadata":{"promptTokenCount":4}})"));
