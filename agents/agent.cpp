@@ -150,15 +150,24 @@ coroutine<listing> list_tools(context ctx, options_ptr agent) {
   co_return all;
 }
 
-std::string with(std::string text, std::string_view word, std::string_view value) {
-  for (auto at = text.find(word); at != text.npos; at = text.find(word, at + value.size()))
-    text.replace(at, word.size(), value);
-  return text;
-}
-
+// The prompt with the user's names in it; what these hold is text, whatever it looks like.
 std::string prompt_for(const agent_options& agent, const context& ctx) {
-  const auto name = string_or(ctx.user(), "display_name", ctx.identity());
-  return with(with(agent.prompt, "{identity}", ctx.identity()), "{display_name}", name);
+  constexpr std::string_view identity = "{identity}", display_name = "{display_name}";
+  std::string made;
+  for (std::string_view rest = agent.prompt; !rest.empty();) {
+    if (rest.starts_with(identity)) {
+      made += ctx.identity();
+      rest.remove_prefix(identity.size());
+    } else if (rest.starts_with(display_name)) {
+      made += string_or(ctx.user(), "display_name", ctx.identity());
+      rest.remove_prefix(display_name.size());
+    } else {
+      const auto plain = rest.substr(0, rest.find('{', 1));
+      made += plain;
+      rest.remove_prefix(plain.size());
+    }
+  }
+  return made;
 }
 
 json::object count(const context& ctx, int64_t model_calls, int64_t tool_calls) {

@@ -139,6 +139,8 @@ TEST_CASE("an agent's prompt names its user", "[agents]") {
   b.say("hi");
   b.runner.as("bob");
   b.say("hi");
+  CHECK(b.model.asked().at(0).at("messages").at(0).at("content")
+        == "{display_name} is {display_name}, {display_name} is {who}.");
   CHECK(b.model.asked().at(1).at("messages").at(0).at("content") == "bob is bob, bob is {who}.");
 }
 
