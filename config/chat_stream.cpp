@@ -32,10 +32,15 @@ bool is_hidden(char32_t c) {
   };
   static constexpr range hidden[] = {
     {0x00, 0x08},     {0x0b, 0x1f},     {0x7f, 0x9f}, // controls but tab and line feed
-    {0x61c, 0x61c},   {0x200e, 0x200f}, {0x2028, 0x202e},  {0x2066, 0x2069},
-    {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f}};
+    {0xad, 0xad},     {0x61c, 0x61c},   {0x200b, 0x200f}, {0x2028, 0x202e},
+    {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe0fff}};
   return std::any_of(std::begin(hidden), std::end(hidden),
                      [c](range r) { return c >= r.first && c <= r.last; });
+}
+
+// Not seen, but words of some languages, and faces, are made with them.
+bool is_joiner(char32_t c) {
+  return c == 0x200c || c == 0x200d;
 }
 
 void put_escape(std::string& to, char32_t c) {
@@ -60,7 +65,8 @@ std::string shown(std::string_view text, hidden_as how) {
     const auto one = text.substr(0, std::max<std::size_t>(size, 1));
     if (size == 0)
       out += "\xef\xbf\xbd";
-    else if (const auto c = code_point(one); !is_hidden(c))
+    else if (const auto c = code_point(one);
+             !is_hidden(c) || (how == hidden_as::nothing && is_joiner(c)))
       out += one;
     else if (how == hidden_as::escape)
       put_escape(out, c);

@@ -34,9 +34,9 @@ TEST_CASE("no terminal obeys what is printed", "[chat]") {
 }
 
 TEST_CASE("what is decided on hides nothing", "[chat]") {
-  json::object args{{"to", "a\u202eb\U000e0041\u009b"}, {"n", 1}};
+  json::object args{{"to", "a\u202eb\U000e0041\u009b"}, {"n", 1}, {"un\u200bseen", "\u200d"}};
   auto text = printable_json(args);
-  CHECK(text == R"({"to":"a\u202eb\udb40\udc41\u009b","n":1})");
+  CHECK(text == R"({"to":"a\u202eb\udb40\udc41\u009b","n":1,"un\u200bseen":"\u200d"})");
   CHECK(*parse_json(text) == json::value(args));
 }
 
