@@ -187,23 +187,6 @@ void read_model(const std::string& name, yaml_section& in, config& out) {
   out.models.by_name.emplace(name, std::move(m));
 }
 
-// Whether the fallbacks of a model, and theirs in turn, lead to itself.
-bool leads_to_itself(const model_options& m, const model_directory& all) {
-  std::set<std::string> seen{m.fallback.begin(), m.fallback.end()};
-  std::vector<std::string> next{seen.begin(), seen.end()};
-  while (!next.empty()) {
-    const auto name = std::move(next.back());
-    next.pop_back();
-    if (name == m.name)
-      return true;
-    if (const auto* one = all.find(name))
-      for (const auto& further : one->fallback)
-        if (seen.insert(further).second)
-          next.push_back(further);
-  }
-  return false;
-}
-
 void check_fallbacks(yaml_section& in, const model_options& m, const model_directory& all) {
   std::set<std::string> given;
   for (const auto& name : m.fallback) {
@@ -211,9 +194,9 @@ void check_fallbacks(yaml_section& in, const model_options& m, const model_direc
       in.fault("fallback", no_model(all, name));
     if (!given.insert(name).second)
       in.fault("fallback", "names '" + name + "' twice");
+    if (name == m.name) // theirs are not asked, so that two may stand in for each other
+      in.fault("fallback", "names '" + name + "' itself");
   }
-  if (leads_to_itself(m, all))
-    in.fault("fallback", "leads back to '" + m.name + "' itself");
 }
 
 } // namespace
