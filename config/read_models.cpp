@@ -178,6 +178,10 @@ void read_model(const std::string& name, yaml_section& in, config& out) {
   const bool has_url = !service.url.empty() || in.has("base_url");
   if (auto ok = service.validate(); !ok && has_url)
     fault_of_service(in, "base_url", ok.error().message);
+  else if (auto where = parse_origin(service.url);
+           where && !service.allow_private && is_private_host(where->host))
+    in.fault("base_url",
+             "leads to this machine or a private network: that needs allow_private: true");
   for (const auto& other : out.services)
     if (other.name == service.name)
       in.fault("", "calls go through a service of the name '" + other.name

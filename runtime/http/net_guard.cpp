@@ -93,6 +93,15 @@ reach classify(const ip::address& address) {
   return address.is_v4() ? classify4(address.to_v4().to_uint()) : classify6(address.to_v6());
 }
 
+bool is_private_host(const std::string& host) {
+  boost::system::error_code is_a_name;
+  const auto address = ip::make_address(host, is_a_name);
+  if (is_a_name)
+    return host == "localhost";
+  const auto leads = classify(address);
+  return leads == reach::loopback || leads == reach::private_network;
+}
+
 result<void> admit_url(const checked_url& url, const endpoint_policy& policy) {
   const auto& allowed = policy.allowed;
   if (std::find(allowed.begin(), allowed.end(), url.where) == allowed.end())

@@ -24,6 +24,10 @@ enum class reach : uint8_t {
 
 reach classify(const boost::asio::ip::address& ip);
 
+/// Whether this is `localhost`, or an address of this machine or a private network. Where other
+/// names lead is known once they are looked up.
+bool is_private_host(const std::string& host);
+
 /// What a service declares about where its calls may go.
 struct endpoint_policy {
   std::vector<origin> allowed;   // scheme, host and port must equal one of these

@@ -93,6 +93,23 @@ TEST_CASE("without a key a model's calls carry none", "[config]") {
   CHECK(c.server_keys.empty());
 }
 
+TEST_CASE("a model server nearby needs leave, which the fault names", "[config]") {
+  const auto said = [](const std::string& url) {
+    const auto c = parse_config(
+      "models:\n  m: { type: openai_chat, model: x, allow_http: true, base_url: '" + url + "' }",
+      "f.yaml");
+    return c.problems.empty() ? std::string() : c.problems.front().text();
+  };
+  const std::string fault = "f.yaml:2: models.m.base_url: leads to this machine or a private "
+                            "network: that needs allow_private: true";
+  CHECK(said("http://127.0.0.1:11434/v1") == fault);
+  CHECK(said("http://localhost:11434/v1") == fault);
+  CHECK(said("https://[::1]/v1") == fault);
+  CHECK(said("https://192.168.1.2") == fault);
+  CHECK(said("https://models.example/v1").empty());
+  CHECK(said("https://8.8.8.8/v1").empty());
+}
+
 TEST_CASE("a model's key can be each user's own", "[config]") {
   const auto c = valid("  m: { type: gemini, model: x,"
                        " key: { from: secrets, name: google, store: team } }");
