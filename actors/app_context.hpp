@@ -34,6 +34,7 @@ class route_meters;
 } // namespace endpoints
 namespace runs {
 class event_logs;
+class model_meters;
 class run_meters;
 } // namespace runs
 namespace threads {
@@ -80,6 +81,7 @@ struct app_context {
   mutable shared_page metrics_json{[this] { return metrics_page(meters); }};
   std::shared_ptr<const endpoints::route_meters> requests;
   std::shared_ptr<const runs::run_meters> runs;
+  std::shared_ptr<const runs::model_meters> models_used;
   mutable seeded_tenants seeded;
   std::shared_ptr<runs::event_logs> events;
   std::shared_ptr<endpoints::calls_under_way> mcp_calls;

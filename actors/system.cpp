@@ -12,6 +12,7 @@
 #include "actors/outside/spawn.hpp"
 #include "actors/runs/event_memory.hpp"
 #include "actors/runs/messages.hpp"
+#include "actors/runs/model_meters.hpp"
 #include "actors/runs/recovery.hpp"
 #include "actors/runs/run_meters.hpp"
 #include "actors/runs/spawn.hpp"
@@ -20,6 +21,7 @@
 #include "actors/threads/blocking_threads.hpp"
 #include "actors/threads/io_scheduler.hpp"
 #include "actors/threads/thread_pool.hpp"
+#include "agents/models/model_options.hpp"
 #include "connectors/registry.hpp"
 #include "runtime/base/exchangeable.hpp"
 #include "runtime/base/id.hpp"
@@ -265,6 +267,8 @@ result<void> running_system::parts::spawn_inside() {
   for (const auto& served : app->graphs.entries())
     run_meters->serve(served.graph_id);
   app->runs = std::move(run_meters);
+  app->models_used = std::make_shared<const runs::model_meters>(
+    app->meters, app->models ? *app->models : model_directory{});
   add_storage_metrics(app->meters, setup.storage.url);
   auto rules = policy_of(setup);
   if (!rules)

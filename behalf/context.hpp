@@ -15,6 +15,7 @@
 namespace behalf {
 
 struct model_directory;
+struct stream_item;
 struct task_facts;
 
 /// A service's streamed body, to be pulled part by part. The driver closes what is left open.
@@ -232,6 +233,7 @@ public:
 
 private:
   friend std::shared_ptr<const model_directory> models_of(const context& ctx);
+  friend void emit(const context& ctx, stream_item item);
 
   std::shared_ptr<task_facts> facts_;
 };

@@ -5,6 +5,7 @@
 #include "actors/outside/messages.hpp"
 #include "actors/runs/checkpoint_backlog.hpp"
 #include "actors/runs/end_retries.hpp"
+#include "actors/runs/model_meters.hpp"
 #include "actors/runs/run_meters.hpp"
 #include "actors/runs/run_visible_error.hpp"
 #include "actors/runs/spawn.hpp"
@@ -906,6 +907,8 @@ run_supervisor_actor::behavior_type supervisor_behavior(run_pointer self, app_pt
     [self](store_run) { return when_stored(self); },
     [self](task_event& m) {
       note_work(self);
+      if (m.item->type == stream_item::kind::usage)
+        return self->state.app->models_used->count(m.item->data.as_object());
       if (self->state.loop && !self->state.ending)
         apply(self, self->state.loop->written(m.by, std::move(*m.item)));
     },

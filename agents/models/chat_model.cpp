@@ -80,6 +80,23 @@ public:
     co_return std::nullopt;
   }
 
+  /// To whoever counts: also an attempt that failed may have cost tokens.
+  void report_usage() const {
+    const auto& used = answer_.tokens();
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun_;
+    emit(ctx_,
+         {stream_item::kind::usage,
+          json::object{{"model", model_.name},
+                       {"outcome", failure.why.message.empty() ? "answered" : failure.why.kind},
+                       {"seconds", took.count()},
+                       {"input", used.input},
+                       {"output", used.output},
+                       {"cache_read", used.cache_read},
+                       {"cache_creation", used.cache_creation},
+                       {"reasoning", used.reasoning},
+                       {"cost", cost_of(used, model_.prices)}}});
+  }
+
   model_failure failure;
 
 private:
@@ -184,6 +201,7 @@ private:
   answer answer_;
   json::object whole_;
   std::shared_ptr<const json::object> metadata_;
+  const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   bool shown_ = false;
 };
 
@@ -221,7 +239,9 @@ coroutine<result<json::value>> ask_model(context ctx, std::string model, chat_re
     for (int retry = 0;; ++retry) {
       model_attempt attempt{ctx, *one, what};
       auto running = attempt.run();
-      if (auto done = co_await std::move(running))
+      auto done = co_await std::move(running);
+      attempt.report_usage();
+      if (done)
         co_return json::value(std::move(*done));
       last = std::move(attempt.failure.why);
       const auto pause = attempt.failure.after.value_or(pause_before(retry, ctx.task_id()));

@@ -161,6 +161,11 @@ std::shared_ptr<const model_directory> models_of(const context& ctx) {
   return ctx.facts_->run->models;
 }
 
+void emit(const context& ctx, stream_item item) {
+  if (ctx.facts_->emit)
+    ctx.facts_->emit(std::move(item));
+}
+
 const json::object& context::configurable() const {
   return facts_->run->configurable();
 }
@@ -232,8 +237,7 @@ bool context::permitted(std::string_view permission) const {
 }
 
 void context::write(json_arg data) const {
-  if (facts_->emit)
-    facts_->emit({stream_item::kind::custom, std::move(data).take()});
+  emit(*this, {stream_item::kind::custom, std::move(data).take()});
 }
 
 std::string context::write_message(json_arg chunk,
@@ -242,8 +246,7 @@ std::string context::write_message(json_arg chunk,
   std::string id(part.is_object() ? string_or(part.get_object(), "id") : std::string_view{});
   if (id.empty())
     id = streamed_message_id(facts_->task_id);
-  if (facts_->emit)
-    facts_->emit({stream_item::kind::message, std::move(part), std::move(metadata)});
+  emit(*this, {stream_item::kind::message, std::move(part), std::move(metadata)});
   return id;
 }
 

@@ -1046,7 +1046,7 @@ loop_output run_loop::written(const task_attempt& which, stream_item item) {
   const auto* t = impl_->ended ? nullptr : impl_->running(which);
   if (t && item.type == stream_item::kind::custom)
     impl_->events.custom(impl_->out.events, item.data);
-  else if (t)
+  else if (t && item.type == stream_item::kind::message)
     impl_->events.chunk(impl_->out.events, {t->plan, impl_->step}, item);
   return std::exchange(impl_->out, {});
 }

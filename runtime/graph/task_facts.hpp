@@ -32,7 +32,11 @@ struct run_facts {
 
 /// Something a node writes to the run's stream while it runs.
 struct stream_item {
-  enum class kind : uint8_t { custom, message };
+  enum class kind : uint8_t {
+    custom,
+    message,
+    usage, // for the driver: how a request to a model ended, and its tokens (chat_model.cpp)
+  };
   kind type = kind::custom;
   json::value data;
   std::shared_ptr<const json::object> metadata = {}; // of a message, beside the event's own
@@ -60,5 +64,8 @@ struct task_facts {
 
 /// The chat models its nodes may ask; null: there are none.
 std::shared_ptr<const model_directory> models_of(const context& ctx);
+
+/// To the run's stream, or its driver.
+void emit(const context& ctx, stream_item item);
 
 } // namespace behalf

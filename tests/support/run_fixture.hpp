@@ -8,6 +8,7 @@
 #include "actors/outside/spawn.hpp"
 #include "actors/runs/event_memory.hpp"
 #include "actors/runs/messages.hpp"
+#include "actors/runs/model_meters.hpp"
 #include "actors/runs/recovery.hpp"
 #include "actors/runs/run_meters.hpp"
 #include "actors/runs/run_plan.hpp"
@@ -15,6 +16,7 @@
 #include "actors/storage/reads.hpp"
 #include "actors/storage/scans.hpp"
 #include "actors/storage/spawn.hpp"
+#include "agents/models/model_options.hpp"
 #include "connectors/registry.hpp"
 #include "runtime/auth/policy.hpp"
 #include "runtime/base/id.hpp"
@@ -208,6 +210,7 @@ struct run_fixture : actor_fixture {
       sys, {own(storage::spawn_database_reader(sys, db->open_reader().value(), nullptr, false))}));
     app->options = options;
     app->runs = std::make_shared<const runs::run_meters>(app->meters);
+    app->models_used = std::make_shared<const runs::model_meters>(app->meters, model_directory{});
     app->events =
       std::make_shared<runs::event_memory>(options->runs.event_memory, options->runs.event_bytes);
     auto real = own(storage::spawn_database_writer(sys, std::move(db), nullptr, false));

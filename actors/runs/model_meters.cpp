@@ -1,0 +1,65 @@
+#include "actors/runs/model_meters.hpp"
+
+#include "agents/models/model_options.hpp"
+
+namespace behalf::runs {
+namespace {
+
+constexpr auto tokens = {"input", "output", "cache_read", "cache_creation", "reasoning"};
+constexpr std::string_view other = "other";
+constexpr auto outcomes = {"answered",
+                           "needs_auth",
+                           "model_rate_limited",
+                           "model_overloaded",
+                           "model_unavailable",
+                           "model_quota_spent",
+                           "model_refused_key",
+                           "model_unknown",
+                           "model_context_too_long",
+                           "model_content_filtered",
+                           "model_bad_request",
+                           "model_stream_cut",
+                           "model_answer_too_long",
+                           "model_answer_invalid",
+                           "other"};
+
+double number_of(const json::object& request, std::string_view key) {
+  const auto* value = member(request, key);
+  return value && value->is_number() ? value->to_number<double>() : 0;
+}
+
+} // namespace
+
+model_meters::model_meters(metrics& all, const model_directory& models) {
+  for (const auto& [name, options] : models.by_name) {
+    auto& mine = models_[name];
+    for (const auto* kind : tokens)
+      mine.tokens[kind] =
+        &all.counter("behalf_model_tokens_total",
+                     "Tokens of answers; input has what was cached, output the reasoning",
+                     {{"model", name}, {"kind", kind}});
+    for (const auto* how : outcomes)
+      mine.outcomes[how] =
+        &all.counter("behalf_model_requests_total", "Requests to chat models by how they ended",
+                     {{"model", name}, {"outcome", how}});
+    mine.cost = &all.counter("behalf_model_cost_total", "What answers cost, by the prices given",
+                             {{"model", name}});
+    mine.time = &all.duration("behalf_model_request_seconds",
+                              "From a request to a chat model to its end", {{"model", name}});
+  }
+}
+
+void model_meters::count(const json::object& request) const {
+  auto found = models_.find(string_or(request, "model"));
+  if (found == models_.end())
+    return;
+  const auto& mine = found->second;
+  auto outcome = mine.outcomes.find(string_or(request, "outcome"));
+  (outcome == mine.outcomes.end() ? mine.outcomes.find(other) : outcome)->second->add();
+  for (const auto& [kind, meter] : mine.tokens)
+    meter->add(number_of(request, kind));
+  mine.cost->add(number_of(request, "cost"));
+  mine.time->observe(number_of(request, "seconds"));
+}
+
+} // namespace behalf::runs
