@@ -40,6 +40,13 @@ result<std::vector<agent_tool>> told_tools(const state_view& state) {
   return tools_from_json(*list);
 }
 
+// What a task was sent: all that it sees. Of one that a client made, by a `goto`: {}.
+const json::object& sent_to(const state_view& state) {
+  static const json::object none;
+  const auto* sent = state.sent();
+  return sent && sent->is_object() ? sent->get_object() : none;
+}
+
 const agent_tool* find_tool(const std::vector<agent_tool>& tools, std::string_view told) {
   auto at = std::find_if(tools.begin(), tools.end(),
                          [&](const agent_tool& one) { return one.as_told.name == told; });
@@ -79,6 +86,14 @@ std::string names_of(const std::vector<agent_tool>& tools) {
   return all;
 }
 
+// The same of its arguments alone.
+std::optional<std::string> wrong_arguments(const json::object& schema, const json::object& call) {
+  if (auto ok = check_arguments(schema, object_or_empty(call, "args")); !ok)
+    return "Error invoking tool '" + std::string(string_or(call, "name"))
+           + "': " + ok.error().message + "\nPlease fix the error and try again.";
+  return std::nullopt;
+}
+
 // What a call is told when it cannot be made; nothing when it can.
 std::optional<std::string> wrong_with(const std::vector<agent_tool>& tools,
                                       const json::object& call) {
@@ -87,21 +102,12 @@ std::optional<std::string> wrong_with(const std::vector<agent_tool>& tools,
   if (!tool)
     return "Error: " + std::string(name) + " is not a valid tool, try one of [" + names_of(tools)
            + "].";
-  if (auto ok = check_arguments(tool->schema, object_or_empty(call, "args")); !ok)
-    return "Error invoking tool '" + std::string(name) + "': " + ok.error().message
-           + "\nPlease fix the error and try again.";
-  return std::nullopt;
-}
-
-bool is_gated(const std::vector<agent_tool>& tools, const json::object& call) {
-  const auto* tool = find_tool(tools, string_or(call, "name"));
-  return tool && tool->approval == tool_approval::ask && !wrong_with(tools, call);
+  return wrong_arguments(tool->schema, call);
 }
 
 // A task of node `tools`: all that it sees. A call that cannot be made has `refused` instead of
 // a service.
-flow::send task_of(const std::vector<agent_tool>& tools, const json::object& call,
-                   bool edited = false) {
+json::object task_of(const std::vector<agent_tool>& tools, const json::object& call) {
   json::object task{{"call", call}};
   if (auto wrong = wrong_with(tools, call)) {
     task["refused"] = *wrong;
@@ -109,10 +115,9 @@ flow::send task_of(const std::vector<agent_tool>& tools, const json::object& cal
     const auto* tool = find_tool(tools, string_or(call, "name"));
     task["service"] = tool->service;
     task["tool"] = tool->name;
-    if (edited)
-      task["edited"] = object_or_empty(call, "args");
+    task["read_only"] = tool->hints.read_only;
   }
-  return {"tools", std::move(task)};
+  return task;
 }
 
 // --- node model ------------------------------------------------------------------------------
@@ -252,12 +257,24 @@ result<flow::route> after_model(const state_view& state) {
   auto tools = told_tools(state);
   if (!tools)
     return tools.error();
-  if (std::any_of(calls.begin(), calls.end(),
-                  [&](const json::object& call) { return is_gated(*tools, call); }))
-    return flow::route{approval_node};
+  // Tasks as they are now: what the messages become while a person thinks changes nothing.
+  json::array ask, others;
+  for (const auto& call : calls) {
+    auto task = task_of(*tools, call);
+    const auto* tool = find_tool(*tools, string_or(call, "name"));
+    if (task.contains("refused") || tool->approval == tool_approval::allow) {
+      others.push_back(std::move(task));
+      continue;
+    }
+    task["schema"] = tool->schema; // of arguments that the person may write
+    ask.push_back(std::move(task));
+  }
+  if (!ask.empty())
+    return flow::route{flow::send{std::string(approval_node),
+                                  {{"ask", std::move(ask)}, {"others", std::move(others)}}}};
   flow::route all;
-  for (const auto& call : calls)
-    all.add(task_of(*tools, call));
+  for (auto& task : others)
+    all.add(flow::send{"tools", std::move(task)});
   return all;
 }
 
@@ -268,16 +285,26 @@ struct decided {
   json::array answers; // of calls that are not made
 };
 
-void decide(decided& all, const std::vector<agent_tool>& tools, json::object call,
-            const call_decision& word) {
+// `task`: one that waited, with the schema of its tool.
+void decide(decided& all, json::object task, const call_decision& word) {
+  auto& call = task["call"].as_object();
   const std::string id(string_or(call, "id")), name(string_or(call, "name"));
+  const auto schema = object_or_empty(task, "schema");
+  task.erase("schema");
   switch (word.type) {
   case decision_type::approve:
-    all.go_to.add(task_of(tools, call));
+    task["approved"] = true;
+    all.go_to.add(flow::send{"tools", std::move(task)});
     break;
   case decision_type::edit:
     call["args"] = word.args;
-    all.go_to.add(task_of(tools, call, true));
+    if (auto wrong = wrong_arguments(schema, call)) {
+      all.answers.push_back(tool_error(id, name, *wrong));
+      break;
+    }
+    task["approved"] = true;
+    task["edited"] = word.args;
+    all.go_to.add(flow::send{"tools", std::move(task)});
     break;
   case decision_type::reject:
     all.answers.push_back(tool_error(id, name,
@@ -296,19 +323,13 @@ void decide(decided& all, const std::vector<agent_tool>& tools, json::object cal
 // Asks the user about the calls that need it; no call of this turn is made before the answer. An
 // answer that cannot be read is asked for again.
 coroutine<node_result> approve(state_view state, context ctx) {
-  auto tools = told_tools(state);
-  if (!tools)
-    co_return tools.error();
+  const auto asked = state.list("ask");
   std::vector<gated_call> gated;
-  std::vector<json::object> others, asked;
-  for (auto& call : open_calls(state))
-    if (is_gated(*tools, call)) {
-      gated.push_back({std::string(string_or(call, "id")), std::string(string_or(call, "name")),
-                       object_or_empty(call, "args")});
-      asked.push_back(std::move(call));
-    } else {
-      others.push_back(std::move(call));
-    }
+  for (const auto& task : asked) {
+    const auto& call = object_or_empty(task.as_object(), "call");
+    gated.push_back({std::string(string_or(call, "id")), std::string(string_or(call, "name")),
+                     object_or_empty(call, "args")});
+  }
   auto question = hitl_request(gated);
   std::vector<call_decision> words;
   while (words.size() < gated.size()) {
@@ -321,9 +342,9 @@ coroutine<node_result> approve(state_view state, context ctx) {
   }
   decided all;
   for (std::size_t i = 0; i < asked.size(); ++i)
-    decide(all, *tools, std::move(asked[i]), words[i]);
-  for (const auto& call : others)
-    all.go_to.add(task_of(*tools, call));
+    decide(all, asked[i].as_object(), words[i]);
+  for (const auto& task : state.list("others"))
+    all.go_to.add(flow::send{"tools", task});
   if (all.go_to.targets().empty())
     all.go_to = flow::route{"model"};
   co_return flow::command{flow::update{{"messages", std::move(all.answers)}}, std::move(all.go_to)};
@@ -348,18 +369,21 @@ void say_first(json::object& message, const std::string& sentence) {
 }
 
 // One call of a tool. Whatever becomes of it is told to the model: a failed tool ends no run.
-// Clients, too, can send a task here (`goto`): the declaration has the last word on what is called.
+// The task may have been left by another agent on the thread, or be older than the declaration,
+// which has the last word on what is called.
 coroutine<node_result> call_tool(state_view state, context ctx, options_ptr agent) {
-  const auto* sent = state.sent();
-  const json::object none;
-  const auto& task = sent && sent->is_object() ? sent->get_object() : none;
+  const auto& task = sent_to(state);
+  if (task.empty())
+    co_return flow::update{};
   const auto& call = object_or_empty(task, "call");
   const std::string id(string_or(call, "id")), name(string_or(call, "name")),
     service(string_or(task, "service"));
   if (service.empty())
     co_return flow::update{{"messages", list(tool_error(id, name, string_or(task, "refused")))}};
   const auto tool = string_or(task, "tool");
-  if (!offers(agent->tools, service, tool))
+  const tool_hints hints{bool_or(task, "read_only")};
+  const auto approval = approval_of(agent->tools, service, tool, hints);
+  if (!approval || (*approval == tool_approval::ask && !bool_or(task, "approved")))
     co_return fail(errc::denied, "the agent may not use the tool '" + std::string(tool) + "'");
   auto request = ctx.service(service).call_tool(tool, object_or_empty(call, "args"));
   auto reply = co_await std::move(request);
@@ -377,6 +401,7 @@ coroutine<node_result> call_tool(state_view state, context ctx, options_ptr agen
 result<std::shared_ptr<const graph>> make_agent(agent_options options) {
   const auto agent = std::make_shared<const agent_options>(std::move(options));
   graph_builder b{agent->name};
+  b.closed(); // to the tools lead the model's calls alone, by way of the approval
   b.channel("messages", flow::messages());
   b.private_channel("tools", flow::last_value());
   b.private_channel("counted", flow::last_value());

@@ -97,6 +97,9 @@ public:
   graph_builder& channel(std::string name, behalf::channel how);
   /// One for nodes alone: clients cannot write it and are not shown it.
   graph_builder& private_channel(std::string name, behalf::channel how);
+  /// Clients cannot send a node an input of their own ({"node", "input"} of a `goto`): its inputs
+  /// are what the graph's own nodes and routers made.
+  graph_builder& closed();
   /// Only these are taken from input, or shown as output. Default: all.
   graph_builder& input(std::vector<std::string> channels);
   graph_builder& output(std::vector<std::string> channels);

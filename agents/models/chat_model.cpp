@@ -135,6 +135,7 @@ private:
     auto reader = wire_.reader(model_);
     event_stream events;
     std::size_t unfinished = 0; // bytes since an event was whole
+    std::size_t read = 0;       // with all that the events have around the answer
     for (bool last = false; !last;) {
       auto part = co_await body.next();
       if (!part) { // an answer may be whole when the connection breaks
@@ -145,17 +146,18 @@ private:
       }
       last = part->last;
       unfinished += part->bytes.size();
+      read += part->bytes.size();
       for (const auto& event : events.feed(part->bytes)) {
         unfinished = 0;
         if (auto ok = reader->take(event, answer_); !ok)
           co_return ok.error();
       }
-      if (answer_.over() || unfinished > model_.max_answer_bytes)
+      if (answer_.over() || unfinished > model_.max_answer_bytes || read > most_read())
         break; // the message says that it is too long
       if (auto chunk = what_.shown ? answer_.take_chunk() : std::nullopt)
         show(std::move(*chunk));
     }
-    if (unfinished > model_.max_answer_bytes)
+    if (unfinished > model_.max_answer_bytes || (read > most_read() && !answer_.over()))
       co_return too_long();
     if (answer_.over())
       co_return result<void>{};
@@ -177,8 +179,11 @@ private:
     return why;
   }
 
+  // An event around each token, and nothing else for ever.
+  std::size_t most_read() const { return 16 * model_.max_answer_bytes; }
+
   static error too_long() {
-    auto why = fail(errc::upstream, "the model's provider sent an event without an end");
+    auto why = fail(errc::upstream, "the model's provider sent an answer or an event without end");
     why.kind = "model_answer_too_long";
     return why;
   }

@@ -327,11 +327,12 @@ tool_list make_tool_list(const std::vector<tool_source>& sources,
   return list.take();
 }
 
-bool offers(const std::vector<tool_source>& sources, std::string_view service,
-            std::string_view tool) {
+std::optional<tool_approval> approval_of(const std::vector<tool_source>& sources,
+                                         std::string_view service, std::string_view tool,
+                                         const tool_hints& hints) {
   auto source = std::find_if(sources.begin(), sources.end(),
                              [&](const tool_source& one) { return one.service == service; });
-  return source != sources.end() && approval_of(*source, tool, {}).has_value();
+  return source == sources.end() ? std::nullopt : approval_of(*source, tool, hints);
 }
 
 json::array to_json(const std::vector<agent_tool>& tools) {

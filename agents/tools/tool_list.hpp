@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,9 +61,11 @@ struct tool_list {
 tool_list make_tool_list(const std::vector<tool_source>& sources,
                          const std::vector<service_tools>& listed, const tool_bounds& bounds = {});
 
-/// Whether the sources offer a service's tool of that name, should there be one.
-bool offers(const std::vector<tool_source>& sources, std::string_view service,
-            std::string_view tool);
+/// What the sources say of a service's tool of that name, should there be one. Nothing: they do not
+/// offer it.
+std::optional<tool_approval> approval_of(const std::vector<tool_source>& sources,
+                                         std::string_view service, std::string_view tool,
+                                         const tool_hints& hints);
 
 /// As a channel of the graph keeps it for the length of a run.
 json::array to_json(const std::vector<agent_tool>& tools);

@@ -184,6 +184,11 @@ graph_builder& graph_builder::private_channel(std::string name, behalf::channel 
   return channel(std::move(name), std::move(how));
 }
 
+graph_builder& graph_builder::closed() {
+  made_->closed_ = true;
+  return *this;
+}
+
 graph_builder& graph_builder::interrupt_before(std::vector<std::string> nodes) {
   made_->stops_before_ = std::move(nodes);
   return *this;

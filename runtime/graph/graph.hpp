@@ -69,6 +69,8 @@ public:
   bool hides(std::size_t channel) const { return private_[channel]; }
   bool hides(std::string_view channel) const;
   const std::vector<std::string>& hidden() const { return hidden_; }
+  /// Only its own nodes and routers send its nodes an input.
+  bool closed() const { return closed_; }
   bool shows(std::size_t channel) const { return (*output_)[channel]; }
   const std::shared_ptr<const std::vector<bool>>& shown() const { return output_; }
 
@@ -108,6 +110,7 @@ private:
   std::vector<graph_branch> branches_;
   std::vector<graph_join> joins_;
   std::vector<bool> input_, private_;
+  bool closed_ = false;
   std::vector<std::string> hidden_; // the private ones by name
   std::vector<std::string> stops_before_, stops_after_;
   std::shared_ptr<const std::vector<bool>> output_;

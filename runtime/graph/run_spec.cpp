@@ -65,9 +65,15 @@ result<void> check_names(const graph& flow, const json::value& update) {
 
 // A node, {node, input} or a list of them.
 result<void> check_sent(const graph& flow, const json::value& go_to) {
-  if (const auto* one = go_to.if_object())
+  if (const auto* one = go_to.if_object()) {
+    if (flow.closed())
+      return error{errc::invalid_argument,
+                   "'goto': nodes of this graph take no input from clients",
+                   {},
+                   "InvalidUpdateError"};
     if (const auto* input = member(*one, "input"))
       return check_names(flow, *input);
+  }
   if (const auto* all = go_to.if_array())
     for (const auto& one : *all)
       if (auto ok = check_sent(flow, one); !ok)
@@ -79,7 +85,7 @@ result<void> check_sent(const graph& flow, const json::value& go_to) {
 
 result<void> check_given(const graph& flow, const json::value* input, const json::value* update,
                          const json::value* go_to) {
-  if (flow.hidden().empty())
+  if (flow.hidden().empty() && !flow.closed())
     return {};
   for (const auto* one : {input, update})
     if (one)

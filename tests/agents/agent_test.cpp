@@ -427,31 +427,107 @@ TEST_CASE("what an agent keeps for a run is taken from no input", "[agents]") {
   CHECK(b.model.asked().empty());
 }
 
-TEST_CASE("a client that goes to the tools itself reaches only those of the agent", "[agents]") {
-  auto options = helper();
-  options.tools.front().deny = {"send"};
-  texts left, failures;
-  auto go = [&](std::string_view service, std::string_view tool) {
-    kept_checkpoints thread;
+namespace {
+
+// One run of an agent on a thread whose services only tell what left.
+struct thread_of_agents {
+  kept_checkpoints thread;
+  texts left;
+  std::string why; // the run failed
+
+  void run(const agent_options& options, json::object kwargs) {
     run_driver driver{make_agent(options).value(), thread};
-    json::object task{{"service", service}, {"tool", tool}, {"call", tool_call("call_x", tool)}};
-    driver.command({{"goto", {{"node", "tools"}, {"input", task}}}});
-    driver.answer = [&](const effect& asked) -> effect_reply {
+    for (auto& [name, v] : kwargs)
+      driver.kwargs[name] = v;
+    driver.answer = [this](const effect& asked) -> effect_reply {
       if (const auto* call = std::get_if<service_call>(&asked))
         if (const auto* tool = std::get_if<call_tool_operation>(&call->operation))
           left.push_back(call->service + " " + tool->name);
       return fail(errc::upstream, "down");
     };
     driver.run();
-    failures.emplace_back(string_or(driver.outcome->error.as_object(), "message"));
+    const auto* failure = driver.outcome->error.if_object();
+    why = failure ? string_or(*failure, "message") : "";
+  }
+};
+
+} // namespace
+
+TEST_CASE("a client cannot send a task to the nodes of an agent", "[agents]") {
+  thread_of_agents b;
+  const json::object task{{"service", "mail"},
+                          {"tool", "search"},
+                          {"approved", true},
+                          {"call", tool_call("call_x", "search")}};
+  for (const std::string node : {"tools", "model", "HumanInTheLoopMiddleware.after_model"}) {
+    const json::object send{{"node", node}, {"input", task}};
+    for (const json::value& go_to : {json::value(send), json::value(json::array{"model", send})}) {
+      b.run(helper(), {{"command", {{"goto", go_to}}}});
+      CHECK(b.why == "'goto': nodes of this graph take no input from clients");
+    }
+  }
+  // By its name alone there is nothing to call: the model is asked.
+  b.run(helper(), {{"command", {{"goto", "tools"}}}});
+  CHECK(b.why == "there is no model 'main'");
+  CHECK(b.left.empty());
+}
+
+TEST_CASE("what another agent left to call is called as this one's declaration says", "[agents]") {
+  auto free = helper();
+  free.tools.front().allow = {"send"};
+  auto asks = helper();
+  asks.tools.front().ask = {"send"};
+  auto denies = helper();
+  denies.tools.front().deny = {"send"};
+  auto has_another = helper();
+  has_another.tools.front().service = "issues";
+  auto left_by = [](const agent_options& options, json::value task) {
+    graph_builder b{"other"};
+    b.channel("messages", flow::messages());
+    node_options leads;
+    leads.may_go_to = {"tools"};
+    b.node(
+      "start",
+      [task](const state_view&, context&) -> node_result {
+        return flow::command{flow::update{}, flow::route{flow::send{"tools", task}}};
+      },
+      leads);
+    b.node("tools", [](const state_view&, context&) { return flow::update{}; });
+    b.edge(flow::start, "start");
+    b.interrupt_before({"tools"});
+    thread_of_agents on;
+    {
+      run_driver driver{b.build().value(), on.thread};
+      driver.kwargs["input"] = json::object{{"messages", json::array{}}};
+      driver.run();
+    }
+    on.run(options, {{"input", nullptr}});
+    return on;
   };
-  go("mail", "send");
-  go("other", "search");
-  go("mail", "search");
-  CHECK(left == texts{"mail search"});
-  CHECK(failures
-        == texts{"the agent may not use the tool 'send'", "the agent may not use the tool 'search'",
-                 "there is no model 'main'"});
+  json::object task{{"service", "mail"}, {"tool", "send"}, {"call", tool_call("call_x", "send")}};
+  CHECK(left_by(free, task).left == texts{"mail send"});
+  for (const auto& options : {asks, denies, has_another}) {
+    const auto on = left_by(options, task);
+    CHECK(on.left.empty());
+    CHECK(on.why == "the agent may not use the tool 'send'");
+  }
+}
+
+TEST_CASE("what is asked about is kept with the question, whatever the messages become",
+          "[agents]") {
+  bench b;
+  b.model.calls({{"send", {{"to", "bob"}}}});
+  b.runner.stream({"tasks"});
+  const auto out = b.say("write to bob");
+  REQUIRE(out.interrupts.size() == 1);
+  json::value input;
+  for (const auto& one : out.data("tasks"))
+    if (one.at("name") == json::value(json::string_view{approval_node.data(), approval_node.size()})
+        && member(one, "input"))
+      input = one.at("input");
+  REQUIRE(input.is_object());
+  CHECK(input.at("ask").at(0).at("call").at("args").at("to") == "bob");
+  CHECK_FALSE(member(input, "messages"));
 }
 
 TEST_CASE("a model that fails ends the run with the kind of failure", "[agents]") {

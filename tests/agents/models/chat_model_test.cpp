@@ -351,7 +351,8 @@ TEST_CASE("an answer that goes on for ever is given up", "[models]") {
   one.max_answer_bytes = 1000;
   const std::string much(600, 'x');
   const std::vector<reply> all{{200, {text(much), text(much), text(much), stop}},
-                               {200, {"data: " + much, much, much, much}}};
+                               {200, {"data: " + much, much, much, much}},
+                               {200, texts(40, ": " + much + "\n\n")}}; // nothing but comments
   for (const auto& endless : all) {
     bench b{{one}};
     b.script = {endless};
