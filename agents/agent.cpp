@@ -6,6 +6,7 @@
 #include "agents/tools/tool_list.hpp"
 #include "behalf/chat_model.hpp"
 #include "runtime/base/json.hpp"
+#include "runtime/graph/task_facts.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -116,6 +117,7 @@ json::object task_of(const std::vector<agent_tool>& tools, const json::object& c
     task["service"] = tool->service;
     task["tool"] = tool->name;
     task["read_only"] = tool->hints.read_only;
+    task["repeatable"] = tool->hints.read_only || tool->hints.idempotent;
   }
   return task;
 }
@@ -352,6 +354,10 @@ coroutine<node_result> approve(state_view state, context ctx) {
 
 // --- node tools ------------------------------------------------------------------------------
 
+constexpr std::string_view unknown_outcome =
+  "Error: the server stopped while this call was open. Whether it was made is unknown, and it was "
+  "not made again. Find out before you call the tool once more.";
+
 std::string sentence_of(const error& why, std::string_view service) {
   const std::string name(service);
   if (why.kind == "needs_auth")
@@ -385,6 +391,8 @@ coroutine<node_result> call_tool(state_view state, context ctx, options_ptr agen
   const auto approval = approval_of(agent->tools, service, tool, hints);
   if (!approval || (*approval == tool_approval::ask && !bool_or(task, "approved")))
     co_return fail(errc::denied, "the agent may not use the tool '" + std::string(tool) + "'");
+  if (may_have_run(ctx) && !bool_or(task, "repeatable"))
+    co_return flow::update{{"messages", list(tool_error(id, name, unknown_outcome))}};
   auto request = ctx.service(service).call_tool(tool, object_or_empty(call, "args"));
   auto reply = co_await std::move(request);
   if (!reply)

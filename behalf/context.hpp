@@ -234,6 +234,7 @@ public:
 private:
   friend std::shared_ptr<const model_directory> models_of(const context& ctx);
   friend void emit(const context& ctx, stream_item item);
+  friend bool may_have_run(const context& ctx);
 
   std::shared_ptr<task_facts> facts_;
 };

@@ -166,6 +166,10 @@ void emit(const context& ctx, stream_item item) {
     ctx.facts_->emit(std::move(item));
 }
 
+bool may_have_run(const context& ctx) {
+  return ctx.facts_->cut_off;
+}
+
 const json::object& context::configurable() const {
   return facts_->run->configurable();
 }

@@ -578,6 +578,7 @@ task_spec run_loop::impl::describe(const live_task& t) const {
   s.remaining_steps = stop - step;
   s.push = t.plan.push;
   s.resumed = adopted || t.attempt > 1;
+  s.cut_off = adopted && spec.after_crash;
   // Graphs further inside find theirs among all.
   if (s.resumed)
     for (const auto& one : spec.place.answers)
@@ -1133,6 +1134,7 @@ context task_spec::make_context(std::shared_ptr<const run_facts> run,
   facts->emit = std::move(emit);
   facts->until = until;
   facts->cancelled = std::move(cancelled);
+  facts->cut_off = cut_off;
   return context{std::move(facts)};
 }
 

@@ -47,6 +47,7 @@ struct task_spec {
   int64_t step = 0, remaining_steps = 0;
   int64_t push = -1;    // as of planned_task
   bool resumed = false; // an earlier execution may have left something of a graph inside
+  bool cut_off = false; // as of task_facts
 
   task_attempt this_attempt() const { return {id, attempt}; }
   /// The context for this execution. `emit` and `cancelled` as in task_facts.

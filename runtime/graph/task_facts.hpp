@@ -60,6 +60,7 @@ struct task_facts {
   deadline until = deadline::max();
   std::function<bool()> cancelled; // from any thread; true: the result will not be used
   std::size_t next_answer = 0;     // of those without a place
+  bool cut_off = false;            // the server ended while the task was open, perhaps under way
 };
 
 /// The chat models its nodes may ask; null: there are none.
@@ -67,5 +68,8 @@ std::shared_ptr<const model_directory> models_of(const context& ctx);
 
 /// To the run's stream, or its driver.
 void emit(const context& ctx, stream_item item);
+
+/// The server ended before the task did and began again: what it may have done outside is unknown.
+bool may_have_run(const context& ctx);
 
 } // namespace behalf

@@ -181,6 +181,27 @@ def test_results_that_make_no_sense_end_no_talk(agents, models, box, bad):
     assert box.called() == ["read"]
 
 
+@pytest.mark.parametrize("hints, times", [
+    ({}, 1), ({"readOnlyHint": True}, 2), ({"idempotentHint": True}, 2),
+], ids=["effects", "reads", "idempotent"])
+def test_a_call_open_in_a_crash_is_made_again_only_if_that_is_harmless(agents, models, box, hints, times):
+    models.script("m", rules=[{"user": "", "calls": [{"name": "send", "args": {"to": "bob"}}]},
+                              {"result": "", "text": "I hear: {result}"}])
+    box.offer(READ, tool("send", TO, annotations=hints))
+    box.go.clear()
+    client = agents.client()
+    thread = client.threads.create()["thread_id"]
+    run = client.runs.create(thread, "main", input={"messages": [{"type": "human", "content": "send"}]})
+    until(lambda: box.called() == ["send"])
+    agents.server.kill()
+    box.go.set()
+    agents.server.start()
+    until(lambda: client.runs.get(thread, run["run_id"])["status"] == "success")
+    assert box.called() == ["send"] * times
+    said = text_of(client.threads.get_state(thread)["values"]["messages"][-1])
+    assert said == "I hear: done" if times == 2 else "unknown" in said
+
+
 def test_tools_of_one_turn_run_side_by_side(agents, models, box):
     five = [{"name": "read", "args": {"id": str(at)}} for at in range(5)]
     models.script("m", {"calls": five}, {"text": "all"})

@@ -50,6 +50,8 @@ TEST_CASE("after a crash each of many tasks has run once, answered or not", "[gr
   again.after_crash = true;
   again.input(js("{}")).begin();
   CHECK(again.waiting.size() == 20 - 4); // 3 have asked, and ask again
+  for (const auto& open : again.waiting)
+    CHECK(open.cut_off);
   again.run();
   REQUIRE(again.outcome->interrupts.size() == 10);
 
@@ -60,6 +62,7 @@ TEST_CASE("after a crash each of many tasks has run once, answered or not", "[gr
   run_driver resumed{one_each(20, true), thread};
   resumed.command(command).begin();
   REQUIRE(resumed.waiting.size() == 10);
+  CHECK_FALSE(resumed.waiting.front().cut_off); // they were asking, nothing more
   for (int i = 0; i < 4; ++i)
     resumed.run_task(5);
   run_driver last{one_each(20, true), thread};
