@@ -36,7 +36,8 @@ struct model_failure {
 };
 // Kinds of errors: model_rate_limited, model_overloaded, model_quota_spent, model_refused_key,
 // model_unknown, model_context_too_long, model_content_filtered, model_bad_request,
-// model_stream_cut, model_unavailable.
+// model_stream_cut, model_unavailable. An answer itself may be model_answer_too_long or
+// model_answer_invalid.
 
 class model_wire {
 public:
