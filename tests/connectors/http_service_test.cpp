@@ -9,7 +9,7 @@ namespace {
 std::unique_ptr<connector> opened(http_operation operation,
                                   service_options service = scripted_service(service_type::http)) {
   auto services = service_registry::create({std::move(service)}).value();
-  return services.open({"up", std::move(operation)}, scripted_caller()).value();
+  return services.open(service_call{"up", std::move(operation)}, scripted_caller()).value();
 }
 
 result<service_reply> answered(scripted_reply reply, http_operation operation = {"GET", "/x"}) {

@@ -49,7 +49,8 @@ TEST_CASE("what a connector decodes loses the credential", "[connectors][scrubbe
                       "{\"" + escaped() + "\":[{\"said\":\"" + escaped() + "\"}]}"};
   said.scrub = knows_token();
   scripted_upstream upstream{std::deque<scripted_reply>{said}};
-  auto machine = services.open({"up", http_operation{"GET", "/x"}}, scripted_caller()).value();
+  auto machine =
+    services.open(service_call{"up", http_operation{"GET", "/x"}}, scripted_caller()).value();
   auto reply = upstream.run(*machine);
   check_clean(reply);
   CHECK(dump(reply->body) == R"({"[redacted]":[{"said":"[redacted]"}]})");
