@@ -1,12 +1,12 @@
 #include "config/chat_stream.hpp"
 
 #include "agents/models/content.hpp"
+#include "runtime/base/hidden_text.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
 
 #include <algorithm>
 #include <cstdio>
-#include <iterator>
 
 namespace behalf {
 namespace {
@@ -15,28 +15,6 @@ constexpr std::size_t longest_glance = 200;
 constexpr std::size_t longest_answer = 16u << 20;
 constexpr std::size_t most_calls = 1000;
 constexpr std::size_t most_interrupts = 1000;
-
-char32_t code_point(std::string_view sequence) {
-  const auto first = static_cast<unsigned char>(sequence.front());
-  const auto size = sequence.size();
-  char32_t c = size == 1 ? first : first & (0x7fu >> size);
-  for (char next : sequence.substr(1))
-    c = (c << 6) | (static_cast<unsigned char>(next) & 0x3fu);
-  return c;
-}
-
-// Obeyed, or not seen.
-bool is_hidden(char32_t c) {
-  struct range {
-    char32_t first, last;
-  };
-  static constexpr range hidden[] = {
-    {0x00, 0x08},     {0x0b, 0x1f},     {0x7f, 0x9f}, // controls but tab and line feed
-    {0xad, 0xad},     {0x61c, 0x61c},   {0x200b, 0x200f}, {0x2028, 0x202e},
-    {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe0fff}};
-  return std::any_of(std::begin(hidden), std::end(hidden),
-                     [c](range r) { return c >= r.first && c <= r.last; });
-}
 
 // Not seen, but words of some languages, and faces, are made with them.
 bool is_joiner(char32_t c) {

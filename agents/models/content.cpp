@@ -236,6 +236,14 @@ json::array content_blocks(const json::object& message) {
   return all;
 }
 
+std::string data_url(const json::object& block, std::string_view otherwise) {
+  std::string url{"data:"};
+  url += string_or(block, "mime_type", otherwise);
+  url += ";base64,";
+  url += string_or(block, "base64");
+  return url;
+}
+
 bool made_by(const json::object& message, std::string_view provider) {
   return !provider.empty() && string_or(message, "type") == "ai"
          && string_or(object_or_empty(message, "response_metadata"), "model_provider") == provider;

@@ -3,6 +3,7 @@
 
 #include "behalf/json.hpp"
 
+#include <string>
 #include <string_view>
 
 namespace behalf {
@@ -19,6 +20,9 @@ namespace behalf {
 /// each where the content has it, or else at the end; one without an id, or with the id of an
 /// earlier one, is left out. n log n in the calls, linear in the rest.
 json::array content_blocks(const json::object& message);
+
+/// The bytes of a block that has them as base64: data:<mime_type, or else `otherwise`>;base64,….
+std::string data_url(const json::object& block, std::string_view otherwise);
 
 /// Whether the provider of that name made this ai message: only then are `extras` sent back.
 bool made_by(const json::object& message, std::string_view provider);

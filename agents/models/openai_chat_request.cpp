@@ -19,14 +19,6 @@ void add_line(std::string& to, std::string_view more) {
   to += more;
 }
 
-std::string data_url(const json::object& block, std::string_view otherwise) {
-  std::string url = "data:";
-  url += string_or(block, "mime_type", otherwise);
-  url += ";base64,";
-  url += string_or(block, "base64");
-  return url;
-}
-
 json::object part(std::string_view type, json::object what) {
   return {{"type", type}, {type, std::move(what)}};
 }

@@ -12,14 +12,6 @@ void keep(json::object& to, std::string_view key, const json::object& from) {
     to[key] = *there;
 }
 
-std::string data_url(const json::object& block, std::string_view otherwise) {
-  std::string url{"data:"};
-  url += string_or(block, "mime_type", otherwise);
-  url += ";base64,";
-  url += string_or(block, "base64");
-  return url;
-}
-
 json::object image_part(const json::object& block) {
   json::object part{{"type", "input_image"}};
   if (block.contains("file_id"))

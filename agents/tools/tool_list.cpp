@@ -1,6 +1,7 @@
 #include "agents/tools/tool_list.hpp"
 
 #include "agents/tools/schema_fit.hpp"
+#include "runtime/base/hidden_text.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
@@ -19,29 +20,13 @@ constexpr std::size_t longest_told_name = 64;
 constexpr std::size_t longest_name = 256; // MCP says 128
 constexpr std::size_t most_notes = 32;
 
-// Nothing of it is seen where people read what they approve, but models read all of it: controls,
-// marks that turn the direction of text, what has no width, and the tags of plane 14.
-bool hidden(char32_t c) {
-  auto within = [c](char32_t first, char32_t last) { return c >= first && c <= last; };
-  return (c < 0x20 && c != '\n' && c != '\t') || within(0x7F, 0x9F) || c == 0xAD || c == 0x61C
-         || within(0x200B, 0x200F) || within(0x2028, 0x202E) || within(0x2060, 0x206F)
-         || c == 0xFEFF || within(0xFFF9, 0xFFFB) || within(0xE0000, 0xE0FFF);
-}
-
-char32_t code_point(std::string_view sequence) {
-  constexpr unsigned lead_bits[]{0x7F, 0x1F, 0x0F, 0x07};
-  char32_t c = static_cast<unsigned char>(sequence[0]) & lead_bits[sequence.size() - 1];
-  for (auto each : sequence.substr(1))
-    c = (c << 6) | (static_cast<unsigned char>(each) & 0x3FU);
-  return c;
-}
-
+// Without what people who approve a call would not see of its tool's words, but models would read.
 std::string visible(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
     const auto size = utf8_length(text);
-    if (size != 0 && !hidden(code_point(text.substr(0, size))))
+    if (size != 0 && !is_hidden(code_point(text.substr(0, size))))
       out += text.substr(0, size);
     text.remove_prefix(std::max<std::size_t>(size, 1));
   }
