@@ -1,0 +1,91 @@
+#include "agents/nodes/agent_state.hpp"
+
+#include "agents/tools/arguments.hpp"
+#include "runtime/base/json.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace behalf {
+
+const toolbox* declared_agent::find(std::string_view name) const {
+  auto at = std::find_if(toolboxes.begin(), toolboxes.end(),
+                         [&](const auto& one) { return one->name() == name; });
+  return at == toolboxes.end() ? nullptr : at->get();
+}
+
+const json::object& of_this_run(const state_view& state, const context& ctx,
+                                std::string_view channel) {
+  static const json::object none;
+  const auto* kept = state.find(channel);
+  if (!kept || !kept->is_object() || string_or(kept->get_object(), "run") != ctx.run_id())
+    return none;
+  return kept->get_object();
+}
+
+result<std::vector<agent_tool>> told_tools(const state_view& state) {
+  const auto* kept = state.find("tools");
+  const auto* list = kept ? member(*kept, "list") : nullptr;
+  if (!list)
+    return std::vector<agent_tool>{};
+  return tools_from_json(*list);
+}
+
+const agent_tool* find_tool(const std::vector<agent_tool>& tools, std::string_view told) {
+  auto at = std::find_if(tools.begin(), tools.end(),
+                         [&](const agent_tool& one) { return one.as_told.name == told; });
+  return at == tools.end() ? nullptr : &*at;
+}
+
+std::vector<json::object> open_calls(const state_view& state) {
+  const auto& messages = state.list("messages");
+  std::set<std::string_view> answered;
+  for (auto at = messages.rbegin(); at != messages.rend(); ++at) {
+    if (!at->is_object())
+      return {};
+    const auto& message = at->get_object();
+    const auto type = string_or(message, "type");
+    if (type == "tool") {
+      answered.insert(string_or(message, "tool_call_id"));
+      continue;
+    }
+    if (type != "ai")
+      return {};
+    std::vector<json::object> open;
+    for (const auto& call : tool_calls_of(*at))
+      if (call.is_object() && !answered.contains(string_or(call.get_object(), "id")))
+        open.push_back(call.get_object());
+    return open;
+  }
+  return {};
+}
+
+namespace {
+
+std::string names_of(const std::vector<agent_tool>& tools) {
+  std::string all;
+  for (const auto& one : tools)
+    all += (all.empty() ? "" : ", ") + one.as_told.name;
+  return all;
+}
+
+} // namespace
+
+std::optional<std::string> wrong_arguments(const json::object& schema, const json::object& call) {
+  if (auto ok = check_arguments(schema, object_or_empty(call, "args")); !ok)
+    return "Error invoking tool '" + std::string(string_or(call, "name"))
+           + "': " + ok.error().message + "\nPlease fix the error and try again.";
+  return std::nullopt;
+}
+
+std::optional<std::string> wrong_with(const std::vector<agent_tool>& tools,
+                                      const json::object& call) {
+  const auto name = string_or(call, "name");
+  const auto* tool = find_tool(tools, name);
+  if (!tool)
+    return "Error: " + std::string(name) + " is not a valid tool, try one of [" + names_of(tools)
+           + "].";
+  return wrong_arguments(tool->schema, call);
+}
+
+} // namespace behalf

@@ -1,0 +1,47 @@
+// What a declared agent consists of, and what its nodes read from the state.
+#pragma once
+
+#include "agents/agent.hpp"
+#include "agents/tools/tool_list.hpp"
+#include "agents/tools/toolbox.hpp"
+#include "behalf/context.hpp"
+#include "behalf/state.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace behalf {
+
+/// An agent that is served.
+struct declared_agent {
+  agent_options options;
+  std::vector<tool_source> sources;                      // what may be called, one per toolbox
+  std::vector<std::shared_ptr<const toolbox>> toolboxes; // in the order of `sources`
+
+  /// Null when there is none of that name.
+  const toolbox* find(std::string_view name) const;
+};
+
+/// What is the same for the length of a run, or is counted in it: {"run", …}. Of another run: {}.
+const json::object& of_this_run(const state_view& state, const context& ctx,
+                                std::string_view channel);
+
+/// The tools as the model was told of them when it made the calls that are read now.
+result<std::vector<agent_tool>> told_tools(const state_view& state);
+
+/// Null when the model was told of none of that name.
+const agent_tool* find_tool(const std::vector<agent_tool>& tools, std::string_view told);
+
+/// Calls of the last ai message that no tool message answers yet.
+std::vector<json::object> open_calls(const state_view& state);
+
+/// What a call is told when it cannot be made: its tool is none, or its arguments do not fit.
+std::optional<std::string> wrong_with(const std::vector<agent_tool>& tools,
+                                      const json::object& call);
+/// The same of its arguments alone.
+std::optional<std::string> wrong_arguments(const json::object& schema, const json::object& call);
+
+} // namespace behalf

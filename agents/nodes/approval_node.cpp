@@ -1,0 +1,136 @@
+#include "agents/nodes/nodes.hpp"
+#include "agents/tools/approvals.hpp"
+#include "agents/tools/results.hpp"
+#include "runtime/base/json.hpp"
+
+namespace behalf {
+namespace {
+
+// The model is to go on: it paused, or made calls that nobody can read.
+bool to_be_asked_again(const json::value* message) {
+  if (!message || !message->is_object())
+    return false;
+  const auto& m = message->get_object();
+  if (string_or(m, "type") == "tool") // all of its calls were answered at once
+    return true;
+  const auto* invalid = member(m, "invalid_tool_calls");
+  return string_or(object_or_empty(m, "response_metadata"), "stop_reason") == "pause_turn"
+         || (invalid && invalid->is_array() && !invalid->get_array().empty());
+}
+
+// A task of node `tools`: all that it sees. A call that cannot be made has `refused` instead of
+// a service.
+json::object task_of(const std::vector<agent_tool>& tools, const json::object& call) {
+  json::object task{{"call", call}};
+  if (auto wrong = wrong_with(tools, call)) {
+    task["refused"] = *wrong;
+  } else {
+    const auto* tool = find_tool(tools, string_or(call, "name"));
+    task["service"] = tool->service;
+    task["tool"] = tool->name;
+    task["read_only"] = tool->hints.read_only;
+    task["repeatable"] = tool->hints.read_only || tool->hints.idempotent;
+  }
+  return task;
+}
+
+struct decided {
+  flow::route go_to;
+  json::array answers; // of calls that are not made
+};
+
+// `task`: one that waited, with the schema of its tool.
+void decide(decided& all, json::object task, const call_decision& word) {
+  auto& call = task["call"].as_object();
+  const std::string id(string_or(call, "id")), name(string_or(call, "name"));
+  const auto schema = object_or_empty(task, "schema");
+  task.erase("schema");
+  switch (word.type) {
+  case decision_type::approve:
+    task["approved"] = true;
+    all.go_to.add(flow::send{"tools", std::move(task)});
+    break;
+  case decision_type::edit:
+    call["args"] = word.args;
+    if (auto wrong = wrong_arguments(schema, call)) {
+      all.answers.push_back(tool_error(id, name, *wrong));
+      break;
+    }
+    task["approved"] = true;
+    task["edited"] = word.args;
+    all.go_to.add(flow::send{"tools", std::move(task)});
+    break;
+  case decision_type::reject:
+    all.answers.push_back(tool_error(id, name,
+                                     word.message.empty() ? "User rejected the tool call for `"
+                                                              + name + "` with id " + id
+                                                          : word.message));
+    break;
+  case decision_type::respond: {
+    auto answer = tool_message(word.message, id);
+    answer.as_object()["name"] = name;
+    all.answers.push_back(std::move(answer));
+  }
+  }
+}
+
+} // namespace
+
+result<flow::route> after_model(const state_view& state) {
+  const auto calls = open_calls(state);
+  if (calls.empty())
+    return to_be_asked_again(state.last("messages")) ? flow::route{"model"}
+                                                     : flow::route{flow::end};
+  auto tools = told_tools(state);
+  if (!tools)
+    return tools.error();
+  // Tasks as they are now: what the messages become while a person thinks changes nothing.
+  json::array ask, others;
+  for (const auto& call : calls) {
+    auto task = task_of(*tools, call);
+    const auto* tool = find_tool(*tools, string_or(call, "name"));
+    if (task.contains("refused") || tool->approval == tool_approval::allow) {
+      others.push_back(std::move(task));
+      continue;
+    }
+    task["schema"] = tool->schema; // of arguments that the person may write
+    ask.push_back(std::move(task));
+  }
+  if (!ask.empty())
+    return flow::route{flow::send{std::string(approval_node),
+                                  {{"ask", std::move(ask)}, {"others", std::move(others)}}}};
+  flow::route all;
+  for (auto& task : others)
+    all.add(flow::send{"tools", std::move(task)});
+  return all;
+}
+
+coroutine<node_result> approve_calls(state_view state, context ctx) {
+  const auto asked = state.list("ask");
+  std::vector<gated_call> gated;
+  for (const auto& task : asked) {
+    const auto& call = object_or_empty(task.as_object(), "call");
+    gated.push_back({std::string(string_or(call, "id")), std::string(string_or(call, "name")),
+                     object_or_empty(call, "args")});
+  }
+  auto question = hitl_request(gated);
+  std::vector<call_decision> words;
+  while (words.size() < gated.size()) {
+    auto stop = ctx.interrupt(question);
+    const auto answer = co_await std::move(stop);
+    if (auto read = read_decisions(answer, gated))
+      words = std::move(*read);
+    else
+      question["error"] = read.error().message;
+  }
+  decided all;
+  for (std::size_t i = 0; i < asked.size(); ++i)
+    decide(all, asked[i].as_object(), words[i]);
+  for (const auto& task : state.list("others"))
+    all.go_to.add(flow::send{"tools", task});
+  if (all.go_to.targets().empty())
+    all.go_to = flow::route{"model"};
+  co_return flow::command{flow::update{{"messages", std::move(all.answers)}}, std::move(all.go_to)};
+}
+
+} // namespace behalf

@@ -1,0 +1,125 @@
+#include "agents/nodes/nodes.hpp"
+#include "agents/tools/results.hpp"
+#include "behalf/chat_model.hpp"
+#include "runtime/base/json.hpp"
+
+#include <optional>
+
+namespace behalf {
+namespace {
+
+// Why a service's tools are missing, in words that come from nobody outside.
+std::string_view reason_of(const error& why) {
+  if (why.kind == "needs_auth")
+    return "the user has not given access to it";
+  return why.code == errc::timeout ? "it does not answer" : "it cannot be reached";
+}
+
+struct listing {
+  std::vector<service_tools> found;
+  std::string missing; // a sentence for the model about each service that could not be asked
+};
+
+coroutine<listing> list_tools(context ctx, agent_ptr agent) {
+  std::vector<coroutine<result<json::value>>> calls;
+  for (const auto& box : agent->toolboxes)
+    calls.push_back(box->list(ctx));
+  auto replies = co_await when_all(std::move(calls));
+  listing all;
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    const auto& service = agent->toolboxes[i]->name();
+    if (replies[i]) {
+      all.found.push_back({service, std::move(*replies[i])});
+      continue;
+    }
+    const std::string why(reason_of(replies[i].error()));
+    all.missing += "\nThe tools of '" + service + "' are not there now: " + why + ".";
+    ctx.write({{"type", "tools_unavailable"},
+               {"service", service},
+               {"reason", replies[i].error().message}});
+  }
+  co_return all;
+}
+
+// The prompt with the user's names in it; what these hold is text, whatever it looks like.
+std::string prompt_for(const agent_options& agent, const context& ctx) {
+  constexpr std::string_view identity = "{identity}", display_name = "{display_name}";
+  std::string made;
+  for (std::string_view rest = agent.prompt; !rest.empty();) {
+    if (rest.starts_with(identity)) {
+      made += ctx.identity();
+      rest.remove_prefix(identity.size());
+    } else if (rest.starts_with(display_name)) {
+      made += string_or(ctx.user(), "display_name", ctx.identity());
+      rest.remove_prefix(display_name.size());
+    } else {
+      const auto plain = rest.substr(0, rest.find('{', 1));
+      made += plain;
+      rest.remove_prefix(plain.size());
+    }
+  }
+  return made;
+}
+
+json::object count(const context& ctx, int64_t model_calls, int64_t tool_calls) {
+  return {{"run", ctx.run_id()}, {"model_calls", model_calls}, {"tool_calls", tool_calls}};
+}
+
+} // namespace
+
+coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) {
+  const auto& counted = of_this_run(state, ctx, "counted");
+  const auto model_calls = int_or(counted, "model_calls");
+  auto tool_calls = int_or(counted, "tool_calls");
+  if (model_calls >= agent->options.limits.model_calls) {
+    const auto most = std::to_string(agent->options.limits.model_calls);
+    co_return flow::update{
+      {"messages", ai("Model call limits exceeded: run limit (" + most + "/" + most + ")")}};
+  }
+  flow::update changes;
+  const auto* known = member(of_this_run(state, ctx, "tools"), "list");
+  std::vector<agent_tool> tools;
+  std::string missing(string_or(of_this_run(state, ctx, "tools"), "missing"));
+  if (known) {
+    auto read = tools_from_json(*known);
+    if (!read)
+      co_return read.error();
+    tools = std::move(*read);
+  } else if (!agent->toolboxes.empty()) {
+    auto listed = list_tools(ctx, agent);
+    auto all = co_await std::move(listed);
+    auto made = make_tool_list(agent->sources, all.found);
+    for (const auto& note : made.notes)
+      ctx.write({{"type", "tools_note"}, {"note", note}});
+    tools = std::move(made.tools);
+    missing = std::move(all.missing);
+    changes.set("tools", {{"run", ctx.run_id()}, {"list", to_json(tools)}, {"missing", missing}});
+  }
+  chat_request question{state.list("messages")};
+  question.system = prompt_for(agent->options, ctx) + missing;
+  for (const auto& tool : tools)
+    question.tools.push_back(tool.as_told);
+  auto asked = ask_model(ctx, agent->options.model, std::move(question));
+  auto said = co_await std::move(asked);
+  if (!said)
+    co_return said.error();
+  auto& message = said->as_object();
+  message["name"] = agent->options.name;
+  json::array added{std::move(*said)};
+  const auto calls = tool_calls_of(added.front());
+  for (const auto& one : calls) {
+    const auto& call = one.as_object();
+    std::optional<std::string> refused;
+    if (++tool_calls > agent->options.limits.tool_calls)
+      refused = "Tool call limit exceeded. Do not make additional tool calls.";
+    else if (agent->toolboxes.empty()) // there is no node for it
+      refused = wrong_with(tools, call);
+    if (refused)
+      added.push_back(tool_error(string_or(call, "id"), string_or(call, "name"), *refused));
+  }
+  changes.set("messages", std::move(added));
+  changes.set("counted", count(ctx, model_calls + 1, tool_calls));
+  co_return changes;
+}
+
+} // namespace behalf

@@ -1,0 +1,60 @@
+#include "agents/nodes/nodes.hpp"
+#include "agents/tools/results.hpp"
+#include "runtime/base/json.hpp"
+#include "runtime/graph/task_facts.hpp"
+
+namespace behalf {
+namespace {
+
+constexpr std::string_view unknown_outcome =
+  "Error: the server stopped while this call was open. Whether it was made is unknown, and it was "
+  "not made again. Find out before you call the tool once more.";
+
+// What a task was sent: all that it sees. Of one that a client made, by a `goto`: {}.
+const json::object& sent_to(const state_view& state) {
+  static const json::object none;
+  const auto* sent = state.sent();
+  return sent && sent->is_object() ? sent->get_object() : none;
+}
+
+// In front of what a tool answered.
+void say_first(json::object& message, const std::string& sentence) {
+  auto& content = message["content"];
+  if (auto* text = content.if_string())
+    text->insert(0, sentence + '\n');
+  else if (auto* blocks = content.if_array())
+    blocks->insert(blocks->begin(), text_block(sentence));
+}
+
+} // namespace
+
+// The task may have been left by another agent on the thread, or be older than the declaration,
+// which has the last word on what is called.
+coroutine<node_result> make_call(state_view state, context ctx, agent_ptr agent) {
+  const auto& task = sent_to(state);
+  if (task.empty())
+    co_return flow::update{};
+  const auto& made = object_or_empty(task, "call");
+  requested_call call{std::string(string_or(made, "id")), std::string(string_or(made, "name")),
+                      std::string(string_or(task, "tool")), object_or_empty(made, "args")};
+  const auto service = string_or(task, "service");
+  if (service.empty())
+    co_return flow::update{
+      {"messages", list(tool_error(call.id, call.name, string_or(task, "refused")))}};
+  const tool_hints hints{bool_or(task, "read_only")};
+  const auto approval = approval_of(agent->sources, service, call.tool, hints);
+  const auto* box = agent->find(service);
+  if (!box || !approval || (*approval == tool_approval::ask && !bool_or(task, "approved")))
+    co_return fail(errc::denied, "the agent may not use the tool '" + call.tool + "'");
+  if (may_have_run(ctx) && !bool_or(task, "repeatable"))
+    co_return flow::update{{"messages", list(tool_error(call.id, call.name, unknown_outcome))}};
+  auto under_way = box->call(ctx, std::move(call));
+  auto became = co_await std::move(under_way);
+  if (const auto* args = member(task, "edited"))
+    say_first(became.message,
+              "The user changed the arguments of this call to " + dump(*args) + ".");
+  became.changes.set("messages", list(std::move(became.message)));
+  co_return std::move(became.changes);
+}
+
+} // namespace behalf

@@ -1,0 +1,58 @@
+// Where an agent's tools come from: something that lists tools for a user, and makes their calls.
+#pragma once
+
+#include "behalf/coroutine.hpp"
+#include "behalf/json.hpp"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace behalf {
+
+class context;
+struct tool_source;
+
+/// A call of a tool, as the model made it or a person changed it.
+struct requested_call {
+  std::string id, name; // the model's; the name it was told
+  std::string tool;     // as its toolbox calls it
+  json::object args;    // match the tool's schema
+};
+
+/// What became of a call.
+struct tool_outcome {
+  json::object message; // the tool message that answers it
+  flow::update changes; // of the agent's other channels
+
+  tool_outcome(json::object answer) : message(std::move(answer)) {}
+};
+
+/// Lists tools for the run's user, and makes their calls, within a node. Shared by all runs.
+class toolbox {
+public:
+  explicit toolbox(std::string name) : name_(std::move(name)) {}
+  virtual ~toolbox() = default;
+  toolbox(const toolbox&) = delete;
+  toolbox& operator=(const toolbox&) = delete;
+
+  /// Unique in an agent: a service's name, or one that no service can have.
+  const std::string& name() const { return name_; }
+  /// {"tools": [{name, description, inputSchema, annotations}]}, as MCP's tools/list gives them:
+  /// whatever is in it, it is checked and bounded by who asks. Errors are those of a service.
+  virtual coroutine<result<json::value>> list(context ctx) const = 0;
+  /// Whatever becomes of the call is told to the model: a failed one is a message, too. May ask a
+  /// person (`ctx.interrupt`), and runs again from its top then.
+  virtual coroutine<tool_outcome> call(context ctx, requested_call what) const = 0;
+
+private:
+  std::string name_;
+};
+
+/// The tools of an MCP service, called as the run's user.
+std::shared_ptr<const toolbox> mcp_toolbox(std::string service);
+
+/// The message of a call that its service did not take: why, in words for the model.
+json::object failed_call(const requested_call& call, const error& why, std::string_view service);
+
+} // namespace behalf
