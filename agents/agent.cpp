@@ -1,6 +1,7 @@
 #include "agents/agent.hpp"
 
 #include "agents/nodes/nodes.hpp"
+#include "agents/safety/taint.hpp"
 
 namespace behalf {
 
@@ -16,6 +17,7 @@ result<std::shared_ptr<const graph>> make_agent(agent_options options) {
   b.channel("messages", flow::messages());
   b.private_channel("tools", flow::last_value());
   b.private_channel("counted", flow::last_value());
+  b.private_channel(std::string(taint_channel), keeps_taint());
   b.node("model", [agent](state_view state, context ctx) {
     return ask_turn(std::move(state), std::move(ctx), agent);
   });

@@ -17,6 +17,7 @@ struct tool_source {
   std::vector<std::string> allow, ask, deny; // tools, by the names the service gives them
   bool trusted =
     false; // its annotations are believed: what it says is read-only is not asked about
+  bool personal = true; // it is called with a credential, and gives what is not for everybody
 };
 
 struct agent_limits {

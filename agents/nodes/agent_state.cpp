@@ -14,6 +14,12 @@ const toolbox* declared_agent::find(std::string_view name) const {
   return at == toolboxes.end() ? nullptr : at->get();
 }
 
+const tool_source* declared_agent::source(std::string_view name) const {
+  auto at = std::find_if(sources.begin(), sources.end(),
+                         [&](const tool_source& one) { return one.service == name; });
+  return at == sources.end() ? nullptr : &*at;
+}
+
 const json::object& of_this_run(const state_view& state, const context& ctx,
                                 std::string_view channel) {
   static const json::object none;

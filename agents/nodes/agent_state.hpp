@@ -23,6 +23,8 @@ struct declared_agent {
 
   /// Null when there is none of that name.
   const toolbox* find(std::string_view name) const;
+  /// What is declared of it; null when there is none of that name.
+  const tool_source* source(std::string_view name) const;
 };
 
 /// What is the same for the length of a run, or is counted in it: {"run", …}. Of another run: {}.

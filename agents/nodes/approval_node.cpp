@@ -1,4 +1,5 @@
 #include "agents/nodes/nodes.hpp"
+#include "agents/safety/taint.hpp"
 #include "agents/tools/approvals.hpp"
 #include "agents/tools/results.hpp"
 #include "runtime/base/json.hpp"
@@ -20,8 +21,9 @@ bool to_be_asked_again(const json::value* message) {
 
 // A task of node `tools`: all that it sees. A call that cannot be made has `refused` instead of
 // a service.
-json::object task_of(const std::vector<agent_tool>& tools, const json::object& call) {
-  json::object task{{"call", call}};
+json::object task_of(const std::vector<agent_tool>& tools, const json::object& call,
+                     const taint& seen) {
+  json::object task{{"call", call}, {"taint", to_json(seen)}};
   if (auto wrong = wrong_with(tools, call)) {
     task["refused"] = *wrong;
   } else {
@@ -29,6 +31,8 @@ json::object task_of(const std::vector<agent_tool>& tools, const json::object& c
     task["service"] = tool->service;
     task["tool"] = tool->name;
     task["read_only"] = tool->hints.read_only;
+    task["destructive"] = tool->hints.destructive;
+    task["open_world"] = tool->hints.open_world;
     task["repeatable"] = tool->hints.read_only || tool->hints.idempotent;
   }
   return task;
@@ -85,9 +89,10 @@ result<flow::route> after_model(const state_view& state) {
   if (!tools)
     return tools.error();
   // Tasks as they are now: what the messages become while a person thinks changes nothing.
+  const auto seen = taint_of(state);
   json::array ask, others;
   for (const auto& call : calls) {
-    auto task = task_of(*tools, call);
+    auto task = task_of(*tools, call, seen);
     const auto* tool = find_tool(*tools, string_or(call, "name"));
     if (task.contains("refused") || tool->approval == tool_approval::allow) {
       others.push_back(std::move(task));

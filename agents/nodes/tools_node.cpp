@@ -1,4 +1,5 @@
 #include "agents/nodes/nodes.hpp"
+#include "agents/safety/rule_of_two.hpp"
 #include "agents/tools/results.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/graph/task_facts.hpp"
@@ -36,24 +37,32 @@ coroutine<node_result> make_call(state_view state, context ctx, agent_ptr agent)
     co_return flow::update{};
   const auto& made = object_or_empty(task, "call");
   requested_call call{std::string(string_or(made, "id")), std::string(string_or(made, "name")),
-                      std::string(string_or(task, "tool")), object_or_empty(made, "args")};
+                      std::string(string_or(task, "tool")), object_or_empty(made, "args"),
+                      taint_from_json(member(task, "taint"))};
   const auto service = string_or(task, "service");
   if (service.empty())
     co_return flow::update{
       {"messages", list(tool_error(call.id, call.name, string_or(task, "refused")))}};
-  const tool_hints hints{bool_or(task, "read_only")};
+  const tool_hints hints{bool_or(task, "read_only"), bool_or(task, "destructive", true), false,
+                         bool_or(task, "open_world", true)};
   const auto approval = approval_of(agent->sources, service, call.tool, hints);
   const auto* box = agent->find(service);
-  if (!box || !approval || (*approval == tool_approval::ask && !bool_or(task, "approved")))
+  const auto* source = agent->source(service);
+  if (!box || !source || !approval
+      || (*approval == tool_approval::ask && !bool_or(task, "approved")))
     co_return fail(errc::denied, "the agent may not use the tool '" + call.tool + "'");
   if (may_have_run(ctx) && !bool_or(task, "repeatable"))
     co_return flow::update{{"messages", list(tool_error(call.id, call.name, unknown_outcome))}};
+  auto seen = taint_by(*source, hints, call.id);
   auto under_way = box->call(ctx, std::move(call));
   auto became = co_await std::move(under_way);
+  seen.join(became.seen);
   if (const auto* args = member(task, "edited"))
     say_first(became.message,
               "The user changed the arguments of this call to " + dump(*args) + ".");
   became.changes.set("messages", list(std::move(became.message)));
+  if (!seen.none())
+    became.changes.set(std::string(taint_channel), to_json(seen));
   co_return std::move(became.changes);
 }
 

@@ -1,6 +1,7 @@
 // Where an agent's tools come from: something that lists tools for a user, and makes their calls.
 #pragma once
 
+#include "agents/safety/taint.hpp"
 #include "behalf/coroutine.hpp"
 #include "behalf/json.hpp"
 
@@ -18,12 +19,14 @@ struct requested_call {
   std::string id, name; // the model's; the name it was told
   std::string tool;     // as its toolbox calls it
   json::object args;    // match the tool's schema
+  taint known = {};     // what the conversation had seen when the model made it
 };
 
 /// What became of a call.
 struct tool_outcome {
   json::object message; // the tool message that answers it
   flow::update changes; // of the agent's other channels
+  taint seen = {};      // what the model learns by it, beside what its toolbox stands for
 
   tool_outcome(json::object answer) : message(std::move(answer)) {}
 };
