@@ -7,20 +7,7 @@ import time
 
 from load import RUN, first_event, idle_streams, throughput, versions
 from servers import ROOT, behalf, reference, scratch
-
-
-class Table:
-    def __init__(self) -> None:
-        self.rows: list[tuple[str, ...]] = [("what", "behalf", "reference", "ratio", "budget")]
-
-    def add(self, what: str, ours: str, theirs: str = "", ratio: str = "", budget: str = "") -> None:
-        self.rows.append((what, ours, theirs, ratio, budget))
-        print(f"{what:48} {ours:>26} {theirs:>26} {ratio:>9}  {budget}", flush=True)
-
-    def markdown(self) -> str:
-        head, *rest = self.rows
-        lines = ["| " + " | ".join(r) + " |" for r in rest]
-        return "\n".join(["| " + " | ".join(head) + " |", "|---" * len(head) + "|", *lines])
+from table import Table
 
 
 def compare(table: Table, what: str, one, ours, theirs, budget: str = "") -> None:

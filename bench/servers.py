@@ -1,6 +1,7 @@
 """Starts and stops the servers that are compared; reads their memory and start-up time."""
 
 import contextlib
+import hashlib
 import os
 import pathlib
 import shutil
@@ -54,7 +55,8 @@ class Server:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.process.poll() is not None:
-                raise SystemExit(f"{self.name} ended at start; see {self.log.name}")
+                said = pathlib.Path(self.log.name).read_text()[-2000:]
+                raise SystemExit(f"{self.name} ended at start:\n{said}")
             try:
                 urllib.request.urlopen(self.url + "/ok", timeout=1).read()
                 return
@@ -104,17 +106,18 @@ identity:
       - {{ sha256: {digest}, subject: alice }}
 authorization:
   threads: owner
+"""
+HELLO = """\
 graphs:
   hello: builtin:hello
 """
 
 
-def behalf(folder: pathlib.Path) -> Server:
-    import hashlib
-
+def behalf(folder: pathlib.Path, serves: str = HELLO) -> Server:
+    """`serves` is YAML: graphs or agents, and what they need."""
     config = folder / "behalf.yaml"
     digest = hashlib.sha256(TOKEN.encode()).hexdigest()
-    config.write_text(BEHALF_CONFIG.format(folder=folder, digest=digest))
+    config.write_text(BEHALF_CONFIG.format(folder=folder, digest=digest) + serves)
     binary = os.environ.get("BEHALF_BINARY", str(ROOT / "build/release/behalf"))
     command = [binary, "serve", "--config", str(config), "--port", str(free_port())]
     server = Server("behalf", command, folder)
@@ -122,15 +125,17 @@ def behalf(folder: pathlib.Path) -> Server:
     return server
 
 
-def reference(folder: pathlib.Path) -> Server | None:
-    """The Python reference server in memory, or None when it is not installed."""
-    program = ROOT / "build/tools/reference/bin/langgraph"
+def reference(folder: pathlib.Path, name: str = "reference", env: dict | None = None) -> Server | None:
+    """The Python reference server in memory with the graphs of bench/`name`, or None when it is not
+    installed."""
+    program = ROOT / f"build/tools/{name}/bin/langgraph"
     if not program.exists():
         return None
-    app = folder / "reference"
-    shutil.copytree(ROOT / "bench/reference", app)
+    app = folder / name
+    shutil.copytree(ROOT / "bench" / name, app)
     command = [str(program), "dev", "--no-browser", "--no-reload", "--port", str(free_port())]
-    return Server("reference", command, app, {"LANGSMITH_TRACING": "false", "LOG_LEVEL": "ERROR"})
+    quiet = {"LANGSMITH_TRACING": "false", "LOG_LEVEL": "ERROR"}
+    return Server("reference", command, app, quiet | (env or {}))
 
 
 @contextlib.contextmanager
