@@ -20,6 +20,12 @@ struct tool_source {
   bool personal = true; // it is called with a credential, and gives what is not for everybody
 };
 
+/// An agent that gets tasks from another one: any graph with a channel `messages`.
+struct sub_agent {
+  std::string name, description;               // as the model that gives it tasks is told
+  std::shared_ptr<const graph> flow = nullptr; // a configuration's: null until all are made
+};
+
 struct agent_limits {
   int64_t model_calls = 25, tool_calls = 50; // of a run
 };
@@ -29,6 +35,7 @@ struct agent_options {
   std::string model;  // in `models`
   std::string prompt; // {display_name}, {identity}: of the user
   std::vector<tool_source> tools;
+  std::vector<sub_agent> agents; // to give tasks to, by the tool `task`
   agent_limits limits;
 };
 

@@ -11,6 +11,8 @@
 namespace behalf {
 namespace {
 
+constexpr std::size_t most_levels = 8; // of agents below each other
+
 error at(std::string_view key, const std::string& why) {
   return fail(errc::invalid_argument, std::string(key) + ": " + why);
 }
@@ -38,9 +40,13 @@ public:
     for (const auto& one : config_.graphs)
       if (auto ok = take_graphs(one); !ok)
         return ok.error();
-    for (const auto& one : config_.agents)
-      if (auto ok = take_agent(one); !ok)
+    for (const auto& one : config_.agents) {
+      auto made = agent_of(one);
+      if (!made)
+        return made.error();
+      if (auto ok = serve("agents." + one.name, {one.name, one.description, std::move(*made)}); !ok)
         return ok.error();
+    }
     return std::move(found_);
   }
 
@@ -117,12 +123,57 @@ private:
             wanted.defaults, one.make};
   }
 
-  result<void> take_agent(const agent_options& wanted) {
-    const auto key = "agents." + wanted.name;
-    auto flow = make_agent(wanted);
+  // Those that it gives tasks to are made before it, each once.
+  result<std::shared_ptr<const graph>> agent_of(const agent_options& declared) {
+    if (auto known = agents_.find(declared.name); known != agents_.end())
+      return known->second;
+    const auto key = "agents." + declared.name;
+    under_way_.push_back(declared.name);
+    auto options = declared;
+    for (auto& other : options.agents)
+      if (auto ok = find_agent(other); !ok)
+        return ok.error();
+    auto flow = make_agent(std::move(options));
     if (!flow)
       return at(key, flow.error().message);
-    return serve(key, {wanted.name, wanted.description, std::move(*flow)});
+    under_way_.pop_back();
+    agents_.emplace(declared.name, *flow);
+    return *flow;
+  }
+
+  result<void> find_agent(sub_agent& other) {
+    const auto key = "agents." + under_way_.back() + ".tools";
+    if (std::find(under_way_.begin(), under_way_.end(), other.name) != under_way_.end())
+      return at(key, "agents that give tasks to each other in a circle: " + path_to(other.name));
+    if (under_way_.size() >= most_levels)
+      return at(key, "agents that give tasks to each other more than " + std::to_string(most_levels)
+                       + " levels deep: " + path_to(other.name));
+    for (const auto& one : config_.agents)
+      if (one.name == other.name) {
+        auto made = agent_of(one);
+        if (!made)
+          return made.error();
+        other.description = one.description;
+        other.flow = std::move(*made);
+        return {};
+      }
+    for (const auto& one : found_.graphs)
+      if (one.graph_id == other.name) {
+        if (one.make)
+          return at(key,
+                    "'" + other.name + "' is made anew for each run, it cannot be given tasks");
+        other.description = one.description;
+        other.flow = one.flow;
+        return {};
+      }
+    return at(key, "there is no agent or graph '" + other.name + "'");
+  }
+
+  std::string path_to(const std::string& name) const {
+    std::string all;
+    for (const auto& one : under_way_)
+      all += one + ", ";
+    return all + name;
   }
 
   result<void> serve(const std::string& key, served_graph made) {
@@ -138,6 +189,8 @@ private:
   const library_file& file_of_;
   std::map<std::string, plugin_registry> loaded_;
   loaded_libraries found_;
+  std::map<std::string, std::shared_ptr<const graph>> agents_; // that were made, by name
+  std::vector<std::string> under_way_; // each was met while the one before it was made
 };
 
 } // namespace

@@ -1,4 +1,5 @@
-// agents: declared agents by name, each a model, a prompt and tools of MCP services.
+// agents: declared agents by name, each a model, a prompt and tools: of MCP services, and other
+// agents.
 #include "config/sections.hpp"
 #include "runtime/base/text.hpp"
 
@@ -47,8 +48,9 @@ void read_list(yaml_section& in, std::string_view key, std::vector<std::string>&
 
 tool_source read_source(yaml_section in, const config& c) {
   tool_source o;
-  in.require("service");
   in.text("service", o.service);
+  if (in.kind("service") == 0)
+    in.fault("", "lacks the key 'service'");
   check_service(in, o.service, c);
   const auto* service = service_named(c, o.service);
   std::set<std::string> named;
@@ -60,9 +62,26 @@ tool_source read_source(yaml_section in, const config& c) {
   return o;
 }
 
+// Which graphs there are, and who gives tasks to whom, is known once libraries are loaded.
+void read_other_agent(yaml_section in, std::string name, agent_options& o) {
+  if (in.has("service"))
+    in.fault("agent", "stands beside `service`; an entry of `tools` has one of them");
+  in.finish();
+  if (std::any_of(o.agents.begin(), o.agents.end(),
+                  [&](const auto& one) { return one.name == name; }))
+    in.fault("agent", "'" + name + "' stands above already");
+  o.agents.push_back({std::move(name), {}});
+}
+
 void read_tools(yaml_section& in, agent_options& o, const config& c) {
   std::set<std::string> services;
   for (auto& one : in.sections("tools", "service")) {
+    std::string other;
+    one.text("agent", other);
+    if (one.has("agent")) {
+      read_other_agent(one, std::move(other), o);
+      continue;
+    }
     o.tools.push_back(read_source(one, c));
     const auto& service = o.tools.back().service;
     if (!service.empty() && !services.insert(service).second)

@@ -8,10 +8,12 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace behalf {
 
 class context;
+struct sub_agent;
 struct tool_source;
 
 /// A call of a tool, as the model made it or a person changed it.
@@ -54,6 +56,11 @@ private:
 
 /// The tools of an MCP service, called as the run's user.
 std::shared_ptr<const toolbox> mcp_toolbox(std::string service);
+
+/// The tool `task`, as UIs know it: {description, subagent_type}. Runs that agent's graph inside
+/// the node, in a namespace of its own, and answers with what it said last. Its questions are the
+/// run's.
+std::shared_ptr<const toolbox> task_toolbox(std::vector<sub_agent> agents);
 
 /// The message of a call that its service did not take: why, in words for the model.
 json::object failed_call(const requested_call& call, const error& why, std::string_view service);

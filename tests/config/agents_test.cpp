@@ -177,3 +177,27 @@ TEST_CASE("the schema knows agents, and a tool by its service's name alone", "[c
   CHECK(tools.at("properties").as_object().contains("ask"));
   CHECK(agent.at("properties").at("limits").at("properties").as_object().contains("tool_calls"));
 }
+
+TEST_CASE("agents give tasks to agents and graphs that there are, in no circle", "[config]") {
+  auto why = [](const std::string& agents) {
+    auto made = load_libraries(valid(agents));
+    return made ? "" : made.error().message;
+  };
+  CHECK(why("  a: { model: main, tools: [{ agent: b }, mail] }\n"
+            "  b: { model: main, tools: [{ agent: c }] }\n"
+            "  c: { model: main }\n")
+        == "");
+  CHECK(why("  a: { model: main, tools: [{ agent: c }] }\n")
+        == "agents.a.tools: there is no agent or graph 'c'");
+  CHECK(why("  a: { model: main, tools: [{ agent: b }] }\n"
+            "  b: { model: main, tools: [{ agent: a }] }\n")
+        == "agents.b.tools: agents that give tasks to each other in a circle: a, b, a");
+  std::string deep;
+  for (char c = 'a'; c < 'i'; ++c)
+    deep += std::string("  ") + c + ": { model: main, tools: [{ agent: " + char(c + 1) + " }] }\n";
+  CHECK(why(deep + "  i: { model: main }\n").starts_with("agents.h.tools: agents that give tasks"));
+  CHECK(fault_of("tools: [{ agent: b, service: mail }]").find("stands beside `service`")
+        != std::string::npos);
+  CHECK(fault_of("tools: [{ agent: b }, { agent: b }]").find("'b' stands above already")
+        != std::string::npos);
+}

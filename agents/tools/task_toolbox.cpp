@@ -1,0 +1,95 @@
+#include "agents/agent.hpp"
+#include "agents/tools/results.hpp"
+#include "agents/tools/toolbox.hpp"
+#include "behalf/context.hpp"
+#include "behalf/messages.hpp"
+#include "runtime/base/json.hpp"
+
+#include <algorithm>
+
+namespace behalf {
+namespace {
+
+// What the agent said last, as a tool's result: its text, and its structured answer.
+service_reply answer_of_agent(const json::object& left) {
+  std::string text;
+  if (const auto* said = member(left, "messages"); said && said->is_array())
+    for (const auto& message : said->get_array())
+      if (message.is_object() && string_or(message.get_object(), "type") == "ai")
+        text = text_of(message);
+  service_reply reply;
+  json::object body;
+  const auto* structured = member(left, "structured_response");
+  if (structured && !structured->is_null())
+    body["structuredContent"] = *structured;
+  else if (text.empty())
+    text = "(The agent ended without an answer.)";
+  json::object part{{"type", "text"}, {"text", std::move(text)}};
+  body["content"] = list(std::move(part));
+  reply.body = std::move(body);
+  return reply;
+}
+
+class other_agents final : public toolbox {
+public:
+  explicit other_agents(std::vector<sub_agent> agents)
+    : toolbox(std::string(task_box)), agents_(std::move(agents)) {}
+
+  coroutine<result<json::value>> list(context) const override {
+    std::string description = "Gives a task to another agent, which works on it by itself and "
+                              "answers once. It sees nothing but the description: say all that it "
+                              "needs to know. Independent tasks may be given at once. Agents:";
+    json::array names;
+    for (const auto& one : agents_) {
+      description += "\n- " + one.name;
+      if (!one.description.empty())
+        description += ": " + one.description;
+      names.emplace_back(one.name);
+    }
+    json::object task{{"type", "string"}, {"description", "what to do, and what to answer with"}};
+    json::object type{{"type", "string"}, {"enum", std::move(names)}};
+    json::object arguments{{"description", std::move(task)}, {"subagent_type", std::move(type)}};
+    json::object schema{{"type", "object"},
+                        {"properties", std::move(arguments)},
+                        {"required", {"description", "subagent_type"}},
+                        {"additionalProperties", false}};
+    // What it does outside is asked for, and told apart after a crash, where it does it.
+    json::object hints{{"idempotentHint", true}};
+    json::object tool{{"name", "task"},
+                      {"description", std::move(description)},
+                      {"inputSchema", std::move(schema)},
+                      {"annotations", std::move(hints)}};
+    json::array all;
+    all.push_back(std::move(tool));
+    co_return json::object{{"tools", std::move(all)}};
+  }
+
+  coroutine<tool_outcome> call(context ctx, requested_call what) const override {
+    const auto name = string_or(what.args, "subagent_type");
+    const auto found = std::find_if(agents_.begin(), agents_.end(),
+                                    [&](const auto& one) { return one.name == name; });
+    if (found == agents_.end())
+      co_return tool_error(what.id, what.name, "Error: there is no such agent.");
+    json::object input{{"messages", behalf::list(human(string_or(what.args, "description")))}};
+    auto under_way = ctx.run(found->flow, std::move(input));
+    const auto left = co_await std::move(under_way);
+    if (!left)
+      co_return tool_error(what.id, what.name,
+                           "Error: the agent '" + found->name
+                             + "' could not do it: " + left.error().message);
+    co_return tool_message_of(answer_of_agent(*left), what.id, what.name);
+  }
+
+private:
+  static constexpr std::string_view task_box = "@agents"; // unlike a service
+
+  std::vector<sub_agent> agents_;
+};
+
+} // namespace
+
+std::shared_ptr<const toolbox> task_toolbox(std::vector<sub_agent> agents) {
+  return std::make_shared<other_agents>(std::move(agents));
+}
+
+} // namespace behalf
