@@ -65,10 +65,12 @@ void decide(decided& all, json::object task, const call_decision& word) {
     all.go_to.add(flow::send{"tools", std::move(task)});
     break;
   case decision_type::reject:
-    all.answers.push_back(tool_error(id, name,
-                                     word.message.empty() ? "User rejected the tool call for `"
-                                                              + name + "` with id " + id
-                                                          : word.message));
+    all.answers.push_back(tool_error(
+      id, name,
+      "User rejected the tool call for `" + name + "`"
+        + (word.message.empty() ? ". The tool was not executed. Do not call it again unless the "
+                                  "user asks for it."
+                                : " with reason: " + word.message)));
     break;
   case decision_type::respond: {
     auto answer = tool_message(word.message, id);
@@ -90,30 +92,31 @@ result<flow::route> after_model(const state_view& state) {
     return tools.error();
   // Tasks as they are now: what the messages become while a person thinks changes nothing.
   const auto seen = taint_of(state);
-  json::array ask, others;
+  json::array tasks;
+  bool asks = false;
   for (const auto& call : calls) {
     auto task = task_of(*tools, call, seen);
     const auto* tool = find_tool(*tools, string_or(call, "name"));
-    if (task.contains("refused") || tool->approval == tool_approval::allow) {
-      others.push_back(std::move(task));
-      continue;
+    if (!task.contains("refused") && tool->approval == tool_approval::ask) {
+      task["schema"] = tool->schema; // of arguments that the person may write
+      asks = true;
     }
-    task["schema"] = tool->schema; // of arguments that the person may write
-    ask.push_back(std::move(task));
+    tasks.push_back(std::move(task));
   }
-  if (!ask.empty())
-    return flow::route{flow::send{std::string(approval_node),
-                                  {{"ask", std::move(ask)}, {"others", std::move(others)}}}};
+  if (asks)
+    return flow::route{flow::send{std::string(approval_node), {{"tasks", std::move(tasks)}}}};
   flow::route all;
-  for (auto& task : others)
+  for (auto& task : tasks)
     all.add(flow::send{"tools", std::move(task)});
   return all;
 }
 
 coroutine<node_result> approve_calls(state_view state, context ctx) {
-  const auto asked = state.list("ask");
+  const auto tasks = state.list("tasks"); // those with a `schema` are asked about
   std::vector<gated_call> gated;
-  for (const auto& task : asked) {
+  for (const auto& task : tasks) {
+    if (!member(task, "schema"))
+      continue;
     const auto& call = object_or_empty(task.as_object(), "call");
     gated.push_back({std::string(string_or(call, "id")), std::string(string_or(call, "name")),
                      object_or_empty(call, "args")});
@@ -129,10 +132,12 @@ coroutine<node_result> approve_calls(state_view state, context ctx) {
       question["error"] = read.error().message;
   }
   decided all;
-  for (std::size_t i = 0; i < asked.size(); ++i)
-    decide(all, asked[i].as_object(), words[i]);
-  for (const auto& task : state.list("others"))
-    all.go_to.add(flow::send{"tools", task});
+  auto word = words.begin();
+  for (const auto& task : tasks) // in the order of the model's calls
+    if (member(task, "schema"))
+      decide(all, task.as_object(), *word++);
+    else
+      all.go_to.add(flow::send{"tools", task});
   if (all.go_to.targets().empty())
     all.go_to = flow::route{"model"};
   co_return flow::command{flow::update{{"messages", std::move(all.answers)}}, std::move(all.go_to)};

@@ -242,7 +242,8 @@ TEST_CASE("a call that needs approval waits for it", "[agents]") {
     const auto out = b.runner.resume(decisions({{{"type", "reject"}, {"message", "not bob"}}}));
     REQUIRE_FALSE(out.error);
     CHECK(b.left().empty());
-    CHECK(said(out).at(2) == "tool call_1 error: not bob");
+    CHECK(said(out).at(2)
+          == "tool call_1 error: User rejected the tool call for `send` with reason: not bob");
     CHECK(said(out).back() == "ai: Done.");
   }
   SECTION("answered by the user: that is the result") {
@@ -309,7 +310,10 @@ TEST_CASE("nothing of an answer runs before all that is asked about is decided",
   REQUIRE(all.size() == 7);
   std::sort(all.begin() + 2, all.begin() + 6);
   CHECK(all[2] == "tool call_1 success: 2 found");
-  CHECK(all[3] == "tool call_2 error: User rejected the tool call for `send` with id call_2");
+  CHECK(
+    all[3]
+    == "tool call_2 error: User rejected the tool call for `send`. The tool was not executed. Do "
+       "not call it again unless the user asks for it.");
   CHECK(all[4].starts_with("tool call_3 error: Error: nothing is not a valid tool"));
   CHECK(all[5] == "tool call_4 success: sent");
   auto left = b.left();
@@ -526,7 +530,7 @@ TEST_CASE("what is asked about is kept with the question, whatever the messages 
         && member(one, "input"))
       input = one.at("input");
   REQUIRE(input.is_object());
-  CHECK(input.at("ask").at(0).at("call").at("args").at("to") == "bob");
+  CHECK(input.at("tasks").at(0).at("call").at("args").at("to") == "bob");
   CHECK_FALSE(member(input, "messages"));
 }
 

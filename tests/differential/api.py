@@ -42,8 +42,8 @@ def events(response: httpx.Response, until: Callable[[list], bool] | None = None
 class Api:
     """`call` and `stream` note what they got under a name, `ask` and `follow` do not."""
 
-    def __init__(self, url: str, auth_url: str, notes: dict[str, Any], prefix: str):
-        self.url, self.auth_url = url, auth_url
+    def __init__(self, url: str, auth_url: str, notes: dict[str, Any], prefix: str, models: Any = None):
+        self.url, self.auth_url, self.models = url, auth_url, models
         self.notes, self.prefix = notes, prefix
         self.headers: dict[str, str] = {}
         # A connection for each request: what one answer does to its connection is not compared.
@@ -127,6 +127,11 @@ class Api:
             noted["body"] = found
         self.note(name, noted)
         return found if isinstance(found, list) else []
+
+    def script(self, *steps: dict) -> None:
+        """What this server's model says from now on. Agents only."""
+        usage = {"input": 12, "output": 5, "cache_read": 4, "reasoning": 2}
+        self.models.script("main", *({"usage": usage, **one} for one in steps))
 
     def thread(self, **body) -> str:
         return self.ask("POST", "/threads", body)["thread_id"]

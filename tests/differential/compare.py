@@ -56,10 +56,11 @@ def scenarios(wanted: list[str], short: bool) -> list[tuple[str, Any]]:
     return found
 
 
-def play(label: str, body: Any, url: str, auth_url: str) -> dict[str, Any]:
+def play(label: str, body: Any, *side: Any) -> dict[str, Any]:
     """What a scenario noted, ids and times taken out. What it broke at is noted too."""
     notes: dict[str, Any] = {}
-    api = Api(url, auth_url, notes, label)
+    url, auth_url, *models = side
+    api = Api(url, auth_url, notes, label, *models)
     try:
         body(api)
     except Exception as failure:  # noqa: BLE001 - whatever it was, it is what is compared
@@ -138,24 +139,31 @@ def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="behalf-differential-") as scratch:
         folder = Path(scratch)
-        running = []
+        running, agents = [], None
         try:
-            for make, names in ((servers.reference, ("langgraph", "langgraph.auth")),
-                                (servers.behalf, ("behalf", "behalf.auth"))):
-                for name in names:
-                    running.append(make(folder, name))
-            for server in running:
+            of_agents = [one for one in chosen if one[0].startswith("agents/")]
+            agents = servers.Agents(folder) if of_agents else None
+            if len(of_agents) < len(chosen):
+                for make, names in ((servers.reference, ("langgraph", "langgraph.auth")),
+                                    (servers.behalf, ("behalf", "behalf.auth"))):
+                    running += [make(folder, name) for name in names]
+            for server in [*running, *(agents.servers if agents else [])]:
                 server.wait()
-            sides = [(running[0].url, running[1].url), (running[2].url, running[3].url)]
+            urls = [server.url for server in running]
+            sides = [urls[:2], urls[2:]]
+            notes: list[dict[str, Any]] = [{}, {}]
             with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
                 played = [[pool.submit(play, label, body, *side) for side in sides]
-                          for label, body in chosen]
-                notes: list[dict[str, Any]] = [{}, {}]
+                          for label, body in chosen if (label, body) not in of_agents]
                 for pair in played:
                     for side, one in zip(notes, pair, strict=True):
                         side.update(one.result())
+            # One after the other: a model's script is one scenario's.
+            for label, body in of_agents:
+                for side, server, models in zip(notes, agents.servers, agents.models, strict=True):
+                    side.update(play(label, body, server.url, server.url, models))
         finally:
-            for server in running:
+            for server in [*running, *([agents] if agents else [])]:
                 server.stop()
     if given.keep:
         given.keep.mkdir(parents=True, exist_ok=True)
