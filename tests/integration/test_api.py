@@ -185,7 +185,7 @@ def test_the_store_keeps_items_per_user(stack, token):
     assert client.store.search_items([])["items"] == []
 
 
-UUID = str(uuid.uuid4())
+UUID = "5f1d2c86-9d0e-4b51-8a6d-0f1c7d4b9e11"  # of nothing
 BAD = [
     ("POST", "/threads", "{", 422),
     ("POST", "/threads", "[1]", 422),

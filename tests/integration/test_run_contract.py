@@ -10,7 +10,7 @@ import httpx
 import pytest
 from parts.plugins import plugin
 
-UUID = str(uuid.uuid4())
+UUID = "5f1d2c86-9d0e-4b51-8a6d-0f1c7d4b9e11"  # of nothing
 SLOW = {"upto": 500, "pause_ms": 10}
 BUSY = ("Thread is already running a task. Wait for it to finish or choose a different multitask "
         "strategy.")
