@@ -2,6 +2,7 @@
 
 #include "agents/nodes/nodes.hpp"
 #include "agents/safety/taint.hpp"
+#include "agents/tools/openapi.hpp"
 #include "runtime/graph/graph.hpp"
 
 namespace behalf {
@@ -48,7 +49,8 @@ result<std::shared_ptr<const graph>> make_agent(agent_options options) {
   declared_agent made{std::move(options), {}, {}};
   for (const auto& source : made.options.tools) {
     made.sources.push_back(source);
-    made.toolboxes.push_back(mcp_toolbox(source.service));
+    made.toolboxes.push_back(source.document ? openapi_toolbox(source)
+                                             : mcp_toolbox(source.service));
   }
   if (!made.options.agents.empty()) {
     made.toolboxes.push_back(task_toolbox(made.options.agents));

@@ -10,14 +10,17 @@
 
 namespace behalf {
 
+struct api_document;
+
 /// Tools of one service that an agent may use. Without `allow` and `ask` all of its tools are
 /// offered; else those they name. "*" names all that no list names.
 struct tool_source {
-  std::string service;                       // an MCP service of the configuration
+  std::string service;                       // of the configuration
   std::vector<std::string> allow, ask, deny; // tools, by the names the service gives them
   bool trusted =
     false; // its annotations are believed: what it says is read-only is not asked about
   bool personal = true; // it is called with a credential, and gives what is not for everybody
+  std::shared_ptr<const api_document> document = {}; // of an HTTP service, which has its tools
 };
 
 /// An agent that gets tasks from another one: any graph with a channel `messages`.

@@ -6,6 +6,7 @@
 #include "actors/options.hpp"
 #include "agents/agent.hpp"
 #include "agents/models/model_options.hpp"
+#include "agents/tools/openapi.hpp"
 #include "config/yaml.hpp"
 #include "connectors/service_options.hpp"
 #include "runtime/auth/dev_issuer.hpp"
@@ -93,6 +94,7 @@ struct config {
   storage_options storage; // but for what it is sealed with, which is not resolved yet
   encryption_config encryption;
   std::vector<service_options> services; // those of models and of the store's index, too
+  std::map<std::string, std::shared_ptr<const api_document>, std::less<>> documents; // of services
   std::vector<server_key> server_keys;
   model_directory models;
   std::vector<agent_options> agents; // graphs, too

@@ -1,5 +1,4 @@
-// agents: declared agents by name, each a model, a prompt and tools: of MCP services, and other
-// agents.
+// agents: declared agents by name, each a model, a prompt and tools: of services, and other agents.
 #include "config/sections.hpp"
 #include "runtime/base/text.hpp"
 
@@ -25,15 +24,35 @@ void check_service(yaml_section& in, const std::string& name, const config& c) {
   const auto* service = service_named(c, name);
   if (!service)
     in.fault("service", "there is no '" + name + "' in `services`");
-  else if (service->type != service_type::mcp)
-    in.fault("service", "'" + name
-                          + "' is of type http, which has no tools; an MCP server is "
-                            "needed (type: mcp)");
+  else if (service->type != service_type::mcp && !c.documents.contains(name))
+    in.fault("service",
+             "'" + name + "' is of type http and has no `openapi` document, so it has no tools");
+}
+
+// What is wrong with the name of an operation; empty when it has one.
+std::string no_operation(const api_document& document, const std::string& service,
+                         const std::string& name) {
+  if (document.operations.contains(name))
+    return {};
+  const auto where = "services." + service + ".openapi";
+  if (auto found = document.left_out.find(name); found != document.left_out.end())
+    return "'" + name + "' of " + where + " cannot be a tool: " + found->second;
+  std::string nearest;
+  auto least = name.size() / 3 + 1;
+  for (const auto& [other, operation] : document.operations)
+    if (const auto distance = edit_distance(ascii_lower(name), ascii_lower(other));
+        distance < least) {
+      least = distance;
+      nearest = other;
+    }
+  return "'" + name + "' is no operation of " + where
+         + (nearest.empty() ? "" : "; did you mean '" + nearest + "'?");
 }
 
 // "*" stands for all the tools that no list names.
 void read_list(yaml_section& in, std::string_view key, std::vector<std::string>& list,
-               const service_options* service, std::set<std::string>& elsewhere) {
+               const service_options* service, const api_document* document,
+               std::set<std::string>& elsewhere) {
   in.texts(key, list);
   for (const auto& tool : list) {
     if (tool.empty())
@@ -41,6 +60,10 @@ void read_list(yaml_section& in, std::string_view key, std::vector<std::string>&
     else if (tool != "*" && service && !service->allows_tool(tool))
       in.fault(key, "'" + tool + "' is not among the tools that services." + service->name
                       + ".tools lists");
+    else if (auto why = tool == "*" || !document ? std::string{}
+                                                 : no_operation(*document, service->name, tool);
+             !why.empty())
+      in.fault(key, why);
     if (!elsewhere.insert(tool).second)
       in.fault(key, "'" + tool + "' stands twice: of each tool one of allow, ask and deny is said");
   }
@@ -53,10 +76,11 @@ tool_source read_source(yaml_section in, const config& c) {
     in.fault("", "lacks the key 'service'");
   check_service(in, o.service, c);
   const auto* service = service_named(c, o.service);
+  if (auto found = c.documents.find(o.service); service && found != c.documents.end())
+    o.document = found->second;
   std::set<std::string> named;
-  read_list(in, "allow", o.allow, service, named);
-  read_list(in, "ask", o.ask, service, named);
-  read_list(in, "deny", o.deny, service, named);
+  for (auto [key, list] : {std::pair{"allow", &o.allow}, {"ask", &o.ask}, {"deny", &o.deny}})
+    read_list(in, key, *list, service, o.document.get(), named);
   in.flag("trusted", o.trusted);
   in.finish();
   return o;

@@ -45,7 +45,7 @@ void read_credential(yaml_section in, service_options& o) {
   in.finish();
 }
 
-service_options read_service(const std::string& name, yaml_section in) {
+service_options read_service(const std::string& name, yaml_section in, config& out) {
   service_options o;
   o.name = name;
   std::string type = "http";
@@ -67,6 +67,8 @@ service_options read_service(const std::string& name, yaml_section in) {
   in.texts("tools", o.tools);
   if (auto ok = o.validate(); !ok)
     fault_of_service(in, url, ok.error().message);
+  if (auto document = read_document(in, o))
+    out.documents.emplace(name, std::move(document));
   in.finish();
   return o;
 }
@@ -207,7 +209,7 @@ void read_services(yaml_section in, config& out) {
     if (!in.has(name) && name != "*")
       in.fault(name, "is empty; a service needs at least a base_url or url");
     else if (auto one = in.section(name))
-      out.services.push_back(read_service(name, std::move(*one)));
+      out.services.push_back(read_service(name, std::move(*one), out));
 }
 
 } // namespace behalf

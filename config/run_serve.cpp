@@ -445,6 +445,21 @@ int validate_admission(const config& c, const config_places& places, std::string
   return exit_ok;
 }
 
+// What becomes of OpenAPI documents, which mostly others have written.
+void say_operations(const config& c) {
+  constexpr std::size_t most_named = 20;
+  for (const auto& [service, document] : c.documents) {
+    std::printf("services.%s.openapi: %s\n", service.c_str(),
+                counted(document->operations.size(), "operation", "operations").c_str());
+    std::size_t named = 0;
+    for (const auto& [name, why] : document->left_out)
+      if (++named <= most_named)
+        std::printf("  left out: %s\n", why.c_str());
+    if (named > most_named)
+      std::printf("  and %zu more\n", named - most_named);
+  }
+}
+
 } // namespace
 
 int run_validate(const std::string& file) {
@@ -472,6 +487,7 @@ int run_validate(const std::string& file) {
     counted(services, "service", "services").c_str(),
     counted(c.identity.providers.size(), "identity provider", "identity providers").c_str(),
     counted(c.rules.size(), "rule", "rules").c_str(), admission.c_str());
+  say_operations(c);
   return exit_ok;
 }
 

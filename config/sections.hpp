@@ -33,6 +33,10 @@ void read_agents(yaml_section in, config& out);    // after models, services and
 /// called here.
 void fault_of_service(yaml_section& in, std::string_view url_key, std::string_view why);
 
+/// The OpenAPI document that key `openapi` of a service names; null when there is none, or a faulty
+/// one, which is said.
+std::shared_ptr<const api_document> read_document(yaml_section& in, const service_options& service);
+
 /// The sentence for a model that there is none of.
 std::string no_model(const model_directory& all, std::string_view name);
 

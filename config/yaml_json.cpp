@@ -2,6 +2,7 @@
 #include "config/yaml.hpp"
 
 #include <charconv>
+#include <cmath>
 
 namespace behalf {
 namespace {
@@ -24,7 +25,7 @@ json::value scalar_to_json(const YAML::Node& node) {
   if (parse(text, n))
     return n;
   double d = 0;
-  if (parse(text, d))
+  if (parse(text, d) && std::isfinite(d)) // "nan" and "infinity" are words
     return d;
   return json::value(text);
 }

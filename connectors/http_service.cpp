@@ -110,8 +110,11 @@ private:
     call.url = std::move(*url);
     call.headers = std::move(operation_.headers);
     if (operation_.body) {
-      call.body = dump(*operation_.body);
-      if (!find_header(call.headers, "content-type"))
+      const auto* type = find_header(call.headers, "content-type");
+      const auto* text = operation_.body->if_string();
+      call.body =
+        text && type && !is_json_type(*type) ? std::string(*text) : dump(*operation_.body);
+      if (!type)
         call.headers.emplace_back("Content-Type", "application/json");
     }
     if (!find_header(call.headers, "accept"))

@@ -294,7 +294,14 @@ std::optional<effect_reply> graph_runner::impl::reply_to(const service_call& cal
   auto reply = found->make(request);
   if (!reply)
     return reply.error();
-  if (!found->parts.empty()) {
+  const auto* http = std::get_if<http_operation>(&call.operation);
+  if (http && http->stream && found->parts.empty()) { // one part of what is no list of parts
+    const auto* text = reply->body.if_string();
+    streams[++last_stream] = {text ? std::string(*text) : dump(reply->body)};
+    reply->stream_id = last_stream;
+    if (!text && !find_header(reply->headers, "content-type"))
+      reply->headers.emplace_back("Content-Type", "application/json");
+  } else if (!found->parts.empty()) {
     reply->stream_id = ++last_stream;
     streams[last_stream].assign(found->parts.begin(), found->parts.end());
   }

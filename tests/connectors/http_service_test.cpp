@@ -50,6 +50,20 @@ TEST_CASE("an operation becomes one call below the base, with the caller's handl
   CHECK_FALSE(call.stream);
 }
 
+TEST_CASE("a text of another type goes as it is", "[connectors]") {
+  auto sent = [](header_list headers, json::value body) {
+    scripted_upstream upstream{std::deque<scripted_reply>{typed("text/plain", "ok")}};
+    http_operation operation{"POST", "/x", std::move(headers), std::move(body)};
+    CHECK(upstream.run(*opened(std::move(operation))));
+    return upstream.calls.at(0).body;
+  };
+  const header_list form{{"Content-Type", "application/x-www-form-urlencoded"}};
+  CHECK(sent(form, "a=1&b=2") == "a=1&b=2");
+  CHECK(sent({}, "a") == "\"a\"");
+  CHECK(sent({{"Content-Type", "application/merge-patch+json"}}, "a") == "\"a\"");
+  CHECK(sent(form, json::object{{"a", 1}}) == "{\"a\":1}");
+}
+
 TEST_CASE("a body is JSON where it says so, else text, else null", "[connectors]") {
   CHECK(answered(typed("application/json; charset=utf-8", "[1]"))->body
         == json::value(json::array{1}));
