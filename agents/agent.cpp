@@ -14,8 +14,12 @@ bool has_messages(const graph& flow) {
          && flow.takes_input(at) && flow.shows(at);
 }
 
-result<void> check(const std::vector<sub_agent>& agents) {
-  for (const auto& one : agents)
+result<void> check(const agent_options& options) {
+  for (const auto& one : options.functions)
+    if (!one.what.call)
+      return fail(errc::invalid_argument,
+                  "the function '" + one.what.what.name + "' is nowhere defined");
+  for (const auto& one : options.agents)
     if (!one.flow || !has_messages(*one.flow))
       return fail(errc::invalid_argument,
                   "'" + one.name + "' takes and gives no messages: it cannot be given tasks");
@@ -41,10 +45,42 @@ std::shared_ptr<const graph> shown_inside(const std::vector<sub_agent>& agents) 
   return shown;
 }
 
+// The operator's own code is believed; what it reads may be anybody's words, unless it says not.
+void add_functions(declared_agent& made) {
+  if (made.options.functions.empty())
+    return;
+  std::vector<function_tool> tools;
+  tool_source source;
+  source.trusted = true;
+  for (const auto& one : made.options.functions) {
+    using rule = function_use::rule;
+    const auto free =
+      one.approval == rule::by_hints ? one.what.hints.read_only : one.approval == rule::allow;
+    (free ? source.allow : source.ask).push_back(one.what.what.name);
+    tools.push_back(one.what);
+  }
+  made.toolboxes.push_back(function_toolbox(std::move(tools)));
+  source.service = made.toolboxes.back()->name();
+  made.sources.push_back(std::move(source));
+}
+
+// What other agents have seen each call tells.
+void add_other_agents(declared_agent& made) {
+  if (made.options.agents.empty())
+    return;
+  made.toolboxes.push_back(task_toolbox(made.options.agents));
+  tool_source source;
+  source.service = made.toolboxes.back()->name();
+  source.allow = {"*"};
+  source.trusted = true;
+  source.personal = false;
+  made.sources.push_back(std::move(source));
+}
+
 } // namespace
 
-result<std::shared_ptr<const graph>> make_agent(agent_options options) {
-  if (auto ok = check(options.agents); !ok)
+result<std::shared_ptr<const graph>> make_agent(agent_options options, agent_place place) {
+  if (auto ok = check(options); !ok)
     return ok.error();
   declared_agent made{std::move(options), {}, {}};
   for (const auto& source : made.options.tools) {
@@ -52,17 +88,18 @@ result<std::shared_ptr<const graph>> make_agent(agent_options options) {
     made.toolboxes.push_back(source.document ? openapi_toolbox(source)
                                              : mcp_toolbox(source.service));
   }
-  if (!made.options.agents.empty()) {
-    made.toolboxes.push_back(task_toolbox(made.options.agents));
-    made.sources.push_back({made.toolboxes.back()->name(), {"*"}, {}, {}});
-  }
+  add_functions(made);
+  add_other_agents(made);
   const auto agent = std::make_shared<const declared_agent>(std::move(made));
   graph_builder b{agent->options.name};
   b.closed(); // to the tools lead the model's calls alone, by way of the approval
   b.channel("messages", flow::messages());
   b.private_channel("tools", flow::last_value());
   b.private_channel("counted", flow::last_value());
-  b.private_channel(std::string(taint_channel), keeps_taint());
+  if (place == agent_place::inside) // its node gives it what was seen, and takes what it has seen
+    b.channel(std::string(taint_channel), keeps_taint());
+  else
+    b.private_channel(std::string(taint_channel), keeps_taint());
   b.node("model", [agent](state_view state, context ctx) {
     return ask_turn(std::move(state), std::move(ctx), agent);
   });

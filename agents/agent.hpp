@@ -2,6 +2,7 @@
 #pragma once
 
 #include "behalf/graph.hpp"
+#include "behalf/tools.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -23,7 +24,14 @@ struct tool_source {
   std::shared_ptr<const api_document> document = {}; // of an HTTP service, which has its tools
 };
 
-/// An agent that gets tasks from another one: any graph with a channel `messages`.
+/// A function that an agent may call.
+struct function_use {
+  function_tool what; // a configuration's: with a name alone until libraries are loaded
+  enum class rule : uint8_t { by_hints, allow, ask } approval = rule::by_hints; // read-only: allow
+};
+
+/// An agent that gets tasks from another one: any graph with a channel `messages`. One
+/// that make_agent makes for it (agent_place::inside) hands on what the conversation has seen.
 struct sub_agent {
   std::string name, description;               // as the model that gives it tasks is told
   std::shared_ptr<const graph> flow = nullptr; // a configuration's: null until all are made
@@ -38,12 +46,18 @@ struct agent_options {
   std::string model;  // in `models`
   std::string prompt; // {display_name}, {identity}: of the user
   std::vector<tool_source> tools;
+  std::vector<function_use> functions;
   std::vector<sub_agent> agents; // to give tasks to, by the tool `task`
   agent_limits limits;
 };
 
+/// Where the agent's graph runs: served for itself, or as a sub_agent's, which takes and gives the
+/// labels of the conversation (channel `taint`).
+enum class agent_place : uint8_t { outermost, inside };
+
 /// Nodes `model` and `tools`, as people know them from create_agent; channel `messages`. Error:
 /// invalid_argument with what is wrong.
-result<std::shared_ptr<const graph>> make_agent(agent_options options);
+result<std::shared_ptr<const graph>> make_agent(agent_options options,
+                                                agent_place place = agent_place::outermost);
 
 } // namespace behalf

@@ -1,10 +1,11 @@
-// What code outside this repository plugs in: graphs, an authenticate handler, on handlers. A
-// shared library says BEHALF_PLUGIN(registry) { … }; linked-in code fills a registry directly.
+// What code outside this repository plugs in: graphs, tools, an authenticate handler, on handlers.
+// A shared library says BEHALF_PLUGIN(registry) { … }; linked-in code fills a registry directly.
 #pragma once
 
 #include "behalf/auth.hpp"
 #include "behalf/graph.hpp"
 #include "behalf/handlers.hpp"
+#include "behalf/tools.hpp"
 
 #include <boost/version.hpp>
 
@@ -28,12 +29,15 @@ public:
   void graph(result<std::shared_ptr<const behalf::graph>> made, std::string description = {});
   /// One graph for each configuration, served under this name.
   void graph(std::string name, graph_factory make, std::string description = {});
+  /// For agents of the configuration: `tools: [{ function: NAME }]`.
+  void tool(function_tool one);
   /// At most one.
   void authenticate(authenticate_fn handler);
   /// "threads.create", "threads", "*.create" or "*". At most one for each.
   void on(std::string key, on_handler handler);
 
   const std::vector<registered_graph>& graphs() const { return graphs_; }
+  const std::vector<function_tool>& tools() const { return tools_; }
   const registered_graph* find(std::string_view name) const;
   const authenticate_fn& authenticate() const { return authenticate_; }
   const std::map<std::string, on_handler>& handlers() const { return handlers_; }
@@ -44,6 +48,7 @@ private:
   void add(registered_graph one);
 
   std::vector<registered_graph> graphs_;
+  std::vector<function_tool> tools_;
   authenticate_fn authenticate_;
   std::map<std::string, on_handler> handlers_;
   std::vector<std::string> faults_;

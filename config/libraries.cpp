@@ -27,6 +27,10 @@ bool has_handlers(const plugin_registry& one) {
   return one.authenticate() || !one.handlers().empty();
 }
 
+struct made_agent {
+  std::shared_ptr<const graph> served, inside; // for itself, and as a sub_agent's
+};
+
 class loader {
 public:
   loader(const config& c, const library_file& file_of) : config_(c), file_of_(file_of) {
@@ -44,7 +48,9 @@ public:
       auto made = agent_of(one);
       if (!made)
         return made.error();
-      if (auto ok = serve("agents." + one.name, {one.name, one.description, std::move(*made)}); !ok)
+      if (auto ok =
+            serve("agents." + one.name, {one.name, one.description, std::move(made->served)});
+          !ok)
         return ok.error();
     }
     return std::move(found_);
@@ -124,7 +130,7 @@ private:
   }
 
   // Those that it gives tasks to are made before it, each once.
-  result<std::shared_ptr<const graph>> agent_of(const agent_options& declared) {
+  result<made_agent> agent_of(const agent_options& declared) {
     if (auto known = agents_.find(declared.name); known != agents_.end())
       return known->second;
     const auto key = "agents." + declared.name;
@@ -133,12 +139,35 @@ private:
     for (auto& other : options.agents)
       if (auto ok = find_agent(other); !ok)
         return ok.error();
-    auto flow = make_agent(std::move(options));
-    if (!flow)
-      return at(key, flow.error().message);
+    for (auto& one : options.functions)
+      if (auto ok = find_function(key + ".tools", one.what); !ok)
+        return ok.error();
+    made_agent made;
+    for (auto [place, flow] : {std::pair{agent_place::outermost, &made.served},
+                               std::pair{agent_place::inside, &made.inside}}) {
+      auto built = make_agent(options, place);
+      if (!built)
+        return at(key, built.error().message);
+      *flow = std::move(*built);
+    }
     under_way_.pop_back();
-    agents_.emplace(declared.name, *flow);
-    return *flow;
+    return agents_.emplace(declared.name, std::move(made)).first->second;
+  }
+
+  result<void> find_function(const std::string& key, function_tool& wanted) const {
+    const function_tool* found = nullptr;
+    for (const auto& [file, library] : loaded_)
+      for (const auto& one : library.tools()) {
+        if (one.what.name != wanted.what.name)
+          continue;
+        if (found)
+          return at(key, "two libraries have a tool '" + one.what.name + "'");
+        found = &one;
+      }
+    if (!found)
+      return at(key, "no library of `plugins` and `graphs` has a tool '" + wanted.what.name + "'");
+    wanted = *found;
+    return {};
   }
 
   result<void> find_agent(sub_agent& other) {
@@ -154,7 +183,7 @@ private:
         if (!made)
           return made.error();
         other.description = one.description;
-        other.flow = std::move(*made);
+        other.flow = std::move(made->inside);
         return {};
       }
     for (const auto& one : found_.graphs)
@@ -189,8 +218,8 @@ private:
   const library_file& file_of_;
   std::map<std::string, plugin_registry> loaded_;
   loaded_libraries found_;
-  std::map<std::string, std::shared_ptr<const graph>> agents_; // that were made, by name
-  std::vector<std::string> under_way_; // each was met while the one before it was made
+  std::map<std::string, made_agent> agents_; // by name
+  std::vector<std::string> under_way_;       // each was met while the one before it was made
 };
 
 } // namespace

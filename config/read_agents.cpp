@@ -97,11 +97,32 @@ void read_other_agent(yaml_section in, std::string name, agent_options& o) {
   o.agents.push_back({std::move(name), {}});
 }
 
+void read_function(yaml_section in, std::string name, const std::string& approval,
+                   agent_options& o) {
+  if (in.has("service") || in.has("agent"))
+    in.fault("function", "stands beside another tool; an entry of `tools` has one of them");
+  in.finish();
+  using rule = function_use::rule;
+  function_use one;
+  one.what.what.name = std::move(name);
+  one.approval = approval == "allow" ? rule::allow : approval == "ask" ? rule::ask : rule::by_hints;
+  for (const auto& other : o.functions)
+    if (other.what.what.name == one.what.what.name)
+      in.fault("function", "'" + one.what.what.name + "' stands above already");
+  o.functions.push_back(std::move(one));
+}
+
 void read_tools(yaml_section& in, agent_options& o, const config& c) {
   std::set<std::string> services;
   for (auto& one : in.sections("tools", "service")) {
-    std::string other;
+    std::string other, function, approval;
     one.text("agent", other);
+    one.text("function", function);
+    if (one.has("function")) {
+      one.one_of("approval", approval, {"allow", "ask"});
+      read_function(one, std::move(function), approval, o);
+      continue;
+    }
     if (one.has("agent")) {
       read_other_agent(one, std::move(other), o);
       continue;

@@ -54,7 +54,7 @@ public:
                         {"required", {"description", "subagent_type"}},
                         {"additionalProperties", false}};
     // What it does outside is asked for, and told apart after a crash, where it does it.
-    json::object hints{{"idempotentHint", true}};
+    json::object hints{{"idempotentHint", true}, {"openWorldHint", false}};
     json::object tool{{"name", "task"},
                       {"description", std::move(description)},
                       {"inputSchema", std::move(schema)},
@@ -70,14 +70,22 @@ public:
                                     [&](const auto& one) { return one.name == name; });
     if (found == agents_.end())
       co_return tool_error(what.id, what.name, "Error: there is no such agent.");
-    json::object input{{"messages", behalf::list(human(string_or(what.args, "description")))}};
+    json::object input{{"messages", behalf::list(human(string_or(what.args, "description")))},
+                       {taint_channel, to_json(what.known)}};
     auto under_way = ctx.run(found->flow, std::move(input));
     const auto left = co_await std::move(under_way);
-    if (!left)
-      co_return tool_error(what.id, what.name,
-                           "Error: the agent '" + found->name
-                             + "' could not do it: " + left.error().message);
-    co_return tool_message_of(answer_of_agent(*left), what.id, what.name);
+    tool_outcome became = left ? tool_message_of(answer_of_agent(*left), what.id, what.name)
+                               : tool_error(what.id, what.name,
+                                            "Error: the agent '" + found->name
+                                              + "' could not do it: " + left.error().message);
+    const auto* seen = left ? member(*left, taint_channel) : nullptr;
+    if (seen) {
+      became.seen = taint_from_json(seen);
+    } else { // it failed, or is a graph that does not tell
+      add_source(became.seen.untrusted, found->name, what.id);
+      add_source(became.seen.personal, found->name, what.id);
+    }
+    co_return became;
   }
 
 private:

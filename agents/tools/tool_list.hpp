@@ -3,7 +3,7 @@
 #pragma once
 
 #include "agents/agent.hpp"
-#include "behalf/chat_model.hpp"
+#include "behalf/tools.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -15,13 +15,6 @@
 namespace behalf {
 
 enum class tool_approval : uint8_t { allow, ask };
-
-/// What a service says of its tool (MCP's annotations), with the defaults of what it does not say.
-struct tool_hints {
-  bool read_only = false, destructive = true, idempotent = false, open_world = true;
-
-  bool operator==(const tool_hints&) const = default;
-};
 
 struct agent_tool {
   tool_definition as_told;   // its name matches ^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$, unique in the list

@@ -13,6 +13,7 @@
 namespace behalf {
 
 class context;
+struct function_tool;
 struct sub_agent;
 struct tool_source;
 
@@ -61,6 +62,9 @@ std::shared_ptr<const toolbox> mcp_toolbox(std::string service);
 /// the node, in a namespace of its own, and answers with what it said last. Its questions are the
 /// run's.
 std::shared_ptr<const toolbox> task_toolbox(std::vector<sub_agent> agents);
+
+/// Functions of this program, by their own names.
+std::shared_ptr<const toolbox> function_toolbox(std::vector<function_tool> tools);
 
 /// The message of a call that its service did not take: why, in words for the model.
 json::object failed_call(const requested_call& call, const error& why, std::string_view service);

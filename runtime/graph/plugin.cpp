@@ -1,6 +1,7 @@
 #include "behalf/plugin.hpp"
 
 #include "runtime/base/log.hpp"
+#include "runtime/base/text.hpp"
 #include "runtime/graph/graph.hpp"
 #include "runtime/graph/load_plugin.hpp"
 
@@ -139,6 +140,21 @@ void plugin_registry::graph(std::string name, graph_factory make, std::string de
   if (name.empty() || !make)
     return faults_.push_back("a graph that a factory makes needs a name and the factory");
   add({std::move(name), std::move(description), nullptr, std::move(make)});
+}
+
+void plugin_registry::tool(function_tool one) {
+  const auto& name = one.what.name;
+  if (name.empty() || name.size() > 64 || !made_of(name, "-_") || is_digit(name[0])
+      || name[0] == '-')
+    return faults_.push_back("the tool '" + name
+                             + "' needs a name of at most 64 letters, digits, '-' and '_', which "
+                               "begins with a letter");
+  if (!one.call)
+    return faults_.push_back("the tool '" + name + "' has no function");
+  for (const auto& other : tools_)
+    if (other.what.name == name)
+      return faults_.push_back("the tool '" + name + "' is registered twice");
+  tools_.push_back(std::move(one));
 }
 
 void plugin_registry::add(registered_graph one) {

@@ -4,6 +4,7 @@ import pytest
 from parts.agents import LOCAL, Agents, model, text_of
 from parts.inbox import Inbox
 from parts.model_provider import ModelProvider
+from parts.plugins import plugin
 from parts.toolbox import Toolbox, text, tool
 
 TO = {"type": "object", "properties": {"to": {"type": "string"}}, "required": ["to"]}
@@ -23,7 +24,8 @@ def parts(tmp_path_factory):
         "researcher": {"model": "deep", "description": "Finds things out",
                        "tools": [{"service": "box", "ask": ["send"]}]},
     }
-    server = Agents(folder, inbox, models, agents, services=services)
+    agents["calculator"] = {"model": "main", "tools": [{"function": "add"}]}
+    server = Agents(folder, inbox, models, agents, services=services, plugins=[plugin("adder")])
     box.offer(SEND, send=text("sent"))
     yield server, provider, box, inbox
     server.server.close()
@@ -125,3 +127,10 @@ def test_the_graph_shows_the_agent_inside(agents):
     assert list(agents.client().assistants.get_subgraphs(found)) == ["tools"]
     drawn = agents.client().assistants.get_graph(found, xray=True)
     assert any(node["id"].startswith("tools") for node in drawn["nodes"])
+
+
+def test_a_function_of_a_library_is_a_tool(agents, models):
+    models.script("main", {"calls": [{"name": "add", "args": {"a": 1, "b": 2}}]}, {"text": "Done."})
+    assert results(agents.chat("calculator").say("hi")) == ["3"]
+    told = models.requests("main")[0]["body"]["tools"][0]["function"]
+    assert told["parameters"]["properties"]["a"] == {"type": "integer", "description": "the first"}

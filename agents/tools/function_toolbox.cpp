@@ -1,0 +1,134 @@
+#include "agents/nodes/agent_state.hpp"
+#include "agents/tools/arguments.hpp"
+#include "agents/tools/results.hpp"
+#include "agents/tools/toolbox.hpp"
+#include "behalf/tools.hpp"
+#include "runtime/base/json.hpp"
+
+#include <algorithm>
+
+namespace behalf {
+namespace {
+
+const function_tool* find(const std::vector<function_tool>& tools, std::string_view name) {
+  const auto at = std::find_if(tools.begin(), tools.end(),
+                               [&](const auto& one) { return one.what.name == name; });
+  return at == tools.end() ? nullptr : &*at;
+}
+
+service_reply reply_of(json::value gave) {
+  json::object part{{"type", "text"}};
+  part["text"] = gave.is_string() ? std::move(gave) : json::value(dump(gave));
+  json::object body{{"content", list(std::move(part))}};
+  if (!gave.is_string() && !gave.is_null())
+    body["structuredContent"] = std::move(gave);
+  service_reply reply;
+  reply.body = std::move(body);
+  return reply;
+}
+
+// What throws is a failed call, as of any other tool.
+coroutine<json::object> answer_of_function(const function_tool& tool, context ctx,
+                                           requested_call what) {
+  result<json::value> gave = fail(errc::internal, "it did not end");
+  try {
+    auto under_way = tool.call(std::move(ctx), std::move(what.args));
+    gave = co_await std::move(under_way);
+  } catch (...) {
+    gave = current_exception_error();
+  }
+  if (!gave)
+    co_return tool_error(what.id, what.name, "Error: " + gave.error().message);
+  co_return tool_message_of(reply_of(std::move(*gave)), what.id, what.name);
+}
+
+class functions final : public toolbox {
+public:
+  explicit functions(std::vector<function_tool> tools)
+    : toolbox("@functions"), tools_(std::move(tools)) {}
+
+  coroutine<result<json::value>> list(context) const override {
+    json::array all;
+    for (const auto& one : tools_) {
+      json::object hints{{"readOnlyHint", one.hints.read_only},
+                         {"destructiveHint", one.hints.destructive},
+                         {"idempotentHint", one.hints.idempotent},
+                         {"openWorldHint", one.hints.open_world}};
+      json::object told{{"name", one.what.name},
+                        {"description", one.what.description},
+                        {"inputSchema", one.what.schema},
+                        {"annotations", std::move(hints)}};
+      all.push_back(std::move(told));
+    }
+    co_return json::object{{"tools", std::move(all)}};
+  }
+
+  coroutine<tool_outcome> call(context ctx, requested_call what) const override {
+    const auto* one = find(tools_, what.tool);
+    if (!one)
+      co_return tool_error(what.id, what.name, "Error: there is no such tool.");
+    auto under_way = answer_of_function(*one, std::move(ctx), std::move(what));
+    co_return co_await std::move(under_way);
+  }
+
+private:
+  std::vector<function_tool> tools_;
+};
+
+coroutine<json::object> answer_call(context ctx, const std::vector<function_tool>& tools,
+                                    json::object call) {
+  requested_call what{std::string(string_or(call, "id")),
+                      std::string(string_or(call, "name")),
+                      {},
+                      object_or_empty(call, "args")};
+  const auto* one = find(tools, what.name);
+  if (!one)
+    co_return tool_error(what.id, what.name, "Error: " + what.name + " is not a valid tool.");
+  if (auto wrong = wrong_arguments(one->what.schema, call))
+    co_return tool_error(what.id, what.name, *wrong);
+  auto under_way = answer_of_function(*one, std::move(ctx), std::move(what));
+  co_return co_await std::move(under_way);
+}
+
+coroutine<node_result> answer_open_calls(state_view state, context ctx,
+                                         std::shared_ptr<const std::vector<function_tool>> tools) {
+  std::vector<coroutine<json::object>> calls;
+  for (auto& call : open_calls(state))
+    calls.push_back(answer_call(ctx, *tools, std::move(call)));
+  auto answers = co_await when_all(std::move(calls));
+  json::array messages;
+  for (auto& one : answers)
+    messages.push_back(std::move(one));
+  co_return flow::update{{"messages", std::move(messages)}};
+}
+
+} // namespace
+
+function_tool& function_tool::argument(std::string_view name, std::string_view description) {
+  auto* all = what.schema.if_contains("properties");
+  auto* one = all && all->is_object() ? all->get_object().if_contains(name) : nullptr;
+  if (!one || !one->is_object())
+    throw std::invalid_argument("the tool '" + what.name + "' has no argument '" + std::string(name)
+                                + "'");
+  one->get_object()["description"] = json::string_view{description.data(), description.size()};
+  return *this;
+}
+
+std::vector<tool_definition> definitions_of(const std::vector<function_tool>& tools) {
+  std::vector<tool_definition> all;
+  for (const auto& one : tools)
+    all.push_back(one.what);
+  return all;
+}
+
+node_coroutine_fn tool_node(std::vector<function_tool> tools) {
+  auto kept = std::make_shared<const std::vector<function_tool>>(std::move(tools));
+  return
+    [kept](const state_view& state, context& ctx) { return answer_open_calls(state, ctx, kept); };
+}
+
+std::shared_ptr<const toolbox> function_toolbox(std::vector<function_tool> tools) {
+  return std::make_shared<functions>(std::move(tools));
+}
+
+} // namespace behalf
