@@ -457,6 +457,10 @@ void say_operations(const config& c) {
         std::printf("  left out: %s\n", why.c_str());
     if (named > most_named)
       std::printf("  and %zu more\n", named - most_named);
+    const auto& path = document->server_path;
+    for (const auto& one : c.services)
+      if (one.name == service && !one.own && one.url.find(path) == one.url.npos)
+        std::printf("  its server has the path %s, which base_url does not have\n", path.c_str());
   }
 }
 

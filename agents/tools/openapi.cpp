@@ -411,10 +411,26 @@ public:
           add(std::string(key), how, *item, operation->get_object());
         }
     }
+    out_.server_path = server_path();
     return std::move(out_);
   }
 
 private:
+  // Empty where it says none, or one that is to be filled in.
+  std::string server_path() const {
+    const auto* servers = member(document_, "servers");
+    const auto* list = servers ? servers->if_array() : nullptr;
+    const auto* first = list && !list->empty() ? list->front().if_object() : nullptr;
+    std::string path(first ? string_or(*first, "url") : std::string_view{});
+    if (const auto whole = check_url(path))
+      path = whole->target;
+    if (!path.starts_with('/') || path.find_first_of("{?") != path.npos || !is_visible(path))
+      return {};
+    while (path.ends_with('/'))
+      path.pop_back();
+    return path;
+  }
+
   void add(const std::string& path, const method& how, const json::object& item,
            const json::object& operation) {
     const auto name = name_of(path, how, operation);

@@ -48,6 +48,7 @@ struct api_operation {
 struct api_document {
   std::map<std::string, api_operation, std::less<>> operations; // by name
   std::map<std::string, std::string, std::less<>> left_out;     // name, and why: "POST /x: …"
+  std::string server_path; // of the first of `servers`, for people; without a slash at its end
 };
 
 inline constexpr std::size_t longest_openapi = 4 << 20; // as text

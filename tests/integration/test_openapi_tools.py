@@ -129,7 +129,7 @@ def test_a_token_that_the_service_refuses_is_no_access(agents, crm):
 
 
 def test_validate_says_what_a_document_is_good_for(agents, tmp_path):
-    document = {"openapi": "3.1.0", "paths": {"/x": {
+    document = {"openapi": "3.1.0", "servers": [{"url": "/v2"}], "paths": {"/x": {
         "get": {"operationId": "readIt"},
         "post": {"operationId": "upload",
                  "requestBody": {"required": True, "content": {"multipart/form-data": {}}}}}}}
@@ -142,6 +142,7 @@ def test_validate_says_what_a_document_is_good_for(agents, tmp_path):
     good = run("validate", "behalf.yaml", folder=tmp_path)
     assert "services.x.openapi: 1 operation\n" in good.stdout, good.stderr
     assert 'left out: POST "/x": its body is neither JSON nor a plain form' in good.stdout
+    assert "its server has the path /v2, which base_url does not have" in good.stdout
     config["agents"]["a"]["tools"][0]["allow"] = ["readit"]
     (tmp_path / "behalf.yaml").write_text(json.dumps(config))
     assert "did you mean 'readIt'?" in run("validate", "behalf.yaml", folder=tmp_path).stderr

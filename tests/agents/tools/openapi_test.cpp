@@ -157,6 +157,21 @@ TEST_CASE("names are made safe, and differ", "[tools]") {
   CHECK(operation.parameters[2].wire == "filter[name]");
 }
 
+TEST_CASE("the path of the document's server is told", "[tools]") {
+  auto path = [](std::string_view servers) {
+    auto given = document("{}");
+    given.as_object()["servers"] = parsed(servers);
+    return read_openapi(given).value().server_path;
+  };
+  CHECK(path(R"([{"url":"/api/v3/"},{"url":"/other"}])") == "/api/v3");
+  CHECK(path(R"([{"url":"https://crm.example/api/v3"}])") == "/api/v3");
+  CHECK(path(R"([{"url":"https://crm.example"}])").empty());
+  CHECK(path(R"([{"url":"https://{tenant}.example/v1"}])").empty());
+  CHECK(path(R"([{"url":7}])").empty());
+  CHECK(path("[]").empty());
+  CHECK(path("7").empty());
+}
+
 TEST_CASE("an operation's parameter counts before its path's", "[tools]") {
   const auto all = read(R"({"/x":{"parameters":[{"name":"q","in":"query","required":true}],
     "get":{"operationId":"op","parameters":[{"name":"q","in":"query","schema":{"type":"boolean"}}]}}})");
