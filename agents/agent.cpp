@@ -1,6 +1,8 @@
 #include "agents/agent.hpp"
 
 #include "agents/nodes/nodes.hpp"
+#include "agents/safety/authorship.hpp"
+#include "agents/safety/pins.hpp"
 #include "agents/safety/taint.hpp"
 #include "agents/tools/openapi.hpp"
 #include "runtime/graph/graph.hpp"
@@ -71,7 +73,7 @@ void add_other_agents(declared_agent& made) {
   made.toolboxes.push_back(task_toolbox(made.options.agents));
   tool_source source;
   source.service = made.toolboxes.back()->name();
-  source.allow = {"*"};
+  source.reads = {"*"}; // what an agent does with a task is judged where it does it
   source.trusted = true;
   source.personal = false;
   made.sources.push_back(std::move(source));
@@ -100,8 +102,10 @@ result<std::shared_ptr<const graph>> make_agent(agent_options options, agent_pla
     b.channel(std::string(taint_channel), keeps_taint());
   else
     b.private_channel(std::string(taint_channel), keeps_taint());
+  b.private_channel(std::string(written_channel), flow::append());
+  b.private_channel(std::string(pins_channel), keeps_pins());
   b.node("model", [agent](state_view state, context ctx) {
-    return ask_turn(std::move(state), std::move(ctx), agent);
+    return signing(ask_turn(std::move(state), std::move(ctx), agent));
   });
   b.edge(flow::start, "model");
   std::vector<std::string> targets{"model", std::string(flow::end)};
@@ -111,17 +115,24 @@ result<std::shared_ptr<const graph>> make_agent(agent_options options, agent_pla
     b.node(
       "tools",
       [agent](state_view state, context ctx) {
-        return make_call(std::move(state), std::move(ctx), agent);
+        return signing(make_call(std::move(state), std::move(ctx), agent));
       },
       std::move(tools));
     b.edge("tools", "model");
     node_options approval;
     approval.may_go_to = {"tools", "model"};
-    b.node(std::string(approval_node), approve_calls, std::move(approval));
+    b.node(
+      std::string(approval_node),
+      [](state_view state, context ctx) {
+        return signing(approve_calls(std::move(state), std::move(ctx)));
+      },
+      std::move(approval));
     targets.insert(targets.end(), {"tools", std::string(approval_node)});
   }
   b.conditional(
-    "model", [](const state_view& state, const context&) { return after_model(state); }, targets);
+    "model",
+    [agent](const state_view& state, const context&) { return after_model(state, *agent); },
+    targets);
   return b.build();
 }
 

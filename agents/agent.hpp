@@ -13,14 +13,26 @@ namespace behalf {
 
 struct api_document;
 
-/// Tools of one service that an agent may use. Without `allow` and `ask` all of its tools are
-/// offered; else those they name. "*" names all that no list names.
+enum class tool_rule : uint8_t { allow, ask, deny };
+
+/// A rule about calls of a tool whose arguments match a JSON Schema.
+struct tool_condition {
+  tool_rule rule;
+  std::string tool;
+  json::object arguments;
+};
+
+/// Tools of one service that an agent may use. Without `allow`, `ask` and `reads` all of its tools
+/// are offered; else those they name. "*" names all that no list names.
 struct tool_source {
   std::string service;                       // of the configuration
   std::vector<std::string> allow, ask, deny; // tools, by the names the service gives them
   bool trusted =
     false; // its annotations are believed: what it says is read-only is not asked about
   bool personal = true; // it is called with a credential, and gives what is not for everybody
+  std::vector<std::string> reads = {}; // allowed, and by the operator's word they only read, and
+                                       // send nothing to anybody: safe whatever was read before
+  std::vector<tool_condition> conditions = {};
   std::shared_ptr<const api_document> document = {}; // of an HTTP service, which has its tools
 };
 
@@ -41,6 +53,9 @@ struct agent_limits {
   int64_t model_calls = 25, tool_calls = 50; // of a run
 };
 
+/// What becomes of a call that may do harm once words of strangers and private data were read.
+enum class tainted_calls : uint8_t { ask, deny, off };
+
 struct agent_options {
   std::string name, description;
   std::string model;  // in `models`
@@ -49,6 +64,7 @@ struct agent_options {
   std::vector<function_use> functions;
   std::vector<sub_agent> agents; // to give tasks to, by the tool `task`
   agent_limits limits;
+  tainted_calls rule_of_two = tainted_calls::ask;
 };
 
 /// Where the agent's graph runs: served for itself, or as a sub_agent's, which takes and gives the

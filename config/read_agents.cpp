@@ -1,4 +1,5 @@
 // agents: declared agents by name, each a model, a prompt and tools: of services, and other agents.
+#include "agents/tools/arguments.hpp"
 #include "config/sections.hpp"
 #include "runtime/base/text.hpp"
 
@@ -49,23 +50,70 @@ std::string no_operation(const api_document& document, const std::string& servic
          + (nearest.empty() ? "" : "; did you mean '" + nearest + "'?");
 }
 
-// "*" stands for all the tools that no list names.
-void read_list(yaml_section& in, std::string_view key, std::vector<std::string>& list,
-               const service_options* service, const api_document* document,
-               std::set<std::string>& elsewhere) {
-  in.texts(key, list);
-  for (const auto& tool : list) {
-    if (tool.empty())
+std::string twice(const std::string& tool) {
+  return "'" + tool + "' stands twice: without `if`, each tool stands in one of the lists";
+}
+
+void check_tool(yaml_section& in, std::string_view key, const std::string& tool,
+                const service_options* service, const api_document* document) {
+  if (tool.empty()) {
+    if (in.has(key))
       in.fault(key, "a tool's name is missing");
-    else if (tool != "*" && service && !service->allows_tool(tool))
-      in.fault(key, "'" + tool + "' is not among the tools that services." + service->name
-                      + ".tools lists");
-    else if (auto why = tool == "*" || !document ? std::string{}
-                                                 : no_operation(*document, service->name, tool);
-             !why.empty())
-      in.fault(key, why);
+  } else if (tool != "*" && service && !service->allows_tool(tool))
+    in.fault(key, "'" + tool + "' is not among the tools that services." + service->name
+                    + ".tools lists");
+  else if (auto why = tool == "*" || !document ? std::string{}
+                                               : no_operation(*document, service->name, tool);
+           !why.empty())
+    in.fault(key, why);
+}
+
+// Of calls whose arguments match `if`.
+void read_condition(yaml_section& in, tool_condition what, tool_source& o) {
+  in.object("if", what.arguments);
+  if (what.tool == "*")
+    in.fault("tool", "a rule with `if` is about one tool, by its name");
+  else if (auto unread = unread_keyword(what.arguments))
+    in.fault("if", "'" + *unread
+                     + "' is not understood here, so that nothing would depend on it; a pattern is "
+                       "a plain text, with ^ before it or $ behind it");
+  else
+    o.conditions.push_back(std::move(what));
+}
+
+// "*" stands for all the tools that no list names.
+void read_rules(yaml_section& in, std::string_view key, tool_rule rule,
+                std::vector<std::string>& list, tool_source& o, const service_options* service,
+                const api_document* document, std::set<std::string>& elsewhere) {
+  if (in.kind(key) == 's') { // a single name
+    in.texts(key, list);
+    check_tool(in, key, list.front(), service, document);
+    if (!elsewhere.insert(list.front()).second)
+      in.fault(key, twice(list.front()));
+    return;
+  }
+  for (auto& one : in.sections(key, "tool")) {
+    std::string tool;
+    one.require("tool");
+    one.text("tool", tool);
+    check_tool(one, "tool", tool, service, document);
+    if (one.has("if"))
+      read_condition(one, {rule, tool, {}}, o);
+    else if (!elsewhere.insert(tool).second)
+      one.fault("tool", twice(tool));
+    else
+      list.push_back(tool);
+    one.finish();
+  }
+}
+
+void read_reads(yaml_section& in, tool_source& o, const service_options* service,
+                const api_document* document, std::set<std::string>& elsewhere) {
+  in.texts("reads", o.reads);
+  for (const auto& tool : o.reads) {
+    check_tool(in, "reads", tool, service, document);
     if (!elsewhere.insert(tool).second)
-      in.fault(key, "'" + tool + "' stands twice: of each tool one of allow, ask and deny is said");
+      in.fault("reads", twice(tool));
   }
 }
 
@@ -79,9 +127,12 @@ tool_source read_source(yaml_section in, const config& c) {
   if (auto found = c.documents.find(o.service); service && found != c.documents.end())
     o.document = found->second;
   std::set<std::string> named;
-  for (auto [key, list] : {std::pair{"allow", &o.allow}, {"ask", &o.ask}, {"deny", &o.deny}})
-    read_list(in, key, *list, service, o.document.get(), named);
+  read_rules(in, "allow", tool_rule::allow, o.allow, o, service, o.document.get(), named);
+  read_rules(in, "ask", tool_rule::ask, o.ask, o, service, o.document.get(), named);
+  read_rules(in, "deny", tool_rule::deny, o.deny, o, service, o.document.get(), named);
+  read_reads(in, o, service, o.document.get(), named);
   in.flag("trusted", o.trusted);
+  o.personal = !service || service->takes_credential();
   in.finish();
   return o;
 }
@@ -157,6 +208,14 @@ agent_options read_agent(const std::string& name, yaml_section in, const config&
     limits->integer("model_calls", o.limits.model_calls, 1, most_calls);
     limits->integer("tool_calls", o.limits.tool_calls, 0, most_calls);
     limits->finish();
+  }
+  if (auto safety = in.section("safety")) {
+    std::string rule = "ask";
+    safety->one_of("rule_of_two", rule, {"ask", "deny", "off"});
+    o.rule_of_two = rule == "deny"  ? tainted_calls::deny
+                    : rule == "off" ? tainted_calls::off
+                                    : tainted_calls::ask;
+    safety->finish();
   }
   in.finish();
   return o;

@@ -77,6 +77,11 @@ std::string names_of(const std::vector<agent_tool>& tools) {
 
 } // namespace
 
+std::string refused_call(const json::object& call, std::string_view why) {
+  return "Error: the tool '" + std::string(string_or(call, "name"))
+         + "' was not called: " + std::string(why);
+}
+
 std::optional<std::string> wrong_arguments(const json::object& schema, const json::object& call) {
   if (auto ok = check_arguments(schema, object_or_empty(call, "args")); !ok)
     return "Error invoking tool '" + std::string(string_or(call, "name"))

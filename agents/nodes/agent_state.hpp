@@ -43,7 +43,9 @@ std::vector<json::object> open_calls(const state_view& state);
 /// What a call is told when it cannot be made: its tool is none, or its arguments do not fit.
 std::optional<std::string> wrong_with(const std::vector<agent_tool>& tools,
                                       const json::object& call);
-/// The same of its arguments alone.
+/// What it is told when it may not be made.
+std::string refused_call(const json::object& call, std::string_view why);
+/// As wrong_with, of its arguments alone.
 std::optional<std::string> wrong_arguments(const json::object& schema, const json::object& call);
 
 } // namespace behalf

@@ -1,5 +1,6 @@
 #include "agents/nodes/nodes.hpp"
-#include "agents/safety/taint.hpp"
+#include "agents/safety/pins.hpp"
+#include "agents/safety/verdict.hpp"
 #include "agents/tools/approvals.hpp"
 #include "agents/tools/results.hpp"
 #include "runtime/base/json.hpp"
@@ -21,26 +22,42 @@ bool to_be_asked_again(const json::value* message) {
 
 // A task of node `tools`: all that it sees. A call that cannot be made has `refused` instead of
 // a service.
-json::object task_of(const std::vector<agent_tool>& tools, const json::object& call,
-                     const taint& seen) {
-  json::object task{{"call", call}, {"taint", to_json(seen)}};
+json::object task_of(const declared_agent& agent, const std::vector<agent_tool>& tools,
+                     const json::object& call, const taint& seen) {
+  json::object task{{"call", call}};
   if (auto wrong = wrong_with(tools, call)) {
     task["refused"] = *wrong;
-  } else {
-    const auto* tool = find_tool(tools, string_or(call, "name"));
-    task["service"] = tool->service;
-    task["tool"] = tool->name;
-    task["read_only"] = tool->hints.read_only;
-    task["destructive"] = tool->hints.destructive;
-    task["open_world"] = tool->hints.open_world;
-    task["repeatable"] = tool->hints.read_only || tool->hints.idempotent;
+    return task;
   }
+  const auto* tool = find_tool(tools, string_or(call, "name"));
+  const auto* source = agent.source(tool->service);
+  if (!source) {
+    task["refused"] = "Error: this tool is not the agent's any more.";
+    return task;
+  }
+  const auto& args = object_or_empty(call, "args");
+  const auto became = judge({agent.options, *source, tool->name, tool->hints, args, seen});
+  if (became.fate == call_fate::refuse) {
+    task["refused"] = refused_call(call, became.why);
+    return task;
+  }
+  task["service"] = tool->service;
+  task["tool"] = tool->name;
+  task["hash"] = tool->hash;
+  task["read_only"] = tool->hints.read_only;
+  task["destructive"] = tool->hints.destructive;
+  task["open_world"] = tool->hints.open_world;
+  task["repeatable"] = tool->hints.read_only || tool->hints.idempotent;
+  task["taint"] = to_json(seen);
+  if (became.fate == call_fate::ask)
+    task["schema"] = tool->schema; // of arguments that the person may write
   return task;
 }
 
 struct decided {
   flow::route go_to;
   json::array answers; // of calls that are not made
+  json::object pins;   // of tools as they are now
 };
 
 // `task`: one that waited, with the schema of its tool.
@@ -49,6 +66,9 @@ void decide(decided& all, json::object task, const call_decision& word) {
   const std::string id(string_or(call, "id")), name(string_or(call, "name"));
   const auto schema = object_or_empty(task, "schema");
   task.erase("schema");
+  const bool goes_on = word.type == decision_type::approve || word.type == decision_type::edit;
+  if (goes_on && bool_or(task, "changed"))
+    add_pin(all.pins, string_or(task, "service"), string_or(task, "tool"), string_or(task, "hash"));
   switch (word.type) {
   case decision_type::approve:
     task["approved"] = true;
@@ -82,7 +102,7 @@ void decide(decided& all, json::object task, const call_decision& word) {
 
 } // namespace
 
-result<flow::route> after_model(const state_view& state) {
+result<flow::route> after_model(const state_view& state, const declared_agent& agent) {
   const auto calls = open_calls(state);
   if (calls.empty())
     return to_be_asked_again(state.last("messages")) ? flow::route{"model"}
@@ -95,12 +115,14 @@ result<flow::route> after_model(const state_view& state) {
   json::array tasks;
   bool asks = false;
   for (const auto& call : calls) {
-    auto task = task_of(*tools, call, seen);
+    auto task = task_of(agent, *tools, call, seen);
     const auto* tool = find_tool(*tools, string_or(call, "name"));
-    if (!task.contains("refused") && tool->approval == tool_approval::ask) {
-      task["schema"] = tool->schema; // of arguments that the person may write
-      asks = true;
+    if (tool && !task.contains("refused")
+        && is_changed(state, tool->service, tool->name, tool->hash)) {
+      task["changed"] = true;
+      task["schema"] = tool->schema;
     }
+    asks = asks || task.contains("schema");
     tasks.push_back(std::move(task));
   }
   if (asks)
@@ -120,6 +142,13 @@ coroutine<node_result> approve_calls(state_view state, context ctx) {
     const auto& call = object_or_empty(task.as_object(), "call");
     gated.push_back({std::string(string_or(call, "id")), std::string(string_or(call, "name")),
                      object_or_empty(call, "args")});
+    const auto seen = taint_from_json(member(task.as_object(), "taint"));
+    gated.back().notes = told_of(seen);
+    if (!seen.untrusted.empty())
+      gated.back().tainted_by = to_json(seen);
+    if (bool_or(task.as_object(), "changed"))
+      gated.back().notes +=
+        "\nThe service has changed what this tool is since the conversation began.";
   }
   auto question = hitl_request(gated);
   std::vector<call_decision> words;
@@ -140,7 +169,10 @@ coroutine<node_result> approve_calls(state_view state, context ctx) {
       all.go_to.add(flow::send{"tools", task});
   if (all.go_to.targets().empty())
     all.go_to = flow::route{"model"};
-  co_return flow::command{flow::update{{"messages", std::move(all.answers)}}, std::move(all.go_to)};
+  flow::update changes{{"messages", std::move(all.answers)}};
+  if (!all.pins.empty())
+    changes.set(std::string(pins_channel), std::move(all.pins));
+  co_return flow::command{std::move(changes), std::move(all.go_to)};
 }
 
 } // namespace behalf

@@ -1,4 +1,6 @@
 #include "agents/nodes/nodes.hpp"
+#include "agents/safety/authorship.hpp"
+#include "agents/safety/pins.hpp"
 #include "agents/tools/results.hpp"
 #include "behalf/chat_model.hpp"
 #include "runtime/base/json.hpp"
@@ -77,6 +79,7 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
       {"messages", ai("Model call limits exceeded: run limit (" + most + "/" + most + ")")}};
   }
   flow::update changes;
+  auto seen = model_calls == 0 ? taint_by_clients(state) : taint{};
   const auto* known = member(of_this_run(state, ctx, "tools"), "list");
   std::vector<agent_tool> tools;
   std::string missing(string_or(of_this_run(state, ctx, "tools"), "missing"));
@@ -94,7 +97,13 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
     tools = std::move(made.tools);
     missing = std::move(all.missing);
     changes.set("tools", {{"run", ctx.run_id()}, {"list", to_json(tools)}, {"missing", missing}});
+    changes.set(std::string(pins_channel), new_pins(state, tools));
+    for (const auto& tool : tools)
+      if (is_changed(state, tool.service, tool.name, tool.hash))
+        add_source(seen.untrusted, tool.service);
   }
+  if (!seen.none())
+    changes.set(std::string(taint_channel), to_json(seen));
   chat_request question{state.list("messages")};
   question.system = prompt_for(agent->options, ctx) + missing;
   for (const auto& tool : tools)

@@ -1,5 +1,5 @@
 #include "agents/nodes/nodes.hpp"
-#include "agents/safety/rule_of_two.hpp"
+#include "agents/safety/verdict.hpp"
 #include "agents/tools/results.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/graph/task_facts.hpp"
@@ -45,12 +45,16 @@ coroutine<node_result> make_call(state_view state, context ctx, agent_ptr agent)
       {"messages", list(tool_error(call.id, call.name, string_or(task, "refused")))}};
   const tool_hints hints{bool_or(task, "read_only"), bool_or(task, "destructive", true), false,
                          bool_or(task, "open_world", true)};
-  const auto approval = approval_of(agent->sources, service, call.tool, hints);
   const auto* box = agent->find(service);
   const auto* source = agent->source(service);
-  if (!box || !source || !approval
-      || (*approval == tool_approval::ask && !bool_or(task, "approved")))
+  if (!box || !source || !approval_of(*source, call.tool, hints))
     co_return fail(errc::denied, "the agent may not use the tool '" + call.tool + "'");
+  const auto verdict = judge({agent->options, *source, call.tool, hints, call.args, call.known});
+  if (verdict.fate == call_fate::ask && !bool_or(task, "approved"))
+    co_return fail(errc::denied, "the agent may not use the tool '" + call.tool + "'");
+  if (verdict.fate == call_fate::refuse) // the arguments are a person's, or the agent is another
+    co_return flow::update{
+      {"messages", list(tool_error(call.id, call.name, refused_call(made, verdict.why)))}};
   if (may_have_run(ctx) && !bool_or(task, "repeatable"))
     co_return flow::update{{"messages", list(tool_error(call.id, call.name, unknown_outcome))}};
   auto seen = taint_by(*source, hints, call.id);

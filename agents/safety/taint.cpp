@@ -95,11 +95,14 @@ taint taint_from_json(const json::value* kept) {
 }
 
 channel keeps_taint() {
-  return flow::reduced([](const json::value& old, const json::value& update) -> json::value {
+  channel kept;
+  kept.kind = reducer::custom;
+  kept.reduce = [](const json::value& old, const json::value& update) -> json::value {
     auto all = taint_from_json(&old);
     all.join(taint_from_json(&update));
     return to_json(all);
-  });
+  };
+  return kept; // absent until it is written
 }
 
 taint taint_of(const state_view& state) {

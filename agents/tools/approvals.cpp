@@ -168,11 +168,15 @@ result<decisions> read(const json::value& resume, const std::vector<gated_call>&
 json::object hitl_request(const std::vector<gated_call>& calls) {
   json::array requests, configs;
   for (const auto& call : calls) {
-    auto description = call.description.empty() ? "Tool execution requires approval\n\nTool: "
-                                                    + call.name + "\nArgs: " + dump(call.args)
-                                                : call.description;
-    requests.push_back(
-      {{"name", call.name}, {"args", call.args}, {"description", std::move(description)}});
+    auto description =
+      "Tool execution requires approval\n\nTool: " + call.name + "\nArgs: " + dump(call.args);
+    if (!call.notes.empty())
+      description += "\n\n" + call.notes;
+    json::object request{
+      {"name", call.name}, {"args", call.args}, {"description", std::move(description)}};
+    if (!call.tainted_by.empty())
+      request["tainted_by"] = call.tainted_by;
+    requests.push_back(std::move(request));
     json::array words;
     for (auto each : call.allowed)
       words.emplace_back(word_for(each));

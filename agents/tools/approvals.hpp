@@ -22,7 +22,8 @@ enum class decision_type : uint8_t {
 struct gated_call {
   std::string id, name; // the model's; the name it was told
   json::object args;
-  std::string description = {}; // what the person reads; empty: the tool and its arguments
+  std::string notes = {};       // what the person reads beside the tool and its arguments
+  json::object tainted_by = {}; // the same for programs: as to_json(taint) gives it
   std::vector<decision_type> allowed = {decision_type::approve, decision_type::edit,
                                         decision_type::reject, decision_type::respond};
 };
@@ -34,8 +35,8 @@ struct call_decision {
   std::string message = {}; // of a reject (may be empty) and of a respond
 };
 
-/// HITLRequest: {"action_requests": [{name, args, description}], "review_configs": [{action_name,
-/// allowed_decisions}]}, one of each per call.
+/// HITLRequest: {"action_requests": [{name, args, description, tainted_by?}], "review_configs":
+/// [{action_name, allowed_decisions}]}, one of each per call.
 json::object hitl_request(const std::vector<gated_call>& calls);
 
 /// The decisions that a resume value holds, one per call in their order. It is one of

@@ -85,6 +85,35 @@ private:
   std::string text_;
 };
 
+// A pattern that is but a text: where it stands in what it matches.
+struct literal {
+  bool at_begin = false, at_end = false;
+  std::string text;
+};
+
+// Nothing: it has signs of regular expressions.
+std::optional<literal> literal_of(std::string_view pattern) {
+  constexpr std::string_view signs = "\\^$.|?*+()[]{}/-";
+  literal all;
+  if ((all.at_begin = pattern.starts_with('^')))
+    pattern.remove_prefix(1);
+  while (!pattern.empty()) {
+    if (pattern == "$") {
+      all.at_end = true;
+      break;
+    }
+    if (pattern[0] == '\\') {
+      if (pattern.size() < 2 || signs.find(pattern[1]) == signs.npos)
+        return std::nullopt; // \d and the like
+      pattern.remove_prefix(1);
+    } else if (signs.substr(0, signs.size() - 2).find(pattern[0]) != signs.npos)
+      return std::nullopt;
+    all.text += pattern[0];
+    pattern.remove_prefix(1);
+  }
+  return all;
+}
+
 class checker {
 public:
   explicit checker(const json::object& root) : root_(root) {}
@@ -97,6 +126,19 @@ public:
     if (found == match::no)
       return fail(errc::invalid_argument, why_);
     return {};
+  }
+
+  arguments_fit fit(const json::value& arguments) {
+    const auto found = quietly(root_, arguments);
+    if (spent_ || found == match::maybe)
+      return arguments_fit::unknown;
+    return found == match::yes ? arguments_fit::yes : arguments_fit::no;
+  }
+
+  static bool reads(std::string_view keyword, const json::value& expected) {
+    if (keyword == "pattern")
+      return expected.is_string() && literal_of(view(expected.get_string()));
+    return rules().contains(keyword) && keyword != "format";
   }
 
 private:
@@ -116,6 +158,7 @@ private:
       {"exclusiveMaximum", &checker::below},
       {"minLength", &checker::min_length},
       {"maxLength", &checker::max_length},
+      {"pattern", &checker::pattern},
       {"minItems", &checker::min_items},
       {"maxItems", &checker::max_items},
       {"minProperties", &checker::min_properties},
@@ -271,6 +314,26 @@ private:
   match max_length(const json::object&, const json::value& bound, const json::value& v) {
     return v.is_string() ? at_most(bound, length(v.get_string()), "characters") : match::yes;
   }
+  match pattern(const json::object&, const json::value& expected, const json::value& v) {
+    const auto wanted =
+      expected.is_string() ? literal_of(view(expected.get_string())) : std::nullopt;
+    if (!wanted)
+      return match::maybe;
+    if (!v.is_string())
+      return match::yes;
+    const auto text = view(v.get_string());
+    if (!spend(1 + text.size() / 64))
+      return match::no;
+    const auto& part = wanted->text;
+    const bool found = wanted->at_begin && wanted->at_end ? text == part
+                       : wanted->at_begin                 ? text.starts_with(part)
+                       : wanted->at_end                   ? text.ends_with(part)
+                                                          : text.find(part) != text.npos;
+    if (found)
+      return match::yes;
+    return no([&] { return " must match " + excerpt(expected) + ", but is " + excerpt(v); });
+  }
+
   match min_items(const json::object&, const json::value& bound, const json::value& v) {
     return v.is_array() ? at_least(bound, v.get_array().size(), "elements") : match::yes;
   }
@@ -543,10 +606,44 @@ private:
   std::map<const json::value*, const json::object*> referred_;
 };
 
+// What a keyword holds: schemas by name, one or a list of them, or none.
+constexpr std::array<std::string_view, 3> named_schemas{"properties", "$defs", "definitions"};
+constexpr std::array<std::string_view, 7> held_schemas{
+  "additionalProperties", "prefixItems", "items", "allOf", "anyOf", "oneOf", "not"};
+
+template <std::size_t Size>
+bool among(const std::array<std::string_view, Size>& all, std::string_view key) {
+  return std::find(all.begin(), all.end(), key) != all.end();
+}
+
+std::optional<std::string> unread_in(const json::value& schema) {
+  for (const auto& [key, held] : members(schema)) {
+    if (!checker::reads(view(key), held))
+      return key == "pattern" ? "pattern " + excerpt(held) : std::string(view(key));
+    if (among(named_schemas, view(key))) {
+      for (const auto& [name, one] : members(held))
+        if (auto found = unread_in(one))
+          return found;
+    } else if (among(held_schemas, view(key)))
+      for (const auto& one : some(held))
+        if (auto found = unread_in(one))
+          return found;
+  }
+  return std::nullopt;
+}
+
 } // namespace
 
 result<void> check_arguments(const json::object& schema, const json::object& arguments) {
   return checker(schema).run(json::value(arguments));
+}
+
+arguments_fit fit_of(const json::object& schema, const json::object& arguments) {
+  return checker(schema).fit(json::value(arguments));
+}
+
+std::optional<std::string> unread_keyword(const json::object& schema) {
+  return unread_in(json::value(schema));
 }
 
 } // namespace behalf

@@ -2,6 +2,7 @@
 #include "agents/agent.hpp"
 #include "agents/tools/openapi.hpp"
 #include "agents/tools/results.hpp"
+#include "agents/tools/tool_list.hpp"
 #include "agents/tools/toolbox.hpp"
 #include "behalf/context.hpp"
 #include "runtime/base/json.hpp"
@@ -109,11 +110,8 @@ public:
 private:
   // Others are not offered: an agent of three tools of a thousand does not carry the rest around.
   static bool is_named(const tool_source& source, const std::string& tool) {
-    bool all = source.allow.empty() && source.ask.empty();
-    for (const auto* names : {&source.allow, &source.ask, &source.deny})
-      for (const auto& one : *names)
-        all = all || one == tool || one == "*";
-    return all;
+    return approval_of(source, tool, {})
+           || std::find(source.deny.begin(), source.deny.end(), tool) != source.deny.end();
   }
 
   const std::shared_ptr<const api_document> document_;

@@ -82,25 +82,6 @@ json::object hints_json(const tool_hints& hints) {
           {"open_world", hints.open_world}};
 }
 
-// nullopt: not offered.
-std::optional<tool_approval> approval_of(const tool_source& source, std::string_view tool,
-                                         const tool_hints& hints) {
-  auto among = [](const std::vector<std::string>& names, std::string_view name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
-  };
-  for (std::string_view name : {tool, std::string_view("*")}) {
-    if (among(source.deny, name))
-      return std::nullopt;
-    if (among(source.ask, name))
-      return tool_approval::ask;
-    if (among(source.allow, name))
-      return tool_approval::allow;
-  }
-  if (!source.allow.empty() || !source.ask.empty())
-    return std::nullopt;
-  return source.trusted && hints.read_only ? tool_approval::allow : tool_approval::ask;
-}
-
 bool models_take(std::string_view name) {
   return name.size() <= longest_told_name && made_of(name, "_-") && !is_digit(name[0])
          && name[0] != '-';
@@ -170,7 +151,7 @@ public:
     if (!given || !given->is_array())
       return note(source.service + " did not answer with a list of tools");
     auto entries = by_name(source.service, given->get_array());
-    for (const auto* names : {&source.allow, &source.ask, &source.deny})
+    for (const auto* names : {&source.allow, &source.ask, &source.deny, &source.reads})
       for (const auto& name : *names)
         if (name != "*" && !entries.contains(name))
           note(source.service + " has no tool " + name);
@@ -295,7 +276,36 @@ result<agent_tool> tool_from(const json::value& kept) {
   return tool;
 }
 
+// `tool`: empty for any.
+bool offers_on_condition(const tool_source& source, std::string_view tool) {
+  return std::any_of(source.conditions.begin(), source.conditions.end(), [&](const auto& one) {
+    return one.rule != tool_rule::deny && (tool.empty() || one.tool == tool);
+  });
+}
+
 } // namespace
+
+std::optional<tool_approval> approval_of(const tool_source& source, std::string_view tool,
+                                         const tool_hints& hints) {
+  auto among = [](const std::vector<std::string>& names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  const bool on_condition = offers_on_condition(source, tool);
+  for (std::string_view name : {tool, std::string_view("*")}) {
+    if (among(source.deny, name) && !(name == "*" && on_condition))
+      return std::nullopt;
+    if (among(source.ask, name))
+      return tool_approval::ask;
+    if (among(source.allow, name) || among(source.reads, name))
+      return tool_approval::allow;
+  }
+  if (on_condition)
+    return tool_approval::ask;
+  if (!source.allow.empty() || !source.ask.empty() || !source.reads.empty()
+      || offers_on_condition(source, {}))
+    return std::nullopt;
+  return source.trusted && hints.read_only ? tool_approval::allow : tool_approval::ask;
+}
 
 tool_list make_tool_list(const std::vector<tool_source>& sources,
                          const std::vector<service_tools>& listed, const tool_bounds& bounds) {
@@ -310,14 +320,6 @@ tool_list make_tool_list(const std::vector<tool_source>& sources,
       list.add(source, answer->listed);
   }
   return list.take();
-}
-
-std::optional<tool_approval> approval_of(const std::vector<tool_source>& sources,
-                                         std::string_view service, std::string_view tool,
-                                         const tool_hints& hints) {
-  auto source = std::find_if(sources.begin(), sources.end(),
-                             [&](const tool_source& one) { return one.service == service; });
-  return source == sources.end() ? std::nullopt : approval_of(*source, tool, hints);
 }
 
 json::array to_json(const std::vector<agent_tool>& tools) {

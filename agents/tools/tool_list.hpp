@@ -49,15 +49,14 @@ struct tool_list {
 /// other one has it and models can take it; else it is called service_tool. `sources`: one per
 /// service.
 ///
-/// Not asked about is what `allow` names, and where no list names it, what a trusted service says
-/// is read-only. `deny` is stronger than `ask`, `ask` than `allow`, a name than "*".
+/// Not asked about is what `allow` and `reads` name, and where no list names it, what a trusted
+/// service says is read-only. `deny` is stronger than `ask`, `ask` than `allow`, a name than "*".
 tool_list make_tool_list(const std::vector<tool_source>& sources,
                          const std::vector<service_tools>& listed, const tool_bounds& bounds = {});
 
-/// What the sources say of a service's tool of that name, should there be one. Nothing: they do not
-/// offer it.
-std::optional<tool_approval> approval_of(const std::vector<tool_source>& sources,
-                                         std::string_view service, std::string_view tool,
+/// What the source says of a tool of that name, should there be one, as far as that can be said
+/// without the arguments of a call. Nothing: it is not offered.
+std::optional<tool_approval> approval_of(const tool_source& source, std::string_view tool,
                                          const tool_hints& hints);
 
 /// As a channel of the graph keeps it for the length of a run.

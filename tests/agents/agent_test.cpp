@@ -23,7 +23,7 @@ json::object tool(std::string_view name, std::string_view argument, bool read_on
           {"description", "does it"},
           {"inputSchema",
            {{"type", "object"}, {"properties", properties}, {"required", {json::value(argument)}}}},
-          {"annotations", {{"readOnlyHint", read_only}}}};
+          {"annotations", {{"readOnlyHint", read_only}, {"openWorldHint", !read_only}}}};
 }
 
 agent_options helper() {

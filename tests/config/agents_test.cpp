@@ -97,6 +97,35 @@ TEST_CASE("a prompt can stand in a file beside the configuration", "[config]") {
   CHECK(prompt("prompt.md") == "is longer than 1048576 bytes");
 }
 
+TEST_CASE("rules about tools may depend on arguments, and on what was read", "[config]") {
+  const auto c = valid("  a:\n"
+                       "    model: main\n"
+                       "    safety: { rule_of_two: deny }\n"
+                       "    tools:\n"
+                       "      - service: mail\n"
+                       "        reads: [read]\n"
+                       "        allow: [{ tool: send, if: { required: [to] } }]\n"
+                       "        deny: [{ tool: send, if: { required: [bcc] } }]\n"
+                       "  b: { model: main, tools: [mail] }\n");
+  const auto& a = c.agents.front();
+  CHECK(a.rule_of_two == tainted_calls::deny);
+  CHECK(c.agents.back().rule_of_two == tainted_calls::ask);
+  const auto& mail = a.tools.front();
+  CHECK(mail.reads == std::vector<std::string>{"read"});
+  CHECK(mail.allow.empty());
+  REQUIRE(mail.conditions.size() == 2);
+  CHECK(mail.conditions[0].rule == tool_rule::allow);
+  CHECK(mail.conditions[0].tool == "send");
+  CHECK(dump(mail.conditions[0].arguments) == R"({"required":["to"]})");
+  CHECK(mail.conditions[1].rule == tool_rule::deny);
+  // Called as nobody: what it gives is for everybody.
+  CHECK_FALSE(mail.personal);
+}
+
+TEST_CASE("a prompt is text, whatever it looks like", "[config]") {
+  CHECK(valid("  a: { model: main, prompt: 'env:HOME' }").agents.front().prompt == "env:HOME");
+}
+
 TEST_CASE("what is wrong with an agent is said with its place", "[config]") {
   CHECK(read("  a: { prompt: p }").problems.front().text()
         == "f.yaml:6: agents.a: lacks the key 'model'");
@@ -110,10 +139,25 @@ TEST_CASE("what is wrong with an agent is said with its place", "[config]") {
   CHECK(fault_of("tools: [mail, mail]")
         == "f.yaml:6: agents.a.tools[1].service: 'mail' stands above already");
   CHECK(fault_of("tools: [{ service: mail, allow: [erase] }]")
-        == "f.yaml:6: agents.a.tools[0].allow: 'erase' is not among the tools that "
+        == "f.yaml:6: agents.a.tools[0].allow[0].tool: 'erase' is not among the tools that "
            "services.mail.tools lists");
   CHECK(fault_of("tools: [{ service: mail, allow: [read, '*'], ask: [read] }]")
-          .starts_with("f.yaml:6: agents.a.tools[0].ask: 'read' stands twice"));
+          .starts_with("f.yaml:6: agents.a.tools[0].ask[0].tool: 'read' stands twice"));
+  CHECK(fault_of("tools: [{ service: mail, reads: [read], deny: read }]")
+          .starts_with("f.yaml:6: agents.a.tools[0].reads: 'read' stands twice"));
+  CHECK(fault_of("tools: [{ service: mail, ask: [{ if: { required: [to] } }] }]")
+        == "f.yaml:6: agents.a.tools[0].ask[0]: lacks the key 'tool'");
+  const std::string rule = "tools: [{ service: mail, ask: [{ tool: send, if: ";
+  CHECK(fault_of(rule + "{ to: bob } }] }]")
+          .starts_with("f.yaml:6: agents.a.tools[0].ask[0].if: 'to' is not understood here"));
+  CHECK(fault_of(rule + "{ properties: { to: { pattern: 'b.b' } } } }] }]")
+          .find("'pattern \"b.b\"' is not understood here")
+        != std::string::npos);
+  CHECK(fault_of("tools: [{ service: mail, ask: [{ tool: '*', if: { required: [to] } }] }]")
+          .find("is about one tool")
+        != std::string::npos);
+  CHECK(
+    fault_of("safety: { rule_of_two: no }").starts_with("f.yaml:6: agents.a.safety.rule_of_two: "));
   CHECK(fault_of("tools: [{ allow: [read] }]")
         == "f.yaml:6: agents.a.tools[0]: lacks the key 'service'");
   CHECK(fault_of("limits: { model_calls: 0 }")

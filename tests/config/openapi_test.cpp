@@ -68,12 +68,13 @@ TEST_CASE("an HTTP service has the tools of its OpenAPI document", "[config]") {
 TEST_CASE("a tool that the document does not have is a fault", "[config]") {
   folder here;
   CHECK(here.faults(crm, "service: crm, allow: [getcontacts]")
-        == "agents.a.tools[0].allow: 'getcontacts' is no operation of services.crm.openapi; did "
+        == "agents.a.tools[0].allow[0].tool: 'getcontacts' is no operation of "
+           "services.crm.openapi; did "
            "you mean 'getContact'?\n");
   CHECK(here.faults(crm, "service: crm, deny: [zzz]")
-        == "agents.a.tools[0].deny: 'zzz' is no operation of services.crm.openapi\n");
+        == "agents.a.tools[0].deny[0].tool: 'zzz' is no operation of services.crm.openapi\n");
   CHECK(here.faults(crm, "service: crm, ask: [upload, '*']")
-        == "agents.a.tools[0].ask: 'upload' of services.crm.openapi cannot be a tool: POST "
+        == "agents.a.tools[0].ask[0].tool: 'upload' of services.crm.openapi cannot be a tool: POST "
            "\"/files\": its body is neither JSON nor a plain form\n");
 }
 

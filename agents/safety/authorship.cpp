@@ -1,0 +1,81 @@
+#include "agents/safety/authorship.hpp"
+
+#include "behalf/messages.hpp"
+#include "runtime/base/id.hpp"
+#include "runtime/base/json.hpp"
+#include "runtime/graph/messages.hpp"
+
+#include <set>
+#include <string>
+
+namespace behalf {
+namespace {
+
+constexpr std::size_t kept_digits = 32;
+
+// Not what the user says with their own words.
+bool is_claimed(const json::object& message) {
+  const auto type = string_or(message, "type");
+  return type != "human" && type != "system" && type != "remove";
+}
+
+// Of what a model reads of it.
+std::string digest_of(const json::object& message) {
+  json::array calls;
+  if (const auto* made = member(message, "tool_calls"); made && made->is_array())
+    for (const auto& one : made->get_array()) {
+      static const json::object none;
+      const auto& call = one.is_object() ? one.get_object() : none;
+      calls.push_back(
+        json::array{string_or(call, "id"), string_or(call, "name"), object_or_empty(call, "args")});
+    }
+  const auto* content = member(message, "content");
+  return sha256_hex(
+           dump(json::array{string_or(message, "type"), content ? *content : json::value(nullptr),
+                            std::move(calls), string_or(message, "tool_call_id")}))
+    .substr(0, kept_digits);
+}
+
+void sign(json::object& changes) {
+  const auto* written = member(changes, "messages");
+  auto all = written ? to_messages(*written) : json::array{};
+  if (!all)
+    return; // the channel says what is wrong with them
+  json::array digests;
+  for (const auto& one : *all)
+    if (one.is_object() && is_claimed(one.get_object()))
+      digests.emplace_back(digest_of(one.get_object()));
+  if (!digests.empty())
+    changes[written_channel] = std::move(digests);
+}
+
+// What Agent Chat UI sends for calls that a person left alone: nobody's words.
+bool is_filler(const json::value& message) {
+  return text_of(message) == "Successfully handled tool call." && message.at("content").is_string();
+}
+
+} // namespace
+
+coroutine<node_result> signing(coroutine<node_result> node) {
+  auto became = co_await std::move(node);
+  if (auto* changes = std::get_if<flow::update>(&became.value))
+    sign(changes->values);
+  else if (auto* command = std::get_if<flow::command>(&became.value))
+    sign(command->values);
+  co_return became;
+}
+
+taint taint_by_clients(const state_view& state) {
+  std::set<std::string_view> written;
+  for (const auto& one : state.list(written_channel))
+    if (one.is_string())
+      written.insert({one.get_string().data(), one.get_string().size()});
+  taint seen;
+  for (const auto& one : state.list("messages"))
+    if (one.is_object() && is_claimed(one.get_object()) && !is_filler(one)
+        && !written.contains(digest_of(one.get_object())))
+      add_source(seen.untrusted, "client", string_or(one.get_object(), "tool_call_id"));
+  return seen;
+}
+
+} // namespace behalf

@@ -1,0 +1,22 @@
+// Which of a conversation's messages the agent wrote itself. Clients may send messages of every
+// kind: an answer or a result that they made up is no more to be trusted than a stranger's words.
+#pragma once
+
+#include "agents/safety/taint.hpp"
+#include "behalf/coroutine.hpp"
+#include "behalf/state.hpp"
+
+#include <string_view>
+
+namespace behalf {
+
+/// A list of digests of messages.
+inline constexpr std::string_view written_channel = "written";
+
+/// The node, which keeps digests of the answers and results that it writes.
+coroutine<node_result> signing(coroutine<node_result> node);
+
+/// What the answers and results that no node wrote taint the conversation by: source "client".
+taint taint_by_clients(const state_view& state);
+
+} // namespace behalf

@@ -1,0 +1,29 @@
+// The definitions of tools as a conversation saw them first, by hash: a service that changes what a
+// tool is gets no calls by the word that was given on what it was.
+#pragma once
+
+#include "agents/tools/tool_list.hpp"
+#include "behalf/channel.hpp"
+#include "behalf/state.hpp"
+
+#include <string_view>
+#include <vector>
+
+namespace behalf {
+
+/// {"service/tool": hash}; what is written is added, or in place of what was there.
+inline constexpr std::string_view pins_channel = "pins";
+channel keeps_pins();
+
+/// The pins of the tools that have none yet.
+json::object new_pins(const state_view& state, const std::vector<agent_tool>& tools);
+
+/// The tool's definition is another than it was.
+bool is_changed(const state_view& state, std::string_view service, std::string_view tool,
+                std::string_view hash);
+
+/// Of this tool, as it is now.
+void add_pin(json::object& to, std::string_view service, std::string_view tool,
+             std::string_view hash);
+
+} // namespace behalf
