@@ -721,7 +721,7 @@ void apply(run_pointer self, tree_output out) {
   auto& s = self->state;
   for (const auto& e : out.events)
     if (!out.outcome || e.name != "error") // the end appends it
-      s.events->append(e.name, *e.data);
+      s.events->append(e.name, e.data, now());
   const auto to_keep = !out.checkpoints.empty();
   s.checkpoints.add(std::move(out.checkpoints), std::move(out.ends));
   if (out.outcome) {

@@ -17,6 +17,7 @@ constexpr std::string_view remove_all = "__remove_all__";
 constexpr std::array core_fields{
   "content", "additional_kwargs", "response_metadata", "type", "name", "id"};
 constexpr std::array ai_fields{"tool_calls", "invalid_tool_calls", "usage_metadata"};
+constexpr std::array chunk_fields{"tool_call_chunks", "chunk_position"};
 constexpr std::array tool_fields{"tool_call_id", "artifact", "status"};
 
 error invalid(std::string message) {
@@ -51,8 +52,7 @@ bool known_field(std::string_view key, std::string_view type) {
     return std::find(fields.begin(), fields.end(), key) != fields.end();
   };
   return key == "role" || key == "example" || among(core_fields)
-         || (type == "ai"
-             && (among(ai_fields) || key == "tool_call_chunks" || key == "chunk_position"))
+         || (type == "ai" && (among(ai_fields) || among(chunk_fields)))
          || (type == "tool" && among(tool_fields));
 }
 
@@ -194,6 +194,22 @@ result<json::value> to_chunk(const json::value& v, std::string_view id) {
     chunk["chunk_position"] = taken(given, "chunk_position", nullptr); // "last" says no more comes
   }
   return whole;
+}
+
+bool is_chunk(const json::value& v) {
+  const auto* o = v.if_object();
+  if (!o || o->size() != core_fields.size() + ai_fields.size() + chunk_fields.size())
+    return false;
+  auto at = o->begin();
+  const auto next_are = [&](const auto& keys) {
+    return std::all_of(keys.begin(), keys.end(),
+                       [&](const char* key) { return (at++)->key() == key; });
+  };
+  if (!next_are(core_fields) || !next_are(ai_fields) || !next_are(chunk_fields))
+    return false;
+  const auto* calls = o->at("tool_calls").if_array();
+  return o->at("type") == "AIMessageChunk" && !string_or(*o, "id").empty() && calls
+         && calls->empty() && o->at("additional_kwargs").is_object() && !o->at("content").is_null();
 }
 
 std::string streamed_message_id(std::string_view task_id) {

@@ -19,6 +19,9 @@ result<json::value> to_message(const json::value& v);
 /// of the text.
 result<json::value> to_chunk(const json::value& v, std::string_view id);
 
+/// Whether it is what `to_chunk` makes of it already, as the many chunks of chat models are.
+bool is_chunk(const json::value& v);
+
 /// The id of a task's parts that name none.
 std::string streamed_message_id(std::string_view task_id);
 

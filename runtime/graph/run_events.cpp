@@ -27,6 +27,8 @@ void write_interrupts(json_writer& to, const std::vector<pending_interrupt>& sto
   to.end();
 }
 
+constexpr std::size_t shortest_chunk = 320; // its JSON, with a token or two
+
 std::string failure_text(const std::string& kind, const std::string& text) {
   return dump(json::object{{"error", kind}, {"message", text}});
 }
@@ -320,23 +322,33 @@ void event_maker::chunk(std::vector<loop_event>& out, const event_task& t,
     return;
   if (part.data.is_object() && string_or(part.data.get_object(), "type") == "remove")
     return taken_back(out, t, part);
-  auto complete = to_chunk(part.data, streamed_message_id(t.plan->id));
-  if (!complete)
-    return;
-  chain_.chunk(out, t, complete->get_object());
+  json::value made;
+  if (!is_chunk(part.data)) {
+    auto completed = to_chunk(part.data, streamed_message_id(t.plan->id));
+    if (!completed)
+      return;
+    made = std::move(*completed);
+  }
+  const auto& complete = made.is_null() ? part.data : made;
+  chain_.chunk(out, t, complete.get_object());
   if (!told)
     return;
   auto [at, fresh] =
-    spec_.streamed->try_emplace(std::string(string_or(complete->get_object(), "id")));
+    spec_.streamed->try_emplace(std::string(string_or(complete.get_object(), "id")));
   const auto& metadata = chunk_metadata(t, part.metadata);
-  if (spec_.modes.messages_tuple)
-    return push(out, "messages", '[' + dump(*complete) + ',' + metadata + ']');
+  if (spec_.modes.messages_tuple) {
+    std::string text;
+    text.reserve(metadata.size() + shortest_chunk);
+    text += '[';
+    append_json(text, complete);
+    return push(out, "messages", text.append(1, ',').append(metadata).append(1, ']'));
+  }
   if (fresh)
     push_plain(out, "messages/metadata",
                dump(json::object{
                  {at->first, json::object{{"metadata", parse_stored_json(metadata).value()}}}}));
-  at->second += text_of(*complete);
-  auto whole = to_message(*complete);
+  at->second += text_of(complete);
+  auto whole = to_message(complete);
   if (!whole)
     return;
   whole->get_object()["content"] = at->second;

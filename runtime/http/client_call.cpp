@@ -128,9 +128,17 @@ asio::awaitable<void> client_call::run_out(std::shared_ptr<client_call> self) {
   self->end(read && self->parser_->done());
 }
 
+// Limits move later with each part of a stream. The timer is not moved along: when it fires it is
+// set anew.
 void client_call::set_limit(deadline by) {
   time_limit_ = by;
-  timer_.expires_at(by);
+  if (by < timer_at_)
+    set_timer(by);
+}
+
+void client_call::set_timer(deadline at) {
+  timer_at_ = at;
+  timer_.expires_at(at);
   timer_.async_wait([weak = weak_from_this()](error_code ec) {
     if (auto self = weak.lock(); self && !ec)
       self->on_time();
@@ -138,8 +146,11 @@ void client_call::set_limit(deadline by) {
 }
 
 void client_call::on_time() {
-  if (std::chrono::steady_clock::now() >= time_limit_) // otherwise the limit was moved meanwhile
+  timer_at_ = deadline::max();
+  if (std::chrono::steady_clock::now() >= time_limit_)
     interrupt(stop_reason::late);
+  else if (!over_)
+    set_timer(time_limit_);
 }
 
 void client_call::interrupt(stop_reason why) {

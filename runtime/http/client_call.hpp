@@ -52,6 +52,7 @@ private:
   bool may_retry(const error& e, std::size_t sent) const;
 
   void set_limit(deadline by);
+  void set_timer(deadline at);
   void on_time();
   void interrupt(stop_reason why);
   void let_go();
@@ -74,6 +75,7 @@ private:
   boost::asio::any_io_executor strand_;
   boost::asio::steady_timer timer_;
   deadline time_limit_;
+  deadline timer_at_ = deadline::max(); // when the timer fires; max: it is not set
   stop_reason stopped_ = stop_reason::none;
   bool streaming_ = false;
   bool leaving_ = false; // closed; reads the rest only to keep the connection

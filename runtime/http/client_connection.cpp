@@ -28,8 +28,10 @@ asio::awaitable<boost::system::error_code> client_connection::connect(tcp::endpo
   error_code ignored;
   socket_.close(ignored);
   auto [ec] = co_await socket_.async_connect(to, awaited);
-  if (!ec)
+  if (!ec) {
     socket_.set_option(tcp::no_delay(true), ignored);
+    socket_.non_blocking(true, ignored);
+  }
   co_return ec;
 }
 
@@ -78,20 +80,33 @@ asio::awaitable<io_end> client_connection::write(std::string_view bytes) {
 
 asio::awaitable<io_end> client_connection::read(wiped_string& in) {
   io_end end;
-  auto before = in.size();
-  in.resize(before + read_size);
-  auto buffer = asio::buffer(in.data() + before, read_size);
   if (tls_) {
+    const auto before = in.size();
+    in.resize(before + read_size);
+    auto buffer = asio::buffer(in.data() + before, read_size);
     auto [ec, moved] = co_await tls_->async_read_some(buffer, awaited);
     end.ec = ec;
     end.bytes = moved;
-  } else {
-    auto [ec, moved] = co_await socket_.async_read_some(buffer, awaited);
-    end.ec = ec;
-    end.bytes = moved;
+    in.resize(before + end.bytes);
+    co_return end;
   }
-  in.resize(before + end.bytes);
+  // Room is made when there is something to read: thousands of streams wait for their next token.
+  do {
+    auto [ec] = co_await socket_.async_wait(tcp::socket::wait_read, awaited);
+    end = ec ? io_end{ec, 0} : read_now(in);
+  } while (end.ec == asio::error::would_block);
   co_return end;
+}
+
+io_end client_connection::read_now(wiped_string& in) {
+  thread_local wiped_string room;
+  if (room.empty())
+    room.resize(read_size);
+  io_end end;
+  end.bytes = socket_.read_some(asio::buffer(room.data(), room.size()), end.ec);
+  in.append(room.view().substr(0, end.bytes));
+  wipe(room.data(), end.bytes);
+  return end;
 }
 
 void client_connection::close() noexcept {

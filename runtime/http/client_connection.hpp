@@ -62,6 +62,7 @@ public:
 
 private:
   error_code prepare_tls(const std::string& host);
+  io_end read_now(wiped_string& in);
 
   boost::asio::any_io_executor executor_;
   tcp::socket socket_;

@@ -1,5 +1,7 @@
 #include "runtime/http/sse.hpp"
 
+#include "runtime/net/event_stream.hpp"
+
 namespace behalf {
 namespace {
 
@@ -24,7 +26,7 @@ void append_sse(std::string& out, std::string_view event, std::string_view data,
   out.reserve(out.size() + event.size() + data.size() + id.size() + 32);
   append_field(out, "event", event);
   while (true) {
-    const auto end = data.find_first_of("\r\n");
+    const auto end = find_line_end(data);
     out.append("data: ").append(data.substr(0, end)).append("\r\n");
     if (end == std::string_view::npos)
       break;

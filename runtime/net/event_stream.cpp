@@ -6,6 +6,19 @@
 
 namespace behalf {
 
+// In short windows, so that looking for one of the two does not run far past the other.
+std::size_t find_line_end(std::string_view text) {
+  constexpr std::size_t window = 256;
+  for (std::size_t from = 0; from < text.size(); from += window) {
+    const auto part = text.substr(from, window);
+    const auto feed = part.find('\n');
+    const auto at = std::min(feed, part.substr(0, feed).find('\r'));
+    if (at != part.npos)
+      return from + at;
+  }
+  return text.npos;
+}
+
 std::vector<stream_event> event_stream::feed(std::string_view bytes) {
   std::vector<stream_event> out;
   while (!bytes.empty()) {
@@ -13,7 +26,7 @@ std::vector<stream_event> event_stream::feed(std::string_view bytes) {
       bytes.remove_prefix(1);
       continue;
     }
-    const auto end = bytes.find_first_of("\r\n");
+    const auto end = find_line_end(bytes);
     line_ += bytes.substr(0, end);
     if (end == std::string_view::npos)
       break;

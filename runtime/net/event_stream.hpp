@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,10 @@ struct stream_event {
   std::string name; // "message" unless the event says otherwise
   std::string data; // its data lines, joined by line feeds
 };
+
+/// Where the first carriage return or line feed is; npos: there is none. std::string_view's own
+/// find_first_of asks the C library about every single character.
+std::size_t find_line_end(std::string_view text);
 
 /// Holds at most the event that is still incomplete: who feeds it bounds the sum.
 class event_stream {
