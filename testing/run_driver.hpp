@@ -81,6 +81,7 @@ public:
   std::string from; // a checkpoint id
   std::string run_id = uuid_like();
   bool after_crash = false;
+  time_point created_at{};
   answer_fn answer;                              // to effects of nodes
   std::shared_ptr<const model_directory> models; // null: there are none
 
@@ -117,6 +118,7 @@ public:
     auto spec = run_spec::from_kwargs(std::make_shared<const json::object>(kwargs), facts);
     spec.from_checkpoint = !from.empty();
     spec.after_crash = after_crash;
+    spec.created_at = created_at;
     loop.emplace(flow_, thread_.load(from), std::move(spec));
     take(loop->begin());
     return *this;

@@ -725,7 +725,8 @@ void apply(run_pointer self, tree_output out) {
   const auto to_keep = !out.checkpoints.empty();
   s.checkpoints.add(std::move(out.checkpoints), std::move(out.ends));
   if (out.outcome) {
-    finish(self, std::move(*out.outcome));
+    const auto trace = out.outcome->refused ? run_trace::row_only : run_trace::full;
+    finish(self, std::move(*out.outcome), trace);
     return s.events.answer();
   }
   tell_callers(self, out);
@@ -756,6 +757,7 @@ void run(run_pointer self) {
   spec.checkpointing = !s.plan->temporary;
   spec.from_checkpoint = !s.plan->checkpoint_id.empty();
   spec.after_crash = s.plan->attempt > 1;
+  spec.created_at = s.plan->created_at;
   spec.newest_checkpoint = std::move(s.newest);
   s.loop.emplace(std::move(*flow), s.from, std::move(spec));
   apply(self, s.loop->begin());

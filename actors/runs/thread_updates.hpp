@@ -43,7 +43,7 @@ write_batch of_run(const run_plan& plan);
 /// What stays stored of a run that is over.
 enum class run_trace : uint8_t {
   full,     // its row, checkpoints, and what its thread shows of it
-  row_only, // it never began: only its row
+  row_only, // it never began, or was refused: only its row
   none      // rolled back or erased: nothing
 };
 

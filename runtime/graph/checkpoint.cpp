@@ -73,7 +73,8 @@ pending_task read_pending(const json::object& o) {
       t.interrupts.push_back({std::string(string_or(one.get_object(), "id")),
                               one.get_object().at("value"),
                               std::string(string_or(one.get_object(), "place")),
-                              std::string(string_or(one.get_object(), "task_id"))});
+                              std::string(string_or(one.get_object(), "task_id")),
+                              from_micros(int_or(one.get_object(), "asked_at"))});
   for (const auto& one : list(o, "answers"))
     t.answers.push_back({one});
   const auto places = texts(o, "places"), ids = texts(o, "answered"); // older ones have none
@@ -136,6 +137,8 @@ json::object write_pending(const pending_task& t) {
       stop["place"] = one.place;
     if (!one.task_id.empty())
       stop["task_id"] = one.task_id;
+    if (one.asked_at != time_point{})
+      stop["asked_at"] = to_micros(one.asked_at);
     o["interrupts"].get_array().push_back(std::move(stop));
   }
   if (!t.answers.empty()) {

@@ -34,6 +34,7 @@ struct pending_interrupt {
   json::value value;
   std::string place = {};   // as of flow::interrupt
   std::string task_id = {}; // of the task that asks, in a graph inside this one; else ""
+  time_point asked_at = {}; // first; older ones do not know
 };
 
 /// What became of a task before its superstep was complete.

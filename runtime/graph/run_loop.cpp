@@ -48,8 +48,9 @@ struct live_task {
   channel_writes writes; // once done
   int attempt = 1;
   bool running = false, cached = false;
-  std::string cache_key;       // of what it is given, where its node is cached
-  bool stopped_inside = false; // at a breakpoint of a graph inside it
+  std::string cache_key;                         // of what it is given, where its node is cached
+  bool stopped_inside = false;                   // at a breakpoint of a graph inside it
+  std::map<std::string, time_point> first_asked; // of its questions, by id
 
   bool is(pending_task::state s) const { return so_far.is == s; }
   bool settled() const {
@@ -117,6 +118,7 @@ struct run_loop::impl {
   void fork();
   bool adopt_tasks();
   result<void> apply_resume(const json::value& resume);
+  result<void> check_seen(const pending_interrupt& question);
   result<void> apply_command(const run_command& c);
 
   // --- one superstep
@@ -191,6 +193,7 @@ struct run_loop::impl {
   bool adopted = false;          // the tasks were left by an earlier run or execution
   bool dirty = false;            // durability exit: there is something to keep
   bool ended = false;
+  bool refused = false; // what the client said, before it changed anything
   // What was found in the cache. An empty one of these takes no memory, unlike the standard's.
   boost::container::deque<std::pair<task_attempt, flow::command>> known;
   bool ending_known = false;
@@ -425,6 +428,19 @@ bool run_loop::impl::adopt_tasks() {
   return true;
 }
 
+// An answer that does not say to what: of two that were sent at once, the later one would be to the
+// next question, which nobody has seen. A question of the future is from before the clock was set
+// back.
+result<void> run_loop::impl::check_seen(const pending_interrupt& question) {
+  refused = spec.created_at != time_point{} && question.asked_at > spec.created_at
+            && question.asked_at <= now();
+  if (!refused)
+    return {};
+  return run_error("RuntimeError",
+                   "The question that is open now was asked after this answer was sent. Read it, "
+                   "and answer it by its id: {\"<interrupt id>\": <answer>}");
+}
+
 result<void> run_loop::impl::apply_resume(const json::value& resume) {
   std::vector<std::pair<live_task*, const pending_interrupt*>> waiting;
   for (auto& t : tasks)
@@ -442,11 +458,17 @@ result<void> run_loop::impl::apply_resume(const json::value& resume) {
     return run_error("RuntimeError",
                      "When there are multiple pending interrupts, you must specify the interrupt "
                      "id when resuming: {\"<interrupt id>\": <answer>, …}");
+  if (!by_id && !waiting.empty())
+    if (auto ok = check_seen(*waiting.front().second); !ok)
+      return ok;
   for (auto& [t, asked] : waiting)
     if (const auto* mine = by_id ? member(*by_id, asked->id) : &resume)
       t->so_far.answers.push_back(
         {*mine, asked->place, asked->task_id.empty() ? std::string{} : asked->id});
-  // Stopped before a node: its first question is answered in advance.
+  // Stopped before a node: its first question is answered in advance. Of a closed graph only what
+  // was asked is answered.
+  if (flow->closed())
+    return {};
   auto open = std::find_if(tasks.begin(), tasks.end(),
                            [](const live_task& t) { return !t.settled() && t.what; });
   if (!by_id && waiting.empty() && open != tasks.end())
@@ -558,6 +580,8 @@ void run_loop::impl::start_task(live_task& t, const state_view& view,
     take_answers(t);
   t.stopped_inside = false;
   t.so_far.is = pending_task::state::open;
+  for (const auto& one : t.so_far.interrupts)
+    t.first_asked.try_emplace(one.id, one.asked_at);
   t.so_far.interrupts.clear();
   t.so_far.failure.clear();
   auto s = describe(t);
@@ -700,8 +724,11 @@ void run_loop::impl::succeeded(live_task& t, json::value values, const flow::rou
 void run_loop::impl::interrupted(live_task& t, flow::interrupt question) {
   t.so_far.is = pending_task::state::interrupted;
   auto add = [&t](flow::interrupt& one) {
+    auto id = question_id(t, one.place);
+    const auto known = t.first_asked.find(id);
+    const auto asked_at = known == t.first_asked.end() ? now() : known->second;
     t.so_far.interrupts.push_back(
-      {question_id(t, one.place), std::move(one.value), std::move(one.place)});
+      {std::move(id), std::move(one.value), std::move(one.place), {}, asked_at});
   };
   t.so_far.interrupts.clear();
   add(question);
@@ -1003,11 +1030,12 @@ void run_loop::impl::finish(run_outcome outcome) {
       outcome.next.push_back(t.plan.name);
     if (t.is(pending_task::state::interrupted))
       for (const auto& one : t.so_far.interrupts)
-        outcome.interrupts.push_back(
-          {one.task_id.empty() ? t.plan.id : one.task_id, one.id, one.value, one.place});
+        outcome.interrupts.push_back({one.task_id.empty() ? t.plan.id : one.task_id, one.id,
+                                      one.value, one.place, one.asked_at});
   }
   if (spec.checkpointing)
     outcome.checkpoint_id = head.id;
+  outcome.refused = refused;
   out.outcome = std::move(outcome);
 }
 

@@ -1,6 +1,7 @@
 // How a run ended, and the forms in which the API shows it.
 #pragma once
 
+#include "behalf/time.hpp"
 #include "runtime/graph/state.hpp"
 
 #include <optional>
@@ -13,7 +14,8 @@ namespace behalf {
 struct task_interrupt {
   std::string task_id, id;
   json::value value;
-  std::string place = {}; // as of flow::interrupt
+  std::string place = {};   // as of flow::interrupt
+  time_point asked_at = {}; // as of pending_interrupt
 };
 
 /// How a run ended. Shared by the engine, which knows how its graph ended, and by those who execute
@@ -27,6 +29,7 @@ struct run_outcome {
   std::vector<std::string> next; // nodes left to run
   json::value error = nullptr;   // {"error": class, "message": text}
   std::string checkpoint_id;     // the last one kept; "" when none
+  bool refused = false;          // failed, and nothing has changed: the thread shows what it did
 
   static run_outcome failed(std::string error_class, std::string text);
   static run_outcome failed(const behalf::error& why);

@@ -3,6 +3,7 @@
 
 #include "behalf/error.hpp"
 #include "behalf/state.hpp"
+#include "behalf/time.hpp"
 #include "runtime/graph/task_facts.hpp"
 
 #include <map>
@@ -75,6 +76,7 @@ struct run_spec {
   durability_mode lasting = durability_mode::async;
   bool from_checkpoint = false;  // an older one was named: without input it is forked
   bool after_crash = false;      // go on with what this run left behind
+  time_point created_at{};       // of the run; what was asked later it does not answer unnamed
   std::string newest_checkpoint; // of the thread: those of the run get greater ids
   /// Messages that were streamed, by id, with their text so far: shared by the graphs of a run, so
   /// that what a graph inside streamed does not appear again as its node's result.

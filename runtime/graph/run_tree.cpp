@@ -59,8 +59,8 @@ value_ptr input_for(const graph& inner, const state_view& state) {
 std::vector<pending_interrupt> questions_of(run_outcome& stopped) {
   std::vector<pending_interrupt> all;
   for (auto& one : stopped.interrupts)
-    all.push_back(
-      {std::move(one.id), std::move(one.value), std::move(one.place), std::move(one.task_id)});
+    all.push_back({std::move(one.id), std::move(one.value), std::move(one.place),
+                   std::move(one.task_id), one.asked_at});
   return all;
 }
 

@@ -76,6 +76,80 @@ TEST_CASE("going on without an answer asks again, with the same id", "[graph]") 
   }
 }
 
+namespace {
+
+// One that asks "1?", then "2?", each in a step of its own.
+std::shared_ptr<const graph> two_questions(bool closed = false) {
+  graph_builder b{"two"};
+  if (closed)
+    b.closed();
+  b.channel("said", flow::append());
+  for (const std::string name : {"1", "2"})
+    b.node(name, [name](const state_view&, context& ctx) -> node_result {
+      if (const auto* yes = ctx.answer())
+        return flow::update{{"said", json::array{*yes}}};
+      return flow::interrupt{name + "?"};
+    });
+  b.edge(flow::start, "1").edge("1", "2");
+  return b.build().value();
+}
+
+} // namespace
+
+TEST_CASE("an unnamed answer is not to what was asked after it was sent", "[graph]") {
+  kept_checkpoints thread;
+  auto answer = [&](time_point at, json::value resume) {
+    run_driver run{two_questions(), thread};
+    run.created_at = at;
+    run.command(json::object{{"resume", std::move(resume)}}).run();
+    return *run.outcome;
+  };
+  run_driver{two_questions(), thread}.input(js("{}")).run();
+  const auto sent = now();
+  REQUIRE(answer(sent, "yes").interrupts.size() == 1);
+  while (now() == sent) {
+  }
+  const auto before = dump(thread.load()->at.body());
+  const auto late = answer(sent, "yes");
+  CHECK(late.refused);
+  CHECK(
+    late.error.at("message").as_string().starts_with("The question that is open now was asked"));
+  REQUIRE(late.interrupts.size() == 1);
+  CHECK(late.interrupts[0].value == "2?");
+  CHECK(dump(thread.load()->at.body()) == before);
+  SECTION("but to what its sender has seen") {
+    CHECK(answer(now(), "no").thread_status() == "idle");
+  }
+  SECTION("nor where somebody has asked again meanwhile") {
+    run_driver again{two_questions(), thread};
+    again.command(js("{}")).run();
+    REQUIRE(again.outcome->interrupts.size() == 1);
+    CHECK(again.outcome->interrupts[0].asked_at == late.interrupts[0].asked_at);
+  }
+  SECTION("named, it is to what it says") {
+    CHECK(answer(sent, json::object{{late.interrupts[0].id, "no"}}).thread_status() == "idle");
+  }
+  SECTION("a clock that was set back refuses nobody") {
+    thread.docs.rbegin()->second.pending.front().interrupts.front().asked_at =
+      now() + std::chrono::hours{1};
+    CHECK(answer(sent, "no").thread_status() == "idle");
+  }
+}
+
+TEST_CASE("a closed graph's questions are not answered before they are asked", "[graph]") {
+  for (const bool closed : {false, true}) {
+    kept_checkpoints thread;
+    run_driver first{two_questions(closed), thread};
+    first.kwargs["interrupt_before"] = json::array{"1"};
+    first.input(js("{}")).run();
+    REQUIRE(first.outcome->next == std::vector<std::string>{"1"});
+    run_driver run{two_questions(closed), thread};
+    run.command(js(R"({"resume": "yes"})")).run();
+    REQUIRE(run.outcome->interrupts.size() == 1);
+    CHECK(run.outcome->interrupts[0].value == (closed ? "1?" : "2?"));
+  }
+}
+
 TEST_CASE("new input on a stopped thread starts over", "[graph]") {
   kept_checkpoints thread;
   run_driver{probes::inter(), thread}.input(js("{}")).run();
