@@ -121,6 +121,7 @@ result<std::shared_ptr<const graph>> make_agent(agent_options options, agent_pla
     b.edge("tools", "model");
     node_options approval;
     approval.may_go_to = {"tools", "model"};
+    approval.check_answer = check_decisions;
     b.node(
       std::string(approval_node),
       [](state_view state, context ctx) {

@@ -61,7 +61,10 @@ struct node_options {
   cache_policy cache = {};
   bool deferred = false; // runs when nothing else is left to run; not what is sent to it
   bool blocking = false; // may wait or compute for long: has its turns on threads for that
-  std::vector<std::string> reads = {};     // the channels it sees; none: all of them
+  std::vector<std::string> reads = {}; // the channels it sees; none: all of them
+  /// What is wrong with an answer to a question of the node, of which `input` is what it sees. Such
+  /// an answer is refused, and the question stays open. Default: it takes any.
+  std::function<result<void>(const state_view& input, const json::value& answer)> check_answer = {};
   std::vector<std::string> may_go_to = {}; // by command: for drawings and the reachability check
   /// The graph it calls by `context::run`: so drawings and the state of threads show it.
   std::shared_ptr<const graph> calls = nullptr;

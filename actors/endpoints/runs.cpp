@@ -1,5 +1,6 @@
 // Runs: create, stream, wait, read, list and join, on a thread or without one.
 #include "actors/admission/granted.hpp"
+#include "actors/endpoints/answer_check.hpp"
 #include "actors/endpoints/body.hpp"
 #include "actors/endpoints/lasting_right.hpp"
 #include "actors/endpoints/new_run.hpp"
@@ -163,8 +164,9 @@ void start(request_pointer self, client is, Then then) {
       self, s.app->scheduler, std::move(*s.run), [then](run_ref& ref) mutable { then(ref); },
       or_refuse(self));
   };
-  with_assistant(self, [self, go] {
-    with_right_to_create(self, [self, go] { with_right_to_displace(self, go); });
+  auto check = [self, go] { with_answer_checked(self, go); };
+  with_assistant(self, [self, check] {
+    with_right_to_create(self, [self, check] { with_right_to_displace(self, check); });
   });
 }
 

@@ -54,6 +54,26 @@ json::object task_of(const declared_agent& agent, const std::vector<agent_tool>&
   return task;
 }
 
+// Those that wait for the person: of the tasks that have a `schema`.
+std::vector<gated_call> gated_calls(const state_view& sent) {
+  std::vector<gated_call> all;
+  for (const auto& task : sent.list("tasks")) {
+    if (!member(task, "schema"))
+      continue;
+    const auto& call = object_or_empty(task.as_object(), "call");
+    all.push_back({std::string(string_or(call, "id")), std::string(string_or(call, "name")),
+                   object_or_empty(call, "args")});
+    const auto seen = taint_from_json(member(task.as_object(), "taint"));
+    all.back().notes = told_of(seen);
+    if (!seen.untrusted.empty())
+      all.back().tainted_by = to_json(seen);
+    if (bool_or(task.as_object(), "changed"))
+      all.back().notes +=
+        "\nThe service has changed what this tool is since the conversation began.";
+  }
+  return all;
+}
+
 struct decided {
   flow::route go_to;
   json::array answers; // of calls that are not made
@@ -133,23 +153,15 @@ result<flow::route> after_model(const state_view& state, const declared_agent& a
   return all;
 }
 
+result<void> check_decisions(const state_view& sent, const json::value& answer) {
+  if (auto read = read_decisions(answer, gated_calls(sent)); !read)
+    return read.error();
+  return {};
+}
+
 coroutine<node_result> approve_calls(state_view state, context ctx) {
-  const auto tasks = state.list("tasks"); // those with a `schema` are asked about
-  std::vector<gated_call> gated;
-  for (const auto& task : tasks) {
-    if (!member(task, "schema"))
-      continue;
-    const auto& call = object_or_empty(task.as_object(), "call");
-    gated.push_back({std::string(string_or(call, "id")), std::string(string_or(call, "name")),
-                     object_or_empty(call, "args")});
-    const auto seen = taint_from_json(member(task.as_object(), "taint"));
-    gated.back().notes = told_of(seen);
-    if (!seen.untrusted.empty())
-      gated.back().tainted_by = to_json(seen);
-    if (bool_or(task.as_object(), "changed"))
-      gated.back().notes +=
-        "\nThe service has changed what this tool is since the conversation began.";
-  }
+  const auto tasks = state.list("tasks");
+  const auto gated = gated_calls(state);
   auto question = hitl_request(gated);
   std::vector<call_decision> words;
   while (words.size() < gated.size()) {

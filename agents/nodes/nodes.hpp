@@ -22,8 +22,12 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent);
 result<flow::route> after_model(const state_view& state, const declared_agent& agent);
 
 /// Asks the user about the calls that need it; no call of this turn is made before the answer. An
-/// answer that cannot be read is asked for again.
+/// answer that cannot be read, which only an agent inside another graph is given, is asked for
+/// again.
 coroutine<node_result> approve_calls(state_view state, context ctx);
+
+/// Whether an answer to that can be read. Error: invalid_argument, for whoever answered.
+result<void> check_decisions(const state_view& sent, const json::value& answer);
 
 /// Node `tools`: one call. Whatever becomes of it is told to the model: a failed tool ends no run.
 coroutine<node_result> make_call(state_view state, context ctx, agent_ptr agent);

@@ -119,6 +119,8 @@ struct run_loop::impl {
   bool adopt_tasks();
   result<void> apply_resume(const json::value& resume);
   result<void> check_seen(const pending_interrupt& question);
+  result<void> check_form(const live_task& t, const pending_interrupt& question,
+                          const json::value& answer);
   result<void> apply_command(const run_command& c);
 
   // --- one superstep
@@ -441,6 +443,16 @@ result<void> run_loop::impl::check_seen(const pending_interrupt& question) {
                    "and answer it by its id: {\"<interrupt id>\": <answer>}");
 }
 
+// Questions of graphs inside are checked by nobody.
+result<void> run_loop::impl::check_form(const live_task& t, const pending_interrupt& question,
+                                        const json::value& answer) {
+  if (!question.task_id.empty() || !t.what || !t.what->options.check_answer)
+    return {};
+  auto ok = t.what->options.check_answer(input_of(t, state_view{state}), answer);
+  refused = !ok;
+  return ok;
+}
+
 result<void> run_loop::impl::apply_resume(const json::value& resume) {
   std::vector<std::pair<live_task*, const pending_interrupt*>> waiting;
   for (auto& t : tasks)
@@ -461,8 +473,15 @@ result<void> run_loop::impl::apply_resume(const json::value& resume) {
   if (!by_id && !waiting.empty())
     if (auto ok = check_seen(*waiting.front().second); !ok)
       return ok;
+  auto answer_to = [&](const pending_interrupt& question) {
+    return by_id ? member(*by_id, question.id) : &resume;
+  };
   for (auto& [t, asked] : waiting)
-    if (const auto* mine = by_id ? member(*by_id, asked->id) : &resume)
+    if (const auto* mine = answer_to(*asked))
+      if (auto ok = check_form(*t, *asked, *mine); !ok)
+        return ok;
+  for (auto& [t, asked] : waiting)
+    if (const auto* mine = answer_to(*asked))
       t->so_far.answers.push_back(
         {*mine, asked->place, asked->task_id.empty() ? std::string{} : asked->id});
   // Stopped before a node: its first question is answered in advance. Of a closed graph only what
@@ -1144,6 +1163,18 @@ std::optional<loaded_checkpoint> run_loop::left() const {
     if (state.written(i))
       here.values.emplace(state.channels()[i].name, state.shared(i));
   return here;
+}
+
+result<void> check_answer(std::shared_ptr<const graph> flow, loaded_checkpoint at,
+                          json::value answer) {
+  run_spec spec;
+  spec.facts = std::make_shared<const run_facts>();
+  spec.checkpointing = false;
+  spec.command.emplace().resume = std::move(answer);
+  auto tried = run_loop{std::move(flow), std::move(at), std::move(spec)}.begin();
+  if (tried.outcome && tried.outcome->refused && tried.failure)
+    return std::move(*tried.failure);
+  return {};
 }
 
 context task_spec::make_context(std::shared_ptr<const run_facts> run,

@@ -70,6 +70,11 @@ struct loop_output {
   std::optional<flow::command> to_parent;
 };
 
+/// Whether a run from there would take the answer (node_options::check_answer). Error: as the
+/// node's.
+result<void> check_answer(std::shared_ptr<const graph> flow, loaded_checkpoint at,
+                          json::value answer);
+
 class run_loop {
 public:
   /// `from` is the checkpoint to go on from: the thread's head, or the one the run names.

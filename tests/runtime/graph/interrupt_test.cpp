@@ -432,3 +432,46 @@ TEST_CASE("questions side by side in one node are asked at once and answered by 
   last.command(js(R"({"resume":"c"})")).run();
   CHECK(last.values().at("foo") == js(R"(["a","b","c"])"));
 }
+
+TEST_CASE("an answer that its node does not take leaves the question open", "[graph]") {
+  auto picky = [] {
+    graph_builder b{"picky"};
+    b.channel("said", flow::last_value()).channel("word", flow::last_value());
+    node_options options;
+    options.check_answer = [](const state_view& input, const json::value& answer) -> result<void> {
+      if (answer == *input.find("word"))
+        return {};
+      return fail(errc::invalid_argument, "that is not the word");
+    };
+    b.node(
+      "ask",
+      [](const state_view&, context& ctx) -> node_result {
+        if (const auto* yes = ctx.answer())
+          return flow::update{{"said", *yes}};
+        return flow::interrupt{"?"};
+      },
+      options);
+    b.edge(flow::start, "ask");
+    return b.build().value();
+  };
+  kept_checkpoints thread;
+  run_driver first{picky(), thread};
+  first.input(js(R"({"word": "please"})")).run();
+  const auto before = dump(thread.load()->at.body());
+  for (const auto& resume :
+       {json::value("no"), json::value(json::object{{first.outcome->interrupts[0].id, "no"}})}) {
+    CHECK(check_answer(picky(), *thread.load(), resume).error().message == "that is not the word");
+    run_driver bad{picky(), thread};
+    bad.command(json::object{{"resume", resume}}).run();
+    CHECK(bad.outcome->refused);
+    CHECK(bad.outcome->error.at("message") == "that is not the word");
+    REQUIRE(bad.outcome->interrupts.size() == 1);
+    CHECK(bad.outcome->interrupts[0].id == first.outcome->interrupts[0].id);
+    CHECK(dump(thread.load()->at.body()) == before);
+  }
+  CHECK(check_answer(picky(), *thread.load(), "please"));
+  run_driver good{picky(), thread};
+  good.command(js(R"({"resume": "please"})")).run();
+  CHECK(good.values().at("said") == "please");
+  CHECK(check_answer(picky(), *thread.load(), "no")); // nothing is asked any more
+}
