@@ -26,6 +26,9 @@ public:
 
   int status() const { return head_.status; }
   const header_list& headers() const { return head_.headers; }
+  /// Takes the call's credential out of what is decoded from the parts, where nothing of it is
+  /// found in their bytes. Null: the call took none.
+  const std::shared_ptr<const text_scrubber>& scrub() const { return head_.scrub; }
   /// The next part; `last` is set on the final one (which may be empty).
   awaiting<outbound_chunk> next() const { return awaiting<outbound_chunk>{read_chunk{id()}}; }
   awaiting<std::monostate> close() const { return awaiting<std::monostate>{close_stream{id()}}; }

@@ -98,6 +98,7 @@ struct service_reply {
   json::value body;
   uint64_t stream_id = 0;
   int64_t receipt = 0;
+  std::shared_ptr<const text_scrubber> scrub = {}; // of a stream, as of outbound_reply
 };
 
 } // namespace behalf

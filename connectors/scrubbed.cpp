@@ -43,6 +43,8 @@ private:
         if (end->reply) {
           scrub(end->reply->headers, *one);
           scrub(end->reply->body, *one);
+          if (end->reply->stream_id != 0)
+            end->reply->scrub = one;
         } else {
           auto why = end->reply.error();
           scrub(why, *one);

@@ -67,6 +67,10 @@ std::unique_ptr<reply_scrubber> make_scrubber(std::string_view value) {
 
 // --- whole texts --------------------------------------------------------------------------------
 
+std::unique_ptr<stream_scrubber> credential_texts::in_pieces() const {
+  return std::make_unique<credential_scrubber>(shared_from_this());
+}
+
 std::optional<std::string> credential_texts::scrubbed(std::string_view text) const {
   if (text.size() < finder_.least())
     return std::nullopt;

@@ -13,9 +13,12 @@ namespace behalf {
 
 /// Takes one credential out of whole texts. Made for a call: it holds the forms to look for, so it
 /// lies in guarded memory (make_texts).
-class credential_texts final : public text_scrubber {
+class credential_texts final : public text_scrubber,
+                               public std::enable_shared_from_this<credential_texts> {
 public:
   explicit credential_texts(std::string_view value) : finder_(value) {}
+
+  std::unique_ptr<stream_scrubber> in_pieces() const override;
 
   std::optional<std::string> scrubbed(std::string_view text) const override;
   const credential_finder& finder() const { return finder_; }

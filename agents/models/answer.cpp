@@ -47,7 +47,20 @@ answer::answer(std::string id, std::string provider, std::size_t most_bytes)
   : id_(std::move(id)), provider_(std::move(provider)), most_bytes_(most_bytes) {}
 
 void answer::grown_text::add(std::string_view more) {
-  text += more;
+  if (clean)
+    clean->feed(more, text);
+  else
+    text += more;
+  find_whole();
+}
+
+void answer::grown_text::end() {
+  if (clean)
+    clean->finish(text);
+  find_whole();
+}
+
+void answer::grown_text::find_whole() {
   auto rest = std::string_view(text).substr(whole);
   for (std::size_t n = 0; (n = utf8_length(rest)) != 0; whole += n)
     rest.remove_prefix(n);
@@ -56,6 +69,35 @@ void answer::grown_text::add(std::string_view more) {
 std::string_view answer::grown_text::take() {
   const auto from = std::exchange(sent, whole);
   return std::string_view(text).substr(from, whole - from);
+}
+
+json::value answer::cleaned(json::value v) const {
+  if (scrub_)
+    scrub(v, *scrub_);
+  return v;
+}
+
+std::string answer::cleaned(std::string_view text) const {
+  std::string all(text);
+  if (scrub_)
+    scrub(all, *scrub_);
+  return all;
+}
+
+// Nothing follows.
+void answer::end_texts() {
+  if (!scrub_)
+    return;
+  for (auto& p : parts_) {
+    p.text.end();
+    p.name.end();
+    for (auto& [key, clean] : p.clean) {
+      std::string rest;
+      clean->finish(rest);
+      append(p, key, rest);
+    }
+    touch(p);
+  }
 }
 
 bool answer::room(std::size_t more) {
@@ -79,6 +121,10 @@ answer::part* answer::open(part_keys& keys, int64_t key, part_type type) {
   keys[key] = parts_.size();
   auto& opened = parts_.emplace_back();
   opened.type = type;
+  if (scrub_) {
+    opened.text.clean = scrub_->in_pieces();
+    opened.name.clean = scrub_->in_pieces();
+  }
   return &opened;
 }
 
@@ -125,7 +171,7 @@ void answer::refusal(int64_t part, std::string_view more) {
 }
 
 void answer::annotation(int64_t part, json::object citation) {
-  const json::value whole(std::move(citation));
+  const auto whole = cleaned(std::move(citation));
   auto* p = content(part, part_type::text);
   if (!p || !storable(whole, {}))
     return;
@@ -135,7 +181,7 @@ void answer::annotation(int64_t part, json::object citation) {
 }
 
 void answer::block(int64_t part, json::object whole) {
-  json::value body(std::move(whole));
+  auto body = cleaned(std::move(whole));
   auto* p = content(part, part_type::block);
   if (!p || !storable(body, {}))
     return;
@@ -145,6 +191,7 @@ void answer::block(int64_t part, json::object whole) {
 }
 
 void answer::extra(int64_t part, std::string_view key, json::value value) {
+  value = cleaned(std::move(value));
   auto* p = content(part, part_type::unknown);
   if (!p || !storable(value, key))
     return;
@@ -159,25 +206,39 @@ void answer::append_extra(int64_t part, std::string_view key, std::string_view m
   invalid_ = invalid_ || !is_utf8(more) || !is_utf8(key);
   if (!p || invalid_ || !room(key.size() + more.size()))
     return;
-  for (auto* extras : {&p->new_extras, &p->extras}) {
-    auto& there = (*extras)[key];
-    if (!there.is_string())
-      there = "";
-    there.get_string().append(more);
+  if (scrub_) {
+    auto& clean = p->clean[std::string(key)];
+    if (!clean)
+      clean = scrub_->in_pieces();
+    std::string known;
+    clean->feed(more, known);
+    append(*p, key, known);
+  } else {
+    append(*p, key, more);
   }
   listed_ = true;
   touch(*p);
 }
 
-void answer::call(int64_t key, std::string_view id, std::string_view name) {
+void answer::append(part& p, std::string_view key, std::string_view more) {
+  for (auto* extras : {&p.new_extras, &p.extras}) {
+    auto& there = (*extras)[key];
+    if (!there.is_string())
+      there = "";
+    there.get_string().append(more);
+  }
+}
+
+void answer::call(int64_t key, std::string_view given, std::string_view name) {
+  const auto id = cleaned(given);
   invalid_ = invalid_ || !is_utf8(id);
   if (invalid_ || !room(2 * id.size() + name.size()))
     return;
   auto* p = open(calls_, key, part_type::call);
   if (!p)
     return;
-  p->given_id = id;
-  p->id = id.empty() || call_ids_.contains(id) ? "call_" + random_hex(12) : std::string(id);
+  p->given_id = given;
+  p->id = id.empty() || call_ids_.contains(id) ? "call_" + random_hex(12) : id;
   call_ids_.insert(p->id);
   p->name.add(name);
   touch(*p);
@@ -209,6 +270,7 @@ void answer::arguments(int64_t key, std::string_view more) {
 }
 
 void answer::call_extra(int64_t key, std::string_view name, json::value value) {
+  value = cleaned(std::move(value));
   auto* p = begun(key);
   if (p && storable(value, name))
     p->extras[name] = std::move(value);
@@ -230,10 +292,11 @@ void answer::stop(stop_reason why, std::string_view field, std::string_view as_s
   if (invalid_ || !room(as_said.size()))
     return;
   stop_field_ = field;
-  stop_said_ = as_said;
+  stop_said_ = cleaned(as_said);
 }
 
 void answer::response(std::string_view key, json::value value) {
+  value = cleaned(std::move(value));
   if (storable(value, key))
     response_[key] = std::move(value);
 }
@@ -355,6 +418,7 @@ json::value answer::usage_metadata() const {
 }
 
 std::vector<json::object> answer::last_chunks() {
+  end_texts();
   for (auto& p : parts_)
     if (p.type == part_type::unknown) { // nothing but extras came of it
       p.type = part_type::text;
@@ -432,6 +496,7 @@ void answer::finish(part& p, finished& all) const {
 }
 
 result<json::object> answer::message() && {
+  end_texts();
   if (over_)
     return unusable("the model's answer is longer than " + std::to_string(most_bytes_) + " bytes",
                     "model_answer_too_long");

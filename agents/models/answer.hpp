@@ -3,9 +3,11 @@
 #pragma once
 
 #include "behalf/json.hpp"
+#include "runtime/base/scrub.hpp"
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -42,6 +44,9 @@ public:
   /// `id` is the message's, in chunks and in the whole. `most_bytes` counts all that is added, and
   /// some 256 bytes for every part and call; what would be beyond it is not added any more.
   answer(std::string id, std::string provider, std::size_t most_bytes);
+
+  /// All that is added from now on is without that credential, however it is cut.
+  void scrub_with(std::shared_ptr<const text_scrubber> of) { scrub_ = std::move(of); }
 
   // What readers add. Each is amortised O(what it adds). Text need not end at a character's end.
   void text(int64_t part, std::string_view more);
@@ -106,9 +111,15 @@ private:
   struct grown_text {
     std::string text;
     std::size_t whole = 0, sent = 0;
+    std::unique_ptr<stream_scrubber> clean; // null: nothing is to be taken out
 
     void add(std::string_view more);
+    /// What was held back comes too.
+    void end();
     std::string_view take();
+
+  private:
+    void find_whole();
   };
   enum class part_type : uint8_t { unknown, text, reasoning, refusal, block, call };
   struct part {
@@ -119,12 +130,17 @@ private:
     json::array annotations;
     std::size_t annotations_shown = 0;
     json::object extras, new_extras;
+    std::map<std::string, std::unique_ptr<stream_scrubber>, std::less<>> clean; // of extras
     grown_text name; // of a call, as the next two
     std::string id, given_id;
   };
   using part_keys = std::map<int64_t, std::size_t>;
   struct finished;
 
+  json::value cleaned(json::value v) const;
+  std::string cleaned(std::string_view text) const;
+  void end_texts();
+  void append(part& p, std::string_view key, std::string_view more);
   bool room(std::size_t more);
   bool storable(const json::value& v, std::string_view key);
   part* open(part_keys& keys, int64_t key, part_type type);
@@ -141,6 +157,7 @@ private:
   void finish(part& p, finished& all) const;
   void finish_call(part& p, finished& all) const;
 
+  std::shared_ptr<const text_scrubber> scrub_;
   std::string id_, provider_;
   std::size_t most_bytes_;
   std::size_t bytes_ = 0;

@@ -132,6 +132,7 @@ private:
   }
 
   coroutine<result<void>> read_answer(byte_stream body) {
+    answer_.scrub_with(body.scrub());
     auto reader = wire_.reader(model_);
     event_stream events;
     std::size_t unfinished = 0; // bytes since an event was whole

@@ -11,18 +11,9 @@
 
 namespace behalf {
 
-/// Takes one credential out of one stream of bytes. A reply has one for its body.
-class reply_scrubber {
+/// Of a reply's body.
+class reply_scrubber : public stream_scrubber {
 public:
-  virtual ~reply_scrubber() = default;
-
-  /// Appends `bytes` to `out` with every form of the credential replaced by "[redacted]". What
-  /// may be the beginning of one is held back for the next call.
-  virtual void feed(std::string_view bytes, std::string& out) = 0;
-
-  /// The stream has ended: appends what was held back. The next feed() begins another stream.
-  virtual void finish(std::string& out) = 0;
-
   /// The same for header fields and decoded values. Null when nothing of the reply is passed on.
   virtual std::shared_ptr<const text_scrubber> for_texts() const { return nullptr; }
 };

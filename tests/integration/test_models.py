@@ -7,6 +7,7 @@ import time
 
 import httpx
 import pytest
+from langgraph_sdk.errors import UnprocessableEntityError
 from parts.agents import KEY_HEADERS, WIRES, Agents, key_file, model, reader, text_of
 from parts.inbox import Inbox
 from parts.model_provider import ModelProvider
@@ -188,13 +189,34 @@ def test_a_bad_answer_is_refused_and_can_be_given_again(agents, models, answer):
     models.script("m", rules=[{"user": "", **OPEN}, {"result": "", "text": "It says: {result}"}])
     chat = agents.chat("openai_chat")
     chat.say("open it")
-    try:
+    asked = chat.interrupts()
+    if answer is None:  # no answer: asks again
         chat.resume(answer)
-    except Exception as refused:  # a 4xx of the SDK's httpx
-        assert "42" in str(refused) or "40" in str(refused)
-    assert len(chat.interrupts()) == 1, "still waiting"
+    else:
+        with pytest.raises(UnprocessableEntityError):
+            chat.resume(answer)
+    assert chat.interrupts() == asked
+    assert chat.client.threads.get(chat.thread)["status"] == "interrupted"
     messages = chat.resume({"decisions": [{"type": "reject", "message": "no"}]})
     assert text_of(messages[-1]).startswith("It says:")
+
+
+def test_of_two_answers_at_once_the_second_is_to_nothing(agents, models):
+    slow = {"result": "", **OPEN, "knobs": {"first_ms": 300}}  # the second comes before the next question
+    models.script("m", rules=[{"user": "", **OPEN}, slow])
+    chat = agents.chat("openai_chat")
+    chat.say("open it")
+    for answer, came_to in (({"type": "approve"}, "error"), ({}, "error")):
+        command = {"resume": {"decisions": [{"type": "approve"}]}}
+        first = chat.client.runs.create(chat.thread, chat.agent, command=command)
+        second = chat.client.runs.create(chat.thread, chat.agent, command={"resume": {"decisions": [answer]}})
+        chat.client.runs.join(chat.thread, second["run_id"])
+        ends = [chat.client.runs.get(chat.thread, one["run_id"])["status"] for one in (first, second)]
+        assert ends == ["success", came_to]
+        assert len(chat.interrupts()) == 1
+        assert chat.client.threads.get(chat.thread)["status"] == "interrupted"
+    called = [one for one in chat.messages() if one["type"] == "tool"]
+    assert len(called) == 2, "one for each that was approved"
 
 
 def test_one_approval_is_for_one_call(agents, models, inbox):
@@ -384,6 +406,19 @@ def test_who_has_no_key_is_told_so(own, models):
     assert models.requests("m") == []
 
 
+def joined(chunks: list) -> dict[str, str]:
+    """What streamed in pieces, by field."""
+    whole: dict[str, str] = {}
+    for chunk, _ in chunks:
+        content = chunk["content"]
+        blocks = [{"text": content}] if isinstance(content, str) else content
+        for part in [*blocks, *chunk["tool_call_chunks"]]:
+            for field in ("text", "reasoning", "args"):
+                if part.get(field):
+                    whole[field] = whole.get(field, "") + part[field]
+    return whole
+
+
 def test_the_operators_keys_are_nowhere_but_at_the_provider(own, models, tmp_path, inbox):
     keys = {wire: f"canary+{wire}~{os.urandom(16).hex()}==" for wire in WIRES}
     of = {wire: model(models, wire, key=key_file(tmp_path, wire, key)) for wire, key in keys.items()}
@@ -391,16 +426,25 @@ def test_the_operators_keys_are_nowhere_but_at_the_provider(own, models, tmp_pat
     sinks = Sinks()
     for wire, key in keys.items():
         models.forget_requests()
-        models.script("m", {"status": 400, "message": f"bad key {key}"}, LOOK, {"text": f"the key: {key}"})
+        models.script("m", {"status": 400, "message": f"bad key {key}"}, LOOK, {"text": f"the key: {key}"},
+                      {"text": list(f"the key: {key}!"),
+                       "calls": [{"name": "search_messages", "args": {"query": key}}]},
+                      {"text": "done", "reasoning": {"text": list(f"So: {key}")}})
         chat = server.chat(wire)
-        for _ in range(2):  # refused with the key in the words, then answered with it
+        # refused with the key in the words, then answered with it: whole, and a character at a time
+        for _ in range(3):
             chat.say("any mail?")
             sinks.keep("stream", repr(chat.parts))
+            sinks.keep("stream put together", json.dumps(joined(chat.chunks())))
+        messages = chat.messages()
+        assert text_of(messages[-1]) == "done", chat.errors()
+        assert text_of(messages[-3]) == "the key: [redacted]!"
+        assert messages[-3]["tool_calls"][0]["args"] == {"query": "[redacted]"}
         for path in ("", "/state", "/history", "/runs"):
             whole = f"/threads/{chat.thread}{path}"
             sinks.keep(path, server.server.call("GET", whole, server.tokens["alice"]).text)
         got = [one["headers"].get(KEY_HEADERS[wire], "") for one in models.requests("m")]
-        assert len(got) == 3 and all(key in one for one in got), chat.errors()
+        assert len(got) == 5 and all(key in one for one in got), chat.errors()
         assert key not in json.dumps([one["body"] for one in models.requests("m")])
     for path in ("/metrics", "/info", "/openapi.json"):
         sinks.keep(path, server.server.call("GET", path).text)
