@@ -1,6 +1,8 @@
 #include "agents/nodes/agent_state.hpp"
 
+#include "agents/safety/authorship.hpp"
 #include "agents/tools/arguments.hpp"
+#include "behalf/messages.hpp"
 #include "runtime/base/json.hpp"
 
 #include <algorithm>
@@ -55,7 +57,7 @@ std::vector<json::object> open_calls(const state_view& state) {
       answered.insert(string_or(message, "tool_call_id"));
       continue;
     }
-    if (type != "ai")
+    if (type != "ai" || !is_written(state, message))
       return {};
     std::vector<json::object> open;
     for (const auto& call : tool_calls_of(*at))

@@ -37,7 +37,7 @@ result<std::vector<agent_tool>> told_tools(const state_view& state);
 /// Null when the model was told of none of that name.
 const agent_tool* find_tool(const std::vector<agent_tool>& tools, std::string_view told);
 
-/// Calls of the last ai message that no tool message answers yet.
+/// Calls of the last ai message that no tool message answers yet; none where a client sent it.
 std::vector<json::object> open_calls(const state_view& state);
 
 /// What a call is told when it cannot be made: its tool is none, or its arguments do not fit.

@@ -5,6 +5,7 @@
 #include "behalf/chat_model.hpp"
 #include "runtime/base/json.hpp"
 
+#include <map>
 #include <optional>
 
 namespace behalf {
@@ -63,6 +64,18 @@ std::string prompt_for(const agent_options& agent, const context& ctx) {
   return made;
 }
 
+// Each in the place of the message that has its id.
+json::array with_results(json::array messages, const json::array& results) {
+  std::map<std::string_view, const json::value*> by_id;
+  for (const auto& one : results)
+    by_id.emplace(string_or(one.as_object(), "id"), &one);
+  if (!by_id.empty())
+    for (auto& one : messages)
+      if (auto at = by_id.find(string_or(one.as_object(), "id")); at != by_id.end())
+        one = *at->second;
+  return messages;
+}
+
 json::object count(const context& ctx, int64_t model_calls, int64_t tool_calls) {
   return {{"run", ctx.run_id()}, {"model_calls", model_calls}, {"tool_calls", tool_calls}};
 }
@@ -104,7 +117,8 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
   }
   if (!seen.none())
     changes.set(std::string(taint_channel), to_json(seen));
-  chat_request question{state.list("messages")};
+  auto added = results_of_clients(state);
+  chat_request question{with_results(state.list("messages"), added)};
   question.system = prompt_for(agent->options, ctx) + missing;
   for (const auto& tool : tools)
     question.tools.push_back(tool.as_told);
@@ -114,8 +128,8 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
     co_return said.error();
   auto& message = said->as_object();
   message["name"] = agent->options.name;
-  json::array added{std::move(*said)};
-  const auto calls = tool_calls_of(added.front());
+  const auto calls = tool_calls_of(*said);
+  added.push_back(std::move(*said));
   for (const auto& one : calls) {
     const auto& call = one.as_object();
     std::optional<std::string> refused;
@@ -126,8 +140,8 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
     if (refused)
       added.push_back(tool_error(string_or(call, "id"), string_or(call, "name"), *refused));
   }
-  changes.set("messages", std::move(added));
   changes.set("counted", count(ctx, model_calls + 1, tool_calls));
+  changes.set("messages", std::move(added));
   co_return changes;
 }
 

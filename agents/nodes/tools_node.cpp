@@ -64,9 +64,9 @@ coroutine<node_result> make_call(state_view state, context ctx, agent_ptr agent)
   if (const auto* args = member(task, "edited"))
     say_first(became.message,
               "The user changed the arguments of this call to " + dump(*args) + ".");
-  became.changes.set("messages", list(std::move(became.message)));
   if (!seen.none())
     became.changes.set(std::string(taint_channel), to_json(seen));
+  became.changes.set("messages", list(std::move(became.message)));
   co_return std::move(became.changes);
 }
 

@@ -1,12 +1,15 @@
 #include "agents/safety/authorship.hpp"
 
+#include "agents/tools/results.hpp"
 #include "behalf/messages.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/graph/messages.hpp"
 
+#include <algorithm>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace behalf {
 namespace {
@@ -63,6 +66,41 @@ coroutine<node_result> signing(coroutine<node_result> node) {
   else if (auto* command = std::get_if<flow::command>(&became.value))
     sign(command->values);
   co_return became;
+}
+
+bool is_written(const state_view& state, const json::object& message) {
+  const auto& all = state.list(written_channel);
+  const json::value digest(digest_of(message));
+  return std::find(all.rbegin(), all.rend(), digest) != all.rend();
+}
+
+json::array results_of_clients(const state_view& state) {
+  constexpr std::string_view sentence =
+    "The user sent another message before this call had a result: it was not made, or its outcome "
+    "is unknown. Find out before you call the tool once more.";
+  const auto& messages = state.list("messages");
+  json::array all;
+  std::set<std::string_view> called;
+  std::vector<const json::object*> results;
+  for (auto at = messages.rbegin(); at != messages.rend() && called.empty(); ++at) {
+    if (!at->is_object())
+      continue;
+    const auto& message = at->get_object();
+    if (string_or(message, "type") == "tool")
+      results.push_back(&message);
+    else if (string_or(message, "type") == "ai" && is_written(state, message))
+      for (const auto& call : tool_calls_of(*at))
+        called.insert(string_or(call.as_object(), "id"));
+  }
+  for (const auto* one : results) {
+    const auto call = string_or(*one, "tool_call_id");
+    if (!called.contains(call) || is_written(state, *one))
+      continue;
+    auto told = tool_error(call, string_or(*one, "name"), sentence);
+    told["id"] = one->at("id");
+    all.push_back(std::move(told));
+  }
+  return all;
 }
 
 taint taint_by_clients(const state_view& state) {

@@ -16,6 +16,13 @@ inline constexpr std::string_view written_channel = "written";
 /// The node, which keeps digests of the answers and results that it writes.
 coroutine<node_result> signing(coroutine<node_result> node);
 
+/// Whether a node of the agent wrote this message, as it is.
+bool is_written(const state_view& state, const json::object& message);
+
+/// Results of the agent's last calls that a client made up (Agent Chat UI does, for calls that wait
+/// for a decision), as errors that say so, to be put in their places.
+json::array results_of_clients(const state_view& state);
+
 /// What the answers and results that no node wrote taint the conversation by: source "client".
 taint taint_by_clients(const state_view& state);
 
