@@ -2,6 +2,8 @@
 
 #include "connectors/challenge.hpp"
 #include "connectors/mcp_messages.hpp"
+#include "runtime/base/json.hpp"
+#include "runtime/base/shape.hpp"
 #include "runtime/net/mcp_session_id.hpp"
 #include "runtime/net/media_type.hpp"
 
@@ -15,7 +17,8 @@ using namespace std::chrono_literals;
 constexpr std::size_t longest_problem = 64u << 10; // of a refusal's body, read for its reason
 constexpr int most_requests = 64;                  // of the server, within one exchange
 constexpr int most_resumptions = 5;                // without a message in between
-constexpr std::string_view calls_a_tool = "tools/call";
+constexpr std::string_view calls_a_tool = "tools/call", lists_tools = "tools/list";
+constexpr shape_limits of_list{.depth = 512}; // one tool's schema does not hide the others
 constexpr auto default_retry = 1000ms;
 constexpr auto longest_retry = 30'000ms;
 
@@ -163,7 +166,8 @@ std::optional<mcp_exchange::step> mcp_exchange::read_next() {
     batch_.pop_front();
     return look_at(one);
   }
-  auto message = parse_json(messages_.front());
+  auto message =
+    method_ == lists_tools ? parse_json(messages_.front(), of_list) : parse_json(messages_.front());
   messages_.pop_front();
   if (!message)
     return give_up("sent malformed JSON");

@@ -3,6 +3,7 @@
 #include "connectors/challenge.hpp"
 #include "connectors/mcp_exchange.hpp"
 #include "connectors/mcp_messages.hpp"
+#include "runtime/base/json.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -12,7 +13,26 @@
 namespace behalf {
 namespace {
 
-constexpr std::size_t most_tools = 10'000; // an empty page counts as one
+constexpr std::size_t most_tools = 10'000;
+constexpr std::size_t most_pages = 256;   // of a list
+constexpr std::size_t deepest_tool = 100; // lists and objects inside one another
+
+bool is_deeper(const json::value& v, std::size_t than) {
+  auto inside = [than](const json::value& one) { return is_deeper(one, than - 1); };
+  if (const auto* list = v.if_array())
+    return than == 0 || std::any_of(list->begin(), list->end(), inside);
+  const auto* object = v.if_object();
+  return object && (than == 0 || std::any_of(object->begin(), object->end(), [&](const auto& one) {
+                      return inside(one.value());
+                    }));
+}
+
+// One that others could not read keeps its name alone.
+json::value readable(json::value tool) {
+  if (!is_deeper(tool, deepest_tool))
+    return tool;
+  return json::object{{"name", string_or(tool.get_object(), "name")}};
+}
 
 class mcp_service final : public connector {
 public:
@@ -98,7 +118,7 @@ private:
     tools_.clear();
     cursors_.clear();
     cursor_.clear();
-    seen_ = 0;
+    seen_ = bytes_ = 0;
     return send("initialize", mcp_initialize_params());
   }
 
@@ -169,15 +189,18 @@ private:
     auto* page = answer.value.if_contains("tools");
     if (!page || !page->is_array())
       return give_up("answered tools/list without a list of tools");
-    seen_ += std::max<std::size_t>(page->get_array().size(), 1);
+    seen_ += page->get_array().size();
     for (auto& tool : page->get_array())
-      if (tool.is_object() && service_->allows_tool(string_or(tool.get_object(), "name")))
-        tools_.push_back(std::move(tool));
+      if (tool.is_object() && service_->allows_tool(string_or(tool.get_object(), "name"))) {
+        bytes_ += text_bytes(tool, service_->max_reply_bytes);
+        tools_.push_back(readable(std::move(tool)));
+      }
     const auto next = string_or(answer.value, "nextCursor");
     if (next.empty())
       return done{reply({{"tools", std::move(tools_)}}, answer.receipt)};
-    // Bounds the pages, as a server could hand out cursors for ever.
-    if (!cursors_.emplace(next).second || seen_ > most_tools)
+    // A server could hand out cursors for ever.
+    if (!cursors_.emplace(next).second || cursors_.size() >= most_pages || seen_ > most_tools
+        || bytes_ > service_->max_reply_bytes)
       return give_up("does not come to the end of its list of tools");
     cursor_ = next;
     return operate();
@@ -202,8 +225,9 @@ private:
   mcp_session spare_; // this call's own, when another call was faster
   std::optional<mcp_exchange> exchange_;
   json::array tools_;
-  std::size_t seen_ = 0; // tools, before those are left out that are not allowed
-  std::string cursor_;   // of the next page
+  std::size_t seen_ = 0;  // tools, before those are left out that are not allowed
+  std::size_t bytes_ = 0; // of the others
+  std::string cursor_;    // of the next page
   std::set<std::string, std::less<>> cursors_;
   std::function<step()> next_; // after the session was left
 };

@@ -221,7 +221,7 @@ private:
                                  const json::object& entry) {
     const auto* schema = member(entry, "inputSchema");
     if (!schema || !schema->is_object()) {
-      left_out(service, name, "it has no inputSchema");
+      left_out(service, name, "it has no inputSchema, or one that is nested too deep");
       return std::nullopt;
     }
     const auto& asked = schema->get_object();

@@ -233,7 +233,37 @@ TEST_CASE("a list of tools that never ends is given up", "[connectors][mcp]") {
   const auto reply = bench.list();
   REQUIRE_FALSE(reply);
   CHECK(reply.error().code == errc::upstream);
-  CHECK(page == (same ? 2 : 10'001));
+  CHECK(page == (same ? 2 : 256));
+}
+
+TEST_CASE("a list of tools that is longer than one reply may be is given up", "[connectors][mcp]") {
+  auto service = scripted_service(service_type::mcp);
+  service.max_reply_bytes = 10'000;
+  mcp_bench bench{service};
+  int page = 0;
+  bench.server.on_tools = [&](auto&, const json::object& m) {
+    const auto next = std::to_string(++page);
+    const json::object tool{{"name", "t" + next}, {"description", std::string(4000, 'x')}};
+    return bench.server.say(
+      rpc_result(m.at("id"), {{"tools", json::array{tool}}, {"nextCursor", next}}));
+  };
+  REQUIRE_FALSE(bench.list());
+  CHECK(page == 3);
+}
+
+TEST_CASE("a tool that is nested too deep hides no other", "[connectors][mcp]") {
+  mcp_bench bench;
+  bench.server.on_tools = [&](auto&, const json::object& m) {
+    json::value deep = "x";
+    for (int i = 0; i < 200; ++i)
+      deep = json::object{{"not", std::move(deep)}};
+    const json::object bad{{"name", "bad"}, {"inputSchema", std::move(deep)}},
+      good{{"name", "good"}};
+    return bench.server.say(rpc_result(m.at("id"), {{"tools", json::array{bad, good}}}));
+  };
+  const auto reply = bench.list();
+  REQUIRE(reply);
+  CHECK(dump(reply->body.at("tools")) == R"([{"name":"bad"},{"name":"good"}])");
 }
 
 TEST_CASE("a refused user is told so, with what the server asks for", "[connectors][mcp]") {

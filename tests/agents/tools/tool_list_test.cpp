@@ -184,8 +184,9 @@ TEST_CASE("malformed tools are skipped and noted", "[agents]") {
   CHECK(list.tools[0].as_told.description == "does it");
   REQUIRE(list.notes.size() == 7);
   CHECK(list.notes[0] == "mail: an entry is left out, it is no tool with a name: 7");
-  CHECK(std::count(list.notes.begin(), list.notes.end(),
-                   "mail: the tool bare is left out: it has no inputSchema")
+  CHECK(std::count(
+          list.notes.begin(), list.notes.end(),
+          "mail: the tool bare is left out: it has no inputSchema, or one that is nested too deep")
         == 1);
   CHECK(make_tool_list({source("mail")}, {{"mail", json::object{{"tools", 7}}}}).notes
         == names{"mail did not answer with a list of tools"});
