@@ -33,8 +33,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   auto resume = parse_json(in.ConsumeRemainingBytesAsString());
   if (!resume)
     return 0;
-  const auto read = read_decisions(*resume, calls, "i1");
-  const auto again = read_decisions(*resume, calls, "i1");
+  const auto read = read_decisions(*resume, calls);
+  const auto again = read_decisions(*resume, calls);
   fuzz::require(read.has_value() == again.has_value(), "an answer is read the same again");
   if (!read) {
     fuzz::require(read.error().code == errc::invalid_argument, "the answer is to blame");

@@ -149,7 +149,9 @@ result<decisions> by_call(const json::object& answers, const std::vector<gated_c
   return all;
 }
 
-result<decisions> read(const json::value& resume, const std::vector<gated_call>& calls) {
+} // namespace
+
+result<decisions> read_decisions(const json::value& resume, const std::vector<gated_call>& calls) {
   if (const auto* list = resume.if_array())
     return by_position(*list, calls);
   const auto* answer = resume.if_object();
@@ -162,8 +164,6 @@ result<decisions> read(const json::value& resume, const std::vector<gated_call>&
     return by_position(json::array{resume}, calls);
   return by_call(*answer, calls);
 }
-
-} // namespace
 
 json::object hitl_request(const std::vector<gated_call>& calls) {
   json::array requests, configs;
@@ -183,15 +183,6 @@ json::object hitl_request(const std::vector<gated_call>& calls) {
     configs.push_back({{"action_name", call.name}, {"allowed_decisions", std::move(words)}});
   }
   return {{"action_requests", std::move(requests)}, {"review_configs", std::move(configs)}};
-}
-
-result<decisions> read_decisions(const json::value& resume, const std::vector<gated_call>& calls,
-                                 std::string_view interrupt_id) {
-  const auto* answer = resume.if_object();
-  if (!interrupt_id.empty() && answer && answer->size() == 1)
-    if (const auto* inner = member(*answer, interrupt_id))
-      return read(*inner, calls);
-  return read(resume, calls);
 }
 
 } // namespace behalf

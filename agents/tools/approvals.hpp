@@ -43,12 +43,10 @@ json::object hitl_request(const std::vector<gated_call>& calls);
 ///   {"decisions": [{"type": "approve" | "edit" | "reject" | "respond", …}]}, by position;
 ///   [{"type": "accept" | "edit" | "ignore" | "response", "args": …}], by position;
 ///   {call id: decision}, of every call;
-///   a decision alone, when one call waits;
-///   {interrupt id: any of these}.
+///   a decision alone, when one call waits.
 /// An edit has `edited_action` or `editedAction`: {name, args}; or `args`: {action, args}.
 /// Error: invalid_argument with a sentence for whoever answered; nothing was decided then.
 result<std::vector<call_decision>> read_decisions(const json::value& resume,
-                                                  const std::vector<gated_call>& calls,
-                                                  std::string_view interrupt_id = {});
+                                                  const std::vector<gated_call>& calls);
 
 } // namespace behalf

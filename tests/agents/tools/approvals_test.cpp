@@ -19,7 +19,7 @@ std::vector<gated_call> two_calls() {
 }
 
 std::string refusal(std::string_view resume, const std::vector<gated_call>& calls) {
-  auto read = read_decisions(parsed(resume), calls, "i1");
+  auto read = read_decisions(parsed(resume), calls);
   if (read)
     return "it was taken";
   CHECK(read.error().code == errc::invalid_argument);
@@ -28,7 +28,7 @@ std::string refusal(std::string_view resume, const std::vector<gated_call>& call
 
 // "approve", "edit {…}", "reject no", …, of each call.
 std::string decided(std::string_view resume, const std::vector<gated_call>& calls) {
-  auto read = read_decisions(parsed(resume), calls, "i1");
+  auto read = read_decisions(parsed(resume), calls);
   if (!read)
     return read.error().message;
   std::string all;
@@ -102,8 +102,6 @@ TEST_CASE("answers of HumanInterrupt's clients are understood", "[agents]") {
 TEST_CASE("decisions are read by ids", "[agents]") {
   CHECK(decided(R"({"c2":{"type":"reject","message":"no"},"c1":{"type":"approve"}})", two_calls())
         == "approve; reject no");
-  CHECK(decided(R"({"i1":{"decisions":[{"type":"approve"}]}})", one_call()) == "approve");
-  CHECK(decided(R"({"i1":{"type":"approve"}})", one_call()) == "approve");
   CHECK(decided(R"({"type":"approve"})", one_call()) == "approve");
 }
 
@@ -120,8 +118,6 @@ TEST_CASE("an answer that does not fit the calls is refused", "[agents]") {
   CHECK(refusal(R"({"c1":{"type":"approve"},"c9":{"type":"approve"}})", one_call())
         == "The answer holds decisions on calls that do not wait for one");
   CHECK(refusal(R"({"i2":{"type":"approve"}})", one_call()).starts_with("The answer has no"));
-  CHECK(
-    refusal(R"({"i1":{"i1":{"type":"approve"}}})", one_call()).starts_with("The answer has no"));
   CHECK(refusal("\"yes\"", one_call())
         == "The answer is a string. It is {\"decisions\": […]}, with one decision per call");
   CHECK(refusal("null", one_call()).starts_with("The answer is a null"));
