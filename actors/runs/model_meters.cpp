@@ -21,6 +21,7 @@ constexpr auto outcomes = {"answered",
                            "model_stream_cut",
                            "model_answer_too_long",
                            "model_answer_invalid",
+                           "model_too_slow",
                            "other"};
 
 double number_of(const json::object& request, std::string_view key) {

@@ -12,6 +12,7 @@ namespace behalf {
 namespace {
 
 constexpr std::size_t part_bytes = 256; // about what one takes, empty
+constexpr std::size_t most_calls = 128;
 
 error unusable(std::string message, std::string kind) {
   auto why = fail(errc::upstream, std::move(message));
@@ -234,9 +235,14 @@ void answer::call(int64_t key, std::string_view given, std::string_view name) {
   invalid_ = invalid_ || !is_utf8(id);
   if (invalid_ || !room(2 * id.size() + name.size()))
     return;
+  if (call_ids_.size() > most_calls) {
+    calls_.erase(key);
+    return;
+  }
   auto* p = open(calls_, key, part_type::call);
   if (!p)
     return;
+  p->excess = call_ids_.size() == most_calls;
   p->given_id = given;
   p->id = id.empty() || call_ids_.contains(id) ? "call_" + random_hex(12) : id;
   call_ids_.insert(p->id);
@@ -443,7 +449,9 @@ void answer::finish_call(part& p, finished& all) const {
   auto parsed = parse_json(text.empty() ? "{}" : std::string_view(text), shape_limits{});
   const bool usable = parsed && parsed->is_object();
   const bool cut = why_ == stop_reason::length || why_ == stop_reason::content_filter;
-  const char* wrong = p.name.text.empty()   ? "the call names no tool"
+  const char* wrong = p.excess              ? "an answer has at most 128 calls: this one and "
+                                              "those after it were not made"
+                      : p.name.text.empty() ? "the call names no tool"
                       : !usable             ? "the arguments are no JSON object"
                       : cut && text.empty() ? "the answer ended before the arguments"
                                             : nullptr;

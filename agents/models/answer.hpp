@@ -62,8 +62,8 @@ public:
   void extra(int64_t part, std::string_view key, json::value value);
   void append_extra(int64_t part, std::string_view key, std::string_view more);
 
-  /// A tool call begins. An empty id gets one ("call_" and random); an id that another call of this
-  /// answer has, too.
+  /// A tool call begins. Of more than 128 the next one is kept to say so, others are not. An empty
+  /// id gets one ("call_" and random); an id that another call of this answer has, too.
   void call(int64_t key, std::string_view id, std::string_view name);
   bool has_call(int64_t key) const;
   /// The id the call was begun with; "" when there is no such call, or it came without one.
@@ -125,8 +125,9 @@ private:
   struct part {
     part_type type = part_type::unknown;
     bool touched = false, shown = false;
-    grown_text text;   // of a call: its arguments
-    json::object body; // of a block
+    bool excess = false; // a call beyond the last that may be made
+    grown_text text;     // of a call: its arguments
+    json::object body;   // of a block
     json::array annotations;
     std::size_t annotations_shown = 0;
     json::object extras, new_extras;

@@ -120,7 +120,7 @@ private:
 
   coroutine<model_failure> refused(byte_stream body) {
     std::string text;
-    for (bool last = false; !last && text.size() < longest_refusal;) {
+    for (bool last = false; !last && text.size() < longest_refusal && !late();) {
       auto part = co_await body.next();
       if (!part)
         break; // what it said so far has to do
@@ -145,6 +145,8 @@ private:
         show_rest();
         co_return result<void>{};
       }
+      if (late())
+        co_return too_slow();
       last = part->last;
       unfinished += part->bytes.size();
       read += part->bytes.size();
@@ -175,9 +177,19 @@ private:
   }
 
   static error cut(error why) {
-    if (why.code == errc::upstream)
-      why.kind = "model_stream_cut";
+    if (why.code != errc::upstream)
+      return why;
+    why.kind = "model_stream_cut";
+    why.message = "the model's provider broke off in the middle of its answer";
     return why;
+  }
+
+  // Between its parts an answer may take its time; in all it may not.
+  bool late() const { return std::chrono::steady_clock::now() - begun_ >= model_.total_timeout; }
+
+  static error too_slow() {
+    return {
+      errc::timeout, "the model's provider took too long for its answer", {}, "model_too_slow"};
   }
 
   // An event around each token, and nothing else for ever.
@@ -221,6 +233,15 @@ std::vector<const model_options*> candidates(const model_directory& all,
   return found;
 }
 
+// What calls to the outside say of addresses is for the log.
+error without_address(error why) {
+  if (why.kind.empty() && why.code == errc::timeout)
+    why.message = "the model's provider did not answer in time";
+  else if (why.kind.empty() && why.code == errc::upstream)
+    why.message = "the model's provider could not be asked";
+  return why;
+}
+
 // Retries and other models hide what failed from who asks, so the log has all of it.
 void log_failure(const context& ctx, const model_options& model, const error& why,
                  std::string_view then) {
@@ -240,6 +261,7 @@ coroutine<result<json::value>> ask_model(context ctx, std::string model, chat_re
     co_return fail(errc::not_found, "there is no model '" + model + "'");
   what.messages = ready_messages(what.messages);
   error last;
+  bool stripped = false;
   const auto all = candidates(*models, *first);
   for (const auto* one : all) {
     for (int retry = 0;; ++retry) {
@@ -250,6 +272,12 @@ coroutine<result<json::value>> ask_model(context ctx, std::string model, chat_re
       if (done)
         co_return json::value(std::move(*done));
       last = std::move(attempt.failure.why);
+      if (attempt.failure.signatures && !std::exchange(stripped, true)) {
+        log_failure(ctx, *one, last, "without signatures");
+        what.messages = without_signatures(std::move(what.messages));
+        --retry;
+        continue;
+      }
       const auto pause = attempt.failure.after.value_or(pause_before(retry, ctx.task_id()));
       const bool again =
         attempt.failure.retry && retry < one->max_retries && pause <= one->longest_wait;
@@ -259,7 +287,7 @@ coroutine<result<json::value>> ask_model(context ctx, std::string model, chat_re
       co_await ctx.sleep(pause);
     }
   }
-  co_return last;
+  co_return without_address(std::move(last));
 }
 
 } // namespace behalf

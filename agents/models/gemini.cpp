@@ -358,7 +358,11 @@ model_failure failure_from(int status, header_list headers, const json::object& 
             && string_or(one.get_object(), "quotaId").find("PerDay") != std::string_view::npos)
           code = "insufficient_quota";
   }
-  return failure_of(status, headers, string_or(said, "message"), code);
+  const auto message = string_or(said, "message");
+  auto failure = failure_of(status, headers, message, code);
+  // With another key, or of another model.
+  failure.signatures = status == 400 && message.find("thought signature") != message.npos;
+  return failure;
 }
 
 error unreadable(std::string message) {

@@ -48,8 +48,9 @@ struct model_options {
   chat_differences differs;          // openai_chat only
   std::vector<std::string> fallback; // models that are asked when this one fails, in order
   int max_retries = 2;               // of one model, after the first attempt
-  std::chrono::milliseconds longest_wait{120'000}; // a Retry-After beyond it is a failure
-  std::size_t max_answer_bytes = 8u << 20;         // of one answer, arguments and all
+  std::chrono::milliseconds longest_wait{120'000};  // a Retry-After beyond it is a failure
+  std::chrono::milliseconds total_timeout{600'000}; // of one request, to its answer's end
+  std::size_t max_answer_bytes = 8u << 20;          // of one answer, arguments and all
   token_prices prices;
 };
 

@@ -124,4 +124,18 @@ json::array ready_messages(const json::array& messages) {
   return ready;
 }
 
+json::array without_signatures(json::array messages) {
+  for (auto& one : messages) {
+    auto* message = one.if_object();
+    auto* content = message ? message->if_contains("content") : nullptr;
+    if (!content || !content->is_array())
+      continue;
+    for (auto& block : content->get_array())
+      if (auto* o = block.if_object())
+        if (auto* extras = o->if_contains("extras"); extras && extras->is_object())
+          extras->get_object().erase("signature");
+  }
+  return messages;
+}
+
 } // namespace behalf

@@ -15,4 +15,7 @@ namespace behalf {
 /// no message. n log n in the number of messages, linear in their size.
 json::array ready_messages(const json::array& messages);
 
+/// The same without signatures of thoughts, which another key or model may not read.
+json::array without_signatures(json::array messages);
+
 } // namespace behalf

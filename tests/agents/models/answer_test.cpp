@@ -344,3 +344,89 @@ TEST_CASE("an answer that is too long takes no more and becomes no message", "[a
   REQUIRE(!m);
   CHECK(m.error().kind == "model_answer_too_long");
 }
+
+TEST_CASE("of more calls than a turn may make the next one says so, the rest is left", "[agents]") {
+  auto a = made();
+  for (int64_t i = 0; i < 20'000; ++i) {
+    a.call(i % 200, "", "read");
+    a.arguments(i % 200, R"({"id":)" + std::to_string(i) + "}");
+  }
+  const auto m = whole(std::move(a));
+  REQUIRE(m.at("tool_calls").as_array().size() == 128);
+  CHECK(m.at("tool_calls").at(127).at("args").at("id") == 127);
+  const auto& rest = m.at("invalid_tool_calls").as_array();
+  REQUIRE(rest.size() == 1);
+  CHECK(rest[0].at("error").as_string().starts_with("an answer has at most 128 calls"));
+}
+
+namespace {
+
+// Takes out "SECRET".
+class one_word final : public text_scrubber, public stream_scrubber {
+public:
+  std::unique_ptr<stream_scrubber> in_pieces() const override {
+    return std::make_unique<one_word>();
+  }
+  std::optional<std::string> scrubbed(std::string_view text) const override {
+    std::string out(text);
+    const auto at = out.find(word);
+    if (at == out.npos)
+      return std::nullopt;
+    return out.replace(at, word.size(), "[redacted]");
+  }
+  void feed(std::string_view bytes, std::string& out) override {
+    for (const char c : bytes) {
+      held_ += c;
+      if (held_ == word) {
+        out += "[redacted]";
+        held_.clear();
+      } else if (!word.starts_with(held_)) {
+        finish(out);
+      }
+    }
+  }
+  void finish(std::string& out) override { out += std::exchange(held_, {}); }
+
+private:
+  static constexpr std::string_view word = "SECRET";
+  std::string held_;
+};
+
+} // namespace
+
+TEST_CASE("a credential that comes back a character at a time is in no chunk and no message",
+          "[agents]") {
+  auto a = made();
+  a.scrub_with(std::make_shared<one_word>());
+  std::string shown;
+  auto show = [&] {
+    if (auto chunk = a.take_chunk())
+      shown += dump(*chunk);
+  };
+  a.call(0, "SECRET", "");
+  for (const char c : std::string("a SECRET b SEC")) {
+    const std::string_view one(&c, 1);
+    a.text(0, one);
+    show();
+    a.reasoning(1, one);
+    a.append_extra(1, "signature", one);
+    a.call_name(0, one);
+    a.arguments(0, one);
+    show();
+  }
+  a.extra(0, "id", "SECRET");
+  a.block(2, {{"type", "image"}, {"url", "SECRET"}});
+  a.response("id", "SECRET");
+  a.stop(stop_reason::end, "finish_reason", "SECRET");
+  for (const auto& chunk : a.last_chunks())
+    shown += dump(chunk);
+  CHECK(shown.find("SECRET") == shown.npos);
+  const auto m = whole(std::move(a));
+  CHECK(dump(m).find("SECRET") == std::string::npos);
+  const std::string clean = "a [redacted] b SEC";
+  CHECK(m.at("content").at(0).at("name") == json::value(clean));
+  CHECK(m.at("content").at(0).at("args") == json::value(clean));
+  CHECK(m.at("content").at(1).at("text") == json::value(clean));
+  CHECK(m.at("content").at(2).at("reasoning") == json::value(clean));
+  CHECK(m.at("content").at(2).at("extras").at("signature") == json::value(clean));
+}

@@ -64,8 +64,8 @@ struct bench {
   void ask(json::object parameters = {}, bool shown = true) {
     graph_builder b{"one"};
     b.channel("messages", flow::messages());
-    b.node("work", [=](state_view, context ctx) -> coroutine<node_result> {
-      chat_request question{list(human("hi"))};
+    b.node("work", [=, messages = conversation](state_view, context ctx) -> coroutine<node_result> {
+      chat_request question{messages};
       question.parameters = parameters;
       question.shown = shown;
       auto asked = ask_model(ctx, "main", std::move(question));
@@ -83,8 +83,10 @@ struct bench {
     driver.run();
     const auto all = driver.values().at("messages").as_array();
     answer = all.empty() ? json::value() : all.back();
-    if (driver.outcome->is_failure())
+    if (driver.outcome->is_failure()) {
       failed = string_or(driver.outcome->error.as_object(), "error");
+      why = string_or(driver.outcome->error.as_object(), "message");
+    }
     shown_events = driver.data("messages");
   }
 
@@ -139,6 +141,7 @@ struct bench {
   }
 
   std::shared_ptr<model_directory> directory = std::make_shared<model_directory>();
+  json::array conversation = list(human("hi"));
   std::vector<reply> script; // in order, the last one again and again
   std::map<uint64_t, reply> open;
   texts asked; // models
@@ -146,6 +149,7 @@ struct bench {
   std::vector<milliseconds> slept;
   json::value answer; // null: none
   std::string failed; // the kind
+  std::string why;
   std::vector<json::value> shown_events;
 };
 
@@ -252,6 +256,66 @@ TEST_CASE("a provider that cannot be reached is tried again", "[models]") {
   b.ask();
   CHECK(text_of(b.answer) == "Hello");
   CHECK(b.slept.size() == 2);
+}
+
+TEST_CASE("signatures that the provider does not know are left out, once", "[models]") {
+  auto google = model("main");
+  google.type = model_type::gemini;
+  bench b{{google}};
+  const json::object thought{
+    {"type", "text"}, {"text", "So."}, {"extras", {{"signature", "c2lnbmVk"}}}};
+  json::object said{{"type", "ai"},
+                    {"content", json::array{thought}},
+                    {"response_metadata", {{"model_provider", "google_genai"}}}};
+  b.conversation = list(human("hi"), std::move(said), human("and?"));
+  const reply refused{
+    400,
+    {R"({"error":{"code":400,"message":"Corrupted thought signature.","status":"INVALID_ARGUMENT"}})"}};
+  const reply answers{
+    200,
+    {R"(data: {"candidates":[{"content":{"parts":[{"text":"Hello"}]},"finishReason":"STOP"}]})"
+     "\n\n"}};
+  b.script = {refused, answers};
+  SECTION("it answers then") {
+    b.ask();
+    CHECK(text_of(b.answer) == "Hello");
+    REQUIRE(b.bodies.size() == 2);
+    CHECK(dump(b.bodies[0]).find("c2lnbmVk") != std::string::npos);
+    CHECK(dump(b.bodies[1]).find("c2lnbmVk") == std::string::npos);
+  }
+  SECTION("or it does not") {
+    b.script = {refused};
+    b.ask();
+    CHECK(b.bodies.size() == 2);
+    CHECK(b.failed == "model_bad_request");
+  }
+  CHECK(b.slept.empty());
+}
+
+TEST_CASE("an answer that drips for too long is given up", "[models]") {
+  auto slow = model("main");
+  slow.total_timeout = milliseconds{0};
+  bench b{{slow}};
+  b.script = {says("Hello")};
+  b.ask();
+  CHECK(b.failed == "model_too_slow");
+  CHECK(b.asked.size() == 1);
+  CHECK(b.open.empty());
+}
+
+TEST_CASE("who asks is not told where a provider is", "[models]") {
+  const std::string where = "10.1.2.3:443 ";
+  for (const auto& failed : {fail(errc::timeout, where + "did not answer in time"),
+                             fail(errc::upstream, where + "refused the connection")}) {
+    for (const reply& said :
+         {reply{.refused = failed}, reply{200, {text("Hel")}, {}, {}, failed}}) {
+      bench b;
+      b.script = {said};
+      b.ask();
+      CHECK(b.why.starts_with("the model's provider "));
+      CHECK(b.why.find("10.1") == b.why.npos);
+    }
+  }
 }
 
 TEST_CASE("models stand in for the one that fails, in order", "[models]") {
