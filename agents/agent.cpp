@@ -96,6 +96,10 @@ result<std::shared_ptr<const graph>> make_agent(agent_options options, agent_pla
   graph_builder b{agent->options.name};
   b.closed(); // to the tools lead the model's calls alone, by way of the approval
   b.channel("messages", flow::messages());
+  if (const auto& form = agent->options.response.schema; !form.empty()) {
+    b.channel("structured_response", flow::last_value(form));
+    b.input({"messages"}); // the answer is the agent's to give
+  }
   b.private_channel("tools", flow::last_value());
   b.private_channel("counted", flow::last_value());
   if (place == agent_place::inside) // its node gives it what was seen, and takes what it has seen

@@ -49,6 +49,15 @@ struct sub_agent {
   std::shared_ptr<const graph> flow = nullptr; // a configuration's: null until all are made
 };
 
+/// Who holds a model to a schema: its provider, or the checks of a tool that it answers with.
+enum class response_strategy : uint8_t { automatic, provider, tool };
+
+/// The form of an agent's answer.
+struct response_options {
+  json::object schema; // JSON Schema of an object; empty: the answer is text
+  response_strategy strategy = response_strategy::automatic;
+};
+
 struct agent_limits {
   int64_t model_calls = 25, tool_calls = 50; // of a run
 };
@@ -65,13 +74,15 @@ struct agent_options {
   std::vector<sub_agent> agents; // to give tasks to, by the tool `task`
   agent_limits limits;
   tainted_calls rule_of_two = tainted_calls::ask;
+  response_options response;
 };
 
 /// Where the agent's graph runs: served for itself, or as a sub_agent's, which takes and gives the
 /// labels of the conversation (channel `taint`).
 enum class agent_place : uint8_t { outermost, inside };
 
-/// Nodes `model` and `tools`, as people know them from create_agent; channel `messages`. Error:
+/// Nodes `model` and `tools`, as people know them from create_agent; channel `messages`, and
+/// `structured_response` where the answer has a form. Error:
 /// invalid_argument with what is wrong.
 result<std::shared_ptr<const graph>> make_agent(agent_options options,
                                                 agent_place place = agent_place::outermost);

@@ -1,6 +1,7 @@
 // agents: declared agents by name, each a model, a prompt and tools: of services, and other agents.
 #include "agents/tools/arguments.hpp"
 #include "config/sections.hpp"
+#include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
 
 #include <algorithm>
@@ -11,6 +12,7 @@ namespace {
 
 constexpr std::size_t longest_name = 64;
 constexpr std::size_t longest_prompt = 1 << 20;
+constexpr std::size_t longest_schema = 64 << 10;
 constexpr int64_t most_calls = 10'000;
 
 const service_options* service_named(const config& c, std::string_view name) {
@@ -192,6 +194,35 @@ bool is_a_graph(const config& c, const std::string& name) {
   });
 }
 
+void read_schema(yaml_section& in, json::object& schema) {
+  const auto kind = in.kind("schema");
+  in.require("schema");
+  if (kind == 'm' || kind == 0)
+    in.object("schema", schema);
+  if (kind != 'm') {
+    std::string text;
+    in.text_or_file("schema", text, longest_schema);
+    if (kind == 0 || text.empty())
+      return;
+    auto read = parse_json(text);
+    if (!read || !read->is_object())
+      return in.fault("schema", "is no JSON object: " + (read ? "" : read.error().message));
+    schema = std::move(read->get_object());
+  }
+  if (string_or(schema, "type") != "object")
+    in.fault("schema", "must be a JSON Schema of an object (type: object)");
+}
+
+void read_response(yaml_section in, response_options& o) {
+  std::string strategy = "auto";
+  read_schema(in, o.schema);
+  in.one_of("strategy", strategy, {"auto", "provider", "tool"});
+  o.strategy = strategy == "provider" ? response_strategy::provider
+               : strategy == "tool"   ? response_strategy::tool
+                                      : response_strategy::automatic;
+  in.finish();
+}
+
 agent_options read_agent(const std::string& name, yaml_section in, const config& c) {
   agent_options o;
   o.name = name;
@@ -217,6 +248,8 @@ agent_options read_agent(const std::string& name, yaml_section in, const config&
                                     : tainted_calls::ask;
     safety->finish();
   }
+  if (auto response = in.section("response", "schema"))
+    read_response(std::move(*response), o.response);
   in.finish();
   return o;
 }

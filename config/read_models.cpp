@@ -56,6 +56,7 @@ void read_differences(yaml_section in, chat_differences& o) {
   in.flag("parallel_tool_calls", o.parallel_tool_calls);
   in.flag("images", o.images);
   in.flag("json_schema", o.json_schema);
+  in.flag("json_schema_with_tools", o.json_schema_with_tools);
   in.finish();
 }
 

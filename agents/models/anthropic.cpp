@@ -669,6 +669,8 @@ public:
     auto* document = parsed ? parsed->if_object() : nullptr;
     return failure_in(status, headers, document ? *document : json::object{});
   }
+  bool takes_schema(const model_options&, bool) const override { return true; }
+
   std::string_view provider(const model_options&) const override { return provider_name; }
 };
 

@@ -661,6 +661,10 @@ public:
                         said ? object_or_empty(parsed->get_object(), "error") : json::object{});
   }
 
+  bool takes_schema(const model_options& model, bool with_tools) const override {
+    return !with_tools || !is_old(bare_model(model.model));
+  }
+
   std::string_view provider(const model_options&) const override { return provider_name; }
 };
 

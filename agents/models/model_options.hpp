@@ -32,7 +32,8 @@ struct chat_differences {
   bool stream_usage = true;               // takes stream_options.include_usage
   bool parallel_tool_calls = true;        // takes the parameter of that name
   bool images = true;                     // takes blocks of images, audio and files, not text alone
-  bool json_schema = true; // takes a schema in response_format, not json_object alone
+  bool json_schema = true;            // takes a schema in response_format, not json_object alone
+  bool json_schema_with_tools = true; // and still calls tools then; many are held to the schema
 };
 
 /// What a million tokens cost, in the currency of the operator's choice.

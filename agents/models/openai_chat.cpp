@@ -20,8 +20,12 @@ struct known_server {
 const auto& servers() {
   static const std::array all{
     known_server{"azure", {.provider = "azure"}},
-    known_server{"compatible", {.provider = "compatible", .max_tokens_key = "max_tokens"}},
-    known_server{"deepinfra", {.provider = "deepinfra", .max_tokens_key = "max_tokens"}},
+    known_server{
+      "compatible",
+      {.provider = "compatible", .max_tokens_key = "max_tokens", .json_schema_with_tools = false}},
+    known_server{
+      "deepinfra",
+      {.provider = "deepinfra", .max_tokens_key = "max_tokens", .json_schema_with_tools = false}},
     known_server{"deepseek",
                  {.provider = "deepseek",
                   .max_tokens_key = "max_tokens",
@@ -30,17 +34,32 @@ const auto& servers() {
                   .parallel_tool_calls = false,
                   .images = false,
                   .json_schema = false}},
-    known_server{"litellm", {.provider = "litellm", .max_tokens_key = "max_tokens"}},
-    known_server{"llamacpp", {.provider = "llamacpp", .max_tokens_key = "max_tokens"}},
-    known_server{"mistral",
-                 {.provider = "mistralai", .max_tokens_key = "max_tokens", .stream_usage = false}},
     known_server{
-      "ollama",
-      {.provider = "ollama", .max_tokens_key = "max_tokens", .parallel_tool_calls = false}},
+      "litellm",
+      {.provider = "litellm", .max_tokens_key = "max_tokens", .json_schema_with_tools = false}},
+    known_server{
+      "llamacpp",
+      {.provider = "llamacpp", .max_tokens_key = "max_tokens", .json_schema_with_tools = false}},
+    known_server{"mistral",
+                 {.provider = "mistralai",
+                  .max_tokens_key = "max_tokens",
+                  .stream_usage = false,
+                  .json_schema_with_tools = false}},
+    known_server{"ollama",
+                 {.provider = "ollama",
+                  .max_tokens_key = "max_tokens",
+                  .parallel_tool_calls = false,
+                  .json_schema_with_tools = false}},
     known_server{"openai", {}},
-    known_server{"openrouter", {.provider = "openrouter", .max_tokens_key = "max_tokens"}},
-    known_server{"sglang", {.provider = "sglang", .max_tokens_key = "max_tokens"}},
-    known_server{"vllm", {.provider = "vllm", .max_tokens_key = "max_tokens"}},
+    known_server{
+      "openrouter",
+      {.provider = "openrouter", .max_tokens_key = "max_tokens", .json_schema_with_tools = false}},
+    known_server{
+      "sglang",
+      {.provider = "sglang", .max_tokens_key = "max_tokens", .json_schema_with_tools = false}},
+    known_server{
+      "vllm",
+      {.provider = "vllm", .max_tokens_key = "max_tokens", .json_schema_with_tools = false}},
   };
   return all;
 }
@@ -57,6 +76,9 @@ public:
   model_failure failure(int status, const header_list& headers,
                         std::string_view body) const override {
     return openai_failure(status, headers, body);
+  }
+  bool takes_schema(const model_options& model, bool with_tools) const override {
+    return model.differs.json_schema && (!with_tools || model.differs.json_schema_with_tools);
   }
   std::string_view provider(const model_options& model) const override {
     return model.differs.provider;

@@ -597,6 +597,8 @@ public:
     return openai_failure(status, headers, body);
   }
 
+  bool takes_schema(const model_options&, bool) const override { return true; }
+
   std::string_view provider(const model_options&) const override { return "openai"; }
 };
 

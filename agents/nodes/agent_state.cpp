@@ -45,6 +45,11 @@ const agent_tool* find_tool(const std::vector<agent_tool>& tools, std::string_vi
   return at == tools.end() ? nullptr : &*at;
 }
 
+const json::value* given_response(const state_view& state) {
+  const auto* given = state.find("structured_response");
+  return given && !given->is_null() ? given : nullptr;
+}
+
 std::vector<json::object> open_calls(const state_view& state) {
   const auto& messages = state.list("messages");
   std::set<std::string_view> answered;

@@ -37,6 +37,9 @@ result<std::vector<agent_tool>> told_tools(const state_view& state);
 /// Null when the model was told of none of that name.
 const agent_tool* find_tool(const std::vector<agent_tool>& tools, std::string_view told);
 
+/// The answer in its form, once the agent has given it; else null.
+const json::value* given_response(const state_view& state);
+
 /// Calls of the last ai message that no tool message answers yet; none where a client sent it.
 std::vector<json::object> open_calls(const state_view& state);
 

@@ -8,12 +8,12 @@
 namespace behalf {
 namespace {
 
-// The model is to go on: it paused, or made calls that nobody can read.
+// The model is to go on: it paused, made calls that nobody can read, or was told what is wrong.
 bool to_be_asked_again(const json::value* message) {
   if (!message || !message->is_object())
     return false;
   const auto& m = message->get_object();
-  if (string_or(m, "type") == "tool") // all of its calls were answered at once
+  if (string_or(m, "type") != "ai") // all of its calls were answered at once, or its answer was
     return true;
   const auto* invalid = member(m, "invalid_tool_calls");
   return string_or(object_or_empty(m, "response_metadata"), "stop_reason") == "pause_turn"
@@ -124,6 +124,8 @@ void decide(decided& all, json::object task, const call_decision& word) {
 
 result<flow::route> after_model(const state_view& state, const declared_agent& agent) {
   const auto calls = open_calls(state);
+  if (calls.empty() && given_response(state))
+    return flow::route{flow::end};
   if (calls.empty())
     return to_be_asked_again(state.last("messages")) ? flow::route{"model"}
                                                      : flow::route{flow::end};

@@ -1,9 +1,11 @@
 #include "agents/nodes/nodes.hpp"
+#include "agents/response.hpp"
 #include "agents/safety/authorship.hpp"
 #include "agents/safety/pins.hpp"
 #include "agents/tools/results.hpp"
 #include "behalf/chat_model.hpp"
 #include "runtime/base/json.hpp"
+#include "runtime/graph/task_facts.hpp"
 
 #include <map>
 #include <optional>
@@ -76,13 +78,23 @@ json::array with_results(json::array messages, const json::array& results) {
   return messages;
 }
 
-json::object count(const context& ctx, int64_t model_calls, int64_t tool_calls) {
-  return {{"run", ctx.run_id()}, {"model_calls", model_calls}, {"tool_calls", tool_calls}};
+constexpr int64_t most_wrong_answers = 3; // of a run: told what is wrong with them
+
+error never_in_form(const std::string& wrong) {
+  auto why =
+    fail(errc::upstream, "the model's answers did not have the form that was asked for: " + wrong);
+  why.kind = "model_answer_invalid";
+  return why;
 }
 
 } // namespace
 
 coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) {
+  const auto* last = state.last("messages");
+  const bool new_turn =
+    !last || !last->is_object() || string_or(last->get_object(), "type") != "tool";
+  if (given_response(state) && !new_turn) // it came beside calls, which were made meanwhile
+    co_return flow::update{};
   const auto& counted = of_this_run(state, ctx, "counted");
   const auto model_calls = int_or(counted, "model_calls");
   auto tool_calls = int_or(counted, "tool_calls");
@@ -122,6 +134,13 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
   question.system = prompt_for(agent->options, ctx) + missing;
   for (const auto& tool : tools)
     question.tools.push_back(tool.as_told);
+  std::optional<response_form> form;
+  if (const auto& wanted = agent->options.response; !wanted.schema.empty()) {
+    form.emplace(wanted, agent->options.model, models_of(ctx).get(), tools);
+    form->ask_for_it(question);
+    if (given_response(state)) // of the turn before
+      changes.set("structured_response", nullptr);
+  }
   auto asked = ask_model(ctx, agent->options.model, std::move(question));
   auto said = co_await std::move(asked);
   if (!said)
@@ -129,9 +148,19 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
   auto& message = said->as_object();
   message["name"] = agent->options.name;
   const auto calls = tool_calls_of(*said);
+  auto verdict = form ? form->judge(*said) : response_verdict{};
   added.push_back(std::move(*said));
+  const auto wrong = int_or(counted, "wrong_answers") + (verdict.wrong.empty() ? 0 : 1);
+  if (wrong > most_wrong_answers)
+    co_return never_in_form(verdict.wrong);
+  if (verdict.response)
+    changes.set("structured_response", std::move(*verdict.response));
+  for (auto& one : verdict.told)
+    added.push_back(std::move(one));
   for (const auto& one : calls) {
     const auto& call = one.as_object();
+    if (form && form->is_tool(string_or(call, "name")))
+      continue;
     std::optional<std::string> refused;
     if (++tool_calls > agent->options.limits.tool_calls)
       refused = "Tool call limit exceeded. Do not make additional tool calls.";
@@ -140,8 +169,11 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
     if (refused)
       added.push_back(tool_error(string_or(call, "id"), string_or(call, "name"), *refused));
   }
-  changes.set("counted", count(ctx, model_calls + 1, tool_calls));
   changes.set("messages", std::move(added));
+  changes.set("counted", {{"run", ctx.run_id()},
+                          {"model_calls", model_calls + 1},
+                          {"tool_calls", tool_calls},
+                          {"wrong_answers", wrong}});
   co_return changes;
 }
 

@@ -245,3 +245,22 @@ TEST_CASE("agents give tasks to agents and graphs that there are, in no circle",
   CHECK(fault_of("tools: [{ agent: b }, { agent: b }]").find("'b' stands above already")
         != std::string::npos);
 }
+
+TEST_CASE("an agent's answer may have a form", "[config]") {
+  const auto inside = valid(
+    "  a: { model: main, response: { schema: { type: object, title: A }, strategy: tool } }\n");
+  CHECK(inside.agents.at(0).response.schema.at("title") == "A");
+  CHECK(inside.agents.at(0).response.strategy == response_strategy::tool);
+  CHECK(valid("  a: { model: main }\n").agents.at(0).response.schema.empty());
+  CHECK(fault_of("response: { schema: { type: array } }").find("type: object")
+        != std::string::npos);
+  CHECK(fault_of("response: { schema: 'no json' }").find("no JSON object") != std::string::npos);
+  CHECK(fault_of("response: { strategy: tool }").find("schema") != std::string::npos);
+
+  const folder f;
+  std::ofstream(f.path / "a.json") << R"({"type": "object", "title": "B"})";
+  const auto c = parse_config(around + "  a: { model: main, response: file:a.json }\n",
+                              (f.path / "c.yaml").string());
+  REQUIRE(c.problems.empty());
+  CHECK(c.value.agents.at(0).response.schema.at("title") == "B");
+}
