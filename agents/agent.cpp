@@ -102,6 +102,7 @@ result<std::shared_ptr<const graph>> make_agent(agent_options options, agent_pla
   }
   b.private_channel("tools", flow::last_value());
   b.private_channel("counted", flow::last_value());
+  b.private_channel("shortened", flow::last_value());
   if (place == agent_place::inside) // its node gives it what was seen, and takes what it has seen
     b.channel(std::string(taint_channel), keeps_taint());
   else

@@ -64,6 +64,10 @@ struct agent_limits {
 
 /// What becomes of a call that may do harm once words of strangers and private data were read.
 enum class tainted_calls : uint8_t { ask, deny, off };
+/// What the model is shown of a conversation that became long, by its tokens; 0: all of it.
+struct memory_options {
+  int64_t summarise_above = 0, trim_above = 0, clear_tool_results_above = 0;
+};
 
 struct agent_options {
   std::string name, description;
@@ -75,6 +79,7 @@ struct agent_options {
   agent_limits limits;
   tainted_calls rule_of_two = tainted_calls::ask;
   response_options response;
+  memory_options memory;
 };
 
 /// Where the agent's graph runs: served for itself, or as a sub_agent's, which takes and gives the

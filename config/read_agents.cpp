@@ -5,6 +5,7 @@
 #include "runtime/base/text.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 namespace behalf {
@@ -194,6 +195,34 @@ bool is_a_graph(const config& c, const std::string& name) {
   });
 }
 
+// "60000 tokens", or the number alone.
+void read_tokens(yaml_section& in, std::string_view key, int64_t& tokens) {
+  constexpr int64_t least = 100, most = 100'000'000;
+  constexpr std::string_view unit = "tokens";
+  const auto given = in.any(key);
+  if (!given)
+    return;
+  if (given->is_int64())
+    tokens = given->get_int64();
+  else if (const auto* text = given->if_string()) {
+    const auto end = text->data() + text->size();
+    const auto [rest, ec] = std::from_chars(text->data(), end, tokens);
+    const std::string_view after(rest, static_cast<std::size_t>(end - rest));
+    if (ec != std::errc{}
+        || after.substr(std::min(after.find_first_not_of(' '), after.size())) != unit)
+      tokens = 0;
+  }
+  if (tokens < least || tokens > most)
+    in.fault(key, "must be a number of tokens from 100 to 100000000: 60000 tokens");
+}
+
+void read_memory(yaml_section in, memory_options& o) {
+  read_tokens(in, "summarise_above", o.summarise_above);
+  read_tokens(in, "trim_above", o.trim_above);
+  read_tokens(in, "clear_tool_results_above", o.clear_tool_results_above);
+  in.finish();
+}
+
 void read_schema(yaml_section& in, json::object& schema) {
   const auto kind = in.kind("schema");
   in.require("schema");
@@ -248,6 +277,8 @@ agent_options read_agent(const std::string& name, yaml_section in, const config&
                                     : tainted_calls::ask;
     safety->finish();
   }
+  if (auto memory = in.section("memory"))
+    read_memory(std::move(*memory), o.memory);
   if (auto response = in.section("response", "schema"))
     read_response(std::move(*response), o.response);
   in.finish();

@@ -1,3 +1,4 @@
+#include "agents/context/shorten.hpp"
 #include "agents/nodes/nodes.hpp"
 #include "agents/response.hpp"
 #include "agents/safety/authorship.hpp"
@@ -130,7 +131,13 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
   if (!seen.none())
     changes.set(std::string(taint_channel), to_json(seen));
   auto added = results_of_clients(state);
-  chat_request question{with_results(state.list("messages"), added)};
+  const auto messages = with_results(state.list("messages"), added);
+  const auto* kept = state.find("shortened");
+  shortened conversation{messages, kept && kept->is_object() ? kept->get_object() : json::object{}};
+  auto shortening = shorten(ctx, agent->options, conversation);
+  if (co_await std::move(shortening))
+    changes.set("shortened", conversation.kept());
+  chat_request question{conversation.shown()};
   question.system = prompt_for(agent->options, ctx) + missing;
   for (const auto& tool : tools)
     question.tools.push_back(tool.as_told);

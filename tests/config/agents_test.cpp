@@ -264,3 +264,15 @@ TEST_CASE("an agent's answer may have a form", "[config]") {
   REQUIRE(c.problems.empty());
   CHECK(c.value.agents.at(0).response.schema.at("title") == "B");
 }
+
+TEST_CASE("an agent's memory is bounded by tokens", "[config]") {
+  const auto c = valid("  a: { model: main, memory: { summarise_above: 60000 tokens, "
+                       "trim_above: 70000, clear_tool_results_above: '80000tokens' } }\n");
+  const auto& memory = c.agents.at(0).memory;
+  CHECK(memory.summarise_above == 60'000);
+  CHECK(memory.trim_above == 70'000);
+  CHECK(memory.clear_tool_results_above == 80'000);
+  for (const auto* wrong : {"60 kilos", "tokens", "99", "-5", "1000000000", "[]", "60000 tokens x"})
+    CHECK(fault_of("memory: { trim_above: " + std::string(wrong) + " }").find("number of tokens")
+          != std::string::npos);
+}
