@@ -97,7 +97,8 @@ struct config {
   std::map<std::string, std::shared_ptr<const api_document>, std::less<>> documents; // of services
   std::vector<server_key> server_keys;
   model_directory models;
-  std::vector<agent_options> agents; // graphs, too
+  std::map<std::string, std::string> embedding_models; // of `models`: what providers call them
+  std::vector<agent_options> agents;                   // graphs, too
   admission::identity_setup identity;
   named_rules rules;      // in file order
   bool has_rules = false; // there is an authorization section, perhaps an empty one

@@ -196,10 +196,10 @@ void read_all(yaml_section& root, config& out) {
   section("authorization", read_authorization);
   section("secrets", read_secrets);
   section("limits", read_limits);
-  section("store", read_store);
   section("dev", read_dev);
   read_graphs(root, out);
   section("models", read_models);
+  section("store", read_store);
   section("agents", read_agents);
   root.text("audit", out.audit_path);
   root.flag("allow_core_dumps", out.allow_core_dumps);

@@ -22,11 +22,15 @@ struct provider {
   std::string_view key_header; // of the credential; empty: Authorization, as a bearer token
 };
 
-constexpr std::array<provider, 4> providers{{
+// Makes vectors, and no chat: for the store's index.
+constexpr std::string_view embeddings_type = "openai_embeddings";
+
+constexpr std::array<provider, 5> providers{{
   {"openai", model_type::openai, "https://api.openai.com/v1", ""},
   {"openai_chat", model_type::openai_chat, "", ""},
   {"anthropic", model_type::anthropic, "https://api.anthropic.com", "x-api-key"},
   {"gemini", model_type::gemini, "https://generativelanguage.googleapis.com", "x-goog-api-key"},
+  {embeddings_type, model_type::openai, "https://api.openai.com/v1", ""},
 }};
 
 // Those of `known_chat_servers` that are in one place for everybody, or want their key elsewhere.
@@ -144,7 +148,13 @@ service_options read_service_of(const model_options& m, const provider& by, yaml
   service_options s;
   s.name = model_service(m.name);
   s.own = true;
+  const bool vectors = by.name == embeddings_type;
   s.timeout = 5min; // a model may think for long before it says a word
+  if (vectors) {
+    s.timeout = 30s;
+    s.max_concurrent = 8;
+    s.max_reply_bytes = embeddings_reply_bytes;
+  }
   if (by.url.empty())
     in.require("base_url");
   in.text("base_url", s.url);
@@ -160,23 +170,8 @@ service_options read_service_of(const model_options& m, const provider& by, yaml
   return s;
 }
 
-void read_model(const std::string& name, yaml_section& in, config& out) {
-  model_options m;
-  m.name = name;
-  const auto by = read_type(in, m);
-  in.require("model");
-  in.text("model", m.model);
-  if (in.kind("model") == 's' && m.model.empty())
-    in.fault("model", "must not be empty");
-  auto service = read_service_of(m, by, in, out);
-  read_parameters(in, m.parameters);
-  in.texts("fallback", m.fallback);
-  in.number("max_retries", m.max_retries, 0, 10);
-  in.duration("longest_wait", m.longest_wait);
-  in.duration("total_timeout", m.total_timeout);
-  in.number("max_answer_bytes", m.max_answer_bytes, 1024, 1 << 30);
-  if (auto prices = in.section("prices"))
-    read_prices(std::move(*prices), m.prices);
+// Checked, and as one that calls may go through.
+void take_service(yaml_section& in, service_options service, config& out) {
   const bool has_url = !service.url.empty() || in.has("base_url");
   if (auto ok = service.validate(); !ok && has_url)
     fault_of_service(in, "base_url", ok.error().message);
@@ -188,8 +183,36 @@ void read_model(const std::string& name, yaml_section& in, config& out) {
     if (other.name == service.name)
       in.fault("", "calls go through a service of the name '" + other.name
                      + "', which `services` has already; rename one of the two");
-  in.finish();
   out.services.push_back(std::move(service));
+}
+
+void read_model(const std::string& name, yaml_section& in, config& out) {
+  model_options m;
+  m.name = name;
+  const auto by = read_type(in, m);
+  in.require("model");
+  in.text("model", m.model);
+  if (in.kind("model") == 's' && m.model.empty())
+    in.fault("model", "must not be empty");
+  auto service = read_service_of(m, by, in, out);
+  if (by.name == embeddings_type) {
+    if (service.credential.from == credential_source::secrets)
+      in.fault("key", "must be the operator's: items of all users are embedded with it");
+    take_service(in, std::move(service), out);
+    in.finish();
+    out.embedding_models.emplace(name, m.model);
+    return;
+  }
+  read_parameters(in, m.parameters);
+  in.texts("fallback", m.fallback);
+  in.number("max_retries", m.max_retries, 0, 10);
+  in.duration("longest_wait", m.longest_wait);
+  in.duration("total_timeout", m.total_timeout);
+  in.number("max_answer_bytes", m.max_answer_bytes, 1024, 1 << 30);
+  if (auto prices = in.section("prices"))
+    read_prices(std::move(*prices), m.prices);
+  take_service(in, std::move(service), out);
+  in.finish();
   out.models.by_name.emplace(name, std::move(m));
 }
 
@@ -226,7 +249,8 @@ void read_models(yaml_section in, config& out) {
       read.emplace_back(name, std::move(*one));
     }
   for (auto& [name, one] : read)
-    check_fallbacks(one, *out.models.find(name), out.models);
+    if (const auto* chat = out.models.find(name))
+      check_fallbacks(one, *chat, out.models);
 }
 
 } // namespace behalf

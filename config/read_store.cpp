@@ -3,6 +3,8 @@
 #include "runtime/base/item_rules.hpp"
 #include "runtime/storage/item_texts.hpp"
 
+#include <algorithm>
+
 namespace behalf {
 namespace {
 
@@ -23,7 +25,7 @@ void read_embed(yaml_section in, store_options::index_options& o, config& out) {
   s.name = embeddings_service;
   s.own = true;
   s.max_concurrent = 8;
-  s.max_reply_bytes = 64 << 20;
+  s.max_reply_bytes = embeddings_reply_bytes;
   in.require("base_url");
   in.require("model");
   in.text("base_url", s.url);
@@ -46,12 +48,33 @@ void read_embed(yaml_section in, store_options::index_options& o, config& out) {
   out.services.push_back(std::move(s));
 }
 
+// One of `models`: its address, key and limits stand there.
+void read_embedding_model(yaml_section& in, store_options::index_options& o, config& out) {
+  std::string name;
+  in.text("embed", name);
+  auto found = out.embedding_models.find(name);
+  if (found == out.embedding_models.end())
+    return in.fault("embed", "there is no '" + name + "' of type openai_embeddings in `models`");
+  o.model = found->second;
+  const auto of_model = model_service(name);
+  auto service = *std::find_if(out.services.begin(), out.services.end(),
+                               [&](const auto& one) { return one.name == of_model; });
+  service.name = embeddings_service;
+  out.services.push_back(std::move(service));
+  auto key = std::find_if(out.server_keys.begin(), out.server_keys.end(),
+                          [&](const auto& one) { return one.service == of_model; });
+  if (key != out.server_keys.end())
+    out.server_keys.push_back({std::string(embeddings_service), key->reference, key->key});
+}
+
 void read_index(yaml_section in, config& out) {
   store_options::index_options o;
   in.require("dims");
   in.require("embed");
   in.number("dims", o.dims, 1, 16'384);
-  if (auto embed = in.section("embed"))
+  if (in.kind("embed") == 's')
+    read_embedding_model(in, o, out);
+  else if (auto embed = in.section("embed"))
     read_embed(std::move(*embed), o, out);
   in.texts("fields", o.fields);
   for (const auto& path : o.fields)

@@ -23,10 +23,10 @@ void read_identity(yaml_section& root, config& out);
 void read_authorization(yaml_section in, config& out);
 void read_secrets(yaml_section in, config& out);
 void read_limits(yaml_section in, config& out);
-void read_store(yaml_section in, config& out);
 void read_dev(yaml_section in, config& out);
 void read_graphs(yaml_section& root, config& out); // and plugins
 void read_models(yaml_section in, config& out);    // after services
+void read_store(yaml_section in, config& out);     // after models
 void read_agents(yaml_section in, config& out);    // after models, services and graphs
 
 /// What `service_options::validate` says, as a fault of that key; `url_key` is what the address is
@@ -36,6 +36,9 @@ void fault_of_service(yaml_section& in, std::string_view url_key, std::string_vi
 /// The OpenAPI document that key `openapi` of a service names; null when there is none, or a faulty
 /// one, which is said.
 std::shared_ptr<const api_document> read_document(yaml_section& in, const service_options& service);
+
+/// An embeddings endpoint answers with so much at most.
+inline constexpr std::size_t embeddings_reply_bytes = 64 << 20;
 
 /// The sentence for a model that there is none of.
 std::string no_model(const model_directory& all, std::string_view name);

@@ -74,6 +74,35 @@ TEST_CASE("the index names a model", "[config]") {
   CHECK(embed("\"\"") == "f.yaml:1: store.index.embed.model: must not be empty\n");
 }
 
+TEST_CASE("the index may name one of the models", "[config]") {
+  const std::string models = "models:\n"
+                             "  chat: { type: openai, model: x }\n"
+                             "  vectors: { type: openai_embeddings, model: small, timeout: 7s, "
+                             "key: env:OPENAI_KEY }\n";
+  const auto c = parse_config(models + "store: { index: { dims: 3, embed: vectors } }", "f.yaml");
+  REQUIRE(c.problems.empty());
+  CHECK(c.value.system.store.index->model == "small");
+  const auto& services = c.value.services;
+  auto endpoint = std::find_if(services.begin(), services.end(),
+                               [](const auto& one) { return one.name == embeddings_service; });
+  REQUIRE(endpoint != services.end());
+  CHECK(endpoint->url == "https://api.openai.com/v1");
+  CHECK(endpoint->timeout == std::chrono::seconds(7));
+  CHECK(endpoint->credential.from == credential_source::server);
+  const auto& keys = c.value.server_keys;
+  CHECK(std::any_of(keys.begin(), keys.end(), [](const auto& one) {
+    return one.service == embeddings_service && one.reference == "env:OPENAI_KEY";
+  }));
+  CHECK_FALSE(c.value.models.find("vectors")); // agents cannot chat with it
+  CHECK(faults_of(models + "store: { index: { dims: 3, embed: chat } }")
+        == "f.yaml:4: store.index.embed: there is no 'chat' of type openai_embeddings in "
+           "`models`\n");
+  CHECK(faults_of("models: { v: { type: openai_embeddings, model: m, key: { from: secrets, name: k "
+                  "}, fallback: [v] } }")
+          .find("must be the operator's")
+        != std::string::npos);
+}
+
 TEST_CASE("all faults are found in one pass", "[config]") {
   auto found = parse_config("log: { level: loud }\nstorage: mysql:x\nruns: { slots: many }", "f");
   CHECK(found.problems.size() == 3);
