@@ -374,10 +374,26 @@ bool thinks(const json::object& parameters) {
   return !type.empty() && type != "disabled";
 }
 
-// Marks where the cache can begin: behind the tools, the system prompt and the conversation.
-void mark_last(json::array& of) {
-  if (!of.empty())
-    of.back().get_object()["cache_control"] = json::object{{"type", "ephemeral"}};
+// What marks where the cache can begin; {}: there is none. Taken out of the parameters, where
+// `prompt_caching` is true, false, or how long the provider keeps it: "5m", "1h".
+result<json::object> take_cache_mark(json::object& parameters) {
+  json::object mark{{"type", "ephemeral"}};
+  const auto* given = member(parameters, "prompt_caching");
+  if (given && given->is_string() && (*given == "5m" || *given == "1h"))
+    mark["ttl"] = *given;
+  else if (given && given->is_bool() && !given->get_bool())
+    mark.clear();
+  else if (given && !given->is_bool())
+    return fail(errc::invalid_argument,
+                "prompt_caching is true, false, 5m or 1h, not " + excerpt(*given));
+  parameters.erase("prompt_caching");
+  return mark;
+}
+
+// Behind the tools, the system prompt and the conversation.
+void mark_last(json::array& of, const json::object& mark) {
+  if (!of.empty() && !mark.empty())
+    of.back().get_object()["cache_control"] = mark;
 }
 
 result<http_operation> operation(const model_options& model, const chat_request& what) {
@@ -400,20 +416,23 @@ result<http_operation> operation(const model_options& model, const chat_request&
     op.headers.emplace_back("anthropic-beta", std::move(*header));
     parameters.erase("betas");
   }
+  const auto mark = take_cache_mark(parameters);
+  if (!mark)
+    return mark.error();
   auto budget = int_or(object_or_empty(parameters, "thinking"), "budget_tokens");
   json::object body{{"model", model.model},
                     {"max_tokens", usual_max_tokens + std::clamp<int64_t>(budget, 0, 1'000'000)}};
   if (auto tools = tools_of(what); !tools.empty()) {
-    mark_last(tools);
+    mark_last(tools, *mark);
     body["tools"] = std::move(tools);
     body["tool_choice"] = tool_choice_of(what, thinks(parameters));
   }
   if (auto system = std::move(all).system(); !system.empty()) {
-    mark_last(system);
+    mark_last(system, *mark);
     body["system"] = std::move(system);
   }
   if (turns.back().at("role") == "user")
-    mark_last(turns.back().at("content").as_array());
+    mark_last(turns.back().at("content").as_array(), *mark);
   body["messages"] = std::move(turns);
   if (!what.response_schema.empty()) {
     auto output = object_or_empty(parameters, "output_config"); // effort

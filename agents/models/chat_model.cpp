@@ -59,6 +59,11 @@ public:
   /// The answer; or nothing, and `failure` says why.
   coroutine<std::optional<json::object>> run() {
     auto request = wire_.request(model_, what_);
+    if (!request && request.error().code == errc::invalid_argument) {
+      auto rest = what_;
+      rest.messages = without_earlier_media(what_.messages);
+      request = wire_.request(model_, rest);
+    }
     if (!request) {
       failure = {request.error()};
       co_return std::nullopt;

@@ -2,6 +2,7 @@
 
 #include "agents/models/content.hpp"
 #include "agents/models/strict_schema.hpp"
+#include "runtime/base/text.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -104,14 +105,14 @@ private:
     if (type == "text")
       return json::value(text_part(string_or(block, "text")));
     if (is_media(type) && !model_.differs.images)
-      return unaskable("the model " + model_.name + " takes text only");
+      return unaskable("the model " + model_.name + " takes text only, no " + std::string(type));
     if (type == "image")
       return image_part(block);
     if (type == "audio")
       return audio_part(block);
     if (type == "file")
       return file_part(block);
-    return unaskable("this model takes no such block in a user's message");
+    return unaskable("this model takes no content of type " + std::string(cut_utf8(type, 100)));
   }
 
   // A string when it is text alone: every server takes that.

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace behalf {
@@ -136,6 +137,25 @@ json::array without_signatures(json::array messages) {
           extras->get_object().erase("signature");
   }
   return messages;
+}
+
+json::array without_earlier_media(const json::array& messages) {
+  auto is_human = [](const json::value& m) {
+    return m.is_object() && string_or(m.get_object(), "type") == "human";
+  };
+  auto all = messages;
+  bool earlier = false;
+  for (auto at = all.rbegin(); at != all.rend(); ++at) {
+    if (!is_human(*at) || !std::exchange(earlier, true))
+      continue;
+    auto blocks = content_blocks(at->get_object());
+    for (auto& block : blocks)
+      if (const auto type = std::string(string_or(block.as_object(), "type")); type != "text")
+        block = {{"type", "text"},
+                 {"text", "[left out: the model does not take this " + type + "]"}};
+    at->get_object()["content"] = std::move(blocks);
+  }
+  return all;
 }
 
 } // namespace behalf

@@ -17,5 +17,8 @@ json::array ready_messages(const json::array& messages);
 
 /// The same without signatures of thoughts, which another key or model may not read.
 json::array without_signatures(json::array messages);
+/// The same with all that is no text left out of what people said before the last time, and a word
+/// in its place: what a model could not take then must not end the conversation for ever.
+json::array without_earlier_media(const json::array& messages);
 
 } // namespace behalf

@@ -558,3 +558,22 @@ TEST_CASE("what Anthropic cannot be asked is refused with a sentence", "[agents]
   CHECK(why(R"([{"type": "human", "content": [{"type": "image", "base64": "QUI="}]}])")
         == "an image or file needs its mime_type");
 }
+
+TEST_CASE("caching of the prompt can be switched off, or last an hour", "[models]") {
+  auto asked = [](std::string_view how) {
+    chat_request what{{parsed(R"({"type": "human", "content": "Hi"})")}};
+    what.system = "Be brief.";
+    what.tools = {tool("a")};
+    what.parameters = parsed(how).as_object();
+    return anthropic_wire().request(model_options{.model = "claude-x"}, what);
+  };
+  const auto off = dump(*asked(R"({"prompt_caching": false})")->body);
+  CHECK(off.find("cach") == std::string::npos);
+  const auto hour = dump(*asked(R"({"prompt_caching": "1h"})")->body);
+  std::size_t marks = 0;
+  for (auto at = hour.find(R"("ttl":"1h")"); at != hour.npos; at = hour.find(R"("ttl")", at + 1))
+    ++marks;
+  CHECK(marks == 3);
+  CHECK(hour.find("prompt_caching") == std::string::npos);
+  CHECK(asked(R"({"prompt_caching": "2h"})").error().code == errc::invalid_argument);
+}

@@ -161,3 +161,17 @@ TEST_CASE("long conversations take no longer for each message", "[agents]") {
     CHECK(ready.at(10'000).at("tool_call_id") == "c9999");
   }
 }
+
+TEST_CASE("what a model could not take is left out of earlier messages alone", "[agents]") {
+  const auto all = js(R"([
+    {"type": "human", "content": ["see ", {"type": "image", "url": "https://e.example/a.png"}]},
+    {"type": "ai", "content": [{"type": "image", "url": "https://e.example/b.png"}]},
+    {"type": "human", "content": [{"type": "image", "url": "https://e.example/c.png"}]}])");
+  const auto rest = without_earlier_media(all);
+  REQUIRE(rest.size() == 3);
+  CHECK(rest[0].at("content") == json::value(js(R"([
+    {"type": "text", "text": "see "},
+    {"type": "text", "text": "[left out: the model does not take this image]"}])")));
+  CHECK(rest[1] == all[1]);
+  CHECK(rest[2] == all[2]);
+}
