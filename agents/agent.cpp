@@ -4,8 +4,11 @@
 #include "agents/safety/authorship.hpp"
 #include "agents/safety/pins.hpp"
 #include "agents/safety/taint.hpp"
+#include "agents/tools/builtin.hpp"
 #include "agents/tools/openapi.hpp"
 #include "runtime/graph/graph.hpp"
+
+#include <algorithm>
 
 namespace behalf {
 namespace {
@@ -79,6 +82,23 @@ void add_other_agents(declared_agent& made) {
   made.sources.push_back(std::move(source));
 }
 
+bool has(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+void add_builtin_tools(declared_agent& to) {
+  auto& names = to.options.builtin;
+  if (to.options.memory.remember)
+    names.insert(names.end(), {"remember", "recall"});
+  if (names.empty())
+    return;
+  tool_source source{std::string(builtin_service), {"*"}};
+  source.trusted = true;
+  source.personal = false;
+  to.sources.push_back(std::move(source));
+  to.toolboxes.push_back(builtin_toolbox(names, to.options.name));
+}
+
 } // namespace
 
 result<std::shared_ptr<const graph>> make_agent(agent_options options, agent_place place) {
@@ -92,21 +112,29 @@ result<std::shared_ptr<const graph>> make_agent(agent_options options, agent_pla
   }
   add_functions(made);
   add_other_agents(made);
+  add_builtin_tools(made);
   const auto agent = std::make_shared<const declared_agent>(std::move(made));
   graph_builder b{agent->options.name};
   b.closed(); // to the tools lead the model's calls alone, by way of the approval
   b.channel("messages", flow::messages());
-  if (const auto& form = agent->options.response.schema; !form.empty()) {
+  if (const auto& form = agent->options.response.schema; !form.empty())
     b.channel("structured_response", flow::last_value(form));
-    b.input({"messages"}); // the answer is the agent's to give
-  }
+  if (has(agent->options.builtin, "todo")) // of two lists in one step the last one counts
+    b.channel("todos",
+              flow::reduced([](const json::value&, const json::value& next) { return next; },
+                            json::array{}));
   b.private_channel("tools", flow::last_value());
   b.private_channel("counted", flow::last_value());
   b.private_channel("shortened", flow::last_value());
-  if (place == agent_place::inside) // its node gives it what was seen, and takes what it has seen
+  b.private_channel("remembered", flow::last_value());
+  std::vector<std::string> given{"messages"}; // all else is the agent's to write
+  if (place == agent_place::inside) { // its node gives it what was seen, and takes what it has seen
     b.channel(std::string(taint_channel), keeps_taint());
-  else
+    given.emplace_back(taint_channel);
+  } else {
     b.private_channel(std::string(taint_channel), keeps_taint());
+  }
+  b.input(std::move(given));
   b.private_channel(std::string(written_channel), flow::append());
   b.private_channel(std::string(pins_channel), keeps_pins());
   b.node("model", [agent](state_view state, context ctx) {

@@ -64,8 +64,10 @@ struct agent_limits {
 
 /// What becomes of a call that may do harm once words of strangers and private data were read.
 enum class tainted_calls : uint8_t { ask, deny, off };
-/// What the model is shown of a conversation that became long, by its tokens; 0: all of it.
+
+/// What an agent knows of earlier times. Tokens are those of a conversation; 0: all of it is shown.
 struct memory_options {
+  bool remember = false; // keeps things for the user, and is told of some as a thread begins
   int64_t summarise_above = 0, trim_above = 0, clear_tool_results_above = 0;
 };
 
@@ -75,7 +77,8 @@ struct agent_options {
   std::string prompt; // {display_name}, {identity}: of the user
   std::vector<tool_source> tools;
   std::vector<function_use> functions;
-  std::vector<sub_agent> agents; // to give tasks to, by the tool `task`
+  std::vector<sub_agent> agents;    // to give tasks to, by the tool `task`
+  std::vector<std::string> builtin; // tools without a service (tools/builtin.hpp)
   agent_limits limits;
   tainted_calls rule_of_two = tainted_calls::ask;
   response_options response;

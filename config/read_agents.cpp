@@ -1,5 +1,6 @@
 // agents: declared agents by name, each a model, a prompt and tools: of services, and other agents.
 #include "agents/tools/arguments.hpp"
+#include "agents/tools/builtin.hpp"
 #include "config/sections.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
@@ -166,12 +167,42 @@ void read_function(yaml_section in, std::string name, const std::string& approva
   o.functions.push_back(std::move(one));
 }
 
+std::string joined(const std::vector<std::string>& names) {
+  std::string all;
+  for (const auto& one : names)
+    all += (all.empty() ? "" : ", ") + one;
+  return all;
+}
+
+void read_builtin(yaml_section in, std::vector<std::string> given,
+                  std::vector<std::string>& names) {
+  const auto known = builtin_names();
+  for (const auto* other : {"service", "agent", "function"})
+    if (in.has(other))
+      in.fault("builtin",
+               "stands beside another kind of tools; an entry of `tools` has one of them");
+  for (auto& name : given)
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      in.fault("builtin", "there is no '" + name + "'; there are: " + joined(known));
+    else if (std::find(names.begin(), names.end(), name) != names.end())
+      in.fault("builtin", "'" + name + "' stands twice");
+    else
+      names.push_back(std::move(name));
+  in.finish();
+}
+
 void read_tools(yaml_section& in, agent_options& o, const config& c) {
   std::set<std::string> services;
   for (auto& one : in.sections("tools", "service")) {
     std::string other, function, approval;
+    std::vector<std::string> builtin;
     one.text("agent", other);
     one.text("function", function);
+    one.texts("builtin", builtin);
+    if (one.has("builtin")) {
+      read_builtin(one, std::move(builtin), o.builtin);
+      continue;
+    }
     if (one.has("function")) {
       one.one_of("approval", approval, {"allow", "ask"});
       read_function(one, std::move(function), approval, o);
@@ -217,6 +248,7 @@ void read_tokens(yaml_section& in, std::string_view key, int64_t& tokens) {
 }
 
 void read_memory(yaml_section in, memory_options& o) {
+  in.flag("remember", o.remember);
   read_tokens(in, "summarise_above", o.summarise_above);
   read_tokens(in, "trim_above", o.trim_above);
   read_tokens(in, "clear_tool_results_above", o.clear_tool_results_above);

@@ -10,7 +10,7 @@ set(allowed_runtime/calendar "behalf/|runtime/base/|runtime/calendar/")
 set(allowed_testing "behalf/|runtime/base/|runtime/graph/|agents/|testing/") # no product code
 set(allowed_secrets "behalf/|runtime/|secrets/")
 set(allowed_connectors "behalf/|runtime/|connectors/")
-set(allowed_agents "behalf/|runtime/base/|runtime/net/|runtime/graph/|agents/")
+set(allowed_agents "behalf/|runtime/base/|runtime/net/|runtime/graph/|runtime/calendar/|agents/")
 set(allowed_actors "behalf/|runtime/|secrets/|connectors/|agents/|actors/")
 set(allowed_config "behalf/|runtime/|secrets/|connectors/|agents/|actors/|config/")
 

@@ -173,11 +173,11 @@ std::string shortened::transcript(std::size_t cut, std::size_t most_bytes) const
   std::size_t bytes = 0;
   for (std::size_t i = cut; i-- > begin_;) {
     lines.push_back(line_of(messages_[i]));
-    bytes += lines.back().size();
-    if (bytes > most_bytes) {
-      lines.back() = "[…]\n";
+    if (const auto room = most_bytes - bytes; lines.back().size() > room) {
+      lines.back() = std::string(cut_utf8(lines.back(), room)) + " […]\n";
       break;
     }
+    bytes += lines.back().size();
   }
   std::string all;
   if (begin_ > 0)

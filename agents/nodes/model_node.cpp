@@ -3,6 +3,7 @@
 #include "agents/response.hpp"
 #include "agents/safety/authorship.hpp"
 #include "agents/safety/pins.hpp"
+#include "agents/tools/memories.hpp"
 #include "agents/tools/results.hpp"
 #include "behalf/chat_model.hpp"
 #include "runtime/base/json.hpp"
@@ -88,6 +89,11 @@ error never_in_form(const std::string& wrong) {
   return why;
 }
 
+const json::object& object_in(const json::value* kept) {
+  static const json::object none;
+  return kept && kept->is_object() ? kept->get_object() : none;
+}
+
 } // namespace
 
 coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) {
@@ -128,16 +134,27 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
       if (is_changed(state, tool.service, tool.name, tool.hash))
         add_source(seen.untrusted, tool.service);
   }
-  if (!seen.none())
-    changes.set(std::string(taint_channel), to_json(seen));
   auto added = results_of_clients(state);
   const auto messages = with_results(state.list("messages"), added);
-  const auto* kept = state.find("shortened");
-  shortened conversation{messages, kept && kept->is_object() ? kept->get_object() : json::object{}};
+  shortened conversation{messages, object_in(state.find("shortened"))};
+  const auto& memory = agent->options.memory;
+  std::string remembered(string_or(object_in(state.find("remembered")), "text"));
+  if (memory.remember && !state.find("remembered")) {
+    auto reading = remembered_for(ctx, agent->options.name, text_of(last));
+    auto notes = co_await std::move(reading);
+    remembered = std::move(notes.text);
+    json::object frozen{{"text", remembered}};
+    changes.set("remembered", std::move(frozen));
+    seen.join(notes.seen);
+  }
+  if (!seen.none())
+    changes.set(std::string(taint_channel), to_json(seen));
   auto shortening = shorten(ctx, agent->options, conversation);
   if (co_await std::move(shortening))
     changes.set("shortened", conversation.kept());
   chat_request question{conversation.shown()};
+  if (!remembered.empty())
+    question.messages.insert(question.messages.begin(), human(remembered));
   question.system = prompt_for(agent->options, ctx) + missing;
   for (const auto& tool : tools)
     question.tools.push_back(tool.as_told);

@@ -276,3 +276,17 @@ TEST_CASE("an agent's memory is bounded by tokens", "[config]") {
     CHECK(fault_of("memory: { trim_above: " + std::string(wrong) + " }").find("number of tokens")
           != std::string::npos);
 }
+
+TEST_CASE("an agent names the tools it has without a service", "[config]") {
+  const auto c = valid("  a: { model: main, memory: { remember: true }, "
+                       "tools: [mail, { builtin: [now, todo] }, { builtin: recall }] }\n");
+  CHECK(c.agents.at(0).builtin == std::vector<std::string>{"now", "todo", "recall"});
+  CHECK(c.agents.at(0).memory.remember);
+  CHECK(c.agents.at(0).tools.size() == 1);
+  CHECK(fault_of("tools: [{ builtin: [clock] }]").find("there is no 'clock'; there are: now, ")
+        != std::string::npos);
+  CHECK(fault_of("tools: [{ builtin: now }, { builtin: now }]").find("'now' stands twice")
+        != std::string::npos);
+  CHECK(fault_of("tools: [{ builtin: now, service: mail }]").find("beside another kind")
+        != std::string::npos);
+}

@@ -1,0 +1,33 @@
+// Tools that need no service: time, arithmetic, a question to the user, a list of things to do,
+// memories. Off unless an agent's declaration names them.
+#pragma once
+
+#include "agents/tools/toolbox.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace behalf {
+
+/// The toolbox's name, which no service can have.
+inline constexpr std::string_view builtin_service = ":builtin";
+
+/// What a declaration may name: "now", "calculate", "ask_user", "todo", "remember", "recall".
+std::vector<std::string> builtin_names();
+
+/// The tools of these names, for the agent of that name: memories are its own.
+std::shared_ptr<const toolbox> builtin_toolbox(std::vector<std::string> names, std::string agent);
+
+// ---- a file each; `what` has arguments that match the tool's schema ----
+
+coroutine<tool_outcome> ask_user(context ctx, requested_call what);
+coroutine<tool_outcome> remember(context ctx, requested_call what, std::string agent);
+coroutine<tool_outcome> forget(context ctx, requested_call what, std::string agent);
+coroutine<tool_outcome> recall(context ctx, requested_call what, std::string agent);
+
+/// The tool message of a call that was made: its text.
+json::object builtin_answer(const requested_call& call, std::string_view text);
+
+} // namespace behalf

@@ -1,0 +1,108 @@
+"""What declared agents keep and give beyond a turn: answers in a form, memories, long conversations."""
+
+import pytest
+from parts.agents import WIRES, Agents, model, text_of
+from parts.inbox import Inbox
+from parts.model_provider import ModelProvider
+
+PERSON = {"title": "person", "type": "object", "additionalProperties": False,
+          "required": ["name", "age"],
+          "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}}
+ANN = {"name": "Ann", "age": 7}
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("context")
+    inbox, provider = Inbox(folder / "inbox"), ModelProvider(folder / "provider")
+    held = {f"held-{wire}": {"model": wire, "response": {"schema": PERSON}} for wire in WIRES}
+    told = {"by-tool": {"model": "openai", "response": {"schema": PERSON, "strategy": "tool"}},
+            "keeper": {"model": "openai_chat", "memory": {"remember": True}},
+            "asker": {"model": "openai_chat", "tools": [{"builtin": ["ask_user", "todo", "now"]}]},
+            "brief": {"model": "anthropic", "memory": {"summarise_above": "1000 tokens"}}}
+    models = {wire: model(provider, wire, f"context-{wire}") for wire in WIRES}
+    models["openai_chat"]["server"] = "openai"
+    agents = Agents(folder, inbox, models, held | told, connected=())
+    yield agents, provider
+    agents.server.close()
+    provider.stop()
+    inbox.stop()
+
+
+def says(text: str, **more) -> dict:
+    return {"text": text, **more}
+
+
+def calls(tool: str, /, **args) -> dict:
+    return {"calls": [{"name": tool, "args": args}]}
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_each_provider_is_held_to_a_schema(parts, wire):
+    agents, models = parts
+    models.script(f"context-{wire}", says('{"name": "Ann", "age": 7}'))
+    models.forget_requests()
+    chat = agents.chat(f"held-{wire}")
+    chat.say("who?")
+    assert not chat.errors(), chat.errors()
+    assert chat.state()["values"]["structured_response"] == ANN
+    body = models.requests(f"context-{wire}")[0]["body"]
+    sent = {"openai": lambda: body["text"]["format"]["schema"],
+            "openai_chat": lambda: body["response_format"]["json_schema"]["schema"],
+            "anthropic": lambda: body["output_config"]["format"]["schema"],
+            "gemini": lambda: body["generationConfig"]["responseJsonSchema"]}[wire]()
+    assert sent["required"] == ["name", "age"]
+
+
+def test_an_answer_by_tool_is_corrected(parts):
+    agents, models = parts
+    models.script("context-openai", calls("person", name="Ann"), calls("person", **ANN))
+    chat = agents.chat("by-tool")
+    messages = chat.say("who?")
+    assert chat.state()["values"]["structured_response"] == ANN
+    assert messages[2]["status"] == "error" and "age" in messages[2]["content"]
+    assert messages[-1]["content"].startswith("Returning structured response: ")
+    schemas = agents.client().assistants.get_schemas("by-tool")
+    assert "structured_response" in schemas["output_schema"]["properties"]
+    assert "structured_response" not in schemas["input_schema"]["properties"]
+
+
+def test_memories_are_each_users_own(parts):
+    agents, models = parts
+    models.script("context-openai_chat", calls("remember", text="Likes green tea"), says("ok"))
+    assert agents.chat("keeper").say("keep it")[2]["content"].startswith("Remembered")
+    models.script("context-openai_chat", says("ok"))
+    for user, known in (("alice", True), ("bob", False)):
+        models.forget_requests()
+        agents.chat("keeper", user).say("tea?")
+        asked = str(models.requests("context-openai_chat")[0]["body"]["messages"])
+        assert ("Likes green tea" in asked) == known
+
+
+def test_an_agent_asks_and_plans(parts):
+    agents, models = parts
+    todos = [{"content": "ask", "status": "in_progress"}]
+    models.script("context-openai_chat", calls("write_todos", todos=todos),
+                  calls("ask_user", question="Which?", choices=["a", "b"]), says("ok"))
+    chat = agents.chat("asker")
+    chat.say("go")
+    assert chat.state()["values"]["todos"] == todos
+    question = chat.interrupts()[0]["value"]
+    assert question["action_requests"][0]["description"] == "Which?\n- a\n- b"
+    messages = chat.resume({"decisions": [{"type": "respond", "message": "b"}]})
+    assert [text_of(m) for m in messages[-2:]] == ["b", "ok"]
+
+
+def test_a_long_conversation_is_summarised_for_the_model_alone(parts):
+    agents, models = parts
+    long = says("first", usage={"input": 1500, "output": 5})
+    models.script("context-anthropic", long, says("THE SUMMARY"), says("second"))
+    models.forget_requests()
+    chat = agents.chat("brief")
+    chat.say("x" * 6000)
+    messages = chat.say("and now?")
+    assert [text_of(m) for m in messages] == ["x" * 6000, "first", "and now?", "second"]
+    asked = [one["body"] for one in models.requests("context-anthropic")]
+    assert len(asked) == 3 and "THE SUMMARY" in str(asked[2]["messages"][0])
+    assert "xxx" not in str(asked[2])
+    assert not any("THE SUMMARY" in str(chunk) for chunk, _ in chat.chunks())
