@@ -37,6 +37,10 @@ std::shared_ptr<const run_facts> facts_of(const std::string& graph_id,
 
 } // namespace
 
+result<void> served_graph::check_config(const json::object& config) const {
+  return check ? check(object_or_empty(config, "configurable")) : result<void>{};
+}
+
 catalog_entry::catalog_entry(served_graph what)
   : served_graph(std::move(what)), assistant_id(uuid5(assistant_space, graph_id)),
     context(defaults.context) {

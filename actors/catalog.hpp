@@ -33,6 +33,12 @@ struct served_graph {
   assistant_defaults defaults = {};
   /// A graph_factory, which makes each run its graph; `flow` is what it makes of the defaults.
   std::function<result<std::shared_ptr<const graph>>(const context&)> make = {};
+  /// Whether a `configurable` may say what it says; null: whatever it is.
+  std::function<result<void>(const json::object& configurable)> check = {};
+  std::string version = {}; // of what it was declared as; its runs say it
+
+  /// Error: what `check` says, of a `config`.
+  result<void> check_config(const json::object& config) const;
 };
 
 /// A served graph with its assistant (UUIDv5 of the graph's name).

@@ -1,5 +1,6 @@
 #include "agents/agent.hpp"
 
+#include "agents/configured.hpp"
 #include "agents/nodes/nodes.hpp"
 #include "agents/safety/authorship.hpp"
 #include "agents/safety/pins.hpp"
@@ -116,6 +117,8 @@ result<std::shared_ptr<const graph>> make_agent(agent_options options, agent_pla
   const auto agent = std::make_shared<const declared_agent>(std::move(made));
   graph_builder b{agent->options.name};
   b.closed(); // to the tools lead the model's calls alone, by way of the approval
+  if (auto schema = settings_schema(agent->options); !schema.empty())
+    b.config_schema(std::move(schema));
   b.channel("messages", flow::messages());
   if (const auto& form = agent->options.response.schema; !form.empty())
     b.channel("structured_response", flow::last_value(form));

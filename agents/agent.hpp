@@ -71,6 +71,15 @@ struct memory_options {
   int64_t summarise_above = 0, trim_above = 0, clear_tool_results_above = 0;
 };
 
+/// What assistants may set of an agent, in `config.configurable` or `context`. The default:
+/// nothing.
+struct agent_choices {
+  bool prompt = false, temperature = false;
+  bool tools = false;              // fewer than declared
+  bool limits = false;             // lower than declared
+  std::vector<std::string> models; // beside the agent's own; empty: that one alone
+};
+
 struct agent_options {
   std::string name, description;
   std::string model;  // in `models`
@@ -83,6 +92,7 @@ struct agent_options {
   tainted_calls rule_of_two = tainted_calls::ask;
   response_options response;
   memory_options memory;
+  agent_choices choices;
 };
 
 /// Where the agent's graph runs: served for itself, or as a sub_agent's, which takes and gives the

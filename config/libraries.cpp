@@ -1,5 +1,6 @@
 #include "config/libraries.hpp"
 
+#include "agents/configured.hpp"
 #include "runtime/graph/hello_graph.hpp"
 #include "runtime/graph/load_plugin.hpp"
 
@@ -48,9 +49,12 @@ public:
       auto made = agent_of(one);
       if (!made)
         return made.error();
-      if (auto ok =
-            serve("agents." + one.name, {one.name, one.description, std::move(made->served)});
-          !ok)
+      served_graph served{one.name, one.description, std::move(made->served)};
+      served.check = [one](const json::object& given) -> result<void> {
+        auto settings = settings_of(one, given);
+        return settings ? result<void>{} : settings.error();
+      };
+      if (auto ok = serve("agents." + one.name, std::move(served)); !ok)
         return ok.error();
     }
     return std::move(found_);

@@ -219,6 +219,18 @@ void read_tools(yaml_section& in, agent_options& o, const config& c) {
   }
 }
 
+void read_choices(yaml_section in, agent_choices& o, const model_directory& models) {
+  in.flag("prompt", o.prompt);
+  in.texts("model", o.models);
+  for (const auto& name : o.models)
+    if (!models.find(name))
+      in.fault("model", no_model(models, name));
+  in.flag("temperature", o.temperature);
+  in.flag("tools", o.tools);
+  in.flag("limits", o.limits);
+  in.finish();
+}
+
 // What is served by a library under its own name is known once it is loaded.
 bool is_a_graph(const config& c, const std::string& name) {
   return std::any_of(c.graphs.begin(), c.graphs.end(), [&](const graph_source& one) {
@@ -313,6 +325,8 @@ agent_options read_agent(const std::string& name, yaml_section in, const config&
     read_memory(std::move(*memory), o.memory);
   if (auto response = in.section("response", "schema"))
     read_response(std::move(*response), o.response);
+  if (auto choices = in.section("configurable"))
+    read_choices(std::move(*choices), o.choices, c.models);
   in.finish();
   return o;
 }

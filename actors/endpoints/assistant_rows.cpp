@@ -128,6 +128,11 @@ result<void> check_graph(request_pointer self, const std::string& graph_id) {
               "Graph '" + graph_id + "' not found. Expected one of: [" + expected + "]");
 }
 
+result<void> check_settings(request_pointer self, const record& assistant) {
+  const auto* entry = self->state.app->graphs.by_graph(assistant.graph_id);
+  return entry ? entry->check_config(object_or_empty(assistant.doc, "config")) : result<void>{};
+}
+
 result<void> check_changeable(request_pointer self) {
   const auto id = assistant_key(self).id;
   if (!self->state.app->graphs.by_assistant(id))

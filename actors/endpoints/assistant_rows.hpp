@@ -24,6 +24,8 @@ record_key assistant_key(request_pointer self);
 error no_assistant(request_pointer self);
 /// "Graph 'x' not found. Expected one of: [a, b]"
 result<void> check_graph(request_pointer self, const std::string& graph_id);
+/// Whether its graph takes its configuration. Error: invalid_argument with what it does not take.
+result<void> check_settings(request_pointer self, const record& assistant);
 /// Error: denied for an assistant that the server makes of a graph: it is as the configuration
 /// says.
 result<void> check_changeable(request_pointer self);

@@ -65,6 +65,8 @@ result<record> granted_assistant(request_pointer self) {
   row.doc["description"] = nullptr;
   if (auto ok = given.apply_to(row, shape_of(self)); !ok)
     return ok.error();
+  if (auto ok = check_settings(self, row); !ok)
+    return ok.error();
   return row;
 }
 
@@ -167,7 +169,9 @@ void update(request_pointer self) {
     if (auto ok = check_changeable(self); !ok)
       return ok;
     next_version(row, now());
-    return given.apply_to(row, shape_of(self));
+    if (auto ok = given.apply_to(row, shape_of(self)); !ok)
+      return ok;
+    return check_settings(self, row);
   };
   with_system_assistants(
     self, [self, change = std::move(change)] { change_assistant(self, change, true); });

@@ -44,6 +44,10 @@ void merge_config(const app_context& app, const start_run& m, const record* thre
                                  {m.config, m.metadata, m.context}, who,
                                  ids_of(plan, thread != nullptr), m.headers, {},
                                  entry && entry->flow ? entry->flow->context_schema() : no_context);
+  if (entry && !entry->version.empty()) {
+    merged.metadata["agent_version"] = entry->version;
+    merged.config["metadata"] = merged.metadata;
+  }
   plan.kwargs["config"] = std::move(merged.config);
   plan.kwargs["context"] = std::move(merged.context);
   plan.metadata = std::move(merged.metadata);
@@ -126,6 +130,9 @@ result<void> complete(const app_context& app, const start_run& m, const record* 
   const auto& bounds = app.options->shape;
   if (auto ok = check_copied(plan, bounds); !ok)
     return ok;
+  if (const auto* entry = app.graphs.by_graph(plan.graph_id))
+    if (auto ok = entry->check_config(object_or_empty(plan.kwargs, "config")); !ok)
+      return ok;
   if (auto ok = check_channels(app, plan); !ok)
     return ok;
   return thread ? result<void>{} : check_metadata(new_thread_metadata(m), bounds);

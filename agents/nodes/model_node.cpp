@@ -1,3 +1,4 @@
+#include "agents/configured.hpp"
 #include "agents/context/shorten.hpp"
 #include "agents/nodes/nodes.hpp"
 #include "agents/response.hpp"
@@ -49,10 +50,10 @@ coroutine<listing> list_tools(context ctx, agent_ptr agent) {
 }
 
 // The prompt with the user's names in it; what these hold is text, whatever it looks like.
-std::string prompt_for(const agent_options& agent, const context& ctx) {
+std::string prompt_for(std::string_view prompt, const context& ctx) {
   constexpr std::string_view identity = "{identity}", display_name = "{display_name}";
   std::string made;
-  for (std::string_view rest = agent.prompt; !rest.empty();) {
+  for (auto rest = prompt; !rest.empty();) {
     if (rest.starts_with(identity)) {
       made += ctx.identity();
       rest.remove_prefix(identity.size());
@@ -102,11 +103,14 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
     !last || !last->is_object() || string_or(last->get_object(), "type") != "tool";
   if (given_response(state) && !new_turn) // it came beside calls, which were made meanwhile
     co_return flow::update{};
+  auto settings = configured(agent->options, ctx);
+  if (!settings)
+    co_return settings.error();
   const auto& counted = of_this_run(state, ctx, "counted");
   const auto model_calls = int_or(counted, "model_calls");
   auto tool_calls = int_or(counted, "tool_calls");
-  if (model_calls >= agent->options.limits.model_calls) {
-    const auto most = std::to_string(agent->options.limits.model_calls);
+  if (model_calls >= settings->limits.model_calls) {
+    const auto most = std::to_string(settings->limits.model_calls);
     co_return flow::update{
       {"messages", ai("Model call limits exceeded: run limit (" + most + "/" + most + ")")}};
   }
@@ -127,6 +131,7 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
     for (const auto& note : made.notes)
       ctx.write({{"type", "tools_note"}, {"note", note}});
     tools = std::move(made.tools);
+    keep_chosen(tools, *settings);
     missing = std::move(all.missing);
     changes.set("tools", {{"run", ctx.run_id()}, {"list", to_json(tools)}, {"missing", missing}});
     changes.set(std::string(pins_channel), new_pins(state, tools));
@@ -155,17 +160,18 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
   chat_request question{conversation.shown()};
   if (!remembered.empty())
     question.messages.insert(question.messages.begin(), human(remembered));
-  question.system = prompt_for(agent->options, ctx) + missing;
+  question.system = prompt_for(settings->prompt, ctx) + missing;
+  question.parameters = std::move(settings->parameters);
   for (const auto& tool : tools)
     question.tools.push_back(tool.as_told);
   std::optional<response_form> form;
   if (const auto& wanted = agent->options.response; !wanted.schema.empty()) {
-    form.emplace(wanted, agent->options.model, models_of(ctx).get(), tools);
+    form.emplace(wanted, settings->model, models_of(ctx).get(), tools);
     form->ask_for_it(question);
     if (given_response(state)) // of the turn before
       changes.set("structured_response", nullptr);
   }
-  auto asked = ask_model(ctx, agent->options.model, std::move(question));
+  auto asked = ask_model(ctx, settings->model, std::move(question));
   auto said = co_await std::move(asked);
   if (!said)
     co_return said.error();
@@ -186,7 +192,7 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
     if (form && form->is_tool(string_or(call, "name")))
       continue;
     std::optional<std::string> refused;
-    if (++tool_calls > agent->options.limits.tool_calls)
+    if (++tool_calls > settings->limits.tool_calls)
       refused = "Tool call limit exceeded. Do not make additional tool calls.";
     else if (agent->toolboxes.empty()) // there is no node for it
       refused = wrong_with(tools, call);

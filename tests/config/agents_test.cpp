@@ -4,6 +4,7 @@
 #include "config/reload.hpp"
 #include "tests/support/catch.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <unistd.h>
@@ -289,4 +290,24 @@ TEST_CASE("an agent names the tools it has without a service", "[config]") {
         != std::string::npos);
   CHECK(fault_of("tools: [{ builtin: now, service: mail }]").find("beside another kind")
         != std::string::npos);
+}
+
+TEST_CASE("what assistants may set of an agent is listed", "[config]") {
+  const auto c = valid("  a: { model: main, configurable: { prompt: true, model: main } }\n"
+                       "  b: { model: main }\n");
+  CHECK(c.agents.front().choices.prompt);
+  CHECK(c.agents.front().choices.models == std::vector<std::string>{"main"});
+  CHECK_FALSE(c.agents.front().choices.limits);
+  CHECK_FALSE(c.agents.back().choices.prompt);
+  CHECK(fault_of("configurable: { model: [dear] }").find("there is no model 'dear'")
+        != std::string::npos);
+  const auto graphs = load_libraries(c).value().graphs;
+  const auto served = std::find_if(graphs.begin(), graphs.end(),
+                                   [](const served_graph& one) { return one.graph_id == "a"; });
+  REQUIRE(served != graphs.end());
+  const auto config = [](const char* text) {
+    return json::object{{"configurable", parse_json(text).value()}};
+  };
+  CHECK(served->check_config(config(R"({"prompt": "x"})")));
+  CHECK_FALSE(served->check_config(config(R"({"tools": []})")));
 }

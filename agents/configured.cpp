@@ -1,0 +1,258 @@
+#include "agents/configured.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace behalf {
+namespace {
+
+constexpr std::size_t longest_prompt = 64 << 10; // of an assistant: each of its runs stores it
+constexpr std::size_t most_tools = 512;
+constexpr double hottest = 2;
+
+error off(const agent_options& agent, std::string_view what) {
+  return fail(errc::invalid_argument,
+              "The agent '" + agent.name + "' " + std::string(what) + " (config.configurable)");
+}
+
+error not_open(const agent_options& agent, std::string_view key) {
+  return off(agent, "does not let its assistants set '" + std::string(key) + "'");
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string all;
+  for (const auto& one : names)
+    all += (all.empty() ? "" : ", ") + one;
+  return all;
+}
+
+bool holds(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// The names that an assistant may give. Nothing: the services say what tools there are.
+std::optional<std::vector<std::string>> possible_tools(const agent_options& agent) {
+  std::vector<std::string> all;
+  if (!agent.agents.empty())
+    all.emplace_back("task"); // by which it gives tasks to others
+  for (const auto& one : agent.functions)
+    all.push_back(one.what.what.name);
+  for (const auto& source : agent.tools) {
+    const auto before = all.size();
+    for (const auto* list : {&source.allow, &source.ask, &source.reads})
+      all.insert(all.end(), list->begin(), list->end());
+    if (all.size() == before || holds(all, "*") || !source.conditions.empty())
+      return std::nullopt;
+    all.push_back(source.service);
+  }
+  return all;
+}
+
+// Under its service's name, too, as the model is told of it where two services have one.
+bool is_possible(const agent_options& agent, const std::vector<std::string>& possible,
+                 std::string_view name) {
+  return holds(possible, name)
+         || std::any_of(agent.tools.begin(), agent.tools.end(), [&](const tool_source& source) {
+              const auto prefix = source.service + '_';
+              return name.starts_with(prefix) && holds(possible, name.substr(prefix.size()));
+            });
+}
+
+result<void> take_prompt(agent_settings& to, const agent_options& agent, const json::value& v) {
+  if (!agent.choices.prompt)
+    return not_open(agent, "prompt");
+  const auto* text = v.if_string();
+  if (!text || text->size() > longest_prompt)
+    return off(agent, "takes a text of at most 64 KiB as 'prompt'");
+  to.prompt = std::string_view{*text};
+  return {};
+}
+
+result<void> take_model(agent_settings& to, const agent_options& agent, const json::value& v) {
+  const auto& models = agent.choices.models;
+  if (models.empty())
+    return not_open(agent, "model");
+  const auto* text = v.if_string();
+  if (!text || (*text != agent.model && !holds(models, *text)))
+    return off(agent, "takes one of these as 'model': " + joined(models));
+  to.model = std::string_view{*text};
+  return {};
+}
+
+result<void> take_temperature(agent_settings& to, const agent_options& agent,
+                              const json::value& v) {
+  if (!agent.choices.temperature)
+    return not_open(agent, "temperature");
+  boost::system::error_code ec;
+  const auto value = v.is_number() ? v.to_number<double>(ec) : -1;
+  if (!(value >= 0 && value <= hottest))
+    return off(agent, "takes a number from 0 to 2 as 'temperature'");
+  to.parameters["temperature"] = v;
+  return {};
+}
+
+result<void> take_tools(agent_settings& to, const agent_options& agent, const json::value& v) {
+  if (!agent.choices.tools)
+    return not_open(agent, "tools");
+  const auto* given = v.if_array();
+  if (!given || given->size() > most_tools)
+    return off(agent, "takes a list of names as 'tools'");
+  const auto possible = possible_tools(agent);
+  std::vector<std::string> names;
+  for (const auto& one : *given) {
+    const auto* name = one.if_string();
+    if (!name)
+      return off(agent, "takes a list of names as 'tools'");
+    if (possible && !is_possible(agent, *possible, *name))
+      return off(agent, "has no tool " + excerpt(one) + "; there are: " + joined(*possible));
+    names.emplace_back(*name);
+  }
+  to.tools = std::move(names);
+  return {};
+}
+
+result<void> take_limits(agent_settings& to, const agent_options& agent, const json::value& v) {
+  if (!agent.choices.limits)
+    return not_open(agent, "limits");
+  const auto* given = v.if_object();
+  if (!given)
+    return off(agent, "takes an object of numbers as 'limits'");
+  for (const auto& [key, value] : *given) {
+    auto* limit = key == "model_calls"  ? &to.limits.model_calls
+                  : key == "tool_calls" ? &to.limits.tool_calls
+                                        : nullptr;
+    if (!limit)
+      return off(agent, "has no limit " + excerpt(json::value(key)));
+    const auto* count = value.if_int64();
+    const int64_t least = key == "model_calls" ? 1 : 0;
+    if (!count || *count < least || *count > *limit)
+      return off(agent, "takes a whole number from " + std::to_string(least) + " to "
+                          + std::to_string(*limit) + " as 'limits." + std::string(key) + "'");
+    *limit = *count;
+  }
+  return {};
+}
+
+using take_setting = result<void> (*)(agent_settings&, const agent_options&, const json::value&);
+constexpr std::pair<std::string_view, take_setting> settings[] = {
+  {"prompt", take_prompt}, {"model", take_model},   {"temperature", take_temperature},
+  {"tools", take_tools},   {"limits", take_limits},
+};
+
+agent_settings declared(const agent_options& agent) {
+  return {agent.model, agent.prompt, agent.limits, {}, std::nullopt};
+}
+
+// A field as editors show it. `kind`: of OAP's fields.
+json::object field(std::string_view type, std::string_view title, std::string_view kind,
+                   json::value preset, json::object more = {}) {
+  json::object shown{{"type", kind}, {"default", preset}, {"description", title}};
+  merge(shown, more);
+  json::array nodes{"model"};
+  json::object about{{"x_oap_ui_config", std::move(shown)}};
+  return {{"type", type},
+          {"title", title},
+          {"default", std::move(preset)},
+          {"langgraph_nodes", std::move(nodes)},
+          {"metadata", std::move(about)}};
+}
+
+json::object prompt_field(const agent_options& agent) {
+  auto f = field("string", "What the model is told first", "textarea", json::value(agent.prompt));
+  f["maxLength"] = longest_prompt;
+  f["langgraph_type"] = "prompt";
+  return f;
+}
+
+json::object model_field(const agent_options& agent) {
+  auto names = agent.choices.models;
+  if (!holds(names, agent.model))
+    names.insert(names.begin(), agent.model);
+  json::array options;
+  for (const auto& name : names)
+    options.push_back(json::object{{"label", name}, {"value", name}});
+  auto f = field("string", "The model", "select", json::value(agent.model),
+                 json::object{{"options", std::move(options)}});
+  f["enum"] = json::value_from(names);
+  f["__template_metadata__"] = json::object{{"kind", "llm"}};
+  return f;
+}
+
+json::object temperature_field() {
+  json::object range{{"min", 0}, {"max", hottest}, {"step", 0.1}};
+  auto f = field("number", "How freely the model words it", "slider", nullptr, std::move(range));
+  f.erase("default");
+  f["minimum"] = 0;
+  f["maximum"] = hottest;
+  return f;
+}
+
+json::object tools_field(const agent_options& agent) {
+  auto f = field("array", "The tools it may use, all where none is named", "json", nullptr);
+  f.erase("default");
+  json::object items{{"type", "string"}};
+  if (const auto possible = possible_tools(agent))
+    items["enum"] = json::value_from(*possible);
+  f["items"] = std::move(items);
+  f["maxItems"] = most_tools;
+  return f;
+}
+
+json::object limits_field(const agent_options& agent) {
+  const auto number = [](int64_t least, int64_t most) {
+    return json::object{{"type", "integer"}, {"minimum", least}, {"maximum", most}};
+  };
+  const auto& most = agent.limits;
+  json::object preset{{"model_calls", most.model_calls}, {"tool_calls", most.tool_calls}};
+  auto f = field("object", "How much one run may do", "json", json::value(preset));
+  f["properties"] = {{"model_calls", number(1, most.model_calls)},
+                     {"tool_calls", number(0, most.tool_calls)}};
+  f["additionalProperties"] = false;
+  return f;
+}
+
+} // namespace
+
+result<agent_settings> settings_of(const agent_options& agent, const json::object& configurable) {
+  auto made = declared(agent);
+  for (const auto& [key, take] : settings)
+    if (const auto* given = configurable.if_contains(key); given && !given->is_null())
+      if (auto ok = take(made, agent, *given); !ok)
+        return ok.error();
+  return made;
+}
+
+result<agent_settings> configured(const agent_options& agent, const context& ctx) {
+  if (string_or(ctx.configurable(), "graph_id") != agent.name)
+    return declared(agent);
+  return settings_of(agent, ctx.configurable());
+}
+
+void keep_chosen(std::vector<agent_tool>& tools, const agent_settings& settings) {
+  if (!settings.tools)
+    return;
+  const auto& names = *settings.tools;
+  std::erase_if(tools, [&](const agent_tool& one) {
+    return !holds(names, one.service) && !holds(names, one.name) && !holds(names, one.as_told.name);
+  });
+}
+
+json::object settings_schema(const agent_options& agent) {
+  const auto& open = agent.choices;
+  json::object properties;
+  if (open.prompt)
+    properties["prompt"] = prompt_field(agent);
+  if (!open.models.empty())
+    properties["model"] = model_field(agent);
+  if (open.temperature)
+    properties["temperature"] = temperature_field();
+  if (open.tools)
+    properties["tools"] = tools_field(agent);
+  if (open.limits)
+    properties["limits"] = limits_field(agent);
+  if (properties.empty())
+    return {};
+  return {{"title", agent.name}, {"type", "object"}, {"properties", std::move(properties)}};
+}
+
+} // namespace behalf

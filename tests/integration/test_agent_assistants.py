@@ -1,0 +1,87 @@
+"""Assistants of declared agents: what people set of them, within what the operator lets them."""
+
+import pytest
+from langgraph_sdk.errors import NotFoundError, UnprocessableEntityError
+from parts import stacks
+from parts.agents import Agents, model
+
+ALL = {"prompt": True, "model": ["cheap"], "temperature": True, "tools": True, "limits": True}
+OUTSIDE = {"model": "dear", "temperature": 3, "tools": ["send"], "limits": {"model_calls": 6}}
+
+OR_THE_SERVERS = {"filter": {"$or": [{"owner": "{identity}"}, {"created_by": "system"}]}}
+OWNERS = stacks.OWNER | {"assistants": "owner", "assistants.read": OR_THE_SERVERS,
+                         "assistants.search": OR_THE_SERVERS}
+
+
+def said(system: dict) -> str:
+    return next(m["content"] for m in system["messages"] if m["role"] == "system")
+
+
+@pytest.fixture
+def agents(tmp_path, inbox, models):
+    tools = [{"service": "mail", "allow": ["whoami", "list_unread"]}]
+    of_house = {"model": "main", "prompt": "You are the house's."}
+    started = Agents(tmp_path / "server", inbox, {
+        "main": model(models, "openai_chat", "echo"),
+        "cheap": model(models, "openai_chat", "obedient"),
+    }, {
+        "helper": of_house | {"tools": tools, "configurable": ALL, "limits": {"model_calls": 5}},
+        "fixed": of_house}, authorization=OWNERS)
+    yield started
+    started.server.close()
+
+
+def test_people_own_assistants_within_what_the_operator_lets_them(agents, models):
+    alice, bob = agents.client("alice"), agents.client("bob")
+    own = {"prompt": "You are {identity}'s.", "model": "cheap", "temperature": 0.5,
+           "tools": ["whoami"], "limits": {"model_calls": 2}}
+    mine = alice.assistants.create("helper", config={"configurable": own}, name="mine")
+
+    schemas = alice.assistants.get_schemas(mine["assistant_id"])
+    fields = schemas["config_schema"]["properties"]
+    assert set(fields) == set(ALL)
+    assert fields["prompt"]["langgraph_type"] == "prompt"
+    assert fields["prompt"]["metadata"]["x_oap_ui_config"]["type"] == "textarea"
+    assert fields["model"]["__template_metadata__"] == {"kind": "llm"}
+    assert all(field["langgraph_nodes"] == ["model"] for field in fields.values())
+    assert schemas["input_schema"]["properties"]["messages"]["langgraph_type"] == "messages"
+
+    # What it sets is what the provider is asked; the thread says whose it is.
+    thread = alice.threads.create()["thread_id"]
+    hello = {"messages": [{"role": "user", "content": "hello"}], "context": [{"kind": "artifact"}]}
+    done = alice.runs.wait(thread, mine["assistant_id"], input=hello)
+    assert done["messages"][-1]["type"] == "ai", done
+    asked = models.requests()[-1]["body"]
+    assert asked["model"] == "obedient" and asked["temperature"] == 0.5
+    assert "alice's" in said(asked) and [t["function"]["name"] for t in asked["tools"]] == ["whoami"]
+    metadata = alice.threads.get(thread)["metadata"]
+    assert metadata["graph_id"] == "helper"
+    assert metadata["assistant_id"] == mine["assistant_id"]
+
+    # Nobody else's: neither seen nor used, changed or gone.
+    assert mine["assistant_id"] not in [a["assistant_id"] for a in bob.assistants.search(limit=100)]
+    for use in (lambda: bob.assistants.get(mine["assistant_id"]),
+                lambda: bob.assistants.update(mine["assistant_id"], name="bob's"),
+                lambda: bob.assistants.delete(mine["assistant_id"]),
+                lambda: bob.runs.create(None, mine["assistant_id"], input=hello)):
+        with pytest.raises(NotFoundError):
+            use()
+    bob.runs.wait(None, "helper", input=hello)
+    assert "house's" in said(models.requests()[-1]["body"])
+
+    # Outside of what the operator lists: refused where it is said, and nothing is kept of it.
+    for key, value in OUTSIDE.items():
+        beyond = {"configurable": own | {key: value}}
+        for refused, *which in ((alice.assistants.create, "helper"),
+                                (alice.assistants.update, mine["assistant_id"]),
+                                (alice.runs.create, thread, "helper")):
+            with pytest.raises(UnprocessableEntityError) as why:
+                refused(*which, config=beyond)
+            assert key.rstrip("s") in why.value.response.text, key
+    assert alice.assistants.get(mine["assistant_id"])["config"]["configurable"] == own
+    with pytest.raises(UnprocessableEntityError, match="fixed"):
+        alice.assistants.create("fixed", context={"prompt": "You are mine."})
+    with pytest.raises(UnprocessableEntityError):  # and none can be moved to an agent that has no such
+        alice.assistants.update(mine["assistant_id"], graph_id="fixed")
+    assert alice.assistants.get_schemas(alice.assistants.create("fixed")["assistant_id"])[
+        "config_schema"] == {}
