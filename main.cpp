@@ -58,7 +58,9 @@ void add_serving(CLI::App& app, serve_command& serve) {
     ->type_name("FOLDER");
   dev->add_flag("--no-auth", serve.no_auth,
                 "Ask nobody who they are and allow everything, on this machine only");
-  dev->add_flag("--watch", serve.watch, "Load graph libraries anew when they are rebuilt");
+  dev->add_flag(
+    "--watch", serve.watch,
+    "Load graph libraries, agents and what else holds at once anew when their files change");
   auto* real = app.add_subcommand("serve", "Serve as configured");
   dev->add_option("--config", serve.config, "Configuration file (YAML)")->type_name("FILE");
   real->add_option("--config", serve.config, "Configuration file (YAML)")

@@ -82,8 +82,9 @@ struct agent_choices {
 
 struct agent_options {
   std::string name, description;
-  std::string model;  // in `models`
-  std::string prompt; // {display_name}, {identity}: of the user
+  std::string version; // of the declaration: a run's metadata says which it is of
+  std::string model;   // in `models`
+  std::string prompt;  // {display_name}, {identity}: of the user
   std::vector<tool_source> tools;
   std::vector<function_use> functions;
   std::vector<sub_agent> agents;    // to give tasks to, by the tool `task`

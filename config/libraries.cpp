@@ -54,6 +54,7 @@ public:
         auto settings = settings_of(one, given);
         return settings ? result<void>{} : settings.error();
       };
+      served.version = one.version;
       if (auto ok = serve("agents." + one.name, std::move(served)); !ok)
         return ok.error();
     }

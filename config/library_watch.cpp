@@ -5,7 +5,6 @@
 #include <csignal>
 #include <filesystem>
 #include <string_view>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
@@ -36,13 +35,6 @@ library_watch::library_watch(const std::vector<std::string>& files, std::string 
       fs::remove(one.path(), ec);
   for (const auto& file : files)
     files_[file];
-}
-
-std::optional<library_watch::stamp> library_watch::stamp_of(const std::string& file) {
-  struct stat s {};
-  if (::stat(file.c_str(), &s) != 0)
-    return std::nullopt;
-  return stamp{s.st_mtim.tv_sec, s.st_mtim.tv_nsec, s.st_size, s.st_ino};
 }
 
 result<std::string> library_watch::copy_of(const std::string& file) {

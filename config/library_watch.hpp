@@ -2,8 +2,8 @@
 #pragma once
 
 #include "behalf/error.hpp"
+#include "config/file_watch.hpp"
 
-#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -29,16 +29,10 @@ public:
   std::vector<std::string> rebuilt();
 
 private:
-  struct stamp {
-    int64_t seconds, nanoseconds, bytes;
-    uint64_t inode;
-    bool operator==(const stamp&) const = default;
-  };
   struct watched {
-    std::optional<stamp> loaded, seen;
+    std::optional<file_stamp> loaded, seen;
     std::string copy;
   };
-  static std::optional<stamp> stamp_of(const std::string& file);
 
   std::map<std::string, watched> files_;
   std::string folder_;

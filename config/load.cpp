@@ -1,3 +1,4 @@
+#include "config/agent_versions.hpp"
 #include "config/config.hpp"
 #include "config/sections.hpp"
 #include "runtime/base/text.hpp"
@@ -261,6 +262,7 @@ loaded_config parse_config(const std::string& text, const std::string& name) {
     note_values(node, "", out.places.values);
     yaml_section root{node, "", name, out.problems};
     read_all(root, out.value);
+    set_agent_versions(out);
     for (auto& p : out.problems)
       if (auto found = variables.find(p.key); found != variables.end())
         p.where = found->second;

@@ -1,8 +1,10 @@
 // `behalf dev` and `behalf serve`: start, say so, wait for a signal, stop.
 #include "actors/listen_address.hpp"
+#include "config/agent_versions.hpp"
 #include "config/assemble.hpp"
 #include "config/commands.hpp"
 #include "config/dev_mode.hpp"
+#include "config/file_watch.hpp"
 #include "config/json_schema_export.hpp"
 #include "config/library_watch.hpp"
 #include "config/open_files.hpp"
@@ -120,6 +122,13 @@ void banner(const config& c, bool dev, const admission_facts& facts) {
   if (users && !check_listen_address(address, false))
     std::printf("\n  Not only this machine can reach it: whoever knows a test user's password may "
                 "come in.\n");
+  std::string agents;
+  for (const auto& one : c.agents)
+    agents += (agents.empty() ? "" : ", ") + one.name;
+  if (!agents.empty())
+    std::printf("\n  Agents:  %s\n  behalf chat --url %s --agent %s%s%s\n", agents.c_str(),
+                url.c_str(), c.agents.front().name.c_str(), users ? " --user " : "",
+                users ? c.dev.users.front().username.c_str() : "");
   std::printf("\n  Callers: %s\n  Rights:  %s\n\n", facts.callers.c_str(), facts.rights.c_str());
   std::fflush(stdout);
 }
@@ -204,14 +213,102 @@ void fit_connections(config& c) {
   most = possible;
 }
 
+// `behalf dev --watch`: puts rebuilt libraries in place of those loaded before, and agents that are
+// declared otherwise.
+class graph_reloader {
+public:
+  graph_reloader(config c, library_watch& watch, running_system& system)
+    : config_(std::move(c)), watch_(watch), system_(system) {}
+
+  void look() {
+    const auto rebuilt = watch_.rebuilt();
+    if (rebuilt.empty())
+      return;
+    if (auto ok = load(); !ok)
+      return log::error("watch_refused", {{"problem", ok.error().message},
+                                          {"hint", "the graphs loaded before go on"}});
+    for (const auto& file : rebuilt) {
+      log::info("watch_reloaded", {{"library", file}});
+      if (std::find(config_.plugins.begin(), config_.plugins.end(), file) != config_.plugins.end())
+        log::warning("watch_needs_a_restart",
+                     {{"library", file}, {"hint", "its handlers stay as they were"}});
+    }
+  }
+
+  /// Runs under way keep the agent they began with. Error: invalid_argument, naming the key.
+  result<void> take_agents(std::vector<agent_options> fresh) {
+    for (const auto& one : fresh)
+      if (!known_parts(one))
+        return fail(errc::invalid_argument, "agents." + one.name
+                                              + ": its model, or a service of its tools, came "
+                                                "after the start; a restart is needed");
+    std::swap(config_.agents, fresh);
+    if (auto ok = load(); !ok) {
+      std::swap(config_.agents, fresh);
+      return ok;
+    }
+    for (const auto& one : config_.agents)
+      if (std::none_of(fresh.begin(), fresh.end(), [&](const auto& before) {
+            return before.name == one.name && before.version == one.version;
+          }))
+        log::info("agent_reloaded", {{"agent", one.name}, {"version", one.version}});
+    return {};
+  }
+
+  bool same_agents(const std::vector<agent_options>& fresh) const {
+    return std::equal(fresh.begin(), fresh.end(), config_.agents.begin(), config_.agents.end(),
+                      [](const auto& one, const auto& other) {
+                        return one.name == other.name && one.version == other.version;
+                      });
+  }
+
+private:
+  result<void> load() {
+    auto fresh =
+      load_libraries(config_, [this](const std::string& file) { return watch_.copy_of(file); });
+    if (!fresh)
+      return fresh.error();
+    system_.serve(std::move(fresh->graphs));
+    return {};
+  }
+
+  bool runs_service(const std::string& name) const {
+    return std::any_of(config_.services.begin(), config_.services.end(),
+                       [&](const service_options& one) { return one.name == name; });
+  }
+
+  // Models and services are those that the server started with.
+  bool known_parts(const agent_options& agent) const {
+    const auto& models = agent.choices.models;
+    return config_.models.find(agent.model)
+           && std::all_of(models.begin(), models.end(),
+                          [&](const auto& one) { return config_.models.find(one) != nullptr; })
+           && std::all_of(agent.tools.begin(), agent.tools.end(),
+                          [&](const auto& one) { return runs_service(one.service); });
+  }
+
+  config config_;
+  library_watch& watch_;
+  running_system& system_;
+};
+
 // Answers hang-ups: the log file is opened anew, and of the configuration holds at once what can.
 class reloader {
 public:
-  /// `now`: what the server runs by. `identity`: with its secrets resolved.
+  /// `now`: what the server runs by. `identity`: with its secrets resolved. `graphs`: null where
+  /// agents stay as they are.
   reloader(serve_command given, loaded_config now, admission::identity_setup identity,
-           running_system& system)
+           graph_reloader* graphs, running_system& system)
     : given_(std::move(given)), now_(std::move(now)), identity_(std::move(identity)),
-      system_(system) {}
+      graphs_(graphs), system_(system), agents_in_(files_of_agents(now_.places)) {}
+
+  /// The files that are read.
+  std::vector<std::string> files() const {
+    auto all = agents_in_;
+    if (!given_.config.empty())
+      all.push_back(given_.config);
+    return all;
+  }
 
   void run() {
     report(configure_log(now_.value),
@@ -230,6 +327,12 @@ public:
       report(configure_log(now_.value), now_.places);
       return report(ok.error(), fresh->places);
     }
+    if (graphs_ && !graphs_->same_agents(fresh->value.agents))
+      if (auto ok = graphs_->take_agents(fresh->value.agents); !ok)
+        return report(ok.error(), fresh->places);
+    agents_in_ = files_of_agents(fresh->places);
+    if (graphs_) // told one by one
+      std::erase_if(changed, [](const auto& one) { return one.key.starts_with("agents."); });
     for (const auto& change : changed) {
       if (change.live)
         log::info("reload_changed", {{"key", change.key}});
@@ -279,37 +382,9 @@ private:
   serve_command given_;
   loaded_config now_;
   admission::identity_setup identity_;
+  graph_reloader* graphs_;
   running_system& system_;
-};
-
-// Puts rebuilt libraries in place of those loaded before.
-class graph_reloader {
-public:
-  graph_reloader(config c, library_watch& watch, running_system& system)
-    : config_(std::move(c)), watch_(watch), system_(system) {}
-
-  void look() {
-    const auto rebuilt = watch_.rebuilt();
-    if (rebuilt.empty())
-      return;
-    auto fresh =
-      load_libraries(config_, [this](const std::string& file) { return watch_.copy_of(file); });
-    if (!fresh)
-      return log::error("watch_refused", {{"problem", fresh.error().message},
-                                          {"hint", "the graphs loaded before go on"}});
-    system_.serve(std::move(fresh->graphs));
-    for (const auto& file : rebuilt) {
-      log::info("watch_reloaded", {{"library", file}});
-      if (std::find(config_.plugins.begin(), config_.plugins.end(), file) != config_.plugins.end())
-        log::warning("watch_needs_a_restart",
-                     {{"library", file}, {"hint", "its handlers stay as they were"}});
-    }
-  }
-
-private:
-  config config_;
-  library_watch& watch_;
-  running_system& system_;
+  std::vector<std::string> agents_in_;
 };
 
 // The second signal ends the process at once; what was acknowledged is on disk already.
@@ -392,12 +467,24 @@ int run_serve(const serve_command& given) {
                         {"version", BEHALF_VERSION},
                         {"callers", facts.callers},
                         {"rights", facts.rights}});
-  std::function<void()> look;
+  std::optional<graph_reloader> graphs;
   if (watch)
-    look = [graphs = graph_reloader{c, *watch, **system}]() mutable { graphs.look(); };
+    graphs.emplace(c, *watch, **system);
   if (c.no_auth)
     log::warning("no_auth", {{"hint", "everything is allowed to every program on this machine"}});
-  reloader reload{given, std::move(*loaded), std::move(identity), **system};
+  reloader reload{given, std::move(*loaded), std::move(identity), graphs ? &*graphs : nullptr,
+                  **system};
+  std::function<void()> look;
+  file_watch files;
+  files.watch(reload.files());
+  if (watch)
+    look = [&] {
+      graphs->look();
+      if (!files.changed())
+        return;
+      reload.run();
+      files.watch(reload.files());
+    };
   wait_for_signal(
     signals, [&] { reload.run(); }, look);
   auto returned = (*system)->stop();

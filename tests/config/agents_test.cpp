@@ -311,3 +311,23 @@ TEST_CASE("what assistants may set of an agent is listed", "[config]") {
   CHECK(served->check_config(config(R"({"prompt": "x"})")));
   CHECK_FALSE(served->check_config(config(R"({"tools": []})")));
 }
+
+TEST_CASE("an agent's version is that of its declaration", "[config]") {
+  const folder in;
+  const auto version = [&](const std::string& agents) {
+    const auto c = parse_config(around + agents, (in.path / "f.yaml").string());
+    CHECK(c.problems.empty());
+    return c.value.agents.front().version;
+  };
+  const std::string plain = "  a: { model: main, prompt: x }\n";
+  CHECK(version(plain).size() == 12);
+  CHECK(version(plain) == version("  a:\n    prompt: x # the same\n    model: main\n"));
+  CHECK(version(plain) == version(plain + "  b: { model: main }\n"));
+  CHECK(version(plain) != version("  a: { model: main, prompt: y }\n"));
+  CHECK(version(plain) != version("  a: { model: main, prompt: x, tools: [mail] }\n"));
+  const std::string from_file = "  a: { model: main, prompt: 'file:prompt.txt' }\n";
+  std::ofstream{in.path / "prompt.txt"} << "x";
+  const auto first = version(from_file);
+  std::ofstream{in.path / "prompt.txt"} << "y";
+  CHECK(version(from_file) != first);
+}

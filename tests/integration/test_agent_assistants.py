@@ -4,6 +4,7 @@ import pytest
 from langgraph_sdk.errors import NotFoundError, UnprocessableEntityError
 from parts import stacks
 from parts.agents import Agents, model
+from parts.behalf import Behalf
 
 ALL = {"prompt": True, "model": ["cheap"], "temperature": True, "tools": True, "limits": True}
 OUTSIDE = {"model": "dear", "temperature": 3, "tools": ["send"], "limits": {"model_calls": 6}}
@@ -85,3 +86,41 @@ def test_people_own_assistants_within_what_the_operator_lets_them(agents, models
         alice.assistants.update(mine["assistant_id"], graph_id="fixed")
     assert alice.assistants.get_schemas(alice.assistants.create("fixed")["assistant_id"])[
         "config_schema"] == {}
+
+
+def test_an_agent_is_read_anew_while_runs_keep_theirs(tmp_path, models):
+    prompt = tmp_path / "prompt.txt"
+    prompt.write_text("Version one.")
+    config = {"models": {"main": model(models, "openai_chat", "echo")},
+              "agents": {"helper": {"model": "main", "prompt": f"file:{prompt.name}"}}}
+    server = Behalf(config, tmp_path, command="dev", args=("--no-auth", "--watch", "--data", "data"))
+    wait_until = server.process.wait_until
+    hello = {"messages": [{"role": "user", "content": "hello"}]}
+
+    def answered() -> tuple[str, dict]:
+        """The prompt that the model is asked with, and the run's metadata."""
+        client = server.sdk(None)
+        thread = client.threads.create()["thread_id"]
+        client.runs.wait(thread, "helper", input=hello)
+        state = client.threads.get_state(thread)["metadata"]
+        run = client.runs.list(thread)[0]["metadata"]
+        assert state["agent_version"] == run["agent_version"]
+        return said(models.requests()[-1]["body"]), run["agent_version"]
+
+    try:
+        text, first = answered()
+        assert text == "Version one."
+        prompt.write_text("Version two.")
+        wait_until(lambda: "agent_reloaded" in server.process.output())
+        text, second = answered()
+        assert text == "Version two." and second != first
+
+        path = tmp_path / "behalf.yaml"
+        whole = path.read_text()
+        path.write_text(whole + "\nagents: { broken\n")
+        wait_until(lambda: "reload_refused" in server.process.output())
+        assert answered() == ("Version two.", second)
+        path.write_text(whole.replace("echo", "slow"))  # of a model: needs a restart
+        wait_until(lambda: "reload_needs_a_restart" in server.process.output())
+    finally:
+        server.close()
