@@ -179,7 +179,8 @@ int main(int argc, char** argv) {
   api_key_command key;
   token_command token;
   chat_command chat;
-  std::string file, audit_file, anchor;
+  validate_command valid;
+  std::string audit_file, anchor;
 
   add_serving(app, serve);
   add_secret(app, secret);
@@ -187,9 +188,17 @@ int main(int argc, char** argv) {
   add_api_key(app, key);
   add_chat(app, chat);
   auto* validate = app.add_subcommand("validate", "Check a configuration file");
-  validate->add_option("--config,config", file, "Configuration file")
+  validate->add_option("--config,config", valid.file, "Configuration file")
     ->type_name("FILE")
     ->required();
+  auto* online = validate->add_flag("--online", valid.online,
+                                    "Ask its models and services, and say what users will approve");
+  validate->add_option("--as", valid.as, "Ask services with what this user has stored")
+    ->type_name("USER")
+    ->needs(online);
+  validate->add_option("--data", valid.data, "Data folder of `behalf dev` (default ./.behalf)")
+    ->type_name("FOLDER")
+    ->needs(online);
   app.add_subcommand("schema", "Print the configuration's JSON Schema, for editors");
   new_command made;
   auto* make =
@@ -241,7 +250,7 @@ int main(int argc, char** argv) {
     return exit_ok;
   }
   if (app.got_subcommand("validate"))
-    return run_validate(file);
+    return run_validate(valid);
   if (app.got_subcommand("new"))
     return run_new(made);
   if (app.got_subcommand("schema"))

@@ -26,7 +26,13 @@ constexpr int exit_of(const error& why) {
                                                                    : exit_failed;
 }
 
-int run_validate(const std::string& file);
+struct validate_command {
+  std::string file;
+  bool online = false;            // asks the models and services, too
+  std::string as;                 // a user whose tokens they are asked with
+  std::string data = "./.behalf"; // of `behalf dev`, which may have those
+};
+int run_validate(const validate_command& given);
 
 /// Prints the JSON Schema of the configuration file.
 int run_schema();

@@ -7,8 +7,10 @@
 #include "config/file_watch.hpp"
 #include "config/json_schema_export.hpp"
 #include "config/library_watch.hpp"
+#include "config/online_check.hpp"
 #include "config/open_files.hpp"
 #include "config/reload.hpp"
+#include "config/warnings.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/net/url.hpp"
 #include "secrets/process.hpp"
@@ -57,8 +59,8 @@ int say_unavailable(const error& why, const serve_command& given) {
   return say({why.code, why.message + hint}, exit_unavailable);
 }
 
-std::string folder_of(const serve_command& given) {
-  auto folder = std::filesystem::path(given.config).parent_path().string();
+std::string folder_of(const std::string& file) {
+  auto folder = std::filesystem::path(file).parent_path().string();
   return folder.empty() ? "." : folder;
 }
 
@@ -360,7 +362,7 @@ private:
     if (given_.dev)
       if (auto made = add_dev_issuer(c, given_.data, base_url(c.system.http)); !made)
         return made.error();
-    auto live = assemble_live(std::move(c), folder_of(given_), identity_);
+    auto live = assemble_live(std::move(c), folder_of(given_.config), identity_);
     if (!live)
       return live.error();
     auto identity = live->identity;
@@ -423,6 +425,8 @@ int run_serve(const serve_command& given) {
   harden_process({c.allow_core_dumps});
   if (auto ok = configure_log(c); !ok)
     return say_where(ok.error(), loaded->places);
+  for (const auto& one : warnings(c, loaded->places, folder_of(given.config)))
+    log::warning("config", {{"where", one.where}, {"key", one.key}, {"problem", one.message}});
   fit_connections(c);
   if (c.system.http.port == 0) {
     auto port = free_port(c.system.http.address);
@@ -444,7 +448,7 @@ int run_serve(const serve_command& given) {
     watch.emplace(library_files(c), given.data + "/watch");
     file_of = [&watch](const std::string& file) { return watch->copy_of(file); };
   }
-  auto setup = assemble(c, folder_of(given), file_of);
+  auto setup = assemble(c, folder_of(given.config), file_of);
   if (!setup)
     return say_where(setup.error(), loaded->places);
   setup->issuer = issuer;
@@ -551,9 +555,19 @@ void say_operations(const config& c) {
   }
 }
 
+// Users of `behalf dev` have their tokens in its folder.
+int ask_outside(config c, const validate_command& given, const std::string& base) {
+  if (c.secrets.type == secrets_config::backend::none && std::filesystem::exists(given.data))
+    if (auto ok = complete_for_dev(c, given.data, true); !ok)
+      return say(ok.error(), exit_failed);
+  std::fflush(stdout);
+  return check_online(c, base, given.as) ? exit_ok : exit_failed;
+}
+
 } // namespace
 
-int run_validate(const std::string& file) {
+int run_validate(const validate_command& given) {
+  const auto& file = given.file;
   auto loaded = load_config(file);
   if (!loaded.problems.empty())
     return say_problems(loaded.problems);
@@ -579,7 +593,10 @@ int run_validate(const std::string& file) {
     counted(c.identity.providers.size(), "identity provider", "identity providers").c_str(),
     counted(c.rules.size(), "rule", "rules").c_str(), admission.c_str());
   say_operations(c);
-  return exit_ok;
+  const auto base = folder_of(file);
+  for (const auto& one : warnings(c, loaded.places, base))
+    std::fprintf(stderr, "behalf: warning: %s\n", one.text().c_str());
+  return given.online ? ask_outside(c, given, base) : exit_ok;
 }
 
 int run_schema() {

@@ -1,0 +1,362 @@
+#include "config/online_check.hpp"
+
+#include "agents/models/wire.hpp"
+#include "agents/tools/tool_list.hpp"
+#include "behalf/messages.hpp"
+#include "config/assemble.hpp"
+#include "config/chat_stream.hpp"
+#include "config/outside_calls.hpp"
+#include "connectors/registry.hpp"
+#include "runtime/net/codec.hpp"
+#include "secrets/embedded_store.hpp"
+#include "secrets/inject.hpp"
+#include "secrets/references.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <future>
+#include <map>
+#include <optional>
+#include <vector>
+
+namespace behalf {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto time_for_all = 30s;
+constexpr auto time_for_one = 10s;
+constexpr int64_t few_tokens = 16; // the least that every provider takes
+
+enum class verdict : uint8_t { fine, failed, not_asked };
+
+struct finding {
+  verdict how = verdict::fine;
+  std::string says;
+  json::value tools = nullptr; // of an MCP service: what it listed
+};
+
+using credential_ptr = std::shared_ptr<const credential_writer>;
+
+struct found_credential {
+  credential_ptr writer; // null: the service takes none, or `why` says what is missing
+  std::optional<finding> why;
+};
+
+finding failed(std::string why) {
+  return {verdict::failed, std::move(why)};
+}
+
+// --- credentials -------------------------------------------------------------------------------
+
+// The operator's keys, and those of one user.
+class keys {
+public:
+  keys(const config& c, const std::string& base, std::string as)
+    : config_(c), base_(base), references_(base), as_(std::move(as)) {}
+
+  found_credential of(const service_options& service) {
+    switch (service.credential.from) {
+    case credential_source::none:
+      return {};
+    case credential_source::server:
+      return operators(service);
+    case credential_source::secrets:
+      return users(service);
+    case credential_source::principal:
+      break;
+    }
+    return {nullptr, finding{verdict::not_asked, "takes what comes with each user's request"}};
+  }
+
+private:
+  found_credential written(const service_options& service, stored_credential_ptr what) const {
+    auto writer = make_writer(service.credential.inject, std::move(what));
+    if (!writer)
+      return {nullptr, failed("the key cannot be sent: " + writer.error().message)};
+    return {std::move(*writer), std::nullopt};
+  }
+
+  found_credential operators(const service_options& service) {
+    for (const auto& one : config_.server_keys) {
+      if (one.service != service.name)
+        continue;
+      auto value = references_.resolve(one.reference);
+      if (!value)
+        return {nullptr, failed("its key is missing: " + value.error().message)};
+      return written(service, std::make_shared<const stored_credential>(
+                                stored_credential{secret{(*value)->expose()}}));
+    }
+    return {nullptr, failed("its key is missing")};
+  }
+
+  found_credential users(const service_options& service) {
+    if (as_.empty())
+      return {nullptr, finding{verdict::not_asked, "needs a user's token: --as USER"}};
+    auto* store = store_of(service);
+    if (!store)
+      return {nullptr, finding{verdict::not_asked, "its secret store opens to users alone"}};
+    auto owners = store->owners();
+    if (!owners)
+      return {nullptr, failed(owners.error().message)};
+    for (const auto& who : *owners)
+      if (who.subject == as_)
+        if (auto found = store->get({who, std::string(service.credential_name())}))
+          return written(service, std::make_shared<const stored_credential>(std::move(*found)));
+    return {nullptr,
+            failed(as_ + " has stored no '" + std::string(service.credential_name()) + "'")};
+  }
+
+  embedded_store* store_of(const service_options& service) {
+    const auto& name = service.credential.store;
+    auto& open = stores_[name];
+    const auto* settings = config_.secrets.find(name);
+    if (!open && settings && settings->type == secret_store_config::backend::embedded)
+      if (auto made = open_secrets(config_, base_, name))
+        open = std::move(*made);
+    return dynamic_cast<embedded_store*>(open.get());
+  }
+
+  const config& config_;
+  const std::string& base_;
+  reference_resolver references_;
+  std::string as_;
+  std::map<std::string, std::unique_ptr<secret_source>, std::less<>> stores_;
+};
+
+// --- calls -------------------------------------------------------------------------------------
+
+struct questioner {
+  const service_registry& services;
+  client_options egress;
+  deadline by;
+
+  // `open` gives the connector.
+  template <class Open>
+  result<service_reply> ask(const std::string& service, const credential_ptr& credential,
+                            Open open) const {
+    auto machine = open(services);
+    if (!machine)
+      return machine.error();
+    auto calls = outside_calls::create(egress, by);
+    if (!calls)
+      return calls.error();
+    wire_request sample;
+    sample.policy = services.policy(service);
+    sample.credential = credential;
+    sample.max_reply_bytes = services.find(service)->max_reply_bytes;
+    return (*calls)->carry_out(**machine, sample);
+  }
+
+  result<service_reply> ask_provider(const model_options& model, const credential_ptr& credential,
+                                     http_operation what) const {
+    return ask(model_service(model.name), credential, [&](const service_registry& all) {
+      return all.open(model_call{model.name, std::move(what)}, {});
+    });
+  }
+};
+
+// --- models ------------------------------------------------------------------------------------
+
+http_operation list_of(const model_options& model) {
+  http_operation list{"GET", "/models"};
+  if (model.type == model_type::gemini)
+    list.path = "/v1beta/models/" + percent_encode(model.model);
+  if (model.type == model_type::anthropic) {
+    list.path = "/v1/models?limit=1000";
+    list.headers = {{"anthropic-version", "2023-06-01"}};
+  }
+  return list;
+}
+
+// Whether the reply to that lists the model.
+bool lists(const model_options& model, const json::value& body) {
+  if (!body.is_object())
+    return false;
+  if (model.type == model_type::gemini)
+    return string_or(body.get_object(), "name").ends_with(model.model);
+  const auto* all = member(body.get_object(), "data");
+  if (!all || !all->is_array())
+    return false;
+  return std::any_of(all->get_array().begin(), all->get_array().end(), [&](const auto& one) {
+    return one.is_object() && string_or(one.get_object(), "id") == model.model;
+  });
+}
+
+std::string text_of_body(const json::value& body) {
+  return body.is_string() ? std::string(body.get_string()) : dump(body);
+}
+
+// Where there is no list, or it does not have the model, which may have other names.
+finding ask_shortly(const questioner& q, const model_options& model,
+                    const credential_ptr& credential) {
+  chat_request question{list(human("Say yes."))};
+  if (!model.parameters.contains("thinking")) // which is to be shorter than the answer
+    question.parameters["max_tokens"] = few_tokens;
+  auto worded = wire_of(model.type).request(model, question);
+  if (!worded)
+    return failed(worded.error().message);
+  worded->stream = false; // the reply is read as a whole
+  auto reply = q.ask_provider(model, credential, std::move(*worded));
+  if (!reply)
+    return failed(reply.error().message);
+  if (reply->status == 200)
+    return {verdict::fine, "answers (a question of a few tokens was asked)"};
+  auto why = wire_of(model.type).failure(reply->status, reply->headers, text_of_body(reply->body));
+  return failed(why.why.kind + ": " + why.why.message);
+}
+
+finding check_model(const questioner& q, const model_options& model,
+                    const credential_ptr& credential) {
+  auto reply = q.ask_provider(model, credential, list_of(model));
+  if (!reply && reply.error().code != errc::upstream)
+    return failed(reply.error().message);
+  if (reply && reply->status == 401) {
+    auto why = wire_of(model.type).failure(401, reply->headers, text_of_body(reply->body));
+    return failed("model_refused_key: " + why.why.message);
+  }
+  if (reply && reply->status == 200 && lists(model, reply->body))
+    return {verdict::fine, "its provider lists it, and takes the key"};
+  return ask_shortly(q, model, credential);
+}
+
+// --- services ----------------------------------------------------------------------------------
+
+std::size_t count_of_tools(const json::value& listed) {
+  const auto* tools = listed.is_object() ? member(listed.get_object(), "tools") : nullptr;
+  return tools && tools->is_array() ? tools->get_array().size() : 0;
+}
+
+finding check_service(const questioner& q, const service_options& service,
+                      const credential_ptr& credential) {
+  auto reply = q.ask(service.name, credential, [&](const service_registry& all) {
+    return all.open(service_call{service.name, list_tools_operation{}}, {});
+  });
+  if (!reply)
+    return failed((reply.error().kind.empty() ? "" : reply.error().kind + ": ")
+                  + reply.error().message);
+  const auto count = count_of_tools(reply->body);
+  return {verdict::fine, std::to_string(count) + (count == 1 ? " tool" : " tools"),
+          std::move(reply->body)};
+}
+
+// What its OpenAPI document makes of an HTTP service; nothing is asked for that.
+finding described_by(const api_document& document) {
+  json::array tools;
+  for (const auto& [name, operation] : document.operations)
+    tools.push_back(operation.tool);
+  const auto count = std::to_string(tools.size());
+  json::object all{{"tools", std::move(tools)}};
+  return {verdict::not_asked, count + " operations, of its OpenAPI document", std::move(all)};
+}
+
+// --- what is said ------------------------------------------------------------------------------
+
+void print(const std::string& name, const finding& what) {
+  const auto* how = what.how == verdict::fine     ? "ok       "
+                    : what.how == verdict::failed ? "FAILED   "
+                                                  : "not asked";
+  std::printf("  %-20s %s  %s\n", name.c_str(), how, glance(what.says).c_str());
+}
+
+// Tools that the declaration names and the service does not have.
+std::vector<std::string> named_in_vain(const tool_source& source, const json::value& listed) {
+  std::vector<std::string> missing;
+  const auto* tools = member(listed.as_object(), "tools");
+  for (const auto* names : {&source.allow, &source.ask, &source.deny})
+    for (const auto& name : *names)
+      if (name != "*" && tools && tools->is_array()
+          && std::none_of(tools->get_array().begin(), tools->get_array().end(),
+                          [&](const auto& one) {
+                            return one.is_object() && string_or(one.get_object(), "name") == name;
+                          }))
+        missing.push_back(name);
+  return missing;
+}
+
+void print_tools(const agent_options& agent, const std::map<std::string, finding>& services) {
+  std::vector<service_tools> listed;
+  std::printf("  %s\n", agent.name.c_str());
+  for (const auto& source : agent.tools) {
+    const auto at = services.find(source.service);
+    if (at == services.end() || !at->second.tools.is_object()) {
+      std::printf("    %s: its tools are not known here\n", source.service.c_str());
+      continue;
+    }
+    listed.push_back({source.service, at->second.tools});
+    for (const auto& name : named_in_vain(source, at->second.tools))
+      std::printf("    warning: %s has no tool '%s'\n", source.service.c_str(), name.c_str());
+  }
+  const auto offered = make_tool_list(agent.tools, listed);
+  std::map<std::string, std::string> lines; // by what the service calls it
+  for (const auto& tool : offered.tools) {
+    auto line = std::string(tool.approval == tool_approval::ask ? "asked about" : "called at once");
+    if (tool.as_told.name != tool.name)
+      line += ", told to the model as " + tool.as_told.name;
+    lines[tool.service + "." + tool.name] = std::move(line);
+  }
+  for (const auto& one : listed)
+    if (const auto* tools = member(one.listed.get_object(), "tools"); tools && tools->is_array())
+      for (const auto& tool : tools->get_array())
+        if (tool.is_object())
+          lines.emplace(one.service + "." + std::string(string_or(tool.get_object(), "name")),
+                        "not offered");
+  for (const auto& [name, line] : lines)
+    std::printf("    %-28s %s\n", glance(name).c_str(), glance(line).c_str());
+  for (const auto& note : offered.notes)
+    std::printf("    note: %s\n", glance(note).c_str());
+}
+
+} // namespace
+
+bool check_online(const config& c, const std::string& base, const std::string& as) {
+  auto services = c.services;
+  for (auto& one : services)
+    one.timeout = std::min<std::chrono::milliseconds>(one.timeout, time_for_one);
+  auto registry = service_registry::create(std::move(services));
+  if (!registry) {
+    std::printf("  %s\n", registry.error().message.c_str());
+    return false;
+  }
+  keys of_config{c, base, as};
+  const questioner q{*registry, c.egress, std::chrono::steady_clock::now() + time_for_all};
+  std::map<std::string, std::future<finding>> models, others;
+  const auto begin = [&](const service_options& service, auto check) {
+    auto key = of_config.of(service);
+    return std::async(std::launch::async, [key = std::move(key), check]() {
+      return key.why ? *key.why : check(key.writer);
+    });
+  };
+  for (const auto& [name, model] : c.models.by_name)
+    models[name] = begin(*registry->find(model_service(name)),
+                         [&q, &model](const auto& key) { return check_model(q, model, key); });
+  for (const auto& one : c.services)
+    if (!one.own && one.type == service_type::mcp)
+      others[one.name] =
+        begin(one, [&q, &one](const auto& key) { return check_service(q, one, key); });
+  bool all_fine = true;
+  if (!models.empty())
+    std::printf("models\n");
+  for (auto& [name, pending] : models) {
+    const auto what = pending.get();
+    all_fine = all_fine && what.how != verdict::failed;
+    print(name, what);
+  }
+  std::map<std::string, finding> found;
+  if (!others.empty() || !c.documents.empty())
+    std::printf("services\n");
+  for (const auto& [name, document] : c.documents)
+    print(name, found[name] = described_by(*document));
+  for (auto& [name, pending] : others) {
+    found[name] = pending.get();
+    all_fine = all_fine && found[name].how != verdict::failed;
+    print(name, found[name]);
+  }
+  if (!c.agents.empty())
+    std::printf("what users are asked to approve\n");
+  for (const auto& agent : c.agents)
+    print_tools(agent, found);
+  return all_fine;
+}
+
+} // namespace behalf

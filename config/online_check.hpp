@@ -1,0 +1,16 @@
+// `behalf validate --online`: whether the models and services of a configuration answer as it
+// expects, and what users will be asked to approve.
+#pragma once
+
+#include "config/config.hpp"
+
+#include <string>
+
+namespace behalf {
+
+/// Asks every provider and every MCP service, all at once and for half a minute at most, and prints
+/// what came of it. Keys are never printed. `as`: whose tokens are sent to services that take a
+/// user's, from the embedded secret store; empty: they are not asked. Whether all was well.
+bool check_online(const config& c, const std::string& base, const std::string& as);
+
+} // namespace behalf

@@ -1,0 +1,49 @@
+#include "config/warnings.hpp"
+#include "tests/support/catch.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
+
+using namespace behalf;
+
+namespace {
+
+std::vector<std::string> warned(const std::string& text, const std::string& base = ".") {
+  const auto c = parse_config(text, "f.yaml");
+  std::vector<std::string> all;
+  for (const auto& one : warnings(c.value, c.places, base))
+    all.push_back(one.text());
+  return all;
+}
+
+std::string with_prompt(const std::string& prompt) {
+  return "models: { main: { type: openai, model: x } }\nagents:\n  a: { model: main, prompt: '"
+         + prompt + "' }\n";
+}
+
+} // namespace
+
+TEST_CASE("a mistyped name of the user in a prompt is told", "[config]") {
+  const auto found = warned(with_prompt("Help {dispaly_name}, {identity}, {Identity}."));
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].find("f.yaml:3: agents.a.prompt: {Identity} stays as it is") == 0);
+  CHECK(found[1].find("{dispaly_name}") != std::string::npos);
+  CHECK(warned(with_prompt("{\"identity\": 1} {} { {x} {display_name} {a long story in braces}"))
+          .empty());
+  CHECK(warned(with_prompt("{identity")).empty());
+}
+
+TEST_CASE("a key that others may read is told", "[config]") {
+  const auto file =
+    std::filesystem::temp_directory_path() / ("behalf-key-" + std::to_string(::getpid()));
+  std::ofstream{file} << "k";
+  const auto text =
+    "models: { main: { type: openai, model: x, key: 'file:" + file.string() + "' } }\n";
+  std::filesystem::permissions(file, std::filesystem::perms(0644));
+  CHECK(warned(text).size() == 1);
+  std::filesystem::permissions(file, std::filesystem::perms(0600));
+  CHECK(warned(text).empty());
+  std::filesystem::remove(file);
+  CHECK(warned(text).empty());
+}

@@ -1,0 +1,88 @@
+"""`behalf validate --online`: what is asked of whom, what is found wrong, what people are told."""
+
+import pytest
+import yaml
+from parts.agents import LOCAL, WIRES, key_file, model
+from parts.behalf import run
+from parts.tools import free_port
+
+KEY = "sk-of-the-operator"
+
+
+@pytest.fixture
+def folder(tmp_path, inbox, models):
+    """A configuration that holds, with what is to be checked of it."""
+    key = key_file(tmp_path, "operator", KEY)
+    mail = {"type": "mcp", "url": inbox.mcp_url, "allow_private": True, "allow_http": True,
+            "credential": {"from": "secrets", "name": "mail", "inject": "bearer"}}
+    tools = [{"service": "mail", "allow": ["whoami", "list_unred"], "ask": ["get_message"]}]
+    write(tmp_path, {
+        "dev": {"users": [{"name": "alice"}]},
+        "services": {"mail": mail},
+        "models": {wire: model(models, wire, "echo", key) for wire in WIRES},
+        "agents": {"helper": {"model": "openai", "tools": tools,
+                              "prompt": 'You help {dispaly_name}. Answer {"in": "JSON"}.'}}})
+    put = run("secret", "put", "--data", "data", "--user", "alice", "--issuer", "http://x/dev",
+              "--service", "mail", folder=tmp_path, input=inbox.tokens["alice"])
+    assert put.returncode == 0, put.stderr
+    return tmp_path
+
+
+def write(folder, config: dict) -> None:
+    (folder / "behalf.yaml").write_text(yaml.safe_dump(config))
+
+
+def check(folder, *more):
+    done = run("validate", "behalf.yaml", "--online", *more, folder=folder)
+    assert KEY not in done.stdout + done.stderr
+    return done
+
+
+def test_all_is_asked_and_what_users_approve_is_told(folder, inbox, models):
+    (folder / "operator.key").chmod(0o644)
+    done = check(folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "needs a user's token: --as USER" in done.stdout
+    assert "{dispaly_name}" in done.stderr and "{display_name}" in done.stderr
+    assert '{"in"' not in done.stderr
+    assert "operator.key" in done.stderr and "others" in done.stderr
+    for wire in WIRES:
+        assert any(line.split()[:2] == [wire, "ok"] for line in done.stdout.splitlines()), done.stdout
+    asked = models.requests()
+    assert asked and all(KEY in str(one["headers"]) for one in asked)
+
+    (folder / "operator.key").chmod(0o600)
+    done = check(folder, "--as", "alice", "--data", "data")
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "mail ok 4 tools" in lines
+    assert "mail.whoami called at once" in lines
+    assert "mail.get_message asked about" in lines
+    assert "mail.search_messages not offered" in lines
+    assert "warning: mail has no tool 'list_unred'" in lines
+    assert inbox.tokens["alice"] not in done.stdout + done.stderr and "operator.key" not in done.stderr
+    done = check(folder, "--as", "bob", "--data", "data")
+    assert done.returncode == 1 and "bob has stored no 'mail'" in done.stdout
+
+
+def test_what_is_wrong_is_named(folder, models):
+    good = yaml.safe_load((folder / "behalf.yaml").read_text())
+    models.script("locked", {"text": "yes"}, keys=["another"])
+    reach = {"type": "openai_chat", **LOCAL}
+    gone = f"http://127.0.0.1:{free_port()}"
+    good["models"] = {
+        "no_model": model(models, "anthropic", "retired", good["models"]["openai"]["key"]),
+        "no_key": model(models, "openai_chat", "echo", "env:NOT_SET"),
+        "refused": model(models, "openai_chat", "locked", good["models"]["openai"]["key"]),
+        "gone": {**reach, "base_url": gone, "model": "m"}}
+    good["agents"]["helper"]["model"] = "gone"
+    good["services"] = {"mail": {"type": "mcp", "url": gone + "/mcp", **LOCAL}}
+    write(folder, good)
+    done = check(folder)
+    assert done.returncode == 1
+    lines = {line.split()[0]: line for line in done.stdout.splitlines() if "FAILED" in line}
+    assert set(lines) == {"no_model", "no_key", "refused", "gone", "mail"}, done.stdout
+    assert "model_unknown" in lines["no_model"]
+    assert "NOT_SET" in lines["no_key"]
+    assert "model_refused_key" in lines["refused"]
+    assert "mail: its tools are not known here" in done.stdout
