@@ -1,7 +1,8 @@
 """The journey, shown: two users' agents read and tidy their own mail, each as their own user.
 
-Run it by scripts/demo. Starts the mail service and Behalf on free ports, plays alice and bob side by
-side through the official SDK, shows what is refused, and searches everything written for tokens.
+Run it by scripts/demo. Starts the mail service, a scripted model and Behalf on free ports, plays alice
+and bob side by side through the official SDK, with a graph and with a declared agent, shows what is
+refused, and searches everything written for tokens and for the model's key.
 """
 
 import argparse
@@ -30,6 +31,7 @@ sys.path.insert(0, str(ROOT / "tests/integration"))
 from parts.frames import told_by  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
+ASSISTANT = HERE.parent / "assistant"
 BINARY = pathlib.Path(os.environ.get("BEHALF_BINARY", ROOT / "build/release/behalf"))
 PLUGIN = BINARY.parent / "examples/inbox/libinbox.so"
 said: list[str] = []
@@ -68,15 +70,15 @@ class Demo:
         self.issuer = f"{self.url}/dev"
         self.mail_tokens = {u: "mail-" + secrets.token_urlsafe(24) for u in ("alice", "bob")}
         self.admin = secrets.token_urlsafe(24)
+        self.model_key = "sk-" + secrets.token_urlsafe(32)
+        self.speakers: list[str] = []  # who got a part of an answer, in turn
         self.processes: list[subprocess.Popen] = []
         self.streams: list[str] = []
         self.logins: dict[str, str] = {}
 
     def start(self, name: str, command: list, **options) -> subprocess.Popen:
         log = open(self.folder / f"{name}.log", "ab")
-        process = subprocess.Popen(
-            [str(part) for part in command], stderr=log, cwd=self.folder, **options
-        )
+        process = subprocess.Popen([str(part) for part in command], stderr=log, cwd=self.folder, **options)
         self.processes.append(process)
         return process
 
@@ -102,16 +104,40 @@ class Demo:
         self.mail = json.loads(process.stdout.readline())["url"]
         say(f"mail service   {self.mail}   (MCP at /mcp, HTTP under /api; a token per user)")
 
+    def start_model(self) -> None:
+        process = self.start(
+            "model",
+            [sys.executable, ASSISTANT / "provider", "--scripts", ASSISTANT / "script.json"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.model = json.loads(process.stdout.readline())["url"]
+        say(f"model          {self.model}   (scripted, speaks Chat Completions; the operator's key)")
+
+    def configuration(self) -> str:
+        """That of the journey, with the models and agents of the assistant's example."""
+        agent = (ASSISTANT / "behalf.yaml").read_text().partition("\nmodels:")
+        text = (HERE / "behalf.yaml").read_text() + agent[1] + agent[2]
+        filled = {
+            "MAIL_URL": self.mail,
+            "PLUGIN": str(PLUGIN),
+            "MODEL_URL": self.model + "/v1",
+            "MODEL": "scripted",
+        }
+        for word, value in filled.items():
+            text = text.replace("${" + word + "}", value)
+        return text
+
     def start_behalf(self) -> None:
-        text = (HERE / "behalf.yaml").read_text()
         config = self.folder / "behalf.yaml"
-        config.write_text(text.replace("${MAIL_URL}", self.mail).replace("${PLUGIN}", str(PLUGIN)))
+        config.write_text(self.configuration())
         out = open(self.folder / "behalf.out", "ab")
         self.data = self.folder / "data"
         process = self.start(
             "behalf",
             [BINARY, "dev", "--config", config, "--data", self.data, "--port", self.port],
             stdout=out,
+            env=os.environ | {"MODEL_KEY": self.model_key},
         )
         for _ in range(500):
             if process.poll() is not None:
@@ -182,14 +208,10 @@ async def journey(demo: Demo, user: str) -> str:
     lines.append(("3-7", f"thread {thread[:8]}… created: token verified, owner stamped"))
     events = await stream(demo, client, thread, input={})
     asked = next(
-        e.data["__interrupt__"][0]
-        for e in events
-        if e.event == "updates" and "__interrupt__" in e.data
+        e.data["__interrupt__"][0] for e in events if e.event == "updates" and "__interrupt__" in e.data
     )
     fetched = next(e.data for e in events if e.event == "custom")
-    lines.append(
-        ("8-10", f"mail.list_unread by MCP as {fetched['as']}, receipt {fetched['receipt']}")
-    )
+    lines.append(("8-10", f"mail.list_unread by MCP as {fetched['as']}, receipt {fetched['receipt']}"))
     for line in asked["value"]["summary"].splitlines():
         lines.append(("", line))
     lines.append(("", f"the agent asks: {asked['value']['question']}  {user}: yes"))
@@ -205,6 +227,61 @@ async def journey(demo: Demo, user: str) -> str:
     for number, text in lines:
         step(number, text)
     return thread
+
+
+async def talk(demo: Demo, user: str, thread: str, **run) -> dict:
+    """One run of the agent: {parts: how many its answers came in, asked: what the user is asked}."""
+    got = {"parts": 0, "asked": None}
+    modes = ["messages-tuple", "updates"]
+    async for part in demo.client(user).runs.stream(thread, "helper", stream_mode=modes, **run):
+        demo.streams.append(f"{part.event} {json.dumps(part.data)}")
+        if part.event == "messages" and part.data[0]["type"] == "AIMessageChunk":
+            got["parts"] += 1
+            demo.speakers.append(user)
+        if part.event == "updates" and "__interrupt__" in part.data:
+            got["asked"] = part.data["__interrupt__"][0]["value"]
+    return got
+
+
+async def conversation(demo: Demo, user: str, subject: str, decision: dict) -> list[tuple[str, str]]:
+    client = demo.client(user)
+    thread = (await client.threads.create())["thread_id"]
+    question = {"role": "user", "content": f"Is there mail about the {subject}?"}
+    first = await talk(demo, user, thread, input={"messages": [question]})
+    call = first["asked"]["action_requests"][0]
+    second = await talk(demo, user, thread, command={"resume": {"decisions": [decision]}})
+    messages = (await client.threads.get_state(thread))["values"]["messages"]
+    demo.streams.append(json.dumps(messages))
+    usage = [m["usage_metadata"] for m in messages if m.get("usage_metadata")]
+    tokens = {way: sum(one[f"{way}_tokens"] for one in usage) for way in ("input", "output")}
+    streamed = first["parts"] + second["parts"]
+    return [
+        ("", f"{user}: {question['content']}"),
+        ("", f"helper: {messages[1]['content']}"),
+        ("8-10", "mail.search_messages, called at once, as the user"),
+        ("", f"helper: {messages[3]['content']}"),
+        ("", f"asked to approve {call['name']} {json.dumps(call['args'])}: {decision['type']}"),
+        ("11", f"helper: {messages[-1]['content']}"),
+        (
+            "",
+            f"{len(usage)} answers in {streamed} parts; {tokens['input']} tokens in, {tokens['output']} out",
+        ),
+    ]
+
+
+async def conversations(demo: Demo) -> None:
+    say("\nan agent that the configuration declares: both talk to it at once")
+    reject = {"type": "reject", "message": "Not that one."}
+    told = await asyncio.gather(
+        conversation(demo, "alice", "budget", {"type": "approve"}),
+        conversation(demo, "bob", "contract", reject),
+    )
+    for user, lines in zip(("alice", "bob"), told, strict=True):
+        say(f"\n{user}")
+        for number, text in lines:
+            step(number, text)
+    turns = sum(a != b for a, b in zip(demo.speakers, demo.speakers[1:], strict=False))
+    say(f"\n         their answers came side by side: {turns} times the next part was the other's")
 
 
 async def refusals(demo: Demo, alices_thread: str) -> None:
@@ -248,7 +325,7 @@ def search(demo: Demo) -> int:
     (demo.folder / "said.txt").write_text("\n".join(said))
     metrics = urllib.request.urlopen(demo.url + "/metrics").read()
     (demo.folder / "metrics.txt").write_bytes(metrics)
-    tokens = list(demo.mail_tokens.values()) + list(demo.logins.values())
+    tokens = [*demo.mail_tokens.values(), *demo.logins.values(), demo.model_key]
     hits = files = size = 0
     for path in sorted(p for p in demo.folder.rglob("*") if p.is_file()):
         content = told_by(path)
@@ -260,7 +337,7 @@ def search(demo: Demo) -> int:
                     hits += 1
                     say(f"  FOUND a token in {path}")
     say(
-        f"\nproof\n         {len(tokens)} tokens, each in 6 forms, searched in {files} files "
+        f"\nproof\n         {len(tokens)} tokens and keys, each in 6 forms, searched in {files} files "
         f"({size:,} bytes: database, log, audit, streams, metrics): {hits} hits"
     )
     return hits
@@ -274,13 +351,12 @@ def show_receipts(demo: Demo) -> None:
             f"  {line['seq']:>5}  {who:6} {line['service']:9} {line['method']:5} "
             f"{line['host']}{line['path']}  {line['action']} {line['outcome']}"
         )
-    say(
-        "         " + demo.behalf("audit", "verify", str(demo.data / "audit.jsonl")).splitlines()[0]
-    )
+    say("         " + demo.behalf("audit", "verify", str(demo.data / "audit.jsonl")).splitlines()[0])
 
 
 async def play(demo: Demo) -> int:
     threads = await asyncio.gather(journey(demo, "alice"), journey(demo, "bob"))
+    await conversations(demo)
     await refusals(demo, threads[0])
     show_receipts(demo)
     return search(demo)
@@ -295,6 +371,7 @@ def main() -> int:
     demo = Demo(folder, given.port)
     try:
         demo.start_mail()
+        demo.start_model()
         demo.start_behalf()
         demo.store_tokens()
         hits = asyncio.run(play(demo))

@@ -522,7 +522,7 @@ def test_the_schema_takes_the_examples_and_refuses_what_the_loader_refuses(tmp_p
     jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads(run("schema", folder=tmp_path).stdout)
     check = jsonschema.Draft202012Validator(schema)
-    for file in ("behalf.yaml", "inbox/behalf.yaml"):
+    for file in ("behalf.yaml", "inbox/behalf.yaml", "assistant/behalf.yaml"):
         text = (ROOT / "examples" / file).read_text()
         assert not list(check.iter_errors(yaml.safe_load(text))), file
     for text in ("sever: {}", "server: { max_connections: 0 }", "log: { level: loud }",
