@@ -23,6 +23,7 @@
 
 namespace behalf {
 
+class day_spending;     // agents/models/spending.hpp
 struct model_directory; // agents/models/model_options.hpp
 class service_registry;
 struct shared_issuer; // runtime/auth/dev_issuer.hpp
@@ -76,7 +77,8 @@ struct app_context {
   catalog graphs;
   std::shared_ptr<const service_registry> services;
   std::shared_ptr<const model_directory> models;
-  mutable metrics meters; // mutable: counting is no change of state
+  std::shared_ptr<day_spending> spending; // on them; null: nobody counts
+  mutable metrics meters;                 // mutable: counting is no change of state
   mutable shared_page metrics_text{[this] { return meters.prometheus(); }};
   mutable shared_page metrics_json{[this] { return metrics_page(meters); }};
   std::shared_ptr<const endpoints::route_meters> requests;

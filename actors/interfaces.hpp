@@ -79,6 +79,7 @@ struct egress_close;
 struct hand_stream;
 struct cut_calls;
 struct recheck_credentials;
+struct lane_turn;
 struct wire_call;
 struct wire_read;
 struct wire_cancel;
@@ -160,7 +161,7 @@ using secret_store_actor =
 using egress_actor =
   caf::typed_actor<answers<egress_call, outbound_reply>, answers<egress_read, outbound_chunk>,
                    takes<egress_close>, takes<hand_stream>, takes<cut_calls>,
-                   takes<recheck_credentials>>;
+                   takes<recheck_credentials>, takes<lane_turn>>;
 
 /// Keeps MCP sessions: listens to them while runs use them, ends them when no run does.
 using mcp_keeper_actor = caf::typed_actor<answers<session_used, session_ready>, takes<run_left>,

@@ -22,6 +22,7 @@
 #include "actors/threads/io_scheduler.hpp"
 #include "actors/threads/thread_pool.hpp"
 #include "agents/models/model_options.hpp"
+#include "agents/models/spending.hpp"
 #include "connectors/registry.hpp"
 #include "runtime/base/exchangeable.hpp"
 #include "runtime/base/id.hpp"
@@ -30,6 +31,7 @@
 #include "runtime/graph/graph.hpp"
 #include "runtime/http/server.hpp"
 #include "runtime/storage/storage.hpp"
+#include "runtime/storage/usage.hpp"
 #include "runtime/storage/vector_index.hpp"
 #include "runtime/storage/write_batch.hpp"
 
@@ -45,6 +47,7 @@
 #include <cstdlib>
 #include <functional>
 #include <future>
+#include <limits>
 #include <mutex>
 #include <thread>
 
@@ -138,6 +141,19 @@ result<void> use_index(storage_engine& db,
   auto done = db.apply(what);
   auto flushed = db.flush();
   return done ? flushed : done;
+}
+
+// Budgets by day go on from what was spent before the start.
+result<void> load_spending(storage_engine& db, day_spending& spending) {
+  if (!spending.is_limited())
+    return {};
+  const auto day = spending.today();
+  auto rows = db.usage({{}, {}, day, day, usage_by::row, std::numeric_limits<int64_t>::max()});
+  if (!rows)
+    return rows.error();
+  for (const auto& one : *rows)
+    spending.load(one.day, one.tenant, one.owner, one.model, one.agent, one.used);
+  return {};
 }
 
 } // namespace
@@ -269,6 +285,7 @@ result<void> running_system::parts::spawn_inside() {
   app->runs = std::move(run_meters);
   app->models_used = std::make_shared<const runs::model_meters>(
     app->meters, app->models ? *app->models : model_directory{});
+  app->spending = setup.spending;
   add_storage_metrics(app->meters, setup.storage.url);
   auto rules = policy_of(setup);
   if (!rules)
@@ -276,6 +293,9 @@ result<void> running_system::parts::spawn_inside() {
   auto db = open_storage(setup.storage);
   if (!db)
     return of_storage(db.error(), setup.storage.url);
+  if (app->spending)
+    if (auto ok = load_spending(**db, *app->spending); !ok)
+      return of_storage(ok.error(), setup.storage.url);
   auto recovered = runs::recover_runs(**db, setup.options.runs.max_attempts);
   if (!recovered)
     return of_storage(recovered.error(), setup.storage.url);

@@ -20,6 +20,8 @@
 
 namespace behalf {
 
+class day_spending; // agents/models/spending.hpp
+
 /// Everything a server is made of, with references resolved and files read.
 struct system_setup {
   system_options options;
@@ -33,7 +35,8 @@ struct system_setup {
   webhook_secrets webhooks;
   std::shared_ptr<shared_issuer> issuer; // null except in `behalf dev`
   std::shared_ptr<const model_directory> models;
-  sealed_fields server_keys; // the operator's own credentials, by service
+  std::shared_ptr<day_spending> spending; // on them; null: there are none
+  sealed_fields server_keys;              // the operator's own credentials, by service
   std::string audit_path;
   plugin_registry plugins; // kept loaded for its handlers
   std::vector<served_graph> graphs;

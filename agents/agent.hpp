@@ -1,6 +1,7 @@
 // The agent that a configuration declares: a model that calls tools until it has an answer.
 #pragma once
 
+#include "agents/models/spending_limits.hpp"
 #include "behalf/graph.hpp"
 #include "behalf/tools.hpp"
 
@@ -60,6 +61,7 @@ struct response_options {
 
 struct agent_limits {
   int64_t model_calls = 25, tool_calls = 50; // of a run
+  spending_limits spending = {};
 };
 
 /// What becomes of a call that may do harm once words of strangers and private data were read.

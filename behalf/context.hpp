@@ -15,6 +15,7 @@
 namespace behalf {
 
 struct model_directory;
+class run_spending;
 struct stream_item;
 struct task_facts;
 
@@ -236,6 +237,7 @@ public:
 
 private:
   friend std::shared_ptr<const model_directory> models_of(const context& ctx);
+  friend std::shared_ptr<run_spending> spending_of(const context& ctx);
   friend void emit(const context& ctx, stream_item item);
   friend bool may_have_run(const context& ctx);
 

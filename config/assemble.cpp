@@ -1,5 +1,6 @@
 #include "config/assemble.hpp"
 
+#include "agents/models/spending.hpp"
 #include "runtime/auth/provider_conflicts.hpp"
 #include "secrets/embedded_store.hpp"
 #include "secrets/inject.hpp"
@@ -183,6 +184,18 @@ result<webhook_secrets> resolve_webhooks(const webhook_settings& given,
   return to;
 }
 
+// Whose spending by day is limited.
+std::set<std::string, std::less<>> with_budgets(const config& given) {
+  std::set<std::string, std::less<>> names;
+  for (const auto& [name, model] : given.models.by_name)
+    if (model.limits.by_day())
+      names.insert("model " + name);
+  for (const auto& agent : given.agents)
+    if (agent.limits.spending.by_day())
+      names.insert("agent " + agent.name);
+  return names;
+}
+
 } // namespace
 
 result<void> check_stores(const config& c) {
@@ -249,6 +262,8 @@ result<system_setup> assemble(config given, const std::string& base, const libra
   to.storage = given.storage;
   to.storage.encryption = std::move(*encryption);
   to.services = std::move(given.services);
+  if (!given.models.by_name.empty())
+    to.spending = std::make_shared<day_spending>(with_budgets(given));
   to.models = std::make_shared<const model_directory>(std::move(given.models));
   to.identity = std::move(given.identity);
   to.rules = std::move(given.rules);

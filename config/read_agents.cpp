@@ -311,6 +311,7 @@ agent_options read_agent(const std::string& name, yaml_section in, const config&
   if (auto limits = in.section("limits")) {
     limits->integer("model_calls", o.limits.model_calls, 1, most_calls);
     limits->integer("tool_calls", o.limits.tool_calls, 0, most_calls);
+    read_spending(*limits, o.limits.spending);
     limits->finish();
   }
   if (auto safety = in.section("safety")) {

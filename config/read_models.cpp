@@ -102,6 +102,18 @@ void read_prices(yaml_section in, token_prices& o) {
   in.finish();
 }
 
+void read_limits_of(yaml_section in, model_options& m, service_options& s) {
+  read_spending(in, m.limits);
+  in.number("requests_per_minute", s.calls_per_minute, 1, 10'000);
+  std::size_t concurrency = 0;
+  in.number("concurrency", concurrency, 1, 10'000);
+  if (concurrency > 0) {
+    s.max_concurrent = concurrency;
+    s.whole_answers = true;
+  }
+  in.finish();
+}
+
 void read_parameters(yaml_section& in, json::object& o) {
   in.object("parameters", o);
   for (auto name : not_parameters)
@@ -211,6 +223,8 @@ void read_model(const std::string& name, yaml_section& in, config& out) {
   in.number("max_answer_bytes", m.max_answer_bytes, 1024, 1 << 30);
   if (auto prices = in.section("prices"))
     read_prices(std::move(*prices), m.prices);
+  if (auto limits = in.section("limits"))
+    read_limits_of(std::move(*limits), m, service);
   take_service(in, std::move(service), out);
   in.finish();
   out.models.by_name.emplace(name, std::move(m));

@@ -179,6 +179,7 @@ void read_crons(yaml_section in, config& out) {
 
 void read_retention(yaml_section in, config& out) {
   in.duration("finished_runs", out.storage.finished_runs, yaml_section::no_time::is_fine);
+  in.duration("usage", out.storage.usage, yaml_section::no_time::is_fine);
   auto& threads = out.system.threads;
   in.duration("threads", threads.ttl, yaml_section::no_time::is_fine);
   std::string strategy = "delete";

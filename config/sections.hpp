@@ -40,6 +40,9 @@ std::shared_ptr<const api_document> read_document(yaml_section& in, const servic
 /// An embeddings endpoint answers with so much at most.
 inline constexpr std::size_t embeddings_reply_bytes = 64 << 20;
 
+/// The keys of a section `limits` that are about tokens and money.
+void read_spending(yaml_section& in, spending_limits& o);
+
 /// The sentence for a model that there is none of.
 std::string no_model(const model_directory& all, std::string_view name);
 

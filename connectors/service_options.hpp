@@ -51,6 +51,8 @@ struct service_options {
   std::chrono::milliseconds timeout{30'000}; // to the reply's head, and between chunks
   std::size_t max_reply_bytes = 10u << 20;   // of a body that is not streamed to the node
   std::size_t max_concurrent = 32;           // calls under way per host; more wait their turn
+  std::size_t calls_per_minute = 0;          // per host; more wait their turn. 0: no limit
+  bool whole_answers = false;                // a call is under way until its stream was read
   std::vector<std::string> tools;            // mcp: only these; empty: all
   bool own = false;                          // the server's: no node can name it
 

@@ -84,6 +84,7 @@ public:
   time_point created_at{};
   answer_fn answer;                              // to effects of nodes
   std::shared_ptr<const model_directory> models; // null: there are none
+  std::shared_ptr<run_spending> spending;        // null: nobody counts
 
   std::vector<loop_event> events;
   std::vector<task_spec> waiting; // started, not yet run
@@ -113,6 +114,7 @@ public:
     facts->config = std::make_shared<const json::object>(std::move(config));
     facts->metadata = {{"run_id", run_id}, {"thread_id", "thread-1"}};
     facts->models = models;
+    facts->spending = spending;
     if (const auto* c = member(kwargs, "context"))
       facts->run_context = std::make_shared<const json::value>(*c);
     auto spec = run_spec::from_kwargs(std::make_shared<const json::object>(kwargs), facts);

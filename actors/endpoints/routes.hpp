@@ -54,6 +54,7 @@ std::vector<route> run_routes();
 std::vector<route> run_end_routes();
 std::vector<route> cron_routes();
 std::vector<route> item_routes();
+std::vector<route> usage_routes();
 std::vector<route> mcp_routes();
 std::vector<route> a2a_routes();
 std::vector<route> issuer_routes();

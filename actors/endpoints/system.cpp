@@ -93,8 +93,8 @@ const router<route>& all_routes() {
     for (auto list :
          {system_routes(), assistant_routes(), assistant_version_routes(), assistant_graph_routes(),
           thread_routes(), state_update_routes(), thread_upkeep_routes(), thread_stream_routes(),
-          run_routes(), run_end_routes(), cron_routes(), item_routes(), mcp_routes(), a2a_routes(),
-          issuer_routes()})
+          run_routes(), run_end_routes(), cron_routes(), item_routes(), usage_routes(),
+          mcp_routes(), a2a_routes(), issuer_routes()})
       for (auto& r : list)
         all.add(r.method, r.pattern, r);
     return all;

@@ -9,6 +9,7 @@
 #include "actors/outside/messages.hpp"
 #include "actors/outside/spawn.hpp"
 #include "connectors/registry.hpp"
+#include "runtime/base/call_pace.hpp"
 #include "runtime/base/fair_lane.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/metrics.hpp"
@@ -43,6 +44,7 @@ struct going_out {
   int64_t receipt = 0;
   uint64_t ticket = 0;
   uint64_t place = 0;          // in its lane's queue; 0: not waiting
+  bool holds = false;          // a place in its lane until its stream is over
   std::optional<error> cut_by; // set: the call fails with this
 };
 using going_ptr = std::shared_ptr<going_out>;
@@ -54,12 +56,18 @@ struct open_stream {
   bool reading = false;
 };
 
-// The calls to one origin of a service: at most `max_concurrent` at once.
+// The calls to one origin of a service: at most `max_concurrent` at once, and `calls_per_minute`.
 struct call_lane {
-  explicit call_lane(std::size_t most) : calls(most) {}
+  explicit call_lane(const service_options& of)
+    : calls(of.max_concurrent), pace(of.calls_per_minute) {}
+
+  // Nothing would be lost with it.
+  bool idle() const { return calls.idle() && !moving && !pace.limits(); }
 
   fair_lane<going_ptr> calls;
+  call_pace pace;
   bool moving = false;
+  bool called = false; // a lane_turn is on its way
 };
 
 struct egress_state {
@@ -91,7 +99,7 @@ void stop_waiting(egress_pointer self, const going_ptr& call) {
   auto& lanes = self->state.lanes;
   auto lane = lanes.find(lane_of(*call));
   lane->second.calls.remove(std::exchange(call->place, 0));
-  if (lane->second.calls.idle() && !lane->second.moving)
+  if (lane->second.idle())
     lanes.erase(lane);
 }
 
@@ -110,8 +118,16 @@ audit_record line_of(const going_out& call, std::string action, std::string outc
   return line;
 }
 
+void leave_place(egress_pointer self, const going_ptr& call);
+
+void forget_stream(egress_pointer self, uint64_t stream_id) {
+  auto stream = self->state.streams.extract(stream_id);
+  if (!stream.empty() && std::exchange(stream.mapped().of->holds, false))
+    leave_place(self, stream.mapped().of);
+}
+
 void end_stream(egress_pointer self, uint64_t stream_id) {
-  self->state.streams.erase(stream_id);
+  forget_stream(self, stream_id);
   tell(self->state.http, wire_cancel{0, stream_id});
 }
 
@@ -204,9 +220,11 @@ void recheck_all(egress_pointer self) {
   auto& s = self->state;
   s.check_scheduled = false;
   auto now = std::chrono::steady_clock::now();
-  std::erase_if(s.streams, [&](const auto& entry) {
-    return !entry.second.reading && now - entry.second.used > unread_limit;
-  });
+  for (auto at = s.streams.begin(); at != s.streams.end();) {
+    const auto& [id, stream] = *at++;
+    if (!stream.reading && now - stream.used > unread_limit)
+      forget_stream(self, id);
+  }
   std::map<std::string, redeem> redemptions; // calls of a run on one service share a handle
   bool more = !s.streams.empty();
   each_call_out(s, [&](const going_ptr& call, uint64_t) {
@@ -287,13 +305,13 @@ caf::result<outbound_chunk> read_on(egress_pointer self, const egress_read& m) {
     [self, stream_id, promise](outbound_chunk& chunk) mutable {
       auto& streams = self->state.streams;
       if (chunk.last)
-        streams.erase(stream_id);
+        forget_stream(self, stream_id);
       else if (auto found = streams.find(stream_id); found != streams.end())
         found->second = {found->second.of, std::chrono::steady_clock::now(), false};
       promise.deliver(std::move(chunk));
     },
     [self, stream_id, call, promise](error why) mutable {
-      self->state.streams.erase(stream_id);
+      forget_stream(self, stream_id);
       promise.deliver(call->cut_by ? *call->cut_by : std::move(why));
     });
   return promise;
@@ -341,22 +359,39 @@ void start_queued(egress_pointer self, const std::string& name) {
   if (found == self->state.lanes.end() || std::exchange(found->second.moving, true))
     return;
   auto& lane = found->second;
-  while (auto next = lane.calls.next()) {
+  const auto now = std::chrono::steady_clock::now();
+  while (lane.pace.may_begin(now)) {
+    auto next = lane.calls.next();
+    if (!next)
+      break;
+    lane.pace.begins(now);
     (*next)->place = 0;
     open_credential(self, *next);
   }
   lane.moving = false;
-  if (lane.calls.idle())
+  if (lane.calls.waiting() > 0 && !lane.pace.may_begin(now) && !std::exchange(lane.called, true))
+    remind(self, std::chrono::ceil<std::chrono::milliseconds>(lane.pace.next() - now),
+           lane_turn{name});
+  if (lane.idle())
     self->state.lanes.erase(name);
+}
+
+void on_turn(egress_pointer self, const lane_turn& m) {
+  if (auto lane = self->state.lanes.find(m.lane); lane != self->state.lanes.end())
+    lane->second.called = false;
+  start_queued(self, m.lane);
+}
+
+void leave_place(egress_pointer self, const going_ptr& call) {
+  auto name = lane_of(*call);
+  self->state.lanes.at(name).calls.done(user_of(*call));
+  start_queued(self, name);
 }
 
 void leave_lane(egress_pointer self, const going_ptr& call) {
   forget_run_of(self, call);
-  if (call->ask.outside_lane)
-    return;
-  auto name = lane_of(*call);
-  self->state.lanes.at(name).calls.done(user_of(*call));
-  start_queued(self, name);
+  if (!call->ask.outside_lane && !call->holds)
+    leave_place(self, call);
 }
 
 void give_up(egress_pointer self, const going_ptr& call, error why) {
@@ -390,8 +425,10 @@ void on_reply(egress_pointer self, const going_ptr& call, outbound_reply& reply)
     tell(s.secrets,
          forget_credential{call->ask.who->key(), call->service->name, call->opened.fingerprint});
   reply.receipt = call->receipt;
-  if (reply.stream_id != 0)
+  if (reply.stream_id != 0) {
+    call->holds = call->service->whole_answers && !call->ask.outside_lane;
     track_stream(self, reply.stream_id, call);
+  }
   call->promise.deliver(std::move(reply));
   leave_lane(self, call);
 }
@@ -483,7 +520,7 @@ void enqueue(egress_pointer self, const going_ptr& call) {
     return open_credential(self, call);
   }
   auto name = lane_of(*call);
-  auto& lane = self->state.lanes.try_emplace(name, call->service->max_concurrent).first->second;
+  auto& lane = self->state.lanes.try_emplace(name, *call->service).first->second;
   auto place = lane.calls.wait(call->ask.who->key().tenant, user_of(*call), call);
   if (!place) {
     call->promise.deliver(fail(errc::overloaded,
@@ -541,6 +578,7 @@ egress_actor::behavior_type egress_behavior(egress_pointer self,
     [self](const hand_stream& m) { hand_over(self, m); },
     [self](const cut_calls& m) { cut(self, m); },
     [self](const recheck_credentials&) { recheck_all(self); },
+    [self](const lane_turn& m) { on_turn(self, m); },
   };
 }
 

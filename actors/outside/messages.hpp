@@ -93,6 +93,10 @@ struct cut_calls {
 };
 /// Egress's timer: checks the handles of what is under way.
 struct recheck_credentials {};
+/// Egress's timer: another call of a lane that is limited by time may begin.
+struct lane_turn {
+  std::string lane;
+};
 
 /// A run uses an MCP session, until `run_left`; ignored when `stopped` is set. Answered when the
 /// session's stream is open, or did not open in time.
@@ -160,6 +164,7 @@ BEHALF_MESSAGE(behalf::egress_close)
 BEHALF_MESSAGE(behalf::hand_stream)
 BEHALF_MESSAGE(behalf::cut_calls)
 BEHALF_MESSAGE(behalf::recheck_credentials)
+BEHALF_MESSAGE(behalf::lane_turn)
 BEHALF_MESSAGE(behalf::audit_receipt)
 BEHALF_MESSAGE(behalf::wire_call)
 BEHALF_MESSAGE(behalf::wire_read)

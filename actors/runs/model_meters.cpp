@@ -6,6 +6,9 @@ namespace behalf::runs {
 namespace {
 
 constexpr auto tokens = {"input", "output", "cache_read", "cache_creation", "reasoning"};
+constexpr auto limits = {"tokens_per_run",          "cost_per_run",
+                         "tokens_per_user_per_day", "cost_per_user_per_day",
+                         "cost_per_tenant_per_day", "cost_per_day"};
 constexpr std::string_view other = "other";
 constexpr auto outcomes = {"answered",
                            "needs_auth",
@@ -22,6 +25,8 @@ constexpr auto outcomes = {"answered",
                            "model_answer_too_long",
                            "model_answer_invalid",
                            "model_too_slow",
+                           "cancelled",
+                           "budget_spent",
                            "other"};
 
 double number_of(const json::object& request, std::string_view key) {
@@ -43,6 +48,10 @@ model_meters::model_meters(metrics& all, const model_directory& models) {
       mine.outcomes[how] =
         &all.counter("behalf_model_requests_total", "Requests to chat models by how they ended",
                      {{"model", name}, {"outcome", how}});
+    for (const auto* limit : limits)
+      mine.refusals[limit] = &all.counter("behalf_model_refusals_total",
+                                          "Requests to chat models that a budget had no room for",
+                                          {{"model", name}, {"reason", limit}});
     mine.cost = &all.counter("behalf_model_cost_total", "What answers cost, by the prices given",
                              {{"model", name}});
     mine.time = &all.duration("behalf_model_request_seconds",
@@ -57,6 +66,9 @@ void model_meters::count(const json::object& request) const {
   const auto& mine = found->second;
   auto outcome = mine.outcomes.find(string_or(request, "outcome"));
   (outcome == mine.outcomes.end() ? mine.outcomes.find(other) : outcome)->second->add();
+  if (auto limit = mine.refusals.find(string_or(request, "refused_by"));
+      limit != mine.refusals.end())
+    limit->second->add();
   for (const auto& [kind, meter] : mine.tokens)
     meter->add(number_of(request, kind));
   mine.cost->add(number_of(request, "cost"));

@@ -25,7 +25,7 @@ public:
 
 private:
   struct of_model {
-    std::map<std::string, metric*, std::less<>> tokens, outcomes;
+    std::map<std::string, metric*, std::less<>> tokens, outcomes, refusals;
     metric* cost;
     histogram* time;
   };

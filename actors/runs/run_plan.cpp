@@ -52,6 +52,8 @@ std::string document(const run_plan& plan, const run_outcome* end) {
     doc.member("suspect", true);
   if (!end && plan.apart)
     doc.member("apart", true);
+  if (!end && !plan.usage.empty())
+    doc.member("usage", plan.usage);
   if (!end && !plan.crashed_at.empty())
     doc.member("crashed_at", plan.crashed_at);
   if (end) {
@@ -63,8 +65,11 @@ std::string document(const run_plan& plan, const run_outcome* end) {
 
 } // namespace
 
-record to_record(const run_plan& plan, std::string_view status, const run_outcome* end) {
+record to_record(const run_plan& plan, std::string_view status, const run_outcome* end,
+                 const json::object& usage) {
   auto row = row_of(plan, status);
+  if (!usage.empty())
+    row.metadata["usage"] = usage;
   row.doc_text = document(plan, end);
   return row;
 }
@@ -117,6 +122,7 @@ result<run_plan> plan_from(const record& row) {
   plan.attempt = static_cast<int>(int_or(row.doc, "attempt", 1));
   plan.crashes = static_cast<int>(int_or(row.doc, "crashes", 0));
   plan.crashed_at = string_or(row.doc, "crashed_at");
+  plan.usage = object_or_empty(row.doc, "usage");
   plan.suspect = bool_or(row.doc, "suspect");
   plan.apart = bool_or(row.doc, "apart");
   plan.temporary = bool_or(plan.kwargs, "temporary");
@@ -126,7 +132,8 @@ result<run_plan> plan_from(const record& row) {
 }
 
 std::shared_ptr<const run_facts> facts_of(const std::shared_ptr<const run_plan>& shared,
-                                          std::shared_ptr<const model_directory> models) {
+                                          std::shared_ptr<const model_directory> models,
+                                          std::shared_ptr<run_spending> spending) {
   const auto& plan = *shared;
   auto facts = std::make_shared<run_facts>();
   facts->run_id = plan.run_id;
@@ -134,6 +141,7 @@ std::shared_ptr<const run_facts> facts_of(const std::shared_ptr<const run_plan>&
   facts->graph_id = plan.graph_id;
   facts->assistant_id = plan.assistant_id;
   facts->models = std::move(models);
+  facts->spending = std::move(spending);
   facts->owner = plan.who->key().text();
   facts->config = {shared, &object_or_empty(plan.kwargs, "config")};
   if (const auto* context = member(plan.kwargs, "context"))

@@ -36,6 +36,7 @@ struct run_plan {
   bool temporary = false;    // no checkpoints are kept
   bool drop_thread = false;  // the thread is deleted when the run ends
   bool new_thread = false;   // the thread has no state to load
+  json::object usage;        // what models were asked by attempts that a stop of the server ended
   std::string given_up; // why it ends as an error instead of being executed; empty: it is executed
   bool stored_pending = false; // its row says pending: other runs went first
   int64_t fence = 1; // writes with it are refused once another process has taken the run over
@@ -46,7 +47,9 @@ struct run_plan {
 };
 
 /// The run's row, to be written: its document is text already, so that nothing of a plan is copied.
-record to_record(const run_plan& plan, std::string_view status, const run_outcome* end = nullptr);
+/// `usage` of a run that is over is shown in its metadata.
+record to_record(const run_plan& plan, std::string_view status, const run_outcome* end = nullptr,
+                 const json::object& usage = {});
 /// Whether the row is of a delayed run that is not due: it was written before `created_at`.
 inline bool waits_for_its_time(const record& row) {
   return row.status == "pending" && row.created_at > row.updated_at;
@@ -61,7 +64,8 @@ result<principal> principal_of(const record& row);
 
 /// What the run's graph and its nodes see of it. Keeps the plan alive.
 std::shared_ptr<const run_facts> facts_of(const std::shared_ptr<const run_plan>& plan,
-                                          std::shared_ptr<const model_directory> models);
+                                          std::shared_ptr<const model_directory> models,
+                                          std::shared_ptr<run_spending> spending = nullptr);
 
 /// Ends a run that cannot be read as an error; its stored document stays in the row as text.
 /// `with_thread`: its thread exists, and gets the error too.

@@ -17,6 +17,7 @@
 #include "actors/storage/reads.hpp"
 #include "actors/threads/graph_work.hpp"
 #include "actors/threads/thread_pool.hpp"
+#include "agents/models/spending.hpp"
 #include "runtime/base/log.hpp"
 
 #include <caf/actor_system.hpp>
@@ -59,7 +60,8 @@ struct run_supervisor_state {
 
   app_ptr app;
   run_plan_ptr plan;
-  const catalog_entry* served = nullptr; // the graph; null until the run begins
+  const catalog_entry* served = nullptr;  // the graph; null until the run begins
+  std::shared_ptr<run_spending> spending; // likewise; null: there are no models
   slot_lease_ptr lease;
   deadline until{}; // the run's deadline
   scheduler_actor scheduler;
@@ -160,6 +162,39 @@ void put_all_unsaved(run_pointer self, write_batch& into) {
   put_unsaved(self, into);
 }
 
+// What models were asked and cost since it was stored last.
+std::vector<run_usage> put_usage(run_pointer self, write_batch& into) {
+  const auto& s = self->state;
+  auto unsaved = s.spending ? s.spending->take_unsaved() : std::vector<run_usage>{};
+  const auto& who = *s.plan->who;
+  for (const auto& one : unsaved)
+    into.usage.push_back(
+      {who.tenant, who.key().text(), who.identity, one.day, one.model, one.agent, one.used});
+  return unsaved;
+}
+
+// Outside of the run's own writes, which are over. It is spent, whatever became of the run.
+void save_usage(run_pointer self) {
+  const auto& s = self->state;
+  write_batch what;
+  if (put_usage(self, what).empty())
+    return;
+  ask(
+    self, s.app->writer, write_records{std::move(what), s.plan->who->key()}, [](written) {},
+    [id = s.plan->run_id](const error& why) {
+      log::error("usage_not_saved", {{"run_id", id}, {"reason", why.message}});
+    });
+}
+
+// The write was refused: the next one has it.
+void keep_usage(run_pointer self, std::vector<run_usage> unsaved) {
+  if (unsaved.empty())
+    return;
+  self->state.spending->put_back(std::move(unsaved));
+  if (self->state.result)
+    save_usage(self);
+}
+
 // Stops these nodes and cuts their calls.
 void stop_nodes(run_pointer self, const live_nodes& nodes) {
   auto& s = self->state;
@@ -206,6 +241,7 @@ slot_report::state release(const slot_lease_ptr& lease) {
 void close_run(run_pointer self, run_result told) {
   auto& s = self->state;
   s.result = std::move(told);
+  save_usage(self);
   s.events->close();
   s.events.answer();
   // First: a client that starts its next run on this answer opens sessions after this message.
@@ -306,7 +342,8 @@ write_batch end_of_run(run_pointer self) {
     what = of_run(*s.plan);
     what.erases.push_back({{kind::thread, s.plan->who->tenant, s.plan->thread_id}});
   } else {
-    what = ending_on(*s.plan, s.last->outcome, s.last->trace);
+    what = ending_on(*s.plan, s.last->outcome, s.last->trace,
+                     s.spending ? s.spending->totals() : json::object{});
     put_all_unsaved(self, what);
   }
   auto call = webhook_call_of(*s.plan, s.last->outcome, s.last->trace, s.began,
@@ -390,11 +427,15 @@ void save_end(run_pointer self) {
   auto what = end_of_run(self);
   if (what.puts.empty() && what.held.empty())
     return end_stored(self);
+  auto usage = put_usage(self, what);
   s.last->asked = true;
   ask(
     self, s.app->writer, write_records{std::move(what), s.plan->who->key()},
     [self](written) { end_stored(self); },
-    [self](const error& why) { on_end_not_saved(self, why); });
+    [self, usage = std::move(usage)](const error& why) {
+      keep_usage(self, usage);
+      on_end_not_saved(self, why);
+    });
 }
 
 // Ends the run; only the first call counts.
@@ -467,14 +508,18 @@ void suspend(run_pointer self) {
   auto next = *s.plan;
   next.attempt += s.begun;
   next.delayed = false; // it was due
+  if (s.spending)
+    next.usage = s.spending->totals();
   auto what = s.stored == storing::not_begun ? creation(*s.app, *s.given.to_store, nullptr, false)
                                              : of_run(*s.plan);
   put_unsaved(self, what);
   what.puts.push_back({to_record(next, "pending")});
+  auto usage = put_usage(self, what);
   ask(
     self, s.app->writer, write_records{std::move(what), s.plan->who->key()},
     [self](written) { end_suspended(self); },
-    [self](const error& why) {
+    [self, usage = std::move(usage)](const error& why) {
+      keep_usage(self, usage);
       if (self->state.stored == storing::not_begun) // no start will find it
         tell_refused(self, why);
       end_suspended(self);
@@ -657,6 +702,7 @@ void save_checkpoints(run_pointer self) {
     return;
   auto what = of_run(*s.plan);
   put_unsaved(self, what);
+  auto usage = put_usage(self, what);
   s.checkpoints.send();
   auto tasks = std::make_shared<std::vector<task_spec>>(std::exchange(s.held_back, {}));
   ask(
@@ -669,7 +715,8 @@ void save_checkpoints(run_pointer self) {
       start_tasks(self, std::move(*tasks));
       save_checkpoints(self);
     },
-    [self](const error& why) {
+    [self, usage = std::move(usage)](const error& why) {
+      keep_usage(self, usage);
       self->state.checkpoints.failed();
       if (!was_taken(self, why) && !self->state.ending)
         fail_inside(self, why);
@@ -746,7 +793,7 @@ void run(run_pointer self) {
   if (s.ending)
     return;
   note_work(self);
-  auto facts = facts_of(s.plan, s.app->models);
+  auto facts = facts_of(s.plan, s.app->models, s.spending);
   auto flow = s.served->graph_for(facts);
   if (!flow)
     return fail_run(self, flow.error());
@@ -843,6 +890,10 @@ void execute(run_pointer self) {
   s.app->runs->began(std::max(0.0, waited)); // the clock may have been set back
   s.until = self->clock().now() + s.app->options->runs.timeout;
   s.served = s.app->graphs.by_graph(s.plan->graph_id);
+  if (s.app->spending)
+    s.spending =
+      std::make_shared<run_spending>(s.app->spending, s.plan->who->tenant,
+                                     s.plan->who->key().text(), s.plan->graph_id, s.plan->usage);
   s.events->append("metadata",
                    dump(json::object{{"run_id", s.plan->run_id}, {"attempt", s.plan->attempt}}));
   s.events.answer();
@@ -909,8 +960,10 @@ run_supervisor_actor::behavior_type supervisor_behavior(run_pointer self, app_pt
     [self](store_run) { return when_stored(self); },
     [self](task_event& m) {
       note_work(self);
-      if (m.item->type == stream_item::kind::usage)
-        return self->state.app->models_used->count(m.item->data.as_object());
+      if (m.item->type == stream_item::kind::usage) {
+        self->state.app->models_used->count(m.item->data.as_object());
+        return self->state.result ? save_usage(self) : void(); // stopped in the middle of an answer
+      }
       if (self->state.loop && !self->state.ending)
         apply(self, self->state.loop->written(m.by, std::move(*m.item)));
     },

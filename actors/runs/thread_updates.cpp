@@ -192,7 +192,8 @@ write_batch of_run(const run_plan& plan) {
   return what;
 }
 
-write_batch ending_on(const run_plan& plan, const run_outcome& outcome, run_trace trace) {
+write_batch ending_on(const run_plan& plan, const run_outcome& outcome, run_trace trace,
+                      const json::object& usage) {
   auto thread = trace == run_trace::full ? showing(outcome, plan.who->tenant, plan.thread_id)
                                          : touched(plan.who->tenant, plan.thread_id);
   auto what = of_run(plan);
@@ -201,7 +202,7 @@ write_batch ending_on(const run_plan& plan, const run_outcome& outcome, run_trac
     what.erases.push_back({{kind::run, plan.who->tenant, plan.run_id}});
     what.checkpoint_erases.push_back({plan.who->tenant, plan.thread_id, plan.run_id});
   } else {
-    what.puts.push_back({to_record(plan, outcome.status(), &outcome)});
+    what.puts.push_back({to_record(plan, outcome.status(), &outcome, usage)});
   }
   return what;
 }

@@ -47,7 +47,8 @@ enum class run_trace : uint8_t {
   none      // rolled back or erased: nothing
 };
 
-/// The run's end on a thread that stays.
-write_batch ending_on(const run_plan& plan, const run_outcome& outcome, run_trace trace);
+/// The run's end on a thread that stays. `usage`: of models, as `run_spending::totals` says it.
+write_batch ending_on(const run_plan& plan, const run_outcome& outcome, run_trace trace,
+                      const json::object& usage = {});
 
 } // namespace behalf::runs

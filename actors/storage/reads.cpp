@@ -90,4 +90,8 @@ result<namespace_part> list_on::operator()(storage_reader& db) const {
   return held ? held->go_on(db) : fail(errc::timeout, "the listing was given up");
 }
 
+result<std::vector<usage_row>> read_usage::operator()(storage_reader& db) const {
+  return db.usage(what);
+}
+
 } // namespace behalf::storage

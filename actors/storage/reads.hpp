@@ -7,6 +7,7 @@
 #include "actors/storage/messages.hpp"
 #include "runtime/storage/records.hpp"
 #include "runtime/storage/thread_sizes.hpp"
+#include "runtime/storage/usage.hpp"
 
 #include <memory>
 #include <optional>
@@ -66,6 +67,14 @@ struct measure_thread {
   result<thread_sizes> operator()(storage_reader& db) const;
 };
 
+/// Figures of usage.
+struct read_usage {
+  static constexpr int64_t cost = 5; // milliseconds of a reader, about
+  usage_question what;
+  principal_key who; // whose turn it takes
+  result<std::vector<usage_row>> operator()(storage_reader& db) const;
+};
+
 /// A read under way, and its result.
 template <class Read>
 struct open_read {
@@ -115,6 +124,12 @@ void read(Self* self, const app_context& app, read_checkpoints what, Then then, 
 template <class Self, class Then, class Failed>
 void read(Self* self, const app_context& app, measure_thread what, Then then, Failed failed) {
   queue_read turn{{}, what.who, measure_thread::cost};
+  read_in_turn(self, app, std::move(turn), std::move(what), std::move(then), std::move(failed));
+}
+
+template <class Self, class Then, class Failed>
+void read(Self* self, const app_context& app, read_usage what, Then then, Failed failed) {
+  queue_read turn{{}, what.who, read_usage::cost};
   read_in_turn(self, app, std::move(turn), std::move(what), std::move(then), std::move(failed));
 }
 

@@ -2,6 +2,7 @@
 // the message it becomes. All in LangChain's form, the same for every provider.
 #pragma once
 
+#include "agents/models/token_usage.hpp"
 #include "behalf/json.hpp"
 #include "runtime/base/scrub.hpp"
 
@@ -15,14 +16,6 @@
 #include <vector>
 
 namespace behalf {
-
-/// Tokens of one answer. `input` counts what was cached, too.
-struct token_usage {
-  int64_t input = 0, output = 0;
-  int64_t cache_read = 0, cache_creation = 0, reasoning = 0;
-
-  bool operator==(const token_usage&) const = default;
-};
 
 /// Why a model stopped, whatever its provider calls it.
 enum class stop_reason : uint8_t {

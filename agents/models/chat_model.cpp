@@ -1,5 +1,6 @@
 #include "behalf/chat_model.hpp"
 
+#include "agents/models/ask_model.hpp"
 #include "agents/models/prompt.hpp"
 #include "agents/models/usage.hpp"
 #include "agents/models/wire.hpp"
@@ -48,13 +49,40 @@ metadata_of(const model_options& model, const json::object& parameters, std::str
   return std::make_shared<const json::object>(std::move(all));
 }
 
+// What the answer may have at most, where anybody said it.
+int64_t longest_answer(const model_options& model, const chat_request& what) {
+  constexpr std::array names{"max_tokens", "max_completion_tokens", "max_output_tokens",
+                             "maxOutputTokens"};
+  for (const auto* given : {&what.parameters, &model.parameters})
+    for (const auto* name : names)
+      if (const auto most = int_or(*given, name); most > 0)
+        return most;
+  return 0;
+}
+
+token_usage estimate_of(const model_options& model, const chat_request& what) {
+  auto input = tokens_in(json::value(json::string(what.system)));
+  for (const auto& message : what.messages)
+    input += tokens_in(message);
+  for (const auto& tool : what.tools)
+    input += static_cast<int64_t>(tool.description.size()) / 4 + tokens_in(tool.schema);
+  return {input, longest_answer(model, what)};
+}
+
 // One request to one model. What it showed of an answer that failed it takes back.
 class model_attempt {
 public:
-  model_attempt(context ctx, const model_options& model, const chat_request& what)
-    : ctx_(std::move(ctx)), model_(model), what_(what), wire_(wire_of(model.type)),
+  model_attempt(context ctx, const spending_agent* agent, const model_options& model,
+                const chat_request& what)
+    : ctx_(std::move(ctx)), agent_(agent), model_(model), what_(what), wire_(wire_of(model.type)),
       answer_("lc_run--" + uuid7(), std::string(wire_.provider(model)), model.max_answer_bytes),
       metadata_(metadata_of(model, what.parameters, wire_.provider(model))) {}
+  model_attempt(const model_attempt&) = delete;
+  // The run was stopped in the middle of the answer, which costs all the same.
+  ~model_attempt() {
+    if (open_)
+      report("cancelled");
+  }
 
   /// The answer; or nothing, and `failure` says why.
   coroutine<std::optional<json::object>> run() {
@@ -69,6 +97,9 @@ public:
       co_return std::nullopt;
     }
     request->stream = true;
+    if (!reserve())
+      co_return std::nullopt;
+    open_ = true;
     awaiting<byte_stream> call{model_call{model_.name, std::move(*request)}};
     auto reply = co_await call;
     if (!reply) {
@@ -86,25 +117,59 @@ public:
   }
 
   /// To whoever counts: also an attempt that failed may have cost tokens.
-  void report_usage() const {
-    const auto& used = answer_.tokens();
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun_;
-    emit(ctx_,
-         {stream_item::kind::usage,
-          json::object{{"model", model_.name},
-                       {"outcome", failure.why.message.empty() ? "answered" : failure.why.kind},
-                       {"seconds", took.count()},
-                       {"input", used.input},
-                       {"output", used.output},
-                       {"cache_read", used.cache_read},
-                       {"cache_creation", used.cache_creation},
-                       {"reasoning", used.reasoning},
-                       {"cost", cost_of(used, model_.prices)}}});
-  }
+  void report_usage() { report(failure.why.message.empty() ? "answered" : failure.why.kind); }
 
   model_failure failure;
 
 private:
+  // False: `failure` says whose budget has no room.
+  bool reserve() {
+    const auto spending = spending_of(ctx_);
+    if (!spending)
+      return true;
+    estimate_ = estimate_of(model_, what_);
+    auto found = spending->reserve(model_, agent_, estimate_);
+    if (found.place) {
+      place_ = std::move(*found.place);
+      return true;
+    }
+    failure = {std::move(found.refused)};
+    refused_by_ = found.limit;
+    return false;
+  }
+
+  // Of an answer that broke off the provider may not have told what it came to, some never tell.
+  token_usage used_tokens(std::string_view outcome) const {
+    auto used = answer_.tokens();
+    const bool told = used.input > 0 || used.output > 0;
+    const bool begun = answer_.bytes() > 0 || outcome == "cancelled";
+    if (!begun || (told && outcome == "answered"))
+      return used;
+    if (used.input == 0)
+      used.input = estimate_.input;
+    used.output = std::max(used.output, static_cast<int64_t>(answer_.bytes() / 4));
+    return used;
+  }
+
+  void report(std::string_view outcome) {
+    open_ = false;
+    const auto used = used_tokens(outcome);
+    const auto cost = cost_of(used, model_.prices);
+    if (refused_by_.empty())
+      place_.settle(figures_of(used, cost));
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun_;
+    emit(ctx_, {stream_item::kind::usage, json::object{{"model", model_.name},
+                                                       {"outcome", outcome},
+                                                       {"refused_by", refused_by_},
+                                                       {"seconds", took.count()},
+                                                       {"input", used.input},
+                                                       {"output", used.output},
+                                                       {"cache_read", used.cache_read},
+                                                       {"cache_creation", used.cache_creation},
+                                                       {"reasoning", used.reasoning},
+                                                       {"cost", cost}}});
+  }
+
   // Whether `whole_` is the answer.
   coroutine<bool> take(byte_stream body) {
     if (body.status() != 200) {
@@ -218,6 +283,7 @@ private:
   }
 
   context ctx_;
+  const spending_agent* agent_; // null: none asks
   const model_options& model_;
   const chat_request& what_;
   const model_wire& wire_;
@@ -226,6 +292,10 @@ private:
   std::shared_ptr<const json::object> metadata_;
   const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   bool shown_ = false;
+  bool open_ = false; // the provider was asked, and its answer is not counted yet
+  token_usage estimate_;
+  spending_place place_;
+  std::string_view refused_by_; // the limit of a budget
 };
 
 // The model, then those that stand in for it.
@@ -260,6 +330,11 @@ void log_failure(const context& ctx, const model_options& model, const error& wh
 } // namespace
 
 coroutine<result<json::value>> ask_model(context ctx, std::string model, chat_request what) {
+  return ask_model_for(nullptr, std::move(ctx), std::move(model), std::move(what));
+}
+
+coroutine<result<json::value>> ask_model_for(std::shared_ptr<const spending_agent> agent,
+                                             context ctx, std::string model, chat_request what) {
   const auto models = models_of(ctx);
   const auto* first = models ? models->find(model) : nullptr;
   if (!first)
@@ -270,7 +345,7 @@ coroutine<result<json::value>> ask_model(context ctx, std::string model, chat_re
   const auto all = candidates(*models, *first);
   for (const auto* one : all) {
     for (int retry = 0;; ++retry) {
-      model_attempt attempt{ctx, *one, what};
+      model_attempt attempt{ctx, agent.get(), *one, what};
       auto running = attempt.run();
       auto done = co_await std::move(running);
       attempt.report_usage();

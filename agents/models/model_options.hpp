@@ -1,6 +1,7 @@
 // What the configuration says of one chat model.
 #pragma once
 
+#include "agents/models/spending_limits.hpp"
 #include "behalf/json.hpp"
 
 #include <chrono>
@@ -53,6 +54,7 @@ struct model_options {
   std::chrono::milliseconds total_timeout{600'000}; // of one request, to its answer's end
   std::size_t max_answer_bytes = 8u << 20;          // of one answer, arguments and all
   token_prices prices;
+  spending_limits limits;
 };
 
 /// The chat models of a configuration.

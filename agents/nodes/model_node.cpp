@@ -1,12 +1,12 @@
 #include "agents/configured.hpp"
 #include "agents/context/shorten.hpp"
+#include "agents/models/ask_model.hpp"
 #include "agents/nodes/nodes.hpp"
 #include "agents/response.hpp"
 #include "agents/safety/authorship.hpp"
 #include "agents/safety/pins.hpp"
 #include "agents/tools/memories.hpp"
 #include "agents/tools/results.hpp"
-#include "behalf/chat_model.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/graph/task_facts.hpp"
 
@@ -171,8 +171,15 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
     if (given_response(state)) // of the turn before
       changes.set("structured_response", nullptr);
   }
-  auto asked = ask_model(ctx, settings->model, std::move(question));
+  const auto& limits = agent->options.limits.spending;
+  auto spender =
+    std::make_shared<const spending_agent>(spending_agent{agent->options.name, limits});
+  auto asked = ask_model_for(std::move(spender), ctx, settings->model, std::move(question));
   auto said = co_await std::move(asked);
+  if (!said && said.error().kind == budget_spent) {
+    changes.set("messages", ai(said.error().message));
+    co_return changes;
+  }
   if (!said)
     co_return said.error();
   auto& message = said->as_object();

@@ -21,6 +21,7 @@ const std::vector<resource_actions>& known() {
     {"threads", {"create", "read", "update", "delete", "search", "create_run"}},
     {"crons", {"create", "read", "update", "delete", "search"}},
     {"store", {"put", "get", "search", "delete", "list_namespaces"}},
+    {"usage", {"read", "search"}},
   };
   return all;
 }
@@ -140,7 +141,9 @@ result<decision> policy::decide(const principal& who, std::string_view resource,
                                 std::string_view action, json::object& value,
                                 std::span<const std::string_view> may_change) const {
   const auto* handler = select(resource, action);
-  if (!handler && otherwise_ == unmatched::allowed)
+  // What others have spent is shown where somebody says so, nowhere else.
+  const bool of_others = resource == "usage" && action == "search";
+  if (!handler && otherwise_ == unmatched::allowed && !of_others)
     return decision{};
   if (!handler)
     return fail(errc::denied, "no authorization rule allows " + join(resource, action));

@@ -87,6 +87,7 @@ const named_rules& standard_rules() {
   static const named_rules rules{{"threads", owner_rule()},
                                  {"crons", owner_rule()},
                                  {"store", owner_rule()},
+                                 {"usage.read", owner_rule()},
                                  {"assistants", owner_rule()},
                                  {"assistants.read", own_and_system_assistants()},
                                  {"assistants.search", own_and_system_assistants()}};

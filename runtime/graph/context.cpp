@@ -161,6 +161,10 @@ std::shared_ptr<const model_directory> models_of(const context& ctx) {
   return ctx.facts_->run->models;
 }
 
+std::shared_ptr<run_spending> spending_of(const context& ctx) {
+  return ctx.facts_->run->spending;
+}
+
 void emit(const context& ctx, stream_item item) {
   if (ctx.facts_->emit)
     ctx.facts_->emit(std::move(item));

@@ -14,6 +14,7 @@ namespace behalf {
 
 class context;
 struct model_directory; // agents/models/model_options.hpp
+class run_spending;     // agents/models/spending.hpp
 
 /// What is the same for every task of a run. Made once, shared.
 struct run_facts {
@@ -26,6 +27,7 @@ struct run_facts {
   std::string owner;                 // who it acts for, as keys of what users never share
   std::vector<std::string> services; // names a node may use; empty: any (the driver decides)
   std::shared_ptr<const model_directory> models = {}; // null: there are none
+  std::shared_ptr<run_spending> spending = {};        // null: nobody counts what they cost
 
   const json::object& configurable() const { return object_or_empty(*config, "configurable"); }
 };
@@ -65,6 +67,9 @@ struct task_facts {
 
 /// The chat models its nodes may ask; null: there are none.
 std::shared_ptr<const model_directory> models_of(const context& ctx);
+
+/// What the run spends on them; null: nobody counts.
+std::shared_ptr<run_spending> spending_of(const context& ctx);
 
 /// To the run's stream, or its driver.
 void emit(const context& ctx, stream_item item);

@@ -48,6 +48,7 @@ result<std::unique_ptr<storage_engine>> open_storage(storage_options options) {
   sqlite_options sqlite;
   sqlite.path = std::move(*file);
   sqlite.finished_runs = options.finished_runs;
+  sqlite.usage = options.usage;
   sqlite.encryption = std::move(options.encryption);
   sqlite.clock = std::move(options.clock);
   return open_sqlite(std::move(sqlite));

@@ -26,6 +26,8 @@ struct storage_options {
   std::string url = "sqlite:./behalf.db";
   /// How long runs that are over stay; 0: as long as their thread.
   std::chrono::milliseconds finished_runs{0};
+  /// How long figures of what models were asked stay; 0: for ever.
+  std::chrono::milliseconds usage{400LL * 86'400'000};
   storage_encryption encryption = {};
   /// What expiry is measured by.
   std::function<time_point()> clock = now;

@@ -109,7 +109,7 @@ public:
 
   result<int64_t> sweep(int64_t max_rows) override {
     return unit([&]() -> result<int64_t> {
-      auto removed = writes_.sweep(max_rows, options_.finished_runs);
+      auto removed = writes_.sweep(max_rows, options_.finished_runs, options_.usage);
       if (!removed || *removed >= max_rows)
         return removed;
       auto shrunk = writes_.shrink(pages_per_step);

@@ -22,6 +22,8 @@ struct sqlite_options {
   int cache_kib = 16384;
   /// How long runs that are over stay; 0: as long as their thread.
   std::chrono::milliseconds finished_runs{0};
+  /// How long figures of what models were asked stay; 0: for ever.
+  std::chrono::milliseconds usage{400LL * 86'400'000};
   storage_encryption encryption = {};
   /// Other processes may use the file at the same time, and each holds the runs it has taken.
   bool shared = false;

@@ -28,6 +28,7 @@ public:
   result<int64_t> count(const query& q) override;
   result<std::optional<std::string>> next_namespace(const std::string& tenant,
                                                     const std::string& from) override;
+  result<std::vector<usage_row>> usage(const usage_question& q) override;
   vector_rows& vectors() override { return vectors_; }
   result<std::vector<record>> checkpoint_chain(const std::string& tenant,
                                                const std::string& thread_id, const std::string& ns,

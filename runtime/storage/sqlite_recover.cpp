@@ -16,9 +16,10 @@ namespace {
 using access = sqlite_connection::access;
 
 // What others belong to comes first. Terms are filed anew; nobody holds a run of it.
-constexpr std::array<std::string_view, 12> tables{
-  "master_check", "data_key",   "thread",   "assistant", "assistant_version", "run",
-  "cron",         "checkpoint", "task_end", "item",      "webhook_call",      "set_aside"};
+constexpr std::array<std::string_view, 13> tables{
+  "master_check", "data_key", "thread",     "assistant", "assistant_version",
+  "run",          "cron",     "checkpoint", "task_end",  "item",
+  "webhook_call", "usage",    "set_aside"};
 
 // Has all of that table's columns.
 constexpr std::string_view data_key_index = "data_key_by_tenant";

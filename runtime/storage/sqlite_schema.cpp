@@ -322,8 +322,31 @@ UPDATE sqlite_schema SET sql=replace(sql, 'metadata TEXT NOT NULL', 'metadata AN
 PRAGMA writable_schema=RESET;
 )sql";
 
+// What chat models were asked, answered and cost; `cost` in billionths.
+constexpr std::string_view seventh_version = R"sql(
+CREATE TABLE usage (
+  seq INTEGER PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  identity TEXT NOT NULL,
+  day INTEGER NOT NULL, -- since 1970-01-01, UTC
+  model TEXT NOT NULL,
+  agent TEXT NOT NULL,
+  requests INTEGER NOT NULL,
+  input INTEGER NOT NULL,
+  cache_read INTEGER NOT NULL,
+  cache_creation INTEGER NOT NULL,
+  output INTEGER NOT NULL,
+  reasoning INTEGER NOT NULL,
+  cost INTEGER NOT NULL,
+  UNIQUE (tenant, owner, day, model, agent)
+) STRICT;
+CREATE INDEX usage_by_day ON usage (day);
+)sql";
+
 constexpr std::string_view migrations[]{first_version,  second_version, third_version,
-                                        fourth_version, fifth_version,  sixth_version};
+                                        fourth_version, fifth_version,  sixth_version,
+                                        seventh_version};
 
 result<void> run_step(sqlite_connection& db, std::string_view step, int64_t version) {
   auto sql = "BEGIN IMMEDIATE; " + std::string(step)

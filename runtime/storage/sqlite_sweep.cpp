@@ -85,13 +85,19 @@ result<void> sqlite_writes::erase_run_checkpoints(const write_batch::erase_run_c
   return *hidden == 0 ? result<void>{} : drop_unneeded(e.tenant, e.thread_id);
 }
 
-result<int64_t> sqlite_writes::sweep(int64_t max_rows, std::chrono::milliseconds finished_runs) {
-  auto at = clock_();
+result<int64_t> sqlite_writes::sweep(int64_t max_rows, std::chrono::milliseconds finished_runs,
+                                     std::chrono::milliseconds usage) {
+  const auto at = clock_();
   auto removed = sweep_expired(at, max_rows);
-  if (!removed || *removed >= max_rows || finished_runs.count() == 0)
-    return removed;
-  auto runs = sweep_runs(at - finished_runs, max_rows - *removed);
-  return runs ? *removed + *runs : runs;
+  auto go_on = [&](std::chrono::milliseconds stays, auto what) {
+    if (!removed || *removed >= max_rows || stays.count() == 0)
+      return;
+    auto more = (this->*what)(at - stays, max_rows - *removed);
+    removed = more ? *removed + *more : more;
+  };
+  go_on(finished_runs, &sqlite_writes::sweep_runs);
+  go_on(usage, &sqlite_writes::sweep_usage);
+  return removed;
 }
 
 result<int64_t> sqlite_writes::sweep_expired(time_point at, int64_t max_rows) {

@@ -64,6 +64,8 @@ result<void> sqlite_writes::apply(const write_batch& c) {
     return pruned;
   if (auto changed = each(*this, c.thread_changes, &self::change_thread); !changed)
     return changed;
+  if (auto added = each(*this, c.usage, &self::add_usage); !added)
+    return added;
   if (auto done = c.embedded_by ? embed_by(*c.embedded_by) : result<void>{}; !done)
     return done;
   if (auto embedded = each(*this, c.vectors, &self::put_vectors); !embedded)

@@ -40,8 +40,10 @@ public:
   result<void> embed_again(int64_t item_seq);
   /// Files a row that is filed nowhere yet under its terms.
   result<void> file_row(const sqlite_table& t, int64_t seq);
-  /// What has expired, and finished runs older than `finished_runs` (0: they stay).
-  result<int64_t> sweep(int64_t max_rows, std::chrono::milliseconds finished_runs);
+  /// What has expired, and finished runs and figures of usage that are older than that (0: they
+  /// stay).
+  result<int64_t> sweep(int64_t max_rows, std::chrono::milliseconds finished_runs,
+                        std::chrono::milliseconds usage);
   /// Gives at most `pages` freed pages back to the file system once many are free; returns how
   /// many.
   result<int64_t> shrink(int64_t pages);
@@ -64,6 +66,7 @@ private:
   result<void> embed_by(const std::string& how);
   result<bool> insert(const write_batch::put& p, const std::vector<term>& terms);
   result<void> update(const record& r, const std::vector<term>& terms, const present& old);
+  result<void> add_usage(const usage_row& row);
   result<void> put_task_end(const write_batch::task_end& e);
   result<void> erase(const write_batch::erase& e);
   result<void> erase_run_checkpoints(const write_batch::erase_run_checkpoints& e);
@@ -102,6 +105,7 @@ private:
   result<void> drop_unneeded(const std::string& tenant, const std::string& thread_id);
 
   result<int64_t> sweep_expired(time_point at, int64_t max_rows);
+  result<int64_t> sweep_usage(time_point older_than, int64_t max_rows);
   result<int64_t> sweep_items(time_point at, int64_t max_rows);
   result<int64_t> sweep_runs(time_point older_than, int64_t max_rows);
   result<int64_t> sweep_thread(const record_key& thread, int64_t max_rows);

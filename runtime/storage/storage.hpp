@@ -19,6 +19,8 @@ struct record_scan;
 struct scan_part;
 struct slice_limits;
 struct thread_sizes;
+struct usage_question;
+struct usage_row;
 class vector_rows;
 struct write_batch;
 
@@ -64,6 +66,10 @@ public:
   /// Crons of every tenant that are enabled and fire again, those that fire first before others;
   /// without metadata and documents. `after` is the last one of the previous page, or null.
   virtual result<std::vector<record>> next_crons(const record* after, int64_t limit) = 0;
+
+  /// What chat models were asked and cost. By day in order of days, by anything else the dearest
+  /// first; of the keys that are added up over nothing is said.
+  virtual result<std::vector<usage_row>> usage(const usage_question& q) = 0;
 
   /// The vectors of items, on this connection.
   virtual vector_rows& vectors() = 0;

@@ -5,6 +5,7 @@
 #include "runtime/base/shape.hpp"
 #include "runtime/storage/quota.hpp"
 #include "runtime/storage/records.hpp"
+#include "runtime/storage/usage.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -131,6 +132,7 @@ struct write_batch {
   std::vector<refresh> refreshes = {};
   std::vector<thread_change> thread_changes = {};
   std::vector<vectors_of> vectors = {};
+  std::vector<usage_row> usage = {}; // added to what is there
   /// By what vectors are made from now on (model, length, fields). When it was something else, or
   /// nothing, the vectors of all items are to be made anew, and those there are gone. Empty: by
   /// nothing; none are made, and those there are gone.

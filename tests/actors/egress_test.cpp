@@ -38,8 +38,14 @@ struct egress_fixture : actor_fixture {
     api.url = "https://api.example.com/v1";
     api.credential.from = credential_source::secrets;
     api.max_concurrent = 1;
-    auto services =
-      std::make_shared<const service_registry>(std::move(service_registry::create({api})).value());
+    auto slow = api, whole = api;
+    slow.name = "slow";
+    slow.max_concurrent = 8;
+    slow.calls_per_minute = 2;
+    whole.name = "whole";
+    whole.whole_answers = true;
+    auto services = std::make_shared<const service_registry>(
+      std::move(service_registry::create({api, slow, whole})).value());
     auto* world = &w;
     auto secrets =
       own(sys.spawn([world](secret_store_actor::pointer) -> secret_store_actor::behavior_type {
@@ -86,8 +92,13 @@ struct egress_fixture : actor_fixture {
   }
 
   result<outbound_reply> call(const std::string& url, bool handle = true) {
+    return ask<outbound_reply>(out, to_send(url, handle));
+  }
+
+  static egress_call to_send(const std::string& url, bool handle = true,
+                             const std::string& service = "api") {
     egress_call m;
-    m.call.service = "api";
+    m.call.service = service;
     m.call.url = url;
     if (handle)
       m.call.handle.id = "h";
@@ -96,7 +107,7 @@ struct egress_fixture : actor_fixture {
     who->subject = "alice";
     m.who = who;
     m.run_id = "r";
-    return ask<outbound_reply>(out, std::move(m));
+    return m;
   }
 };
 
@@ -163,3 +174,27 @@ TEST_CASE_METHOD(egress_fixture, "a finished call makes room for the next", "[eg
 }
 
 } // namespace behalf
+
+TEST_CASE_METHOD(egress_fixture, "calls beyond a minute's number wait for their time", "[egress]") {
+  const std::string url = "https://api.example.com/v1/x";
+  std::vector<pending_answer<outbound_reply>> answers;
+  for (int i = 0; i < 3; ++i)
+    answers.push_back(ask_later<outbound_reply>(out, to_send(url, true, "slow")));
+  sched.run();
+  CHECK(answers[0]());
+  CHECK(answers[1]());
+  CHECK_FALSE(answers[2]()); // not refused: it waits
+}
+
+TEST_CASE_METHOD(egress_fixture, "a call holds its place until its answer was read", "[egress]") {
+  auto first =
+    ask<outbound_reply>(out, to_send("https://api.example.com/v1/stream", true, "whole"));
+  REQUIRE(first);
+  auto second =
+    ask_later<outbound_reply>(out, to_send("https://api.example.com/v1/x", true, "whole"));
+  sched.run();
+  CHECK_FALSE(second());
+  self->send(out, egress_close{first->stream_id, "r"});
+  sched.run();
+  CHECK(second());
+}

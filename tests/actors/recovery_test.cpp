@@ -101,6 +101,7 @@ struct raced_storage : storage_engine {
   result<std::vector<record>> webhook_calls(const record* after, int64_t limit) override {
     return to.webhook_calls(after, limit);
   }
+  result<std::vector<usage_row>> usage(const usage_question& q) override { return to.usage(q); }
   result<std::vector<record>> unfinished_runs(const record* after, int64_t limit) override {
     return to.unfinished_runs(after, limit);
   }

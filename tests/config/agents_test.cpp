@@ -57,7 +57,8 @@ TEST_CASE("an agent is a model, a prompt, tools and limits", "[config]") {
                        "    description: Helps\n"
                        "    prompt: You help {display_name}.\n"
                        "    tools: [{ service: mail, allow: [read], ask: send, trusted: true }]\n"
-                       "    limits: { model_calls: 3, tool_calls: 0 }\n"
+                       "    limits: { model_calls: 3, tool_calls: 0, tokens_per_run: 200000,"
+                       " cost_per_user_per_day: 2.5 }\n"
                        "  plain: { model: main, tools: [mail] }\n");
   REQUIRE(c.agents.size() == 2);
   const auto& a = c.agents.front();
@@ -73,6 +74,10 @@ TEST_CASE("an agent is a model, a prompt, tools and limits", "[config]") {
   CHECK(a.tools.front().trusted);
   CHECK(a.limits.model_calls == 3);
   CHECK(a.limits.tool_calls == 0);
+  CHECK(a.limits.spending.tokens_per_run == 200'000);
+  CHECK(a.limits.spending.cost_per_user_per_day == 2.5);
+  CHECK(a.limits.spending.by_day());
+  CHECK_FALSE(c.agents.back().limits.spending.by_day());
   CHECK(c.agents.back().tools.front().service == "mail");
   CHECK_FALSE(c.agents.back().tools.front().trusted);
   CHECK(c.agents.back().limits.model_calls == agent_limits{}.model_calls);

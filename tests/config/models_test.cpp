@@ -38,6 +38,21 @@ const service_options& only_service(const config& c) {
 
 } // namespace
 
+TEST_CASE("limits of a model are budgets, a rate and answers at once", "[config]") {
+  auto c =
+    valid("  main: { type: openai, model: gpt, limits: { cost_per_day: 50, tokens_per_run: 9,"
+          " requests_per_minute: 300, concurrency: 40 } }");
+  const auto& limits = c.models.by_name.at("main").limits;
+  CHECK(limits.cost_per_day == 50);
+  CHECK(limits.tokens_per_run == 9);
+  CHECK(only_service(c).calls_per_minute == 300);
+  CHECK(only_service(c).max_concurrent == 40);
+  CHECK(only_service(c).whole_answers);
+  auto plain = valid("  main: { type: openai, model: gpt }");
+  CHECK_FALSE(only_service(plain).whole_answers);
+  CHECK(only_service(plain).calls_per_minute == 0);
+}
+
 TEST_CASE("a model is its options, and a service that no node can name", "[config]") {
   auto c = valid("  main: { type: openai, model: gpt, key: env:K, parameters: { temperature: 0.5 },"
                  " timeout: 20s, max_concurrent: 3, max_retries: 4, longest_wait: 7s,"

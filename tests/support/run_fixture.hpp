@@ -218,7 +218,8 @@ struct run_fixture : actor_fixture {
     app->writer = writer;
     app->authorizer = own(admission::spawn_authorizer(sys, rules));
     auto services = std::make_shared<const service_registry>(
-      service_registry::create({service("api"), service("mail", true)}).value());
+      service_registry::create({service("api"), service("mail", true), service("model-main")})
+        .value());
     app->services = services;
     door = own(sys.spawn(scripted_door_behavior, &outside));
     secrets = own(sys.spawn(scripted_secrets, &outside));

@@ -1,4 +1,5 @@
 #include "agents/models/model_options.hpp"
+#include "agents/models/spending.hpp"
 #include "behalf/chat_model.hpp"
 #include "runtime/base/log.hpp"
 #include "testing/run_driver.hpp"
@@ -78,6 +79,7 @@ struct bench {
     kept_checkpoints thread;
     run_driver driver{b.build().value(), thread};
     driver.models = directory;
+    driver.spending = spending;
     driver.modes(json::array{"messages-tuple"}).input(json::object{});
     driver.answer = [this](const effect& what) { return answer_to(what); };
     driver.run();
@@ -142,6 +144,8 @@ struct bench {
 
   std::shared_ptr<model_directory> directory = std::make_shared<model_directory>();
   json::array conversation = list(human("hi"));
+  std::shared_ptr<run_spending> spending =
+    std::make_shared<run_spending>(std::make_shared<day_spending>(), "acme", "acme/alice", "graph");
   std::vector<reply> script; // in order, the last one again and again
   std::map<uint64_t, reply> open;
   texts asked; // models
@@ -451,4 +455,42 @@ TEST_CASE("an answer says what it cost", "[models]") {
   b.ask();
   CHECK(b.answer.at("response_metadata").at("cost").as_double() == Approx(0.003));
   CHECK(b.answer.at("usage_metadata").at("input_tokens") == 1000);
+}
+
+TEST_CASE("what an answer came to is counted, by the provider's word or ours", "[models]") {
+  bench b;
+  const std::string told =
+    R"(data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3}})"
+    "\n\n";
+  b.script = {{200, {text("Hello"), delta("{}", "\"stop\""), told, "data: [DONE]\n\n"}},
+              {200, {text(std::string(4000, 'x'))}, {}, {}, upstream("cut")},
+              refuses(401, "invalid_api_key")};
+  auto used = [&] { return b.spending->totals().at("models").at("main").as_object(); };
+  b.ask();
+  CHECK(used().at("input_tokens") == 7);
+  CHECK(used().at("output_tokens") == 3);
+  b.ask(); // it breaks off, and then the key is refused
+  CHECK(used().at("requests") == 3);
+  CHECK(used().at("input_tokens").as_int64() > 7);
+  CHECK(used().at("output_tokens").as_int64() >= 1003);
+  CHECK(used().at("output_tokens").as_int64() < 1200);
+}
+
+TEST_CASE("a budget without room keeps a question back, and the next model has its own",
+          "[models]") {
+  auto first = model("main"), second = model("second");
+  first.limits.tokens_per_run = 40;
+  bench b{{first, second}};
+  b.script = {says("Hello")};
+  b.ask({{"max_tokens", 41}});
+  CHECK(b.failed == budget_spent);
+  CHECK(b.asked.empty());
+  CHECK(b.slept.empty());
+  b.ask({{"max_tokens", 10}});
+  CHECK(b.asked == texts{"main"});
+  first.fallback = {"second"};
+  b.directory->by_name["main"] = first;
+  b.ask({{"max_tokens", 41}});
+  CHECK(b.asked == texts{"main", "second"});
+  CHECK(text_of(b.answer) == "Hello");
 }

@@ -55,6 +55,16 @@ TEST_CASE("without a section, what is made belongs to who made it", "[auth]") {
   CHECK(item.at("namespace") == json::array{"alice", "notes"});
 }
 
+TEST_CASE("usage of others is shown where somebody says so", "[auth]") {
+  auto own = asked(rights_source::standard, "usage", "read");
+  REQUIRE(own);
+  CHECK(own->auth_filter.matches({{"owner", "alice"}}));
+  CHECK_FALSE(own->auth_filter.matches({{"owner", "bob"}}));
+  CHECK(asked(rights_source::plugin, "usage", "read"));
+  for (auto from : {rights_source::standard, rights_source::plugin, rights_source::anybody})
+    CHECK_FALSE(asked(from, "usage", "search"));
+}
+
 TEST_CASE("without a section, assistants belong to their maker, and all read the server's",
           "[auth]") {
   for (auto action : {"read", "search", "update", "delete"}) {

@@ -1,0 +1,118 @@
+// What a run's models cost: written with the run's own writes, once, whatever becomes of the run.
+#include "agents/models/spending.hpp"
+#include "behalf/chat_model.hpp"
+#include "tests/support/run_fixture.hpp"
+
+using namespace behalf;
+
+namespace {
+
+std::shared_ptr<const graph> asks_main() {
+  graph_builder b{"asks"};
+  b.channel("messages", flow::messages());
+  b.node("work", [](state_view, context ctx) -> coroutine<node_result> {
+    auto asked = ask_model(ctx, "main", chat_request{list(human("hi"))});
+    auto said = co_await std::move(asked);
+    if (!said)
+      co_return said.error();
+    co_return flow::update{{"messages", list(std::move(*said))}};
+  });
+  b.edge(flow::start, "work").edge("work", flow::end);
+  return b.build().value();
+}
+
+struct usage_fixture : run_fixture {
+  std::vector<std::vector<usage_row>> written; // of the writes that held any
+  std::size_t refuse_next = 0;                 // of the writes with usage
+
+  usage_fixture() {
+    auto models = std::make_shared<model_directory>();
+    auto& main = models->by_name["main"];
+    main.name = main.model = "main";
+    main.prices.output = 1e6;
+    app->models = models;
+    app->spending = std::make_shared<day_spending>();
+    outside.answer = [](const outbound_call&) {
+      outbound_reply reply;
+      reply.status = 200;
+      reply.stream_id = 5;
+      return reply;
+    };
+    outside.chunks = {
+      R"(data: {"choices":[{"index":0,"delta":{"content":"Hello"},"finish_reason":"stop"}]})"
+      "\n\n"
+      R"(data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3}})"
+      "\n\ndata: [DONE]\n\n"};
+    disk.refuse = [this](const write_batch& what) -> std::optional<error> {
+      if (what.usage.empty())
+        return std::nullopt;
+      if (refuse_next > 0) {
+        --refuse_next;
+        return fail(errc::overloaded, "the disk is full");
+      }
+      written.push_back(what.usage);
+      return std::nullopt;
+    };
+    serve(asks_main());
+    open();
+  }
+
+  json::object run_row(const run_ref& run) {
+    json::object found;
+    ask<read_done>(app->readers.front(), read_storage{[&](storage_reader& db) -> result<void> {
+                     found = db.get({kind::run, "acme", run.plan->run_id}).value()->metadata;
+                     return {};
+                   }})
+      .value();
+    return found;
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(usage_fixture, "usage is written with the run's own writes", "[usage]") {
+  auto run = start("t1", "asks", {{"input", json::object{}}});
+  sched.run();
+  CHECK(ended(run).status == "success");
+  REQUIRE(written.size() == 1);
+  REQUIRE(written[0].size() == 1);
+  const auto& row = written[0][0];
+  CHECK(row.tenant == "acme");
+  CHECK(row.owner == alice->key().text());
+  CHECK(row.identity == "alice");
+  CHECK(row.model == "main");
+  CHECK(row.agent == "asks");
+  CHECK(row.used.input == 7);
+  CHECK(row.used.output == 3);
+  CHECK(row.used.cost == 3'000'000'000);
+  CHECK(run_row(run).at("usage").at("models").at("main").at("total_tokens") == 10);
+}
+
+TEST_CASE_METHOD(usage_fixture, "usage that could not be written comes with the next write",
+                 "[usage]") {
+  refuse_next = 1;
+  auto run = start("t1", "asks", {{"input", json::object{}}});
+  sched.run();
+  for (int i = 0; i < 10 && !over(run); ++i) {
+    sched.advance_time(std::chrono::seconds{10});
+    sched.run();
+  }
+  CHECK(over(run));
+  REQUIRE(written.size() == 1);
+  CHECK(written[0][0].used.requests == 1);
+}
+
+TEST_CASE_METHOD(usage_fixture, "a thread that is deleted leaves what its run has spent",
+                 "[usage]") {
+  disk.refuse = [this](const write_batch& what) -> std::optional<error> {
+    if (!what.held.empty()) // of the run, which is gone
+      return fail(errc::not_found, "the run is gone");
+    if (!what.usage.empty())
+      written.push_back(what.usage);
+    return std::nullopt;
+  };
+  start("t1", "asks", {{"input", json::object{}}});
+  sched.run();
+  REQUIRE(written.size() == 1);
+  CHECK(written[0][0].used.output == 3);
+}
