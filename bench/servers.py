@@ -128,7 +128,7 @@ def behalf(folder: pathlib.Path, serves: str = HELLO) -> Server:
 def reference(folder: pathlib.Path, name: str = "reference", env: dict | None = None) -> Server | None:
     """The Python reference server in memory with the graphs of bench/`name`, or None when it is not
     installed."""
-    program = ROOT / f"build/tools/{name}/bin/langgraph"
+    program = ROOT / "build/tools/reference/bin/langgraph"
     if not program.exists():
         return None
     app = folder / name
