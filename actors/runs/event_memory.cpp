@@ -3,6 +3,7 @@
 #include <boost/container/deque.hpp>
 
 #include <algorithm>
+#include <string_view>
 #include <vector>
 
 namespace behalf::runs {
@@ -11,8 +12,31 @@ namespace {
 // A batch becomes one write, which stays in memory until its reader has taken it.
 constexpr std::size_t long_batch = 256 * 1024;
 
+// Shorter endings are not worth a pointer to them.
+constexpr std::size_t short_ending = 128;
+
+// An event as it is kept. Those of one message's parts end alike, in all that is told with each
+// part: `ending` is shared by them.
+struct kept_event {
+  run_event what; // its data without the ending
+  std::shared_ptr<const std::string> ending = {};
+  std::size_t bytes = 0; // it is counted as
+
+  run_event whole() const {
+    auto e = what;
+    if (ending)
+      e.data = std::make_shared<const std::string>(*what.data + *ending);
+    return e;
+  }
+};
+
 std::size_t size_of(const run_event& e) {
-  return sizeof(run_event) + e.name.size() + e.data->size();
+  return sizeof(kept_event) + e.name.size() + e.data->size();
+}
+
+std::size_t common_ending(std::string_view a, std::string_view b) {
+  const auto [end, other] = std::mismatch(a.rbegin(), a.rend(), b.rbegin(), b.rend());
+  return static_cast<std::size_t>(end - a.rbegin());
 }
 
 } // namespace
@@ -32,10 +56,13 @@ public:
 private:
   friend class event_memory;
 
+  void shorten(kept_event& one, std::string_view next);
+
   const std::shared_ptr<event_memory> memory_;
-  const std::shared_ptr<account> of_;         // its guard protects the members below
-  std::list<log*>::iterator place_;           // among its user's
-  boost::container::deque<run_event> events_; // an empty one takes no memory, as of idle streams
+  const std::shared_ptr<account> of_;          // its guard protects the members below
+  std::list<log*>::iterator place_;            // among its user's
+  boost::container::deque<kept_event> events_; // an empty one takes no memory, as of idle streams
+  std::shared_ptr<const std::string> ending_;  // of the parts that came last
   std::size_t bytes_ = 0;
   int64_t last_seq_ = 0;
   bool closed_ = false;
@@ -74,7 +101,7 @@ void event_memory::close(log& which) {
 
 // The account's guard is held.
 void event_memory::drop_oldest(account& of, log& from) {
-  auto bytes = size_of(from.events_.front());
+  auto bytes = from.events_.front().bytes;
   from.events_.pop_front();
   from.bytes_ -= bytes;
   of.bytes -= bytes;
@@ -112,8 +139,10 @@ void event_memory::log::append(std::string name, std::shared_ptr<const std::stri
                                time_point at) {
   {
     std::lock_guard lock{of_->guard};
-    events_.push_back({++last_seq_, std::move(name), std::move(data), at});
-    auto bytes = size_of(events_.back());
+    if (!events_.empty() && name.starts_with("messages") && events_.back().what.name == name)
+      shorten(events_.back(), *data);
+    events_.push_back({{++last_seq_, std::move(name), std::move(data), at}});
+    auto bytes = events_.back().bytes = size_of(events_.back().what);
     bytes_ += bytes;
     of_->bytes += bytes;
     memory_->bytes_ += bytes;
@@ -123,6 +152,31 @@ void event_memory::log::append(std::string name, std::shared_ptr<const std::stri
   }
   if (memory_->bytes() > memory_->most_)
     memory_->make_room();
+}
+
+// Until the next event comes an event is whole: that is when most viewers read it. An ending that
+// other events do not have gets shorter, until it is what all of them end with.
+void event_memory::log::shorten(kept_event& one, std::string_view next) {
+  const std::string_view data = *one.what.data;
+  std::size_t added = 0;
+  if (!ending_ || !data.ends_with(*ending_)) {
+    auto n = ending_ ? common_ending(data, *ending_) : 0;
+    if (n < short_ending)
+      n = common_ending(data, next);
+    if (n < short_ending)
+      return;
+    ending_ = std::make_shared<const std::string>(data.substr(data.size() - n));
+    added = n;
+  }
+  one.ending = ending_;
+  one.what.data =
+    std::make_shared<const std::string>(data.substr(0, data.size() - ending_->size()));
+  const auto now = size_of(one.what) + added;
+  const auto less = one.bytes - std::min(now, one.bytes);
+  one.bytes -= less;
+  bytes_ -= less;
+  of_->bytes -= less;
+  memory_->bytes_ -= less;
 }
 
 void event_memory::log::close() {
@@ -144,8 +198,8 @@ event_batch event_memory::log::read(int64_t after, std::size_t max) const {
   std::size_t bytes = 0;
   for (auto i = static_cast<std::size_t>(after - first);
        i < events_.size() && batch.events.size() < max && bytes < long_batch; ++i) {
-    batch.events.push_back(events_[i]);
-    bytes += events_[i].data->size();
+    batch.events.push_back(events_[i].whole());
+    bytes += batch.events.back().data->size();
   }
   batch.last_seq += static_cast<int64_t>(batch.events.size());
   batch.more = batch.last_seq < last_seq_;

@@ -88,6 +88,27 @@ TEST_CASE("a run that goes on keeps its newest event, however little memory ther
   CHECK(mine->read(0, 1).lost);
 }
 
+TEST_CASE("what the parts of a message end with is kept once", "[events]") {
+  auto shared = memory();
+  auto log = shared->open("r", "alice");
+  std::vector<std::string> told;
+  const auto tell = [&](std::string part, const std::string& about) {
+    log->append("messages", told.emplace_back("[{\"content\":\"" + part + "\"}," + about + "]"));
+  };
+  for (int i = 0; i < 50; ++i) // the first two end alike in more than the rest does
+    tell(i < 2 ? "same" : "token " + std::to_string(i), std::string(500, 'a'));
+  for (int i = 0; i < 50; ++i)
+    tell(std::to_string(i), std::string(500, 'b'));
+  tell("last", "");
+  CHECK(shared->bytes() < 20'000);
+  const auto batch = log->read(0, 200);
+  REQUIRE(batch.events.size() == told.size());
+  for (std::size_t i = 0; i < told.size(); ++i)
+    CHECK(*batch.events[i].data == told[i]);
+  log.reset();
+  CHECK(shared->bytes() == 0);
+}
+
 TEST_CASE("a log that ends leaves nothing behind", "[events]") {
   auto shared = memory();
   {
