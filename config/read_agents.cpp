@@ -74,7 +74,6 @@ void check_tool(yaml_section& in, std::string_view key, const std::string& tool,
 
 // Of calls whose arguments match `if`.
 void read_condition(yaml_section& in, tool_condition what, tool_source& o) {
-  in.object("if", what.arguments);
   if (what.tool == "*")
     in.fault("tool", "a rule with `if` is about one tool, by its name");
   else if (auto unread = unread_keyword(what.arguments))
@@ -101,8 +100,10 @@ void read_rules(yaml_section& in, std::string_view key, tool_rule rule,
     one.require("tool");
     one.text("tool", tool);
     check_tool(one, "tool", tool, service, document);
+    json::object arguments;
+    one.object("if", arguments);
     if (one.has("if"))
-      read_condition(one, {rule, tool, {}}, o);
+      read_condition(one, {rule, tool, std::move(arguments)}, o);
     else if (!elsewhere.insert(tool).second)
       one.fault("tool", twice(tool));
     else

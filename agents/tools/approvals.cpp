@@ -168,8 +168,9 @@ result<decisions> read_decisions(const json::value& resume, const std::vector<ga
 json::object hitl_request(const std::vector<gated_call>& calls) {
   json::array requests, configs;
   for (const auto& call : calls) {
-    auto description =
-      "Tool execution requires approval\n\nTool: " + call.name + "\nArgs: " + dump(call.args);
+    auto description = call.description.empty() ? "Tool execution requires approval\n\nTool: "
+                                                    + call.name + "\nArgs: " + dump(call.args)
+                                                : call.description;
     if (!call.notes.empty())
       description += "\n\n" + call.notes;
     json::object request{

@@ -22,10 +22,11 @@ enum class decision_type : uint8_t {
 struct gated_call {
   std::string id, name; // the model's; the name it was told
   json::object args;
-  std::string notes = {};       // what the person reads beside the tool and its arguments
-  json::object tainted_by = {}; // the same for programs: as to_json(taint) gives it
+  std::string description = {}; // what the person reads; empty: the tool and its arguments
   std::vector<decision_type> allowed = {decision_type::approve, decision_type::edit,
                                         decision_type::reject, decision_type::respond};
+  std::string notes = {};       // behind the description: why the person is asked
+  json::object tainted_by = {}; // the same for programs: as to_json(taint) gives it
 };
 
 /// A person's word on one call.

@@ -56,7 +56,8 @@ std::string decided(std::string_view resume, const std::vector<gated_call>& call
 
 TEST_CASE("calls are asked about as LangChain's middleware does", "[agents]") {
   auto calls = two_calls();
-  calls[1].notes = "Drop it all?";
+  calls[1].description = "Drop it all?";
+  calls[1].notes = "Read before: web.";
   calls[1].tainted_by = {{"untrusted", {{"web", json::array{"c1"}}}}};
   calls[1].allowed = {decision_type::approve, decision_type::reject};
   CHECK(json::value(hitl_request(calls)) == parsed(R"({
@@ -64,7 +65,7 @@ TEST_CASE("calls are asked about as LangChain's middleware does", "[agents]") {
       {"name": "send", "args": {"to": "bob"},
        "description": "Tool execution requires approval\n\nTool: send\nArgs: {\"to\":\"bob\"}"},
       {"name": "drop", "args": {},
-       "description": "Tool execution requires approval\n\nTool: drop\nArgs: {}\n\nDrop it all?",
+       "description": "Drop it all?\n\nRead before: web.",
        "tainted_by": {"untrusted": {"web": ["c1"]}}}],
     "review_configs": [
       {"action_name": "send", "allowed_decisions": ["approve", "edit", "reject", "respond"]},
