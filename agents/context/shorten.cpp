@@ -1,6 +1,6 @@
 #include "agents/context/shorten.hpp"
 
-#include "behalf/chat_model.hpp"
+#include "agents/models/ask_model.hpp"
 #include "behalf/messages.hpp"
 #include "runtime/base/text.hpp"
 
@@ -24,11 +24,14 @@ constexpr std::string_view summary_begins = "Here is a summary of the conversati
 constexpr std::string_view left_out =
   "[Earlier messages of this conversation were left out, because it became too long.]";
 
-coroutine<result<std::string>> summary_of(context ctx, std::string model, std::string transcript) {
+using spender = std::shared_ptr<const spending_agent>;
+
+coroutine<result<std::string>> summary_of(context ctx, spender who, std::string model,
+                                          std::string transcript) {
   chat_request question{list(human(transcript))};
   question.system = how_to_summarise;
   question.shown = false;
-  auto asked = ask_model(std::move(ctx), std::move(model), std::move(question));
+  auto asked = ask_model_for(std::move(who), std::move(ctx), std::move(model), std::move(question));
   auto said = co_await std::move(asked);
   if (!said)
     co_return said.error();
@@ -49,7 +52,10 @@ coroutine<bool> shorten(context ctx, const agent_options& agent, shortened& conv
   if (above(memory.summarise_above)) {
     if (const auto cut = conversation.cut(memory.summarise_above / 2)) {
       const auto bytes = static_cast<std::size_t>(memory.summarise_above) * 4;
-      auto asked = summary_of(ctx, agent.model, conversation.transcript(*cut, bytes));
+      auto who =
+        std::make_shared<const spending_agent>(spending_agent{agent.name, agent.limits.spending});
+      auto asked =
+        summary_of(ctx, std::move(who), agent.model, conversation.transcript(*cut, bytes));
       auto summary = co_await std::move(asked);
       if (summary) {
         conversation.leave_out(*cut, std::string(summary_begins) + *summary);

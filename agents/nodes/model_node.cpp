@@ -177,7 +177,8 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
   auto asked = ask_model_for(std::move(spender), ctx, settings->model, std::move(question));
   auto said = co_await std::move(asked);
   if (!said && said.error().kind == budget_spent) {
-    changes.set("messages", ai(said.error().message));
+    added.push_back(ai(said.error().message));
+    changes.set("messages", std::move(added));
     co_return changes;
   }
   if (!said)

@@ -173,8 +173,6 @@ TEST_CASE_METHOD(egress_fixture, "a finished call makes room for the next", "[eg
     CHECK(call("https://api.example.com/v1/x"));
 }
 
-} // namespace behalf
-
 TEST_CASE_METHOD(egress_fixture, "calls beyond a minute's number wait for their time", "[egress]") {
   const std::string url = "https://api.example.com/v1/x";
   std::vector<pending_answer<outbound_reply>> answers;
@@ -198,3 +196,5 @@ TEST_CASE_METHOD(egress_fixture, "a call holds its place until its answer was re
   sched.run();
   CHECK(second());
 }
+
+} // namespace behalf
