@@ -32,7 +32,9 @@ bool holds(const std::vector<std::string>& names, std::string_view name) {
 
 // The names that an assistant may give. Nothing: the services say what tools there are.
 std::optional<std::vector<std::string>> possible_tools(const agent_options& agent) {
-  std::vector<std::string> all;
+  auto all = agent.builtin;
+  if (agent.memory.remember)
+    all.insert(all.end(), {"remember", "recall"});
   if (!agent.agents.empty())
     all.emplace_back("task"); // by which it gives tasks to others
   for (const auto& one : agent.functions)
@@ -111,6 +113,24 @@ result<void> take_tools(agent_settings& to, const agent_options& agent, const js
   return {};
 }
 
+// A limit of one run, and what an assistant may make of it.
+struct run_limit {
+  int64_t* value; // null: there is none of that name
+  int64_t least, most;
+};
+
+run_limit limit_of(agent_limits& limits, std::string_view name) {
+  constexpr int64_t boundless = int64_t{1} << 52; // where the declaration has none
+  if (name == "model_calls")
+    return {&limits.model_calls, 1, limits.model_calls};
+  if (name == "tool_calls")
+    return {&limits.tool_calls, 0, limits.tool_calls};
+  auto& tokens = limits.spending.tokens_per_run; // 0: none
+  if (name == "tokens_per_run")
+    return {&tokens, 1, tokens > 0 ? tokens : boundless};
+  return {nullptr, 0, 0};
+}
+
 result<void> take_limits(agent_settings& to, const agent_options& agent, const json::value& v) {
   if (!agent.choices.limits)
     return not_open(agent, "limits");
@@ -118,17 +138,14 @@ result<void> take_limits(agent_settings& to, const agent_options& agent, const j
   if (!given)
     return off(agent, "takes an object of numbers as 'limits'");
   for (const auto& [key, value] : *given) {
-    auto* limit = key == "model_calls"  ? &to.limits.model_calls
-                  : key == "tool_calls" ? &to.limits.tool_calls
-                                        : nullptr;
-    if (!limit)
+    const auto limit = limit_of(to.limits, key);
+    if (!limit.value)
       return off(agent, "has no limit " + excerpt(json::value(key)));
     const auto* count = value.if_int64();
-    const int64_t least = key == "model_calls" ? 1 : 0;
-    if (!count || *count < least || *count > *limit)
-      return off(agent, "takes a whole number from " + std::to_string(least) + " to "
-                          + std::to_string(*limit) + " as 'limits." + std::string(key) + "'");
-    *limit = *count;
+    if (!count || *count < limit.least || *count > limit.most)
+      return off(agent, "takes a whole number from " + std::to_string(limit.least) + " to "
+                          + std::to_string(limit.most) + " as 'limits." + std::string(key) + "'");
+    *limit.value = *count;
   }
   return {};
 }
@@ -199,14 +216,16 @@ json::object tools_field(const agent_options& agent) {
 }
 
 json::object limits_field(const agent_options& agent) {
-  const auto number = [](int64_t least, int64_t most) {
-    return json::object{{"type", "integer"}, {"minimum", least}, {"maximum", most}};
-  };
-  const auto& most = agent.limits;
-  json::object preset{{"model_calls", most.model_calls}, {"tool_calls", most.tool_calls}};
-  auto f = field("object", "How much one run may do", "json", json::value(preset));
-  f["properties"] = {{"model_calls", number(1, most.model_calls)},
-                     {"tool_calls", number(0, most.tool_calls)}};
+  auto limits = agent.limits;
+  json::object preset, properties;
+  for (const auto* name : {"model_calls", "tool_calls", "tokens_per_run"}) {
+    const auto limit = limit_of(limits, name);
+    if (*limit.value > 0)
+      preset[name] = *limit.value;
+    properties[name] = {{"type", "integer"}, {"minimum", limit.least}, {"maximum", limit.most}};
+  }
+  auto f = field("object", "How much one run may do", "json", json::value(std::move(preset)));
+  f["properties"] = std::move(properties);
   f["additionalProperties"] = false;
   return f;
 }

@@ -1,6 +1,7 @@
 #include "config/online_check.hpp"
 
 #include "agents/models/wire.hpp"
+#include "agents/safety/verdict.hpp"
 #include "agents/tools/tool_list.hpp"
 #include "behalf/messages.hpp"
 #include "config/assemble.hpp"
@@ -28,10 +29,10 @@ constexpr auto time_for_all = 30s;
 constexpr auto time_for_one = 10s;
 constexpr int64_t few_tokens = 16; // the least that every provider takes
 
-enum class verdict : uint8_t { fine, failed, not_asked };
+enum class standing : uint8_t { fine, failed, not_asked };
 
 struct finding {
-  verdict how = verdict::fine;
+  standing how = standing::fine;
   std::string says;
   json::value tools = nullptr; // of an MCP service: what it listed
 };
@@ -44,7 +45,7 @@ struct found_credential {
 };
 
 finding failed(std::string why) {
-  return {verdict::failed, std::move(why)};
+  return {standing::failed, std::move(why)};
 }
 
 // --- credentials -------------------------------------------------------------------------------
@@ -66,7 +67,7 @@ public:
     case credential_source::principal:
       break;
     }
-    return {nullptr, finding{verdict::not_asked, "takes what comes with each user's request"}};
+    return {nullptr, finding{standing::not_asked, "takes what comes with each user's request"}};
   }
 
 private:
@@ -92,10 +93,10 @@ private:
 
   found_credential users(const service_options& service) {
     if (as_.empty())
-      return {nullptr, finding{verdict::not_asked, "needs a user's token: --as USER"}};
+      return {nullptr, finding{standing::not_asked, "needs a user's token: --as USER"}};
     auto* store = store_of(service);
     if (!store)
-      return {nullptr, finding{verdict::not_asked, "its secret store opens to users alone"}};
+      return {nullptr, finding{standing::not_asked, "its secret store opens to users alone"}};
     auto owners = store->owners();
     if (!owners)
       return {nullptr, failed(owners.error().message)};
@@ -201,7 +202,7 @@ finding ask_shortly(const questioner& q, const model_options& model,
   if (!reply)
     return failed(reply.error().message);
   if (reply->status == 200)
-    return {verdict::fine, "answers (a question of a few tokens was asked)"};
+    return {standing::fine, "answers (a question of a few tokens was asked)"};
   auto why = wire_of(model.type).failure(reply->status, reply->headers, text_of_body(reply->body));
   return failed(why.why.kind + ": " + why.why.message);
 }
@@ -216,7 +217,7 @@ finding check_model(const questioner& q, const model_options& model,
     return failed("model_refused_key: " + why.why.message);
   }
   if (reply && reply->status == 200 && lists(model, reply->body))
-    return {verdict::fine, "its provider lists it, and takes the key"};
+    return {standing::fine, "its provider lists it, and takes the key"};
   return ask_shortly(q, model, credential);
 }
 
@@ -236,7 +237,7 @@ finding check_service(const questioner& q, const service_options& service,
     return failed((reply.error().kind.empty() ? "" : reply.error().kind + ": ")
                   + reply.error().message);
   const auto count = count_of_tools(reply->body);
-  return {verdict::fine, std::to_string(count) + (count == 1 ? " tool" : " tools"),
+  return {standing::fine, std::to_string(count) + (count == 1 ? " tool" : " tools"),
           std::move(reply->body)};
 }
 
@@ -247,15 +248,15 @@ finding described_by(const api_document& document) {
     tools.push_back(operation.tool);
   const auto count = std::to_string(tools.size());
   json::object all{{"tools", std::move(tools)}};
-  return {verdict::not_asked, count + " operations, of its OpenAPI document", std::move(all)};
+  return {standing::not_asked, count + " operations, of its OpenAPI document", std::move(all)};
 }
 
 // --- what is said ------------------------------------------------------------------------------
 
 void print(const std::string& name, const finding& what) {
-  const auto* how = what.how == verdict::fine     ? "ok       "
-                    : what.how == verdict::failed ? "FAILED   "
-                                                  : "not asked";
+  const auto* how = what.how == standing::fine     ? "ok       "
+                    : what.how == standing::failed ? "FAILED   "
+                                                   : "not asked";
   std::printf("  %-20s %s  %s\n", name.c_str(), how, glance(what.says).c_str());
 }
 
@@ -274,6 +275,29 @@ std::vector<std::string> named_in_vain(const tool_source& source, const json::va
   return missing;
 }
 
+// What the person is asked, whatever the arguments of a call, and what once the rule of two holds.
+std::string told_about(const agent_options& agent, const agent_tool& tool) {
+  const auto source = std::find_if(agent.tools.begin(), agent.tools.end(),
+                                   [&](const auto& one) { return one.service == tool.service; });
+  if (source == agent.tools.end() || tool.approval == tool_approval::ask)
+    return source != agent.tools.end() && !source->conditions.empty()
+             ? "asked about, as its arguments are"
+             : "asked about";
+  taint both;
+  add_source(both.untrusted, "any");
+  add_source(both.personal, "any");
+  const json::object no_arguments;
+  switch (judge({agent, *source, tool.name, tool.hints, no_arguments, both}).fate) {
+  case call_fate::make:
+    return "called at once";
+  case call_fate::ask:
+    return "called at once; asked about once strangers' words and private data were read";
+  case call_fate::refuse:
+    break;
+  }
+  return "called at once; refused once strangers' words and private data were read";
+}
+
 void print_tools(const agent_options& agent, const std::map<std::string, finding>& services) {
   std::vector<service_tools> listed;
   std::printf("  %s\n", agent.name.c_str());
@@ -290,7 +314,7 @@ void print_tools(const agent_options& agent, const std::map<std::string, finding
   const auto offered = make_tool_list(agent.tools, listed);
   std::map<std::string, std::string> lines; // by what the service calls it
   for (const auto& tool : offered.tools) {
-    auto line = std::string(tool.approval == tool_approval::ask ? "asked about" : "called at once");
+    auto line = told_about(agent, tool);
     if (tool.as_told.name != tool.name)
       line += ", told to the model as " + tool.as_told.name;
     lines[tool.service + "." + tool.name] = std::move(line);
@@ -339,7 +363,7 @@ bool check_online(const config& c, const std::string& base, const std::string& a
     std::printf("models\n");
   for (auto& [name, pending] : models) {
     const auto what = pending.get();
-    all_fine = all_fine && what.how != verdict::failed;
+    all_fine = all_fine && what.how != standing::failed;
     print(name, what);
   }
   std::map<std::string, finding> found;
@@ -349,7 +373,7 @@ bool check_online(const config& c, const std::string& base, const std::string& a
     print(name, found[name] = described_by(*document));
   for (auto& [name, pending] : others) {
     found[name] = pending.get();
-    all_fine = all_fine && found[name].how != verdict::failed;
+    all_fine = all_fine && found[name].how != standing::failed;
     print(name, found[name]);
   }
   if (!c.agents.empty())

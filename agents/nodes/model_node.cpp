@@ -171,7 +171,7 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
     if (given_response(state)) // of the turn before
       changes.set("structured_response", nullptr);
   }
-  const auto& limits = agent->options.limits.spending;
+  const auto& limits = settings->limits.spending;
   auto spender =
     std::make_shared<const spending_agent>(spending_agent{agent->options.name, limits});
   auto asked = ask_model_for(std::move(spender), ctx, settings->model, std::move(question));

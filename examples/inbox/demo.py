@@ -249,6 +249,7 @@ async def conversation(demo: Demo, user: str, subject: str, decision: dict) -> l
     question = {"role": "user", "content": f"Is there mail about the {subject}?"}
     first = await talk(demo, user, thread, input={"messages": [question]})
     call = first["asked"]["action_requests"][0]
+    taint = call["tainted_by"]  # {"untrusted": {service: calls}, "private": …}
     second = await talk(demo, user, thread, command={"resume": {"decisions": [decision]}})
     messages = (await client.threads.get_state(thread))["values"]["messages"]
     demo.streams.append(json.dumps(messages))
@@ -261,6 +262,11 @@ async def conversation(demo: Demo, user: str, subject: str, decision: dict) -> l
         ("8-10", "mail.search_messages, called at once, as the user"),
         ("", f"helper: {messages[3]['content']}"),
         ("", f"asked to approve {call['name']} {json.dumps(call['args'])}: {decision['type']}"),
+        (
+            "",
+            f"tainted by words of strangers from {', '.join(taint['untrusted'])}, private data from "
+            f"{', '.join(taint['private'])}",
+        ),
         ("11", f"helper: {messages[-1]['content']}"),
         (
             "",

@@ -75,6 +75,14 @@ TEST_CASE("an assistant's settings keep to the declaration's bounds", "[agents]"
   CHECK(has(fault_of(agent, R"({"limits": {"tool_calls": -1}})"), "from 0 to 50"));
   CHECK(has(fault_of(agent, R"({"limits": {"tool_calls": 1.5}})"), "whole number"));
   CHECK(has(fault_of(agent, R"({"limits": {"cost": 1}})"), "no limit"));
+  CHECK(has(fault_of(agent, R"({"limits": {"tokens_per_run": 0}})"), "from 1 to"));
+  auto thrifty = agent;
+  thrifty.limits.spending.tokens_per_run = 1000;
+  CHECK(has(fault_of(thrifty, R"({"limits": {"tokens_per_run": 1001}})"), "from 1 to 1000"));
+  CHECK(settings_of(thrifty, js(R"({"limits": {"tokens_per_run": 10}})").as_object())
+          .value()
+          .limits.spending.tokens_per_run
+        == 10);
   CHECK(has(fault_of(agent, R"({"limits": [1]})"), "object of numbers"));
   CHECK(has(fault_of(agent, R"({"temperature": 2.1})"), "from 0 to 2"));
   CHECK(has(fault_of(agent, R"({"temperature": "hot"})"), "from 0 to 2"));

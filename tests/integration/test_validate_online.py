@@ -56,7 +56,8 @@ def test_all_is_asked_and_what_users_approve_is_told(folder, inbox, models):
     assert done.returncode == 0, done.stdout + done.stderr
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert "mail ok 4 tools" in lines
-    assert "mail.whoami called at once" in lines
+    later = "once strangers' words and private data were read"
+    assert f"mail.whoami called at once; asked about {later}" in lines
     assert "mail.get_message asked about" in lines
     assert "mail.search_messages not offered" in lines
     assert "warning: mail has no tool 'list_unred'" in lines
