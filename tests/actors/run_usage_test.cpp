@@ -113,6 +113,7 @@ TEST_CASE_METHOD(usage_fixture, "a thread that is deleted leaves what its run ha
   };
   start("t1", "asks", {{"input", json::object{}}});
   sched.run();
-  REQUIRE(written.size() == 1);
-  CHECK(written[0][0].used.output == 3);
+  REQUIRE(written.size() == 1); // by our estimate: the answer was not read to its end
+  CHECK(written[0][0].used.requests == 1);
+  CHECK(written[0][0].used.input > 0);
 }
