@@ -44,7 +44,7 @@ constexpr std::array<builtin_tool, 7> all_tools{{
       "maxItems": 100, "items": {"type": "object", "required": ["content", "status"], "properties": {
         "content": {"type": "string", "maxLength": 500},
         "status": {"type": "string", "enum": ["pending", "in_progress", "completed"]}}}}}},
-    "annotations": {"destructiveHint": false, "idempotentHint": true, "openWorldHint": false}})tool"},
+    "annotations": {"readOnlyHint": true, "openWorldHint": false}})tool"},
   {"remember", R"tool({"name": "remember", "description":
       "Keeps something about the user for later conversations: a preference, a fact, a decision. Not what is only of this conversation, and no secrets.",
     "inputSchema": {"type": "object", "required": ["text"], "properties": {"text": {"type": "string",
