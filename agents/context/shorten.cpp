@@ -43,7 +43,8 @@ coroutine<result<std::string>> summary_of(context ctx, spender who, std::string 
 
 } // namespace
 
-coroutine<bool> shorten(context ctx, const agent_options& agent, shortened& conversation) {
+coroutine<bool> shorten(context ctx, const agent_options& agent, std::string model,
+                        shortened& conversation) {
   const auto& memory = agent.memory;
   bool changed = false;
   auto above = [&](int64_t limit) { return limit > 0 && conversation.tokens() > limit; };
@@ -54,8 +55,7 @@ coroutine<bool> shorten(context ctx, const agent_options& agent, shortened& conv
       const auto bytes = static_cast<std::size_t>(memory.summarise_above) * 4;
       auto who =
         std::make_shared<const spending_agent>(spending_agent{agent.name, agent.limits.spending});
-      auto asked =
-        summary_of(ctx, std::move(who), agent.model, conversation.transcript(*cut, bytes));
+      auto asked = summary_of(ctx, std::move(who), model, conversation.transcript(*cut, bytes));
       auto summary = co_await std::move(asked);
       if (summary) {
         conversation.leave_out(*cut, std::string(summary_begins) + *summary);

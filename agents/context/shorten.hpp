@@ -5,11 +5,14 @@
 #include "behalf/context.hpp"
 #include "behalf/coroutine.hpp"
 
+#include <string>
+
 namespace behalf {
 
 /// Clears results, summarises, trims, in this order, where the tokens are above the limit of each.
 /// Whether anything changed. A summary that fails is done without, and a `custom` event says so.
-/// Both arguments live as long as the coroutine.
-coroutine<bool> shorten(context ctx, const agent_options& agent, shortened& conversation);
+/// `model` makes the summaries. `agent` and `conversation` live as long as the coroutine.
+coroutine<bool> shorten(context ctx, const agent_options& agent, std::string model,
+                        shortened& conversation);
 
 } // namespace behalf

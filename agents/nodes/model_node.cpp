@@ -154,7 +154,7 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
   }
   if (!seen.none())
     changes.set(std::string(taint_channel), to_json(seen));
-  auto shortening = shorten(ctx, agent->options, conversation);
+  auto shortening = shorten(ctx, agent->options, settings->model, conversation);
   if (co_await std::move(shortening))
     changes.set("shortened", conversation.kept());
   chat_request question{conversation.shown()};
