@@ -62,7 +62,8 @@ def test_an_answer_by_tool_is_corrected(parts):
     assert chat.state()["values"]["structured_response"] == ANN
     assert messages[2]["status"] == "error" and "age" in messages[2]["content"]
     assert messages[-1]["content"].startswith("Returning structured response: ")
-    schemas = agents.client().assistants.get_schemas("by-tool")
+    assistants = agents.client().assistants
+    schemas = assistants.get_schemas(assistants.search(graph_id="by-tool")[0]["assistant_id"])
     assert "structured_response" in schemas["output_schema"]["properties"]
     assert "structured_response" not in schemas["input_schema"]["properties"]
 
