@@ -62,7 +62,7 @@ std::vector<json::object> open_calls(const state_view& state) {
       answered.insert(string_or(message, "tool_call_id"));
       continue;
     }
-    if (type != "ai" || !is_written(state, message))
+    if (type != "ai")
       return {};
     std::vector<json::object> open;
     for (const auto& call : tool_calls_of(*at))
@@ -71,6 +71,16 @@ std::vector<json::object> open_calls(const state_view& state) {
     return open;
   }
   return {};
+}
+
+std::vector<json::object> own_open_calls(const state_view& state) {
+  const auto& messages = state.list("messages");
+  auto asking = std::find_if(messages.rbegin(), messages.rend(), [](const json::value& one) {
+    return !one.is_object() || string_or(one.get_object(), "type") != "tool";
+  });
+  if (asking == messages.rend() || !asking->is_object() || !is_written(state, asking->get_object()))
+    return {};
+  return open_calls(state);
 }
 
 namespace {

@@ -40,8 +40,10 @@ const agent_tool* find_tool(const std::vector<agent_tool>& tools, std::string_vi
 /// The answer in its form, once the agent has given it; else null.
 const json::value* given_response(const state_view& state);
 
-/// Calls of the last ai message that no tool message answers yet; none where a client sent it.
+/// Calls of the last ai message that no tool message answers yet.
 std::vector<json::object> open_calls(const state_view& state);
+/// The same; none where a client sent that message.
+std::vector<json::object> own_open_calls(const state_view& state);
 
 /// What a call is told when it cannot be made: its tool is none, or its arguments do not fit.
 std::optional<std::string> wrong_with(const std::vector<agent_tool>& tools,

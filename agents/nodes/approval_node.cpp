@@ -123,7 +123,7 @@ void decide(decided& all, json::object task, const call_decision& word) {
 } // namespace
 
 result<flow::route> after_model(const state_view& state, const declared_agent& agent) {
-  const auto calls = open_calls(state);
+  const auto calls = own_open_calls(state);
   if (calls.empty() && given_response(state))
     return flow::route{flow::end};
   if (calls.empty())
