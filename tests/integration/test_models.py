@@ -436,6 +436,8 @@ def test_the_operators_keys_are_nowhere_but_at_the_provider(own, models, tmp_pat
             chat.say("any mail?")
             sinks.keep("stream", repr(chat.parts))
             sinks.keep("stream put together", json.dumps(joined(chat.chunks())))
+        chat.resume({"decisions": [{"type": "approve"}]})  # it has read strangers' words
+        sinks.keep("stream", repr(chat.parts))
         messages = chat.messages()
         assert text_of(messages[-1]) == "done", chat.errors()
         assert text_of(messages[-3]) == "the key: [redacted]!"
@@ -464,7 +466,7 @@ def test_an_approval_waits_through_a_crash(own, models):
     server.server.start()
     assert len(chat.interrupts()) == 1
     messages = chat.resume({"decisions": [{"type": "reject", "message": "not now"}]})
-    assert text_of(messages[-1]) == "It says: not now"
+    assert text_of(messages[-1]).startswith("It says: ") and "not now" in text_of(messages[-1])
 
 
 def test_who_has_not_connected_a_service_can_still_talk(own, models):
