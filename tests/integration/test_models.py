@@ -406,7 +406,7 @@ def test_who_has_no_key_is_told_so(own, models):
     assert models.requests("m") == []
 
 
-def joined(chunks: list) -> dict[str, str]:
+def joined_fields(chunks: list) -> dict[str, str]:
     """What streamed in pieces, by field."""
     whole: dict[str, str] = {}
     for chunk, _ in chunks:
@@ -435,7 +435,7 @@ def test_the_operators_keys_are_nowhere_but_at_the_provider(own, models, tmp_pat
         for _ in range(3):
             chat.say("any mail?")
             sinks.keep("stream", repr(chat.parts))
-            sinks.keep("stream put together", json.dumps(joined(chat.chunks())))
+            sinks.keep("stream put together", json.dumps(joined_fields(chat.chunks())))
         chat.resume({"decisions": [{"type": "approve"}]})  # it has read strangers' words
         sinks.keep("stream", repr(chat.parts))
         messages = chat.messages()
