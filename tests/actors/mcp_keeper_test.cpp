@@ -74,6 +74,7 @@ egress_actor::behavior_type egress_like(egress_actor::pointer me, outer_world* w
       for (auto& [reply, promise] : std::exchange(w->held, {}))
         promise.deliver(std::move(reply));
     },
+    [](const lane_turn&) {},
   };
 }
 
