@@ -284,6 +284,22 @@ void session<Stream>::read_ahead() {
   if (reading_ahead_ || ended_ || in_.size() > progress)
     return;
   reading_ahead_ = true;
+  if constexpr (is_tls<Stream>) {
+    read_what_came();
+  } else { // room is made when something came: thousands of streams wait for nothing
+    in_.release();
+    const auto came = [self = this->shared_from_this()](const error_code& ec) {
+      if (ec)
+        self->on_read_ahead(ec, 0);
+      else
+        self->read_what_came();
+    };
+    socket().async_wait(tcp_socket::wait_read, came);
+  }
+}
+
+template <class Stream>
+void session<Stream>::read_what_came() {
   stream_.async_read_some(in_.prepare(1),
                           [self = this->shared_from_this()](const error_code& ec, std::size_t n) {
                             self->on_read_ahead(ec, n);

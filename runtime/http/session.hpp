@@ -77,6 +77,7 @@ private:
   void compose_head(answer_head& head, std::string& tail);
   bool timed_out(unsigned status, const char* detail);
   void read_ahead();
+  void read_what_came();
   void on_read_ahead(const error_code& ec, std::size_t size);
   void read_message();
   void on_message_part(const error_code& ec);
