@@ -4,6 +4,7 @@
 #include "agents/agent.hpp"
 #include "behalf/messages.hpp"
 #include "behalf/testing.hpp"
+#include "runtime/base/id.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/net/codec.hpp"
 #include "tests/support/catch.hpp"
@@ -511,6 +512,37 @@ TEST_CASE("a graph in C++ that does a task may have seen anything", "[agents][in
   b.model.calls({{"task", {{"description", "go"}, {"subagent_type", "worker"}}}});
   b.model.calls({send_it}).says("done");
   held_up(b, b.say("go"), "worker");
+}
+
+TEST_CASE("memories bring along what had been seen when they were written", "[agents][injection]") {
+  auto options = open_handed();
+  options.memory.remember = true;
+  bench b{options};
+  json::object seen{{"untrusted", {{"web", json::array{"c1"}}}}};
+  json::object kept{{"text", order}, {"taint", std::move(seen)}};
+  SECTION("those that a conversation begins with") {
+    b.runner.store().put({"memories", "helper", "alice"}, "k", std::move(kept));
+    b.model.calls({send_it}).says("done");
+    held_up(b, b.say("hi"), "web");
+  }
+  SECTION("those that are recalled") {
+    b.model.says("ready").calls({{"recall", json::object{}}}).calls({send_it}).says("done");
+    b.say("hi");
+    b.runner.store().put({"memories", "helper", "alice"}, "k", std::move(kept));
+    held_up(b, b.say("go"), "web");
+  }
+  SECTION("those that are kept after both were read") {
+    b.model.calls({read_file}).calls({fetch}).calls({{"remember", {{"text", order}}}}).says("done");
+    CHECK(b.say("go").interrupts.empty());
+    const auto* item = b.runner.store().find({"memories", "helper", "alice"}, hash_hex32(order));
+    REQUIRE(item);
+    CHECK(dump(*item).find(R"("untrusted":{"web":)") != std::string::npos);
+    CHECK(dump(*item).find(R"("private":{"files":)") != std::string::npos);
+  }
+  SECTION("and are not deleted unasked after both were read") {
+    b.model.calls({read_file}).calls({fetch}).calls({{"forget", {{"id", "k"}}}}).says("done");
+    CHECK(b.say("go").interrupts.size() == 1);
+  }
 }
 
 TEST_CASE("the rule of two may refuse, or be off", "[agents][injection]") {
