@@ -436,8 +436,6 @@ def test_the_operators_keys_are_nowhere_but_at_the_provider(own, models, tmp_pat
             chat.say("any mail?")
             sinks.keep("stream", repr(chat.parts))
             sinks.keep("stream put together", json.dumps(joined_fields(chat.chunks())))
-        chat.resume({"decisions": [{"type": "approve"}]})  # it has read strangers' words
-        sinks.keep("stream", repr(chat.parts))
         messages = chat.messages()
         assert text_of(messages[-1]) == "done", chat.errors()
         assert text_of(messages[-3]) == "the key: [redacted]!"

@@ -27,9 +27,10 @@ def key_file(folder: Path, name: str, key: str) -> str:
 
 
 def reader(of_model: str, **more) -> dict:
-    """An agent that may read mail, and asks before it opens a message."""
+    """An agent that may read mail, and asks before it opens a message, whatever it has read."""
     tools = [{"service": "mail", "allow": ALLOWED, "ask": ["get_message"]}]
-    return {"model": of_model, "prompt": "You help {identity} with mail.", "tools": tools, **more}
+    return {"model": of_model, "prompt": "You help {identity} with mail.", "tools": tools,
+            "safety": {"rule_of_two": "off"}, **more}
 
 
 class Agents:
