@@ -93,8 +93,8 @@ void add_builtin_tools(declared_agent& to) {
     names.insert(names.end(), {"remember", "recall"});
   if (names.empty())
     return;
-  tool_source source{std::string(builtin_service), {"forget"}};
-  source.reads = {"*"}; // none reaches anybody; what is remembered keeps what had been seen
+  tool_source source{std::string(builtin_service), {"*"}};
+  source.reads = {"write_todos"}; // it changes this conversation alone
   source.trusted = true;
   source.personal = false;
   to.sources.push_back(std::move(source));

@@ -533,7 +533,8 @@ TEST_CASE("memories bring along what had been seen when they were written", "[ag
   }
   SECTION("those that are kept after both were read") {
     b.model.calls({read_file}).calls({fetch}).calls({{"remember", {{"text", order}}}}).says("done");
-    CHECK(b.say("go").interrupts.empty());
+    REQUIRE(b.say("go").interrupts.size() == 1);
+    b.runner.resume(approved());
     const auto* item = b.runner.store().find({"memories", "helper", "alice"}, hash_hex32(order));
     REQUIRE(item);
     CHECK(dump(*item).find(R"("untrusted":{"web":)") != std::string::npos);
