@@ -10,6 +10,7 @@
 #include "runtime/graph/graph.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace behalf {
 namespace {
@@ -20,7 +21,17 @@ bool has_messages(const graph& flow) {
          && flow.takes_input(at) && flow.shows(at);
 }
 
-result<void> check(const agent_options& options) {
+const agent_options* named(const std::vector<agent_options>& all, std::string_view name) {
+  const auto at =
+    std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.name == name; });
+  return at == all.end() ? nullptr : &*at;
+}
+
+result<void> check(const agent_options& options, const std::vector<agent_options>& all) {
+  for (const auto& name : options.hand_offs)
+    if (!named(all, name))
+      return fail(errc::invalid_argument,
+                  "'" + name + "' is not in the team: it cannot be handed a conversation");
   for (const auto& one : options.functions)
     if (!one.what.call)
       return fail(errc::invalid_argument,
@@ -38,15 +49,19 @@ bool is_declared(const graph& flow) {
 
 // What drawings and states show inside node `tools`. Declared agents differ in nothing that these
 // show but in whether they have tools; of graphs that differ none is shown.
-std::shared_ptr<const graph> shown_inside(const std::vector<sub_agent>& agents) {
-  if (agents.size() == 1)
-    return agents.front().flow;
+std::shared_ptr<const graph> shown_inside(const std::vector<agent_options>& team) {
+  std::vector<std::shared_ptr<const graph>> inside;
+  for (const auto& member : team)
+    for (const auto& one : member.agents)
+      inside.push_back(one.flow);
+  if (inside.size() == 1)
+    return inside.front();
   std::shared_ptr<const graph> shown;
-  for (const auto& one : agents) {
-    if (!is_declared(*one.flow))
+  for (const auto& one : inside) {
+    if (!is_declared(*one))
       return nullptr;
-    if (!shown || one.flow->find("tools"))
-      shown = one.flow;
+    if (!shown || one->find("tools"))
+      shown = one;
   }
   return shown;
 }
@@ -70,17 +85,15 @@ void add_functions(declared_agent& made) {
   made.sources.push_back(std::move(source));
 }
 
-// What other agents have seen each call tells.
-void add_other_agents(declared_agent& made) {
-  if (made.options.agents.empty())
-    return;
-  made.toolboxes.push_back(task_toolbox(made.options.agents));
+// Nobody is asked about its calls, and they bring nothing but what they say that they do.
+void add_harmless(declared_agent& made, std::shared_ptr<const toolbox> box) {
   tool_source source;
-  source.service = made.toolboxes.back()->name();
+  source.service = box->name();
   source.reads = {"*"}; // what an agent does with a task is judged where it does it
   source.trusted = true;
   source.personal = false;
   made.sources.push_back(std::move(source));
+  made.toolboxes.push_back(std::move(box));
 }
 
 bool has(const std::vector<std::string>& names, std::string_view name) {
@@ -101,12 +114,45 @@ void add_builtin_tools(declared_agent& to) {
   to.toolboxes.push_back(builtin_toolbox(names, to.options.name));
 }
 
-} // namespace
+void add_other_agents(declared_agent& made) {
+  if (made.options.agents.empty())
+    return;
+  add_harmless(made, task_toolbox(made.options.name, made.options.agents));
+}
 
-result<std::shared_ptr<const graph>> make_agent(agent_options options, agent_place place) {
-  if (auto ok = check(options); !ok)
-    return ok.error();
-  declared_agent made{std::move(options), {}, {}};
+void add_hand_offs(declared_agent& made, const std::vector<agent_options>& all) {
+  if (made.options.hand_offs.empty())
+    return;
+  std::vector<hand_off_target> to;
+  for (const auto& name : made.options.hand_offs)
+    to.push_back({name, named(all, name)->description});
+  add_harmless(made, hand_off_toolbox(std::move(to)));
+}
+
+bool has_tools(const declared_agent& one) {
+  return !one.toolboxes.empty();
+}
+
+json::value keep_last(const json::value&, const json::value& next) {
+  return next;
+}
+
+// Channels of what they answer beside messages.
+void add_answers(graph_builder& b, const std::vector<agent_options>& all) {
+  std::vector<json::object> forms;
+  for (const auto& one : all)
+    if (!one.response.schema.empty())
+      forms.push_back(one.response.schema);
+  if (!forms.empty())
+    b.channel("structured_response",
+              flow::last_value(forms.size() == 1 ? forms.front() : json::object{}));
+  if (std::any_of(all.begin(), all.end(), [](const auto& one) { return has(one.builtin, "todo"); }))
+    b.channel("todos", flow::reduced(keep_last, json::array{})); // of two in one step the last one
+}
+
+// `all`: who may speak in the conversation.
+agent_ptr prepared(const agent_options& options, const std::vector<agent_options>& all) {
+  declared_agent made{options, {}, {}};
   for (const auto& source : made.options.tools) {
     made.sources.push_back(source);
     made.toolboxes.push_back(source.document ? openapi_toolbox(source)
@@ -114,45 +160,58 @@ result<std::shared_ptr<const graph>> make_agent(agent_options options, agent_pla
   }
   add_functions(made);
   add_other_agents(made);
+  add_hand_offs(made, all);
   add_builtin_tools(made);
-  const auto agent = std::make_shared<const declared_agent>(std::move(made));
-  graph_builder b{agent->options.name};
+  return std::make_shared<const declared_agent>(std::move(made));
+}
+
+} // namespace
+
+result<std::shared_ptr<const graph>> make_agent(agent_options options, agent_place place) {
+  auto all = std::exchange(options.team, {});
+  all.insert(all.begin(), std::move(options));
+  agent_team team;
+  for (const auto& one : all) {
+    if (auto ok = check(one, all); !ok)
+      return ok.error();
+    team.push_back(prepared(one, all));
+  }
+  graph_builder b{team.front()->options.name};
   b.closed(); // to the tools lead the model's calls alone, by way of the approval
-  if (auto schema = settings_schema(agent->options); !schema.empty())
+  if (auto schema = settings_schema(team.front()->options); !schema.empty())
     b.config_schema(std::move(schema));
   b.channel("messages", flow::messages());
-  if (const auto& form = agent->options.response.schema; !form.empty())
-    b.channel("structured_response", flow::last_value(form));
-  if (has(agent->options.builtin, "todo")) // of two lists in one step the last one counts
-    b.channel("todos",
-              flow::reduced([](const json::value&, const json::value& next) { return next; },
-                            json::array{}));
+  add_answers(b, all);
   b.private_channel("tools", flow::last_value());
   b.private_channel("counted", flow::last_value());
   b.private_channel("shortened", flow::last_value());
   b.private_channel("remembered", flow::last_value());
   std::vector<std::string> given{"messages"}; // all else is the agent's to write
   if (place == agent_place::inside) { // its node gives it what was seen, and takes what it has seen
-    b.channel(std::string(taint_channel), keeps_taint());
-    given.emplace_back(taint_channel);
+    b.channel(given.emplace_back(taint_channel), keeps_taint());
   } else {
     b.private_channel(std::string(taint_channel), keeps_taint());
   }
   b.input(std::move(given));
   b.private_channel(std::string(written_channel), flow::append());
   b.private_channel(std::string(pins_channel), keeps_pins());
-  b.node("model", [agent](state_view state, context ctx) {
-    return signing(ask_turn(std::move(state), std::move(ctx), agent));
+  if (team.size() > 1)
+    b.channel(std::string(active_agent_channel),
+              flow::reduced(keep_last)); // of two hand-overs in one step the last one
+  b.node("model", [team](state_view state, context ctx) {
+    const auto& speaker = member_named(team, state.text(active_agent_channel));
+    return signing(ask_turn(std::move(state), std::move(ctx), speaker));
   });
   b.edge(flow::start, "model");
   std::vector<std::string> targets{"model", std::string(flow::end)};
-  if (!agent->toolboxes.empty()) {
+  if (std::any_of(team.begin(), team.end(), [](const auto& one) { return has_tools(*one); })) {
     node_options tools;
-    tools.calls = shown_inside(agent->options.agents);
+    tools.calls = shown_inside(all);
     b.node(
       "tools",
-      [agent](state_view state, context ctx) {
-        return signing(make_call(std::move(state), std::move(ctx), agent));
+      [team](state_view state, context ctx) {
+        const auto& caller = member_named(team, state.text("agent")); // of the task
+        return signing(make_call(std::move(state), std::move(ctx), caller));
       },
       std::move(tools));
     b.edge("tools", "model");
@@ -169,7 +228,9 @@ result<std::shared_ptr<const graph>> make_agent(agent_options options, agent_pla
   }
   b.conditional(
     "model",
-    [agent](const state_view& state, const context&) { return after_model(state, *agent); },
+    [team](const state_view& state, const context&) {
+      return after_model(state, *member_named(team, state.text(active_agent_channel)));
+    },
     targets);
   return b.build();
 }

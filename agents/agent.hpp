@@ -89,8 +89,10 @@ struct agent_options {
   std::string prompt;  // {display_name}, {identity}: of the user
   std::vector<tool_source> tools;
   std::vector<function_use> functions;
-  std::vector<sub_agent> agents;    // to give tasks to, by the tool `task`
-  std::vector<std::string> builtin; // tools without a service (tools/builtin.hpp)
+  std::vector<sub_agent> agents;      // to give tasks to, by the tool `task`
+  std::vector<std::string> hand_offs; // agents of `team` it may hand the conversation over to
+  std::vector<agent_options> team;    // all who may get it, from whomever; of the first agent alone
+  std::vector<std::string> builtin;   // tools without a service (tools/builtin.hpp)
   agent_limits limits;
   tainted_calls rule_of_two = tainted_calls::ask;
   response_options response;

@@ -141,12 +141,10 @@ private:
     const auto key = "agents." + declared.name;
     under_way_.push_back(declared.name);
     auto options = declared;
-    for (auto& other : options.agents)
-      if (auto ok = find_agent(other); !ok)
-        return ok.error();
-    for (auto& one : options.functions)
-      if (auto ok = find_function(key + ".tools", one.what); !ok)
-        return ok.error();
+    if (auto ok = find_tools(options); !ok)
+      return ok.error();
+    if (auto ok = find_team(options); !ok)
+      return ok.error();
     made_agent made;
     for (auto [place, flow] : {std::pair{agent_place::outermost, &made.served},
                                std::pair{agent_place::inside, &made.inside}}) {
@@ -157,6 +155,41 @@ private:
     }
     under_way_.pop_back();
     return agents_.emplace(declared.name, std::move(made)).first->second;
+  }
+
+  // The agents and functions that it names.
+  result<void> find_tools(agent_options& options) {
+    for (auto& other : options.agents)
+      if (auto ok = find_agent(other); !ok)
+        return ok.error();
+    for (auto& one : options.functions)
+      if (auto ok = find_function("agents." + options.name + ".tools", one.what); !ok)
+        return ok.error();
+    return {};
+  }
+
+  // All who may get its conversation, from it or from who got it before.
+  result<void> find_team(agent_options& first) {
+    auto missing = first.hand_offs;
+    std::set<std::string> known{first.name};
+    while (!missing.empty()) {
+      const auto name = std::move(missing.back());
+      missing.pop_back();
+      if (!known.insert(name).second)
+        continue;
+      const auto one = std::find_if(config_.agents.begin(), config_.agents.end(),
+                                    [&](const auto& each) { return each.name == name; });
+      if (one == config_.agents.end())
+        return at("agents." + first.name + ".tools", "there is no agent '" + name + "'");
+      auto member = *one;
+      under_way_.push_back(name);
+      if (auto ok = find_tools(member); !ok)
+        return ok;
+      under_way_.pop_back();
+      missing.insert(missing.end(), member.hand_offs.begin(), member.hand_offs.end());
+      first.team.push_back(std::move(member));
+    }
+    return {};
   }
 
   result<void> find_function(const std::string& key, function_tool& wanted) const {

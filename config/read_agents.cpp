@@ -143,14 +143,20 @@ tool_source read_source(yaml_section in, const config& c) {
 }
 
 // Which graphs there are, and who gives tasks to whom, is known once libraries are loaded.
-void read_other_agent(yaml_section in, std::string name, agent_options& o) {
+void read_other_agent(yaml_section in, std::string name, bool hand_off, agent_options& o) {
   if (in.has("service"))
     in.fault("agent", "stands beside `service`; an entry of `tools` has one of them");
   in.finish();
   if (std::any_of(o.agents.begin(), o.agents.end(),
-                  [&](const auto& one) { return one.name == name; }))
+                  [&](const auto& one) { return one.name == name; })
+      || std::find(o.hand_offs.begin(), o.hand_offs.end(), name) != o.hand_offs.end())
     in.fault("agent", "'" + name + "' stands above already");
-  o.agents.push_back({std::move(name), {}});
+  if (hand_off && name == o.name)
+    in.fault("agent", "an agent cannot hand the conversation over to itself");
+  if (hand_off)
+    o.hand_offs.push_back(std::move(name));
+  else
+    o.agents.push_back({std::move(name), {}});
 }
 
 void read_function(yaml_section in, std::string name, const std::string& approval,
@@ -209,8 +215,10 @@ void read_tools(yaml_section& in, agent_options& o, const config& c) {
       read_function(one, std::move(function), approval, o);
       continue;
     }
+    bool hand_off = false;
     if (one.has("agent")) {
-      read_other_agent(one, std::move(other), o);
+      one.flag("hand_off", hand_off);
+      read_other_agent(one, std::move(other), hand_off, o);
       continue;
     }
     o.tools.push_back(read_source(one, c));

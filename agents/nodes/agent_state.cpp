@@ -31,6 +31,21 @@ const json::object& of_this_run(const state_view& state, const context& ctx,
   return kept->get_object();
 }
 
+const std::shared_ptr<const declared_agent>& member_named(const agent_team& team,
+                                                          std::string_view name) {
+  for (const auto& one : team)
+    if (one->options.name == name)
+      return one;
+  return team.front();
+}
+
+const json::object& listed_tools(const state_view& state, const context& ctx,
+                                 const declared_agent& agent) {
+  static const json::object none;
+  const auto& kept = of_this_run(state, ctx, "tools");
+  return string_or(kept, "agent") == agent.options.name ? kept : none;
+}
+
 result<std::vector<agent_tool>> told_tools(const state_view& state) {
   const auto* kept = state.find("tools");
   const auto* list = kept ? member(*kept, "list") : nullptr;

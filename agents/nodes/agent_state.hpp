@@ -27,6 +27,21 @@ struct declared_agent {
   const tool_source* source(std::string_view name) const;
 };
 
+/// Who speaks in a conversation: the first, or whom it was handed over to.
+using agent_team = std::vector<std::shared_ptr<const declared_agent>>;
+
+/// The one of that name, or the first.
+const std::shared_ptr<const declared_agent>& member_named(const agent_team& team,
+                                                          std::string_view name);
+
+/// The channel with the name of who has the conversation; not there while nobody got it.
+inline constexpr std::string_view active_agent_channel = "active_agent";
+
+/// {"run", "agent", "list", "missing"}: the tools that were listed for this agent in this run; else
+/// {}.
+const json::object& listed_tools(const state_view& state, const context& ctx,
+                                 const declared_agent& agent);
+
 /// What is the same for the length of a run, or is counted in it: {"run", …}. Of another run: {}.
 const json::object& of_this_run(const state_view& state, const context& ctx,
                                 std::string_view channel);

@@ -124,7 +124,7 @@ void decide(decided& all, json::object task, const call_decision& word) {
 
 result<flow::route> after_model(const state_view& state, const declared_agent& agent) {
   const auto calls = own_open_calls(state);
-  if (calls.empty() && given_response(state))
+  if (calls.empty() && !agent.options.response.schema.empty() && given_response(state))
     return flow::route{flow::end};
   if (calls.empty())
     return to_be_asked_again(state.last("messages")) ? flow::route{"model"}
@@ -138,6 +138,7 @@ result<flow::route> after_model(const state_view& state, const declared_agent& a
   bool asks = false;
   for (const auto& call : calls) {
     auto task = task_of(agent, *tools, call, seen);
+    task["agent"] = agent.options.name;
     const auto* tool = find_tool(*tools, string_or(call, "name"));
     if (tool && !task.contains("refused")
         && is_changed(state, tool->service, tool->name, tool->hash)) {

@@ -101,7 +101,9 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
   const auto* last = state.last("messages");
   const bool new_turn =
     !last || !last->is_object() || string_or(last->get_object(), "type") != "tool";
-  if (given_response(state) && !new_turn) // it came beside calls, which were made meanwhile
+  const bool has_form = !agent->options.response.schema.empty();
+  if (has_form && given_response(state)
+      && !new_turn) // it came beside calls, which were made meanwhile
     co_return flow::update{};
   auto settings = configured(agent->options, ctx);
   if (!settings)
@@ -116,9 +118,9 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
   }
   flow::update changes;
   auto seen = model_calls == 0 ? taint_by_clients(state) : taint{};
-  const auto* known = member(of_this_run(state, ctx, "tools"), "list");
+  const auto* known = member(listed_tools(state, ctx, *agent), "list");
   std::vector<agent_tool> tools;
-  std::string missing(string_or(of_this_run(state, ctx, "tools"), "missing"));
+  std::string missing(string_or(listed_tools(state, ctx, *agent), "missing"));
   if (known) {
     auto read = tools_from_json(*known);
     if (!read)
@@ -133,7 +135,10 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
     tools = std::move(made.tools);
     keep_chosen(tools, *settings);
     missing = std::move(all.missing);
-    changes.set("tools", {{"run", ctx.run_id()}, {"list", to_json(tools)}, {"missing", missing}});
+    changes.set("tools", {{"run", ctx.run_id()},
+                          {"agent", agent->options.name},
+                          {"list", to_json(tools)},
+                          {"missing", missing}});
     changes.set(std::string(pins_channel), new_pins(state, tools));
     for (const auto& tool : tools)
       if (is_changed(state, tool.service, tool.name, tool.hash))
@@ -143,12 +148,14 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
   const auto messages = with_results(state.list("messages"), added);
   shortened conversation{messages, object_in(state.find("shortened"))};
   const auto& memory = agent->options.memory;
-  std::string remembered(string_or(object_in(state.find("remembered")), "text"));
-  if (memory.remember && !state.find("remembered")) {
+  const auto& notes_kept = object_in(state.find("remembered"));
+  const bool are_its_own = string_or(notes_kept, "agent") == agent->options.name;
+  std::string remembered(are_its_own ? string_or(notes_kept, "text") : std::string_view{});
+  if (memory.remember && !are_its_own) {
     auto reading = remembered_for(ctx, agent->options.name, text_of(last));
     auto notes = co_await std::move(reading);
     remembered = std::move(notes.text);
-    json::object frozen{{"text", remembered}};
+    json::object frozen{{"agent", agent->options.name}, {"text", remembered}};
     changes.set("remembered", std::move(frozen));
     seen.join(notes.seen);
   }

@@ -32,8 +32,9 @@ service_reply answer_of_agent(const json::object& left) {
 
 class other_agents final : public toolbox {
 public:
-  explicit other_agents(std::vector<sub_agent> agents)
-    : toolbox(std::string(task_box)), agents_(std::move(agents)) {}
+  // Agents that hand a conversation to each other have one each, which differ.
+  other_agents(std::string_view of_agent, std::vector<sub_agent> agents)
+    : toolbox("@agents of " + std::string(of_agent)), agents_(std::move(agents)) {}
 
   coroutine<result<json::value>> list(context) const override {
     std::string description = "Gives a task to another agent, which works on it by itself and "
@@ -89,15 +90,14 @@ public:
   }
 
 private:
-  static constexpr std::string_view task_box = "@agents"; // unlike a service
-
   std::vector<sub_agent> agents_;
 };
 
 } // namespace
 
-std::shared_ptr<const toolbox> task_toolbox(std::vector<sub_agent> agents) {
-  return std::make_shared<other_agents>(std::move(agents));
+std::shared_ptr<const toolbox> task_toolbox(std::string_view of_agent,
+                                            std::vector<sub_agent> agents) {
+  return std::make_shared<other_agents>(of_agent, std::move(agents));
 }
 
 } // namespace behalf

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -61,7 +62,17 @@ std::shared_ptr<const toolbox> mcp_toolbox(std::string service);
 /// The tool `task`, as UIs know it: {description, subagent_type}. Runs that agent's graph inside
 /// the node, in a namespace of its own, and answers with what it said last. Its questions are the
 /// run's.
-std::shared_ptr<const toolbox> task_toolbox(std::vector<sub_agent> agents);
+std::shared_ptr<const toolbox> task_toolbox(std::string_view of_agent,
+                                            std::vector<sub_agent> agents);
+
+/// An agent that a conversation may be handed over to, as models are told of it.
+struct hand_off_target {
+  std::string name, description;
+};
+
+/// Tools `transfer_to_NAME`: the conversation's next turn, and all behind it, are that agent's
+/// (channel `active_agent`).
+std::shared_ptr<const toolbox> hand_off_toolbox(std::vector<hand_off_target> to);
 
 /// Functions of this program, by their own names.
 std::shared_ptr<const toolbox> function_toolbox(std::vector<function_tool> tools);

@@ -128,6 +128,104 @@ TEST_CASE("what an agent asks while it does a task, the user answers", "[agents]
   CHECK(t.deep.asked().size() == 2);
 }
 
+namespace {
+
+// `desk` and `billing` hand the conversation to each other.
+agent_options front_desk() {
+  agent_options billing;
+  billing.name = "billing";
+  billing.model = "money";
+  billing.prompt = "You do bills.";
+  billing.hand_offs = {"desk"};
+  billing.tools.push_back({"mail", {}, {"send"}, {}});
+  agent_options desk;
+  desk.name = "desk";
+  desk.model = "main";
+  desk.hand_offs = {"billing"};
+  desk.team.push_back(std::move(billing));
+  return desk;
+}
+
+} // namespace
+
+TEST_CASE("a conversation is handed over, and stays where it is", "[agents]") {
+  testing::graph_runner runner{make_agent(front_desk())};
+  service_reply all;
+  json::object send{{"name", "send"}, {"inputSchema", json::object{{"type", "object"}}}};
+  all.body = json::object{{"tools", list(send)}};
+  runner.service("mail").answers_by("tools/list",
+                                    [all](const auto&) -> result<service_reply> { return all; });
+  runner.service("mail").answers("send", "sent");
+  auto& main = runner.model("main");
+  auto& money = runner.model("money");
+  main.calls({{"transfer_to_billing", {}}}).says("Back at the desk.");
+  money.says("Your bill?").calls({{"send", {}}}).calls({{"transfer_to_desk", {}}});
+
+  auto out = runner.run({{"messages", list(human("my bill"))}});
+  REQUIRE_FALSE(out.error);
+  CHECK(answers(out) == texts{"success: Transferred to billing"});
+  CHECK(out.state.at("active_agent") == "billing");
+  CHECK(out.state.at("messages").as_array().back().at("name") == "billing");
+  CHECK(money.asked().front().at("messages").at(0).at("content") == "You do bills.");
+  CHECK(money.asked().front().at("tools").as_array().size() == 2);
+  CHECK(main.asked().front().at("tools").as_array().size() == 1);
+
+  // The next run begins there, with that agent's tools and its approvals.
+  out = runner.run({{"messages", list(human("send it"))}});
+  REQUIRE(out.interrupts.size() == 1);
+  CHECK(main.asked().size() == 1);
+  json::object approve{{"type", "approve"}};
+  out = runner.resume({{"decisions", list(approve)}});
+  REQUIRE_FALSE(out.error);
+  CHECK(
+    answers(out)
+    == texts{"success: Transferred to billing", "success: sent", "success: Transferred to desk"});
+  CHECK(out.state.at("active_agent") == "desk");
+  CHECK(text_of(out.state.at("messages").as_array().back()) == "Back at the desk.");
+  // Clients do not say who speaks.
+  out = runner.run({{"messages", list(human("hi"))}, {"active_agent", "billing"}});
+  CHECK(out.state.at("active_agent") == "desk");
+}
+
+TEST_CASE("a conversation is handed over to agents of the team alone", "[agents]") {
+  auto desk = front_desk();
+  desk.hand_offs.push_back("stranger");
+  CHECK(make_agent(desk).error().message
+        == "'stranger' is not in the team: it cannot be handed a conversation");
+}
+
+TEST_CASE("a task takes along what the conversation has seen, and brings what it sees",
+          "[agents]") {
+  auto deep = team::researcher();
+  deep.tools.front().allow = {"send"};
+  deep.tools.front().ask.clear();
+  auto inside = make_agent(deep, agent_place::inside).value();
+  // Called as `task` calls it, with its end told.
+  graph_builder b{"outer"};
+  b.channel("seen", flow::last_value());
+  b.node("call", [inside](state_view, context ctx) -> coroutine<node_result> {
+    auto under_way = ctx.run(inside, {{"messages", list(human("go"))},
+                                      {"taint", {{"untrusted", {{"web", json::array{}}}}}}});
+    const auto left = co_await std::move(under_way);
+    co_return flow::update{{"seen", left.value().at("taint")}};
+  });
+  b.edge(flow::start, "call");
+  testing::graph_runner runner{b.build()};
+  service_reply all;
+  json::object send{{"name", "send"}, {"inputSchema", json::object{{"type", "object"}}}};
+  all.body = json::object{{"tools", list(send)}};
+  runner.service("mail").answers_by("tools/list",
+                                    [all](const auto&) -> result<service_reply> { return all; });
+  runner.service("mail").answers("send", "sent");
+  runner.model("deep").calls({{"send", {}}}).says("Sent.");
+  const auto out = runner.run({});
+  REQUIRE_FALSE(out.error);
+  const auto& seen = out.state.at("seen");
+  CHECK(seen.at("untrusted").as_object().contains("web"));
+  CHECK(seen.at("untrusted").as_object().contains("mail"));
+  CHECK(seen.at("private").as_object().contains("mail"));
+}
+
 TEST_CASE("a graph without messages cannot be given tasks", "[agents]") {
   graph_builder b{"other"};
   b.channel("text", flow::last_value());

@@ -242,6 +242,14 @@ TEST_CASE("agents give tasks to agents and graphs that there are, in no circle",
   CHECK(why("  a: { model: main, tools: [{ agent: b }] }\n"
             "  b: { model: main, tools: [{ agent: a }] }\n")
         == "agents.b.tools: agents that give tasks to each other in a circle: a, b, a");
+  CHECK(why("  a: { model: main, tools: [{ agent: b, hand_off: true }] }\n"
+            "  b: { model: main, tools: [{ agent: a, hand_off: true }] }\n")
+        == "");
+  CHECK(why("  a: { model: main, tools: [{ agent: b, hand_off: true }] }\n"
+            "  b: { model: main, tools: [{ agent: a }] }\n")
+        == "agents.b.tools: agents that give tasks to each other in a circle: a, b, a");
+  CHECK(why("  a: { model: main, tools: [{ agent: c, hand_off: true }] }\n")
+        == "agents.a.tools: there is no agent 'c'");
   std::string deep;
   for (char c = 'a'; c < 'i'; ++c)
     deep += std::string("  ") + c + ": { model: main, tools: [{ agent: " + char(c + 1) + " }] }\n";

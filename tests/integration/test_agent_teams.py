@@ -25,6 +25,8 @@ def parts(tmp_path_factory):
                        "tools": [{"service": "box", "ask": ["send"]}]},
     }
     agents["calculator"] = {"model": "main", "tools": [{"function": "add"}]}
+    agents["desk"] = {"model": "main", "tools": [{"agent": "billing", "hand_off": True}]}
+    agents["billing"] = {"model": "deep", "prompt": "You do bills."}
     server = Agents(folder, inbox, models, agents, services=services, plugins=[plugin("adder")])
     box.offer(SEND, send=text("sent"))
     yield server, provider, box, inbox
@@ -106,7 +108,9 @@ def test_two_questions_inside_are_answered_by_their_ids(agents, models, box):
     messages = chat.resume({asked["bob"]: {"decisions": [{"type": "approve"}]},
                             asked["carol"]: {"decisions": [{"type": "reject", "message": "not her"}]}})
     assert [args for _, args, _ in box.calls] == [{"to": "bob"}]
-    assert results(messages) == ["I have sent it.", "I have not her it."]
+    sent, refused = results(messages)
+    assert sent == "I have sent it."
+    assert refused.endswith("not her it.")
     assert text_of(messages[-1]) == "Done."
 
 
@@ -117,7 +121,7 @@ def test_one_question_inside_is_answered_plainly(agents, models, box, parts):
     assert len(chat.interrupts()) == 1
     inner = chat.client.threads.get_state(chat.thread, subgraphs=True)["tasks"][0]["state"]
     assert [one["type"] for one in inner["values"]["messages"]] == ["human", "ai"]
-    assert set(inner["values"]) == {"messages"}
+    assert set(inner["values"]) == {"messages", "taint"}
     chat.resume({"decisions": [{"type": "approve"}]})
     assert [key for _, _, key in box.calls] == [f"Bearer {parts[3].tokens['alice']}"]
 
@@ -134,3 +138,16 @@ def test_a_function_of_a_library_is_a_tool(agents, models):
     assert results(agents.chat("calculator").say("hi")) == ["3"]
     told = models.requests("main")[0]["body"]["tools"][0]["function"]
     assert told["parameters"]["properties"]["a"] == {"type": "integer", "description": "the first"}
+
+
+def test_a_conversation_is_handed_over_and_stays_there(agents, models):
+    models.script("main", {"calls": [{"name": "transfer_to_billing", "args": {}}]})
+    models.script("deep", {"text": ["Your", " bill?"]})
+    chat = agents.chat("desk")
+    messages = chat.say("my bill")
+    assert results(messages) == ["Transferred to billing"]
+    assert (messages[-1]["name"], text_of(messages[-1])) == ("billing", "Your bill?")
+    assert "".join(chunk["content"] for chunk, _ in chat.chunks()) == "Your bill?"
+    chat.say("this one")
+    assert len(models.requests("main")) == 1
+    assert chat.state()["values"]["active_agent"] == "billing"

@@ -1,0 +1,55 @@
+#include "agents/nodes/agent_state.hpp"
+#include "agents/tools/results.hpp"
+#include "runtime/base/json.hpp"
+
+namespace behalf {
+namespace {
+
+constexpr std::string_view prefix = "transfer_to_"; // as LangGraph's swarms call it
+
+class hand_offs final : public toolbox {
+public:
+  explicit hand_offs(std::vector<hand_off_target> to) : toolbox("@hand_off"), to_(std::move(to)) {}
+
+  coroutine<result<json::value>> list(context) const override {
+    json::array all;
+    for (const auto& one : to_) {
+      auto description = "Hands the conversation over to the agent " + one.name
+                         + ", who goes on with it and sees all of it.";
+      if (!one.description.empty())
+        description += ' ' + one.name + ": " + one.description;
+      json::object schema{{"type", "object"}, {"additionalProperties", false}};
+      json::object hints{{"idempotentHint", true}, {"openWorldHint", false}};
+      json::object tool{{"name", std::string(prefix) + one.name},
+                        {"description", std::move(description)},
+                        {"inputSchema", std::move(schema)},
+                        {"annotations", std::move(hints)}};
+      all.push_back(std::move(tool));
+    }
+    co_return json::object{{"tools", std::move(all)}};
+  }
+
+  coroutine<tool_outcome> call(context, requested_call what) const override {
+    for (const auto& one : to_) {
+      if (what.tool != std::string(prefix) + one.name)
+        continue;
+      auto said = tool_message("Transferred to " + one.name, what.id);
+      said.as_object()["name"] = what.name;
+      tool_outcome became{std::move(said.as_object())};
+      became.changes.set(active_agent_channel, one.name);
+      co_return became;
+    }
+    co_return tool_error(what.id, what.name, "Error: there is no such agent.");
+  }
+
+private:
+  std::vector<hand_off_target> to_;
+};
+
+} // namespace
+
+std::shared_ptr<const toolbox> hand_off_toolbox(std::vector<hand_off_target> to) {
+  return std::make_shared<hand_offs>(std::move(to));
+}
+
+} // namespace behalf
