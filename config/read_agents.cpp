@@ -23,13 +23,15 @@ const service_options* service_named(const config& c, std::string_view name) {
   return found == c.services.end() ? nullptr : &*found;
 }
 
-void check_service(yaml_section& in, const std::string& name, const config& c) {
+void check_service(yaml_section& in, const std::string& name, bool a2a, const config& c) {
   if (name.empty())
     return;
   const auto* service = service_named(c, name);
   if (!service)
     in.fault("service", "there is no '" + name + "' in `services`");
-  else if (service->type != service_type::mcp && !c.documents.contains(name))
+  else if (a2a && service->type != service_type::http)
+    in.fault("a2a", "'" + name + "' is of type mcp; an agent by A2A is a service of type http");
+  else if (!a2a && service->type != service_type::mcp && !c.documents.contains(name))
     in.fault("service",
              "'" + name + "' is of type http and has no `openapi` document, so it has no tools");
 }
@@ -127,9 +129,11 @@ tool_source read_source(yaml_section in, const config& c) {
   in.text("service", o.service);
   if (in.kind("service") == 0)
     in.fault("", "lacks the key 'service'");
-  check_service(in, o.service, c);
+  in.flag("a2a", o.a2a);
+  in.text("description", o.description);
+  check_service(in, o.service, o.a2a, c);
   const auto* service = service_named(c, o.service);
-  if (auto found = c.documents.find(o.service); service && found != c.documents.end())
+  if (auto found = c.documents.find(o.service); service && !o.a2a && found != c.documents.end())
     o.document = found->second;
   std::set<std::string> named;
   read_rules(in, "allow", tool_rule::allow, o.allow, o, service, o.document.get(), named);
@@ -137,6 +141,7 @@ tool_source read_source(yaml_section in, const config& c) {
   read_rules(in, "deny", tool_rule::deny, o.deny, o, service, o.document.get(), named);
   read_reads(in, o, service, o.document.get(), named);
   in.flag("trusted", o.trusted);
+  in.texts("return_direct", o.return_direct);
   o.personal = !service || service->takes_credential();
   in.finish();
   return o;

@@ -98,6 +98,23 @@ std::vector<json::object> own_open_calls(const state_view& state) {
   return open_calls(state);
 }
 
+bool answered_directly(const state_view& state) {
+  const auto* last = state.last("messages");
+  if (!last || !last->is_object() || string_or(last->get_object(), "type") != "tool")
+    return false;
+  const auto tools = told_tools(state);
+  const auto& messages = state.list("messages");
+  for (auto at = messages.rbegin(); tools && at != messages.rend() && at->is_object(); ++at) {
+    const auto& message = at->get_object();
+    if (string_or(message, "type") != "tool")
+      return string_or(message, "type") == "ai";
+    const auto* tool = find_tool(*tools, string_or(message, "name"));
+    if (!tool || !tool->return_direct || string_or(message, "status") != "success")
+      return false;
+  }
+  return false;
+}
+
 namespace {
 
 std::string names_of(const std::vector<agent_tool>& tools) {

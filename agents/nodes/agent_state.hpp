@@ -60,6 +60,9 @@ std::vector<json::object> open_calls(const state_view& state);
 /// The same; none where a client sent that message.
 std::vector<json::object> own_open_calls(const state_view& state);
 
+/// All calls of the last ai message were made, and their tools say that a result ends the turn.
+bool answered_directly(const state_view& state);
+
 /// What a call is told when it cannot be made: its tool is none, or its arguments do not fit.
 std::optional<std::string> wrong_with(const std::vector<agent_tool>& tools,
                                       const json::object& call);

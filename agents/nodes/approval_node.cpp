@@ -126,6 +126,8 @@ result<flow::route> after_model(const state_view& state, const declared_agent& a
   const auto calls = own_open_calls(state);
   if (calls.empty() && !agent.options.response.schema.empty() && given_response(state))
     return flow::route{flow::end};
+  if (calls.empty() && answered_directly(state))
+    return flow::route{flow::end};
   if (calls.empty())
     return to_be_asked_again(state.last("messages")) ? flow::route{"model"}
                                                      : flow::route{flow::end};

@@ -98,12 +98,13 @@ const json::object& object_in(const json::value* kept) {
 } // namespace
 
 coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) {
+  if (answered_directly(state))
+    co_return flow::update{};
   const auto* last = state.last("messages");
   const bool new_turn =
     !last || !last->is_object() || string_or(last->get_object(), "type") != "tool";
   const bool has_form = !agent->options.response.schema.empty();
-  if (has_form && given_response(state)
-      && !new_turn) // it came beside calls, which were made meanwhile
+  if (has_form && !new_turn && given_response(state)) // beside calls, which were made meanwhile
     co_return flow::update{};
   auto settings = configured(agent->options, ctx);
   if (!settings)

@@ -164,6 +164,9 @@ public:
         ++dropped;
       else if (auto tool = made(source.service, name, *entry)) {
         tool->approval = *approval;
+        tool->return_direct =
+          std::find(source.return_direct.begin(), source.return_direct.end(), name)
+          != source.return_direct.end();
         out_.tools.push_back(std::move(*tool));
       }
     }
@@ -270,7 +273,8 @@ result<agent_tool> tool_from(const json::value& kept) {
                   {bool_or(hints, "read_only", false), bool_or(hints, "destructive", true),
                    bool_or(hints, "idempotent", false), bool_or(hints, "open_world", true)},
                   text("approval") == "allow" ? tool_approval::allow : tool_approval::ask,
-                  text("hash")};
+                  text("hash"),
+                  bool_or(*o, "return_direct")};
   if (!models_take(tool.as_told.name) || tool.service.empty() || tool.name.empty())
     return fail(errc::internal, "a kept tool has no name or no service");
   return tool;
@@ -334,7 +338,8 @@ json::array to_json(const std::vector<agent_tool>& tools) {
                    {"inputSchema", each.schema},
                    {"hints", hints_json(each.hints)},
                    {"approval", each.approval == tool_approval::allow ? "allow" : "ask"},
-                   {"hash", each.hash}});
+                   {"hash", each.hash},
+                   {"return_direct", each.return_direct}});
   return all;
 }
 

@@ -24,6 +24,7 @@ struct agent_tool {
   tool_approval approval = tool_approval::ask;
   std::string hash; // SHA-256, in hex, of what the service said of it: name, description, schema,
                     // hints
+  bool return_direct = false; // its result ends the turn
 };
 
 /// The result of tools/list of one service: {"tools": […]}.

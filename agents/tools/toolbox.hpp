@@ -59,6 +59,10 @@ private:
 /// The tools of an MCP service, called as the run's user.
 std::shared_ptr<const toolbox> mcp_toolbox(std::string service);
 
+/// The tool `ask_NAME` of an agent of another server, by the A2A protocol: gives it a message, as
+/// the run's user, and waits until it is done with it, 10 minutes at most.
+std::shared_ptr<const toolbox> a2a_toolbox(const tool_source& source);
+
 /// The tool `task`, as UIs know it: {description, subagent_type}. Runs that agent's graph inside
 /// the node, in a namespace of its own, and answers with what it said last. Its questions are the
 /// run's.

@@ -1,5 +1,7 @@
 """Agents that work together: tasks for other agents, what these ask people, and how it streams."""
 
+from pathlib import Path
+
 import pytest
 from parts.agents import LOCAL, Agents, model, text_of
 from parts.inbox import Inbox
@@ -151,3 +153,32 @@ def test_a_conversation_is_handed_over_and_stays_there(agents, models):
     chat.say("this one")
     assert len(models.requests("main")) == 1
     assert chat.state()["values"]["active_agent"] == "billing"
+
+
+def folder_in(parent: Path, name: str) -> Path:
+    made = parent / name
+    made.mkdir()
+    return made
+
+
+def test_each_user_asks_an_agent_of_another_server_as_themselves(parts, tmp_path):
+    _, provider, _, inbox = parts
+    main, deep = (model(provider, "openai_chat", name) for name in ("main", "deep"))
+    there = Agents(folder_in(tmp_path, "there"), inbox, {"deep": deep}, {"stock": {"model": "deep"}})
+    partner = {"base_url": f"{there.server.url}/a2a/stock",
+               "credential": {"from": "secrets", "name": "partner", "inject": "bearer"}, **LOCAL}
+    tools = [{"service": "partner", "a2a": True, "allow": ["ask_partner"]}]
+    here = Agents(folder_in(tmp_path, "here"), inbox, {"main": main},
+                  {"desk": {"model": "main", "tools": tools}}, services={"partner": partner})
+    try:
+        provider.script("deep", {"text": "Seven."})
+        for user in ("alice", "bob"):
+            here.stack.store(user, "partner", there.tokens[user])
+            asks = {"calls": [{"name": "ask_partner", "args": {"message": f"for {user}"}}]}
+            provider.script("main", asks, {"text": "Done."})
+            assert results(here.chat("desk", user).say("how many?")) == ["Seven."]
+            theirs = there.client(user).threads.search()
+            assert [text_of(one["values"]["messages"][0]) for one in theirs] == [f"for {user}"]
+    finally:
+        here.server.close()
+        there.server.close()
