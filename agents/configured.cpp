@@ -39,6 +39,8 @@ std::optional<std::vector<std::string>> possible_tools(const agent_options& agen
     all.emplace_back("task"); // by which it gives tasks to others
   for (const auto& one : agent.functions)
     all.push_back(one.what.what.name);
+  for (const auto& name : agent.hand_offs)
+    all.push_back("transfer_to_" + name);
   for (const auto& source : agent.tools) {
     const auto before = all.size();
     for (const auto* list : {&source.allow, &source.ask, &source.reads})
