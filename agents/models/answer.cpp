@@ -85,6 +85,12 @@ std::string answer::cleaned(std::string_view text) const {
   return all;
 }
 
+// Clients show a call by the name it begins with: it is not begun with a part of one.
+void answer::end_name(part& p) {
+  if (!std::exchange(p.named, true))
+    p.name.end();
+}
+
 // Nothing follows.
 void answer::end_texts() {
   if (!scrub_)
@@ -92,6 +98,7 @@ void answer::end_texts() {
   for (auto& p : parts_) {
     p.text.end();
     p.name.end();
+    p.named = true;
     for (auto& [key, clean] : p.clean) {
       std::string rest;
       clean->finish(rest);
@@ -99,6 +106,10 @@ void answer::end_texts() {
     }
     touch(p);
   }
+}
+
+std::size_t answer::bytes() const {
+  return bytes_ - parts_.size() * part_bytes;
 }
 
 bool answer::room(std::size_t more) {
@@ -271,6 +282,8 @@ void answer::arguments(int64_t key, std::string_view more) {
   auto* p = begun(key);
   if (!p || !room(more.size()))
     return;
+  if (!more.empty())
+    end_name(*p);
   p->text.add(more);
   touch(*p);
 }
@@ -335,6 +348,8 @@ std::optional<json::object> answer::block_chunk(part& p, std::size_t index) {
 }
 
 std::optional<json::object> answer::call_chunk(part& p, std::size_t index) {
+  if (p.name.clean && !p.named)
+    return {};
   const auto name = p.name.take();
   const auto more = p.text.take();
   const bool first = !std::exchange(p.shown, true);

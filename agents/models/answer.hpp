@@ -78,7 +78,7 @@ public:
   stop_reason why() const { return why_; }
   const token_usage& tokens() const { return usage_; }
   const std::string& id() const { return id_; }
-  std::size_t bytes() const { return bytes_; }
+  std::size_t bytes() const;
   /// More than `most_bytes` were added: there will be no message.
   bool over() const { return over_; }
 
@@ -125,7 +125,8 @@ private:
     std::size_t annotations_shown = 0;
     json::object extras, new_extras;
     std::map<std::string, std::unique_ptr<stream_scrubber>, std::less<>> clean; // of extras
-    grown_text name; // of a call, as the next two
+    grown_text name; // of a call, as the next three
+    bool named = false;
     std::string id, given_id;
   };
   using part_keys = std::map<int64_t, std::size_t>;
@@ -133,6 +134,7 @@ private:
 
   json::value cleaned(json::value v) const;
   std::string cleaned(std::string_view text) const;
+  static void end_name(part& p);
   void end_texts();
   void append(part& p, std::string_view key, std::string_view more);
   bool room(std::size_t more);

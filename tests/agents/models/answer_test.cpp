@@ -430,3 +430,18 @@ TEST_CASE("a credential that comes back a character at a time is in no chunk and
   CHECK(m.at("content").at(2).at("reasoning") == json::value(clean));
   CHECK(m.at("content").at(2).at("extras").at("signature") == json::value(clean));
 }
+
+TEST_CASE("a call is shown by its whole name, though it ends as the credential begins",
+          "[agents]") {
+  auto a = made();
+  a.scrub_with(std::make_shared<one_word>());
+  a.call(0, "c1", "LISTS");
+  CHECK_FALSE(a.take_chunk());
+  a.arguments(0, "{");
+  const auto chunk = a.take_chunk();
+  REQUIRE(chunk);
+  const auto& begun = chunk->at("tool_call_chunks").at(0);
+  CHECK(begun.at("name") == "LISTS");
+  CHECK(begun.at("id") == "c1");
+  CHECK(begun.at("args") == "{");
+}
