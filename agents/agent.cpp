@@ -114,10 +114,22 @@ void add_builtin_tools(declared_agent& to) {
   to.toolboxes.push_back(builtin_toolbox(names, to.options.name));
 }
 
+// It takes the account of what the conversation has read, and so can be asked to keep the rules.
+bool knows_taint(const graph& flow) {
+  const auto at = flow.channels()->find(taint_channel);
+  return at != channel_table::none && flow.takes_input(at);
+}
+
 void add_other_agents(declared_agent& made) {
-  if (made.options.agents.empty())
+  const auto& agents = made.options.agents;
+  if (agents.empty())
     return;
-  add_harmless(made, task_toolbox(made.options.name, made.options.agents));
+  add_harmless(made, task_toolbox(made.options.name, agents));
+  if (!std::all_of(agents.begin(), agents.end(),
+                   [](const sub_agent& one) { return knows_taint(*one.flow); })) {
+    made.sources.back().reads.clear(); // nobody judges what a graph of one's own does with a task
+    made.sources.back().allow = {"*"};
+  }
 }
 
 void add_hand_offs(declared_agent& made, const std::vector<agent_options>& all) {
@@ -229,8 +241,8 @@ result<std::shared_ptr<const graph>> make_agent(agent_options options, agent_pla
   }
   b.conditional(
     "model",
-    [team](const state_view& state, const context&) {
-      return after_model(state, *member_named(team, state.text(active_agent_channel)));
+    [team](const state_view& state, const context& ctx) {
+      return after_model(state, ctx, *member_named(team, state.text(active_agent_channel)));
     },
     targets);
   return b.build();

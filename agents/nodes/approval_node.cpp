@@ -74,6 +74,12 @@ std::vector<gated_call> gated_calls(const state_view& sent) {
   return all;
 }
 
+// A later run that finds the task finds a call that may have been made: an approval is used once.
+flow::send to_tools(json::object task, const context& ctx) {
+  task["run"] = ctx.run_id();
+  return {"tools", std::move(task)};
+}
+
 struct decided {
   flow::route go_to;
   json::array answers; // of calls that are not made
@@ -81,7 +87,7 @@ struct decided {
 };
 
 // `task`: one that waited, with the schema of its tool.
-void decide(decided& all, json::object task, const call_decision& word) {
+void decide(decided& all, json::object task, const call_decision& word, const context& ctx) {
   auto& call = task["call"].as_object();
   const std::string id(string_or(call, "id")), name(string_or(call, "name"));
   const auto schema = object_or_empty(task, "schema");
@@ -92,7 +98,7 @@ void decide(decided& all, json::object task, const call_decision& word) {
   switch (word.type) {
   case decision_type::approve:
     task["approved"] = true;
-    all.go_to.add(flow::send{"tools", std::move(task)});
+    all.go_to.add(to_tools(std::move(task), ctx));
     break;
   case decision_type::edit:
     call["args"] = word.args;
@@ -102,7 +108,7 @@ void decide(decided& all, json::object task, const call_decision& word) {
     }
     task["approved"] = true;
     task["edited"] = word.args;
-    all.go_to.add(flow::send{"tools", std::move(task)});
+    all.go_to.add(to_tools(std::move(task), ctx));
     break;
   case decision_type::reject:
     all.answers.push_back(tool_error(
@@ -122,7 +128,8 @@ void decide(decided& all, json::object task, const call_decision& word) {
 
 } // namespace
 
-result<flow::route> after_model(const state_view& state, const declared_agent& agent) {
+result<flow::route> after_model(const state_view& state, const context& ctx,
+                                const declared_agent& agent) {
   const auto calls = own_open_calls(state);
   if (calls.empty() && !agent.options.response.schema.empty() && given_response(state))
     return flow::route{flow::end};
@@ -154,7 +161,7 @@ result<flow::route> after_model(const state_view& state, const declared_agent& a
     return flow::route{flow::send{std::string(approval_node), {{"tasks", std::move(tasks)}}}};
   flow::route all;
   for (auto& task : tasks)
-    all.add(flow::send{"tools", std::move(task)});
+    all.add(to_tools(std::move(task).as_object(), ctx));
   return all;
 }
 
@@ -181,9 +188,9 @@ coroutine<node_result> approve_calls(state_view state, context ctx) {
   auto word = words.begin();
   for (const auto& task : tasks) // in the order of the model's calls
     if (member(task, "schema"))
-      decide(all, task.as_object(), *word++);
+      decide(all, task.as_object(), *word++, ctx);
     else
-      all.go_to.add(flow::send{"tools", task});
+      all.go_to.add(to_tools(task.as_object(), ctx));
   if (all.go_to.targets().empty())
     all.go_to = flow::route{"model"};
   flow::update changes{{"messages", std::move(all.answers)}};

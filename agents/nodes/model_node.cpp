@@ -42,9 +42,7 @@ coroutine<listing> list_tools(context ctx, agent_ptr agent) {
     }
     const std::string why(reason_of(replies[i].error()));
     all.missing += "\nThe tools of '" + service + "' are not there now: " + why + ".";
-    ctx.write({{"type", "tools_unavailable"},
-               {"service", service},
-               {"reason", replies[i].error().message}});
+    ctx.write({{"type", "tools_unavailable"}, {"service", service}, {"reason", why}});
   }
   co_return all;
 }
@@ -58,7 +56,8 @@ std::string prompt_for(std::string_view prompt, const context& ctx) {
       made += ctx.identity();
       rest.remove_prefix(identity.size());
     } else if (rest.starts_with(display_name)) {
-      made += string_or(ctx.user(), "display_name", ctx.identity());
+      const auto name = string_or(ctx.user(), "display_name", ctx.identity());
+      made += name.empty() ? "the user" : name; // nobody has to log in
       rest.remove_prefix(display_name.size());
     } else {
       const auto plain = rest.substr(0, rest.find('{', 1));
@@ -118,6 +117,8 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
       {"messages", ai("Model call limits exceeded: run limit (" + most + "/" + most + ")")}};
   }
   flow::update changes;
+  if (given_response(state)) // of the turn before, or of an agent that has handed over
+    changes.set("structured_response", nullptr);
   auto seen = model_calls == 0 ? taint_by_clients(state) : taint{};
   const auto* known = member(listed_tools(state, ctx, *agent), "list");
   std::vector<agent_tool> tools;
@@ -150,19 +151,24 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
   shortened conversation{messages, object_in(state.find("shortened"))};
   const auto& memory = agent->options.memory;
   const auto& notes_kept = object_in(state.find("remembered"));
-  const bool are_its_own = string_or(notes_kept, "agent") == agent->options.name;
+  const bool are_its_own = string_or(notes_kept, "agent") == agent->options.name
+                           && string_or(notes_kept, "user") == ctx.identity();
   std::string remembered(are_its_own ? string_or(notes_kept, "text") : std::string_view{});
   if (memory.remember && !are_its_own) {
     auto reading = remembered_for(ctx, agent->options.name, text_of(last));
     auto notes = co_await std::move(reading);
     remembered = std::move(notes.text);
-    json::object frozen{{"agent", agent->options.name}, {"text", remembered}};
+    json::object frozen{
+      {"agent", agent->options.name}, {"user", ctx.identity()}, {"text", remembered}};
     changes.set("remembered", std::move(frozen));
     seen.join(notes.seen);
   }
   if (!seen.none())
     changes.set(std::string(taint_channel), to_json(seen));
-  auto shortening = shorten(ctx, agent->options, settings->model, conversation);
+  const auto& limits = settings->limits.spending;
+  auto spender =
+    std::make_shared<const spending_agent>(spending_agent{agent->options.name, limits});
+  auto shortening = shorten(ctx, agent->options.memory, spender, settings->model, conversation);
   if (co_await std::move(shortening))
     changes.set("shortened", conversation.kept());
   chat_request question{conversation.shown()};
@@ -176,12 +182,7 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
   if (const auto& wanted = agent->options.response; !wanted.schema.empty()) {
     form.emplace(wanted, settings->model, models_of(ctx).get(), tools);
     form->ask_for_it(question);
-    if (given_response(state)) // of the turn before
-      changes.set("structured_response", nullptr);
   }
-  const auto& limits = settings->limits.spending;
-  auto spender =
-    std::make_shared<const spending_agent>(spending_agent{agent->options.name, limits});
   auto asked = ask_model_for(std::move(spender), ctx, settings->model, std::move(question));
   auto said = co_await std::move(asked);
   if (!said && said.error().kind == budget_spent) {

@@ -19,7 +19,8 @@ using agent_ptr = std::shared_ptr<const declared_agent>;
 coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent);
 
 /// Where the model's answer leads: to the tools, the approval, the model again, or the end.
-result<flow::route> after_model(const state_view& state, const declared_agent& agent);
+result<flow::route> after_model(const state_view& state, const context& ctx,
+                                const declared_agent& agent);
 
 /// Asks the user about the calls that need it; no call of this turn is made before the answer. An
 /// answer that cannot be read, which only an agent inside another graph is given, is asked for

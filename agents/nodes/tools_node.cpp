@@ -8,7 +8,7 @@ namespace behalf {
 namespace {
 
 constexpr std::string_view unknown_outcome =
-  "Error: the server stopped while this call was open. Whether it was made is unknown, and it was "
+  "Error: the run was stopped while this call was open. Whether it was made is unknown, and it was "
   "not made again. Find out before you call the tool once more.";
 
 // What a task was sent: all that it sees. Of one that a client made, by a `goto`: {}.
@@ -55,7 +55,8 @@ coroutine<node_result> make_call(state_view state, context ctx, agent_ptr agent)
   if (verdict.fate == call_fate::refuse) // the arguments are a person's, or the agent is another
     co_return flow::update{
       {"messages", list(tool_error(call.id, call.name, refused_call(made, verdict.why)))}};
-  if (may_have_run(ctx) && !bool_or(task, "repeatable"))
+  const bool left_behind = string_or(task, "run") != ctx.run_id();
+  if ((left_behind || may_have_run(ctx)) && !bool_or(task, "repeatable"))
     co_return flow::update{{"messages", list(tool_error(call.id, call.name, unknown_outcome))}};
   auto seen = taint_by(*source, hints, call.id);
   auto under_way = box->call(ctx, std::move(call));

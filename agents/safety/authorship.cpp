@@ -111,8 +111,12 @@ taint taint_by_clients(const state_view& state) {
   taint seen;
   for (const auto& one : state.list("messages"))
     if (one.is_object() && is_claimed(one.get_object()) && !is_filler(one)
-        && !written.contains(digest_of(one.get_object())))
-      add_source(seen.untrusted, "client", string_or(one.get_object(), "tool_call_id"));
+        && !written.contains(digest_of(one.get_object()))) {
+      const auto call = string_or(one.get_object(), "tool_call_id");
+      add_source(seen.untrusted, "client", call);
+      if (string_or(one.get_object(), "type") == "tool") // a result, maybe of another graph here
+        add_source(seen.personal, "client", call);
+    }
   return seen;
 }
 

@@ -14,6 +14,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr int most_failures = 5;
 constexpr milliseconds first_wait{200}, longest_wait{5'000}, all_waits{600'000};
 constexpr std::size_t most_parts = 64;
 
@@ -134,6 +135,7 @@ public:
     auto sending = asked(ctx, send_of(string_or(what.args, "message")));
     auto answer = co_await std::move(sending);
     milliseconds waited{0};
+    int failed = 0; // looks in a row
     for (auto wait = first_wait; answer && goes_on(*answer);
          wait = std::min(wait * 2, longest_wait)) {
       if (waited >= all_waits)
@@ -145,7 +147,10 @@ public:
       waited += wait;
       json::object which{{"id", string_or(*answer, "id")}, {"historyLength", 0}};
       auto asking = asked(ctx, rpc("tasks/get", std::move(which)));
-      answer = co_await std::move(asking);
+      auto next = co_await std::move(asking);
+      failed = next ? 0 : failed + 1;
+      if (next || failed == most_failures) // what it works on goes on while one look at it fails
+        answer = std::move(next);
     }
     if (!answer)
       co_return failed_call(what, answer.error(), name());

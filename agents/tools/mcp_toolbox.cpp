@@ -32,11 +32,20 @@ std::shared_ptr<const toolbox> mcp_toolbox(std::string service) {
 }
 
 json::object failed_call(const requested_call& call, const error& why, std::string_view service) {
-  const std::string name(service);
-  return tool_error(call.id, call.name,
-                    why.kind == "needs_auth"
-                      ? "Error: the user has not given access to '" + name + "'."
-                      : "Error: '" + name + "' could not do it: " + why.message);
+  auto told = "Error: '" + std::string(service) + "' ";
+  if (why.kind == "needs_auth")
+    told = "Error: the user has not given access to '" + std::string(service) + "'.";
+  else if (why.code == errc::timeout)
+    told +=
+      "did not answer in time. Whether the call was made is unknown. Find out before you call "
+      "the tool once more.";
+  else // where it is concerns the operator
+    told += "could not do it: "
+            + (why.message.find("://") == std::string::npos
+                 ? why.message
+                 : "it cannot be reached, or broke off in its answer. Whether the call was made is "
+                   "unknown");
+  return tool_error(call.id, call.name, told);
 }
 
 } // namespace behalf

@@ -6,6 +6,7 @@
 #include "runtime/base/json.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace behalf {
 namespace {
@@ -14,9 +15,15 @@ namespace {
 service_reply answer_of_agent(const json::object& left) {
   std::string text;
   if (const auto* said = member(left, "messages"); said && said->is_array())
-    for (const auto& message : said->get_array())
-      if (message.is_object() && string_or(message.get_object(), "type") == "ai")
+    for (bool after_calls = false; const auto& message : said->get_array()) {
+      const auto type = message.is_object() ? string_or(message.get_object(), "type") : "";
+      if (type == "ai")
         text = text_of(message);
+      else if (type == "tool") // those that end it are the answer: they were `return_direct`
+        text = (std::exchange(after_calls, true) ? text + '\n' : "") + text_of(message);
+      if (type != "tool")
+        after_calls = false;
+    }
   service_reply reply;
   json::object body;
   const auto* structured = member(left, "structured_response");

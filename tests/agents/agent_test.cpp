@@ -398,7 +398,9 @@ TEST_CASE("a tool that fails ends no run", "[agents]") {
   REQUIRE_FALSE(out.error);
   const auto all = said(out);
   REQUIRE(all.size() == 8);
-  CHECK(all[4] == "tool call_1 error: Error: 'mail' could not do it: never answered");
+  CHECK(all[4]
+        == "tool call_1 error: Error: 'mail' did not answer in time. Whether the call was made is "
+           "unknown. Find out before you call the tool once more.");
   CHECK(all[5] == "tool call_2 error: no such folder");
   CHECK(all[6] == "tool call_3 error: Error: the user has not given access to 'mail'.");
   CHECK(all[7] == "ai: Sorry.");
@@ -539,7 +541,10 @@ TEST_CASE("what another agent left to call is called as this one's declaration s
     return on;
   };
   json::object task{{"service", "mail"}, {"tool", "send"}, {"call", tool_call("call_x", "send")}};
-  CHECK(left_by(free, task).left == texts{"mail send"});
+  CHECK(left_by(free, task).left.empty()); // another run may have made it
+  auto harmless = task;
+  harmless["repeatable"] = true;
+  CHECK(left_by(free, harmless).left == texts{"mail send"});
   for (const auto& options : {asks, denies, has_another}) {
     const auto on = left_by(options, task);
     CHECK(on.left.empty());

@@ -250,7 +250,8 @@ TEST_CASE("an agent is told why an operation failed", "[tools]") {
   SECTION("it cannot be reached") {
     b.crm.fails("GET /contacts/7", fail(errc::timeout, "no answer"));
     b.model.calls({{"getContact", {{"id", "7"}}}}).says("ok");
-    CHECK(b.told("x") == "Error: 'crm' could not do it: no answer");
+    CHECK(
+      b.told("x").starts_with("Error: 'crm' did not answer in time. Whether the call was made"));
   }
   SECTION("an argument would leave the path") {
     b.model.calls({{"getContact", {{"id", "../admin"}}}}).says("ok");
