@@ -76,7 +76,11 @@ std::vector<config_problem> contradictions(const config& c, const config_places&
   for (const auto& s : c.services)
     if (s.credential.from == credential_source::secrets
         && c.secrets.type == secrets_config::backend::none && c.dev.users.empty())
-      fault(place_of(s, c), "takes its credential from secrets, but there is no secrets section");
+      fault(
+        place_of(s, c),
+        "takes its credential from secrets, but there is no secrets section. 'behalf dev' has a "
+        "store of its own: say so by dev: { users: [{ name: alice }] }. 'behalf serve' needs "
+        "secrets: { master_key: file:master.key }, made by: openssl rand -hex 32");
   for (const auto& s : c.services)
     if (!s.credential.store.empty() && !c.secrets.find(s.credential.store))
       fault(place_of(s, c) + (s.own ? ".key.store" : ".credential.store"),

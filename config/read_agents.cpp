@@ -24,8 +24,11 @@ const service_options* service_named(const config& c, std::string_view name) {
 }
 
 void check_service(yaml_section& in, const std::string& name, bool a2a, const config& c) {
-  if (name.empty())
+  if (name.empty()) {
+    if (in.has("service"))
+      in.fault("service", "is empty");
     return;
+  }
   const auto* service = service_named(c, name);
   if (!service)
     in.fault("service", "there is no '" + name + "' in `services`");
@@ -215,14 +218,18 @@ void read_tools(yaml_section& in, agent_options& o, const config& c) {
       read_builtin(one, std::move(builtin), o.builtin);
       continue;
     }
+    bool hand_off = false;
+    one.one_of("approval", approval, {"allow", "ask"});
+    one.flag("hand_off", hand_off);
+    if (one.has("approval") && !one.has("function"))
+      one.fault("approval", "stands beside `function` alone; a service's tools have allow and ask");
+    if (one.has("hand_off") && !one.has("agent"))
+      one.fault("hand_off", "stands beside `agent` alone");
     if (one.has("function")) {
-      one.one_of("approval", approval, {"allow", "ask"});
       read_function(one, std::move(function), approval, o);
       continue;
     }
-    bool hand_off = false;
     if (one.has("agent")) {
-      one.flag("hand_off", hand_off);
       read_other_agent(one, std::move(other), hand_off, o);
       continue;
     }

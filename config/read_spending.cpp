@@ -8,10 +8,15 @@ void read_spending(yaml_section& in, spending_limits& o) {
   constexpr double most_cost = 1'000'000'000;
   in.integer("tokens_per_run", o.tokens_per_run, 1, most_tokens);
   in.integer("tokens_per_user_per_day", o.tokens_per_user_per_day, 1, most_tokens);
-  in.decimal("cost_per_run", o.cost_per_run, most_cost);
-  in.decimal("cost_per_user_per_day", o.cost_per_user_per_day, most_cost);
-  in.decimal("cost_per_tenant_per_day", o.cost_per_tenant_per_day, most_cost);
-  in.decimal("cost_per_day", o.cost_per_day, most_cost);
+  auto cost = [&](std::string_view key, double& most) {
+    in.decimal(key, most, most_cost);
+    if (in.has(key) && most == 0)
+      in.fault(key, "must be above 0; a model that nobody may ask is not offered");
+  };
+  cost("cost_per_run", o.cost_per_run);
+  cost("cost_per_user_per_day", o.cost_per_user_per_day);
+  cost("cost_per_tenant_per_day", o.cost_per_tenant_per_day);
+  cost("cost_per_day", o.cost_per_day);
 }
 
 } // namespace behalf

@@ -48,6 +48,12 @@ bool is_a(const json::value& v, std::string_view type) {
   return type == (v.is_array() ? "array" : kind_name(v));
 }
 
+bool is_type(std::string_view name) {
+  constexpr std::array<std::string_view, 7> all{"null",   "boolean", "integer", "number",
+                                                "string", "array",   "object"};
+  return std::find(all.begin(), all.end(), name) != all.end();
+}
+
 std::string_view view(json::string_view s) {
   return {s.data(), s.size()};
 }
@@ -250,7 +256,7 @@ private:
     for (const auto& each : some(expected)) {
       if (!spend(1))
         return match::no;
-      if (!each.is_string())
+      if (!each.is_string() || !is_type(view(each.get_string())))
         return match::maybe;
       if (is_a(v, view(each.get_string())))
         return match::yes;
@@ -616,8 +622,21 @@ bool among(const std::array<std::string_view, Size>& all, std::string_view key) 
   return std::find(all.begin(), all.end(), key) != all.end();
 }
 
+// A value that its keyword cannot have, with which it would fit nothing, or all.
+bool is_misspelt(std::string_view key, const json::value& held) {
+  if (key == "type")
+    return !std::all_of(some(held).begin(), some(held).end(), [](const json::value& one) {
+      return one.is_string() && is_type(view(one.get_string()));
+    });
+  const auto* list = held.if_array();
+  return (key == "anyOf" || key == "oneOf" || key == "allOf" || key == "enum")
+         && (!list || list->empty());
+}
+
 std::optional<std::string> unread_in(const json::value& schema) {
   for (const auto& [key, held] : members(schema)) {
+    if (is_misspelt(view(key), held))
+      return std::string(view(key)) + ' ' + excerpt(held);
     if (!checker::reads(view(key), held))
       return key == "pattern" ? "pattern " + excerpt(held) : std::string(view(key));
     if (among(named_schemas, view(key))) {

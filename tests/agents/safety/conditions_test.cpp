@@ -117,4 +117,9 @@ TEST_CASE("what a condition says in vain is named", "[agents]") {
   CHECK(unread_keyword(parsed(R"({"properties": {"to": {"format": "email"}}})")) == "format");
   CHECK(unread_keyword(parsed(R"({"not": {"items": [{"pattern": "a.c"}]}})")) == "pattern \"a.c\"");
   CHECK(unread_keyword(parsed(R"({"to": {"const": "bob"}})")) == "to");
+  CHECK(unread_keyword(parsed(R"({"properties": {"n": {"type": "int"}}})")) == "type \"int\"");
+  CHECK(unread_keyword(parsed(R"({"type": ["object", "nul"]})")));
+  CHECK(unread_keyword(parsed(R"({"anyOf": []})")));
+  CHECK(fit_of(parsed(R"({"properties": {"n": {"type": "int"}}})"), {{"n", 5}})
+        == arguments_fit::unknown);
 }
