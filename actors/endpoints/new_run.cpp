@@ -7,6 +7,7 @@
 #include "actors/runs/webhook_call.hpp"
 #include "actors/runs/webhook_url.hpp"
 #include "runtime/base/id.hpp"
+#include "runtime/graph/run_spec.hpp"
 
 namespace behalf::endpoints {
 namespace {
@@ -26,6 +27,11 @@ void check_breakpoints(admission::granted_reader& in, std::string_view key,
   const auto* v = member(kwargs, key);
   if (v && !v->is_null() && !(v->is_string() && v->get_string() == "*"))
     in.texts(key);
+}
+
+bool names_no_question(const json::object& kwargs) {
+  const auto* resume = member(object_or_empty(kwargs, "command"), "resume");
+  return resume && !resume->is_null() && !answers_by_id(*resume);
 }
 
 // Handlers may write anything into `kwargs`: checks that a run can be made of it.
@@ -94,6 +100,10 @@ result<void> take_grant(start_run& order, grant& granted, const std::string& thr
   auto delay = std::chrono::microseconds(static_cast<int64_t>(after_seconds * 1e6));
   plan.created_at = now() + delay;
   plan.delayed = delay.count() > 0;
+  if (plan.delayed && names_no_question(plan.kwargs))
+    return fail(errc::invalid_argument,
+                "a delayed answer must say to which question it is: {\"resume\": {\"<interrupt "
+                "id>\": <answer>}}. Another one may be open by then");
   plan.temporary = plan.drop_thread = bool_or(plan.kwargs, "temporary");
   order.config = taken_object(plan.kwargs, "config");
   order.context = taken(plan.kwargs, "context");

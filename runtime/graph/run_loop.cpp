@@ -25,21 +25,6 @@ std::string failure_text(const std::string& kind, const std::string& text) {
   return kind + '(' + mark + text + mark + ')';
 }
 
-bool looks_like_interrupt_id(std::string_view text) {
-  return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == text.npos;
-}
-
-// {interrupt id: answer, …}; null when `resume` is one answer, whatever its type.
-const json::object* answers_by_id(const json::value& resume) {
-  const auto* map = resume.if_object();
-  if (!map || map->empty())
-    return nullptr;
-  for (const auto& [key, v] : *map)
-    if (!looks_like_interrupt_id({key.data(), key.size()}))
-      return nullptr;
-  return map;
-}
-
 /// A task of the current superstep.
 struct live_task {
   planned_task plan;

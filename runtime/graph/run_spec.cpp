@@ -172,4 +172,22 @@ run_spec run_spec::from_kwargs(std::shared_ptr<const json::object> kwargs,
   return s;
 }
 
+namespace {
+
+bool looks_like_interrupt_id(std::string_view text) {
+  return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == text.npos;
+}
+
+} // namespace
+
+const json::object* answers_by_id(const json::value& resume) {
+  const auto* map = resume.if_object();
+  if (!map || map->empty())
+    return nullptr;
+  for (const auto& [key, v] : *map)
+    if (!looks_like_interrupt_id({key.data(), key.size()}))
+      return nullptr;
+  return map;
+}
+
 } // namespace behalf

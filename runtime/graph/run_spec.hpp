@@ -100,4 +100,7 @@ struct run_spec {
 result<void> check_given(const graph& flow, const json::value* input, const json::value* update,
                          const json::value* go_to);
 
+/// {interrupt id: answer, …}; null when `resume` is one answer, whatever its type.
+const json::object* answers_by_id(const json::value& resume);
+
 } // namespace behalf

@@ -106,7 +106,11 @@ def test_a_resumed_run_rolled_back_leaves_its_question(stack, token):
     assert [after[key] for key in shown] == [before[key] for key in shown]
     assert client.threads.get_state(thread) == state
 
-    never_began = client.runs.create(thread, "survey", command={"resume": "no"}, after_seconds=600)
+    later = {"command": {"resume": "no"}, "assistant_id": "survey", "after_seconds": 600}
+    unnamed = stack.server.call("POST", f"/threads/{thread}/runs", token, json=later)
+    assert unnamed.status_code == 422 and "which question" in unnamed.text
+    named = {before["interrupts"][next(iter(before["interrupts"]))][0]["id"]: "no"}
+    never_began = client.runs.create(thread, "survey", command={"resume": named}, after_seconds=600)
     client.runs.cancel(thread, never_began["run_id"], wait=True)
     after = client.threads.get(thread)
     assert [after[key] for key in shown] == [before[key] for key in shown]
