@@ -9,7 +9,6 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
-#include <limits>
 
 namespace behalf::endpoints {
 namespace {
@@ -93,29 +92,13 @@ result<usage_by> group_of(request_pointer self) {
   return fail(errc::invalid_argument, "query parameter 'group_by' must be day, model or agent");
 }
 
-// Up to what can be counted: figures are what providers say.
-void add(int64_t& to, int64_t more) {
-  if (__builtin_add_overflow(to, more, &to))
-    to = std::numeric_limits<int64_t>::max();
-}
-
-void add(usage_figures& to, const usage_figures& more) {
-  add(to.requests, more.requests);
-  add(to.input, more.input);
-  add(to.cache_read, more.cache_read);
-  add(to.cache_creation, more.cache_creation);
-  add(to.output, more.output);
-  add(to.reasoning, more.reasoning);
-  add(to.cost, more.cost);
-}
-
 json::object view_of(const usage_figures& used) {
   json::object view;
   view["requests"] = used.requests;
   view["input_tokens"] = used.input;
   view["output_tokens"] = used.output;
   auto both = used.input;
-  add(both, used.output);
+  add_figure(both, used.output);
   view["total_tokens"] = both;
   view["input_token_details"] = {{"cache_read", used.cache_read},
                                  {"cache_creation", used.cache_creation}};
@@ -144,7 +127,7 @@ json::object page_of(const std::vector<usage_row>& rows, const usage_question& a
   json::array shown;
   usage_figures total;
   for (const auto& row : rows) {
-    add(total, row.used);
+    total += row.used;
     if (static_cast<int64_t>(shown.size()) < most)
       shown.push_back(shown_row(row, asked.by));
   }

@@ -1,6 +1,5 @@
 #include "agents/context/shorten.hpp"
 
-#include "agents/models/ask_model.hpp"
 #include "behalf/messages.hpp"
 #include "runtime/base/text.hpp"
 
@@ -43,9 +42,9 @@ coroutine<result<std::string>> summary_of(context ctx, spender who, std::string 
 
 } // namespace
 
-coroutine<bool> shorten(context ctx, const agent_options& agent, std::string model,
+coroutine<bool> shorten(context ctx, const memory_options& memory,
+                        std::shared_ptr<const spending_agent> spender, std::string model,
                         shortened& conversation) {
-  const auto& memory = agent.memory;
   bool changed = false;
   auto above = [&](int64_t limit) { return limit > 0 && conversation.tokens() > limit; };
   if (above(memory.clear_tool_results_above))
@@ -53,9 +52,7 @@ coroutine<bool> shorten(context ctx, const agent_options& agent, std::string mod
   if (above(memory.summarise_above)) {
     if (const auto cut = conversation.cut(memory.summarise_above / 2)) {
       const auto bytes = static_cast<std::size_t>(memory.summarise_above) * 4;
-      auto who =
-        std::make_shared<const spending_agent>(spending_agent{agent.name, agent.limits.spending});
-      auto asked = summary_of(ctx, std::move(who), model, conversation.transcript(*cut, bytes));
+      auto asked = summary_of(ctx, spender, model, conversation.transcript(*cut, bytes));
       auto summary = co_await std::move(asked);
       if (summary) {
         conversation.leave_out(*cut, std::string(summary_begins) + *summary);

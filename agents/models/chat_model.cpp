@@ -106,6 +106,7 @@ public:
       failure = failure_inside(reply.error());
       co_return std::nullopt;
     }
+    sent_ = true;
     const bool taken = co_await take(*reply);
     // Now, not when the node ends: the next attempt may come long before that.
     co_await reply->close();
@@ -142,7 +143,8 @@ private:
   token_usage used_tokens(std::string_view outcome) const {
     auto used = answer_.tokens();
     const bool told = used.input > 0 || used.output > 0;
-    const bool begun = answer_.bytes() > 0 || outcome == "cancelled";
+    // One that was cancelled while it waited for its turn has cost nothing.
+    const bool begun = answer_.bytes() > 0 || (sent_ && outcome == "cancelled");
     if (!begun || (told && outcome == "answered"))
       return used;
     if (used.input == 0)
@@ -292,6 +294,7 @@ private:
   std::shared_ptr<const json::object> metadata_;
   const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   bool shown_ = false;
+  bool sent_ = false; // its head has come
   bool open_ = false; // the provider was asked, and its answer is not counted yet
   token_usage estimate_;
   spending_place place_;

@@ -36,8 +36,8 @@ std::string of_tenant(const std::string& whose, const std::string& tenant) {
 }
 
 void add(spent& to, const spent& more) {
-  to.tokens += more.tokens;
-  to.cost += more.cost;
+  add_figure(to.tokens, more.tokens);
+  add_figure(to.cost, more.cost);
 }
 void take(spent& from, const spent& less) {
   from.tokens -= less.tokens;
@@ -45,7 +45,9 @@ void take(spent& from, const spent& less) {
 }
 
 spent spent_of(const usage_figures& used) {
-  return {used.input + used.output, used.cost};
+  auto tokens = used.input;
+  add_figure(tokens, used.output);
+  return {tokens, used.cost};
 }
 
 // One limit, and what it bounds.
@@ -113,10 +115,32 @@ int64_t bytes_in(const json::value& v) {
     for (const auto& one : *list)
       bytes += bytes_in(one);
   if (const auto* object = v.if_object())
-    for (const auto& [key, one] : *object) {
-      const bool media = key == "base64" || key == "data" || key == "url";
-      bytes += media ? std::min(bytes_in(one), bytes_of_media) : bytes_in(one);
-    }
+    for (const auto& [key, one] : *object)
+      bytes += bytes_in(one);
+  return bytes;
+}
+
+// Of a block of a message's content. What only looks like media, in arguments, say, is text.
+int64_t bytes_in_block(const json::value& block) {
+  const auto bytes = bytes_in(block);
+  if (!block.is_object())
+    return bytes;
+  const auto type = string_or(block.get_object(), "type");
+  if (type == "file") // mostly more than text
+    return string_or(block.get_object(), "mime_type").starts_with("text/") ? bytes : bytes / 16;
+  const bool media = type == "image" || type == "image_url" || type == "audio"
+                     || type == "input_audio" || type == "video";
+  return media ? std::min(bytes, bytes_of_media) : bytes;
+}
+
+int64_t bytes_in_message(const json::value& message) {
+  const auto* object = message.if_object();
+  const auto* content = object ? object->if_contains("content") : nullptr;
+  if (!content || !content->is_array())
+    return bytes_in(message);
+  auto bytes = bytes_in(message) - bytes_in(*content);
+  for (const auto& block : content->get_array())
+    bytes += bytes_in_block(block);
   return bytes;
 }
 
@@ -303,8 +327,8 @@ usage_figures figures_of(const token_usage& tokens, double cost) {
           billionths(std::clamp(cost, 0.0, most_cost))};
 }
 
-int64_t tokens_in(const json::value& messages) {
-  return bytes_in(messages) / 4;
+int64_t tokens_in(const json::value& message) {
+  return bytes_in_message(message) / 4;
 }
 
 } // namespace behalf

@@ -151,7 +151,8 @@ private:
 /// The figures of an answer; what no provider can mean is cut off.
 usage_figures figures_of(const token_usage& tokens, double cost);
 
-/// Coarse: a token for four bytes of text, and a thousand for an image, a sound or a file.
-int64_t tokens_in(const json::value& messages);
+/// Coarse: a token for four bytes of text, a thousand at most for an image or a sound, one for 64
+/// bytes of a file.
+int64_t tokens_in(const json::value& message);
 
 } // namespace behalf

@@ -5,8 +5,15 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 
 namespace behalf {
+
+/// Up to what can be counted: figures are what providers say.
+inline void add_figure(int64_t& to, int64_t more) {
+  if (__builtin_add_overflow(to, more, &to))
+    to = std::numeric_limits<int64_t>::max();
+}
 
 /// `input` counts what was cached, too; `cost` is in billionths of the currency of
 /// the prices.
@@ -15,13 +22,13 @@ struct usage_figures {
   int64_t cost = 0;
 
   usage_figures& operator+=(const usage_figures& more) {
-    requests += more.requests;
-    input += more.input;
-    cache_read += more.cache_read;
-    cache_creation += more.cache_creation;
-    output += more.output;
-    reasoning += more.reasoning;
-    cost += more.cost;
+    add_figure(requests, more.requests);
+    add_figure(input, more.input);
+    add_figure(cache_read, more.cache_read);
+    add_figure(cache_creation, more.cache_creation);
+    add_figure(output, more.output);
+    add_figure(reasoning, more.reasoning);
+    add_figure(cost, more.cost);
     return *this;
   }
 };

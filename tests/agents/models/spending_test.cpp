@@ -178,5 +178,12 @@ TEST_CASE("a question's tokens are estimated by its text, media by the piece", "
   json::object text{{"content", long_text}};
   CHECK(tokens_in(text) == 10'000);
   json::object image{{"type", "image"}, {"base64", long_text}};
-  CHECK(tokens_in(image) < 1'010);
+  json::object message{{"content", {image}}};
+  CHECK(tokens_in(message) < 1'010);
+  CHECK(tokens_in(image) > 10'000); // in arguments, say
+  json::object file{{"type", "file"}, {"base64", long_text}, {"mime_type", "application/pdf"}};
+  json::object with_file{{"content", {file}}};
+  CHECK(tokens_in(with_file) < 700);
+  with_file.at("content").at(0).at("mime_type") = "text/plain";
+  CHECK(tokens_in(with_file) >= 10'000);
 }
