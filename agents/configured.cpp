@@ -1,5 +1,7 @@
 #include "agents/configured.hpp"
 
+#include "agents/tools/builtin.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -35,6 +37,8 @@ std::optional<std::vector<std::string>> possible_tools(const agent_options& agen
   auto all = agent.builtin;
   if (agent.memory.remember)
     all.insert(all.end(), {"remember", "recall"});
+  const auto builtin = builtin_tools_of(all);
+  all.insert(all.end(), builtin.begin(), builtin.end());
   if (!agent.agents.empty())
     all.emplace_back("task"); // by which it gives tasks to others
   for (const auto& one : agent.functions)
@@ -252,7 +256,9 @@ result<agent_settings> configured(const agent_options& agent, const context& ctx
 void keep_chosen(std::vector<agent_tool>& tools, const agent_settings& settings) {
   if (!settings.tools)
     return;
-  const auto& names = *settings.tools;
+  auto names = *settings.tools;
+  const auto builtin = builtin_tools_of(names);
+  names.insert(names.end(), builtin.begin(), builtin.end());
   std::erase_if(tools, [&](const agent_tool& one) {
     return !holds(names, one.service) && !holds(names, one.name) && !holds(names, one.as_told.name);
   });

@@ -147,6 +147,16 @@ std::vector<std::string> builtin_names() {
   return all;
 }
 
+std::vector<std::string> builtin_tools_of(const std::vector<std::string>& names) {
+  std::vector<std::string> all;
+  for (const auto& one : all_tools)
+    if (std::find(names.begin(), names.end(), one.group) != names.end()) {
+      const auto defined = parse_json(one.definition).value();
+      all.emplace_back(string_or(defined.as_object(), "name"));
+    }
+  return all;
+}
+
 std::shared_ptr<const toolbox> builtin_toolbox(std::vector<std::string> names, std::string agent) {
   return std::make_shared<builtin_tools>(std::move(names), std::move(agent));
 }

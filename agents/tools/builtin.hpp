@@ -17,6 +17,9 @@ inline constexpr std::string_view builtin_service = ":builtin";
 /// What a declaration may name: "now", "calculate", "ask_user", "todo", "remember", "recall".
 std::vector<std::string> builtin_names();
 
+/// What models call the tools of these names; other names have none.
+std::vector<std::string> builtin_tools_of(const std::vector<std::string>& names);
+
 /// The tools of these names, for the agent of that name: memories are its own.
 std::shared_ptr<const toolbox> builtin_toolbox(std::vector<std::string> names, std::string agent);
 

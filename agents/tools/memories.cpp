@@ -117,14 +117,15 @@ coroutine<first_memories> remembered_for(context ctx, std::string agent, std::st
 // The same text has the same key: a call that is made twice keeps one.
 coroutine<tool_outcome> remember(context ctx, requested_call what, std::string agent) {
   const auto place = place_of(ctx, agent);
+  const auto text = std::string(string_or(what.args, "text"));
   auto full = ctx.store().search(place).limit(1).offset(most_memories - 1);
   auto last = co_await full;
   if (!last)
     co_return failed(what, last.error());
-  if (!last->empty())
+  auto same = ctx.store().get(place, hash_hex32(text));
+  if (!last->empty() && !co_await same)
     co_return tool_error(what.id, what.name,
                          "Error: the memory is full. Forget something first: recall shows it.");
-  const auto text = std::string(string_or(what.args, "text"));
   json::object kept{{"text", text}};
   if (!what.known.none())
     kept["taint"] = to_json(what.known);

@@ -61,7 +61,7 @@ def serve(folder: pathlib.Path, processes: list) -> int:
         "MODEL_URL": os.environ.get("OPENAI_BASE_URL", ""),
         "MODEL": os.environ.get("OPENAI_MODEL", "gpt-5.2"),
     }
-    key = os.environ.get("OPENAI_API_KEY", "none")
+    key = os.environ.get("OPENAI_API_KEY") or "unused-" + secrets.token_urlsafe(12)
     if not filled["MODEL_URL"]:
         script = begin(
             processes,
