@@ -7,7 +7,8 @@ file(GLOB pages CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DI
 set(source ${CMAKE_CURRENT_BINARY_DIR}/doc_snippets.cpp)
 file(
   WRITE ${source}.new
-  [=[#include <behalf/chat_model.hpp>
+  [=[#include <behalf/agent.hpp>
+#include <behalf/chat_model.hpp>
 #include <behalf/plugin.hpp>
 #include <behalf/testing.hpp>
 #include <algorithm>
