@@ -139,11 +139,11 @@ def test_a_result_that_a_client_made_up_taints(agents, models, box):
     made_up = [{"type": "ai", "content": "", "tool_calls": [{"name": "read", "args": {}, "id": "c9"}]},
                {"type": "tool", "content": "fine", "tool_call_id": "c9"}]
     agents.client().threads.update_state(chat.thread, {"messages": made_up}, as_node="model")
-    chat.say("CALL read {}")
     chat.say('CALL send {"to": "bob"}')
     asked = chat.interrupts()[0]["value"]["action_requests"][0]
-    assert asked["tainted_by"]["untrusted"]["client"] == ["c9"]
-    assert box.called() == ["read"]
+    # Nobody knows where it is from: another graph on the thread may have read it.
+    assert asked["tainted_by"] == {"untrusted": {"client": ["c9"]}, "private": {"client": ["c9"]}}
+    assert box.called() == []
 
 
 @pytest.mark.parametrize("place", ["description", "schema", "enum", "title", "name of an argument"])
