@@ -18,7 +18,7 @@ const function_tool* find(const std::vector<function_tool>& tools, std::string_v
 
 service_reply reply_of(json::value gave) {
   json::object part{{"type", "text"}};
-  part["text"] = gave.is_string() ? std::move(gave) : json::value(dump(gave));
+  part["text"] = gave.is_string() ? gave : json::value(dump(gave));
   json::object body{{"content", list(std::move(part))}};
   if (!gave.is_string() && !gave.is_null())
     body["structuredContent"] = std::move(gave);
