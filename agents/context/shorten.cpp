@@ -23,10 +23,8 @@ constexpr std::string_view summary_begins = "Here is a summary of the conversati
 constexpr std::string_view left_out =
   "[Earlier messages of this conversation were left out, because it became too long.]";
 
-using spender = std::shared_ptr<const spending_agent>;
-
-coroutine<result<std::string>> summary_of(context ctx, spender who, std::string model,
-                                          std::string transcript) {
+coroutine<result<std::string>> summary_of(context ctx, std::shared_ptr<const spending_agent> who,
+                                          std::string model, std::string transcript) {
   chat_request question{list(human(transcript))};
   question.system = how_to_summarise;
   question.shown = false;

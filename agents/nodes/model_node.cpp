@@ -73,10 +73,9 @@ json::array with_results(json::array messages, const json::array& results) {
   std::map<std::string_view, const json::value*> by_id;
   for (const auto& one : results)
     by_id.emplace(string_or(one.as_object(), "id"), &one);
-  if (!by_id.empty())
-    for (auto& one : messages)
-      if (auto at = by_id.find(string_or(one.as_object(), "id")); at != by_id.end())
-        one = *at->second;
+  for (auto& one : messages)
+    if (auto at = by_id.find(string_or(one.as_object(), "id")); at != by_id.end())
+      one = *at->second;
   return messages;
 }
 
@@ -147,7 +146,10 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
         add_source(seen.untrusted, tool.service);
   }
   auto added = results_of_clients(state);
-  const auto messages = with_results(state.list("messages"), added);
+  json::array replaced; // mostly nothing is, and nothing is copied
+  if (!added.empty())
+    replaced = with_results(state.list("messages"), added);
+  const auto& messages = added.empty() ? state.list("messages") : replaced;
   shortened conversation{messages, object_in(state.find("shortened"))};
   const auto& memory = agent->options.memory;
   const auto& notes_kept = object_in(state.find("remembered"));

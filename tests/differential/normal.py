@@ -17,7 +17,7 @@ TIMES = {"created_at", "updated_at", "state_updated_at", "timestamp", "next_run_
          "expires_at", "run_started_at", "run_ended_at", "webhook_sent_at"}
 GRAPHS = ("agent agent_simple agent_with_tools delay dynamic error interrupt_graph nested "
           "simple_runtime state_schema_graph stategraph_text weather cfg custom echo err fan inter "
-          "inter2 slow plain helper limited").split()
+          "inter2 slow plain helper capped").split()
 NAMESPACE = uuid.UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
 SYSTEM = {str(uuid.uuid5(NAMESPACE, name)): name for name in GRAPHS}
 

@@ -107,7 +107,7 @@ class Agents:
             "agents": {
                 "plain": {"model": "main", "prompt": "You are brief."},
                 "helper": {"model": "main", "prompt": "You are brief.", "tools": helper},
-                "limited": {"model": "main", "limits": {"model_calls": 2},
+                "capped": {"model": "main", "limits": {"model_calls": 2},
                             "tools": [{"service": "box", "allow": ["add"]}]}}}
         file = folder / "agents.yaml"
         file.write_text(yaml.safe_dump(config))

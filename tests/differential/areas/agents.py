@@ -199,7 +199,7 @@ def approval_of_some(api):
 def limit(api):
     thread = api.thread()
     api.script({"calls": [_call("c1", "add", {"a": 1, "b": 2})]})
-    _say(api, "said", "limited", thread)
+    _say(api, "said", "capped", thread)
     _told(api, "state", thread)
 
 

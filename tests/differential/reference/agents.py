@@ -27,5 +27,5 @@ PROMPT = "You are brief."
 plain = create_agent(model, system_prompt=PROMPT, name="plain")
 helper = create_agent(model, [add, send], system_prompt=PROMPT, name="helper",
                       middleware=[HumanInTheLoopMiddleware({"send": True})])
-limited = create_agent(model, [add], name="limited",
+capped = create_agent(model, [add], name="capped",
                        middleware=[ModelCallLimitMiddleware(run_limit=2)])
