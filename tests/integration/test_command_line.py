@@ -557,6 +557,15 @@ def snippets(page: str, language: str) -> list[str]:
     return re.findall(f"```{language}\\n(.*?)```", text, re.DOTALL)
 
 
+def test_the_configurations_of_every_provider_are_valid(tmp_path):
+    pages = snippets("docs/how-to/models.md", "yaml")
+    assert len(pages) > 10
+    for i, text in enumerate(pages):
+        (tmp_path / f"{i}.yaml").write_text(text + "dev: { users: [{ name: alice }] }\n")
+        done = run("validate", f"{i}.yaml", folder=tmp_path)
+        assert done.returncode == 0, text + done.stderr
+
+
 def write_manual_project(folder):
     """The graph of docs/how-to/write-a-graph.md, as its reader would have it."""
     folder.mkdir()
