@@ -133,6 +133,7 @@ def reference(folder: pathlib.Path, name: str = "reference", env: dict | None = 
         return None
     app = folder / name
     shutil.copytree(ROOT / "bench" / name, app)
+    shutil.copy(ROOT / "bench/reference/auth.py", app)  # the same for all of them
     command = [str(program), "dev", "--no-browser", "--no-reload", "--port", str(free_port())]
     quiet = {"LANGSMITH_TRACING": "false", "LOG_LEVEL": "ERROR"}
     return Server("reference", command, app, quiet | (env or {}))
