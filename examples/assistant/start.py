@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -32,6 +33,7 @@ def first_line(process: subprocess.Popen) -> dict:
 
 def main() -> int:
     processes: list[subprocess.Popen] = []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     with tempfile.TemporaryDirectory(prefix="behalf-assistant-") as name:
         folder = pathlib.Path(name)
         try:
