@@ -35,7 +35,7 @@ std::string safe_text(const std::string& raw) {
   return is_utf8(raw) ? raw : "hexadecimal: " + to_hex(raw);
 }
 
-std::string document(const run_plan& plan, const run_outcome* end) {
+std::string document(const run_plan& plan, const run_outcome* end, const json::object& usage) {
   json_writer doc;
   doc.object();
   doc.member("assistant_id", plan.assistant_id);
@@ -52,8 +52,8 @@ std::string document(const run_plan& plan, const run_outcome* end) {
     doc.member("suspect", true);
   if (!end && plan.apart)
     doc.member("apart", true);
-  if (!end && !plan.usage.empty())
-    doc.member("usage", plan.usage);
+  if (const auto& used = usage.empty() ? plan.usage : usage; !end && !used.empty())
+    doc.member("usage", used);
   if (!end && !plan.crashed_at.empty())
     doc.member("crashed_at", plan.crashed_at);
   if (end) {
@@ -68,9 +68,9 @@ std::string document(const run_plan& plan, const run_outcome* end) {
 record to_record(const run_plan& plan, std::string_view status, const run_outcome* end,
                  const json::object& usage) {
   auto row = row_of(plan, status);
-  if (!usage.empty())
+  if (end && !usage.empty())
     row.metadata["usage"] = usage;
-  row.doc_text = document(plan, end);
+  row.doc_text = document(plan, end, usage);
   return row;
 }
 

@@ -36,7 +36,7 @@ struct run_plan {
   bool temporary = false;    // no checkpoints are kept
   bool drop_thread = false;  // the thread is deleted when the run ends
   bool new_thread = false;   // the thread has no state to load
-  json::object usage;        // what models were asked by attempts that a stop of the server ended
+  json::object usage;        // what models were asked by attempts that the server's end ended
   std::string given_up; // why it ends as an error instead of being executed; empty: it is executed
   bool stored_pending = false; // its row says pending: other runs went first
   int64_t fence = 1; // writes with it are refused once another process has taken the run over
@@ -47,7 +47,8 @@ struct run_plan {
 };
 
 /// The run's row, to be written: its document is text already, so that nothing of a plan is copied.
-/// `usage` of a run that is over is shown in its metadata.
+/// `usage`: what models were asked so far; of a run that is over it is shown in its metadata, else
+/// the next attempt goes on with it. Empty: as in the plan.
 record to_record(const run_plan& plan, std::string_view status, const run_outcome* end = nullptr,
                  const json::object& usage = {});
 /// Whether the row is of a delayed run that is not due: it was written before `created_at`.

@@ -508,12 +508,11 @@ void suspend(run_pointer self) {
   auto next = *s.plan;
   next.attempt += s.begun;
   next.delayed = false; // it was due
-  if (s.spending)
-    next.usage = s.spending->totals();
+  const auto totals = s.spending ? s.spending->totals() : json::object{};
   auto what = s.stored == storing::not_begun ? creation(*s.app, *s.given.to_store, nullptr, false)
                                              : of_run(*s.plan);
   put_unsaved(self, what);
-  what.puts.push_back({to_record(next, "pending")});
+  what.puts.push_back({to_record(next, "pending", nullptr, totals)});
   auto usage = put_usage(self, what);
   ask(
     self, s.app->writer, write_records{std::move(what), s.plan->who->key()},
@@ -703,6 +702,8 @@ void save_checkpoints(run_pointer self) {
   auto what = of_run(*s.plan);
   put_unsaved(self, what);
   auto usage = put_usage(self, what);
+  if (!usage.empty()) // an attempt after a crash goes on with them, and with what limits are left
+    what.puts.push_back({to_record(*s.plan, "running", nullptr, s.spending->totals())});
   s.checkpoints.send();
   auto tasks = std::make_shared<std::vector<task_spec>>(std::exchange(s.held_back, {}));
   ask(
