@@ -317,6 +317,22 @@ void read_response(yaml_section in, response_options& o) {
   in.finish();
 }
 
+// Whoever may answer must have prices: the agent's model, those that an assistant may take, and
+// those that stand in for them.
+void check_prices(yaml_section& in, const agent_options& o, const model_directory& all) {
+  const auto cost = limit_of_cost(o.limits.spending);
+  if (cost.empty())
+    return;
+  auto names = o.choices.models;
+  names.insert(names.begin(), o.model);
+  for (auto at = names.size(); at-- > 0;)
+    if (const auto* one = all.find(names[at]))
+      names.insert(names.end(), one->fallback.begin(), one->fallback.end());
+  for (const auto& name : names)
+    if (const auto* one = all.find(name); one && !one->prices.given)
+      return in.fault("limits", std::string(cost) + " " + never_holds(name));
+}
+
 agent_options read_agent(const std::string& name, yaml_section in, const config& c) {
   agent_options o;
   o.name = name;
@@ -349,6 +365,7 @@ agent_options read_agent(const std::string& name, yaml_section in, const config&
     read_response(std::move(*response), o.response);
   if (auto choices = in.section("configurable"))
     read_choices(std::move(*choices), o.choices, c.models);
+  check_prices(in, o, c.models);
   in.finish();
   return o;
 }

@@ -99,11 +99,14 @@ void read_prices(yaml_section in, token_prices& o) {
   in.decimal("cached_input", o.cached_input, most);
   in.decimal("cache_write", o.cache_write, most);
   in.decimal("output", o.output, most);
+  o.given = true;
   in.finish();
 }
 
 void read_limits_of(yaml_section in, model_options& m, service_options& s) {
   read_spending(in, m.limits);
+  if (const auto cost = limit_of_cost(m.limits); !cost.empty() && !m.prices.given)
+    in.fault(cost, never_holds(m.name));
   in.number("requests_per_minute", s.calls_per_minute, 1, 10'000);
   std::size_t concurrency = 0;
   in.number("concurrency", concurrency, 1, 10'000);

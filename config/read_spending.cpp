@@ -19,4 +19,18 @@ void read_spending(yaml_section& in, spending_limits& o) {
   cost("cost_per_day", o.cost_per_day);
 }
 
+std::string_view limit_of_cost(const spending_limits& limits) {
+  return limits.cost_per_run > 0              ? "cost_per_run"
+         : limits.cost_per_user_per_day > 0   ? "cost_per_user_per_day"
+         : limits.cost_per_tenant_per_day > 0 ? "cost_per_tenant_per_day"
+         : limits.cost_per_day > 0            ? "cost_per_day"
+                                              : "";
+}
+
+std::string never_holds(const std::string& model) {
+  return "would hold nothing back: models." + model
+         + " has no `prices`, so what its answers cost is not known; prices of 0 say that it is "
+           "free";
+}
+
 } // namespace behalf

@@ -42,6 +42,10 @@ inline constexpr std::size_t embeddings_reply_bytes = 64 << 20;
 
 /// The keys of a section `limits` that are about tokens and money.
 void read_spending(yaml_section& in, spending_limits& o);
+/// The first of the limits that bounds what is paid; empty: none does.
+std::string_view limit_of_cost(const spending_limits& limits);
+/// Why it is a fault with a model that has no prices.
+std::string never_holds(const std::string& model);
 
 /// The sentence for a model that there is none of.
 std::string no_model(const model_directory& all, std::string_view name);

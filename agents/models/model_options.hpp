@@ -40,6 +40,7 @@ struct chat_differences {
 /// What a million tokens cost, in the currency of the operator's choice.
 struct token_prices {
   double input = 0, cached_input = 0, cache_write = 0, output = 0;
+  bool given = false; // else what answers cost is not known, and limits of cost hold nothing back
 };
 
 struct model_options {

@@ -15,7 +15,7 @@ namespace {
 
 // Five lines before the agents.
 const std::string around =
-  "models: { main: { type: openai, model: x } }\n"
+  "models: { main: { type: openai, model: x, prices: { input: 1 } } }\n"
   "services:\n"
   "  mail: { type: mcp, url: https://mail.example/mcp, tools: [read, send] }\n"
   "  files: { base_url: https://files.example }\n"
@@ -81,6 +81,26 @@ TEST_CASE("an agent is a model, a prompt, tools and limits", "[config]") {
   CHECK(c.agents.back().tools.front().service == "mail");
   CHECK_FALSE(c.agents.back().tools.front().trusted);
   CHECK(c.agents.back().limits.model_calls == agent_limits{}.model_calls);
+}
+
+TEST_CASE("a limit of cost needs prices of every model that may answer", "[config]") {
+  auto fault = [](const std::string& more) {
+    const auto c = parse_config("models: { main: { type: openai, model: x, prices: { input: 0 } },"
+                                " free: { type: openai, model: y },"
+                                " first: { type: openai, model: z, prices: { input: 1 },"
+                                " fallback: [free] } }\n"
+                                "agents: { a: { limits: { cost_per_day: 1 }, "
+                                  + more + " } }",
+                                "f.yaml");
+    return c.problems.empty() ? "" : c.problems.front().text();
+  };
+  const std::string sentence =
+    "f.yaml:2: agents.a.limits: cost_per_day would hold nothing back: models.free has no `prices`";
+  CHECK(fault("model: main").empty());
+  CHECK(fault("model: free").starts_with(sentence));
+  CHECK(fault("model: first").starts_with(sentence));
+  CHECK(fault("model: main, configurable: { model: [free] }").starts_with(sentence));
+  CHECK(fault("model: main, configurable: { model: [first] }").starts_with(sentence));
 }
 
 TEST_CASE("a prompt can stand in a file beside the configuration", "[config]") {

@@ -40,8 +40,8 @@ const service_options& only_service(const config& c) {
 
 TEST_CASE("limits of a model are budgets, a rate and answers at once", "[config]") {
   auto c =
-    valid("  main: { type: openai, model: gpt, limits: { cost_per_day: 50, tokens_per_run: 9,"
-          " requests_per_minute: 300, concurrency: 40 } }");
+    valid("  main: { type: openai, model: gpt, prices: { input: 1 }, limits: { cost_per_day: 50,"
+          " tokens_per_run: 9, requests_per_minute: 300, concurrency: 40 } }");
   const auto& limits = c.models.by_name.at("main").limits;
   CHECK(limits.cost_per_day == 50);
   CHECK(limits.tokens_per_run == 9);
@@ -51,6 +51,13 @@ TEST_CASE("limits of a model are budgets, a rate and answers at once", "[config]
   auto plain = valid("  main: { type: openai, model: gpt }");
   CHECK_FALSE(only_service(plain).whole_answers);
   CHECK(only_service(plain).calls_per_minute == 0);
+}
+
+TEST_CASE("a limit of cost needs prices, which may be 0", "[config]") {
+  const std::string limits = "limits: { cost_per_run: 1 }";
+  CHECK(fault_of(limits).find("m.limits.cost_per_run: would hold nothing back: models.m has no")
+        != std::string::npos);
+  valid("  m: { type: openai, model: x, prices: { input: 0 }, " + limits + " }");
 }
 
 TEST_CASE("a model is its options, and a service that no node can name", "[config]") {
