@@ -55,6 +55,21 @@ config_places taken_over(const config_places& before, config_places after) {
   return after;
 }
 
+std::string lost(const config_places& before, const config_places& after) {
+  if (!before.lines.empty() && after.lines.empty())
+    return "the file";
+  const auto has = [](const config_places& in, std::string_view section) {
+    return std::any_of(in.values.begin(), in.values.end(), [&](const auto& one) {
+      return one.first.starts_with(section) && one.first.size() > section.size()
+             && (one.first[section.size()] == '.' || one.first[section.size()] == '[');
+    });
+  };
+  for (const auto* section : {"authorization", "agents"})
+    if (has(before, section) && !has(after, section))
+      return section;
+  return {};
+}
+
 // What only a restart changes is told at each reload until then, and must do nothing each time.
 bool concern_callers(const std::vector<config_change>& changed) {
   return std::any_of(changed.begin(), changed.end(), [](const config_change& one) {

@@ -20,6 +20,10 @@ std::vector<config_change> changes(const config_places& before, const config_pla
 /// with. So a key that needs a restart is told each time, until there was one or it is as it was.
 config_places taken_over(const config_places& before, config_places after);
 
+/// What the file had and has no more, as it was cut off, say: "the file", when nothing stands in
+/// it, or a whole section without which more would be allowed, or agents be gone. Empty: nothing.
+std::string lost(const config_places& before, const config_places& after);
+
 /// Whether, of what holds at once, who callers are or how much they may ask for is said otherwise:
 /// then known tokens are checked anew and rates are counted from nothing.
 bool concern_callers(const std::vector<config_change>& changed);

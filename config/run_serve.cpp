@@ -322,6 +322,12 @@ public:
       report(p);
     if (!fresh->problems.empty())
       return;
+    if (const auto what = lost(now_.places, fresh->places); !what.empty())
+      return report(
+        {fresh->places.file, what == "the file" ? "" : what,
+         (what == "the file" ? "nothing stands in the file" : "the section is gone")
+           + std::string("; what was read before goes on, as a file that was written in "
+                         "part would open up what it closed. A restart does without")});
     auto changed = changes(now_.places, fresh->places);
     if (auto ok = configure_log(fresh->value); !ok)
       return report(ok.error(), fresh->places);

@@ -2,6 +2,7 @@
 #include "config/assemble.hpp"
 #include "config/commands.hpp"
 #include "config/dev_mode.hpp"
+#include "config/warnings.hpp"
 #include "runtime/auth/provider_conflicts.hpp"
 #include "secrets/embedded_store.hpp"
 #include "secrets/master_key.hpp"
@@ -184,6 +185,8 @@ int put(const open_store& store, const secret_command& given) {
     what.expires_at = *at;
   }
   warn_of_unknown_names(store.settings, given);
+  if (what.value.expose().size() < short_credential)
+    std::fprintf(stderr, "behalf: warning: the value %s\n", short_credential_note);
   auto done = store.carry_out(
     store.source->write({owner_of(given), given.service}, std::move(what), std::nullopt, nullptr));
   if (!done)

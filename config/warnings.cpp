@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <filesystem>
 #include <set>
 #include <string_view>
@@ -41,6 +42,17 @@ bool others_may_read(const std::string& file) {
   return ::stat(file.c_str(), &s) == 0 && (s.st_mode & (S_IRGRP | S_IROTH)) != 0;
 }
 
+// 0: there is none, which the start says. A variable is only looked at: it is taken at the start.
+std::size_t length_of(const std::string& text, const secret_reference& parsed,
+                      const std::string& base) {
+  if (parsed.kind == reference_kind::env) {
+    const char* value = std::getenv(parsed.name.c_str());
+    return value ? std::string_view{value}.size() : 0;
+  }
+  const auto found = reference_resolver{base}.resolve(text);
+  return found ? (*found)->expose().size() : 0;
+}
+
 } // namespace
 
 std::vector<config_problem> warnings(const config& c, const config_places& places,
@@ -54,10 +66,13 @@ std::vector<config_problem> warnings(const config& c, const config_places& place
     }
   for (const auto& one : c.server_keys) {
     const auto reference = parse_reference(one.reference);
-    if (!reference || reference->kind != reference_kind::file)
+    if (!reference)
       continue;
+    const auto length = length_of(one.reference, *reference, base);
+    if (length > 0 && length < short_credential)
+      found.push_back({places.of(one.key), one.key, short_credential_note});
     const auto file = (std::filesystem::path(base) / reference->name).string();
-    if (others_may_read(file))
+    if (reference->kind == reference_kind::file && others_may_read(file))
       found.push_back(
         {places.of(one.key), one.key, file + " may be read by others on this machine (chmod 600)"});
   }

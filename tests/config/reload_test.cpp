@@ -65,4 +65,29 @@ TEST_CASE("what needs a restart is told until there was one", "[config]") {
   CHECK(told(taken_over(runs_by, first), first).empty());
 }
 
+TEST_CASE("a file that lost what closes the server, or everything, is told", "[config]") {
+  const std::string before =
+    "authorization: { threads: owner }\n"
+    "identity: [{ type: oidc, issuer: 'https://a.example', audience: b }]\n"
+    "models: { m: { type: openai, model: x } }\n"
+    "agents: { a: { model: m } }\n"
+    "runs: { slots: 3 }\n";
+  const auto loses = [&](const std::string& after) {
+    return lost(parse_config(before, "f").places, parse_config(after, "f").places);
+  };
+  const auto without = [&](const std::string& line) {
+    const auto at = before.find(line);
+    return before.substr(0, at) + before.substr(before.find('\n', at) + 1);
+  };
+  CHECK(loses(before).empty());
+  CHECK(loses("") == "the file");
+  CHECK(loses("# nothing\n") == "the file");
+  CHECK(loses(without("authorization")) == "authorization");
+  CHECK(loses(without("authorization") + "authorization:\n") == "authorization");
+  CHECK(loses(without("identity")).empty()); // who callers are cannot change to nobody anyway
+  CHECK(loses(without("agents")) == "agents");
+  CHECK(loses(without("runs")).empty());
+  CHECK(lost(parse_config("", "f").places, parse_config("", "f").places).empty());
+}
+
 } // namespace behalf

@@ -37,7 +37,7 @@ TEST_CASE("a mistyped name of the user in a prompt is told", "[config]") {
 TEST_CASE("a key that others may read is told", "[config]") {
   const auto file =
     std::filesystem::temp_directory_path() / ("behalf-key-" + std::to_string(::getpid()));
-  std::ofstream{file} << "k";
+  std::ofstream{file} << "a-key-of-some-length";
   const auto text =
     "models: { main: { type: openai, model: x, key: 'file:" + file.string() + "' } }\n";
   std::filesystem::permissions(file, std::filesystem::perms(0644));
@@ -46,4 +46,25 @@ TEST_CASE("a key that others may read is told", "[config]") {
   CHECK(warned(text).empty());
   std::filesystem::remove(file);
   CHECK(warned(text).empty());
+}
+
+TEST_CASE("a short key is told, as answers may hold its text", "[config]") {
+  const auto text = [](const std::string& reference) {
+    return "models: { main: { type: openai, model: x, key: '" + reference + "' } }\n";
+  };
+  ::setenv("WARNED_KEY", "test", 1);
+  const auto found = warned(text("env:WARNED_KEY"));
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].starts_with("f.yaml:1: models.main.key: is shorter than 12 characters"));
+  CHECK(std::string_view(std::getenv("WARNED_KEY")) == "test"); // the start still finds it
+  ::setenv("WARNED_KEY", "twelve-bytes", 1);
+  CHECK(warned(text("env:WARNED_KEY")).empty());
+  ::unsetenv("WARNED_KEY");
+  CHECK(warned(text("env:WARNED_KEY")).empty());
+  const auto file =
+    std::filesystem::temp_directory_path() / ("behalf-short-" + std::to_string(::getpid()));
+  std::ofstream{file} << "test\n";
+  std::filesystem::permissions(file, std::filesystem::perms(0600));
+  CHECK(warned(text("file:" + file.string())).size() == 1);
+  std::filesystem::remove(file);
 }

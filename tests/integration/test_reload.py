@@ -112,6 +112,18 @@ def test_an_invalid_file_changes_nothing(live, fault, where, key):
     assert (it.status("first"), it.status("second")) == (200, 401)
 
 
+@pytest.mark.parametrize("keep, told", [("", "nothing stands in the file"), ("a part", "key=authorization")])
+def test_a_file_that_was_cut_off_opens_nothing(live, keep, told):
+    it = live(authorization={"*": "allow", "threads.search": "deny"})
+    whole = it.server.config_file.read_text()
+    it.server.config_file.write_text(whole[:whole.index("authorization:")] if keep else "")
+    assert told in it.hang_up("reload_refused")
+    assert it.status("first", path="/threads/search") == 403 and it.status("first") == 200
+    it.server.config_file.write_text(whole)
+    it.hang_up("reloaded")
+    assert not it.lines("reload_changed")
+
+
 def test_without_its_file_it_goes_on(live):
     it = live()
     it.server.config_file.unlink()
