@@ -274,7 +274,7 @@ private:
   }
 
   json::object complete() {
-    if (auto cost = cost_of(answer_.tokens(), model_.prices); cost > 0)
+    if (auto cost = cost_of(used_tokens("answered"), model_.prices); cost > 0)
       whole_["response_metadata"].as_object()["cost"] = cost;
     return std::move(whole_);
   }

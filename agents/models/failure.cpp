@@ -101,6 +101,19 @@ std::string_view kind_of(int status, std::string_view message, std::string_view 
   return known != known_codes.end() ? known->kind : kind_of(status, message);
 }
 
+// For who chats, and may not know what a provider's number or sentence means.
+std::string meaning_of(std::string_view kind) {
+  if (kind == "model_refused_key")
+    return "the model's provider does not take the key; it ";
+  if (kind == "model_quota_spent")
+    return "the quota at the model's provider is spent; it ";
+  if (kind == "model_unknown")
+    return "the model's provider does not have the model, or not any more; it ";
+  if (kind == "model_context_too_long")
+    return "the conversation is too long for the model; its provider ";
+  return "the model's provider ";
+}
+
 // One line of UTF-8, however much the provider said.
 std::string sentence(std::string_view said) {
   auto text =
@@ -158,10 +171,11 @@ std::optional<std::chrono::milliseconds> wait_of(const header_list& headers) {
 model_failure failure_of(int status, const header_list& headers, std::string_view message,
                          std::string_view code) {
   model_failure f;
-  auto text = status >= 400 ? "the model's provider answered " + std::to_string(status)
-                            : std::string("the model's provider failed while it answered");
+  const auto kind = kind_of(status, message, code);
+  auto text = meaning_of(kind)
+              + (status >= 400 ? "answered " + std::to_string(status) : "failed while it answered");
   f.why = fail(errc::upstream, message.empty() ? text : text + ": " + sentence(message));
-  f.why.kind = kind_of(status, message, code);
+  f.why.kind = kind;
   if (f.why.kind == "model_quota_spent")
     return f; // whatever the headers say: trying again costs and changes nothing
   f.retry = f.why.kind == "model_rate_limited" || f.why.kind == "model_overloaded"

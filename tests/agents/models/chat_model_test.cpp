@@ -376,7 +376,8 @@ TEST_CASE("the log has what retries and other models hide", "[models]") {
   }
   CHECK(said
         == texts{"main: model_overloaded: the model's provider answered 529: no: retry",
-                 "main: model_refused_key: the model's provider answered 401: no: fallback"});
+                 "main: model_refused_key: the model's provider does not take the key; it answered "
+                 "401: no: fallback"});
 }
 
 TEST_CASE("a cut answer is taken back, and asked for again", "[models]") {
@@ -455,6 +456,17 @@ TEST_CASE("an answer says what it cost", "[models]") {
   b.ask();
   CHECK(b.answer.at("response_metadata").at("cost").as_double() == Approx(0.003));
   CHECK(b.answer.at("usage_metadata").at("input_tokens") == 1000);
+}
+
+TEST_CASE("an answer whose provider does not say what it took costs what we estimate", "[models]") {
+  auto one = model("main");
+  one.prices.output = 10;
+  bench b{{one}};
+  b.script = {{200, {text(std::string(4000, 'x')), stop}}};
+  b.ask();
+  const auto cost = b.answer.at("response_metadata").at("cost").as_double();
+  CHECK(cost >= 0.01);
+  CHECK(cost == b.spending->totals().at("cost").as_double());
 }
 
 TEST_CASE("what an answer came to is counted, by the provider's word or ours", "[models]") {

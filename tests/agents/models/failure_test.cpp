@@ -111,6 +111,17 @@ TEST_CASE("a provider's sentence is bounded, UTF-8 and one line", "[models]") {
   CHECK(failure_of(500, {}, "", "").why.message == "the model's provider answered 500");
 }
 
+TEST_CASE("what a person can do something about is said in plain words", "[models]") {
+  CHECK(failure_of(404, {}, "x", "").why.message
+        == "the model's provider does not have the model, or not any more; it answered 404: x");
+  CHECK(failure_of(429, {}, "x", "insufficient_quota").why.message
+        == "the quota at the model's provider is spent; it answered 429: x");
+  CHECK(failure_of(401, {}, "", "").why.message
+        == "the model's provider does not take the key; it answered 401");
+  CHECK(failure_of(413, {}, "", "").why.message
+        == "the conversation is too long for the model; its provider answered 413");
+}
+
 TEST_CASE("errors of OpenAI and its kin are read in each of their forms", "[models]") {
   struct {
     std::string_view body, message, kind;
@@ -131,7 +142,7 @@ TEST_CASE("errors of OpenAI and its kin are read in each of their forms", "[mode
   for (const auto& c : cases) {
     CAPTURE(c.body);
     const auto f = openai_failure(400, {}, c.body);
-    CHECK(f.why.message == "the model's provider answered 400: " + std::string(c.message));
+    CHECK(f.why.message.ends_with(" answered 400: " + std::string(c.message)));
     CHECK(f.why.kind == c.kind);
   }
   for (const auto* body : {"", "<html>", "[]", "[[[]]]", "7", R"({"error":7})", R"({"error":{}})"})
