@@ -167,9 +167,10 @@ agent_ptr prepared(const agent_options& options, const std::vector<agent_options
   declared_agent made{options, {}, {}};
   for (const auto& source : made.options.tools) {
     made.sources.push_back(source);
-    made.toolboxes.push_back(source.a2a        ? a2a_toolbox(source)
-                             : source.document ? openapi_toolbox(source)
-                                               : mcp_toolbox(source.service));
+    made.toolboxes.push_back(source.a2a                  ? a2a_toolbox(source)
+                             : !source.assistant.empty() ? agent_server_toolbox(source)
+                             : source.document           ? openapi_toolbox(source)
+                                                         : mcp_toolbox(source.service));
   }
   add_functions(made);
   add_other_agents(made);

@@ -36,8 +36,9 @@ struct tool_source {
   std::vector<tool_condition> conditions = {};
   std::shared_ptr<const api_document> document = {}; // of an HTTP service, which has its tools
   bool a2a = false;                                  // an HTTP service that is an agent: `ask_NAME`
-  std::string description = {};                      // of that agent
-  std::vector<std::string> return_direct = {};       // tools whose result ends the turn
+  std::string assistant = {};   // of an HTTP service that is an Agent Server: `ask_NAME`
+  std::string description = {}; // of that agent
+  std::vector<std::string> return_direct = {}; // tools whose result ends the turn
 };
 
 /// A function that an agent may call.

@@ -51,7 +51,8 @@ struct recorded_call {
   json::value arguments; // of the tool, or the body
 };
 
-/// The answers of one service. `what` is as in recorded_call. Several answers to one `what` are
+/// The answers of one service. `what` is as in recorded_call, or what it begins with and a "*":
+/// "GET /items/*". Several answers to one `what` are
 /// given in their order, the last one again and again. What has none is a failed call that says
 /// what there is, beginning with "not scripted".
 class scripted_service {

@@ -2,6 +2,7 @@
 
 #include "agents/models/wire.hpp"
 #include "agents/safety/verdict.hpp"
+#include "agents/tools/other_agent.hpp"
 #include "agents/tools/tool_list.hpp"
 #include "behalf/messages.hpp"
 #include "config/assemble.hpp"
@@ -251,6 +252,29 @@ finding described_by(const api_document& document) {
   return {standing::not_asked, count + " operations, of its OpenAPI document", std::move(all)};
 }
 
+// An agent of another server: whether there is such an assistant.
+finding check_agent(const questioner& q, const tool_source& source,
+                    const credential_ptr& credential) {
+  json::object wanted{{"graph_id", source.assistant}, {"limit", 1}};
+  auto reply = q.ask(source.service, credential, [&](const service_registry& all) {
+    http_operation search{"POST", "/assistants/search", {}, wanted};
+    return all.open(service_call{source.service, std::move(search)}, {});
+  });
+  if (reply && reply->status == 200 && reply->body.is_array() && reply->body.get_array().empty())
+    reply = q.ask(source.service, credential, [&](const service_registry& all) {
+      http_operation get{"GET", "/assistants/" + percent_encode(source.assistant)};
+      return all.open(service_call{source.service, std::move(get)}, {});
+    });
+  if (!reply)
+    return failed(reply.error().message);
+  if (reply->status == 401 || reply->status == 403)
+    return failed("it refuses the key: HTTP " + std::to_string(reply->status));
+  if (reply->status != 200)
+    return failed("it has no assistant '" + source.assistant + "': HTTP "
+                  + std::to_string(reply->status));
+  return {standing::fine, "has this assistant"};
+}
+
 // --- what is said ------------------------------------------------------------------------------
 
 void print(const std::string& name, const finding& what) {
@@ -302,6 +326,10 @@ void print_tools(const agent_options& agent, const std::map<std::string, finding
   std::vector<service_tools> listed;
   std::printf("  %s\n", agent.name.c_str());
   for (const auto& source : agent.tools) {
+    if (source.a2a || !source.assistant.empty()) {
+      listed.push_back({source.service, ask_tool(source)});
+      continue;
+    }
     const auto at = services.find(source.service);
     if (at == services.end() || !at->second.tools.is_object()) {
       std::printf("    %s: its tools are not known here\n", source.service.c_str());
@@ -358,6 +386,13 @@ bool check_online(const config& c, const std::string& base, const std::string& a
     if (!one.own && one.type == service_type::mcp)
       others[one.name] =
         begin(one, [&q, &one](const auto& key) { return check_service(q, one, key); });
+  for (const auto& agent : c.agents)
+    for (const auto& source : agent.tools)
+      if (const auto name = source.service + ": " + source.assistant;
+          !source.assistant.empty() && !others.contains(name))
+        others[name] = begin(*registry->find(source.service), [&q, &source](const auto& key) {
+          return check_agent(q, source, key);
+        });
   bool all_fine = true;
   if (!models.empty())
     std::printf("models\n");

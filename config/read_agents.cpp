@@ -23,7 +23,9 @@ const service_options* service_named(const config& c, std::string_view name) {
   return found == c.services.end() ? nullptr : &*found;
 }
 
-void check_service(yaml_section& in, const std::string& name, bool a2a, const config& c) {
+// `agent`: the key by which the service is an agent of another server; empty: it has tools.
+void check_service(yaml_section& in, const std::string& name, std::string_view agent,
+                   const config& c) {
   if (name.empty()) {
     if (in.has("service"))
       in.fault("service", "is empty");
@@ -32,9 +34,10 @@ void check_service(yaml_section& in, const std::string& name, bool a2a, const co
   const auto* service = service_named(c, name);
   if (!service)
     in.fault("service", "there is no '" + name + "' in `services`");
-  else if (a2a && service->type != service_type::http)
-    in.fault("a2a", "'" + name + "' is of type mcp; an agent by A2A is a service of type http");
-  else if (!a2a && service->type != service_type::mcp && !c.documents.contains(name))
+  else if (!agent.empty() && service->type != service_type::http)
+    in.fault(agent,
+             "'" + name + "' is of type mcp; an agent of another server is a service of type http");
+  else if (agent.empty() && service->type != service_type::mcp && !c.documents.contains(name))
     in.fault("service",
              "'" + name + "' is of type http and has no `openapi` document, so it has no tools");
 }
@@ -133,10 +136,17 @@ tool_source read_source(yaml_section in, const config& c) {
   if (in.kind("service") == 0)
     in.fault("", "lacks the key 'service'");
   in.flag("a2a", o.a2a);
+  in.text("assistant", o.assistant);
+  if (in.has("assistant") && o.assistant.empty())
+    in.fault("assistant", "is empty");
   in.text("description", o.description);
-  check_service(in, o.service, o.a2a, c);
+  if (o.a2a && in.has("assistant"))
+    in.fault("assistant",
+             "stands beside `a2a`; an agent of another server is asked by one of them");
+  const bool is_agent = o.a2a || in.has("assistant");
+  check_service(in, o.service, o.a2a ? "a2a" : is_agent ? "assistant" : "", c);
   const auto* service = service_named(c, o.service);
-  if (auto found = c.documents.find(o.service); service && !o.a2a && found != c.documents.end())
+  if (auto found = c.documents.find(o.service); service && !is_agent && found != c.documents.end())
     o.document = found->second;
   std::set<std::string> named;
   read_rules(in, "allow", tool_rule::allow, o.allow, o, service, o.document.get(), named);

@@ -245,13 +245,19 @@ struct graph_runner::impl {
   std::string known(const recorded_call& request) const;
 };
 
+bool is_meant(const std::string& what, const std::string& asked) {
+  if (!what.ends_with('*'))
+    return what == asked;
+  return asked.starts_with(std::string_view(what).substr(0, what.size() - 1));
+}
+
 scripted_service::answer* graph_runner::impl::find(const recorded_call& request) {
   auto service = services.find(request.service);
   if (service == services.end())
     return nullptr;
   scripted_service::answer* last = nullptr;
   for (auto& one : service->second.answers_)
-    if (one.what == request.what) {
+    if (is_meant(one.what, request.what)) {
       last = &one;
       if (!one.given)
         break;

@@ -1,5 +1,6 @@
 // Agents of other servers, by the A2A protocol (version 0.3, JSON-RPC).
 #include "agents/agent.hpp"
+#include "agents/tools/other_agent.hpp"
 #include "agents/tools/results.hpp"
 #include "agents/tools/toolbox.hpp"
 #include "behalf/context.hpp"
@@ -15,7 +16,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int most_failures = 5;
-constexpr milliseconds first_wait{200}, longest_wait{5'000}, all_waits{600'000};
+constexpr milliseconds first_wait{200}, longest_wait{5'000};
 constexpr std::size_t most_parts = 64;
 
 json::object rpc(std::string_view method, json::object params) {
@@ -112,24 +113,9 @@ result<json::object> answer_in(const result<service_reply>& reply) {
 class remote_agent final : public toolbox {
 public:
   explicit remote_agent(const tool_source& source)
-    : toolbox(source.service), description_(source.description) {}
+    : toolbox(source.service), listed_(ask_tool(source)) {}
 
-  coroutine<result<json::value>> list(context) const override {
-    json::object message{{"type", "string"},
-                         {"description", "all that it needs to know: it sees nothing else"}};
-    json::object arguments{{"message", std::move(message)}};
-    json::object schema{{"type", "object"},
-                        {"properties", std::move(arguments)},
-                        {"required", behalf::list("message")},
-                        {"additionalProperties", false}};
-    auto told = "Asks the agent '" + name() + "' of another server.";
-    if (!description_.empty())
-      told += ' ' + description_;
-    json::object tool{{"name", "ask_" + name()},
-                      {"description", std::move(told)},
-                      {"inputSchema", std::move(schema)}};
-    co_return json::object{{"tools", behalf::list(std::move(tool))}};
-  }
+  coroutine<result<json::value>> list(context) const override { co_return listed_; }
 
   coroutine<tool_outcome> call(context ctx, requested_call what) const override {
     auto sending = asked(ctx, send_of(string_or(what.args, "message")));
@@ -138,7 +124,7 @@ public:
     int failed = 0; // looks in a row
     for (auto wait = first_wait; answer && goes_on(*answer);
          wait = std::min(wait * 2, longest_wait)) {
-      if (waited >= all_waits)
+      if (waited >= longest_task)
         co_return tool_error(what.id, what.name,
                              "Error: the agent has not answered in 10 minutes.");
       auto pause = ctx.sleep(wait);
@@ -171,7 +157,7 @@ private:
            && is_under_way(string_or(object_or_empty(said, "status"), "state"));
   }
 
-  const std::string description_;
+  const json::value listed_;
 };
 
 } // namespace

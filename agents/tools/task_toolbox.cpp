@@ -1,4 +1,5 @@
 #include "agents/agent.hpp"
+#include "agents/tools/other_agent.hpp"
 #include "agents/tools/results.hpp"
 #include "agents/tools/toolbox.hpp"
 #include "behalf/context.hpp"
@@ -6,36 +7,9 @@
 #include "runtime/base/json.hpp"
 
 #include <algorithm>
-#include <utility>
 
 namespace behalf {
 namespace {
-
-// What the agent said last, as a tool's result: its text, and its structured answer.
-service_reply answer_of_agent(const json::object& left) {
-  std::string text;
-  if (const auto* said = member(left, "messages"); said && said->is_array())
-    for (bool after_calls = false; const auto& message : said->get_array()) {
-      const auto type = message.is_object() ? string_or(message.get_object(), "type") : "";
-      if (type == "ai")
-        text = text_of(message);
-      else if (type == "tool") // those that end it are the answer: they were `return_direct`
-        text = (std::exchange(after_calls, true) ? text + '\n' : "") + text_of(message);
-      if (type != "tool")
-        after_calls = false;
-    }
-  service_reply reply;
-  json::object body;
-  const auto* structured = member(left, "structured_response");
-  if (structured && !structured->is_null())
-    body["structuredContent"] = *structured;
-  else if (text.empty())
-    text = "(The agent ended without an answer.)";
-  json::object part{{"type", "text"}, {"text", std::move(text)}};
-  body["content"] = list(std::move(part));
-  reply.body = std::move(body);
-  return reply;
-}
 
 class other_agents final : public toolbox {
 public:

@@ -63,6 +63,11 @@ std::shared_ptr<const toolbox> mcp_toolbox(std::string service);
 /// the run's user, and waits until it is done with it, 10 minutes at most.
 std::shared_ptr<const toolbox> a2a_toolbox(const tool_source& source);
 
+/// The tool `ask_NAME` of an assistant of another server, by the Agent Server API: gives it a
+/// message, as the run's user, and waits until it is done with it, 10 minutes at most. Its
+/// questions are the run's.
+std::shared_ptr<const toolbox> agent_server_toolbox(const tool_source& source);
+
 /// The tool `task`, as UIs know it: {description, subagent_type}. Runs that agent's graph inside
 /// the node, in a namespace of its own, and answers with what it said last. Its questions are the
 /// run's.

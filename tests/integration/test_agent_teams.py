@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 from parts.agents import LOCAL, Agents, model, text_of
+from parts.behalf import run
 from parts.inbox import Inbox
 from parts.model_provider import ModelProvider
 from parts.plugins import plugin
 from parts.toolbox import Toolbox, text, tool
+from parts.tools import free_port, until
 
 TO = {"type": "object", "properties": {"to": {"type": "string"}}, "required": ["to"]}
 SEND = tool("send", TO)
@@ -161,24 +163,115 @@ def folder_in(parent: Path, name: str) -> Path:
     return made
 
 
-def test_each_user_asks_an_agent_of_another_server_as_themselves(parts, tmp_path):
-    _, provider, _, inbox = parts
-    main, deep = (model(provider, "openai_chat", name) for name in ("main", "deep"))
-    there = Agents(folder_in(tmp_path, "there"), inbox, {"deep": deep}, {"stock": {"model": "deep"}})
-    partner = {"base_url": f"{there.server.url}/a2a/stock",
-               "credential": {"from": "secrets", "name": "partner", "inject": "bearer"}, **LOCAL}
-    tools = [{"service": "partner", "a2a": True, "allow": ["ask_partner"]}]
-    here = Agents(folder_in(tmp_path, "here"), inbox, {"main": main},
-                  {"desk": {"model": "main", "tools": tools}}, services={"partner": partner})
-    try:
-        provider.script("deep", {"text": "Seven."})
-        for user in ("alice", "bob"):
-            here.stack.store(user, "partner", there.tokens[user])
-            asks = {"calls": [{"name": "ask_partner", "args": {"message": f"for {user}"}}]}
-            provider.script("main", asks, {"text": "Done."})
-            assert results(here.chat("desk", user).say("how many?")) == ["Seven."]
-            theirs = there.client(user).threads.search()
-            assert [text_of(one["values"]["messages"][0]) for one in theirs] == [f"for {user}"]
-    finally:
-        here.server.close()
-        there.server.close()
+def asks(service: str, message: str) -> dict:
+    return {"calls": [{"name": f"ask_{service}", "args": {"message": message}}]}
+
+
+APPROVE = {"decisions": [{"type": "approve"}]}
+
+
+@pytest.fixture(scope="module")
+def two(parts, tmp_path_factory):
+    """`there` has agents that `desk` and others `here` ask, by both protocols; both are Behalf's."""
+    _, provider, box, inbox = parts
+    folder = tmp_path_factory.mktemp("two")
+    models = {name: model(provider, "openai_chat", name) for name in ("main", "deep", "round")}
+    key = {"from": "secrets", "name": "partner", "inject": "bearer"}
+    home = f"http://127.0.0.1:{free_port()}"  # `here`, which `there` asks back
+    tools = {"box": {"type": "mcp", "url": box.mcp_url, **LOCAL},
+             "partner": {"base_url": home, "credential": key, **LOCAL}}
+    ring = {"model": "round", "tools": [{"service": "partner", "assistant": "ring", "allow": ["*"]}]}
+    there = Agents(folder_in(folder, "there"), inbox, models, {
+        "stock": {"model": "deep"},
+        "sender": {"model": "deep", "tools": [{"service": "box", "ask": ["send"]}]},
+        "ring": ring}, services=tools)
+    services = {"partner": {"base_url": there.server.url, "credential": key, **LOCAL},
+                "a2a": {"base_url": f"{there.server.url}/a2a/stock", "credential": key, **LOCAL}}
+    def one(service, **how):
+        return {"model": "main", "tools": [{"service": service, "allow": ["*"], **how}]}
+    here = Agents(folder_in(folder, "here"), inbox, models, {
+        "desk": one("a2a", a2a=True), "asker": one("partner", assistant="stock"),
+        "lead": one("partner", assistant="sender"), "lost": one("partner", assistant="nobody"),
+        "ring": ring}, services=services, server={"listen": home.removeprefix("http://")})
+    for user in ("alice", "bob"):
+        here.stack.store(user, "partner", there.tokens[user])
+        there.stack.store(user, "partner", here.tokens[user])
+    yield here, there
+    here.server.close()
+    there.server.close()
+
+
+@pytest.mark.parametrize("agent, service", [("desk", "a2a"), ("asker", "partner")])
+def test_each_user_asks_an_agent_of_another_server_as_themselves(two, models, agent, service):
+    here, there = two
+    models.script("deep", {"text": "Seven."})
+    for user in ("alice", "bob"):
+        models.script("main", asks(service, f"{agent} for {user}"), {"text": "Done."})
+        assert results(here.chat(agent, user).say("how many?")) == ["Seven."]
+        theirs = there.client(user).threads.search(limit=1)
+        assert text_of(theirs[0]["values"]["messages"][0]) == f"{agent} for {user}"
+        for token in here.tokens.values():
+            assert token not in str(models.requests())
+
+
+def test_what_an_agent_of_another_server_asks_is_answered_here(two, models, box):
+    here, there = two
+    models.script("main", asks("partner", "write to bob"), {"text": "Done."})
+    models.script("deep", {"calls": [{"name": "send", "args": {"to": "bob"}}]}, {"text": "I did."})
+    chat = here.chat("lead")
+    chat.say("write to bob")
+    [question] = chat.interrupts()
+    assert question["value"]["asked_by"] == "partner"
+    assert question["value"]["action_requests"][0]["args"] == {"to": "bob"}
+    chat.resume({"decisions": []})  # refused there, and asked for again
+    [question] = chat.interrupts()
+    assert "HTTP 4" in question["value"]["error"]
+    assert box.called() == []
+    assert results(chat.resume(APPROVE)) == ["I did."]
+    assert [args for _, args, _ in box.calls] == [{"to": "bob"}]
+    there_too = there.client().threads.search(limit=1)[0]
+    assert there_too["status"] == "idle"
+    assert len(there.client().runs.list(there_too["thread_id"])) == 2
+
+
+def test_a_cancelled_run_cancels_the_one_on_the_other_server(two, models):
+    here, there = two
+    models.script("main", asks("partner", "wait"), {"text": "Done."})
+    models.script("deep", {"hold": True})
+    chat = here.chat("asker")
+    run = chat.client.runs.create(chat.thread, "asker", input={"messages": [
+        {"type": "human", "content": "go"}]})
+    theirs = there.client().threads
+    until(lambda: theirs.search(status="busy"))
+    [busy] = theirs.search(status="busy")
+    chat.client.runs.cancel(chat.thread, run["run_id"], wait=True)
+    until(lambda: not theirs.search(status="busy"))
+    assert there.client().runs.list(busy["thread_id"])[0]["status"] == "interrupted"
+
+
+def test_servers_that_ask_each_other_in_a_circle_come_to_an_end(two, models):
+    models.script("round", rules=[{"result": "", "text": "{result}"},
+                                  {"user": "", **asks("partner", "and you?")}])
+    messages = two[0].chat("ring").say("who knows?")
+    assert "too many servers ask each other" in results(messages)[0]
+    assert len(models.requests("round")) == 18  # nine of each
+
+
+def test_assistants_of_other_servers_are_looked_for(two, models):
+    for name in ("main", "deep", "round"):
+        models.script(name, {"text": "yes"})
+    done = run("validate", "behalf.yaml", "--online", "--as", "alice", "--data", "data",
+               folder=two[0].server.folder)
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "partner: stock ok has this assistant" in lines, done.stdout + done.stderr
+    assert "partner: nobody FAILED it has no assistant 'nobody': HTTP 404" in lines
+    asked = "called at once; asked about once strangers' words and private data were read"
+    assert f"partner.ask_partner {asked}" in lines
+    assert f"a2a.ask_a2a {asked}" in lines
+    assert done.returncode == 1
+
+
+def test_an_agent_that_another_server_does_not_have_is_told_to_the_model(two, models):
+    models.script("main", asks("partner", "hi"), {"text": "Done."})
+    [told] = results(two[0].chat("lost").say("hi"))
+    assert "'partner' could not do it: HTTP 422: Invalid assistant: 'nobody'" in told

@@ -55,7 +55,7 @@ def start(
 ) -> Stack:
     """`identity`: dev or keycloak; `secret_store`: embedded or vault, which the server may reach
     at another address than the tests (a proxy's)."""
-    config = {**config, "server": {**config.get("server", {}), "listen": f"127.0.0.1:{free_port()}"}}
+    config = {**config, "server": {"listen": f"127.0.0.1:{free_port()}", **config.get("server", {})}}
     issuer = f"http://{config['server']['listen']}/dev"
     if identity == "keycloak":
         keycloak: Keycloak = request.getfixturevalue("keycloak")

@@ -1,0 +1,58 @@
+#include "agents/tools/other_agent.hpp"
+
+#include "agents/agent.hpp"
+#include "behalf/messages.hpp"
+#include "runtime/base/json.hpp"
+
+#include <string>
+#include <utility>
+
+namespace behalf {
+
+json::value ask_tool(const tool_source& source) {
+  json::object message{{"type", "string"},
+                       {"description", "all that it needs to know: it sees nothing else"}};
+  json::object arguments{{"message", std::move(message)}};
+  json::object schema{{"type", "object"},
+                      {"properties", std::move(arguments)},
+                      {"required", list("message")},
+                      {"additionalProperties", false}};
+  auto told = "Asks the agent '" + source.service + "' of another server.";
+  if (!source.description.empty())
+    told += ' ' + source.description;
+  json::object hints;
+  if (!source.assistant.empty()) // a call that runs again finds what it has begun; what the agent
+    hints = {{"idempotentHint", true}, {"openWorldHint", false}}; // reads, its operator judges
+  json::object tool{{"name", "ask_" + source.service},
+                    {"description", std::move(told)},
+                    {"inputSchema", std::move(schema)},
+                    {"annotations", std::move(hints)}};
+  return json::object{{"tools", list(std::move(tool))}};
+}
+
+service_reply answer_of_agent(const json::object& left) {
+  std::string text;
+  if (const auto* said = member(left, "messages"); said && said->is_array())
+    for (bool after_calls = false; const auto& message : said->get_array()) {
+      const auto type = message.is_object() ? string_or(message.get_object(), "type") : "";
+      if (type == "ai")
+        text = text_of(message);
+      else if (type == "tool") // those that end it are the answer: they were `return_direct`
+        text = (std::exchange(after_calls, true) ? text + '\n' : "") + text_of(message);
+      if (type != "tool")
+        after_calls = false;
+    }
+  service_reply reply;
+  json::object body;
+  const auto* structured = member(left, "structured_response");
+  if (structured && !structured->is_null())
+    body["structuredContent"] = *structured;
+  else if (text.empty())
+    text = "(The agent ended without an answer.)";
+  json::object part{{"type", "text"}, {"text", std::move(text)}};
+  body["content"] = list(std::move(part));
+  reply.body = std::move(body);
+  return reply;
+}
+
+} // namespace behalf

@@ -1,0 +1,23 @@
+// What tools that are other agents have in common.
+#pragma once
+
+#include "behalf/json.hpp"
+#include "behalf/outbound.hpp"
+
+#include <chrono>
+
+namespace behalf {
+
+struct tool_source;
+
+/// How long an agent of another server is waited for, in all.
+inline constexpr std::chrono::minutes longest_task{10};
+
+/// {"tools": […]} with the tool `ask_SERVICE` {message} of an agent of another server.
+json::value ask_tool(const tool_source& source);
+
+/// What an agent said last, as a tool's result: its text, and its structured answer. `left` are the
+/// values of its state.
+service_reply answer_of_agent(const json::object& left);
+
+} // namespace behalf
