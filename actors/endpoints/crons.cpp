@@ -64,6 +64,9 @@ struct cron_body {
     b.metadata = in.metadata().value_or(json::object{});
     b.metadata.erase("cron_id"); // the server's own
     read_config(in, bounds);
+    if (const auto* command = in.any("command"); command && !command->is_null())
+      in.refuse(fail(errc::invalid_argument,
+                     "a cron takes no command: what it would answer is not asked yet"));
     if (const auto* input = in.any("input"); input && !is_cron_input(*input))
       in.refuse(fail(errc::invalid_argument,
                      excerpt(*input) + " is not an input: an object or a list of objects"));

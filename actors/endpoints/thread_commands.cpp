@@ -131,19 +131,35 @@ void run_start(request_pointer self, const command_ptr& c) {
 }
 
 struct respond_to {
-  json::object answers; // by the interrupt's id
+  json::object answers;                      // by the interrupt's id
+  std::map<std::string, std::string> places; // of those that name one: its first segment
   std::string fault;
 };
+
+bool is_list_of_texts(const json::value& v) {
+  const auto* list = v.if_array();
+  return list && std::all_of(list->begin(), list->end(), [](const auto& one) {
+           return one.is_string();
+         });
+}
 
 respond_to read_responses(const json::object& params) {
   respond_to all;
   const auto read = [&all](const json::value& v) {
     const auto id = v.is_object() ? string_or(v.get_object(), "interrupt_id") : std::string_view{};
     const auto* answer = v.is_object() ? v.get_object().if_contains("response") : nullptr;
-    if (id.empty() || !answer)
+    if (id.empty() || !answer) {
       all.fault = "input.respond requires an interrupt_id and a response.";
-    else
-      all.answers[json::string_view{id.data(), id.size()}] = *answer;
+      return;
+    }
+    all.answers[json::string_view{id.data(), id.size()}] = *answer;
+    const auto* place = v.get_object().if_contains("namespace");
+    if (!place || place->is_null())
+      return;
+    if (!is_list_of_texts(*place))
+      all.fault = "input.respond requires namespace to be a list of strings.";
+    else if (!place->get_array().empty())
+      all.places[std::string(id)] = std::string(place->get_array()[0].get_string());
   };
   const auto* many = params.if_contains("responses");
   if (!many)
@@ -156,14 +172,62 @@ respond_to read_responses(const json::object& params) {
   return all;
 }
 
+bool asks(const json::array& list, std::string_view id) {
+  return std::any_of(list.begin(), list.end(), [id](const auto& one) {
+    return one.is_object() && string_or(one.get_object(), "id") == id;
+  });
+}
+
 // {task id: [interrupt]}
 bool is_pending(const json::object& thread, std::string_view id) {
-  for (const auto& task : object_or_empty(thread, "interrupts"))
-    if (task.value().is_array())
-      for (const auto& one : task.value().get_array())
-        if (one.is_object() && string_or(one.get_object(), "id") == id)
-          return true;
-  return false;
+  const auto& tasks = object_or_empty(thread, "interrupts");
+  return std::any_of(tasks.begin(), tasks.end(), [id](const auto& task) {
+    return task.value().is_array() && asks(task.value().get_array(), id);
+  });
+}
+
+// Whether the question comes from within the segment, which is `node:task`.
+bool is_asked_in(const json::value& state, std::string_view segment, std::string_view id) {
+  const auto* tasks = member(state, "tasks");
+  if (!tasks || !tasks->is_array())
+    return false;
+  const auto& all = tasks->get_array();
+  const auto at = std::find_if(all.begin(), all.end(), [segment](const auto& one) {
+    return one.is_object()
+           && segment
+                == std::string(string_or(one.get_object(), "name")) + ':'
+                     + std::string(string_or(one.get_object(), "id"));
+  });
+  const auto* list = at == all.end() ? nullptr : member(*at, "interrupts");
+  return list && list->is_array() && asks(list->get_array(), id);
+}
+
+void resume_thread(request_pointer self, const command_ptr& c, const respond_to& responses,
+                   const json::object& thread) {
+  auto body = run_on(thread);
+  json::object resume{{"resume", responses.answers}};
+  copy_member(c->params, "update", resume);
+  copy_member(c->params, "goto", resume);
+  body["command"] = std::move(resume);
+  copy_member(c->params, "config", body);
+  copy_member(c->params, "metadata", body);
+  start_run(self, c, std::move(body), [](const json::object&) { return json::object{}; });
+}
+
+// An id is enough to find a question: clients that were loaded anew know no place, and name the
+// root's, `[]`. What they do name must be right.
+void check_places(request_pointer self, const command_ptr& c, const respond_to& responses,
+                  const json::object& thread) {
+  if (responses.places.empty())
+    return resume_thread(self, c, responses, thread);
+  call(self, c, verb::get, "state", nullptr,
+       [self, c, responses, thread](const json::value& state) {
+         for (const auto& [id, segment] : responses.places)
+           if (!is_asked_in(state, segment, id))
+             return decline(c, "no_such_interrupt",
+                            "Interrupt namespace does not match the pending interrupt.");
+         resume_thread(self, c, responses, thread);
+       });
 }
 
 void input_respond(request_pointer self, const command_ptr& c) {
@@ -181,14 +245,8 @@ void input_respond(request_pointer self, const command_ptr& c) {
           return decline(c, "no_such_interrupt",
                          "Unknown or already-consumed interrupt: "
                            + std::string(cut_utf8(one.key(), longest_shown)));
-      auto body = run_on(about);
-      json::object resume{{"resume", responses.answers}};
-      copy_member(c->params, "update", resume);
-      copy_member(c->params, "goto", resume);
-      body["command"] = std::move(resume);
-      copy_member(c->params, "config", body);
-      copy_member(c->params, "metadata", body);
-      start_run(self, c, std::move(body), [](const json::object&) { return json::object{}; });
+      // Of the thread, which has all its values, no more than who ran on it.
+      check_places(self, c, responses, {{"metadata", object_or_empty(about, "metadata")}});
     },
     when_missing::is_null);
 }

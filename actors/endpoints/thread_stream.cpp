@@ -195,8 +195,10 @@ void begin_to_follow(request_pointer self) {
       what.thread_id = s.thread_id;
       what.form = r.form;
       what.who = s.granted.who->key();
-      if (thread)
+      if (thread) {
         what.thread_created_at = thread->created_at;
+        what.asks = thread->status == "interrupted";
+      }
       ask(
         self, s.app->run_directory, std::move(what),
         [self](thread_ref& ref) {

@@ -155,6 +155,7 @@ struct follow_thread {
   thread_form form = thread_form::runs;
   principal_key who;                                // its share of memory holds the events
   std::optional<time_point> thread_created_at = {}; // unset: there is no such thread
+  bool asks = false;                                // the thread waits for answers
 };
 struct thread_ref {
   live_thread_actor events;

@@ -355,8 +355,11 @@ followed_thread new_stream(scheduler_pointer self, const follow_thread& m) {
   auto& s = self->state;
   followed_thread made;
   made.base = base_of(self, m);
-  made.events = spawn_thread_stream(self->system(), s.app, m, made.base);
-  if (auto known = s.executed.find({m.tenant, m.thread_id}); known != s.executed.end())
+  const auto known = s.executed.find({m.tenant, m.thread_id});
+  auto what = m;
+  what.asks = m.asks && known == s.executed.end(); // else the runs tell their questions themselves
+  made.events = spawn_thread_stream(self->system(), s.app, std::move(what), made.base);
+  if (known != s.executed.end())
     for (const auto& id : known->second) {
       made.spoke = true;
       tell(made.events, follow_run{viewed_ref(s.runs.at(id))});

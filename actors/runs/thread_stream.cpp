@@ -35,6 +35,7 @@ struct thread_stream_state {
   int64_t seen = 0;           // of its events
   std::unique_ptr<protocol_events> words;
   std::list<run_ref> next;
+  bool recalling = false; // reads what the thread asks
 };
 
 using thread_pointer = thread_stream_actor::stateful_pointer<thread_stream_state>;
@@ -138,6 +139,51 @@ void append_change(thread_pointer self, const thread_changed& m) {
     [](const error&) {});
 }
 
+// --- questions of runs that are no longer in memory ----------------------------------------------
+
+// A run that began meanwhile may be their answer, and tells its own.
+void go_on(thread_pointer self) {
+  self->state.recalling = false;
+  follow_next(self);
+}
+
+// As the run told them when it ended, by the same names, so that who saw them sees nothing new. A
+// thread keeps no places of its questions: each is told as the root graph's.
+void append_questions(thread_pointer self, const std::string& run_id, const record& thread) {
+  auto& s = self->state;
+  json::array all;
+  for (const auto& task : object_or_empty(thread.doc, "interrupts"))
+    if (const auto* asked = task.value().if_array())
+      all.insert(all.end(), asked->begin(), asked->end());
+  if (!s.next.empty() || all.empty())
+    return;
+  s.words = std::make_unique<protocol_events>(
+    run_id, std::string(string_or(thread.metadata, "graph_id")), s.seq);
+  append_words(self, s.words->end("interrupted", json::object{{"__interrupt__", all}}, now()));
+}
+
+void recall_questions(thread_pointer self, const std::string& thread_id) {
+  auto& s = self->state;
+  s.recalling = true;
+  auto room = s.app->memory.open(s.who.tenant, s.who.text());
+  auto of_state = storage::load_run_of_state{s.who.tenant, thread_id, {}, room};
+  storage::read(
+    self, *s.app, std::move(of_state),
+    [self, thread_id, room](const storage::row_ptr& run) {
+      const auto run_id = run ? run->id : thread_id;
+      storage::get_record of_thread{{kind::thread, self->state.who.tenant, thread_id}, room};
+      storage::read(
+        self, *self->state.app, std::move(of_thread),
+        [self, run_id](const storage::row_ptr& thread) {
+          if (thread)
+            append_questions(self, run_id, *thread);
+          go_on(self);
+        },
+        [self](const error&) { go_on(self); });
+    },
+    [self](const error&) { go_on(self); });
+}
+
 void end(thread_pointer self, caf::error why) {
   self->state.events->close();
   self->state.events.answer();
@@ -156,11 +202,13 @@ thread_stream_actor::behavior_type thread_stream_behavior(thread_pointer self, a
   s.who = what.who;
   s.seq = base;
   s.events = watched_log{s.app->events->open(what.thread_id, what.who.text())};
+  if (what.asks && what.form == thread_form::protocol)
+    recall_questions(self, what.thread_id);
   return {
     [self](next_events& m) { return self->state.events.next(self, std::move(m)); },
     [self](follow_run& m) {
       self->state.next.push_back(std::move(m.run));
-      if (!self->state.run)
+      if (!self->state.run && !self->state.recalling)
         follow_next(self);
     },
     [self](const thread_changed& m) { append_change(self, m); },

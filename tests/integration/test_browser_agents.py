@@ -15,6 +15,7 @@ from test_browser import CHROMIUM, SOURCES
 KINDS = ("tokens", "approved", "rejected", "answered instead", "loaded anew",
          "loaded anew at a question")
 SCENARIOS = [f"{kind} by {how}" for how in ("runs", "thread") for kind in KINDS]
+SCENARIOS.append("asked elsewhere")
 
 
 @pytest.fixture(scope="module")

@@ -211,6 +211,7 @@ SCHEDULE = "Ensure the schedule uses the standard cron format"
      "Invalid timezone: 'Bad/Zone'. Use IANA timezone format (e.g. 'America/New_York')."),
     ({**BASE, "timezone": "../../etc/passwd"}, 422, "Invalid timezone"),
     ({**BASE, "timezone": 1}, 422, "string"),
+    ({**BASE, "command": {"resume": "yes"}}, 422, "a cron takes no command"),
     ({**BASE, "end_time": "soon"}, 422, "ISO 8601"),
     ({**BASE, "end_time": None}, 422, "end_time"),
     ({**BASE, "assistant_id": "nope"}, 404, "Assistant 'nope' not found"),

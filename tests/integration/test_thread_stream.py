@@ -167,14 +167,49 @@ def test_an_interrupt_is_answered_once_and_only_if_it_is_there(server):
     asked = [f for f in stream.until(ended) if f["event"] == "input.requested"]
     interrupt = asked[0]["data"]["params"]["data"]["interrupt_id"]
     answer = {"namespace": [], "interrupt_id": interrupt, "response": "yes"}
-    wrong = command(server, thread, "input.respond", {**answer, "interrupt_id": "x"})
-    assert wrong["error"] == "no_such_interrupt"
+    for wrong, why in (({"interrupt_id": "x"}, "no_such_interrupt"),
+                       ({"namespace": ["other:x"]}, "no_such_interrupt"),
+                       ({"namespace": "other"}, "invalid_argument")):
+        refused = command(server, thread, "input.respond", {**answer, **wrong})
+        assert refused["error"] == why, refused
     assert command(server, thread, "input.respond", {"responses": [answer]})["result"] == {}
     stream.until(lambda all: "completed" in said(all))
     twice = command(server, thread, "input.respond", answer)
     assert twice["error"] == "no_such_interrupt"
     state = command(server, thread, "state.get", {"namespace": [], "keys": ["ans"]})
     assert state["result"]["values"] == {"ans": "yes"}
+
+
+@pytest.mark.parametrize("graph, value", [("inter", {"question": "ok?"}), ("sub", "from child")])
+def test_a_question_whose_run_is_no_longer_kept_is_told_to_who_comes(server, graph, value):
+    thread = requests.post(f"{server.url}/threads", json={}, timeout=30).json()["thread_id"]
+    body = {"assistant_id": graph, "input": {"foo": ["a"], "do_int": True}}
+    requests.post(f"{server.url}/threads/{thread}/runs/wait", json=body, timeout=30)
+    one = follow_protocol(server, thread, channels=["input", "lifecycle"])
+    asked = one.until(ended)[0]
+    assert said(one.all) == ["input.requested", "interrupted"]
+    assert follow_protocol(server, thread, channels=["input"]).until(bool) == [asked]
+    about = asked["data"]["params"]
+    assert about["data"]["value"] == value and about["namespace"] == []
+    answer = {"namespace": [], "interrupt_id": about["data"]["interrupt_id"], "response": "yes"}
+    assert command(server, thread, "input.respond", answer)["result"] == {}
+    told = one.until(lambda all: said(all)[-1] == "completed")
+    assert said(told)[2] == "running" and "input.requested" not in said(told)[2:]
+
+
+def test_the_namespace_of_an_answer_is_the_questions(server):
+    thread = str(uuid.uuid4())
+    live = follow_protocol(server, thread)
+    inside = {"assistant_id": "sub", "input": {"foo": ["a"], "do_int": True}}
+    command(server, thread, "run.start", inside)
+    about = next(f for f in live.until(ended) if f["event"] == "input.requested")["data"]["params"]
+    answer = {"interrupt_id": about["data"]["interrupt_id"], "response": "yes"}
+    for wrong in (["child:x"], ["other", *about["namespace"]]):
+        refused = command(server, thread, "input.respond", {**answer, "namespace": wrong})
+        assert refused["error"] == "no_such_interrupt" and "namespace" in refused["message"]
+    assert about["namespace"][0].startswith("child:")
+    right = command(server, thread, "input.respond", {**answer, "namespace": about["namespace"]})
+    assert right["result"] == {}
 
 
 def test_the_raw_stream_tells_runs_lifecycle_and_changes_by_hand(server):
