@@ -72,6 +72,36 @@ std::string_view decision_word(std::string_view said) {
                                     : "";
 }
 
+bool is_allowed(const asked_action& action, std::string_view word) {
+  return std::find(action.allowed.begin(), action.allowed.end(), word) != action.allowed.end();
+}
+
+// A question in words, as ask_user has it: there is nothing to approve.
+bool takes_words(const asked_action& action) {
+  return is_allowed(action, "respond") && !is_allowed(action, "approve");
+}
+
+// Whether a line that answers such a question names a decision, in full, and is not the answer
+// itself.
+bool names_decision(std::string_view said, std::string_view rest, const asked_action& action) {
+  if (same_ignoring_case(said, "edit"))
+    return is_allowed(action, "edit") && rest.starts_with('{');
+  return same_ignoring_case(said, "respond")
+         || (same_ignoring_case(said, "reject") && is_allowed(action, "reject"));
+}
+
+// Each line is marked, so that none can pass for one of ours.
+std::string marked(std::string_view description) {
+  std::string text;
+  const auto rest = printable(description);
+  for (std::string_view left = rest; !left.empty();) {
+    const auto line = left.substr(0, left.find('\n'));
+    text.append("  | ").append(line).append("\n");
+    left.remove_prefix(std::min(left.size(), line.size() + 1));
+  }
+  return text;
+}
+
 error refused(std::string why) {
   return fail(errc::invalid_argument, std::move(why));
 }
@@ -100,21 +130,18 @@ chat_question read_question(const json::object& interrupt) {
 }
 
 std::string show_action(const asked_action& action) {
+  if (takes_words(action) && action.name == "ask_user")
+    return "The assistant asks:\n" + marked(action.description);
   auto text = "The assistant asks to call " + glance(action.name)
               + (action.args.empty() ? " without arguments\n" : " with\n");
   for (const auto& [key, value] : action.args)
     text += "  " + printable_json(json::value(key)) + ": " + printable_json(value) + "\n";
-  // Each line is marked, so that none can pass for one of ours.
-  auto rest = printable(action.description);
-  for (std::string_view left = rest; !left.empty();) {
-    const auto line = left.substr(0, left.find('\n'));
-    text.append("  | ").append(line).append("\n");
-    left.remove_prefix(std::min(left.size(), line.size() + 1));
-  }
-  return text;
+  return text + marked(action.description);
 }
 
 std::string choices(const asked_action& action) {
+  if (takes_words(action))
+    return is_allowed(action, "reject") ? "your answer, or reject [why]" : "your answer";
   std::string text;
   for (const auto& one : action.allowed) {
     const bool last = &one == &action.allowed.back();
@@ -132,8 +159,11 @@ result<json::object> read_decision(std::string_view line, const asked_action& ac
   line = trimmed(line);
   const auto said = line.substr(0, line.find_first_of(" \t"));
   const auto rest = trimmed(line.substr(said.size()));
+  if (takes_words(action) && !names_decision(said, rest, action))
+    return line.empty() ? result<json::object>{refused("An answer is needed")}
+                        : json::object{{"type", "respond"}, {"message", line}};
   const auto word = decision_word(said);
-  if (std::find(action.allowed.begin(), action.allowed.end(), word) == action.allowed.end())
+  if (!is_allowed(action, word))
     return refused("The answer is one of: " + choices(action));
   json::object decision{{"type", word}};
   if (word == "approve" && !rest.empty())

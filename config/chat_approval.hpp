@@ -35,10 +35,12 @@ chat_question read_question(const json::object& interrupt);
 /// The action as lines of printable text: name, all arguments, description.
 std::string show_action(const asked_action& action);
 
-/// "approve, edit {JSON}, reject [why] or respond TEXT", as far as they are allowed.
+/// "approve, edit {JSON}, reject [why] or respond TEXT", as far as they are allowed; "your answer,
+/// or reject [why]" where there is nothing to approve.
 std::string choices(const asked_action& action);
 
-/// The decision that a line says: a, approve; e, edit {JSON}; r, reject [why]; respond TEXT.
+/// The decision that a line says: a, approve; e, edit {JSON}; r, reject [why]; respond TEXT. Where
+/// there is nothing to approve, any other line is the response, and the short forms are, too.
 /// Error: invalid_argument with a sentence that says what is possible.
 result<json::object> read_decision(std::string_view line, const asked_action& action,
                                    chat_question::form form);

@@ -50,6 +50,10 @@ int say(const error& why, int code = exit_failed) {
   return code;
 }
 
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == text.npos;
+}
+
 /// The server, asked one thing after the other.
 class chat_server {
 public:
@@ -299,6 +303,8 @@ public:
       screen_(once_ ? stderr : stdout) {}
 
   int run() {
+    if (once_ && is_blank(*given_.once))
+      return say(fail(errc::invalid_argument, "--once: the question is empty"), exit_usage);
     if (auto ok = begin(); !ok)
       return say(ok.error(), exit_of(ok.error()));
     return once_ ? answer_once() : talk();
@@ -444,7 +450,7 @@ private:
 
   std::optional<json::object> read_message() {
     auto line = read_line("> ");
-    while (line && line->find_first_not_of(" \t\r") == line->npos)
+    while (line && is_blank(*line))
       line = read_line("> ");
     return line ? std::optional{human(*line)} : std::nullopt;
   }
@@ -497,7 +503,7 @@ private:
   // One run on the thread, shown while it goes.
   result<run_outcome> go_on(json::object body) {
     body["assistant_id"] = agent_;
-    body["stream_mode"] = {"messages-tuple", "updates"};
+    body["stream_mode"] = {"messages-tuple", "updates", "custom"};
     chat_reader reader;
     event_stream events;
     std::size_t pending = 0;
@@ -543,8 +549,11 @@ private:
                             + (first.actions.size() > 1
                                  ? " and " + std::to_string(first.actions.size() - 1) + " more"
                                  : "");
-    return say(fail(errc::conflict, "the thread waits for " + what
-                                      + "; to go on: behalf chat --thread " + glance(thread_)),
+    auto command = "behalf chat --url " + given_.url;
+    if (!given_.user.empty())
+      command += " --user " + given_.user;
+    return say(fail(errc::conflict, "the thread waits for " + what + "; to go on: " + command
+                                      + " --thread " + glance(thread_)),
                exit_waiting);
   }
 

@@ -70,6 +70,21 @@ std::string result_line(const json::object& message) {
   return std::string("<- ") + (failed ? "failed: " : "") + glance(words_of(message));
 }
 
+// What a declared agent says beside its messages; graphs' own events are not for people.
+std::string notice(const json::object& event) {
+  const auto type = string_or(event, "type");
+  const auto why = glance(string_or(event, "reason"));
+  if (type == "tools_unavailable")
+    return "-- the tools of " + glance(string_or(event, "service")) + " are not there: " + why;
+  if (type == "tools_note")
+    return "-- " + glance(string_or(event, "note"));
+  if (type == "conversation_summarised")
+    return "-- the model is shown a summary of what was said before";
+  if (type == "summary_failed")
+    return "-- the conversation could not be summarised: " + why;
+  return {};
+}
+
 } // namespace
 
 std::string printable(std::string_view text) {
@@ -145,7 +160,10 @@ std::vector<chat_piece> chat_reader::read(const stream_event& event) {
   else if (event.name == "error")
     failure_ = printable(string_or(
       *about, "message", string_or(*about, "error", "the run failed, and nothing said why")));
-  else if (event.name == "updates") {
+  else if (event.name == "custom") {
+    if (auto line = notice(*about); !line.empty())
+      return {{chat_kind::tool, std::move(line), true}};
+  } else if (event.name == "updates") {
     read_updates(*about);
     return take_calls(); // a node has ended, so its messages are whole
   }

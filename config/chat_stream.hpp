@@ -26,7 +26,7 @@ std::string glance(std::string_view text);
 enum class chat_kind : uint8_t {
   text,      // the assistant's words, a part of them
   reasoning, // what it thinks, a part
-  tool,      // a call or its result, one line
+  tool,      // a call, its result, or what the server says about them: one line
 };
 
 struct chat_piece {
@@ -41,7 +41,7 @@ std::vector<chat_piece> pieces_of(const json::object& message);
 /// Its words alone, not yet printable.
 std::string words_of(const json::object& message);
 
-/// Reads the stream of one run with the modes `messages-tuple` and `updates`.
+/// Reads the stream of one run with the modes `messages-tuple`, `updates` and `custom`.
 class chat_reader {
 public:
   /// What this event adds. Events that are not understood add nothing.

@@ -64,6 +64,25 @@ std::string place_of(const service_options& s, const config& c) {
 
 } // namespace
 
+namespace {
+
+bool lacks_key(const secret_store_config& s) {
+  return s.type == secret_store_config::backend::embedded && s.master_key.empty();
+}
+
+// `behalf dev` makes a key for its standard store, and for no other.
+std::vector<std::string> stores_without_key(const config& c) {
+  std::vector<std::string> keys;
+  if (lacks_key(c.secrets) && c.dev.users.empty() && !c.dev.no_auth)
+    keys.emplace_back("secrets");
+  for (const auto& [name, store] : c.secrets.others)
+    if (lacks_key(store))
+      keys.push_back("secrets.others." + name);
+  return keys;
+}
+
+} // namespace
+
 std::vector<config_problem> contradictions(const config& c, const config_places& places) {
   std::vector<config_problem> found;
   auto fault = [&](const std::string& key, std::string message) {
@@ -81,6 +100,8 @@ std::vector<config_problem> contradictions(const config& c, const config_places&
         "takes its credential from secrets, but there is no secrets section. 'behalf dev' has a "
         "store of its own: say so by dev: { users: [{ name: alice }] }. 'behalf serve' needs "
         "secrets: { master_key: file:master.key }, made by: openssl rand -hex 32");
+  for (const auto& key : stores_without_key(c))
+    fault(key, "lacks master_key: file:master.key, made by: openssl rand -hex 32");
   for (const auto& s : c.services)
     if (!s.credential.store.empty() && !c.secrets.find(s.credential.store))
       fault(place_of(s, c) + (s.own ? ".key.store" : ".credential.store"),

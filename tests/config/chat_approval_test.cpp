@@ -85,6 +85,24 @@ TEST_CASE("a decision that cannot be is refused with what can", "[chat]") {
   CHECK(decided("a", strict) == "no: The answer is one of: reject [why]");
 }
 
+TEST_CASE("a question in words is answered in words", "[chat]") {
+  asked_action ask{"ask_user",
+                   {{"question", "Which?"}, {"answer", ""}},
+                   "Which?\n- a\n- edit",
+                   {"respond", "edit", "reject"}};
+  CHECK(show_action(ask) == "The assistant asks:\n  | Which?\n  | - a\n  | - edit\n");
+  CHECK(choices(ask) == "your answer, or reject [why]");
+  for (auto line : {"a", "e", "r", "edit", "edit it", "approve", "the red one", "7"})
+    CHECK(decided(line, ask) == dump(json::object{{"type", "respond"}, {"message", line}}));
+  CHECK(decided("respond blue", ask) == R"({"type":"respond","message":"blue"})");
+  CHECK(decided("reject not now", ask) == R"({"type":"reject","message":"not now"})");
+  CHECK(decided(R"(edit {"answer":"x"})", ask)
+        == R"({"type":"edit","edited_action":{"name":"ask_user","args":{"answer":"x"}}})");
+  CHECK(decided(" ", ask) == "no: An answer is needed");
+  ask.name = "send"; // what another tool would be called with stays in sight
+  CHECK(show_action(ask).starts_with("The assistant asks to call send with\n  \"question\""));
+}
+
 TEST_CASE("an answer is JSON if it can be, else text", "[chat]") {
   CHECK(read_answer(" true ") == json::value(true));
   CHECK(read_answer(R"({"a":1})") == json::value{{"a", 1}});

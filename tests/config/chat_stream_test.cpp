@@ -138,4 +138,15 @@ TEST_CASE("events that are not understood add nothing", "[chat]") {
   CHECK(reader.failure().empty());
 }
 
+TEST_CASE("what an agent says beside its messages is shown, and nothing of others", "[chat]") {
+  chat_reader reader;
+  CHECK(read(reader, "custom",
+             R"({"type":"tools_unavailable","service":"ma\u001bil","reason":"no access"})")
+        == "+tool -- the tools of mail are not there: no access\n");
+  CHECK(read(reader, "custom", R"({"type":"summary_failed","reason":"model_unavailable"})")
+        == "+tool -- the conversation could not be summarised: model_unavailable\n");
+  for (auto other : {R"({"type":"progress"})", "{}", "[]", "7"})
+    CHECK(read(reader, "custom", other).empty());
+}
+
 } // namespace behalf

@@ -74,10 +74,11 @@ def test_another_question_takes_any_value(chat):
         assert f"It is {value}\n" in done.stdout
 
 
-def test_an_open_approval_is_code_3_and_can_be_answered_later(chat):
+def test_an_open_approval_is_code_3_and_can_be_answered_later(chat, server):
     left = chat(says="send bob\n")
     thread = thread_of(left.stdout)
-    told = f'waits for an approval of send {{"to":"bob"}}; to go on: behalf chat --thread {thread}'
+    told = ('waits for an approval of send {"to":"bob"}; to go on: '
+            f"behalf chat --url {server.url} --user alice --thread {thread}")
     assert left.returncode == 3 and told in left.stderr, left.stderr
     still = chat("--thread", thread, "--once", "hi")
     assert (still.returncode, still.stdout) == (3, "") and told in still.stderr
