@@ -99,8 +99,10 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
   if (answered_directly(state))
     co_return flow::update{};
   const auto* last = state.last("messages");
-  const bool new_turn =
-    !last || !last->is_object() || string_or(last->get_object(), "type") != "tool";
+  if (!last)
+    co_return fail(errc::invalid_argument, "there is nothing to answer: an agent's input has "
+                                           "messages: [{role: user, content: …}]");
+  const bool new_turn = !last->is_object() || string_or(last->get_object(), "type") != "tool";
   const bool has_form = !agent->options.response.schema.empty();
   if (has_form && !new_turn && given_response(state)) // beside calls, which were made meanwhile
     co_return flow::update{};

@@ -105,6 +105,14 @@ json::object decisions(json::array all) {
 
 } // namespace
 
+TEST_CASE("an agent that is told nothing says so", "[agents]") {
+  bench b;
+  const auto out = b.runner.run(json::object{});
+  REQUIRE(out.error);
+  CHECK(out.error->message.find("input has messages") != std::string::npos);
+  CHECK(b.model.asked().empty());
+}
+
 TEST_CASE("an agent answers in its own name", "[agents]") {
   bench b;
   b.model.says("Hello you");
@@ -502,9 +510,9 @@ TEST_CASE("a client cannot send a task to the nodes of an agent", "[agents]") {
       CHECK(b.why == "'goto': nodes of this graph take no input from clients");
     }
   }
-  // By its name alone there is nothing to call: the model is asked.
+  // By its name alone there is nothing to call: the model's turn comes, here without a message.
   b.run(helper(), {{"command", {{"goto", "tools"}}}});
-  CHECK(b.why == "there is no model 'main'");
+  CHECK(b.why.starts_with("there is nothing to answer"));
   CHECK(b.left.empty());
 }
 
