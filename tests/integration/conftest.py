@@ -12,6 +12,7 @@ from langgraph_sdk import get_sync_client
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from parts.agents import Agents  # noqa: E402
 from parts.behalf import Behalf  # noqa: E402
 from parts.everything import Everything  # noqa: E402
 from parts.inbox import Inbox  # noqa: E402
@@ -130,6 +131,12 @@ def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[
 def client(server):
     """The official SDK, of a module's `server`."""
     return get_sync_client(url=server.url, api_key=None)
+
+
+@pytest.fixture
+def agents(parts) -> Agents:
+    """The server with agents, of a module's `parts`, where it comes first."""
+    return parts[0]
 
 
 @pytest.fixture

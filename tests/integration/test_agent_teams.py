@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from parts.agents import LOCAL, Agents, model, text_of
+from parts.agents import LOCAL, Agents, box_service, model, text_of
 from parts.behalf import run
 from parts.inbox import Inbox
 from parts.model_provider import ModelProvider
@@ -21,8 +21,6 @@ def parts(tmp_path_factory):
     folder = tmp_path_factory.mktemp("teams")
     inbox, provider, box = Inbox(folder / "inbox"), ModelProvider(folder / "provider"), Toolbox()
     models = {name: model(provider, "openai_chat", name) for name in ("main", "deep")}
-    secret = {"from": "secrets", "name": "mail", "inject": "bearer"}
-    services = {"box": {"type": "mcp", "url": box.mcp_url, "credential": secret, **LOCAL}}
     agents = {
         "lead": {"model": "main", "tools": [{"agent": "researcher"}]},
         "researcher": {"model": "deep", "description": "Finds things out",
@@ -31,18 +29,14 @@ def parts(tmp_path_factory):
     agents["calculator"] = {"model": "main", "tools": [{"function": "add"}]}
     agents["desk"] = {"model": "main", "tools": [{"agent": "billing", "hand_off": True}]}
     agents["billing"] = {"model": "deep", "prompt": "You do bills."}
-    server = Agents(folder, inbox, models, agents, services=services, plugins=[plugin("adder")])
+    server = Agents(folder, inbox, models, agents, services={"box": box_service(box)},
+                    plugins=[plugin("adder")])
     box.offer(SEND, send=text("sent"))
     yield server, provider, box, inbox
     server.server.close()
     provider.stop()
     box.stop()
     inbox.stop()
-
-
-@pytest.fixture
-def agents(parts) -> Agents:
-    return parts[0]
 
 
 @pytest.fixture

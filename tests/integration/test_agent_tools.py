@@ -4,7 +4,7 @@ nevertheless is what the operator allows, and what a person has approved."""
 import json
 
 import pytest
-from parts.agents import LOCAL, Agents, Chat, model, text_of
+from parts.agents import Agents, Chat, box_service, model, text_of
 from parts.inbox import Inbox
 from parts.model_provider import ModelProvider
 from parts.toolbox import Toolbox, text, tool
@@ -32,20 +32,13 @@ def parts(tmp_path_factory):
               "clerk": {"model": "obedient", "tools": tools}, "main": {"model": "main", "tools": every},
               "default": {"model": "obedient", "tools": [{"service": "box"}]},
               "trusting": {"model": "obedient", "tools": trusted}}
-    secret = {"from": "secrets", "name": "mail", "inject": "bearer"}
-    services = {"box": {"type": "mcp", "url": box.mcp_url, "credential": secret, **LOCAL}}
-    server = Agents(folder, inbox, models, agents, services=services)
+    server = Agents(folder, inbox, models, agents, services={"box": box_service(box)})
     yield server, provider, box
     server.server.close()
     provider.stop()
     box.go.set()
     box.stop()
     inbox.stop()
-
-
-@pytest.fixture
-def agents(parts) -> Agents:
-    return parts[0]
 
 
 @pytest.fixture

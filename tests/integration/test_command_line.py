@@ -85,6 +85,9 @@ FAULTS = [
     ("server: { listen: 127.0.0.1:99999 }", "server.listen", "65535"),
     ("secrets: { type: vault, address: nowhere, auth: { type: jwt, role: r } }", "secrets", "URL"),
     ("models: { m: { type: openai, model: x, key: 'env:' } }", "models.m.key", "names nothing"),
+    ("secrets: {}", "behalf.yaml:1: secrets:", "lacks master_key"),
+    ("secrets:\n  master_key: env:K\n  others:\n    o: { type: embedded }",
+     "behalf.yaml:4: secrets.others.o:", "lacks master_key"),
     ("\nauthorization: { threads: owner }", "behalf.yaml:2: authorization", "identity"),
 ]
 
@@ -106,7 +109,6 @@ SERVE_FAULTS = [
     ("log: { file: . }", "behalf.yaml:1: log.file", "Is a directory"),
     ("server: { tls: { cert: none.pem, key: none.pem } }", "server.tls.cert", "No such file"),
     ("egress:\n  ca_file: .", "behalf.yaml:2: egress.ca_file", "folder"),
-    ("secrets: { type: embedded }", "behalf.yaml:1: secrets.master_key", "32-byte key"),
     ("secrets: { type: embedded, master_key: file:none }", "secrets.master_key", "No such file"),
     ("secrets: { type: embedded, master_key: 'env:NOT_SET' }", "secrets.master_key", "not set"),
     ("models:\n  m: { type: openai, model: x, key: 'file:behalf.yaml' }",

@@ -47,11 +47,6 @@ def parts(tmp_path_factory):
 
 
 @pytest.fixture
-def agents(parts) -> Agents:
-    return parts[0]
-
-
-@pytest.fixture
 def models(parts) -> ModelProvider:
     parts[1].forget_requests()
     return parts[1]

@@ -38,11 +38,6 @@ def parts(tmp_path_factory):
 
 
 @pytest.fixture
-def agents(parts) -> Agents:
-    return parts[0]
-
-
-@pytest.fixture
 def crm(parts) -> Crm:
     parts[1].forget()
     return parts[1]

@@ -6,6 +6,7 @@ from parts import stacks
 from parts.behalf import Behalf
 from parts.inbox import Inbox
 from parts.model_provider import ModelProvider
+from parts.toolbox import Toolbox
 
 LOCAL = {"allow_private": True, "allow_http": True}
 ALLOWED = ["list_unread", "search_messages", "whoami"]
@@ -18,6 +19,12 @@ def model(provider: ModelProvider, wire: str, name: str = "m", key=None, **more)
     """A model of `models:`. `key` is a reference, or where each user's own is."""
     own = {"type": wire, "base_url": provider.url + WIRES[wire], "model": name, **LOCAL, **more}
     return own | ({"key": key} if key else {})
+
+
+def box_service(box: Toolbox) -> dict:
+    """The toolbox as a service that is called with each user's token for mail."""
+    return {"type": "mcp", "url": box.mcp_url, **LOCAL,
+            "credential": {"from": "secrets", "name": "mail", "inject": "bearer"}}
 
 
 def key_file(folder: Path, name: str, key: str) -> str:
