@@ -36,8 +36,8 @@ coroutine<node_result> make_call(state_view state, context ctx, agent_ptr agent)
   if (task.empty())
     co_return flow::update{};
   const auto& made = object_or_empty(task, "call");
-  requested_call call{std::string(string_or(made, "id")), std::string(string_or(made, "name")),
-                      std::string(string_or(task, "tool")), object_or_empty(made, "args"),
+  requested_call call{std::string(string_or(made, "id")),     std::string(string_or(made, "name")),
+                      std::string(string_or(task, "tool")),   object_or_empty(made, "args"),
                       taint_from_json(member(task, "taint"))};
   const auto service = string_or(task, "service");
   if (service.empty())
@@ -47,14 +47,17 @@ coroutine<node_result> make_call(state_view state, context ctx, agent_ptr agent)
                          bool_or(task, "open_world", true)};
   const auto* box = agent->find(service);
   const auto* source = agent->source(service);
+  const auto refused = [&](std::string_view why) {
+    return flow::update{
+      {"messages", list(tool_error(call.id, call.name, refused_call(made, why)))}};
+  };
   if (!box || !source || !approval_of(*source, call.tool, hints))
-    co_return fail(errc::denied, "the agent may not use the tool '" + call.tool + "'");
+    co_return refused("the agent is not allowed to use it any more.");
   const auto verdict = judge({agent->options, *source, call.tool, hints, call.args, call.known});
   if (verdict.fate == call_fate::ask && !bool_or(task, "approved"))
-    co_return fail(errc::denied, "the agent may not use the tool '" + call.tool + "'");
+    co_return refused("it needs a person's approval now.");
   if (verdict.fate == call_fate::refuse) // the arguments are a person's, or the agent is another
-    co_return flow::update{
-      {"messages", list(tool_error(call.id, call.name, refused_call(made, verdict.why)))}};
+    co_return refused(verdict.why);
   const bool left_behind = string_or(task, "run") != ctx.run_id();
   if ((left_behind || may_have_run(ctx)) && !bool_or(task, "repeatable"))
     co_return flow::update{{"messages", list(tool_error(call.id, call.name, unknown_outcome))}};

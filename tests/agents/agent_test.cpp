@@ -556,7 +556,7 @@ TEST_CASE("what another agent left to call is called as this one's declaration s
   for (const auto& options : {asks, denies, has_another}) {
     const auto on = left_by(options, task);
     CHECK(on.left.empty());
-    CHECK(on.why == "the agent may not use the tool 'send'");
+    CHECK(on.why == "there is no model 'main'"); // which is told that it was refused
   }
 }
 
