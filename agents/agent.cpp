@@ -101,9 +101,7 @@ bool has(const std::vector<std::string>& names, std::string_view name) {
 }
 
 void add_builtin_tools(declared_agent& to) {
-  auto& names = to.options.builtin;
-  if (to.options.memory.remember)
-    names.insert(names.end(), {"remember", "recall"});
+  const auto names = builtin_of(to.options);
   if (names.empty())
     return;
   tool_source source{std::string(builtin_service), {"*"}};

@@ -34,9 +34,7 @@ bool holds(const std::vector<std::string>& names, std::string_view name) {
 
 // The names that an assistant may give. Nothing: the services say what tools there are.
 std::optional<std::vector<std::string>> possible_tools(const agent_options& agent) {
-  auto all = agent.builtin;
-  if (agent.memory.remember)
-    all.insert(all.end(), {"remember", "recall"});
+  auto all = builtin_of(agent);
   const auto builtin = builtin_tools_of(all);
   all.insert(all.end(), builtin.begin(), builtin.end());
   if (!agent.agents.empty())

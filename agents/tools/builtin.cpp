@@ -1,5 +1,6 @@
 #include "agents/tools/builtin.hpp"
 
+#include "agents/agent.hpp"
 #include "agents/tools/calculate.hpp"
 #include "agents/tools/results.hpp"
 #include "behalf/context.hpp"
@@ -144,6 +145,15 @@ std::vector<std::string> builtin_names() {
   for (const auto& one : all_tools)
     if (all.empty() || all.back() != one.group)
       all.emplace_back(one.group);
+  return all;
+}
+
+std::vector<std::string> builtin_of(const agent_options& agent) {
+  auto all = agent.builtin;
+  if (agent.memory.remember)
+    for (const auto* name : {"remember", "recall"})
+      if (std::find(all.begin(), all.end(), name) == all.end())
+        all.emplace_back(name);
   return all;
 }
 

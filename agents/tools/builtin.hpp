@@ -11,11 +11,16 @@
 
 namespace behalf {
 
+struct agent_options;
+
 /// The toolbox's name, which no service can have.
 inline constexpr std::string_view builtin_service = ":builtin";
 
 /// What a declaration may name: "now", "calculate", "ask_user", "todo", "remember", "recall".
 std::vector<std::string> builtin_names();
+
+/// What the agent has of these: memory brings two along.
+std::vector<std::string> builtin_of(const agent_options& agent);
 
 /// What models call the tools of these names; other names have none.
 std::vector<std::string> builtin_tools_of(const std::vector<std::string>& names);
