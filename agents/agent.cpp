@@ -201,12 +201,13 @@ result<std::shared_ptr<const graph>> make_agent(agent_options options, agent_pla
   std::vector<std::string> given{"messages"}; // all else is the agent's to write
   if (place == agent_place::inside) { // its node gives it what was seen, and takes what it has seen
     b.channel(given.emplace_back(taint_channel), keeps_taint());
+    b.channel(given.emplace_back(pins_channel), keeps_pins());
   } else {
     b.private_channel(std::string(taint_channel), keeps_taint());
+    b.private_channel(std::string(pins_channel), keeps_pins());
   }
   b.input(std::move(given));
   b.private_channel(std::string(written_channel), flow::append());
-  b.private_channel(std::string(pins_channel), keeps_pins());
   if (team.size() > 1)
     b.channel(std::string(active_agent_channel),
               flow::reduced(keep_last)); // of two hand-overs in one step the last one

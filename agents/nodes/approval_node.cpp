@@ -149,6 +149,9 @@ result<flow::route> after_model(const state_view& state, const context& ctx,
     auto task = task_of(agent, *tools, call, seen);
     task["agent"] = agent.options.name;
     const auto* tool = find_tool(*tools, string_or(call, "name"));
+    const auto* box = tool ? agent.find(tool->service) : nullptr;
+    if (box && box->runs_agents())
+      task["pins"] = pins_of(state);
     if (tool && !task.contains("refused")
         && is_changed(state, tool->service, tool->name, tool->hash)) {
       task["changed"] = true;

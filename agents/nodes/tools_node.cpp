@@ -38,7 +38,7 @@ coroutine<node_result> make_call(state_view state, context ctx, agent_ptr agent)
   const auto& made = object_or_empty(task, "call");
   requested_call call{std::string(string_or(made, "id")),     std::string(string_or(made, "name")),
                       std::string(string_or(task, "tool")),   object_or_empty(made, "args"),
-                      taint_from_json(member(task, "taint"))};
+                      taint_from_json(member(task, "taint")), object_or_empty(task, "pins")};
   const auto service = string_or(task, "service");
   if (service.empty())
     co_return flow::update{

@@ -15,13 +15,22 @@ std::string key_of(std::string_view service, std::string_view tool) {
   return std::string(service) + "/" + std::string(tool);
 }
 
+} // namespace
+
 const json::object& pins_of(const state_view& state) {
   static const json::object none;
   const auto* kept = state.find(pins_channel);
   return kept && kept->is_object() ? kept->get_object() : none;
 }
 
-} // namespace
+json::object changed_pins(const json::object& given, const json::value& left) {
+  json::object changed;
+  if (const auto* all = left.if_object())
+    for (const auto& [key, hash] : *all)
+      if (const auto* before = given.if_contains(key); !before || *before != hash)
+        changed[key] = hash;
+  return changed;
+}
 
 channel keeps_pins() {
   return flow::reduced(

@@ -15,6 +15,12 @@ namespace behalf {
 inline constexpr std::string_view pins_channel = "pins";
 channel keeps_pins();
 
+/// As the channel has them.
+const json::object& pins_of(const state_view& state);
+
+/// Of those that an agent inside a call has left, what it did not get when it began.
+json::object changed_pins(const json::object& given, const json::value& left);
+
 /// The pins of the tools that have none yet.
 json::object new_pins(const state_view& state, const std::vector<agent_tool>& tools);
 

@@ -1,4 +1,5 @@
 #include "agents/agent.hpp"
+#include "agents/safety/pins.hpp"
 #include "agents/tools/other_agent.hpp"
 #include "agents/tools/results.hpp"
 #include "agents/tools/toolbox.hpp"
@@ -53,13 +54,16 @@ public:
     if (found == agents_.end())
       co_return tool_error(what.id, what.name, "Error: there is no such agent.");
     json::object input{{"messages", behalf::list(human(string_or(what.args, "description")))},
-                       {taint_channel, to_json(what.known)}};
+                       {taint_channel, to_json(what.known)},
+                       {pins_channel, what.pins}};
     auto under_way = ctx.run(found->flow, std::move(input));
     const auto left = co_await std::move(under_way);
     tool_outcome became = left ? tool_message_of(answer_of_agent(*left), what.id, what.name)
                                : tool_error(what.id, what.name,
                                             "Error: the agent '" + found->name
                                               + "' could not do it: " + left.error().message);
+    if (const auto* pins = left ? member(*left, pins_channel) : nullptr)
+      became.changes.set(std::string(pins_channel), changed_pins(what.pins, *pins));
     const auto* seen = left ? member(*left, taint_channel) : nullptr;
     if (seen) {
       became.seen = taint_from_json(seen);
@@ -69,6 +73,8 @@ public:
     }
     co_return became;
   }
+
+  bool runs_agents() const override { return true; }
 
 private:
   std::vector<sub_agent> agents_;

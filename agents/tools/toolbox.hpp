@@ -24,6 +24,8 @@ struct requested_call {
   std::string tool;     // as its toolbox calls it
   json::object args;    // match the tool's schema
   taint known = {};     // what the conversation had seen when the model made it
+  json::object pins =
+    {}; // and what its tools were, where the toolbox runs agents (safety/pins.hpp)
 };
 
 /// What became of a call.
@@ -51,6 +53,8 @@ public:
   /// Whatever becomes of the call is told to the model: a failed one is a message, too. May ask a
   /// person (`ctx.interrupt`), and runs again from its top then.
   virtual coroutine<tool_outcome> call(context ctx, requested_call what) const = 0;
+  /// Its calls are made by agents of this program, which go on from what the conversation knows.
+  virtual bool runs_agents() const { return false; }
 
 private:
   std::string name_;

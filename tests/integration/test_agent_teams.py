@@ -119,7 +119,7 @@ def test_one_question_inside_is_answered_plainly(agents, models, box, parts):
     assert len(chat.interrupts()) == 1
     inner = chat.client.threads.get_state(chat.thread, subgraphs=True)["tasks"][0]["state"]
     assert [one["type"] for one in inner["values"]["messages"]] == ["human", "ai"]
-    assert set(inner["values"]) == {"messages", "taint"}
+    assert set(inner["values"]) == {"messages", "pins", "taint"}
     chat.resume({"decisions": [{"type": "approve"}]})
     assert [key for _, _, key in box.calls] == [f"Bearer {parts[3].tokens['alice']}"]
 

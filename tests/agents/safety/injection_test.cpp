@@ -455,6 +455,33 @@ TEST_CASE("a definition that changes is asked about, and shown as changed", "[ag
   }
 }
 
+TEST_CASE("a definition that changes between two tasks is asked about", "[agents][injection]") {
+  auto reader = open_handed();
+  reader.name = "reader";
+  reader.model = "deep";
+  reader.rule_of_two = tainted_calls::off;
+  auto lead = open_handed();
+  lead.tools.clear(); // what it knows of them, it knows by the tasks
+  lead.agents.push_back({"reader", "reads", make_agent(reader, agent_place::inside).value()});
+  bench b{lead};
+  const call task{"task", {{"description", "go"}, {"subagent_type", "reader"}}};
+  for (int i = 0; i < 3; ++i) {
+    b.model.calls({task}).says("done");
+    b.runner.model("deep").calls({send_it}).says("sent");
+  }
+  CHECK(b.say("write").interrupts.empty());
+  auto other = tool("send");
+  other["description"] = order;
+  lists(b.mail, {other});
+  const auto asked = b.say("write again");
+  REQUIRE(asked.interrupts.size() == 1);
+  CHECK(dump(asked.interrupts[0]).find("has changed what this tool is") != std::string::npos);
+  CHECK(b.left() == texts{"send"});
+  CHECK(b.runner.resume(approved()).interrupts.empty());
+  CHECK(b.say("and again").interrupts.empty());
+  CHECK(b.left() == texts{"send", "send", "send"});
+}
+
 TEST_CASE("a tool in the place of another service's gets no calls of that one",
           "[agents][injection]") {
   bench b;
