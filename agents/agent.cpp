@@ -147,6 +147,17 @@ json::value keep_last(const json::value&, const json::value& next) {
   return next;
 }
 
+// What each agent keeps for itself, by its name.
+json::value keep_of_each(const json::value& old, const json::value& next) {
+  json::object all;
+  for (const auto* one : {&old, &next})
+    if (const auto* of_agents = one->if_object())
+      for (const auto& [name, kept] : *of_agents)
+        if (kept.is_object()) // a thread of long ago has one agent's, without its name
+          all[name] = kept;
+  return all;
+}
+
 // Channels of what they answer beside messages.
 void add_answers(graph_builder& b, const std::vector<agent_options>& all) {
   std::vector<json::object> forms;
@@ -162,7 +173,7 @@ void add_answers(graph_builder& b, const std::vector<agent_options>& all) {
 
 // `all`: who may speak in the conversation.
 agent_ptr prepared(const agent_options& options, const std::vector<agent_options>& all) {
-  declared_agent made{options, {}, {}};
+  declared_agent made{options, all.front(), {}, {}};
   for (const auto& source : made.options.tools) {
     made.sources.push_back(source);
     made.toolboxes.push_back(source.a2a                  ? a2a_toolbox(source)
@@ -194,10 +205,10 @@ result<std::shared_ptr<const graph>> make_agent(agent_options options, agent_pla
     b.config_schema(std::move(schema));
   b.channel("messages", flow::messages());
   add_answers(b, all);
-  b.private_channel("tools", flow::last_value());
+  b.private_channel("tools", flow::reduced(keep_of_each, json::object{}));
   b.private_channel("counted", flow::last_value());
   b.private_channel("shortened", flow::last_value());
-  b.private_channel("remembered", flow::last_value());
+  b.private_channel("remembered", flow::reduced(keep_of_each, json::object{}));
   std::vector<std::string> given{"messages"}; // all else is the agent's to write
   if (place == agent_place::inside) { // its node gives it what was seen, and takes what it has seen
     b.channel(given.emplace_back(taint_channel), keeps_taint());

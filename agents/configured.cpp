@@ -245,10 +245,21 @@ result<agent_settings> settings_of(const agent_options& agent, const json::objec
   return made;
 }
 
-result<agent_settings> configured(const agent_options& agent, const context& ctx) {
-  if (string_or(ctx.configurable(), "graph_id") != agent.name)
-    return declared(agent);
-  return settings_of(agent, ctx.configurable());
+result<agent_settings> configured(const agent_options& agent, const agent_options& first,
+                                  const context& ctx) {
+  const auto graph = string_or(ctx.configurable(), "graph_id");
+  if (graph == agent.name)
+    return settings_of(agent, ctx.configurable());
+  auto made = declared(agent);
+  if (graph != first.name)
+    return made;
+  auto set = settings_of(first, ctx.configurable());
+  if (!set)
+    return set.error();
+  for (const auto& [key, value] : object_or_empty(ctx.configurable(), "limits"))
+    if (const auto own = limit_of(made.limits, key), lower = limit_of(set->limits, key); own.value)
+      *own.value = std::clamp(*lower.value, own.least, own.most);
+  return made;
 }
 
 void keep_chosen(std::vector<agent_tool>& tools, const agent_settings& settings) {

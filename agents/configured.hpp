@@ -26,7 +26,9 @@ struct agent_settings {
 result<agent_settings> settings_of(const agent_options& agent, const json::object& configurable);
 
 /// The same for the run of a context; of a run that is another graph's, the declaration's own.
-result<agent_settings> configured(const agent_options& agent, const context& ctx);
+/// Limits that the assistant of `first` sets hold for all whom it hands the conversation to.
+result<agent_settings> configured(const agent_options& agent, const agent_options& first,
+                                  const context& ctx);
 
 /// Leaves the tools that the settings name.
 void keep_chosen(std::vector<agent_tool>& tools, const agent_settings& settings);

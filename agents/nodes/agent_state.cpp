@@ -39,16 +39,22 @@ const std::shared_ptr<const declared_agent>& member_named(const agent_team& team
   return team.front();
 }
 
+const json::object& kept_by(const state_view& state, std::string_view channel,
+                            const declared_agent& agent) {
+  static const json::object none;
+  const auto* kept = state.find(channel);
+  return kept && kept->is_object() ? object_or_empty(kept->get_object(), agent.options.name) : none;
+}
+
 const json::object& listed_tools(const state_view& state, const context& ctx,
                                  const declared_agent& agent) {
   static const json::object none;
-  const auto& kept = of_this_run(state, ctx, "tools");
-  return string_or(kept, "agent") == agent.options.name ? kept : none;
+  const auto& kept = kept_by(state, "tools", agent);
+  return string_or(kept, "run") == ctx.run_id() ? kept : none;
 }
 
-result<std::vector<agent_tool>> told_tools(const state_view& state) {
-  const auto* kept = state.find("tools");
-  const auto* list = kept ? member(*kept, "list") : nullptr;
+result<std::vector<agent_tool>> told_tools(const state_view& state, const declared_agent& agent) {
+  const auto* list = member(kept_by(state, "tools", agent), "list");
   if (!list)
     return std::vector<agent_tool>{};
   return tools_from_json(*list);
@@ -98,11 +104,11 @@ std::vector<json::object> own_open_calls(const state_view& state) {
   return open_calls(state);
 }
 
-bool answered_directly(const state_view& state) {
+bool answered_directly(const state_view& state, const declared_agent& agent) {
   const auto* last = state.last("messages");
   if (!last || !last->is_object() || string_or(last->get_object(), "type") != "tool")
     return false;
-  const auto tools = told_tools(state);
+  const auto tools = told_tools(state, agent);
   const auto& messages = state.list("messages");
   for (auto at = messages.rbegin(); tools && at != messages.rend() && at->is_object(); ++at) {
     const auto& message = at->get_object();

@@ -18,6 +18,7 @@ namespace behalf {
 /// An agent that is served.
 struct declared_agent {
   agent_options options;
+  agent_options first; // who the conversation began with: the run's assistant is one of its
   std::vector<tool_source> sources;                      // what may be called, one per toolbox
   std::vector<std::shared_ptr<const toolbox>> toolboxes; // in the order of `sources`
 
@@ -37,8 +38,11 @@ const std::shared_ptr<const declared_agent>& member_named(const agent_team& team
 /// The channel with the name of who has the conversation; not there while nobody got it.
 inline constexpr std::string_view active_agent_channel = "active_agent";
 
-/// {"run", "agent", "list", "missing"}: the tools that were listed for this agent in this run; else
-/// {}.
+/// What the channel has of this agent, by its name; else {}.
+const json::object& kept_by(const state_view& state, std::string_view channel,
+                            const declared_agent& agent);
+
+/// {"run", "list", "missing"}: the tools that were listed for this agent in this run; else {}.
 const json::object& listed_tools(const state_view& state, const context& ctx,
                                  const declared_agent& agent);
 
@@ -46,8 +50,8 @@ const json::object& listed_tools(const state_view& state, const context& ctx,
 const json::object& of_this_run(const state_view& state, const context& ctx,
                                 std::string_view channel);
 
-/// The tools as the model was told of them when it made the calls that are read now.
-result<std::vector<agent_tool>> told_tools(const state_view& state);
+/// The tools as this agent's model was told of them last.
+result<std::vector<agent_tool>> told_tools(const state_view& state, const declared_agent& agent);
 
 /// Null when the model was told of none of that name.
 const agent_tool* find_tool(const std::vector<agent_tool>& tools, std::string_view told);
@@ -61,7 +65,7 @@ std::vector<json::object> open_calls(const state_view& state);
 std::vector<json::object> own_open_calls(const state_view& state);
 
 /// All calls of the last ai message were made, and their tools say that a result ends the turn.
-bool answered_directly(const state_view& state);
+bool answered_directly(const state_view& state, const declared_agent& agent);
 
 /// What a call is told when it cannot be made: its tool is none, or its arguments do not fit.
 std::optional<std::string> wrong_with(const std::vector<agent_tool>& tools,

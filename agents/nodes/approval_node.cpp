@@ -133,12 +133,12 @@ result<flow::route> after_model(const state_view& state, const context& ctx,
   const auto calls = own_open_calls(state);
   if (calls.empty() && !agent.options.response.schema.empty() && given_response(state))
     return flow::route{flow::end};
-  if (calls.empty() && answered_directly(state))
+  if (calls.empty() && answered_directly(state, agent))
     return flow::route{flow::end};
   if (calls.empty())
     return to_be_asked_again(state.last("messages")) ? flow::route{"model"}
                                                      : flow::route{flow::end};
-  auto tools = told_tools(state);
+  auto tools = told_tools(state, agent);
   if (!tools)
     return tools.error();
   // Tasks as they are now: what the messages become while a person thinks changes nothing.

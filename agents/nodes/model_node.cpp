@@ -96,7 +96,7 @@ const json::object& object_in(const json::value* kept) {
 } // namespace
 
 coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) {
-  if (answered_directly(state))
+  if (answered_directly(state, *agent))
     co_return flow::update{};
   const auto* last = state.last("messages");
   if (!last)
@@ -106,7 +106,7 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
   const bool has_form = !agent->options.response.schema.empty();
   if (has_form && !new_turn && given_response(state)) // beside calls, which were made meanwhile
     co_return flow::update{};
-  auto settings = configured(agent->options, ctx);
+  auto settings = configured(agent->options, agent->first, ctx);
   if (!settings)
     co_return settings.error();
   const auto& counted = of_this_run(state, ctx, "counted");
@@ -138,10 +138,8 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
     tools = std::move(made.tools);
     keep_chosen(tools, *settings);
     missing = std::move(all.missing);
-    changes.set("tools", {{"run", ctx.run_id()},
-                          {"agent", agent->options.name},
-                          {"list", to_json(tools)},
-                          {"missing", missing}});
+    json::object listed_now{{"run", ctx.run_id()}, {"list", to_json(tools)}, {"missing", missing}};
+    changes.set("tools", json::object{{agent->options.name, std::move(listed_now)}});
     changes.set(std::string(pins_channel), new_pins(state, tools));
     for (const auto& tool : tools)
       if (is_changed(state, tool.service, tool.name, tool.hash))
@@ -154,17 +152,15 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
   const auto& messages = added.empty() ? state.list("messages") : replaced;
   shortened conversation{messages, object_in(state.find("shortened"))};
   const auto& memory = agent->options.memory;
-  const auto& notes_kept = object_in(state.find("remembered"));
-  const bool are_its_own = string_or(notes_kept, "agent") == agent->options.name
-                           && string_or(notes_kept, "user") == ctx.identity();
+  const auto& notes_kept = kept_by(state, "remembered", *agent);
+  const bool are_its_own = !notes_kept.empty() && string_or(notes_kept, "user") == ctx.identity();
   std::string remembered(are_its_own ? string_or(notes_kept, "text") : std::string_view{});
   if (memory.remember && !are_its_own) {
     auto reading = remembered_for(ctx, agent->options.name, text_of(last));
     auto notes = co_await std::move(reading);
     remembered = std::move(notes.text);
-    json::object frozen{
-      {"agent", agent->options.name}, {"user", ctx.identity()}, {"text", remembered}};
-    changes.set("remembered", std::move(frozen));
+    json::object frozen{{"user", ctx.identity()}, {"text", remembered}};
+    changes.set("remembered", json::object{{agent->options.name, std::move(frozen)}});
     seen.join(notes.seen);
   }
   if (!seen.none())

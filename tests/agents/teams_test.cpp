@@ -187,6 +187,36 @@ TEST_CASE("a conversation is handed over, and stays where it is", "[agents]") {
   CHECK(out.state.at("active_agent") == "desk");
 }
 
+TEST_CASE("tools are listed once in a run for each agent, whoever has the conversation",
+          "[agents]") {
+  testing::graph_runner runner{make_agent(front_desk())};
+  runner.service("mail").answers("send", "sent");
+  auto& main = runner.model("main");
+  auto& money = runner.model("money");
+  main.calls({{"transfer_to_billing", {}}}).calls({{"transfer_to_billing", {}}});
+  money.calls({{"transfer_to_desk", {}}}).says("Your bill?");
+  const auto out = runner.run({{"messages", list(human("my bill"))}});
+  REQUIRE_FALSE(out.error);
+  CHECK(out.state.at("active_agent") == "billing");
+  CHECK(std::count_if(runner.calls().begin(), runner.calls().end(),
+                      [](const auto& one) { return one.what == "tools/list"; })
+        == 1);
+}
+
+TEST_CASE("limits that an assistant lowers hold after a hand-off, too", "[agents]") {
+  auto desk = front_desk();
+  desk.choices.limits = true;
+  testing::graph_runner runner{make_agent(desk)};
+  runner.configurable({{"graph_id", "desk"}, {"limits", {{"model_calls", 1}}}});
+  runner.model("main").calls({{"transfer_to_billing", {}}});
+  runner.model("money").says("Your bill?");
+  const auto out = runner.run({{"messages", list(human("my bill"))}});
+  REQUIRE_FALSE(out.error);
+  CHECK(text_of(out.state.at("messages").as_array().back())
+        == "Model call limits exceeded: run limit (1/1)");
+  CHECK(runner.model("money").asked().empty());
+}
+
 TEST_CASE("a conversation is handed over to agents of the team alone", "[agents]") {
   auto desk = front_desk();
   desk.hand_offs.push_back("stranger");
