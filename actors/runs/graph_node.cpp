@@ -73,6 +73,9 @@ struct graph_node_state {
   std::deque<asked_effect> queued;         // waits until fewer are under way
   bool asking = false;                     // ask_next is running
   std::set<uint64_t> streams;              // open; closed when the node ends
+  // What it asks for waits for what led to it (stream_item::kind::once), and that is stored.
+  std::shared_ptr<std::atomic<bool>> once = std::make_shared<std::atomic<bool>>(false);
+  bool settled = false;
 };
 
 using node_pointer = graph_node_actor::stateful_pointer<graph_node_state>;
@@ -452,13 +455,15 @@ void use_store(node_pointer self, uint64_t ask_id, store_operation op) {
 
 // --- turns ---------------------------------------------------------------------------------------
 
-// A run that was begun before it was stored: what a node does to others must not be forgotten.
+// A run that was begun before it was stored: what a node does to others must not be forgotten. Nor
+// must what led to it, of what is done once.
 template <class Then, class OnError>
-void store_first(node_pointer self, Then then, OnError on_error) {
+void store_first(node_pointer self, store_run what, Then then, OnError on_error) {
   ask(
-    self, self->state.what.supervisor, store_run{},
-    [self, then](written) {
-      self->state.what.stored = true;
+    self, self->state.what.supervisor, what,
+    [self, what, then](written) {
+      auto& s = self->state;
+      (what.checkpoints ? s.settled : s.what.stored) = true;
       then();
     },
     std::move(on_error));
@@ -470,12 +475,14 @@ bool reaches_others(const effect& what) {
 }
 
 void ask_outside(node_pointer self, uint64_t ask_id, effect what) {
-  if (!self->state.what.stored && reaches_others(what)) {
+  const auto& mine = self->state;
+  const bool store = !mine.what.stored && reaches_others(what);
+  if (store || (mine.once->load(std::memory_order_relaxed) && !mine.settled)) {
     auto go_on = [self, ask_id, held = std::make_shared<effect>(std::move(what))] {
       if (self->state.pending.contains(ask_id)) // it was not taken back
         ask_outside(self, ask_id, std::move(*held));
     };
-    return store_first(self, go_on, or_resume(self, ask_id));
+    return store_first(self, store_run{!store}, go_on, or_resume(self, ask_id));
   }
   if (auto* call = std::get_if<service_call>(&what)) {
     auto service = call->service;
@@ -569,7 +576,13 @@ void on_timer(node_pointer self, uint64_t ask_id) {
 void begin(node_pointer self) {
   auto& s = self->state;
   auto cancelled = [stopped = s.what.stopped] { return stopped->load(std::memory_order_relaxed); };
-  auto ctx = s.what.task.make_context(s.what.run, emitter_of(s.what), s.what.until, cancelled);
+  auto emit = [out = emitter_of(s.what), once = s.once](stream_item item) {
+    if (item.type == stream_item::kind::once)
+      once->store(true, std::memory_order_relaxed);
+    else
+      out(std::move(item));
+  };
+  auto ctx = s.what.task.make_context(s.what.run, emit, s.what.until, cancelled);
   s.execution = std::make_shared<node_execution>(node_execution{
     s.what.task.what, s.what.task.input, std::move(ctx), s.what.stopped, std::move(s.what.lease)});
   auto first_turn = [self] {
@@ -579,7 +592,7 @@ void begin(node_pointer self) {
   if (s.what.stored || !s.what.task.what->options.blocking)
     return first_turn();
   // It may use files, databases and the like by itself.
-  store_first(self, first_turn, [self](error why) { finish(self, std::move(why)); });
+  store_first(self, store_run{}, first_turn, [self](error why) { finish(self, std::move(why)); });
 }
 
 graph_node_actor::behavior_type node_behavior(node_pointer self, app_ptr app, step what) {

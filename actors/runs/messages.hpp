@@ -104,9 +104,11 @@ struct webhook_due {
 
 /// The run has a slot: execute it.
 struct execute_run {};
-/// Answered when the run is durable, if it was begun before that. Error: it could not be stored,
-/// and has ended.
-struct store_run {};
+/// Answered when the run is durable, if it was begun before that, or all `checkpoints` that it has
+/// made. Error: it could not be stored, and has ended.
+struct store_run {
+  bool checkpoints = false;
+};
 /// The scheduler's timer: stores runs that were begun some time ago, and are not over.
 struct store_waiting_runs {};
 

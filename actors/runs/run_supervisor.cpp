@@ -68,7 +68,8 @@ struct run_supervisor_state {
   of_request given;
   storing stored = storing::done;
   std::vector<promise_of<written>> when_stored;
-  std::optional<error> refused; // it could not be stored
+  std::vector<promise_of<written>> when_settled; // when no checkpoint waits to be stored
+  std::optional<error> refused;                  // it could not be stored
 
   std::optional<loaded_checkpoint> from; // the state before the run
   std::string newest; // the thread's newest checkpoint, when the run begins at another
@@ -210,6 +211,8 @@ void stop_all_nodes(run_pointer self) {
   stop_nodes(self, std::exchange(self->state.nodes, {}));
   self->state.later.clear();
   self->state.held_back.clear();
+  for (auto& promise : std::exchange(self->state.when_settled, {}))
+    promise.deliver(fail(errc::conflict, "the run has ended"));
 }
 
 // --- the end -----------------------------------------------------------------------------------
@@ -620,6 +623,16 @@ caf::result<written> when_stored(run_pointer self) {
   return promise;
 }
 
+caf::result<written> when_settled(run_pointer self) {
+  auto& s = self->state;
+  if (s.ending)
+    return to_caf(fail(errc::conflict, "the run has ended"));
+  if (s.checkpoints.empty() && !s.checkpoints.is_sending())
+    return written{};
+  s.when_settled.push_back(promise_of<written>{self});
+  return s.when_settled.back();
+}
+
 // --- executing --------------------------------------------------------------------------------
 
 void apply(run_pointer self, tree_output out);
@@ -710,6 +723,9 @@ void save_checkpoints(run_pointer self) {
     self, s.app->writer, write_records{std::move(what), s.plan->who->key()},
     [self, tasks](written) {
       self->state.checkpoints.stored();
+      if (self->state.checkpoints.empty())
+        for (auto& promise : std::exchange(self->state.when_settled, {}))
+          promise.deliver(written{});
       note_progress(self);
       if (self->state.ending)
         return;
@@ -805,6 +821,7 @@ void run(run_pointer self) {
   spec.checkpointing = !s.plan->temporary;
   spec.from_checkpoint = !s.plan->checkpoint_id.empty();
   spec.after_crash = s.plan->attempt > 1;
+  spec.anew = spec.after_crash && (s.plan->temporary || spec.lasting == durability_mode::exit);
   spec.created_at = s.plan->created_at;
   spec.newest_checkpoint = std::move(s.newest);
   s.loop.emplace(std::move(*flow), s.from, std::move(spec));
@@ -958,7 +975,7 @@ run_supervisor_actor::behavior_type supervisor_behavior(run_pointer self, app_pt
     [self](next_events& m) { return self->state.events.next(self, std::move(m)); },
     [self](await_result) { return when_ended(self); },
     [self](const stop_run& m) { return stop(self, m); },
-    [self](store_run) { return when_stored(self); },
+    [self](const store_run& m) { return m.checkpoints ? when_settled(self) : when_stored(self); },
     [self](task_event& m) {
       note_work(self);
       if (m.item->type == stream_item::kind::usage) {

@@ -61,6 +61,10 @@ coroutine<node_result> make_call(state_view state, context ctx, agent_ptr agent)
   const bool left_behind = string_or(task, "run") != ctx.run_id();
   if ((left_behind || may_have_run(ctx)) && !bool_or(task, "repeatable"))
     co_return flow::update{{"messages", list(tool_error(call.id, call.name, unknown_outcome))}};
+  if (!bool_or(task, "repeatable")) { // a crash from here on finds the task, and does not repeat it
+    emit(ctx, {stream_item::kind::once, {}});
+    co_await ctx.sleep(std::chrono::milliseconds{0});
+  }
   auto seen = taint_by(*source, hints, call.id);
   auto under_way = box->call(ctx, std::move(call));
   auto became = co_await std::move(under_way);

@@ -606,7 +606,7 @@ task_spec run_loop::impl::describe(const live_task& t) const {
   s.remaining_steps = stop - step;
   s.push = t.plan.push;
   s.resumed = adopted || t.attempt > 1;
-  s.cut_off = adopted && spec.after_crash;
+  s.cut_off = spec.anew || (adopted && spec.after_crash);
   // Graphs further inside find theirs among all.
   if (s.resumed)
     for (const auto& one : spec.place.answers)

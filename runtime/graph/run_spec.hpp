@@ -76,6 +76,7 @@ struct run_spec {
   durability_mode lasting = durability_mode::async;
   bool from_checkpoint = false;  // an older one was named: without input it is forked
   bool after_crash = false;      // go on with what this run left behind
+  bool anew = false;             // after a crash, too: it left nothing, and may have done all of it
   time_point created_at{};       // of the run; what was asked later it does not answer unnamed
   std::string newest_checkpoint; // of the thread: those of the run get greater ids
   /// Messages that were streamed, by id, with their text so far: shared by the graphs of a run, so

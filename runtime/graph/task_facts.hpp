@@ -38,6 +38,8 @@ struct stream_item {
     custom,
     message,
     usage, // for the driver: how a request to a model ended, and its tokens (chat_model.cpp)
+    once, // for the driver: whatever the node asks for from now on waits until what led to its task
+          // is stored, so that after a crash it is known that it may have been done
   };
   kind type = kind::custom;
   json::value data;

@@ -4,6 +4,7 @@ happened, and no call with effects is made twice. Calls of tools that only read:
 import contextlib
 import json
 import random
+import sqlite3
 import threading
 import warnings
 
@@ -211,3 +212,38 @@ def test_limits_of_a_run_are_no_others_after_a_crash(agents, models, box, used, 
     assert ended(chat, run_id)["status"] == "success"
     assert told in text_of(consistent(chat)[-1])
     assert "send" not in box.called()
+
+
+def test_no_call_leaves_before_what_led_to_it_is_stored(agents, models, box):
+    models.script("m", SEND | {"knobs": {"first_ms": 200}}, {"text": "sent"})
+    chat = agents.chat("sender")
+    run_id = begin(chat)
+    until(lambda: models.requests("m"))
+    database = sqlite3.connect(next(agents.server.folder.rglob("behalf.db")), isolation_level=None)
+    database.execute("BEGIN IMMEDIATE")  # nobody else writes until this is over
+    with contextlib.suppress(AssertionError):
+        until(box.called, 0.8)
+    agents.server.kill()
+    database.close()
+    models.script("m", rules=[{"user": "", **SEND}, {"result": "", "text": "I hear: {result}"}])
+    agents.server.start()
+    assert ended(chat, run_id)["status"] == "success"
+    assert text_of(consistent(chat)[-1]) == "I hear: done"
+    assert box.called() == ["send"]
+
+
+def test_without_a_thread_too(agents, models, box):
+    models.script("m", rules=[{"user": "", **SEND}, {"result": "", "text": "I hear: {result}"}])
+    box.go.clear()
+    made = agents.server.call(
+        "POST",
+        "/runs",
+        agents.tokens["alice"],
+        json={"assistant_id": "sender", "input": {"messages": [{"type": "human", "content": "send it"}]}},
+    )
+    assert made.status_code == 200, made.text
+    until(lambda: box.called() == ["send"])
+    crash(agents, box)
+    until(lambda: len(models.requests("m")) == 3)
+    assert "unknown" in json.dumps(models.requests("m")[-1]["body"])
+    assert box.called() == ["send"]
