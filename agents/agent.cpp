@@ -105,7 +105,8 @@ void add_builtin_tools(declared_agent& to) {
   if (names.empty())
     return;
   tool_source source{std::string(builtin_service), {"*"}};
-  source.reads = {"write_todos"}; // it changes this conversation alone
+  if (has(names, "todo"))
+    source.reads = {"write_todos"}; // it changes this conversation alone
   source.trusted = true;
   source.personal = false;
   to.sources.push_back(std::move(source));

@@ -66,6 +66,7 @@ TEST_CASE("an agent knows the time and can calculate", "[agents]") {
     .says("ok");
   const auto out = b.say("hi");
   REQUIRE_FALSE(out.error);
+  CHECK(out.data("custom").empty()); // no notes on tools that nobody asked for
   const auto& all = out.state.at("messages").as_array();
   CHECK(text_of(all.at(2)).ends_with("+05:30 (Asia/Kolkata)"));
   CHECK(text_of(all.at(4)) == "Error: there is no time zone 'Nowhere/Land'");
