@@ -410,6 +410,25 @@ std::optional<json::object> answer::take_chunk() {
   return chunk(std::move(content), std::move(calls), {});
 }
 
+std::string answer::take_plain() {
+  std::string plain;
+  const auto is_text = [this](std::size_t index) { return parts_[index].type == part_type::text; };
+  if (!begun_ || listed_ || !std::all_of(touched_.begin(), touched_.end(), is_text))
+    return plain;
+  for (auto index : touched_) {
+    parts_[index].touched = false;
+    plain += parts_[index].text.take();
+  }
+  touched_.clear();
+  return plain;
+}
+
+const std::shared_ptr<const json::object>& answer::plain_chunk() {
+  if (!plain_)
+    plain_ = std::make_shared<const json::object>(chunk("", {}, {}));
+  return plain_;
+}
+
 json::object answer::stop_metadata() const {
   json::object all;
   if (!stop_field_.empty())

@@ -87,6 +87,11 @@ public:
   /// plain text, then lists of blocks. Calls have the parts' numbers, so that no block and call are
   /// merged.
   std::optional<json::object> take_chunk();
+  /// Instead of take_chunk(): what was added, if it is text in a chunk that is otherwise as
+  /// `plain_chunk()`; else "", and take_chunk() has it.
+  std::string take_plain();
+  /// The AIMessageChunk of each such text, with the content "".
+  const std::shared_ptr<const json::object>& plain_chunk();
   /// The chunks that end the stream: what is left, why the model stopped with the rest of
   /// response_metadata, usage, then the empty one with chunk_position "last".
   std::vector<json::object> last_chunks();
@@ -170,6 +175,7 @@ private:
   bool stopped_ = false;
   std::string stop_field_, stop_said_;
   json::object response_;
+  std::shared_ptr<const json::object> plain_; // null until it is asked for
 };
 
 } // namespace behalf

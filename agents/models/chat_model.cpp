@@ -229,8 +229,8 @@ private:
       }
       if (answer_.over() || unfinished > model_.max_answer_bytes || read > most_read())
         break; // the message says that it is too long
-      if (auto chunk = what_.shown ? answer_.take_chunk() : std::nullopt)
-        show(std::move(*chunk));
+      if (what_.shown)
+        show_new();
     }
     if (unfinished > model_.max_answer_bytes || (read > most_read() && !answer_.over()))
       co_return too_long();
@@ -240,6 +240,14 @@ private:
       co_return ok.error();
     show_rest();
     co_return result<void>{};
+  }
+
+  void show_new() {
+    if (const auto text = answer_.take_plain(); !text.empty())
+      emit(ctx_,
+           {stream_item::kind::message, json::string(text), metadata_, answer_.plain_chunk()});
+    else if (auto chunk = answer_.take_chunk())
+      show(std::move(*chunk));
   }
 
   void show_rest() {

@@ -1,6 +1,7 @@
 #include "agents/models/openai_chat_reader.hpp"
 
 #include "agents/models/openai_error.hpp"
+#include "agents/models/repeated_event.hpp"
 #include "runtime/base/json.hpp"
 
 #include <algorithm>
@@ -109,6 +110,20 @@ json::object image_of(const json::object& said) {
   return image;
 }
 
+// The text of a chunk that says nothing else; "" when it does, or has none.
+std::string_view text_alone(const json::object& chunk) {
+  const auto* choice = object_at(list_or_empty(chunk, "choices"), 0);
+  if (!choice || int_or(*choice, "index") != 0 || !string_or(*choice, "finish_reason").empty())
+    return {};
+  const auto& delta = object_or_empty(*choice, "delta");
+  const auto says_nothing = [](const json::key_value_pair& one) {
+    const auto& v = one.value();
+    return one.key() == "content" || one.key() == "role" || v.is_null() || v == ""
+           || v == json::value(json::array{});
+  };
+  return std::all_of(delta.begin(), delta.end(), says_nothing) ? string_or(delta, "content") : "";
+}
+
 // OpenRouter wants these back as they were, put together: pieces of one are of one index.
 class reasoning_details {
 public:
@@ -162,6 +177,10 @@ public:
       done_ = true;
       return {};
     }
+    if (const auto text = last_text_.text_of(event.data); text && event.name == "message") {
+      to.text(text_part, *text);
+      return {};
+    }
     const auto parsed = parse_json(event.data);
     const auto* chunk = parsed ? parsed->if_object() : nullptr;
     if (!chunk)
@@ -174,6 +193,8 @@ public:
       return taken;
     if (const auto* usage = member(*chunk, "usage"); usage && usage->is_object())
       to.usage(tokens_of(usage->get_object()));
+    else if (const auto text = text_alone(*chunk); !text.empty())
+      last_text_.learn(event.data, "content", text);
     return {};
   }
 
@@ -331,6 +352,7 @@ private:
   std::map<int64_t, open_call> calls_; // the last one of each index
   int64_t next_key_ = first_of_many;
   reasoning_details details_;
+  repeated_event last_text_;
   bool begun_ = false; // a choice came
   bool done_ = false;  // [DONE] came
   bool refused_ = false;

@@ -320,6 +320,8 @@ void event_maker::chunk(std::vector<loop_event>& out, const event_task& t,
   const bool told = spec_.modes.messages || spec_.modes.messages_tuple;
   if (!told && !chain_.wanted())
     return;
+  if (part.like)
+    return plain_chunk(out, t, part);
   if (part.data.is_object() && string_or(part.data.get_object(), "type") == "remove")
     return taken_back(out, t, part);
   json::value made;
@@ -353,6 +355,31 @@ void event_maker::chunk(std::vector<loop_event>& out, const event_task& t,
     return;
   whole->get_object()["content"] = at->second;
   push_plain(out, "messages/partial", '[' + dump(*whole) + ']');
+}
+
+// Of the same form as those before it, most of which is written once.
+void event_maker::plain_chunk(std::vector<loop_event>& out, const event_task& t,
+                              const stream_item& part) {
+  if (!spec_.modes.messages_tuple || chain_.wanted()) {
+    auto whole = *part.like;
+    whole["content"] = part.data;
+    return chunk(out, t, {part.type, std::move(whole), part.metadata});
+  }
+  const auto& metadata = chunk_metadata(t, part.metadata);
+  constexpr std::string_view empty = R"({"content":"")";
+  if (chunk_.like != part.like) {
+    chunk_.ending = dump(*part.like).substr(empty.size()) + ',' + metadata + ']';
+    chunk_.like = part.like;
+    spec_.streamed->try_emplace(std::string(string_or(*part.like, "id")));
+  }
+  const auto& given = part.data.get_string();
+  const std::string_view content(given.data(), given.size());
+  std::string text;
+  text.reserve(empty.size() + content.size() + content.size() / 8 + chunk_.ending.size() + 8);
+  text += '[';
+  text += empty.substr(0, empty.size() - 2);
+  append_json_text(text, content);
+  push(out, "messages", text.append(chunk_.ending));
 }
 
 // Of a message that was shown in part and will not be.

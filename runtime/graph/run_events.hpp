@@ -60,6 +60,7 @@ private:
   void returned_messages(std::vector<loop_event>& out, const event_task& t,
                          const json::value& returned, const json::value* known);
   void message(std::vector<loop_event>& out, const event_task& t, const json::value& m);
+  void plain_chunk(std::vector<loop_event>& out, const event_task& t, const stream_item& part);
   void taken_back(std::vector<loop_event>& out, const event_task& t, const stream_item& part);
   void tell_chain(std::vector<loop_event>& out, const event_task& t, const channel_writes& writes,
                   const graph_state& before);
@@ -91,6 +92,8 @@ private:
   struct {
     std::string task_id, text;
     std::shared_ptr<const json::object> of_message;
+    std::shared_ptr<const json::object> like = {}; // of a plain one
+    std::string ending = {};                       // the event's text behind its content
   } chunk_;
 };
 

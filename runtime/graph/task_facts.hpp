@@ -44,6 +44,8 @@ struct stream_item {
   kind type = kind::custom;
   json::value data;
   std::shared_ptr<const json::object> metadata = {}; // of a message, beside the event's own
+  // Set: `data` is a text, the content of a chunk that is otherwise as this one, whose is "".
+  std::shared_ptr<const json::object> like = {};
 };
 
 /// A person's answer to a question of a node.

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <sys/socket.h>
+#include <utility>
 
 namespace behalf {
 
@@ -78,35 +79,43 @@ asio::awaitable<io_end> client_connection::write(std::string_view bytes) {
   co_return end;
 }
 
+// Thousands of streams wait for their next token: only a short read has room that is kept. To wait
+// without any would be one more system call for each.
 asio::awaitable<io_end> client_connection::read(wiped_string& in) {
-  io_end end;
-  if (tls_) {
-    const auto before = in.size();
-    in.resize(before + read_size);
-    auto buffer = asio::buffer(in.data() + before, read_size);
-    auto [ec, moved] = co_await tls_->async_read_some(buffer, awaited);
-    end.ec = ec;
-    end.bytes = moved;
-    in.resize(before + end.bytes);
+  io_end end{std::exchange(after_rest_, {}), 0};
+  if (end.ec)
     co_return end;
+  const auto room = asio::buffer(first_);
+  if (tls_) {
+    auto [ec, moved] = co_await tls_->async_read_some(room, awaited);
+    end = {ec, moved};
+  } else {
+    auto [ec, moved] = co_await socket_.async_read_some(room, awaited);
+    end = {ec, moved};
   }
-  // Room is made when there is something to read: thousands of streams wait for their next token.
-  do {
-    auto [ec] = co_await socket_.async_wait(tcp::socket::wait_read, awaited);
-    end = ec ? io_end{ec, 0} : read_now(in);
-  } while (end.ec == asio::error::would_block);
+  in.append({first_.data(), end.bytes});
+  wipe(first_.data(), end.bytes);
+  if (end.bytes == first_.size())
+    end.bytes += read_rest(in);
   co_return end;
 }
 
-io_end client_connection::read_now(wiped_string& in) {
+// What is there already.
+std::size_t client_connection::read_rest(wiped_string& in) {
   thread_local wiped_string room;
   if (room.empty())
     room.resize(read_size);
-  io_end end;
-  end.bytes = socket_.read_some(asio::buffer(room.data(), room.size()), end.ec);
-  in.append(room.view().substr(0, end.bytes));
-  wipe(room.data(), end.bytes);
-  return end;
+  const auto buffer = asio::buffer(room.data(), room.size());
+  std::size_t moved = 0;
+  if (!tls_)
+    moved = socket_.read_some(buffer, after_rest_);
+  else if (SSL_pending(tls_->native_handle()) > 0) // of the same record: nothing is waited for
+    moved = tls_->read_some(buffer, after_rest_);
+  if (after_rest_ == asio::error::would_block)
+    after_rest_ = {};
+  in.append(room.view().substr(0, moved));
+  wipe(room.data(), moved);
+  return moved;
 }
 
 void client_connection::close() noexcept {

@@ -9,6 +9,7 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 
+#include <array>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -62,11 +63,13 @@ public:
 
 private:
   error_code prepare_tls(const std::string& host);
-  io_end read_now(wiped_string& in);
+  std::size_t read_rest(wiped_string& in);
 
   boost::asio::any_io_executor executor_;
   tcp::socket socket_;
   std::unique_ptr<boost::asio::ssl::stream<tcp::socket&>> tls_;
+  std::array<char, 512> first_; // wiped as soon as they are read
+  error_code after_rest_;       // what the next read ends with
 };
 
 /// Idle connections, by user and host: users do not share connections. Thread-safe.

@@ -151,6 +151,34 @@ TEST_CASE("a streamed message is not sent again when the node returns it", "[gra
   CHECK(plain.data("messages/partial").at(1).at(0).at("type") == "ai");
 }
 
+TEST_CASE("a part that is told by its text alone is the same event", "[graph]") {
+  graph_builder b{"stream"};
+  b.channel("messages", flow::messages());
+  b.node("model", [](const state_view&, context& ctx) -> node_result {
+    const auto like = to_chunk(json::object{{"id", "m1"}, {"content", ""}}, "").value();
+    const auto shared = std::make_shared<const json::object>(like.as_object());
+    const auto about = std::make_shared<const json::object>(json::object{{"ls_provider", "p"}});
+    for (const auto* text : {"he", "\"l\"\n\xE2\x82\xAC", "lo"}) {
+      auto whole = like;
+      whole.as_object()["content"] = text;
+      emit(ctx, {stream_item::kind::message, std::move(whole), about});
+      emit(ctx, {stream_item::kind::message, text, about, shared});
+    }
+    return flow::update{{"messages", with_id(ai("hello"), "m1")}};
+  });
+  b.edge(flow::start, "model");
+  auto flow = b.build().value();
+  kept_checkpoints one, two;
+  run_driver tuple{flow, one};
+  tuple.modes("messages-tuple").input(js("{}")).run();
+  REQUIRE(tuple.events.size() == 6);
+  for (std::size_t i = 0; i < 6; i += 2)
+    CHECK(*tuple.events[i].data == *tuple.events[i + 1].data);
+  run_driver plain{flow, two};
+  plain.modes("messages").input(js("{}")).run();
+  CHECK(plain.data("messages/partial").at(1).at(0).at("content") == "hehe");
+}
+
 TEST_CASE("parts without an id and the message they become are one", "[graph]") {
   graph_builder b{"stream"};
   b.channel("messages", flow::messages());
