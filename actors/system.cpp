@@ -253,8 +253,8 @@ result<void> running_system::parts::spawn_outside() {
       "secret_store", outside::spawn_secret_store(*sys, std::move(setup.secrets), app->services,
                                                   http, setup.options.runs.timeout, app->meters,
                                                   std::move(setup.server_keys)));
-  app->egress = guarded(
-    "egress", outside::spawn_egress(*sys, app->services, app->secrets, audit, http, app->meters));
+  app->egress = guarded("egress", outside::spawn_egress(*sys, app->services, app->secrets, audit,
+                                                        http, app->meters, http_out));
   if (std::any_of(setup.services.begin(), setup.services.end(),
                   [](const service_options& s) { return s.type == service_type::mcp; }))
     app->mcp = guarded("mcp_keeper",

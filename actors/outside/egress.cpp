@@ -8,6 +8,7 @@
 #include "actors/outside/egress_meters.hpp"
 #include "actors/outside/messages.hpp"
 #include "actors/outside/spawn.hpp"
+#include "actors/outside/stream_reader.hpp"
 #include "connectors/registry.hpp"
 #include "runtime/base/call_pace.hpp"
 #include "runtime/base/fair_lane.hpp"
@@ -79,6 +80,7 @@ struct egress_state {
   secret_store_actor secrets;
   audit_actor audit;
   http_client_actor http;
+  std::weak_ptr<client> outbound;
   std::unordered_map<std::string, call_lane> lanes; // by service and origin
   std::unordered_map<std::string, std::set<going_ptr>> by_run;
   std::map<uint64_t, open_stream> streams;
@@ -181,6 +183,8 @@ void withdraw(egress_pointer self, const std::string& handle) {
     if (call->redemption.handle.id != handle || call->cut_by)
       return;
     call->cut_by = revoked(*call);
+    if (call->ask.reader)
+      call->ask.reader->cut(*call->cut_by);
     note_revoked(self, *call);
     tell(s.http, wire_cancel{stream_id == 0 ? call->ticket : 0, stream_id});
   });
@@ -213,6 +217,11 @@ void track_stream(egress_pointer self, uint64_t stream_id, const going_ptr& call
   call->opened.writer.reset();
   self->state.streams[stream_id] = {call, std::chrono::steady_clock::now()};
   schedule_check(self);
+  if (const auto& reader = call->ask.reader; reader && !self->state.outbound.expired())
+    reader->open(self->state.outbound, stream_id,
+                 [me = egress_actor{self}, done = egress_close{stream_id, call->ask.run_id}] {
+                   tell(me, done);
+                 });
 }
 
 // Checks every handle that is in use.
@@ -222,7 +231,9 @@ void recheck_all(egress_pointer self) {
   auto now = std::chrono::steady_clock::now();
   for (auto at = s.streams.begin(); at != s.streams.end();) {
     const auto& [id, stream] = *at++;
-    if (!stream.reading && now - stream.used > unread_limit)
+    const auto& reader = stream.of->ask.reader;
+    const auto used = reader ? std::max(stream.used, reader->used()) : stream.used;
+    if (!stream.reading && now - used > unread_limit)
       forget_stream(self, id);
   }
   std::map<std::string, redeem> redemptions; // calls of a run on one service share a handle
@@ -330,6 +341,8 @@ void hand_over(egress_pointer self, const hand_stream& m) {
   if (at == s.streams.end() || at->second.of->ask.run_id != m.run_id)
     return;
   auto& call = *at->second.of;
+  if (call.ask.reader) // it was the other run's
+    std::exchange(call.ask.reader, nullptr)->cut(fail(errc::not_found, "the stream is over"));
   call.ask.run_id = m.to_run;
   call.ask.thread_id = m.to_thread;
   if (call.redemption.handle.empty())
@@ -562,7 +575,8 @@ caf::result<outbound_reply> go(egress_pointer self, egress_call& m) {
 egress_actor::behavior_type egress_behavior(egress_pointer self,
                                             std::shared_ptr<const service_registry> services,
                                             secret_store_actor secrets, audit_actor audit,
-                                            http_client_actor http, metrics* meters) {
+                                            http_client_actor http, metrics* meters,
+                                            std::weak_ptr<client> outbound) {
   install_fault_handlers(self);
   auto& s = self->state;
   s.services = std::move(services);
@@ -570,6 +584,7 @@ egress_actor::behavior_type egress_behavior(egress_pointer self,
   s.secrets = std::move(secrets);
   s.audit = std::move(audit);
   s.http = std::move(http);
+  s.outbound = std::move(outbound);
   s.meters = egress_meters{*meters, *s.services};
   return {
     [self](egress_call& m) { return go(self, m); },
@@ -586,9 +601,9 @@ egress_actor::behavior_type egress_behavior(egress_pointer self,
 
 egress_actor spawn_egress(caf::actor_system& sys, std::shared_ptr<const service_registry> services,
                           secret_store_actor secrets, audit_actor audit, http_client_actor http,
-                          metrics& meters) {
+                          metrics& meters, std::weak_ptr<client> outbound) {
   return sys.spawn(egress_behavior, std::move(services), std::move(secrets), std::move(audit),
-                   std::move(http), &meters);
+                   std::move(http), &meters, std::move(outbound));
 }
 
 } // namespace behalf::outside

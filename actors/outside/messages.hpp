@@ -20,6 +20,7 @@
 
 namespace behalf {
 
+class stream_reader; // stream_reader.hpp
 struct wire_request; // runtime/http/client.hpp
 
 /// Mints a sealed handle per service that takes a credential. Fetches none.
@@ -68,6 +69,7 @@ struct egress_call {
   std::string run_id, thread_id;
   bool outside_lane = false; // takes no place of the service's lane, and may outlast the run
   std::shared_ptr<const std::atomic<bool>> stopped = {}; // set: the node that asked was stopped
+  std::shared_ptr<stream_reader> reader = {};            // of the reply's body, if it is a stream
 };
 /// Reads a stream. Error: not_found unless the run opened it.
 struct egress_read {

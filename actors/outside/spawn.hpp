@@ -25,9 +25,11 @@ secret_store_actor spawn_secret_store(caf::actor_system& sys, secret_sources sou
                                       std::shared_ptr<const service_registry> services,
                                       http_client_actor http, std::chrono::milliseconds lease_time,
                                       metrics& meters, sealed_fields server_keys = {});
+/// `outbound`: what `http` sends calls with; nodes read streams from it. Null: they ask for each
+/// part.
 egress_actor spawn_egress(caf::actor_system& sys, std::shared_ptr<const service_registry> services,
                           secret_store_actor secrets, audit_actor audit, http_client_actor http,
-                          metrics& meters);
+                          metrics& meters, std::weak_ptr<client> outbound = {});
 mcp_keeper_actor spawn_mcp_keeper(caf::actor_system& sys,
                                   std::shared_ptr<const service_registry> services,
                                   egress_actor egress, secret_store_actor secrets);

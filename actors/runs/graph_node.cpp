@@ -4,6 +4,7 @@
 #include "actors/basics.hpp"
 #include "actors/options.hpp"
 #include "actors/outside/messages.hpp"
+#include "actors/outside/stream_reader.hpp"
 #include "actors/runs/run_visible_error.hpp"
 #include "actors/runs/spawn.hpp"
 #include "actors/runs/step.hpp"
@@ -24,7 +25,6 @@
 #include <chrono>
 #include <deque>
 #include <map>
-#include <set>
 
 namespace behalf::runs {
 namespace {
@@ -54,11 +54,12 @@ struct node_execution {
 
 // One thing the node waits for.
 struct pending_ask {
-  std::unique_ptr<connector> call = nullptr; // a service call
-  std::string service = {};                  // of the call
-  std::chrono::milliseconds left{0};         // time left of a sleep
-  bool subgraph = false;                     // a graph runs
-  uint64_t stream = 0;                       // being read
+  std::unique_ptr<connector> call = nullptr;       // a service call
+  std::string service = {};                        // of the call
+  std::chrono::milliseconds left{0};               // time left of a sleep
+  bool subgraph = false;                           // a graph runs
+  uint64_t stream = 0;                             // being read
+  std::shared_ptr<stream_reader> reader = nullptr; // of the reply's body
 };
 
 struct graph_node_state {
@@ -72,7 +73,8 @@ struct graph_node_state {
   std::map<uint64_t, pending_ask> pending; // under way, by the number of the ask
   std::deque<asked_effect> queued;         // waits until fewer are under way
   bool asking = false;                     // ask_next is running
-  std::set<uint64_t> streams;              // open; closed when the node ends
+  // Open; closed when the node ends. Null: egress is asked for each part.
+  std::map<uint64_t, std::shared_ptr<stream_reader>> streams;
   // What it asks for waits for what led to it (stream_item::kind::once), and that is stored.
   std::shared_ptr<std::atomic<bool>> once = std::make_shared<std::atomic<bool>>(false);
   bool settled = false;
@@ -201,6 +203,8 @@ void send_out(node_pointer self, uint64_t ask_id, outbound_call call) {
   auto& s = self->state;
   egress_call out{std::move(call), s.what.who, s.what.run->run_id, s.what.run->thread_id};
   out.stopped = s.what.stopped;
+  if (out.call.stream)
+    out.reader = s.pending.at(ask_id).reader = std::make_shared<stream_reader>();
   ask(
     self, s.app->egress, std::move(out),
     [self, ask_id](outbound_reply& r) {
@@ -262,7 +266,7 @@ void drive(node_pointer self, uint64_t ask_id, connector::step next) {
   if (auto* call = std::get_if<outbound_call>(&next)) {
     send_out(self, ask_id, std::move(*call));
   } else if (auto* read = std::get_if<connector::pull_chunk>(&next)) {
-    s.streams.insert(read->stream_id);
+    s.streams.try_emplace(read->stream_id);
     s.pending.at(ask_id).stream = read->stream_id;
     pull(self, ask_id, read->stream_id);
   } else if (auto* wait = std::get_if<connector::pause>(&next)) {
@@ -274,7 +278,7 @@ void drive(node_pointer self, uint64_t ask_id, connector::step next) {
     if (!reply)
       return resume(self, ask_id, effect_reply{reply.error()});
     if (reply->stream_id != 0)
-      s.streams.insert(reply->stream_id);
+      s.streams[reply->stream_id] = s.pending.at(ask_id).reader;
     resume(self, ask_id, effect_reply{std::move(*reply)});
   }
 }
@@ -294,10 +298,20 @@ void call_service(node_pointer self, uint64_t ask_id, Call call, std::string ser
 }
 
 void read_stream(node_pointer self, uint64_t ask_id, uint64_t id) {
-  if (!self->state.streams.contains(id)) // may belong to another node, run or user
+  const auto at = self->state.streams.find(id);
+  if (at == self->state.streams.end()) // may belong to another node, run or user
     return resume(self, ask_id,
                   effect_reply{fail(errc::not_found, "this node has no such stream")});
   self->state.pending.at(ask_id).stream = id;
+  if (const auto& reader = at->second; reader && reader->reads(id)) {
+    auto taken = [me = graph_node_actor{self}, ask_id,
+                  run = self->state.what.run](result<outbound_chunk> part) {
+      auto reply = part ? effect_reply{std::move(*part)}
+                        : effect_reply{run_visible_error(std::move(part).error(), run->run_id)};
+      tell(me, subgraph_answered{ask_id, std::make_shared<effect_reply>(std::move(reply))});
+    };
+    return reader->read(std::move(taken));
+  }
   ask(
     self, self->state.app->egress, egress_read{id, self->state.what.run->run_id},
     [self, ask_id, id](outbound_chunk& c) {
@@ -306,6 +320,18 @@ void read_stream(node_pointer self, uint64_t ask_id, uint64_t id) {
       resume(self, ask_id, effect_reply{std::move(c)});
     },
     or_resume(self, ask_id));
+}
+
+// A graph inside has ended, or a part of a stream has come.
+void on_answer(node_pointer self, uint64_t ask_id, effect_reply reply) {
+  auto& s = self->state;
+  const auto at = s.pending.find(ask_id);
+  if (at == s.pending.end()) // taken back
+    return;
+  const auto* part = reply ? std::get_if<outbound_chunk>(&*reply) : nullptr;
+  if (part && part->last)
+    s.streams.erase(at->second.stream);
+  resume(self, ask_id, std::move(reply));
 }
 
 // CAF's timers cannot be cancelled and keep their actor alive, so a long sleep is made of short
@@ -615,7 +641,7 @@ graph_node_actor::behavior_type node_behavior(node_pointer self, app_ptr app, st
         return go_on(self);
       on_timer(self, static_cast<uint64_t>(m.generation));
     },
-    [self](subgraph_answered& m) { resume(self, m.ask_id, std::move(*m.reply)); },
+    [self](subgraph_answered& m) { on_answer(self, m.ask_id, std::move(*m.reply)); },
     [self](turn_taken& m) {
       self->state.replies.back();
       take_turn(self, std::move(*m.what));

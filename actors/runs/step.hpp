@@ -68,7 +68,7 @@ struct subgraph_asked {
   uint64_t ask_id;
   std::optional<run_subgraph> what;
 };
-/// That graph has ended.
+/// That graph has ended; also says that a part of a stream was read.
 struct subgraph_answered {
   uint64_t ask_id;
   std::shared_ptr<effect_reply> reply;

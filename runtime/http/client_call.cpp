@@ -5,6 +5,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/defer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/error.hpp>
@@ -54,7 +55,8 @@ void client_call::begin() {
 }
 
 void client_call::pull(deadline by, chunk_handler done) {
-  asio::post(strand_, [self = shared_from_this(), by, done = std::move(done)]() mutable {
+  // After what the caller is doing, on its thread: another one would have to be woken.
+  asio::defer(strand_, [self = shared_from_this(), by, done = std::move(done)]() mutable {
     if (self->over_ || self->leaving_)
       return done(fail(errc::not_found, "the stream is over"));
     if (self->pulled_ || !self->streaming_)

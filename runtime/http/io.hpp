@@ -6,6 +6,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/defer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -76,7 +77,8 @@ private:
   using wait_handler =
     typename asio::async_result<asio::use_awaitable_t<strand>, void()>::handler_type;
 
-  static void resume(wait_handler&& handler) { asio::post(std::move(handler)); }
+  // After what this thread is doing: another one would have to be woken.
+  static void resume(wait_handler&& handler) { asio::defer(std::move(handler)); }
 
   std::mutex guard_;
   std::optional<wait_handler> waiting_;
