@@ -2,6 +2,7 @@
 
 #include "agents/models/content.hpp"
 #include "agents/models/strict_schema.hpp"
+#include "agents/models/wire.hpp"
 #include "runtime/base/text.hpp"
 
 #include <algorithm>
@@ -243,19 +244,6 @@ result<void> add_tools(json::object& body, const chat_request& what) {
     return unaskable("tool_choice names none of the tools: " + choice);
   body["tool_choice"] = part("function", {{"name", choice}});
   return {};
-}
-
-// Objects are merged, and tools join ours: a server's own ones, say. Null: nothing is sent.
-void add_parameter(json::object& body, std::string_view key, const json::value& v) {
-  auto& place = body[key];
-  if (v.is_null())
-    body.erase(key);
-  else if (place.is_object() && v.is_object())
-    merge(place.get_object(), v.get_object());
-  else if (key == "tools" && place.is_array() && v.is_array())
-    place.get_array().insert(place.get_array().end(), v.get_array().begin(), v.get_array().end());
-  else
-    place = v;
 }
 
 result<void> add_parameters(json::object& body, const json::object& given,

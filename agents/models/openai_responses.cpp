@@ -44,19 +44,10 @@ json::object answer_format(const json::object& schema) {
             {"strict", fits_strict(schema)}}}};
 }
 
-// Objects are merged and lists joined: an operator's `tools` or `text` add to ours.
 void add_parameters(json::object& body, const json::object& parameters) {
-  for (const auto& [name, value] : parameters) {
-    auto& place = body[name == "max_tokens" ? json::string_view("max_output_tokens") : name];
-    if (place.is_object() && value.is_object()) {
-      merge(place.get_object(), value.get_object());
-    } else if (place.is_array() && value.is_array()) {
-      for (const auto& more : value.get_array())
-        place.get_array().push_back(more);
-    } else {
-      place = value;
-    }
-  }
+  for (const auto& [name, value] : parameters)
+    add_parameter(body, name == "max_tokens" ? json::string_view("max_output_tokens") : name,
+                  value);
 }
 
 // --- the answer --------------------------------------------------------------------------------

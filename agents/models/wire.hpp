@@ -60,6 +60,10 @@ public:
 /// One for all models of the type.
 const model_wire& wire_of(model_type type);
 
+/// A parameter of a model or a request, in a body in OpenAI's words: objects are merged, `tools`
+/// and `include` join what is there (a server's own tools, say), null takes it out.
+void add_parameter(json::object& body, std::string_view key, const json::value& v);
+
 /// What wires share in reading failures: Retry-After and retry-after-ms, x-should-retry, and the
 /// statuses 408, 409, 429, 5xx. `message` is the provider's own, `code` its word for it. A status
 /// below 400: the provider reported it inside the stream.

@@ -2,6 +2,7 @@
 #include "agents/models/gemini.hpp"
 #include "agents/models/openai_chat.hpp"
 #include "agents/models/openai_responses.hpp"
+#include "agents/models/wire.hpp"
 
 namespace behalf {
 
@@ -17,6 +18,18 @@ const model_wire& wire_of(model_type type) {
     break;
   }
   return openai_chat_wire();
+}
+
+void add_parameter(json::object& body, std::string_view key, const json::value& v) {
+  auto& place = body[key];
+  if (v.is_null())
+    body.erase(key);
+  else if (place.is_object() && v.is_object())
+    merge(place.get_object(), v.get_object());
+  else if ((key == "tools" || key == "include") && place.is_array() && v.is_array())
+    place.get_array().insert(place.get_array().end(), v.get_array().begin(), v.get_array().end());
+  else
+    place = v;
 }
 
 } // namespace behalf
