@@ -6,6 +6,8 @@
 #include "behalf/tools.hpp"
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -64,7 +66,9 @@ struct response_options {
 };
 
 struct agent_limits {
-  int64_t model_calls = 25, tool_calls = 50; // of a run
+  int64_t model_calls = 25, tool_calls = 50;            // of a run
+  std::map<std::string, int64_t, std::less<>> per_tool; // likewise, of the tools of that name
+  int64_t tool_calls_per_user_per_day = 0;              // 0: no limit
   spending_limits spending = {};
 };
 

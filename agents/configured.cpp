@@ -1,6 +1,7 @@
 #include "agents/configured.hpp"
 
 #include "agents/tools/builtin.hpp"
+#include "agents/tools/openapi.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -32,11 +33,9 @@ bool holds(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// The names that an assistant may give. Nothing: the services say what tools there are.
+// Nothing: the services say what tools there are.
 std::optional<std::vector<std::string>> possible_tools(const agent_options& agent) {
-  auto all = builtin_of(agent);
-  const auto builtin = builtin_tools_of(all);
-  all.insert(all.end(), builtin.begin(), builtin.end());
+  auto all = builtin_tools_of(builtin_of(agent));
   if (!agent.agents.empty())
     all.emplace_back("task"); // by which it gives tasks to others
   for (const auto& one : agent.functions)
@@ -45,12 +44,34 @@ std::optional<std::vector<std::string>> possible_tools(const agent_options& agen
     all.push_back("transfer_to_" + name);
   for (const auto& source : agent.tools) {
     const auto before = all.size();
+    if (source.a2a)
+      all.push_back("ask_" + source.service);
     for (const auto* list : {&source.allow, &source.ask, &source.reads})
       all.insert(all.end(), list->begin(), list->end());
-    if (all.size() == before || holds(all, "*") || !source.conditions.empty())
+    const bool lists_all = all.size() != before && !holds(all, "*") && source.conditions.empty();
+    if (!lists_all && !source.document)
       return std::nullopt;
-    all.push_back(source.service);
+    if (!lists_all) {
+      std::erase(all, "*");
+      for (const auto& [name, operation] : source.document->operations)
+        if (!holds(source.deny, name))
+          all.push_back(name);
+    }
   }
+  return all;
+}
+
+// The names that an assistant may choose: of tools, services and what is built in. Nothing: as
+// above.
+std::optional<std::vector<std::string>> possible_choices(const agent_options& agent) {
+  auto all = possible_tools(agent);
+  if (!all)
+    return std::nullopt;
+  for (const auto& group : builtin_of(agent))
+    if (!holds(*all, group))
+      all->push_back(group);
+  for (const auto& source : agent.tools)
+    all->push_back(source.service);
   return all;
 }
 
@@ -103,7 +124,7 @@ result<void> take_tools(agent_settings& to, const agent_options& agent, const js
   const auto* given = v.if_array();
   if (!given || given->size() > most_tools)
     return off(agent, "takes a list of names as 'tools'");
-  const auto possible = possible_tools(agent);
+  const auto possible = possible_choices(agent);
   std::vector<std::string> names;
   for (const auto& one : *given) {
     const auto* name = one.if_string();
@@ -135,6 +156,36 @@ run_limit limit_of(agent_limits& limits, std::string_view name) {
   return {nullptr, 0, 0};
 }
 
+result<void> take_count(int64_t& to, const run_limit& limit, const agent_options& agent,
+                        std::string_view key, const json::value& value) {
+  const auto* count = value.if_int64();
+  if (!count || *count < limit.least || *count > limit.most)
+    return off(agent, "takes a whole number from " + std::to_string(limit.least) + " to "
+                        + std::to_string(limit.most) + " as 'limits." + std::string(key) + "'");
+  to = *count;
+  return {};
+}
+
+result<void> take_limits_of_tools(agent_settings& to, const agent_options& agent,
+                                  const json::value& v) {
+  const auto* given = v.if_object();
+  if (!given || given->size() > most_tools)
+    return off(agent, "takes an object of numbers as 'limits.per_tool'");
+  for (const auto& [key, value] : *given) {
+    const std::string name(key);
+    if (auto why = no_such_tool(agent, name); !why.empty())
+      return off(agent, "has " + why);
+    const auto declared = agent.limits.per_tool.find(name);
+    const auto most =
+      declared == agent.limits.per_tool.end() ? agent.limits.tool_calls : declared->second;
+    if (auto ok = take_count(to.limits.per_tool[name], {nullptr, 0, most}, agent,
+                             "per_tool." + name, value);
+        !ok)
+      return ok.error();
+  }
+  return {};
+}
+
 result<void> take_limits(agent_settings& to, const agent_options& agent, const json::value& v) {
   if (!agent.choices.limits)
     return not_open(agent, "limits");
@@ -142,14 +193,16 @@ result<void> take_limits(agent_settings& to, const agent_options& agent, const j
   if (!given)
     return off(agent, "takes an object of numbers as 'limits'");
   for (const auto& [key, value] : *given) {
+    if (key == "per_tool") {
+      if (auto ok = take_limits_of_tools(to, agent, value); !ok)
+        return ok.error();
+      continue;
+    }
     const auto limit = limit_of(to.limits, key);
     if (!limit.value)
       return off(agent, "has no limit " + excerpt(json::value(key)));
-    const auto* count = value.if_int64();
-    if (!count || *count < limit.least || *count > limit.most)
-      return off(agent, "takes a whole number from " + std::to_string(limit.least) + " to "
-                          + std::to_string(limit.most) + " as 'limits." + std::string(key) + "'");
-    *limit.value = *count;
+    if (auto ok = take_count(*limit.value, limit, agent, key, value); !ok)
+      return ok.error();
   }
   return {};
 }
@@ -212,7 +265,7 @@ json::object tools_field(const agent_options& agent) {
   auto f = field("array", "The tools it may use, all where none is named", "json", nullptr);
   f.erase("default");
   json::object items{{"type", "string"}};
-  if (const auto possible = possible_tools(agent))
+  if (const auto possible = possible_choices(agent))
     items["enum"] = json::value_from(*possible);
   f["items"] = std::move(items);
   f["maxItems"] = most_tools;
@@ -228,6 +281,8 @@ json::object limits_field(const agent_options& agent) {
       preset[name] = *limit.value;
     properties[name] = {{"type", "integer"}, {"minimum", limit.least}, {"maximum", limit.most}};
   }
+  json::object each{{"type", "integer"}, {"minimum", 0}, {"maximum", limits.tool_calls}};
+  properties["per_tool"] = {{"type", "object"}, {"additionalProperties", std::move(each)}};
   auto f = field("object", "How much one run may do", "json", json::value(std::move(preset)));
   f["properties"] = std::move(properties);
   f["additionalProperties"] = false;
@@ -235,6 +290,13 @@ json::object limits_field(const agent_options& agent) {
 }
 
 } // namespace
+
+std::string no_such_tool(const agent_options& agent, std::string_view name) {
+  const auto possible = possible_tools(agent);
+  if (!possible || is_possible(agent, *possible, name))
+    return {};
+  return "no tool " + excerpt(json::value(name)) + "; there are: " + joined(*possible);
+}
 
 result<agent_settings> settings_of(const agent_options& agent, const json::object& configurable) {
   auto made = declared(agent);

@@ -33,6 +33,10 @@ result<agent_settings> configured(const agent_options& agent, const agent_option
 /// Leaves the tools that the settings name.
 void keep_chosen(std::vector<agent_tool>& tools, const agent_settings& settings);
 
+/// "no tool 'x'; there are: …" of a name that no tool of the agent can have; empty where the
+/// services alone know.
+std::string no_such_tool(const agent_options& agent, std::string_view name);
+
 /// JSON Schema of what assistants may set, with what editors of assistants look for; {} where that
 /// is nothing.
 json::object settings_schema(const agent_options& agent);

@@ -191,7 +191,7 @@ std::set<std::string, std::less<>> with_budgets(const config& given) {
     if (model.limits.by_day())
       names.insert("model " + name);
   for (const auto& agent : given.agents)
-    if (agent.limits.spending.by_day())
+    if (agent.limits.spending.by_day() || agent.limits.tool_calls_per_user_per_day > 0)
       names.insert("agent " + agent.name);
   return names;
 }

@@ -1,4 +1,5 @@
 // agents: declared agents by name, each a model, a prompt and tools: of services, and other agents.
+#include "agents/configured.hpp"
 #include "agents/tools/arguments.hpp"
 #include "agents/tools/builtin.hpp"
 #include "config/sections.hpp"
@@ -343,6 +344,24 @@ void check_prices(yaml_section& in, const agent_options& o, const model_director
       return in.fault("limits", std::string(cost) + " " + never_holds(name));
 }
 
+// `o` has its tools and its memory.
+void read_limits(yaml_section in, agent_options& o) {
+  constexpr int64_t most_by_day = 1'000'000'000;
+  in.integer("model_calls", o.limits.model_calls, 1, most_calls);
+  in.integer("tool_calls", o.limits.tool_calls, 0, most_calls);
+  in.integer("tool_calls_per_user_per_day", o.limits.tool_calls_per_user_per_day, 1, most_by_day);
+  if (auto each = in.section("per_tool")) {
+    for (const auto& name : each->keys()) {
+      each->integer(name, o.limits.per_tool[name], 0, most_calls);
+      if (auto why = no_such_tool(o, name); !why.empty() && each->has(name))
+        each->fault(name, "there is " + why);
+    }
+    each->finish();
+  }
+  read_spending(in, o.limits.spending);
+  in.finish();
+}
+
 agent_options read_agent(const std::string& name, yaml_section in, const config& c) {
   agent_options o;
   o.name = name;
@@ -355,12 +374,6 @@ agent_options read_agent(const std::string& name, yaml_section in, const config&
   in.text("description", o.description);
   in.text_or_file("prompt", o.prompt, longest_prompt);
   read_tools(in, o, c);
-  if (auto limits = in.section("limits")) {
-    limits->integer("model_calls", o.limits.model_calls, 1, most_calls);
-    limits->integer("tool_calls", o.limits.tool_calls, 0, most_calls);
-    read_spending(*limits, o.limits.spending);
-    limits->finish();
-  }
   if (auto safety = in.section("safety")) {
     std::string rule = "ask";
     safety->one_of("rule_of_two", rule, {"ask", "deny", "off"});
@@ -371,6 +384,8 @@ agent_options read_agent(const std::string& name, yaml_section in, const config&
   }
   if (auto memory = in.section("memory"))
     read_memory(std::move(*memory), o.memory);
+  if (auto limits = in.section("limits"))
+    read_limits(std::move(*limits), o);
   if (auto response = in.section("response", "schema"))
     read_response(std::move(*response), o.response);
   if (auto choices = in.section("configurable"))

@@ -104,6 +104,7 @@ json::object view_of(const usage_figures& used) {
                                  {"cache_creation", used.cache_creation}};
   view["output_token_details"] = {{"reasoning", used.reasoning}};
   view["cost"] = shown_cost(used.cost);
+  view["tool_calls"] = used.tool_calls;
   return view;
 }
 

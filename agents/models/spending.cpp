@@ -38,16 +38,18 @@ std::string of_tenant(const std::string& whose, const std::string& tenant) {
 void add(spent& to, const spent& more) {
   add_figure(to.tokens, more.tokens);
   add_figure(to.cost, more.cost);
+  add_figure(to.tool_calls, more.tool_calls);
 }
 void take(spent& from, const spent& less) {
   from.tokens -= less.tokens;
   from.cost -= less.cost;
+  from.tool_calls -= less.tool_calls;
 }
 
 spent spent_of(const usage_figures& used) {
   auto tokens = used.input;
   add_figure(tokens, used.output);
-  return {tokens, used.cost};
+  return {tokens, used.cost, used.tool_calls};
 }
 
 // One limit, and what it bounds.
@@ -94,6 +96,7 @@ usage_figures figures_from(const json::object& total) {
   one.requests = int_or(total, "requests");
   one.input = int_or(total, "input_tokens");
   one.output = int_or(total, "output_tokens");
+  one.tool_calls = int_or(total, "tool_calls");
   if (const auto* cost = member(total, "cost"); cost && cost->is_number())
     one.cost = billionths(cost->to_number<double>());
   return one;
@@ -104,7 +107,8 @@ json::object total_of(const usage_figures& used) {
           {"input_tokens", used.input},
           {"output_tokens", used.output},
           {"total_tokens", used.input + used.output},
-          {"cost", shown_cost(used.cost)}};
+          {"cost", shown_cost(used.cost)},
+          {"tool_calls", used.tool_calls}};
 }
 
 int64_t bytes_in(const json::value& v) {
@@ -272,16 +276,36 @@ void run_spending::settle(spending_place& place, const usage_figures& used) {
     take(one->reserved, place.reserved_);
     add(one->used, spent_of(used));
   }
-  if (used.requests == 0)
-    return;
-  models_[place.model_] += used;
-  agents_[place.agent_] += used;
+  if (used.requests != 0)
+    note(place.model_, place.agent_, used);
+}
+
+bool run_spending::take_tool_call(const std::string& model, const std::string& agent,
+                                  int64_t most_by_day) {
+  std::lock_guard lock{days_->guard_};
+  if (most_by_day > 0) {
+    auto& today = days_->account(of_user(of_agent(agent), owner_))->used;
+    if (today.tool_calls >= most_by_day)
+      return false;
+    ++today.tool_calls;
+  }
+  usage_figures one;
+  one.tool_calls = 1;
+  note(model, agent, one);
+  return true;
+}
+
+// Under the guard.
+void run_spending::note(const std::string& model, const std::string& agent,
+                        const usage_figures& used) {
+  models_[model] += used;
+  agents_[agent] += used;
   const auto day = days_->today();
   auto same = std::find_if(unsaved_.begin(), unsaved_.end(), [&](const run_usage& one) {
-    return one.day == day && one.model == place.model_ && one.agent == place.agent_;
+    return one.day == day && one.model == model && one.agent == agent;
   });
   if (same == unsaved_.end())
-    unsaved_.push_back({day, place.model_, place.agent_, used});
+    unsaved_.push_back({day, model, agent, used});
   else
     same->used += used;
 }

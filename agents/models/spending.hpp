@@ -32,9 +32,9 @@ struct spending_agent {
   spending_limits limits;
 };
 
-/// Tokens of both directions, and what they cost in billionths.
+/// Tokens of both directions, what they cost in billionths, and calls of tools.
 struct spent {
-  int64_t tokens = 0, cost = 0;
+  int64_t tokens = 0, cost = 0, tool_calls = 0;
 };
 
 /// What was spent of one budget, and what requests under way may come to.
@@ -126,12 +126,16 @@ public:
   spending_answer reserve(const model_options& model, const spending_agent* agent,
                           const token_usage& estimate);
 
+  /// Counts a call of a tool. `model`: under whose name it stands beside the agent's. False, and
+  /// nothing is counted: the user's calls of the day, `most_by_day` of the agent's, are used up.
+  bool take_tool_call(const std::string& model, const std::string& agent, int64_t most_by_day);
+
   /// What came since the last call.
   std::vector<run_usage> take_unsaved();
   /// It could not be stored.
   void put_back(std::vector<run_usage> unsaved);
-  /// {"models": {name: {"requests", "input_tokens", "output_tokens", "total_tokens", "cost"}},
-  /// "agents": {name: …}, "cost"}; empty when no model was asked.
+  /// {"models": {name: {"requests", "input_tokens", "output_tokens", "total_tokens", "cost",
+  /// "tool_calls"}}, "agents": {name: …}, "cost"}; empty when no model was asked.
   json::object totals() const;
 
 private:
@@ -140,6 +144,7 @@ private:
 
   account_ptr of_run(const std::string& whose);
   void settle(spending_place& place, const usage_figures& used);
+  void note(const std::string& model, const std::string& agent, const usage_figures& used);
 
   const std::shared_ptr<day_spending> days_;
   const std::string tenant_, owner_, graph_;

@@ -1,6 +1,7 @@
 #include "agents/configured.hpp"
 #include "agents/context/shorten.hpp"
 #include "agents/models/ask_model.hpp"
+#include "agents/nodes/call_limits.hpp"
 #include "agents/nodes/nodes.hpp"
 #include "agents/response.hpp"
 #include "agents/safety/authorship.hpp"
@@ -111,7 +112,6 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
     co_return settings.error();
   const auto& counted = of_this_run(state, ctx, "counted");
   const auto model_calls = int_or(counted, "model_calls");
-  auto tool_calls = int_or(counted, "tool_calls");
   if (model_calls >= settings->limits.model_calls) {
     const auto most = std::to_string(settings->limits.model_calls);
     co_return flow::update{
@@ -136,6 +136,8 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
     for (const auto& note : made.notes)
       ctx.write({{"type", "tools_note"}, {"note", note}});
     tools = std::move(made.tools);
+    for (const auto& note : limits_of_nothing(agent->options.limits, tools))
+      ctx.write({{"type", "tools_note"}, {"note", note}});
     keep_chosen(tools, *settings);
     missing = std::move(all.missing);
     json::object listed_now{{"run", ctx.run_id()}, {"list", to_json(tools)}, {"missing", missing}};
@@ -204,23 +206,22 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
     changes.set("structured_response", std::move(*verdict.response));
   for (auto& one : verdict.told)
     added.push_back(std::move(one));
+  call_counter counter{ctx, agent->options, *settings, counted};
   for (const auto& one : calls) {
     const auto& call = one.as_object();
     if (form && form->is_tool(string_or(call, "name")))
       continue;
-    std::optional<std::string> refused;
-    if (++tool_calls > settings->limits.tool_calls)
-      refused = "Tool call limit exceeded. Do not make additional tool calls.";
-    else if (agent->toolboxes.empty()) // there is no node for it
+    auto refused = counter.refused(string_or(call, "name"), tools);
+    if (!refused && agent->toolboxes.empty()) // there is no node for it
       refused = wrong_with(tools, call);
     if (refused)
       added.push_back(tool_error(string_or(call, "id"), string_or(call, "name"), *refused));
   }
   changes.set("messages", std::move(added));
-  changes.set("counted", {{"run", ctx.run_id()},
-                          {"model_calls", model_calls + 1},
-                          {"tool_calls", tool_calls},
-                          {"wrong_answers", wrong}});
+  json::object counts{
+    {"run", ctx.run_id()}, {"model_calls", model_calls + 1}, {"wrong_answers", wrong}};
+  counter.put_into(counts);
+  changes.set("counted", std::move(counts));
   co_return changes;
 }
 

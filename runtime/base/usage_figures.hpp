@@ -16,10 +16,10 @@ inline void add_figure(int64_t& to, int64_t more) {
 }
 
 /// `input` counts what was cached, too; `cost` is in billionths of the currency of
-/// the prices.
+/// the prices; `tool_calls` are those that agents were let make.
 struct usage_figures {
   int64_t requests = 0, input = 0, cache_read = 0, cache_creation = 0, output = 0, reasoning = 0;
-  int64_t cost = 0;
+  int64_t cost = 0, tool_calls = 0;
 
   usage_figures& operator+=(const usage_figures& more) {
     add_figure(requests, more.requests);
@@ -29,6 +29,7 @@ struct usage_figures {
     add_figure(output, more.output);
     add_figure(reasoning, more.reasoning);
     add_figure(cost, more.cost);
+    add_figure(tool_calls, more.tool_calls);
     return *this;
   }
 };

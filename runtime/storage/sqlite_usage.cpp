@@ -34,7 +34,7 @@ constexpr std::string_view sums =
   ", CAST(total(requests) AS INTEGER), CAST(total(input) AS INTEGER),"
   " CAST(total(cache_read) AS INTEGER), CAST(total(cache_creation) AS INTEGER),"
   " CAST(total(output) AS INTEGER), CAST(total(reasoning) AS INTEGER),"
-  " CAST(total(cost) AS INTEGER)";
+  " CAST(total(cost) AS INTEGER), CAST(total(tool_calls) AS INTEGER)";
 
 usage_row row_of(const sqlite_statement& at) {
   usage_row row;
@@ -45,7 +45,7 @@ usage_row row_of(const sqlite_statement& at) {
   row.model = at.text(4);
   row.agent = at.text(5);
   row.used = {at.number(6),  at.number(7),  at.number(8), at.number(9),
-              at.number(10), at.number(11), at.number(12)};
+              at.number(10), at.number(11), at.number(12), at.number(13)};
   return row;
 }
 
@@ -79,17 +79,18 @@ result<void> sqlite_writes::add_usage(const usage_row& row) {
   const auto& more = row.used;
   auto done = change(
     "INSERT INTO usage (tenant, owner, identity, model, agent, day, requests, input, cache_read,"
-    " cache_creation, output, reasoning, cost)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+    " cache_creation, output, reasoning, cost, tool_calls)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
     " ON CONFLICT (tenant, owner, day, model, agent) DO UPDATE SET identity=excluded.identity,"
     " requests=requests+excluded.requests, input=min(input+excluded.input, 1<<60),"
     " cache_read=min(cache_read+excluded.cache_read, 1<<60),"
     " cache_creation=min(cache_creation+excluded.cache_creation, 1<<60),"
     " output=min(output+excluded.output, 1<<60),"
-    " reasoning=min(reasoning+excluded.reasoning, 1<<60), cost=min(cost+excluded.cost, 1<<60)",
+    " reasoning=min(reasoning+excluded.reasoning, 1<<60), cost=min(cost+excluded.cost, 1<<60),"
+    " tool_calls=tool_calls+excluded.tool_calls",
     {row.tenant, row.owner, row.identity, row.model, row.agent},
     {row.day, more.requests, more.input, more.cache_read, more.cache_creation, more.output,
-     more.reasoning, more.cost});
+     more.reasoning, more.cost, more.tool_calls});
   return done ? result<void>{} : done.error();
 }
 

@@ -364,6 +364,32 @@ TEST_CASE("a run calls so many tools and no more", "[agents]") {
   CHECK(all.back() == "ai: Enough.");
 }
 
+TEST_CASE("a tool that is called too often is called no more, and others are", "[agents]") {
+  auto options = helper();
+  options.limits.per_tool = {{"search", 1}, {"nothing", 5}};
+  options.builtin = {"calculate"};
+  bench b{options};
+  b.model.calls({{"search", {{"query", "a"}}}, {"search", {{"query", "b"}}}})
+    .calls({{"search", {{"query", "c"}}}, {"calculate", {{"expression", "1+1"}}}})
+    .says("Enough.");
+  const auto out = b.say("hi");
+  REQUIRE_FALSE(out.error);
+  CHECK(b.left() == texts{R"(search {"query":"a"})"});
+  const auto all = said(out);
+  const std::string refused = " error: Tool call limit exceeded. Do not call 'search' again.";
+  CHECK(std::count(all.begin(), all.end(), "tool call_2" + refused) == 1);
+  CHECK(std::count(all.begin(), all.end(), "tool call_3" + refused) == 1);
+  CHECK(std::count(all.begin(), all.end(), "tool call_4 success: 2") == 1);
+  CHECK(all.back() == "ai: Enough.");
+  const auto notes = out.data("custom");
+  REQUIRE(notes.size() == 1);
+  CHECK(notes.front().at("note") == "limits.per_tool: there is no tool nothing");
+  // The next run counts its own.
+  b.model.calls({{"search", {{"query", "d"}}}}).says("Done.");
+  b.say("again");
+  CHECK(b.left().size() == 2);
+}
+
 TEST_CASE("without a service whose tools nobody may list, the others work", "[agents]") {
   auto options = helper();
   options.tools.push_back({"issues", {}, {}, {}, true});

@@ -84,6 +84,15 @@ TEST_CASE("an assistant's settings keep to the declaration's bounds", "[agents]"
           .limits.spending.tokens_per_run
         == 10);
   CHECK(has(fault_of(agent, R"({"limits": [1]})"), "object of numbers"));
+  CHECK(has(fault_of(agent, R"({"limits": {"per_tool": 1}})"), "object of numbers"));
+  CHECK(has(fault_of(agent, R"({"limits": {"per_tool": {"delete": 1}}})"), "no tool \"delete\""));
+  CHECK(has(fault_of(agent, R"({"limits": {"per_tool": {"search": 51}}})"), "from 0 to 50"));
+  thrifty.limits.per_tool = {{"search", 3}};
+  CHECK(has(fault_of(thrifty, R"({"limits": {"per_tool": {"search": 4}}})"), "from 0 to 3"));
+  const auto fewer =
+    settings_of(thrifty, js(R"({"limits": {"per_tool": {"search": 2, "send": 0}}})").as_object());
+  CHECK(fewer.value().limits.per_tool.at("search") == 2);
+  CHECK(fewer.value().limits.per_tool.at("send") == 0);
   CHECK(has(fault_of(agent, R"({"temperature": 2.1})"), "from 0 to 2"));
   CHECK(has(fault_of(agent, R"({"temperature": "hot"})"), "from 0 to 2"));
   CHECK(has(fault_of(agent, R"({"tools": ["delete"]})"), "there are: search, send, mail"));

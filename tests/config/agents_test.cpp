@@ -58,7 +58,8 @@ TEST_CASE("an agent is a model, a prompt, tools and limits", "[config]") {
                        "    prompt: You help {display_name}.\n"
                        "    tools: [{ service: mail, allow: [read], ask: send, trusted: true }]\n"
                        "    limits: { model_calls: 3, tool_calls: 0, tokens_per_run: 200000,"
-                       " cost_per_user_per_day: 2.5 }\n"
+                       " cost_per_user_per_day: 2.5, tool_calls_per_user_per_day: 90,"
+                       " per_tool: { read: 2 } }\n"
                        "  plain: { model: main, tools: [mail] }\n");
   REQUIRE(c.agents.size() == 2);
   const auto& a = c.agents.front();
@@ -74,6 +75,8 @@ TEST_CASE("an agent is a model, a prompt, tools and limits", "[config]") {
   CHECK(a.tools.front().trusted);
   CHECK(a.limits.model_calls == 3);
   CHECK(a.limits.tool_calls == 0);
+  CHECK(a.limits.tool_calls_per_user_per_day == 90);
+  CHECK(a.limits.per_tool == decltype(a.limits.per_tool){{"read", 2}});
   CHECK(a.limits.spending.tokens_per_run == 200'000);
   CHECK(a.limits.spending.cost_per_user_per_day == 2.5);
   CHECK(a.limits.spending.by_day());
@@ -189,6 +192,22 @@ TEST_CASE("what is wrong with an agent is said with its place", "[config]") {
   CHECK(fault_of("limits: { model_calls: 0 }")
           .starts_with("f.yaml:6: agents.a.limits.model_calls: must be a whole number from 1"));
   CHECK(fault_of("promt: x").find("did you mean 'prompt'?") != std::string::npos);
+}
+
+TEST_CASE("a limit is of a tool that there can be", "[config]") {
+  auto why = [](const std::string& tools, const std::string& name) {
+    return fault_of("tools: [" + tools + "], limits: { per_tool: { '" + name + "': 3 } }");
+  };
+  CHECK(why("{ service: mail, allow: [read] }, { builtin: [todo] }", "send").find(
+          "agents.a.limits.per_tool.send: there is no tool \"send\"; there are: write_todos, read")
+        != std::string::npos);
+  CHECK(why("{ service: mail, allow: [read] }", "mail").find("no tool") != std::string::npos);
+  CHECK(why("{ builtin: [now] }", "*").find("no tool") != std::string::npos);
+  for (const auto* name : {"read", "mail_read", "now"})
+    CHECK(valid("  a: { model: main, tools: [{ service: mail, allow: [read] }, { builtin: [now] }],"
+                " limits: { per_tool: { " + std::string(name) + ": 3 } } }").agents.size() == 1);
+  CHECK(valid("  a: { model: main, tools: [mail], limits: { per_tool: { any: 3 } } }").agents.size()
+        == 1); // the service knows
 }
 
 TEST_CASE("all faults of agents are told at once", "[config]") {

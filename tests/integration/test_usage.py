@@ -70,6 +70,7 @@ def server(tmp_path_factory, models):
         {
             "main": model(name="priced", **chat),
             "slow": model(name="slow", **chat),
+            "calling": model(name="calling", **chat),
             "small": model(name="cheap", limits={"cost_per_day": 0.3}, **chat),
         },
         {
@@ -79,6 +80,8 @@ def server(tmp_path_factory, models):
             "tenant_day": {"model": "main", "limits": {"cost_per_tenant_per_day": 0.3}},
             "model_day": {"model": "small"},
             "slow": {"model": "slow"},
+            "calls": {"model": "calling", "tools": [{"builtin": ["calculate"]}],
+                      "limits": {"tool_calls_per_user_per_day": 3, "per_tool": {"calculate": 2}}},
         },
     )
     yield started
@@ -98,6 +101,7 @@ def test_figures_are_of_who_asks_and_survive_a_restart(server):
             "input_token_details": {"cache_read": 40, "cache_creation": 0},
             "output_token_details": {"reasoning": 5},
             "cost": pytest.approx(COST),
+            "tool_calls": 0,
         }
     ]
     assert usage(server, "bob").json()["usage"] == []
@@ -190,6 +194,27 @@ def test_a_run_and_a_model_have_budgets_too(server):
     ask(server, "model_day", "alice")
     ask(server, "model_day", "alice")
     assert said(ask(server, "model_day", "bob")).startswith("The budget for today for model small")
+
+
+def test_calls_of_tools_have_limits_by_tool_and_by_day(server, models):
+    two_calls = {"calls": [{"name": "calculate", "args": {"expression": "6*7"}}] * 2}
+
+    def results(user: str) -> list[str]:
+        models.script("calling", two_calls, two_calls, {"text": "Enough"})
+        answer = ask(server, "calls", user)
+        assert said(answer) == "Enough"
+        return [one["content"] for one in answer["messages"] if one["type"] == "tool"]
+
+    too_often = "Tool call limit exceeded. Do not call 'calculate' again."
+    assert results("alice") == ["42", "42", too_often, too_often]
+    server.server.kill()
+    server.server.start()
+    alice = results("alice")
+    assert alice[0] == "42"
+    assert alice[1].startswith("Tool call limit exceeded: the user's 3 calls for today")
+    assert results("bob")[:2] == ["42", "42"]
+    by_agent = usage(server, "alice", group_by="agent").json()["usage"]
+    assert [one["tool_calls"] for one in by_agent if one["agent"] == "calls"] == [3]
 
 
 def test_an_answer_that_was_cancelled_is_paid_for(server):

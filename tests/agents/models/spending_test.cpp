@@ -164,6 +164,26 @@ TEST_CASE("a run tells what it used, and what is not stored of it", "[spending]"
   CHECK(spend(*later, helper({.tokens_per_run = 36}), 6));
 }
 
+TEST_CASE("a user's calls of tools are counted by day", "[spending]") {
+  bench b;
+  b.days->load(b.days->today(), "acme", "acme/alice", "main", "helper", {.tool_calls = 1});
+  auto run = b.run("alice");
+  CHECK(run->take_tool_call("main", "helper", 3));
+  CHECK(b.run("alice")->take_tool_call("main", "helper", 3));
+  CHECK_FALSE(run->take_tool_call("main", "helper", 3));
+  CHECK_FALSE(b.run("alice")->take_tool_call("main", "helper", 3));
+  CHECK(b.run("bob")->take_tool_call("main", "helper", 3));
+  CHECK(run->take_tool_call("main", "other", 3));
+  CHECK(run->take_tool_call("main", "helper", 0)); // no limit
+  CHECK(run->totals().at("agents").at("helper").at("tool_calls") == 2);
+  const auto unsaved = run->take_unsaved();
+  REQUIRE(unsaved.size() == 2);
+  CHECK(unsaved[0].used.tool_calls == 2);
+  CHECK(unsaved[0].used.requests == 0);
+  b.at += hours{24};
+  CHECK(run->take_tool_call("main", "helper", 1));
+}
+
 TEST_CASE("figures are bounded, whatever a provider counts", "[spending]") {
   const auto most = figures_of({int64_t{1} << 62, -5}, 1e300);
   CHECK(most.input == 1'000'000'000'000);

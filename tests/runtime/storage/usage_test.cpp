@@ -24,7 +24,9 @@ usage_question of(std::optional<std::string> owner, usage_by by) {
 
 TEMPLATE_LIST_TEST_CASE("usage is added up by user, day, model and agent", "[storage]", storages) {
   storage_fixture<TestType> f;
-  REQUIRE(f.write({.usage = {row("a", 7, "main", 10, 100), row("a", 7, "main", 5, 50)}}));
+  auto called = row("a", 7, "main", 5, 50);
+  called.used.tool_calls = 3;
+  REQUIRE(f.write({.usage = {row("a", 7, "main", 10, 100), called}}));
   REQUIRE(f.write({.usage = {row("a", 8, "spare", 1, 500), row("b", 7, "main", 1000, 9000)}}));
   auto other = row("a", 7, "main", 1, 1);
   other.tenant = "other";
@@ -36,6 +38,7 @@ TEMPLATE_LIST_TEST_CASE("usage is added up by user, day, model and agent", "[sto
   CHECK(days[0].used.requests == 2);
   CHECK(days[0].used.output == 15);
   CHECK(days[0].used.cost == 150);
+  CHECK(days[0].used.tool_calls == 3);
   auto models = f.db->usage(of("a", usage_by::model)).value();
   REQUIRE(models.size() == 2);
   CHECK(models[0].model == "spare"); // the dearest
