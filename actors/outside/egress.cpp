@@ -426,6 +426,17 @@ void note_refusal(egress_pointer self, const going_out& call, const error& why,
   tell(self->state.audit, audit_event{line_of(call, "refuse", std::move(outcome))});
 }
 
+// Of the service or the way to it, in words of ours. Who asks the server's own says so itself.
+void note_failure(egress_pointer self, const going_out& call, const error& why) {
+  self->state.meters.ended(call.service->name, egress_meters::failed);
+  if (call.service->own)
+    return;
+  log::warning("egress_failed", {{"service", call.service->name},
+                                 {"host", call.to.where.text()},
+                                 {"reason", why.message},
+                                 {"run_id", call.ask.run_id}});
+}
+
 void on_reply(egress_pointer self, const going_ptr& call, outbound_reply& reply) {
   auto& s = self->state;
   if (call->cut_by) { // cancelled meanwhile
@@ -466,8 +477,8 @@ void dispatch(egress_pointer self, const going_ptr& call) {
     self, s.http, std::move(out),
     [self, call](outbound_reply& reply) { on_reply(self, call, reply); },
     [self, call](error why) {
-      if (!call->cut_by)
-        self->state.meters.ended(call->service->name, egress_meters::failed);
+      if (!call->cut_by && why.kind != "cancelled")
+        note_failure(self, *call, why);
       give_up(self, call, call->cut_by.value_or(std::move(why)));
     });
 }
@@ -491,6 +502,14 @@ void record(egress_pointer self, const going_ptr& call) {
     });
 }
 
+// For want of a credential nothing goes out: such calls take nobody's turn.
+void refuse(egress_pointer self, const going_ptr& call, error why, const std::string& reason) {
+  note_refusal(self, *call, why, reason);
+  if (!call->ask.outside_lane)
+    self->state.lanes.at(lane_of(*call)).pace.takes_back();
+  give_up(self, call, std::move(why));
+}
+
 error needs_credential(const service_options& service) {
   const std::string name(service.credential_name());
   auto why = fail(errc::denied, "service '" + service.name + "' needs a credential of this user"
@@ -506,8 +525,8 @@ void open_credential(egress_pointer self, const going_ptr& call) {
     return dispatch(self, call);
   if (!s.redeemer || call->ask.call.handle.empty()) {
     auto why = needs_credential(*call->service);
-    note_refusal(self, *call, why, why.message);
-    return give_up(self, call, std::move(why));
+    const auto reason = why.message;
+    return refuse(self, call, std::move(why), reason);
   }
   call->redemption = {
     call->ask.call.handle,
@@ -522,8 +541,7 @@ void open_credential(egress_pointer self, const going_ptr& call) {
       auto reason = why.message;
       if (why.code == errc::not_found)
         why = needs_credential(*call->service);
-      note_refusal(self, *call, why, reason);
-      give_up(self, call, std::move(why));
+      refuse(self, call, std::move(why), reason);
     });
 }
 

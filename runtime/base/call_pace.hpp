@@ -24,6 +24,11 @@ public:
     if (most_ > 0)
       begun_.push_back(now);
   }
+  /// The last one that did has not begun after all.
+  void takes_back() {
+    if (!begun_.empty())
+      begun_.pop_back();
+  }
   /// When the next one may begin. REQUIRES: none may now.
   time next() const { return begun_.front() + std::chrono::minutes{1}; }
   bool limits() const { return most_ > 0; }

@@ -168,6 +168,15 @@ TEST_CASE_METHOD(egress_fixture, "a second read at once is refused, and the stre
   CHECK(ask<outbound_chunk>(out, read));
 }
 
+TEST_CASE_METHOD(egress_fixture, "a call that is refused its credential takes nobody's turn",
+                 "[egress]") {
+  for (int i = 0; i < 5; ++i) // two a minute begin
+    CHECK(
+      ask<outbound_reply>(out, to_send("https://api.example.com/v1/x", false, "slow")).error().kind
+      == "needs_auth");
+  CHECK(ask<outbound_reply>(out, to_send("https://api.example.com/v1/x", true, "slow")));
+}
+
 TEST_CASE_METHOD(egress_fixture, "a finished call makes room for the next", "[egress]") {
   for (int i = 0; i < 3; ++i)
     CHECK(call("https://api.example.com/v1/x"));

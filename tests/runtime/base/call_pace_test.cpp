@@ -18,6 +18,16 @@ TEST_CASE("so many calls begin in any minute, and no more", "[pace]") {
   CHECK(pace.may_begin(start + 70s));
 }
 
+TEST_CASE("what did not begin after all does not count", "[pace]") {
+  call_pace pace{1};
+  const call_pace::time start{1h};
+  pace.takes_back(); // there is none
+  pace.begins(start);
+  CHECK_FALSE(pace.may_begin(start + 1s));
+  pace.takes_back();
+  CHECK(pace.may_begin(start + 1s));
+}
+
 TEST_CASE("without a limit calls begin at any time", "[pace]") {
   call_pace pace{0};
   const call_pace::time start{1h};
