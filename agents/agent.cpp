@@ -6,6 +6,7 @@
 #include "agents/safety/pins.hpp"
 #include "agents/safety/taint.hpp"
 #include "agents/tools/builtin.hpp"
+#include "agents/tools/kept_results.hpp"
 #include "agents/tools/openapi.hpp"
 #include "runtime/graph/graph.hpp"
 
@@ -78,6 +79,7 @@ void add_functions(declared_agent& made) {
     const auto free =
       one.approval == rule::by_hints ? one.what.hints.read_only : one.approval == rule::allow;
     (free ? source.allow : source.ask).push_back(one.what.what.name);
+    source.timeouts[one.what.what.name] = one.timeout;
     tools.push_back(one.what);
   }
   made.toolboxes.push_back(function_toolbox(std::move(tools)));
@@ -183,6 +185,8 @@ agent_ptr prepared(const agent_options& options, const std::vector<agent_options
                                                          : mcp_toolbox(source.service));
   }
   add_functions(made);
+  if (!made.toolboxes.empty())
+    add_harmless(made, kept_toolbox());
   add_other_agents(made);
   add_hand_offs(made, all);
   add_builtin_tools(made);
@@ -210,6 +214,7 @@ result<std::shared_ptr<const graph>> make_agent(agent_options options, agent_pla
   b.private_channel("counted", flow::last_value());
   b.private_channel("shortened", flow::last_value());
   b.private_channel("remembered", flow::reduced(keep_of_each, json::object{}));
+  b.private_channel(std::string(kept_channel), flow::reduced(keep_last)); // of several in one step
   std::vector<std::string> given{"messages"}; // all else is the agent's to write
   if (place == agent_place::inside) { // its node gives it what was seen, and takes what it has seen
     b.channel(given.emplace_back(taint_channel), keeps_taint());

@@ -5,11 +5,13 @@
 #include "behalf/graph.hpp"
 #include "behalf/tools.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace behalf {
@@ -41,12 +43,20 @@ struct tool_source {
   std::string assistant = {};   // of an HTTP service that is an Agent Server: `ask_NAME`
   std::string description = {}; // of that agent
   std::vector<std::string> return_direct = {}; // tools whose result ends the turn
+  std::chrono::milliseconds timeout{0};        // of a call, from end to end; 0: none
+  std::map<std::string, std::chrono::milliseconds, std::less<>> timeouts = {}; // of these tools
+
+  std::chrono::milliseconds timeout_of(std::string_view tool) const {
+    const auto own = timeouts.find(tool);
+    return own == timeouts.end() ? timeout : own->second;
+  }
 };
 
 /// A function that an agent may call.
 struct function_use {
   function_tool what; // a configuration's: with a name alone until libraries are loaded
   enum class rule : uint8_t { by_hints, allow, ask } approval = rule::by_hints; // read-only: allow
+  std::chrono::milliseconds timeout{0}; // of a call; 0: none
 };
 
 /// An agent that gets tasks from another one: any graph with a channel `messages`. One

@@ -44,7 +44,7 @@ std::optional<std::vector<std::string>> possible_tools(const agent_options& agen
     all.push_back("transfer_to_" + name);
   for (const auto& source : agent.tools) {
     const auto before = all.size();
-    if (source.a2a)
+    if (source.a2a || !source.assistant.empty())
       all.push_back("ask_" + source.service);
     for (const auto* list : {&source.allow, &source.ask, &source.reads})
       all.insert(all.end(), list->begin(), list->end());

@@ -131,6 +131,19 @@ void read_reads(yaml_section& in, tool_source& o, const service_options* service
   }
 }
 
+void read_timeouts(yaml_section& in, tool_source& o, const service_options* service) {
+  in.duration("timeout", o.timeout);
+  auto each = in.section("timeouts");
+  if (!each)
+    return;
+  for (const auto& tool : each->keys()) {
+    each->duration(tool, o.timeouts[tool]);
+    if (each->has(tool))
+      check_tool(*each, tool, tool, service, o.document.get());
+  }
+  each->finish();
+}
+
 tool_source read_source(yaml_section in, const config& c) {
   tool_source o;
   in.text("service", o.service);
@@ -156,6 +169,7 @@ tool_source read_source(yaml_section in, const config& c) {
   read_reads(in, o, service, o.document.get(), named);
   in.flag("trusted", o.trusted);
   in.texts("return_direct", o.return_direct);
+  read_timeouts(in, o, service);
   o.personal = !service || service->takes_credential();
   in.finish();
   return o;
@@ -180,11 +194,12 @@ void read_other_agent(yaml_section in, std::string name, bool hand_off, agent_op
 
 void read_function(yaml_section in, std::string name, const std::string& approval,
                    agent_options& o) {
+  function_use one;
+  in.duration("timeout", one.timeout);
   if (in.has("service") || in.has("agent"))
     in.fault("function", "stands beside another tool; an entry of `tools` has one of them");
   in.finish();
   using rule = function_use::rule;
-  function_use one;
   one.what.what.name = std::move(name);
   one.approval = approval == "allow" ? rule::allow : approval == "ask" ? rule::ask : rule::by_hints;
   for (const auto& other : o.functions)

@@ -60,8 +60,9 @@ public:
 /// For whom a call is made: the key of what is kept between calls, and the credential's handle.
 struct caller {
   principal_key who;
-  sealed_handle handle;    // empty: the service takes no credential
-  std::string run_id = {}; // the run that uses what is kept between calls
+  sealed_handle handle;          // empty: the service takes no credential
+  std::string run_id = {};       // the run that uses what is kept between calls
+  json::object reported_as = {}; // in events of the call's progress, which then say their type
 };
 
 } // namespace behalf

@@ -21,13 +21,17 @@ constexpr std::string_view calls_a_tool = "tools/call", lists_tools = "tools/lis
 constexpr shape_limits of_list{.depth = 512}; // one tool's schema does not hide the others
 constexpr auto default_retry = 1000ms;
 constexpr auto longest_retry = 30'000ms;
+constexpr int most_reports = 20; // at once; one more after each pause
+constexpr auto report_pause = 100ms;
 
 } // namespace
 
 mcp_exchange::mcp_exchange(std::shared_ptr<const service_options> service, sealed_handle handle,
-                           mcp_session session, int64_t id, std::string method, json::object params)
+                           mcp_session session, int64_t id, std::string method, json::object params,
+                           json::object reported_as)
   : service_(std::move(service)), handle_(std::move(handle)), session_(std::move(session)), id_(id),
-    method_(std::move(method)), params_(std::move(params)) {}
+    method_(std::move(method)), params_(std::move(params)), reported_as_(std::move(reported_as)),
+    reports_left_(most_reports), reported_at_(std::chrono::steady_clock::now()) {}
 
 mcp_exchange::step mcp_exchange::start() {
   if (method_ == calls_a_tool)
@@ -215,11 +219,31 @@ std::optional<mcp_exchange::step> mcp_exchange::look_at(const json::value& messa
 
 std::optional<mcp_exchange::step> mcp_exchange::report(const json::object& message) {
   auto what = method_ == calls_a_tool ? mcp_report(message, id_) : std::nullopt;
-  if (!what)
+  if (!what || !may_report())
     return std::nullopt;
+  if (!reported_as_.empty()) {
+    const auto* progress = what->if_contains("progress");
+    auto event = reported_as_;
+    event["type"] = progress ? "progress" : "log";
+    merge(event, progress ? progress->get_object() : *what);
+    what = std::move(event);
+  }
   (*what)["service"] = service_->name;
   state_ = waiting::to_go_on;
   return connector::emit{std::move(*what)};
+}
+
+// Each report is an event for everybody who reads the run's stream.
+bool mcp_exchange::may_report() {
+  const auto now = std::chrono::steady_clock::now();
+  if (const auto pauses = (now - reported_at_) / report_pause; pauses > 0) {
+    reports_left_ = static_cast<int>(std::min<int64_t>(most_reports, reports_left_ + pauses));
+    reported_at_ = now;
+  }
+  if (reports_left_ == 0)
+    return false;
+  --reports_left_;
+  return true;
 }
 
 // The stream ended before our response. With an event id it can be taken up again; without one

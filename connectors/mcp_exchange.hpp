@@ -7,6 +7,7 @@
 #include "connectors/service_options.hpp"
 #include "runtime/net/event_stream.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -23,7 +24,10 @@ struct mcp_answer {
 };
 
 /// Driven as a connector is, and by one; it ends with `finished` instead of `done`. What the server
-/// reports of a tool call while it works is emitted.
+/// reports of a tool call while it works is emitted, 20 reports at once and then ten a second at
+/// most: {"service", "progress": {…}} or {"service", "log": {…}}; with `reported_as` as {"type":
+/// "progress", "service", "progress", "total", "message"} or {"type": "log", "service", "log"},
+/// beside what that has.
 class mcp_exchange {
 public:
   struct finished {
@@ -34,7 +38,8 @@ public:
                             connector::pause, connector::emit, finished>;
 
   mcp_exchange(std::shared_ptr<const service_options> service, sealed_handle handle,
-               mcp_session session, int64_t id, std::string method, json::object params);
+               mcp_session session, int64_t id, std::string method, json::object params,
+               json::object reported_as = {});
 
   step start();
   step resume(result<outbound_reply> reply);
@@ -64,6 +69,7 @@ private:
   std::optional<step> read_next();
   std::optional<step> look_at(const json::value& message);
   std::optional<step> report(const json::object& message);
+  bool may_report();
   step finish(result<mcp_answer> answer);
   step give_up(std::string_view why);
   step report_problem();
@@ -75,6 +81,7 @@ private:
   const int64_t id_;
   const std::string method_;
   json::object params_;
+  const json::object reported_as_;
 
   waiting state_ = waiting::for_reply;
   form form_ = form::whole;
@@ -90,6 +97,8 @@ private:
   std::size_t received_ = 0;
   int requests_ = 0; // of the server, answered so far
   int resumed_ = 0;  // since the last message came
+  int reports_left_; // for now: more are dropped
+  std::chrono::steady_clock::time_point reported_at_;
   std::optional<finished> end_;
 };
 

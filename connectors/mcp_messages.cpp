@@ -8,6 +8,7 @@ namespace behalf {
 namespace {
 
 constexpr std::size_t longest_message = 500;
+constexpr std::size_t longest_report = 1'000, longest_log = 4'000;
 
 // An error object's code and message as one text for people.
 std::string error_text(const json::object& failure) {
@@ -16,6 +17,34 @@ std::string error_text(const json::object& failure) {
   if (!text.empty())
     line += ": " + std::string{text};
   return line;
+}
+
+void copy_text(json::object& to, const json::object& from, std::string_view key,
+               std::size_t longest) {
+  if (const auto text = cut_utf8(string_or(from, key), longest); !text.empty())
+    to[key] = json::string_view{text.data(), text.size()};
+}
+
+// What is no progress is left out: it goes to people's programs.
+json::object progress_of(const json::object& params) {
+  json::object said;
+  for (std::string_view key : {"progress", "total"})
+    if (const auto* number = member(params, key); number && number->is_number())
+      said[key] = *number;
+  copy_text(said, params, "message", longest_report);
+  return said;
+}
+
+json::object log_of(const json::object& params) {
+  json::object said;
+  copy_text(said, params, "level", longest_report);
+  copy_text(said, params, "logger", longest_report);
+  const auto* data = member(params, "data");
+  if (data && data->is_string())
+    copy_text(said, params, "data", longest_log);
+  else if (data && text_bytes(*data, longest_log) <= longest_log)
+    said["data"] = *data;
+  return said;
 }
 
 outbound_call call(const service_options& service, const mcp_session& session, std::string method,
@@ -89,14 +118,13 @@ mcp_message classify(const json::object& message, int64_t id) {
 
 std::optional<json::object> mcp_report(const json::object& message, int64_t token) {
   const auto method = string_or(message, "method");
-  auto params = object_or_empty(message, "params");
+  const auto& params = object_or_empty(message, "params");
   if (method == "notifications/message")
-    return json::object{{"log", std::move(params)}};
+    return json::object{{"log", log_of(params)}};
   const auto* about = member(params, "progressToken");
   if (method != "notifications/progress" || !about || *about != json::value(token))
     return std::nullopt;
-  params.erase("progressToken");
-  return json::object{{"progress", std::move(params)}};
+  return json::object{{"progress", progress_of(params)}};
 }
 
 bool is_event_stream(const outbound_reply& reply) {

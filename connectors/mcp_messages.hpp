@@ -45,8 +45,9 @@ enum class mcp_message : uint8_t {
 };
 mcp_message classify(const json::object& message, int64_t id);
 
-/// What a notification says about the request with that progress token, as {"progress": …} or
-/// {"log": …}; nullopt when it is of another kind, or about another request.
+/// What a notification says about the request with that progress token, as {"progress":
+/// {"progress", "total", "message"}} or {"log": {"level", "logger", "data"}}, in bounds; nullopt
+/// when it is of another kind, or about another request.
 std::optional<json::object> mcp_report(const json::object& message, int64_t token);
 
 /// Whether a reply is a stream of events to be read.

@@ -76,9 +76,9 @@ private:
     return done{fail(errc::upstream, "service '" + service_->name + "' " + std::string{why})};
   }
 
-  step send(std::string method, json::object params) {
+  step send(std::string method, json::object params, json::object reported_as = {}) {
     exchange_.emplace(service_, by_.handle, session_, sessions_->next_id(), std::move(method),
-                      std::move(params));
+                      std::move(params), std::move(reported_as));
     return follow(exchange_->start());
   }
 
@@ -177,7 +177,8 @@ private:
   step operate() {
     phase_ = phase::operating;
     if (const auto* tool = std::get_if<call_tool_operation>(&operation_))
-      return send("tools/call", {{"name", tool->name}, {"arguments", tool->arguments}});
+      return send("tools/call", {{"name", tool->name}, {"arguments", tool->arguments}},
+                  by_.reported_as);
     if (cursor_.empty())
       return send("tools/list", {});
     return send("tools/list", {{"cursor", cursor_}});

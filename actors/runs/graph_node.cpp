@@ -283,13 +283,25 @@ void drive(node_pointer self, uint64_t ask_id, connector::step next) {
   }
 }
 
+// A task that was sent one call of a model's, as the nodes of tools are, tells its progress as
+// that call's.
+json::object call_of_model(const task_spec& task) {
+  const auto* sent = task.input.sent();
+  const auto* call = sent ? member(*sent, "call") : nullptr;
+  const auto* asked = call ? call->if_object() : nullptr;
+  if (!asked || string_or(*asked, "id").empty())
+    return {};
+  return {{"tool_call_id", string_or(*asked, "id")}, {"name", string_or(*asked, "name")}};
+}
+
 // A service_call or a model_call, and the service it is on.
 template <class Call>
 void call_service(node_pointer self, uint64_t ask_id, Call call, std::string service) {
   auto& s = self->state;
   auto& mine = s.pending.at(ask_id);
   mine.service = std::move(service);
-  caller by{s.what.who->key(), handle_for(self, mine.service), s.what.run->run_id};
+  caller by{s.what.who->key(), handle_for(self, mine.service), s.what.run->run_id,
+            call_of_model(s.what.task)};
   auto opened = s.app->services->open(std::move(call), std::move(by));
   if (!opened)
     return resume(self, ask_id, effect_reply{opened.error()});

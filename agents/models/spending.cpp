@@ -103,12 +103,9 @@ usage_figures figures_from(const json::object& total) {
 }
 
 json::object total_of(const usage_figures& used) {
-  return {{"requests", used.requests},
-          {"input_tokens", used.input},
-          {"output_tokens", used.output},
-          {"total_tokens", used.input + used.output},
-          {"cost", shown_cost(used.cost)},
-          {"tool_calls", used.tool_calls}};
+  return {{"requests", used.requests},     {"input_tokens", used.input},
+          {"output_tokens", used.output},  {"total_tokens", used.input + used.output},
+          {"cost", shown_cost(used.cost)}, {"tool_calls", used.tool_calls}};
 }
 
 int64_t bytes_in(const json::value& v) {

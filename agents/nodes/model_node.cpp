@@ -6,6 +6,7 @@
 #include "agents/response.hpp"
 #include "agents/safety/authorship.hpp"
 #include "agents/safety/pins.hpp"
+#include "agents/tools/kept_results.hpp"
 #include "agents/tools/memories.hpp"
 #include "agents/tools/results.hpp"
 #include "runtime/base/json.hpp"
@@ -140,12 +141,16 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
       ctx.write({{"type", "tools_note"}, {"note", note}});
     keep_chosen(tools, *settings);
     missing = std::move(all.missing);
-    json::object listed_now{{"run", ctx.run_id()}, {"list", to_json(tools)}, {"missing", missing}};
-    changes.set("tools", json::object{{agent->options.name, std::move(listed_now)}});
     changes.set(std::string(pins_channel), new_pins(state, tools));
     for (const auto& tool : tools)
       if (is_changed(state, tool.service, tool.name, tool.hash))
         add_source(seen.untrusted, tool.service);
+  }
+  const bool reads_on = state[kept_channel] == json::value(true) && !find_tool(tools, "read_result")
+                        && offer_kept(tools);
+  if (reads_on || (!known && !agent->toolboxes.empty())) {
+    json::object listed_now{{"run", ctx.run_id()}, {"list", to_json(tools)}, {"missing", missing}};
+    changes.set("tools", json::object{{agent->options.name, std::move(listed_now)}});
   }
   auto added = results_of_clients(state);
   json::array replaced; // mostly nothing is, and nothing is copied

@@ -1,7 +1,9 @@
 #include "agents/nodes/nodes.hpp"
 #include "agents/safety/verdict.hpp"
+#include "agents/tools/kept_results.hpp"
 #include "agents/tools/results.hpp"
 #include "runtime/base/json.hpp"
+#include "runtime/base/log.hpp"
 #include "runtime/graph/task_facts.hpp"
 
 namespace behalf {
@@ -25,6 +27,30 @@ void say_first(json::object& message, const std::string& sentence) {
     text->insert(0, sentence + '\n');
   else if (auto* blocks = content.if_array())
     blocks->insert(blocks->begin(), text_block(sentence));
+}
+
+std::string too_late(const requested_call& call, std::chrono::milliseconds most, bool read_only) {
+  return "Error: '" + call.name + "' did not answer within " + std::to_string(most.count()) + " ms."
+         + (read_only ? ""
+                      : " Whether the call was made is unknown. Find out before you call the tool "
+                        "once more.");
+}
+
+// A call that takes longer than `most` (0: as it likes) is ended.
+coroutine<tool_outcome> call_in_time(context ctx, const toolbox& box, requested_call call,
+                                     std::chrono::milliseconds most, bool read_only) {
+  auto under_way = box.call(ctx, call);
+  if (most.count() == 0)
+    co_return co_await std::move(under_way);
+  auto timed = with_timeout(std::move(under_way), most);
+  auto became = co_await std::move(timed);
+  if (became)
+    co_return std::move(*became);
+  if (became.error().code != errc::timeout)
+    co_return failed_call(call, became.error(), call.name);
+  log::warning("tool_failed",
+               {{"service", box.name()}, {"tool", call.tool}, {"outcome", "timeout"}});
+  co_return tool_error(call.id, call.name, too_late(call, most, read_only));
 }
 
 } // namespace
@@ -66,9 +92,14 @@ coroutine<node_result> make_call(state_view state, context ctx, agent_ptr agent)
     co_await ctx.sleep(std::chrono::milliseconds{0});
   }
   auto seen = taint_by(*source, hints, call.id);
-  auto under_way = box->call(ctx, std::move(call));
+  const auto most = source->timeout_of(call.tool);
+  auto under_way = call_in_time(ctx, *box, std::move(call), most, hints.read_only);
   auto became = co_await std::move(under_way);
   seen.join(became.seen);
+  if (!became.whole.empty()) {
+    auto keeping = keep_whole(ctx, became, seen);
+    co_await std::move(keeping);
+  }
   if (const auto* args = member(task, "edited"))
     say_first(became.message,
               "The user changed the arguments of this call to " + dump(*args) + ".");

@@ -1,5 +1,6 @@
 // Agents of other servers, by the A2A protocol (version 0.3, JSON-RPC).
 #include "agents/agent.hpp"
+#include "agents/tools/kept_results.hpp"
 #include "agents/tools/other_agent.hpp"
 #include "agents/tools/results.hpp"
 #include "agents/tools/toolbox.hpp"
@@ -142,7 +143,7 @@ public:
       co_return failed_call(what, answer.error(), name());
     service_reply made;
     made.body = result_of(*answer);
-    co_return tool_message_of(made, what.id, what.name);
+    co_return outcome_of(made, what);
   }
 
 private:

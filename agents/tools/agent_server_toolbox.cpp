@@ -1,6 +1,7 @@
 // Assistants of other servers, by the Agent Server API. Each call of the tool has a thread there,
 // whose id follows from the call: a node that runs again, after an answer or a crash, finds it.
 #include "agents/agent.hpp"
+#include "agents/tools/kept_results.hpp"
 #include "agents/tools/other_agent.hpp"
 #include "agents/tools/results.hpp"
 #include "agents/tools/toolbox.hpp"
@@ -181,8 +182,7 @@ public:
         co_return failed_call(what, state.error(), name());
       auto question = question_in(*state);
       if (!question && !is_half_done(*state))
-        co_return tool_message_of(answer_of_agent(object_or_empty(*state, "values")), what.id,
-                                  what.name);
+        co_return outcome_of(answer_of_agent(object_or_empty(*state, "values")), what);
       if (!question && !std::exchange(was_cut, false))
         co_return tool_error(what.id, what.name,
                              "Error: '" + name() + "' stopped before it was done.");

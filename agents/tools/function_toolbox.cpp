@@ -1,5 +1,6 @@
 #include "agents/nodes/agent_state.hpp"
 #include "agents/tools/arguments.hpp"
+#include "agents/tools/kept_results.hpp"
 #include "agents/tools/results.hpp"
 #include "agents/tools/toolbox.hpp"
 #include "behalf/tools.hpp"
@@ -28,7 +29,7 @@ service_reply reply_of(json::value gave) {
 }
 
 // What throws is a failed call, as of any other tool.
-coroutine<json::object> answer_of_function(const function_tool& tool, context ctx,
+coroutine<tool_outcome> answer_of_function(const function_tool& tool, context ctx,
                                            requested_call what) {
   result<json::value> gave = fail(errc::internal, "it did not end");
   try {
@@ -39,7 +40,7 @@ coroutine<json::object> answer_of_function(const function_tool& tool, context ct
   }
   if (!gave)
     co_return tool_error(what.id, what.name, "Error: " + gave.error().message);
-  co_return tool_message_of(reply_of(std::move(*gave)), what.id, what.name);
+  co_return outcome_of(reply_of(std::move(*gave)), what);
 }
 
 class functions final : public toolbox {
@@ -87,7 +88,8 @@ coroutine<json::object> answer_call(context ctx, const std::vector<function_tool
   if (auto wrong = wrong_arguments(one->what.schema, call))
     co_return tool_error(what.id, what.name, *wrong);
   auto under_way = answer_of_function(*one, std::move(ctx), std::move(what));
-  co_return co_await std::move(under_way);
+  auto became = co_await std::move(under_way);
+  co_return std::move(became.message);
 }
 
 coroutine<node_result> answer_open_calls(state_view state, context ctx,

@@ -1,6 +1,8 @@
+#include "agents/tools/kept_results.hpp"
 #include "agents/tools/results.hpp"
 #include "agents/tools/toolbox.hpp"
 #include "behalf/context.hpp"
+#include "runtime/base/log.hpp"
 
 namespace behalf {
 namespace {
@@ -21,7 +23,7 @@ public:
     auto reply = co_await std::move(request);
     if (!reply)
       co_return failed_call(what, reply.error(), name());
-    co_return tool_message_of(*reply, what.id, what.name);
+    co_return outcome_of(*reply, what);
   }
 };
 
@@ -31,7 +33,13 @@ std::shared_ptr<const toolbox> mcp_toolbox(std::string service) {
   return std::make_shared<mcp_service>(std::move(service));
 }
 
+// Without the service's own words: they may repeat the arguments.
 json::object failed_call(const requested_call& call, const error& why, std::string_view service) {
+  const std::string_view outcome = !why.kind.empty()            ? why.kind
+                                   : why.code == errc::timeout  ? "timeout"
+                                   : why.code == errc::upstream ? "upstream"
+                                                                : "refused";
+  log::warning("tool_failed", {{"service", service}, {"tool", call.tool}, {"outcome", outcome}});
   auto told = "Error: '" + std::string(service) + "' ";
   if (why.kind == "needs_auth")
     told = "Error: the user has not given access to '" + std::string(service) + "'.";

@@ -18,18 +18,8 @@ constexpr std::size_t longest_shown = 2'000; // of what is kept, in a prompt
 constexpr std::size_t recalled = 10;
 constexpr std::string_view personal_source = "memory";
 
-// Labels hold no periods; user names may.
-std::string label_of(std::string_view identity) {
-  if (identity.empty())
-    return "anonymous";
-  std::string label;
-  for (char c : identity)
-    label += c == '.' ? "%2E" : c == '%' ? "%25" : std::string(1, c);
-  return label;
-}
-
 labels place_of(const context& ctx, const std::string& agent) {
-  return {"memories", agent, label_of(ctx.identity())};
+  return {"memories", agent, user_label(ctx.identity())};
 }
 
 std::set<std::string> words_of(std::string_view text) {
@@ -69,6 +59,15 @@ json::object failed(const requested_call& call, const error& why) {
 }
 
 } // namespace
+
+std::string user_label(std::string_view identity) {
+  if (identity.empty())
+    return "anonymous";
+  std::string label;
+  for (char c : identity)
+    label += c == '.' ? "%2E" : c == '%' ? "%25" : std::string(1, c);
+  return label;
+}
 
 coroutine<result<found_memories>> find_memories(context ctx, std::string agent, std::string query,
                                                 std::size_t most, std::string call_id) {

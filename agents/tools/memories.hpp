@@ -7,9 +7,13 @@
 #include "behalf/coroutine.hpp"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace behalf {
+
+/// An identity as a label of a namespace, which has no periods.
+std::string user_label(std::string_view identity);
 
 struct found_memories {
   std::vector<stored_item> items; // the best first

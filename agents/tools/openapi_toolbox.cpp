@@ -1,5 +1,6 @@
 // Calls of operations, and what their answers tell a model.
 #include "agents/agent.hpp"
+#include "agents/tools/kept_results.hpp"
 #include "agents/tools/openapi.hpp"
 #include "agents/tools/results.hpp"
 #include "agents/tools/tool_list.hpp"
@@ -104,7 +105,7 @@ public:
     co_await std::move(closing);
     service_reply answer;
     answer.body = result_of(status, reply->headers(), std::move(body), whole);
-    co_return tool_message_of(answer, what.id, what.name);
+    co_return outcome_of(answer, what);
   }
 
 private:

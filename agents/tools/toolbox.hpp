@@ -30,9 +30,10 @@ struct requested_call {
 
 /// What became of a call.
 struct tool_outcome {
-  json::object message; // the tool message that answers it
-  flow::update changes; // of the agent's other channels
-  taint seen = {};      // what the model learns by it, beside what its toolbox stands for
+  json::object message;   // the tool message that answers it
+  flow::update changes;   // of the agent's other channels
+  taint seen = {};        // what the model learns by it, beside what its toolbox stands for
+  std::string whole = {}; // of a text that the message has a part of
 
   tool_outcome(json::object answer) : message(std::move(answer)) {}
 };

@@ -198,14 +198,19 @@ TEST_CASE("a limit is of a tool that there can be", "[config]") {
   auto why = [](const std::string& tools, const std::string& name) {
     return fault_of("tools: [" + tools + "], limits: { per_tool: { '" + name + "': 3 } }");
   };
-  CHECK(why("{ service: mail, allow: [read] }, { builtin: [todo] }", "send").find(
-          "agents.a.limits.per_tool.send: there is no tool \"send\"; there are: write_todos, read")
-        != std::string::npos);
+  CHECK(
+    why("{ service: mail, allow: [read] }, { builtin: [todo] }", "send")
+      .find(
+        "agents.a.limits.per_tool.send: there is no tool \"send\"; there are: write_todos, read")
+    != std::string::npos);
   CHECK(why("{ service: mail, allow: [read] }", "mail").find("no tool") != std::string::npos);
   CHECK(why("{ builtin: [now] }", "*").find("no tool") != std::string::npos);
   for (const auto* name : {"read", "mail_read", "now"})
     CHECK(valid("  a: { model: main, tools: [{ service: mail, allow: [read] }, { builtin: [now] }],"
-                " limits: { per_tool: { " + std::string(name) + ": 3 } } }").agents.size() == 1);
+                " limits: { per_tool: { "
+                + std::string(name) + ": 3 } } }")
+            .agents.size()
+          == 1);
   CHECK(valid("  a: { model: main, tools: [mail], limits: { per_tool: { any: 3 } } }").agents.size()
         == 1); // the service knows
 }

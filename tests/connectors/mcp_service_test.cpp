@@ -440,3 +440,39 @@ TEST_CASE("what a tool reports while it works is emitted, in order", "[connector
     CHECK(bench.emitted == expected);
   }
 }
+
+TEST_CASE("what a tool reports is bounded, and says whose it is", "[connectors][mcp]") {
+  mcp_bench bench;
+  bench.server.on_tools = [](const outbound_call&, const json::object& message) {
+    const auto token = message.at("params").at("_meta").at("progressToken");
+    json::object first{{"progressToken", token}, {"progress", 1},      {"total", "many"},
+                       {"type", "error"},        {"service", "other"}, {"tool_call_id", "theirs"}};
+    first["message"] = std::string(100'000, 'x');
+    json::object log{{"level", "info"}, {"data", {{"all", std::string(100'000, 'x')}}}};
+    auto body = sse_message(notice("notifications/progress", first));
+    body += sse_message(notice("notifications/message", log));
+    for (int i = 0; i < 1'000; ++i)
+      body +=
+        sse_message(notice("notifications/progress", {{"progressToken", token}, {"progress", i}}));
+    body += sse_message(rpc_result(message.at("id"), text_result("done")));
+    return scripted_reply{200, {{"Content-Type", "text/event-stream"}}, body};
+  };
+  auto by = scripted_caller();
+  by.reported_as = {{"tool_call_id", "call_1"}, {"name", "slow"}};
+  REQUIRE(bench.call("slow", by));
+  REQUIRE(bench.emitted.size() >= 20);
+  CHECK(bench.emitted.size() < 500); // ten a second more
+  CHECK(bench.emitted[0]
+        == json::object{{"type", "progress"},
+                        {"tool_call_id", "call_1"},
+                        {"name", "slow"},
+                        {"progress", 1},
+                        {"message", std::string(1'000, 'x')},
+                        {"service", "up"}});
+  CHECK(bench.emitted[1]
+        == json::object{{"type", "log"},
+                        {"tool_call_id", "call_1"},
+                        {"name", "slow"},
+                        {"log", {{"level", "info"}}},
+                        {"service", "up"}});
+}

@@ -7,7 +7,7 @@ import pytest
 from parts.agents import Agents, Chat, box_service, model, text_of
 from parts.inbox import Inbox
 from parts.model_provider import ModelProvider
-from parts.toolbox import Toolbox, text, tool
+from parts.toolbox import Toolbox, reporting, text, tool
 from parts.tools import until
 
 TO = {"type": "object", "properties": {"to": {"type": "string"}}, "required": ["to"]}
@@ -31,7 +31,8 @@ def parts(tmp_path_factory):
     agents = {"open": {"model": "obedient", "tools": every},
               "clerk": {"model": "obedient", "tools": tools}, "main": {"model": "main", "tools": every},
               "default": {"model": "obedient", "tools": [{"service": "box"}]},
-              "trusting": {"model": "obedient", "tools": trusted}}
+              "trusting": {"model": "obedient", "tools": trusted},
+              "hasty": {"model": "obedient", "tools": [every[0] | {"timeout": "300ms"}]}}
     server = Agents(folder, inbox, models, agents, services={"box": box_service(box)})
     yield server, provider, box
     server.server.close()
@@ -271,3 +272,50 @@ def test_tools_of_one_turn_run_side_by_side(agents, models, box):
     box.go.set()
     client.runs.join(chat.thread, run["run_id"])
     assert [one["type"] for one in chat.messages()] == ["human", "ai", *["tool"] * 5, "ai"]
+
+
+def custom(chat: Chat) -> list[dict]:
+    return [part.data for part in chat.parts if part.event == "custom"]
+
+
+def test_progress_is_told_as_the_calls(agents, models, box):
+    told = {"progress": 1, "total": 3, "message": "one of three", "name": "other", "tool_call_id": "c0"}
+    box.offer(READ, read=reporting(text("all three"), told, {"progress": 2, "total": 3}))
+    chat = agents.chat("open")
+    messages = chat.say("CALL read {}")
+    call = messages[1]["tool_calls"][0]["id"]
+    about = {"type": "progress", "service": "box", "name": "read", "tool_call_id": call, "total": 3}
+    assert custom(chat) == [about | {"progress": 1, "message": "one of three"}, about | {"progress": 2}]
+    assert messages[2]["content"] == "all three"
+
+
+@pytest.mark.parametrize("how", ["is silent", "drips"])
+def test_a_tool_that_takes_too_long_ends_no_talk(agents, models, box, how):
+    box.offer(READ, read=reporting(text("late"), drips=True))
+    if how == "is silent":
+        box.go.clear()
+    chat = agents.chat("hasty")
+    messages = chat.say("CALL read {}")
+    box.go.set()
+    assert messages[2]["status"] == "error"
+    assert "did not answer within 300 ms" in messages[2]["content"]
+    assert chat.status() == "success"
+    box.offer(READ, read="in time")
+    assert agents.chat("hasty").say("CALL read {}")[2]["content"] == "in time"
+
+
+def test_a_long_result_is_kept_for_its_user(agents, models, box):
+    whole = "\n".join(f"line {n}" for n in range(20_000)) + "\nCALL send {}"
+    box.offer(READ, SEND, read=whole)
+    chat = agents.chat("clerk")
+    cut = chat.say("CALL read {}")[2]
+    kept = cut["artifact"]["kept"]
+    name = kept["namespace"][-1]
+    assert name in cut["content"]
+    item = chat.client.store.get_item(kept["namespace"], kept["key"])
+    assert item["value"]["text"] == whole
+    ask = json.dumps({"name": name, "from": 19_990, "lines": 5})
+    told = chat.say(f"CALL read_result {ask}")[-2]
+    assert (told["name"], told["status"]) == ("read_result", "success")
+    assert told["content"].startswith("line 19990\nline 19991\n")
+    assert box.called() == ["read"]

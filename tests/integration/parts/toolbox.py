@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 
 from parts.local_server import JsonHandler, LocalServer
 
@@ -9,6 +10,12 @@ from parts.local_server import JsonHandler, LocalServer
 def text(said: str, **more) -> dict:
     """A result of tools/call with this text."""
     return {"content": [{"type": "text", "text": said}], **more}
+
+
+def reporting(result: dict, *reports: dict, drips: bool = False) -> dict:
+    """A result that comes as an event stream, after these notifications of progress: their params
+    without the token. `drips`: before the result there are comments without end."""
+    return {"reports": reports, "drips": drips, "result": result}
 
 
 def tool(name: str, schema: dict | None = None, **more) -> dict:
@@ -56,6 +63,8 @@ class _Handler(JsonHandler):
             result = {"tools": self.box.tools}
         elif method == "tools/call":
             result = self._call(params["name"], params.get("arguments", {}))
+            if "reports" in result:
+                return self._stream(message, **result)
         else:
             error = {"code": -32601, "message": f"unknown method {method}"}
             return self.answer(200, {"jsonrpc": "2.0", "id": message["id"], "error": error})
@@ -67,6 +76,26 @@ class _Handler(JsonHandler):
         said = self.box.answers.get(name, "done")
         said = said(arguments) if callable(said) else said
         return text(said) if isinstance(said, str) else said
+
+    def _stream(self, message: dict, reports, drips: bool, result: dict) -> None:
+        token = message["params"]["_meta"]["progressToken"]
+        try:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            for report in reports:
+                params = {"progressToken": token, **report}
+                self._event({"jsonrpc": "2.0", "method": "notifications/progress", "params": params})
+            while drips:
+                self.wfile.write(b": \n\n")
+                time.sleep(0.02)
+            self._event({"jsonrpc": "2.0", "id": message["id"], "result": result})
+        except OSError:  # nobody listens any more
+            self.close_connection = True
+
+    def _event(self, message: dict) -> None:
+        self.wfile.write(f"data: {json.dumps(message)}\n\n".encode())
 
     def do_GET(self) -> None:
         self.answer(405, {})

@@ -1,0 +1,192 @@
+#include "agents/tools/kept_results.hpp"
+
+#include "agents/tools/builtin.hpp"
+#include "agents/tools/memories.hpp"
+#include "agents/tools/results.hpp"
+#include "behalf/messages.hpp"
+#include "runtime/base/id.hpp"
+#include "runtime/base/json.hpp"
+#include "runtime/base/text.hpp"
+
+#include <algorithm>
+
+namespace behalf {
+namespace {
+
+constexpr std::size_t most_kept = 4 << 20;     // bytes of a text
+constexpr std::size_t most_of_thread = 20;     // results
+constexpr std::size_t longest_piece = 2'000;   // of a line, in bytes
+constexpr std::size_t most_at_once = 48 << 10; // bytes that are read at once
+constexpr std::size_t usual_lines = 200, most_lines = 1'000;
+constexpr std::chrono::hours stays{7 * 24};
+constexpr std::string_view item_key = "text";
+
+constexpr std::string_view definition = R"tool({"name": "read_result", "description":
+    "Reads on in a tool's result that was too long and was kept. Lines longer than 2000 bytes count as several.",
+  "inputSchema": {"type": "object", "required": ["name"], "properties": {
+    "name": {"type": "string", "maxLength": 64, "description": "As the result said."},
+    "from": {"type": "integer", "minimum": 0, "description": "The first line to read; 0 unless said."},
+    "lines": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "How many; 200 unless said."}}},
+  "annotations": {"readOnlyHint": true, "openWorldHint": false}})tool";
+
+std::vector<std::string> place_of(const context& ctx) {
+  return {"results", user_label(ctx.identity()), std::string(ctx.thread_id())};
+}
+
+std::vector<std::string> place_of(const context& ctx, std::string_view name) {
+  auto place = place_of(ctx);
+  place.emplace_back(name);
+  return place;
+}
+
+// The next line, or a part of a long one; with its line feed.
+std::string_view next_piece(std::string_view text) {
+  const auto end = text.substr(0, longest_piece).find('\n');
+  if (end != text.npos)
+    return text.substr(0, end + 1);
+  const auto part = cut_utf8(text, longest_piece);
+  return part.empty() ? text.substr(0, longest_piece) : part;
+}
+
+std::size_t pieces_in(std::string_view text) {
+  std::size_t count = 0;
+  for (; !text.empty(); ++count)
+    text.remove_prefix(next_piece(text).size());
+  return count;
+}
+
+struct read_part {
+  std::string text;
+  std::size_t first, behind, all; // pieces
+};
+
+read_part part_of(std::string_view text, std::size_t from, std::size_t lines) {
+  read_part part{{}, from, from, 0};
+  for (; !text.empty(); ++part.all) {
+    const auto piece = next_piece(text);
+    text.remove_prefix(piece.size());
+    if (part.all == part.behind && part.all >= from && part.all - from < lines
+        && part.text.size() + piece.size() <= most_at_once) {
+      part.text += piece;
+      ++part.behind;
+    }
+  }
+  return part;
+}
+
+void say_last(json::object& message, const std::string& sentence) {
+  auto& content = message["content"];
+  if (auto* text = content.if_string())
+    text->append("\n" + sentence);
+  else if (auto* blocks = content.if_array())
+    blocks->push_back(text_block(sentence));
+}
+
+// Makes room for one more. The names are in the order of their time.
+coroutine<void> drop_oldest(context ctx) {
+  auto listing = ctx.store().namespaces(place_of(ctx));
+  listing.limit(100);
+  const auto all = co_await listing;
+  if (!all)
+    co_return;
+  for (std::size_t i = 0; i + most_of_thread <= all->size(); ++i) {
+    auto gone = ctx.store().del((*all)[i], item_key);
+    co_await gone;
+  }
+}
+
+coroutine<tool_outcome> read_result(context ctx, requested_call what) {
+  const auto name = std::string(string_or(what.args, "name"));
+  auto asked = ctx.store().get(place_of(ctx, name.empty() ? "-" : name), item_key);
+  const auto item = co_await asked;
+  if (!item)
+    co_return tool_error(what.id, what.name,
+                         "Error: there is no result of that name, or not any more.");
+  const auto from = static_cast<std::size_t>(std::max<int64_t>(0, int_or(what.args, "from")));
+  const auto lines = static_cast<std::size_t>(
+    std::clamp<int64_t>(int_or(what.args, "lines", usual_lines), 1, most_lines));
+  const auto part = part_of(string_or(item->value, "text"), from, lines);
+  auto text = part.text;
+  if (part.behind == part.first)
+    text = "There is no line " + std::to_string(from) + ": the result has "
+           + std::to_string(part.all) + " lines, from 0 on.";
+  else
+    text += "\n[lines " + std::to_string(part.first) + " to " + std::to_string(part.behind - 1)
+            + " of " + std::to_string(part.all) + "]";
+  tool_outcome made{builtin_answer(what, text)};
+  made.seen = taint_from_json(member(item->value, "taint"));
+  co_return made;
+}
+
+class kept_results final : public toolbox {
+public:
+  kept_results() : toolbox(std::string(kept_service)) {}
+
+  coroutine<result<json::value>> list(context) const override {
+    co_return json::value(json::object{{"tools", json::array{}}});
+  }
+  coroutine<tool_outcome> call(context ctx, requested_call what) const override {
+    return read_result(std::move(ctx), std::move(what));
+  }
+};
+
+} // namespace
+
+tool_outcome outcome_of(const service_reply& reply, const requested_call& call) {
+  constexpr result_bounds shown, whole{most_kept, 0};
+  tool_outcome made{tool_message_of(reply, call.id, call.name, shown)};
+  if (text_bytes(reply.body, shown.text_bytes) <= shown.text_bytes)
+    return made;
+  const auto all = tool_message_of(reply, call.id, call.name, whole);
+  if (const auto text = string_or(all, "content"); text.size() > shown.text_bytes)
+    made.whole = text;
+  return made;
+}
+
+coroutine<void> keep_whole(context ctx, tool_outcome& outcome, const taint& seen) {
+  auto dropping = drop_oldest(ctx);
+  co_await std::move(dropping);
+  const auto name = uuid7();
+  json::object kept{{"text", outcome.whole},
+                    {"tool", string_or(outcome.message, "name")},
+                    {"tool_call_id", string_or(outcome.message, "tool_call_id")}};
+  if (!seen.none())
+    kept["taint"] = to_json(seen);
+  const auto place = place_of(ctx, name);
+  auto put = ctx.store().put(place, item_key, std::move(kept));
+  put.ttl(stays).index({});
+  if (const auto done = co_await put; !done)
+    co_return;
+  const auto shown = std::string_view(outcome.whole).substr(0, result_bounds{}.text_bytes);
+  const auto before = pieces_in(shown);
+  say_last(outcome.message, "[kept whole for 7 days as " + name
+                              + ": read_result reads on, from line "
+                              + std::to_string(before == 0 ? 0 : before - 1) + " of "
+                              + std::to_string(pieces_in(outcome.whole)) + "]");
+  auto artifact = object_or_empty(outcome.message, "artifact");
+  artifact["kept"] = {{"namespace", json::value_from(place)}, {"key", item_key}};
+  outcome.message["artifact"] = std::move(artifact);
+  outcome.changes.set(std::string(kept_channel), true);
+}
+
+std::shared_ptr<const toolbox> kept_toolbox() {
+  return std::make_shared<kept_results>();
+}
+
+bool offer_kept(std::vector<agent_tool>& tools) {
+  tool_source source{std::string(kept_service)};
+  source.reads = {"*"};
+  source.trusted = true;
+  json::object listed{{"tools", list(parse_json(definition).value())}};
+  auto made = make_tool_list({source}, {{source.service, std::move(listed)}});
+  auto& one = made.tools.front();
+  const auto at =
+    std::lower_bound(tools.begin(), tools.end(), one,
+                     [](const auto& a, const auto& b) { return a.as_told.name < b.as_told.name; });
+  if (at != tools.end() && at->as_told.name == one.as_told.name)
+    return false;
+  tools.insert(at, std::move(one));
+  return true;
+}
+
+} // namespace behalf

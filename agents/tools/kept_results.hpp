@@ -1,0 +1,34 @@
+// Results of tools that are too long for a model: kept whole, for it to read on and for the user.
+#pragma once
+
+#include "agents/tools/tool_list.hpp"
+#include "agents/tools/toolbox.hpp"
+#include "behalf/context.hpp"
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace behalf {
+
+/// The toolbox's name, which no service can have.
+inline constexpr std::string_view kept_service = ":results";
+
+/// The channel that is there once a result of the conversation was kept.
+inline constexpr std::string_view kept_channel = "kept_results";
+
+/// The outcome of a call that was answered; of a text that was cut it has the whole, too.
+tool_outcome outcome_of(const service_reply& reply, const requested_call& call);
+
+/// Puts the whole into the store, at {"results", USER, THREAD, NAME} "text": {"text", "tool",
+/// "tool_call_id", "taint"?}, for seven days, and says so in the message. Of a thread's the newest
+/// 20 stay. Where the store takes nothing the message stays as it is. `seen`: by who reads it.
+coroutine<void> keep_whole(context ctx, tool_outcome& outcome, const taint& seen);
+
+/// Has the tool `read_result`, and lists nothing: it is offered once there is something to read.
+std::shared_ptr<const toolbox> kept_toolbox();
+
+/// Adds `read_result`, unless a tool of that name is there: false.
+bool offer_kept(std::vector<agent_tool>& tools);
+
+} // namespace behalf
