@@ -349,8 +349,8 @@ constexpr std::string_view eighth_version = R"sql(
 ALTER TABLE usage ADD COLUMN tool_calls INTEGER NOT NULL DEFAULT 0;
 )sql";
 
-constexpr std::string_view migrations[]{first_version,  second_version, third_version,
-                                        fourth_version, fifth_version,  sixth_version,
+constexpr std::string_view migrations[]{first_version,   second_version, third_version,
+                                        fourth_version,  fifth_version,  sixth_version,
                                         seventh_version, eighth_version};
 
 result<void> run_step(sqlite_connection& db, std::string_view step, int64_t version) {

@@ -44,7 +44,7 @@ usage_row row_of(const sqlite_statement& at) {
   row.day = at.number(3);
   row.model = at.text(4);
   row.agent = at.text(5);
-  row.used = {at.number(6),  at.number(7),  at.number(8), at.number(9),
+  row.used = {at.number(6),  at.number(7),  at.number(8),  at.number(9),
               at.number(10), at.number(11), at.number(12), at.number(13)};
   return row;
 }
