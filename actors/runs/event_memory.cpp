@@ -3,7 +3,9 @@
 #include <boost/container/deque.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace behalf::runs {
@@ -12,31 +14,99 @@ namespace {
 // A batch becomes one write, which stays in memory until its reader has taken it.
 constexpr std::size_t long_batch = 256 * 1024;
 
-// Shorter endings are not worth a pointer to them.
-constexpr std::size_t short_ending = 128;
+// What two events share is not worth a pointer to it when it is shorter.
+constexpr std::size_t worth_sharing = 128;
 
-// An event as it is kept. Those of one message's parts end alike, in all that is told with each
-// part: `ending` is shared by them.
-struct kept_event {
-  run_event what; // its data without the ending
-  std::shared_ptr<const std::string> ending = {};
-  std::size_t bytes = 0; // it is counted as
+// A reader that begins inside a stretch goes over all that comes before.
+constexpr int64_t longest_stretch = 128;
 
-  run_event whole() const {
-    auto e = what;
-    if (ending)
-      e.data = std::make_shared<const std::string>(*what.data + *ending);
-    return e;
+using text = std::shared_ptr<const std::string>;
+
+// What the parts of one message begin and end with: all that is told with each part.
+struct frame {
+  text beginning, ending;
+
+  std::size_t size() const { return beginning->size() + ending->size(); }
+  bool fits(std::string_view data) const {
+    return data.size() >= size() && data.starts_with(*beginning) && data.ends_with(*ending);
+  }
+};
+
+void put_number(std::string& to, uint64_t n) {
+  for (; n >= 0x80; n >>= 7)
+    to += static_cast<char>(n | 0x80);
+  to += static_cast<char>(n);
+}
+
+uint64_t take_number(std::string_view& from) {
+  uint64_t n = 0;
+  for (int shift = 0;; shift += 7) {
+    const auto byte = static_cast<unsigned char>(from.front());
+    from.remove_prefix(1);
+    n |= static_cast<uint64_t>(byte & 0x7f) << shift;
+    if (byte < 0x80)
+      return n;
+  }
+}
+
+// Events in a row that have their name and their frame in common; most often it is one event, all
+// of which is frame.
+struct stretch {
+  run_event first; // its data is the frame's beginning
+  text ending = {};
+  int64_t count = 1;
+  std::string parts = {}; // of each: microseconds since the first, length and text of the middle
+  std::size_t bytes = 0;  // it is counted as
+
+  void add(const frame& around, std::string_view data, time_point at) {
+    const auto middle = data.substr(around.beginning->size(), data.size() - around.size());
+    put_number(parts, static_cast<uint64_t>(std::max<int64_t>(0, (at - first.at).count())));
+    put_number(parts, middle.size());
+    parts += middle;
+  }
+
+  /// Calls `take` with those after `after` until it answers false.
+  template <class Take>
+  bool each(int64_t after, Take take) const {
+    if (!ending)
+      return take(first);
+    std::string_view rest = parts;
+    for (auto seq = first.seq; seq < first.seq + count; ++seq) {
+      const std::chrono::microseconds since{take_number(rest)};
+      const auto size = take_number(rest);
+      const auto middle = rest.substr(0, size);
+      rest.remove_prefix(size);
+      if (seq <= after)
+        continue;
+      std::string data;
+      data.reserve(first.data->size() + size + ending->size());
+      data.append(*first.data).append(middle).append(*ending);
+      if (!take({seq, first.name, std::make_shared<const std::string>(std::move(data)),
+                 first.at + since}))
+        return false;
+    }
+    return true;
   }
 };
 
 std::size_t size_of(const run_event& e) {
-  return sizeof(kept_event) + e.name.size() + e.data->size();
+  return sizeof(stretch) + e.name.size() + e.data->size();
 }
 
-std::size_t common_ending(std::string_view a, std::string_view b) {
-  const auto [end, other] = std::mismatch(a.rbegin(), a.rend(), b.rbegin(), b.rend());
-  return static_cast<std::size_t>(end - a.rbegin());
+// Cut at quotes: what is between them differs from part to part, even where it begins alike.
+std::optional<frame> frame_of(std::string_view a, std::string_view b) {
+  const auto from_end = std::mismatch(a.rbegin(), a.rend(), b.rbegin(), b.rend()).first;
+  auto ending = a.substr(static_cast<std::size_t>(a.rend() - from_end));
+  ending.remove_prefix(std::min(ending.find('"'), ending.size()));
+  a.remove_suffix(ending.size());
+  b.remove_suffix(ending.size());
+  const auto differs = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first;
+  auto beginning = a.substr(0, static_cast<std::size_t>(differs - a.begin()));
+  beginning = beginning.substr(0, beginning.rfind('"') + 1);
+  if (beginning.size() + ending.size() < worth_sharing)
+    return std::nullopt;
+  return frame{std::make_shared<const std::string>(beginning),
+               std::make_shared<const std::string>(ending)};
 }
 
 } // namespace
@@ -56,13 +126,14 @@ public:
 private:
   friend class event_memory;
 
-  void shorten(kept_event& one, std::string_view next);
+  void pack_newest(std::string_view next);
+  void count(stretch& one, std::size_t bytes);
 
   const std::shared_ptr<event_memory> memory_;
-  const std::shared_ptr<account> of_;          // its guard protects the members below
-  std::list<log*>::iterator place_;            // among its user's
-  boost::container::deque<kept_event> events_; // an empty one takes no memory, as of idle streams
-  std::shared_ptr<const std::string> ending_;  // of the parts that came last
+  const std::shared_ptr<account> of_;       // its guard protects the members below
+  std::list<log*>::iterator place_;         // among its user's
+  boost::container::deque<stretch> events_; // an empty one takes no memory, as of idle streams
+  std::optional<frame> frame_;              // of the parts that came last
   std::size_t bytes_ = 0;
   int64_t last_seq_ = 0;
   bool closed_ = false;
@@ -139,13 +210,10 @@ void event_memory::log::append(std::string name, std::shared_ptr<const std::stri
                                time_point at) {
   {
     std::lock_guard lock{of_->guard};
-    if (!events_.empty() && name.starts_with("messages") && events_.back().what.name == name)
-      shorten(events_.back(), *data);
+    if (!events_.empty() && name.starts_with("messages") && events_.back().first.name == name)
+      pack_newest(*data);
     events_.push_back({{++last_seq_, std::move(name), std::move(data), at}});
-    auto bytes = events_.back().bytes = size_of(events_.back().what);
-    bytes_ += bytes;
-    of_->bytes += bytes;
-    memory_->bytes_ += bytes;
+    count(events_.back(), size_of(events_.back().first));
     of_->logs.splice(of_->logs.end(), of_->logs, place_);
     while (bytes_ > memory_->most_per_run_ && events_.size() > 1)
       memory_->drop_oldest(*of_, *this);
@@ -154,29 +222,44 @@ void event_memory::log::append(std::string name, std::shared_ptr<const std::stri
     memory_->make_room();
 }
 
-// Until the next event comes an event is whole: that is when most viewers read it. An ending that
-// other events do not have gets shorter, until it is what all of them end with.
-void event_memory::log::shorten(kept_event& one, std::string_view next) {
-  const std::string_view data = *one.what.data;
-  std::size_t added = 0;
-  if (!ending_ || !data.ends_with(*ending_)) {
-    auto n = ending_ ? common_ending(data, *ending_) : 0;
-    if (n < short_ending)
-      n = common_ending(data, next);
-    if (n < short_ending)
+// Until the next event comes an event is whole: that is when most viewers read it. Then it goes to
+// those before it, if it has their frame; else it begins a stretch, with a frame that fits both.
+void event_memory::log::pack_newest(std::string_view next) {
+  auto& newest = events_.back();
+  const auto whole = newest.first.data;
+  std::size_t more = 0;
+  if (!frame_ || !frame_->fits(*whole)) {
+    frame_ = frame_of(*whole, next);
+    if (!frame_)
       return;
-    ending_ = std::make_shared<const std::string>(data.substr(data.size() - n));
-    added = n;
+    more = frame_->size();
   }
-  one.ending = ending_;
-  one.what.data =
-    std::make_shared<const std::string>(data.substr(0, data.size() - ending_->size()));
-  const auto now = size_of(one.what) + added;
-  const auto less = one.bytes - std::min(now, one.bytes);
-  one.bytes -= less;
-  bytes_ -= less;
-  of_->bytes -= less;
-  memory_->bytes_ -= less;
+  const auto same = [&](const stretch& one) {
+    return one.ending == frame_->ending && one.first.data == frame_->beginning
+           && one.first.name == newest.first.name;
+  };
+  if (auto before = events_.rbegin() + 1; before != events_.rend() && same(*before)) {
+    if (before->count < longest_stretch) {
+      const auto had = before->parts.capacity();
+      before->add(*frame_, *whole, newest.first.at);
+      ++before->count;
+      count(*before, before->bytes + before->parts.capacity() - had);
+      count(newest, 0);
+      return events_.pop_back();
+    }
+    before->parts.shrink_to_fit();
+  }
+  newest.first.data = frame_->beginning;
+  newest.ending = frame_->ending;
+  newest.add(*frame_, *whole, newest.first.at);
+  count(newest, sizeof(stretch) + newest.first.name.size() + more + newest.parts.capacity());
+}
+
+void event_memory::log::count(stretch& one, std::size_t bytes) {
+  const auto more = bytes - std::exchange(one.bytes, bytes); // may wrap, as what it is added to
+  bytes_ += more;
+  of_->bytes += more;
+  memory_->bytes_ += more;
 }
 
 void event_memory::log::close() {
@@ -189,18 +272,25 @@ event_batch event_memory::log::read(int64_t after, std::size_t max) const {
   event_batch batch;
   after = std::min(after, last_seq_);
   batch.last_seq = after;
-  auto first = last_seq_ - static_cast<int64_t>(events_.size()); // the sequence number dropped last
+  const auto first = events_.empty() ? last_seq_ : events_.front().first.seq - 1; // dropped last
   if (after < first) {
     batch.lost = true;
     batch.last_seq = first;
     return batch;
   }
   std::size_t bytes = 0;
-  for (auto i = static_cast<std::size_t>(after - first);
-       i < events_.size() && batch.events.size() < max && bytes < long_batch; ++i) {
-    batch.events.push_back(events_[i].whole());
-    bytes += batch.events.back().data->size();
-  }
+  const auto take = [&](run_event e) {
+    if (batch.events.size() == max || bytes >= long_batch)
+      return false;
+    bytes += e.data->size();
+    batch.events.push_back(std::move(e));
+    return true;
+  };
+  auto at = std::partition_point(events_.begin(), events_.end(), [&](const stretch& one) {
+    return one.first.seq + one.count - 1 <= after;
+  });
+  while (at != events_.end() && at->each(after, take))
+    ++at;
   batch.last_seq += static_cast<int64_t>(batch.events.size());
   batch.more = batch.last_seq < last_seq_;
   batch.last = closed_ && batch.last_seq == last_seq_;

@@ -88,25 +88,48 @@ TEST_CASE("a run that goes on keeps its newest event, however little memory ther
   CHECK(mine->read(0, 1).lost);
 }
 
-TEST_CASE("what the parts of a message end with is kept once", "[events]") {
+TEST_CASE("what the parts of a message have in common is kept once", "[events]") {
   auto shared = memory();
   auto log = shared->open("r", "alice");
   std::vector<std::string> told;
-  const auto tell = [&](std::string part, const std::string& about) {
-    log->append("messages", told.emplace_back("[{\"content\":\"" + part + "\"}," + about + "]"));
+  const auto tell = [&](std::string part, const std::string& about, const char* name = "messages") {
+    log->append(name, told.emplace_back("[{\"content\":\"" + part + "\"}," + about + "]"));
   };
-  for (int i = 0; i < 50; ++i) // the first two end alike in more than the rest does
+  for (int i = 0; i < 50; ++i) // the first two have more in common than the rest
     tell(i < 2 ? "same" : "token " + std::to_string(i), std::string(500, 'a'));
-  for (int i = 0; i < 50; ++i)
+  for (int i = 0; i < 300; ++i)
     tell(std::to_string(i), std::string(500, 'b'));
+  for (int i = 0; i < 6; ++i)
+    tell("\\\"", std::string(500, 'b'), i % 3 == 0 ? "messages/partial" : "messages");
+  tell(std::string(300, 'c'), std::string(500, 'b'));
   tell("last", "");
-  CHECK(shared->bytes() < 20'000);
-  const auto batch = log->read(0, 200);
-  REQUIRE(batch.events.size() == told.size());
-  for (std::size_t i = 0; i < told.size(); ++i)
-    CHECK(*batch.events[i].data == told[i]);
+  CHECK(shared->bytes() < 16'000);
+  const auto all = log->read(0, 500);
+  REQUIRE(all.events.size() == told.size());
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    CHECK(*all.events[i].data == told[i]);
+    CHECK(all.events[i].seq == static_cast<int64_t>(i) + 1);
+    const auto part = log->read(static_cast<int64_t>(i), 2); // wherever a reader begins
+    REQUIRE(!part.events.empty());
+    CHECK(part.events.size() == std::min<std::size_t>(2, told.size() - i));
+    CHECK(*part.events[0].data == told[i]);
+    CHECK(part.events[0].name == all.events[i].name);
+  }
+  CHECK(all.events[350].name == "messages/partial");
   log.reset();
   CHECK(shared->bytes() == 0);
+}
+
+TEST_CASE("events that are kept together keep their times", "[events]") {
+  auto log = memory()->open("r", "alice");
+  for (int i = 0; i < 20; ++i) {
+    const auto data = "[{\"content\":\"" + std::to_string(i) + "\"}," + std::string(500, 'a') + "]";
+    log->append("messages", std::make_shared<const std::string>(data), from_micros(1000 * i * i));
+  }
+  const auto all = log->read(0, 20);
+  REQUIRE(all.events.size() == 20);
+  for (int i = 0; i < 20; ++i)
+    CHECK(to_micros(all.events[static_cast<std::size_t>(i)].at) == 1000 * i * i);
 }
 
 TEST_CASE("a log that ends leaves nothing behind", "[events]") {
