@@ -69,7 +69,7 @@ result<new_run> read_new_run(json::value body, const std::string& thread_id,
   run.order->plan->run_id = uuid7();
   run.order->plan->checkpoint_id = std::move(parsed->checkpoint_id);
   auto& value = run.value;
-  value["kwargs"].as_object()["input"] = std::move(input);
+  value.at("kwargs").at("input") = std::move(input); // is there: [] would make room for another
   value["thread_id"] = thread_id.empty() ? json::value(nullptr) : json::value(thread_id);
   value["run_id"] = run.order->plan->run_id;
   value["status"] = "pending";

@@ -17,13 +17,13 @@
 #include "connectors/registry.hpp"
 #include "runtime/base/item_rules.hpp"
 
+#include <boost/container/deque.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
 #include <algorithm>
 #include <chrono>
-#include <deque>
 #include <map>
 
 namespace behalf::runs {
@@ -71,8 +71,9 @@ struct graph_node_state {
   std::shared_ptr<node_execution> execution;
   threads::reply_loop replies;
   std::map<uint64_t, pending_ask> pending; // under way, by the number of the ask
-  std::deque<asked_effect> queued;         // waits until fewer are under way
-  bool asking = false;                     // ask_next is running
+  // Waits until fewer are under way. An empty one takes no memory, unlike the standard's.
+  boost::container::deque<asked_effect> queued;
+  bool asking = false; // ask_next is running
   // Open; closed when the node ends. Null: egress is asked for each part.
   std::map<uint64_t, std::shared_ptr<stream_reader>> streams;
   // What it asks for waits for what led to it (stream_item::kind::once), and that is stored.
@@ -570,7 +571,8 @@ void ask_next(node_pointer self) {
 // missing: it is closed.
 void take_back(node_pointer self, uint64_t ask_id) {
   auto& s = self->state;
-  std::erase_if(s.queued, [&](const asked_effect& one) { return one.id == ask_id; });
+  auto mine = [&](const asked_effect& one) { return one.id == ask_id; };
+  s.queued.erase(std::remove_if(s.queued.begin(), s.queued.end(), mine), s.queued.end());
   auto begun = s.pending.extract(ask_id);
   if (begun.empty())
     return;

@@ -71,7 +71,7 @@ struct run_supervisor_state {
   std::vector<promise_of<written>> when_settled; // when no checkpoint waits to be stored
   std::optional<error> refused;                  // it could not be stored
 
-  std::optional<loaded_checkpoint> from; // the state before the run
+  std::unique_ptr<loaded_checkpoint> from; // the state before the run; its values until it begins
   std::string newest; // the thread's newest checkpoint, when the run begins at another
   std::optional<run_tree> loop;
   std::vector<checkpoint_doc> from_inside; // as `from`, of graphs inside
@@ -82,7 +82,7 @@ struct run_supervisor_state {
   int64_t generation = 0;
   checkpoint_backlog checkpoints;
   std::vector<task_spec> held_back; // durability sync: started when what waits is stored
-  std::optional<end_to_store> last;
+  std::unique_ptr<end_to_store> last;
   bool begun = false, ending = false;
   bool suspending = false; // the server is stopping: no retries
   int tries_to_begin = 0;
@@ -448,7 +448,7 @@ void finish(run_pointer self, run_outcome outcome, run_trace trace = run_trace::
     return;
   s.ending = true;
   stop_all_nodes(self);
-  s.last = end_to_store{std::move(outcome), trace};
+  s.last = std::make_unique<end_to_store>(end_to_store{std::move(outcome), trace});
   save_end(self);
 }
 
@@ -824,7 +824,10 @@ void run(run_pointer self) {
   spec.anew = spec.after_crash && (s.plan->temporary || spec.lasting == durability_mode::exit);
   spec.created_at = s.plan->created_at;
   spec.newest_checkpoint = std::move(s.newest);
-  s.loop.emplace(std::move(*flow), s.from, std::move(spec));
+  std::optional<loaded_checkpoint> from;
+  if (s.from)
+    from = loaded_checkpoint{s.from->at, std::exchange(s.from->values, {})};
+  s.loop.emplace(std::move(*flow), std::move(from), std::move(spec));
   apply(self, s.loop->begin());
 }
 
@@ -843,7 +846,8 @@ void load(run_pointer self) {
       if (!*loaded && !at.empty())
         return fail_run(
           self, {errc::not_found, "No checkpoint " + at + " on this thread", {}, "ValueError"});
-      self->state.from = std::move(*loaded);
+      if (*loaded)
+        self->state.from = std::make_unique<loaded_checkpoint>(std::move(**loaded));
       self->state.newest = std::move(found.newest);
       run(self);
     },

@@ -30,6 +30,14 @@ const assistant_defaults& assistant_of(const start_run& m, const catalog_entry* 
   return m.assistant ? *m.assistant : entry ? entry->defaults : none;
 }
 
+// [] makes room for another member even where there is one of that name.
+void replace(json::object& o, std::string_view name, json::value with) {
+  if (auto* is = o.if_contains(name))
+    *is = std::move(with);
+  else
+    o[name] = std::move(with);
+}
+
 void merge_config(const app_context& app, const start_run& m, const record* thread) {
   auto& plan = *m.plan;
   const auto* entry = app.graphs.by_graph(plan.graph_id);
@@ -48,8 +56,8 @@ void merge_config(const app_context& app, const start_run& m, const record* thre
     merged.metadata["agent_version"] = entry->version;
     merged.config["metadata"] = merged.metadata;
   }
-  plan.kwargs["config"] = std::move(merged.config);
-  plan.kwargs["context"] = std::move(merged.context);
+  replace(plan.kwargs, "config", std::move(merged.config));
+  replace(plan.kwargs, "context", std::move(merged.context));
   plan.metadata = std::move(merged.metadata);
 }
 

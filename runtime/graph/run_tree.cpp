@@ -124,9 +124,11 @@ run_loop* run_tree::impl::loop_of(const task_attempt& which) {
 // --- what comes out of an engine ---------------------------------------------------------------
 
 void run_tree::impl::take(std::string ns, loop_output got) {
-  queue.emplace_back(std::move(ns), std::move(got));
-  if (std::exchange(processing, true))
+  if (std::exchange(processing, true)) {
+    queue.emplace_back(std::move(ns), std::move(got));
     return;
+  }
+  process(ns, std::move(got));
   while (!queue.empty()) {
     auto next = std::move(queue.front());
     queue.pop_front();

@@ -171,6 +171,8 @@ void client_call::interrupt(stop_reason why) {
 void client_call::head_arrived() {
   request_.credential.reset();
   request_.secret_body.reset();
+  header_list{}.swap(request_.call.headers); // a stream may last for minutes
+  std::string{}.swap(request_.call.body);
   outbound_reply reply;
   reply.status = parser_->status();
   reply.headers = parser_->take_headers();

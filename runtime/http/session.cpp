@@ -368,7 +368,7 @@ awaitable<bool> session<Stream>::send(std::string_view tail) {
   }
   out_.clear();
   if (out_.capacity() > kept_output)
-    out_ = std::string{};
+    std::string{}.swap(out_); // assigning an empty one would keep the room
   co_return true;
 }
 
@@ -420,19 +420,27 @@ void session<Stream>::compose(outgoing& next, std::string& tail) {
 }
 
 // Sends what the exchange gives until the answer is complete. False: the connection must end.
+// `parser` is null when all of the request has come.
 template <class Stream>
-awaitable<bool> session<Stream>::serve_request(request_parser& parser) {
+awaitable<bool> session<Stream>::serve_request(std::unique_ptr<request_parser>& parser) {
   const auto box = box_;
   while (true) {
     auto next = box->take();
     if (next.body && !next.last) {
       auto wish = std::move(*next.body);
-      co_await read_body(parser, std::move(wish));
+      if (!parser) {
+        wish.got(std::string{});
+        continue;
+      }
+      co_await read_body(*parser, std::move(wish));
+      if (parser->done())
+        parser.reset();
       continue;
     }
     if (next.nothing()) {
       phase_ = phase::waiting;
       watchdog_.set(box->due());
+      std::string{}.swap(out_); // thousands of streams wait for their next event
       co_await box->changed();
       continue;
     }
@@ -441,7 +449,7 @@ awaitable<bool> session<Stream>::serve_request(request_parser& parser) {
         std::make_unique<web_socket<Stream>>(stream_, std::move(*next.socket), box->req());
       co_return false;
     }
-    keep_ = keep_ && parser.done(); // an unread rest of the body ends the connection
+    keep_ = keep_ && !parser; // an unread rest of the body ends the connection
     std::string tail;
     compose(next, tail);
     const bool sent = out_.empty() || co_await send(tail);
@@ -454,7 +462,7 @@ awaitable<bool> session<Stream>::serve_request(request_parser& parser) {
       co_return false;
     if (next.last)
       co_return true;
-    if (next.notice_close && parser.done())
+    if (next.notice_close && !parser)
       read_ahead();
   }
 }
@@ -629,22 +637,24 @@ awaitable<void> session<Stream>::serve() {
 // One request and its answer. False with `refusal_` set: answer that and end.
 template <class Stream>
 awaitable<bool> session<Stream>::serve_one() {
-  request_parser parser{core_->options.max_body_bytes};
-  const bool whole = co_await read_head(parser);
+  auto parser = std::make_unique<request_parser>(core_->options.max_body_bytes);
+  const bool whole = co_await read_head(*parser);
   if (!whole || !begin_work())
     co_return false;
-  if (auto no = core_->pages.check(parser.request, parser.has_body())) {
+  if (auto no = core_->pages.check(parser->request, parser->has_body())) {
     refusal_.emplace(refusal{no->status, std::move(no->detail)});
     co_return false;
   }
-  if (!parser.done()) { // of the body only what came with the head; see outgoing::body
+  if (!parser->done()) { // of the body only what came with the head; see outgoing::body
     std::size_t used = 0;
-    refusal_ = parser.put_body(in_.view(), used);
+    refusal_ = parser->put_body(in_.view(), used);
     in_.consume(used);
     if (refusal_)
       co_return false;
   }
-  hand_on(parser);
+  hand_on(*parser);
+  if (parser->done())
+    parser.reset();
   const bool answered = co_await serve_request(parser);
   if (web_socket_) // `serve` goes on, so that this frame is not kept for as long
     co_return false;

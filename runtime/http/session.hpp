@@ -59,7 +59,7 @@ private:
   awaitable<void> read_body(request_parser& parser, body_wish wish);
   awaitable<bool> receive(request_parser& parser, const body_wish& wish);
   awaitable<bool> read_more(std::size_t room);
-  awaitable<bool> serve_request(request_parser& parser);
+  awaitable<bool> serve_request(std::unique_ptr<request_parser>& parser);
   awaitable<bool> send(std::string_view tail);
   awaitable<void> serve_socket();
   awaitable<bool> agree_on_socket();
