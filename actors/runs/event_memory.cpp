@@ -19,6 +19,7 @@ constexpr std::size_t worth_sharing = 128;
 
 // A reader that begins inside a stretch goes over all that comes before.
 constexpr int64_t longest_stretch = 128;
+constexpr std::size_t long_stretch = 16 * 1024; // bytes: it is dropped as a whole
 
 using text = std::shared_ptr<const std::string>;
 
@@ -126,7 +127,7 @@ public:
 private:
   friend class event_memory;
 
-  void pack_newest(std::string_view next);
+  bool joins_newest(std::string_view name, std::string_view data, time_point at);
   void count(stretch& one, std::size_t bytes);
 
   const std::shared_ptr<event_memory> memory_;
@@ -134,6 +135,8 @@ private:
   std::list<log*>::iterator place_;         // among its user's
   boost::container::deque<stretch> events_; // an empty one takes no memory, as of idle streams
   std::optional<frame> frame_;              // of the parts that came last
+  std::weak_ptr<const std::string> newest_; // of the newest event; most readers wait for that
+  time_point newest_at_{};
   std::size_t bytes_ = 0;
   int64_t last_seq_ = 0;
   bool closed_ = false;
@@ -210,10 +213,13 @@ void event_memory::log::append(std::string name, std::shared_ptr<const std::stri
                                time_point at) {
   {
     std::lock_guard lock{of_->guard};
-    if (!events_.empty() && name.starts_with("messages") && events_.back().first.name == name)
-      pack_newest(*data);
-    events_.push_back({{++last_seq_, std::move(name), std::move(data), at}});
-    count(events_.back(), size_of(events_.back().first));
+    ++last_seq_;
+    newest_ = data;
+    newest_at_ = at;
+    if (!joins_newest(name, *data, at)) {
+      events_.push_back({{last_seq_, std::move(name), std::move(data), at}});
+      count(events_.back(), size_of(events_.back().first));
+    }
     of_->logs.splice(of_->logs.end(), of_->logs, place_);
     while (bytes_ > memory_->most_per_run_ && events_.size() > 1)
       memory_->drop_oldest(*of_, *this);
@@ -222,37 +228,36 @@ void event_memory::log::append(std::string name, std::shared_ptr<const std::stri
     memory_->make_room();
 }
 
-// Until the next event comes an event is whole: that is when most viewers read it. Then it goes to
-// those before it, if it has their frame; else it begins a stretch, with a frame that fits both.
-void event_memory::log::pack_newest(std::string_view next) {
-  auto& newest = events_.back();
-  const auto whole = newest.first.data;
-  std::size_t more = 0;
-  if (!frame_ || !frame_->fits(*whole)) {
-    frame_ = frame_of(*whole, next);
+// A part of a message goes to those before it, if it has their frame. One alone gets a frame, which
+// fits both, when the next one comes.
+bool event_memory::log::joins_newest(std::string_view name, std::string_view data, time_point at) {
+  if (events_.empty() || !name.starts_with("messages") || events_.back().first.name != name)
+    return false;
+  auto& last = events_.back();
+  if (!last.ending) {
+    const auto whole = last.first.data;
+    const bool known = frame_ && frame_->fits(*whole);
+    if (!known)
+      frame_ = frame_of(*whole, data);
     if (!frame_)
-      return;
-    more = frame_->size();
+      return false;
+    last.first.data = frame_->beginning;
+    last.ending = frame_->ending;
+    last.add(*frame_, *whole, last.first.at);
+    count(last, sizeof(stretch) + last.first.name.size() + (known ? 0 : frame_->size())
+                  + last.parts.capacity());
   }
-  const auto same = [&](const stretch& one) {
-    return one.ending == frame_->ending && one.first.data == frame_->beginning
-           && one.first.name == newest.first.name;
-  };
-  if (auto before = events_.rbegin() + 1; before != events_.rend() && same(*before)) {
-    if (before->count < longest_stretch) {
-      const auto had = before->parts.capacity();
-      before->add(*frame_, *whole, newest.first.at);
-      ++before->count;
-      count(*before, before->bytes + before->parts.capacity() - had);
-      count(newest, 0);
-      return events_.pop_back();
-    }
-    before->parts.shrink_to_fit();
+  if (!frame_->fits(data) || last.count == longest_stretch || last.parts.size() > long_stretch) {
+    const auto had = last.parts.capacity();
+    last.parts.shrink_to_fit();
+    count(last, last.bytes + last.parts.capacity() - had);
+    return false;
   }
-  newest.first.data = frame_->beginning;
-  newest.ending = frame_->ending;
-  newest.add(*frame_, *whole, newest.first.at);
-  count(newest, sizeof(stretch) + newest.first.name.size() + more + newest.parts.capacity());
+  const auto had = last.parts.capacity();
+  last.add(*frame_, data, at);
+  ++last.count;
+  count(last, last.bytes + last.parts.capacity() - had);
+  return true;
 }
 
 void event_memory::log::count(stretch& one, std::size_t bytes) {
@@ -286,8 +291,10 @@ event_batch event_memory::log::read(int64_t after, std::size_t max) const {
     batch.events.push_back(std::move(e));
     return true;
   };
+  if (auto data = newest_.lock(); data && after == last_seq_ - 1 && max > 0)
+    take({last_seq_, events_.back().first.name, std::move(data), newest_at_});
   auto at = std::partition_point(events_.begin(), events_.end(), [&](const stretch& one) {
-    return one.first.seq + one.count - 1 <= after;
+    return one.first.seq + one.count - 1 <= after + static_cast<int64_t>(batch.events.size());
   });
   while (at != events_.end() && at->each(after, take))
     ++at;

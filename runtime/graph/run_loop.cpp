@@ -2,6 +2,7 @@
 
 #include "runtime/base/id.hpp"
 #include "runtime/base/json.hpp"
+#include "runtime/graph/filling.hpp"
 #include "runtime/graph/next_moves.hpp"
 #include "runtime/graph/run_events.hpp"
 
@@ -186,7 +187,7 @@ struct run_loop::impl {
   bool ending_known = false;
   std::vector<channel_change> sole_changes; // of the only task of a step, already applied
 
-  loop_output out;
+  loop_output* out = nullptr; // of the call under way
 };
 
 run_loop::impl::impl(std::shared_ptr<const graph> g, std::optional<loaded_checkpoint> from,
@@ -219,7 +220,7 @@ void run_loop::impl::load(loaded_checkpoint from) {
 }
 
 void run_loop::impl::begin() {
-  events.graph_started(out.events, *base_metadata);
+  events.graph_started(out->events, *base_metadata);
   if (spec.recursion_limit < 1)
     return fail_run("ValueError", "recursion_limit must be at least 1");
   step = has_head() ? head.step + 1 : -1;
@@ -322,7 +323,7 @@ void run_loop::impl::fork() {
   head.input = std::move(input);
   head.ran = std::move(ran);
   keep_head();
-  events.checkpoint(out.events, head, state);
+  events.checkpoint(out->events, head, state);
   ++step;
 }
 
@@ -332,7 +333,7 @@ void run_loop::impl::take_input(value_ptr input, next_moves extra) {
   head.next = {planned_task{hash_uuid(head.id + "__start__"), "__start__", {"__start__"}}};
   head.input = input;
   keep_head();
-  events.checkpoint(out.events, head, state);
+  events.checkpoint(out->events, head, state);
   ++step;
   enter(*input, std::move(extra));
 }
@@ -359,7 +360,7 @@ void run_loop::impl::enter(const json::value& input, next_moves extra) {
   for (auto& one : extra.pushes)
     moves->pushes.push_back(std::move(one));
   if (any_shown(*changes))
-    events.values(out.events, state);
+    events.values(out->events, state);
   moves->defer(*flow, head.joins);
   build_checkpoint("loop", std::move(*changes), *moves);
   keep_head();
@@ -386,11 +387,11 @@ void run_loop::impl::go_on() {
   }
   if (tasks.empty() && !adopt_tasks())
     return;
-  events.values(out.events, state);
+  events.values(out->events, state);
   // A run that wrote this checkpoint itself has not passed its breakpoints yet.
   auto at_breakpoint = spec.after_crash && wrote_head();
   if (at_breakpoint && head.stopped) {
-    events.static_stop(out.events);
+    events.static_stop(out->events);
     return finish();
   }
   skip_breakpoints = !at_breakpoint;
@@ -513,26 +514,26 @@ void run_loop::impl::start_step() {
                     "Recursion limit of " + std::to_string(spec.recursion_limit)
                       + " reached without hitting a stop condition. You can increase the limit by "
                         "setting the `recursion_limit` config key.");
-  events.checkpoint(out.events, head, state);
+  events.checkpoint(out->events, head, state);
   if (tasks.empty())
     return finish();
   if (!std::exchange(skip_breakpoints, false) && any_of(spec.before)) {
-    events.static_stop(out.events);
+    events.static_stop(out->events);
     return finish();
   }
   {
     state_view view{state}; // while it lives, lists are copied to grow
     for (auto& t : tasks)
-      events.task_started(out.events, {t.plan, step}, *t.what, view);
+      events.task_started(out->events, {t.plan, step}, *t.what, view);
     for (auto& t : tasks)
       if (t.is(pending_task::state::done))
-        events.task_done(out.events, {t.plan, step}, t.writes, state, true);
+        events.task_done(out->events, {t.plan, step}, t.writes, state, true);
       else if (!is_known(t, view)) {
-        events.node_called(out.events, {t.plan, step}, *t.what, view);
+        events.node_called(out->events, {t.plan, step}, *t.what, view);
         start_task(t, view);
       }
   }
-  still_open = out.start.size() + known.size();
+  still_open = out->start.size() + known.size();
   if (still_open == 0)
     return after_tasks();
   end_known_tasks();
@@ -591,7 +592,7 @@ void run_loop::impl::start_task(live_task& t, const state_view& view,
   auto s = describe(t);
   s.input = input_of(t, view);
   s.after = after;
-  out.start.push_back(std::move(s));
+  out->start.push_back(std::move(s));
 }
 
 task_spec run_loop::impl::describe(const live_task& t) const {
@@ -721,7 +722,7 @@ void run_loop::impl::succeeded(live_task& t, json::value values, const flow::rou
     t.so_far.writes[(*flow->channels())[w.channel].name] = w.value;
   if (alone)
     sole_changes = std::move(*changes);
-  std::move(made.begin(), made.end(), std::back_inserter(out.events));
+  std::move(made.begin(), made.end(), std::back_inserter(out->events));
   task_ended(t);
 }
 
@@ -737,7 +738,7 @@ void run_loop::impl::interrupted(live_task& t, flow::interrupt question) {
   t.so_far.interrupts.clear();
   add(question);
   std::for_each(question.beside.begin(), question.beside.end(), add);
-  events.task_stopped(out.events, {t.plan, step}, state, t.so_far.interrupts);
+  events.task_stopped(out->events, {t.plan, step}, state, t.so_far.interrupts);
   task_ended(t);
 }
 
@@ -750,7 +751,7 @@ void run_loop::impl::task_stopped(const task_attempt& which, std::vector<pending
   if (!at.empty()) {
     t->so_far.is = pending_task::state::interrupted;
     t->so_far.interrupts = std::move(at);
-    events.task_stopped(out.events, {t->plan, step}, state, t->so_far.interrupts);
+    events.task_stopped(out->events, {t->plan, step}, state, t->so_far.interrupts);
   }
   task_ended(*t);
 }
@@ -758,8 +759,8 @@ void run_loop::impl::task_stopped(const task_attempt& which, std::vector<pending
 // The graph ends without its step: its task in the graph around it has ended with the command.
 void run_loop::impl::leave_to_parent(flow::command said) {
   said.to_parent = false;
-  out.to_parent = std::move(said);
-  out.outcome = run_outcome{};
+  out->to_parent = std::move(said);
+  out->outcome = run_outcome{};
   ended = true;
 }
 
@@ -774,7 +775,7 @@ void run_loop::impl::failed(live_task& t, const error& why) {
   auto kind = error_class(why), text = valid_utf8(why.message);
   t.so_far.is = pending_task::state::failed;
   t.so_far.failure = failure_text(kind, text);
-  events.task_failed(out.events, {t.plan, step}, kind, text);
+  events.task_failed(out->events, {t.plan, step}, kind, text);
   keep_pending();
   fail_run(why);
 }
@@ -794,7 +795,7 @@ void run_loop::impl::after_tasks() {
   if (std::none_of(tasks.begin(), tasks.end(), stopped))
     return complete_step();
   keep_pending();
-  events.static_stop(out.events);
+  events.static_stop(out->events);
   finish();
 }
 
@@ -805,7 +806,7 @@ void run_loop::impl::stop_at_interrupts() {
   if (!changes)
     return fail_run(changes.error());
   if (any_shown(*changes))
-    events.values(out.events, shown);
+    events.values(out->events, shown);
   finish();
 }
 
@@ -830,7 +831,7 @@ void run_loop::impl::complete_step() {
   }
   auto sole = in_order.size() == 1 && results.empty() ? in_order.front()->plan.id : std::string{};
   if (any_shown(*changes))
-    events.values(out.events, state);
+    events.values(out->events, state);
   auto stops = any_of(spec.after);
   moves.defer(*flow, head.joins);
   build_checkpoint("loop", std::move(*changes), moves, sole);
@@ -843,7 +844,7 @@ void run_loop::impl::complete_step() {
   ++step;
   if (!stops)
     return start_step();
-  events.static_stop(out.events);
+  events.static_stop(out->events);
   finish();
 }
 
@@ -976,7 +977,7 @@ void run_loop::impl::add_tasks(const std::vector<planned_task>& plans) {
 void run_loop::impl::keep_head() {
   if (!keeps_every_step())
     return;
-  auto& all = out.checkpoints;
+  auto& all = out->checkpoints;
   if (!all.empty() && all.back().id == head.id)
     all.back() = head;
   else
@@ -1009,7 +1010,7 @@ void run_loop::impl::keep_end(const live_task& t) {
     return;
   if (resumed && head.resumed_by != spec.facts->run_id)
     return keep_pending();
-  out.ends.push_back({head.id, head.ns, t.so_far});
+  out->ends.push_back({head.id, head.ns, t.so_far});
 }
 
 // --- the end -----------------------------------------------------------------------------------
@@ -1017,14 +1018,14 @@ void run_loop::impl::keep_end(const live_task& t) {
 void run_loop::impl::finish(run_outcome outcome) {
   ended = true;
   if (outcome.is == run_outcome::state::success) // not failed or cancelled
-    events.graph_ended(out.events, state);
+    events.graph_ended(out->events, state);
   if (spec.checkpointing && spec.lasting == durability_mode::exit && dirty) {
     keep_pending();
     head.set_whole(state);
     for (auto& one : head.pending)
       if (one.id == null_task_id)
         one.writes.clear(); // they are in what is written now
-    out.checkpoints = {head};
+    out->checkpoints = {head};
   }
   auto shown = state; // with what was done of a superstep that is not complete
   static_cast<void>(shown.apply(writes_of(tasks_in_order())));
@@ -1040,13 +1041,13 @@ void run_loop::impl::finish(run_outcome outcome) {
   if (spec.checkpointing)
     outcome.checkpoint_id = head.id;
   outcome.refused = refused;
-  out.outcome = std::move(outcome);
+  out->outcome = std::move(outcome);
 }
 
 void run_loop::impl::fail_run(error why) {
   auto kind = error_class(why), text = valid_utf8(why.message);
-  out.failure = std::move(why);
-  events.failed(out.events, kind, text);
+  out->failure = std::move(why);
+  events.failed(out->events, kind, text);
   finish(run_outcome::failed(std::move(kind), std::move(text)));
 }
 
@@ -1059,43 +1060,49 @@ run_loop::~run_loop() = default;
 run_loop::run_loop(run_loop&&) noexcept = default;
 
 loop_output run_loop::begin() {
+  filling<impl, loop_output> now{*impl_};
   impl_->begin();
-  return std::exchange(impl_->out, {});
+  return std::move(now.made);
 }
 
 loop_output run_loop::task_done(const task_attempt& which, node_result how) {
+  filling<impl, loop_output> now{*impl_};
   if (!impl_->ended)
     impl_->task_done(which, std::move(how));
-  return std::exchange(impl_->out, {});
+  return std::move(now.made);
 }
 
 loop_output run_loop::task_stopped(const task_attempt& which, std::vector<pending_interrupt> at) {
+  filling<impl, loop_output> now{*impl_};
   if (!impl_->ended)
     impl_->task_stopped(which, std::move(at));
-  return std::exchange(impl_->out, {});
+  return std::move(now.made);
 }
 
 loop_output run_loop::written(const task_attempt& which, stream_item item) {
+  filling<impl, loop_output> now{*impl_};
   const auto* t = impl_->ended ? nullptr : impl_->running(which);
   if (t && item.type == stream_item::kind::custom)
-    impl_->events.custom(impl_->out.events, item.data);
+    impl_->events.custom(impl_->out->events, item.data);
   else if (t && item.type == stream_item::kind::message)
-    impl_->events.chunk(impl_->out.events, {t->plan, impl_->step}, item);
-  return std::exchange(impl_->out, {});
+    impl_->events.chunk(impl_->out->events, {t->plan, impl_->step}, item);
+  return std::move(now.made);
 }
 
 loop_output run_loop::cancel() {
+  filling<impl, loop_output> now{*impl_};
   run_outcome cancelled;
   cancelled.is = run_outcome::state::interrupted;
   if (!impl_->ended)
     impl_->finish(std::move(cancelled));
-  return std::exchange(impl_->out, {});
+  return std::move(now.made);
 }
 
 loop_output run_loop::fail_with(const error& why) {
+  filling<impl, loop_output> now{*impl_};
   if (!impl_->ended)
     impl_->fail_run(why);
-  return std::exchange(impl_->out, {});
+  return std::move(now.made);
 }
 
 const std::shared_ptr<const run_facts>& run_loop::facts() const {

@@ -1,6 +1,7 @@
 #include "runtime/graph/run_tree.hpp"
 
 #include "runtime/base/json.hpp"
+#include "runtime/graph/filling.hpp"
 
 #include <boost/container/deque.hpp>
 
@@ -99,7 +100,7 @@ struct run_tree::impl {
   boost::container::deque<std::pair<std::string, loop_output>>
     queue; // a stack would grow with every step
   bool processing = false;
-  tree_output out;
+  tree_output* out = nullptr; // of the call under way
 };
 
 run_loop* run_tree::impl::find(const std::string& ns) {
@@ -138,26 +139,26 @@ void run_tree::impl::take(std::string ns, loop_output got) {
 }
 
 void run_tree::impl::process(const std::string& ns, loop_output got) {
-  std::move(got.events.begin(), got.events.end(), std::back_inserter(out.events));
+  std::move(got.events.begin(), got.events.end(), std::back_inserter(out->events));
   keep(ns, std::move(got.checkpoints));
-  std::move(got.ends.begin(), got.ends.end(), std::back_inserter(out.ends));
+  std::move(got.ends.begin(), got.ends.end(), std::back_inserter(out->ends));
   for (auto& task : got.start) {
     if (!ns.empty())
       inner_of[task.id] = ns;
-    out.start.push_back(std::move(task));
+    out->start.push_back(std::move(task));
   }
   if (!got.outcome)
     return;
   if (!ns.empty())
     return inner_ended(ns, std::move(got));
   end_all();
-  out.outcome = std::move(got.outcome);
+  out->outcome = std::move(got.outcome);
 }
 
 // With durability exit what a graph inside leaves is needed only if its task has not ended.
 void run_tree::impl::keep(const std::string& ns, std::vector<checkpoint_doc> docs) {
   if (ns.empty() || root.spec().lasting != durability_mode::exit)
-    std::move(docs.begin(), docs.end(), std::back_inserter(out.checkpoints));
+    std::move(docs.begin(), docs.end(), std::back_inserter(out->checkpoints));
   else if (!docs.empty())
     at_end.insert_or_assign(ns, std::move(docs.back()));
 }
@@ -243,12 +244,12 @@ void run_tree::impl::open(const task_attempt& by, std::optional<uint64_t> ask,
   const auto forks = one.spec.place.forks;
   inner.emplace(ns, std::move(one));
   if (forks)
-    return out.load.push_back(
+    return out->load.push_back(
       {ns, origin, std::string(string_or(root.spec().checkpoint_map, origin))});
   if (auto known = left.extract(ns); !known.empty())
     return begin(ns, std::move(known.mapped()));
   if (kept && (task.resumed || whole_thread))
-    out.load.push_back({ns, ns, {}});
+    out->load.push_back({ns, ns, {}});
   else
     begin(ns, std::nullopt);
 }
@@ -276,7 +277,7 @@ void run_tree::impl::answer(const task_attempt& by, std::optional<uint64_t> ask,
     reply = *why;
   else if (auto* values = std::get_if<flow::update>(&how.value))
     reply = subgraph_reply{std::move(values->values)};
-  out.replies.push_back({by, *ask, std::move(reply)});
+  out->replies.push_back({by, *ask, std::move(reply)});
 }
 
 void run_tree::impl::inner_ended(const std::string& ns, loop_output got) {
@@ -289,7 +290,7 @@ void run_tree::impl::inner_ended(const std::string& ns, loop_output got) {
   close(ns);
   auto stops_node = [&] {
     if (ask)
-      out.stop.push_back(by);
+      out->stop.push_back(by);
     close_calls(by.task_id);
   };
   if (got.to_parent) {
@@ -332,7 +333,7 @@ void run_tree::impl::close(const std::string& ns) {
   auto& loop = *one.mapped().loop;
   for (const auto& task : loop.running()) {
     close_calls(task.task_id);
-    out.stop.push_back(task);
+    out->stop.push_back(task);
     inner_of.erase(task.task_id);
   }
   keep(ns, std::move(loop.cancel().checkpoints));
@@ -353,14 +354,14 @@ void run_tree::impl::end_all() {
   while (!inner.empty())
     close(inner.begin()->first);
   queue.clear();
-  out.start.clear();
-  out.load.clear();
-  out.replies.clear();
+  out->start.clear();
+  out->load.clear();
+  out->replies.clear();
   std::vector<checkpoint_doc> needed;
   for (auto& [ns, doc] : std::exchange(at_end, {}))
     needed.push_back(std::move(doc));
-  out.checkpoints.insert(out.checkpoints.begin(), std::make_move_iterator(needed.begin()),
-                         std::make_move_iterator(needed.end()));
+  out->checkpoints.insert(out->checkpoints.begin(), std::make_move_iterator(needed.begin()),
+                          std::make_move_iterator(needed.end()));
 }
 
 // --- the public face ---------------------------------------------------------------------------
@@ -372,11 +373,13 @@ run_tree::~run_tree() = default;
 run_tree::run_tree(run_tree&&) noexcept = default;
 
 tree_output run_tree::begin() {
+  filling<impl, tree_output> now{*impl_};
   impl_->take({}, impl_->root.begin());
-  return std::exchange(impl_->out, {});
+  return std::move(now.made);
 }
 
 tree_output run_tree::enter(task_spec task) {
+  filling<impl, tree_output> now{*impl_};
   const auto which = task.this_attempt();
   if (impl_->loop_of(which)) {
     const auto inside = task.what->subgraph;
@@ -384,10 +387,11 @@ tree_output run_tree::enter(task_spec task) {
     task = {}; // while a view of the state lives, lists are copied to grow
     impl_->open(which, {}, inside, {}, std::move(input));
   }
-  return std::exchange(impl_->out, {});
+  return std::move(now.made);
 }
 
 tree_output run_tree::call(const task_attempt& by, uint64_t ask_id, run_subgraph what) {
+  filling<impl, tree_output> now{*impl_};
   if (auto* loop = impl_->loop_of(by)) {
     auto inside = what.what ? what.what : loop->task(by.task_id)->what->options.calls;
     auto input = std::make_shared<const json::value>(std::move(what.input));
@@ -398,44 +402,50 @@ tree_output run_tree::call(const task_attempt& by, uint64_t ask_id, run_subgraph
     else
       impl_->open(by, ask_id, std::move(inside), what.place, std::move(input));
   }
-  return std::exchange(impl_->out, {});
+  return std::move(now.made);
 }
 
 tree_output run_tree::take_back(const task_attempt& by, uint64_t ask_id) {
+  filling<impl, tree_output> now{*impl_};
   for (const auto& [ns, one] : impl_->inner)
     if (one.by == by && one.ask == ask_id) {
       impl_->close(std::string(ns));
       break;
     }
-  return std::exchange(impl_->out, {});
+  return std::move(now.made);
 }
 
 tree_output run_tree::loaded(const std::string& by, std::optional<loaded_checkpoint> from) {
+  filling<impl, tree_output> now{*impl_};
   auto at = impl_->inner.find(by);
   if (at != impl_->inner.end() && !at->second.loop)
     impl_->begin(at->first, std::move(from));
-  return std::exchange(impl_->out, {});
+  return std::move(now.made);
 }
 
 tree_output run_tree::task_done(const task_attempt& which, node_result how) {
+  filling<impl, tree_output> now{*impl_};
   impl_->end_task(which, std::move(how));
-  return std::exchange(impl_->out, {});
+  return std::move(now.made);
 }
 
 tree_output run_tree::written(const task_attempt& which, stream_item item) {
+  filling<impl, tree_output> now{*impl_};
   if (auto* loop = impl_->loop_of(which))
     impl_->take(impl_->owner(which.task_id), loop->written(which, std::move(item)));
-  return std::exchange(impl_->out, {});
+  return std::move(now.made);
 }
 
 tree_output run_tree::cancel() {
+  filling<impl, tree_output> now{*impl_};
   impl_->take({}, impl_->root.cancel());
-  return std::exchange(impl_->out, {});
+  return std::move(now.made);
 }
 
 tree_output run_tree::fail_with(const error& why) {
+  filling<impl, tree_output> now{*impl_};
   impl_->take({}, impl_->root.fail_with(why));
-  return std::exchange(impl_->out, {});
+  return std::move(now.made);
 }
 
 const std::shared_ptr<const run_facts>& run_tree::facts() const {
