@@ -341,8 +341,10 @@ void hand_over(egress_pointer self, const hand_stream& m) {
   if (at == s.streams.end() || at->second.of->ask.run_id != m.run_id)
     return;
   auto& call = *at->second.of;
-  if (call.ask.reader) // it was the other run's
+  if (call.ask.reader) { // it was the other run's
     std::exchange(call.ask.reader, nullptr)->cut(fail(errc::not_found, "the stream is over"));
+    at->second.used = std::chrono::steady_clock::now();
+  }
   call.ask.run_id = m.to_run;
   call.ask.thread_id = m.to_thread;
   if (call.redemption.handle.empty())

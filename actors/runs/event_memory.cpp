@@ -182,7 +182,7 @@ void event_memory::drop_oldest(account& of, log& from) {
   bytes_ -= bytes;
 }
 
-// Drops up to `bytes` of a user's oldest events; a run that is not over keeps its newest one.
+// Drops up to `bytes` of a user's oldest events; a run that is not over keeps its newest stretch.
 bool event_memory::shrink(account& of, std::size_t bytes) {
   std::lock_guard lock{of.guard};
   const auto before = of.bytes.load();
@@ -247,7 +247,8 @@ bool event_memory::log::joins_newest(std::string_view name, std::string_view dat
     count(last, sizeof(stretch) + last.first.name.size() + (known ? 0 : frame_->size())
                   + last.parts.capacity());
   }
-  if (!frame_->fits(data) || last.count == longest_stretch || last.parts.size() > long_stretch) {
+  const auto most = std::min(long_stretch, memory_->most_per_run_ / 8);
+  if (!frame_->fits(data) || last.count == longest_stretch || last.parts.size() > most) {
     const auto had = last.parts.capacity();
     last.parts.shrink_to_fit();
     count(last, last.bytes + last.parts.capacity() - had);

@@ -120,6 +120,16 @@ TEST_CASE("what the parts of a message have in common is kept once", "[events]")
   CHECK(shared->bytes() == 0);
 }
 
+TEST_CASE("a bound drops the oldest parts, not those just told", "[events]") {
+  auto log = memory(1 << 20, 4096)->open("r", "alice");
+  for (int i = 0; i < 500; ++i)
+    log->append("messages", "[{\"content\":\"token " + std::to_string(i) + "\"},\""
+                              + std::string(200, 'a') + "\"]");
+  CHECK(log->read(0, 10).lost);
+  for (int64_t behind = 1; behind < 20; ++behind)
+    CHECK_FALSE(log->read(500 - behind, 10).lost);
+}
+
 TEST_CASE("events that are kept together keep their times", "[events]") {
   auto log = memory()->open("r", "alice");
   for (int i = 0; i < 20; ++i) {
