@@ -180,6 +180,8 @@ run_spec run_tree::impl::spec_for(const graph& flow, const run_loop& above, cons
     spec.modes.events = events;
   }
   spec.checkpointing = spec.checkpointing && flow.keeps() != persistence::none;
+  if (!spec.checkpointing) // after a crash nothing tells what of it was done
+    spec.anew = spec.anew || task.cut_off;
   spec.place.parents[around] = above.head_id();
   spec.place.ns = std::move(ns);
   spec.place.task_id = task.id;

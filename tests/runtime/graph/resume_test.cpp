@@ -129,6 +129,39 @@ TEST_CASE("a crash before the first checkpoint starts the run anew", "[graph]") 
   CHECK(run.values().at("messages").as_array().size() == 2);
 }
 
+TEST_CASE("after a crash all of a graph inside that keeps nothing may have run", "[graph]") {
+  const auto says_its_name = [](const state_view&, context& ctx) -> node_result {
+    return flow::update{{"foo", json::array{ctx.node()}}};
+  };
+  graph_builder inside{"inside"};
+  inside.channel("foo", flow::append()).keeps(persistence::none);
+  inside.node("c1", says_its_name).node("c2", says_its_name);
+  inside.edge(flow::start, "c1").edge("c1", "c2");
+  graph_builder b{"around"};
+  b.channel("foo", flow::append()).node("child", inside.build().value());
+  b.node("after", says_its_name);
+  b.edge(flow::start, "child").edge("child", "after");
+  const auto flow = b.build().value();
+  kept_checkpoints thread;
+  run_driver run{flow, thread};
+  run.input(js("{}")).begin();
+  run.run_task("child");
+  REQUIRE(run.waiting.at(0).name == "c1");
+  CHECK_FALSE(run.waiting[0].cut_off);
+  run_driver again{flow, thread};
+  again.run_id = run.run_id;
+  again.after_crash = true;
+  again.input(js("{}")).begin();
+  again.run_task("child");
+  for (const auto* name : {"c1", "c2"}) {
+    REQUIRE(again.waiting.at(0).name == name);
+    CHECK(again.waiting[0].cut_off);
+    again.run_task(name);
+  }
+  REQUIRE(again.waiting.at(0).name == "after");
+  CHECK_FALSE(again.waiting[0].cut_off);
+}
+
 TEST_CASE("a crash of a resumed run does not answer twice", "[graph]") {
   kept_checkpoints thread;
   run_driver first{probes::inter2(), thread};
