@@ -115,12 +115,6 @@ void add_builtin_tools(declared_agent& to) {
   to.toolboxes.push_back(builtin_toolbox(names, to.options.name));
 }
 
-// It takes the account of what the conversation has read, and so can be asked to keep the rules.
-bool knows_taint(const graph& flow) {
-  const auto at = flow.channels()->find(taint_channel);
-  return at != channel_table::none && flow.takes_input(at);
-}
-
 void add_other_agents(declared_agent& made) {
   const auto& agents = made.options.agents;
   if (agents.empty())

@@ -318,9 +318,16 @@ result<agent_settings> configured(const agent_options& agent, const agent_option
   auto set = settings_of(first, ctx.configurable());
   if (!set)
     return set.error();
-  for (const auto& [key, value] : object_or_empty(ctx.configurable(), "limits"))
+  const auto& lowered = object_or_empty(ctx.configurable(), "limits");
+  for (const auto& [key, value] : lowered)
     if (const auto own = limit_of(made.limits, key), lower = limit_of(set->limits, key); own.value)
       *own.value = std::clamp(*lower.value, own.least, own.most);
+  for (const auto& [key, value] : object_or_empty(lowered, "per_tool")) {
+    const std::string tool(key);
+    const auto lower = set->limits.per_tool.at(tool);
+    const auto own = made.limits.per_tool.emplace(tool, lower).first;
+    own->second = std::min(own->second, lower);
+  }
   return made;
 }
 

@@ -45,6 +45,7 @@ struct going_out {
   int64_t receipt = 0;
   uint64_t ticket = 0;
   uint64_t place = 0;          // in its lane's queue; 0: not waiting
+  call_pace::time began{};     // when it had its lane's turn
   bool holds = false;          // a place in its lane until its stream is over
   std::optional<error> cut_by; // set: the call fails with this
 };
@@ -380,6 +381,7 @@ void start_queued(egress_pointer self, const std::string& name) {
     if (!next)
       break;
     lane.pace.begins(now);
+    (*next)->began = now;
     (*next)->place = 0;
     open_credential(self, *next);
   }
@@ -508,7 +510,7 @@ void record(egress_pointer self, const going_ptr& call) {
 void refuse(egress_pointer self, const going_ptr& call, error why, const std::string& reason) {
   note_refusal(self, *call, why, reason);
   if (!call->ask.outside_lane)
-    self->state.lanes.at(lane_of(*call)).pace.takes_back();
+    self->state.lanes.at(lane_of(*call)).pace.takes_back(call->began);
   give_up(self, call, std::move(why));
 }
 

@@ -22,8 +22,9 @@ call_counter::call_counter(const context& ctx, const agent_options& agent,
   : ctx_(ctx), agent_(agent), settings_(settings), all_(int_or(counted, "tool_calls")),
     per_tool_(object_or_empty(counted, "per_tool")) {}
 
-std::optional<std::string> call_counter::refused(std::string_view told,
+std::optional<std::string> call_counter::refused(const json::object& call,
                                                  const std::vector<agent_tool>& tools) {
+  const auto told = string_or(call, "name");
   constexpr std::string_view exceeded = "Tool call limit exceeded. ";
   const auto& limits = settings_.limits;
   std::optional<std::string> why;
@@ -41,7 +42,7 @@ std::optional<std::string> call_counter::refused(std::string_view told,
   if (why)
     return why;
   const auto by_day = limits.tool_calls_per_user_per_day;
-  const auto spending = spending_of(ctx_);
+  const auto spending = wrong_with(tools, call) ? nullptr : spending_of(ctx_);
   if (spending && !spending->take_tool_call(settings_.model, agent_.name, by_day))
     return "Tool call limit exceeded: the user's " + std::to_string(by_day)
            + " calls for today are made. It starts anew at 00:00 UTC. Do not make additional tool "

@@ -20,9 +20,10 @@ public:
   call_counter(const context& ctx, const agent_options& agent, const agent_settings& settings,
                const json::object& counted);
 
-  /// Why a call of this tool, by the name that the model was told, is not made, in words for the
-  /// model; nothing: it is made.
-  std::optional<std::string> refused(std::string_view told, const std::vector<agent_tool>& tools);
+  /// Why this call ({name, args}) is not made, in words for the model; nothing: it is made, or
+  /// refused for what is wrong with it.
+  std::optional<std::string> refused(const json::object& call,
+                                     const std::vector<agent_tool>& tools);
 
   /// Adds {"tool_calls", "per_tool": {name: calls}}.
   void put_into(json::object& counted) const;

@@ -137,8 +137,9 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
     for (const auto& note : made.notes)
       ctx.write({{"type", "tools_note"}, {"note", note}});
     tools = std::move(made.tools);
-    for (const auto& note : limits_of_nothing(agent->options.limits, tools))
-      ctx.write({{"type", "tools_note"}, {"note", note}});
+    if (all.missing.empty()) // or the tool is one of those that are not there now
+      for (const auto& note : limits_of_nothing(agent->options.limits, tools))
+        ctx.write({{"type", "tools_note"}, {"note", note}});
     keep_chosen(tools, *settings);
     missing = std::move(all.missing);
     changes.set(std::string(pins_channel), new_pins(state, tools));
@@ -146,8 +147,8 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
       if (is_changed(state, tool.service, tool.name, tool.hash))
         add_source(seen.untrusted, tool.service);
   }
-  const bool reads_on = state[kept_channel] == json::value(true) && !find_tool(tools, "read_result")
-                        && offer_kept(tools);
+  const bool reads_on = agent->find(kept_service) && state[kept_channel] == json::value(true)
+                        && !find_tool(tools, "read_result") && offer_kept(tools);
   if (reads_on || (!known && !agent->toolboxes.empty())) {
     json::object listed_now{{"run", ctx.run_id()}, {"list", to_json(tools)}, {"missing", missing}};
     changes.set("tools", json::object{{agent->options.name, std::move(listed_now)}});
@@ -216,7 +217,7 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
     const auto& call = one.as_object();
     if (form && form->is_tool(string_or(call, "name")))
       continue;
-    auto refused = counter.refused(string_or(call, "name"), tools);
+    auto refused = counter.refused(call, tools);
     if (!refused && agent->toolboxes.empty()) // there is no node for it
       refused = wrong_with(tools, call);
     if (refused)

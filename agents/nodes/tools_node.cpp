@@ -47,7 +47,7 @@ coroutine<tool_outcome> call_in_time(context ctx, const toolbox& box, requested_
   if (became)
     co_return std::move(*became);
   if (became.error().code != errc::timeout)
-    co_return failed_call(call, became.error(), call.name);
+    co_return failed_call(call, became.error(), box.name());
   log::warning("tool_failed",
                {{"service", box.name()}, {"tool", call.tool}, {"outcome", "timeout"}});
   co_return tool_error(call.id, call.name, too_late(call, most, read_only));

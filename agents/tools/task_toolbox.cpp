@@ -6,6 +6,7 @@
 #include "behalf/context.hpp"
 #include "behalf/messages.hpp"
 #include "runtime/base/json.hpp"
+#include "runtime/graph/graph.hpp"
 
 #include <algorithm>
 
@@ -53,18 +54,21 @@ public:
                                     [&](const auto& one) { return one.name == name; });
     if (found == agents_.end())
       co_return tool_error(what.id, what.name, "Error: there is no such agent.");
-    json::object input{{"messages", behalf::list(human(string_or(what.args, "description")))},
-                       {taint_channel, to_json(what.known)},
-                       {pins_channel, what.pins}};
+    json::object input{{"messages", behalf::list(human(string_or(what.args, "description")))}};
+    const bool ours = knows_taint(*found->flow); // to others these names may mean something else
+    if (ours) {
+      input[taint_channel] = to_json(what.known);
+      input[pins_channel] = what.pins;
+    }
     auto under_way = ctx.run(found->flow, std::move(input));
     const auto left = co_await std::move(under_way);
     tool_outcome became = left ? tool_message_of(answer_of_agent(*left), what.id, what.name)
                                : tool_error(what.id, what.name,
                                             "Error: the agent '" + found->name
                                               + "' could not do it: " + left.error().message);
-    if (const auto* pins = left ? member(*left, pins_channel) : nullptr)
+    if (const auto* pins = left && ours ? member(*left, pins_channel) : nullptr)
       became.changes.set(std::string(pins_channel), changed_pins(what.pins, *pins));
-    const auto* seen = left ? member(*left, taint_channel) : nullptr;
+    const auto* seen = left && ours ? member(*left, taint_channel) : nullptr;
     if (seen) {
       became.seen = taint_from_json(seen);
     } else { // it failed, or is a graph that does not tell
@@ -81,6 +85,11 @@ private:
 };
 
 } // namespace
+
+bool knows_taint(const graph& flow) {
+  const auto at = flow.channels()->find(taint_channel);
+  return at != channel_table::none && flow.takes_input(at);
+}
 
 std::shared_ptr<const toolbox> task_toolbox(std::string_view of_agent,
                                             std::vector<sub_agent> agents) {

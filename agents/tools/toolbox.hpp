@@ -73,6 +73,9 @@ std::shared_ptr<const toolbox> a2a_toolbox(const tool_source& source);
 /// questions are the run's.
 std::shared_ptr<const toolbox> agent_server_toolbox(const tool_source& source);
 
+/// It takes the account of what the conversation has read, and so can be asked to keep the rules.
+bool knows_taint(const graph& flow);
+
 /// The tool `task`, as UIs know it: {description, subagent_type}. Runs that agent's graph inside
 /// the node, in a namespace of its own, and answers with what it said last. Its questions are the
 /// run's.

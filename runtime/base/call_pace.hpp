@@ -1,6 +1,7 @@
 // How many calls may begin in a minute.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <deque>
@@ -24,10 +25,10 @@ public:
     if (most_ > 0)
       begun_.push_back(now);
   }
-  /// The last one that did has not begun after all.
-  void takes_back() {
-    if (!begun_.empty())
-      begun_.pop_back();
+  /// The one that did so then has not begun after all.
+  void takes_back(time begun) {
+    if (auto at = std::find(begun_.begin(), begun_.end(), begun); at != begun_.end())
+      begun_.erase(at);
   }
   /// When the next one may begin. REQUIRES: none may now.
   time next() const { return begun_.front() + std::chrono::minutes{1}; }

@@ -21,11 +21,22 @@ TEST_CASE("so many calls begin in any minute, and no more", "[pace]") {
 TEST_CASE("what did not begin after all does not count", "[pace]") {
   call_pace pace{1};
   const call_pace::time start{1h};
-  pace.takes_back(); // there is none
+  pace.takes_back(start); // there is none
   pace.begins(start);
   CHECK_FALSE(pace.may_begin(start + 1s));
-  pace.takes_back();
+  pace.takes_back(start);
   CHECK(pace.may_begin(start + 1s));
+}
+
+TEST_CASE("what did not begin takes back its own time, not the newest", "[pace]") {
+  call_pace pace{2};
+  const call_pace::time start{1h};
+  pace.begins(start);
+  pace.begins(start + 5s);
+  pace.takes_back(start);
+  pace.begins(start + 6s);
+  CHECK_FALSE(pace.may_begin(start + 61s));
+  CHECK(pace.may_begin(start + 65s));
 }
 
 TEST_CASE("without a limit calls begin at any time", "[pace]") {
