@@ -251,9 +251,10 @@ void recheck_all(egress_pointer self) {
     schedule_check(self);
 }
 
-// Whether the node that asked was stopped: by its run, or by its time limit.
+// Whether the node that asked was stopped, by its run or by its time limit, or goes on without it.
 bool unwanted(const egress_call& ask) {
-  return ask.stopped && ask.stopped->load(std::memory_order_relaxed);
+  const auto set = [](const auto& flag) { return flag && flag->load(std::memory_order_relaxed); };
+  return set(ask.stopped) || set(ask.taken_back);
 }
 
 const error& stopped() {
@@ -262,8 +263,7 @@ const error& stopped() {
   return why;
 }
 
-// Cancels the calls and streams of the run's stopped nodes, or those of one service outside its
-// lane.
+// Cancels what the run's nodes wait for no more, or the calls of one service outside its lane.
 void cut(egress_pointer self, const cut_calls& m) {
   auto& s = self->state;
   auto meant = [&m](const going_out& call) {
@@ -273,8 +273,9 @@ void cut(egress_pointer self, const cut_calls& m) {
   if (auto run = s.by_run.find(m.run_id); run != s.by_run.end()) {
     for (auto at = run->second.begin(); at != run->second.end();) {
       auto call = *at++;
-      if (!meant(*call))
+      if (call->cut_by || !meant(*call))
         continue;
+      s.meters.ended(call->service->name, egress_meters::cut);
       if (call->place != 0) {
         stop_waiting(self, call);
         call->promise.deliver(stopped());
@@ -481,7 +482,9 @@ void dispatch(egress_pointer self, const going_ptr& call) {
     self, s.http, std::move(out),
     [self, call](outbound_reply& reply) { on_reply(self, call, reply); },
     [self, call](error why) {
-      if (!call->cut_by && why.kind != "cancelled")
+      if (!call->cut_by && why.kind == "cancelled") // the client ends
+        self->state.meters.ended(call->service->name, egress_meters::cut);
+      else if (!call->cut_by)
         note_failure(self, *call, why);
       give_up(self, call, call->cut_by.value_or(std::move(why)));
     });
@@ -499,6 +502,8 @@ void record(egress_pointer self, const going_ptr& call) {
       dispatch(self, call);
     },
     [self, call](error why) {
+      if (call->cut_by)
+        return give_up(self, call, *call->cut_by);
       self->state.meters.ended(call->service->name, egress_meters::failed);
       if (why.kind != storage_full)
         why = fail(errc::overloaded, "no receipt could be written for this call");
@@ -542,6 +547,8 @@ void open_credential(egress_pointer self, const going_ptr& call) {
       record(self, call);
     },
     [self, call](error why) {
+      if (call->cut_by)
+        return give_up(self, call, *call->cut_by);
       auto reason = why.message;
       if (why.code == errc::not_found)
         why = needs_credential(*call->service);
@@ -569,9 +576,11 @@ void enqueue(egress_pointer self, const going_ptr& call) {
 }
 
 caf::result<outbound_reply> go(egress_pointer self, egress_call& m) {
-  if (unwanted(m)) // the node was stopped while it asked: nobody will cut this one
-    return to_caf(stopped());
   auto& s = self->state;
+  if (unwanted(m)) { // it was left while it was asked for: nobody will cut this one
+    s.meters.ended(m.call.service, egress_meters::cut);
+    return to_caf(stopped());
+  }
   auto call = std::make_shared<going_out>();
   call->ask = std::move(m);
   call->service = s.services->find(call->ask.call.service);

@@ -68,8 +68,9 @@ struct egress_call {
   principal_ptr who;
   std::string run_id, thread_id;
   bool outside_lane = false; // takes no place of the service's lane, and may outlast the run
-  std::shared_ptr<const std::atomic<bool>> stopped = {}; // set: the node that asked was stopped
-  std::shared_ptr<stream_reader> reader = {};            // of the reply's body, if it is a stream
+  std::shared_ptr<const std::atomic<bool>> stopped = {};    // set: the node that asked was stopped
+  std::shared_ptr<const std::atomic<bool>> taken_back = {}; // set: it waits for it no more
+  std::shared_ptr<stream_reader> reader = {}; // of the reply's body, if it is a stream
 };
 /// Reads a stream. Error: not_found unless the run opened it.
 struct egress_read {
@@ -87,8 +88,8 @@ struct hand_stream {
   std::string to_run, to_thread;
   sealed_handle handle;
 };
-/// Cancels calls and streams of a run's stopped nodes; with `outside_lane`, those of that service
-/// that are outside its lane.
+/// Cancels calls and streams of a run that nobody waits for any more; with `outside_lane`, those of
+/// that service that are outside its lane.
 struct cut_calls {
   std::string run_id;
   std::string outside_lane = {};

@@ -60,6 +60,7 @@ struct pending_ask {
   bool subgraph = false;                           // a graph runs
   uint64_t stream = 0;                             // being read
   std::shared_ptr<stream_reader> reader = nullptr; // of the reply's body
+  stop_flag taken_back = nullptr;                  // of what egress was asked for it
 };
 
 struct graph_node_state {
@@ -204,8 +205,12 @@ void send_out(node_pointer self, uint64_t ask_id, outbound_call call) {
   auto& s = self->state;
   egress_call out{std::move(call), s.what.who, s.what.run->run_id, s.what.run->thread_id};
   out.stopped = s.what.stopped;
+  auto& mine = s.pending.at(ask_id);
+  if (!mine.taken_back)
+    mine.taken_back = std::make_shared<std::atomic<bool>>(false);
+  out.taken_back = mine.taken_back;
   if (out.call.stream)
-    out.reader = s.pending.at(ask_id).reader = std::make_shared<stream_reader>();
+    out.reader = mine.reader = std::make_shared<stream_reader>();
   ask(
     self, s.app->egress, std::move(out),
     [self, ask_id](outbound_reply& r) {
@@ -568,29 +573,36 @@ void ask_next(node_pointer self) {
 }
 
 // What was begun of it ends without an answer. Of a stream that was being read a part would be
-// missing: it is closed.
-void take_back(node_pointer self, uint64_t ask_id) {
+// missing: it is closed. True: a call was made for it, which egress is to be told of.
+bool take_back(node_pointer self, uint64_t ask_id) {
   auto& s = self->state;
   auto mine = [&](const asked_effect& one) { return one.id == ask_id; };
   s.queued.erase(std::remove_if(s.queued.begin(), s.queued.end(), mine), s.queued.end());
   auto begun = s.pending.extract(ask_id);
   if (begun.empty())
-    return;
+    return false;
   if (begun.mapped().stream != 0)
     close_one(self, begun.mapped().stream);
   if (begun.mapped().subgraph)
     tell(s.what.supervisor, subgraph_asked{s.what.task.this_attempt(), ask_id, std::nullopt});
+  if (!begun.mapped().taken_back)
+    return false;
+  begun.mapped().taken_back->store(true, std::memory_order_relaxed);
+  return true;
 }
 
 void take_turn(node_pointer self, turn now) {
   if (auto* outcome = std::get_if<node_result>(&now))
     return finish(self, std::move(*outcome));
   auto& s = self->state;
+  bool left = false;
   for (auto& one : std::get<std::vector<asked_effect>>(now))
     if (std::holds_alternative<withdraw>(one.what))
-      take_back(self, one.id);
+      left |= take_back(self, one.id);
     else
       s.queued.push_back(std::move(one));
+  if (left)
+    tell(s.app->egress, cut_calls{s.what.run->run_id});
   if (const auto most = s.app->options->runs.open_asks; s.pending.size() + s.queued.size() > most)
     return finish(self,
                   error{errc::too_many,

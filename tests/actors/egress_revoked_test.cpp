@@ -340,6 +340,32 @@ TEST_CASE_METHOD(watch_fixture, "a stopped node's calls are cut, not those of it
   CHECK(w.whose.size() == sent);
 }
 
+TEST_CASE_METHOD(watch_fixture, "calls that their node goes on without end, and are counted",
+                 "[egress]") {
+  const auto left = std::make_shared<std::atomic<bool>>(false);
+  const auto begin = [&](bool mine) {
+    auto m = call_of("alice", "r");
+    if (mine)
+      m.taken_back = left;
+    return ask_later<outbound_reply>(out, m);
+  };
+  auto gone = begin(true), others = begin(false), waiting = begin(true);
+  CHECK_FALSE(gone());
+  CHECK(w.calls.size() == 2);
+  *left = true;
+  self->send(out, cut_calls{"r"});
+  REQUIRE(gone());
+  CHECK(gone()->error().message == cut_short);
+  REQUIRE(waiting());
+  CHECK(waiting()->error().message == cut_short);
+  CHECK_FALSE(others());
+  CHECK(w.calls.size() == 1);
+  auto late = begin(true);
+  REQUIRE(late());
+  const metrics::labels cut{{"service", "api"}, {"outcome", "cut"}};
+  CHECK(meters.counter("behalf_egress_calls_total", "", cut).value() == 3);
+}
+
 TEST_CASE_METHOD(watch_fixture, "a call beside the lane neither waits nor makes others wait",
                  "[egress]") {
   for (int i = 0; i < 3; ++i)
