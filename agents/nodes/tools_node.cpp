@@ -9,10 +9,6 @@
 namespace behalf {
 namespace {
 
-constexpr std::string_view unknown_outcome =
-  "Error: the run was stopped while this call was open. Whether it was made is unknown, and it was "
-  "not made again. Find out before you call the tool once more.";
-
 // What a task was sent: all that it sees. Of one that a client made, by a `goto`: {}.
 const json::object& sent_to(const state_view& state) {
   static const json::object none;
@@ -87,7 +83,8 @@ coroutine<node_result> make_call(state_view state, context ctx, agent_ptr agent)
   const bool left_behind = string_or(task, "run") != ctx.run_id();
   if ((left_behind || may_have_run(ctx)) && !bool_or(task, "repeatable"))
     co_return flow::update{{"messages", list(tool_error(call.id, call.name, unknown_outcome))}};
-  if (!bool_or(task, "repeatable")) { // a crash from here on finds the task, and does not repeat it
+  // A crash from here on finds the task: it is not repeated, or finds its call.
+  if (!bool_or(task, "repeatable") || box->finds_its_calls()) {
     emit(ctx, {stream_item::kind::once, {}});
     co_await ctx.sleep(std::chrono::milliseconds{0});
   }

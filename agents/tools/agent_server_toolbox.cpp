@@ -11,6 +11,7 @@
 #include "runtime/base/json.hpp"
 #include "runtime/base/scrub.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/graph/task_facts.hpp"
 #include "runtime/net/codec.hpp"
 #include "runtime/net/event_stream.hpp"
 
@@ -119,6 +120,7 @@ public:
     : toolbox(source.service), assistant_(source.assistant), listed_(ask_tool(source)) {}
 
   coroutine<result<json::value>> list(context) const override { co_return listed_; }
+  bool finds_its_calls() const override { return true; }
 
   coroutine<tool_outcome> call(context ctx, requested_call what) const override {
     const auto depth = std::max<int64_t>(int_or(ctx.metadata(), depth_key), 0);
@@ -149,6 +151,8 @@ public:
     if (last->id.empty() && given != 0)
       co_return tool_error(what.id, what.name,
                            "Error: the other server does not know this conversation any more.");
+    if (last->id.empty() && may_have_run(ctx)) // its task has another id where nothing was stored
+      co_return tool_error(what.id, what.name, unknown_outcome);
     // Answers go to the questions they were given to: those before them were sent already.
     const bool is_others = !last->id.empty() && !last->answers;
     const auto sent = std::clamp<int64_t>(last->answers.value_or(0), 0, given);

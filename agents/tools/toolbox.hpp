@@ -56,6 +56,8 @@ public:
   virtual coroutine<tool_outcome> call(context ctx, requested_call what) const = 0;
   /// Its calls are made by agents of this program, which go on from what the conversation knows.
   virtual bool runs_agents() const { return false; }
+  /// A call that runs again finds what it has begun, by its task: that is stored before it leaves.
+  virtual bool finds_its_calls() const { return false; }
 
 private:
   std::string name_;

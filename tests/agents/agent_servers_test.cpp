@@ -2,7 +2,10 @@
 #include "behalf/messages.hpp"
 #include "behalf/testing.hpp"
 #include "runtime/base/json.hpp"
+#include "testing/run_driver.hpp"
 #include "tests/support/catch.hpp"
+
+#include <algorithm>
 
 using namespace behalf;
 
@@ -101,6 +104,54 @@ TEST_CASE("an assistant of another server is asked", "[agents][agent_server]") {
   json::object told{
     {"type", "agent_event"}, {"service", "partner"}, {"data", json::object{{"at", 1}}}};
   CHECK(out.data("custom") == std::vector<json::value>{told});
+}
+
+TEST_CASE("an assistant that may have been asked before a crash is not asked twice",
+          "[agents][agent_server]") {
+  const json::object call{
+    {"id", "call_x"}, {"name", "ask_partner"}, {"args", json::object{{"message", "find it"}}}};
+  const json::object task{
+    {"service", "partner"}, {"tool", "ask_partner"}, {"repeatable", true}, {"call", call}};
+  graph_builder b{"lead"}; // leaves the call to the agent
+  b.channel("messages", flow::messages());
+  node_options leads;
+  leads.may_go_to = {"tools"};
+  b.node(
+    "start",
+    [task](const state_view&, context&) -> node_result {
+      return flow::command{flow::update{}, flow::route{flow::send{"tools", task}}};
+    },
+    leads);
+  b.node("tools", [](const state_view&, context&) { return flow::update{}; });
+  b.edge(flow::start, "start").interrupt_before({"tools"});
+  const auto leaving = b.build().value();
+  const auto agent = make_agent(agent_server::options()).value();
+  const auto asked_for = [&](bool crashed) {
+    kept_checkpoints thread;
+    json::object input{{"messages", json::array{}}};
+    run_driver{leaving, thread}.input(std::move(input)).run();
+    run_driver before{agent, thread};
+    before.input(nullptr).begin();
+    run_driver driver{agent, thread};
+    driver.run_id = before.run_id;
+    driver.after_crash = crashed;
+    std::string effects;
+    driver.answer = [&](const effect& one) -> effect_reply {
+      service_reply reply;
+      reply.status = 404;
+      const auto* made = std::get_if<service_call>(&one);
+      effects += made ? std::get<http_operation>(made->operation).method + ' ' : "pause ";
+      return made ? effect_reply{reply} : effect_reply{std::monostate{}};
+    };
+    driver.input(nullptr).begin().run_task("tools");
+    const auto lines = driver.lines();
+    const auto told = std::any_of(lines.begin(), lines.end(), [](const auto& line) {
+      return line.find("Whether it was made is unknown") != line.npos;
+    });
+    return effects + (told ? "unknown" : "made");
+  };
+  CHECK(asked_for(false).starts_with("pause GET POST ")); // what led to it is stored meanwhile
+  CHECK(asked_for(true) == "pause GET unknown");
 }
 
 TEST_CASE("what an assistant elsewhere asks, the user answers", "[agents][agent_server]") {
