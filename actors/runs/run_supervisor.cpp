@@ -24,6 +24,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <bit>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -90,6 +91,7 @@ struct run_supervisor_state {
   deadline turn{};                      // when the run began
   std::optional<time_point> began = {}; // the same by the wall clock
   int64_t tasks_done = 0;               // in this process
+  uint64_t usage_writes = 0;            // likewise
   bool progress_told = false;
 
   watched_log events;
@@ -706,6 +708,14 @@ void note_progress(run_pointer self) {
   tell(s.scheduler, run_progressed{s.plan->run_id});
 }
 
+// An attempt after a crash goes on with what models have cost, and with what limits are left. That
+// is in the run's row, beside its input: a long one is written at the 1st, 2nd, 4th, 8th, … answer.
+bool is_row_due(run_supervisor_state& s) {
+  constexpr std::size_t long_input = 64 << 10;
+  return std::has_single_bit(++s.usage_writes)
+         || text_bytes(s.plan->kwargs, long_input) < long_input;
+}
+
 // The writer keeps the order of writes for one user, so the end is stored after all checkpoints.
 // Checkpoints that could not be stored are sent again with the end.
 void save_checkpoints(run_pointer self) {
@@ -715,7 +725,7 @@ void save_checkpoints(run_pointer self) {
   auto what = of_run(*s.plan);
   put_unsaved(self, what);
   auto usage = put_usage(self, what);
-  if (!usage.empty()) // an attempt after a crash goes on with them, and with what limits are left
+  if (!usage.empty() && is_row_due(s))
     what.puts.push_back({to_record(*s.plan, "running", nullptr, s.spending->totals())});
   s.checkpoints.send();
   auto tasks = std::make_shared<std::vector<task_spec>>(std::exchange(s.held_back, {}));

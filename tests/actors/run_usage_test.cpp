@@ -21,6 +21,23 @@ std::shared_ptr<const graph> asks_main() {
   return b.build().value();
 }
 
+std::shared_ptr<const graph> asks_again_and_again(int times) {
+  graph_builder b{"asks_on"};
+  b.channel("messages", flow::messages()).channel("left", flow::last_value());
+  b.node("work", [times](state_view state, context ctx) -> coroutine<node_result> {
+    auto asked = ask_model(ctx, "main", chat_request{list(human("hi"))});
+    auto said = co_await std::move(asked);
+    if (!said)
+      co_return said.error();
+    co_return flow::update{{"left", state.number("left", times) - 1}};
+  });
+  b.edge(flow::start, "work")
+    .conditional("work", [](const state_view& state, const context&) -> flow::route {
+      return state.number("left") > 0 ? "work" : flow::end;
+    });
+  return b.build().value();
+}
+
 struct usage_fixture : run_fixture {
   std::vector<std::vector<usage_row>> written; // of the writes that held any
   std::size_t refuse_next = 0;                 // of the writes with usage
@@ -54,6 +71,7 @@ struct usage_fixture : run_fixture {
       return std::nullopt;
     };
     serve(asks_main());
+    serve(asks_again_and_again(20));
     open();
   }
 
@@ -100,6 +118,34 @@ TEST_CASE_METHOD(usage_fixture, "usage that could not be written comes with the 
   CHECK(over(run));
   REQUIRE(written.size() == 1);
   CHECK(written[0][0].used.requests == 1);
+}
+
+TEST_CASE_METHOD(usage_fixture, "what models cost is noted in a run's row, a long one seldom",
+                 "[usage]") {
+  outside.answer = [&, said = std::exchange(outside.chunks, {}).front()](const outbound_call&) {
+    outside.chunks.push_back(said); // the last one so far: it ends its stream
+    outbound_reply reply;
+    reply.status = 200;
+    reply.stream_id = 5;
+    return reply;
+  };
+  std::size_t rows = 0;
+  disk.refuse = [&](const write_batch& what) -> std::optional<error> {
+    for (const auto& one : what.puts)
+      rows += one.row.type == kind::run && one.row.status == "running";
+    return std::nullopt;
+  };
+  const auto written_for = [&](std::size_t bytes) {
+    rows = 0;
+    json::object input{{"note", std::string(bytes, 'x')}};
+    auto run = start(uuid7(), "asks_on", {{"input", std::move(input)}});
+    sched.run();
+    CHECK(ended(run).status == "success");
+    CHECK(run_row(run).at("usage").at("models").at("main").at("requests") == 20);
+    return rows;
+  };
+  CHECK(written_for(10) >= 15);
+  CHECK(written_for(100 << 10) <= 6);
 }
 
 TEST_CASE_METHOD(usage_fixture, "a thread that is deleted leaves what its run has spent",
