@@ -239,6 +239,7 @@ private:
   friend std::shared_ptr<const model_directory> models_of(const context& ctx);
   friend std::shared_ptr<run_spending> spending_of(const context& ctx);
   friend void emit(const context& ctx, stream_item item);
+  friend bool is_temporary(const context& ctx);
   friend bool may_have_run(const context& ctx);
 
   std::shared_ptr<task_facts> facts_;

@@ -140,6 +140,7 @@ std::shared_ptr<const run_facts> facts_of(const std::shared_ptr<const run_plan>&
   facts->thread_id = plan.thread_id;
   facts->graph_id = plan.graph_id;
   facts->assistant_id = plan.assistant_id;
+  facts->temporary = plan.drop_thread;
   facts->models = std::move(models);
   facts->spending = std::move(spending);
   facts->owner = plan.who->key().text();

@@ -7,18 +7,22 @@
 #include "runtime/base/id.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/graph/task_facts.hpp"
 
 #include <algorithm>
 
 namespace behalf {
 namespace {
 
-constexpr std::size_t most_kept = 4 << 20;     // bytes of a text
-constexpr std::size_t most_of_thread = 20;     // results
+constexpr std::size_t most_kept = 4 << 20; // bytes of a text
+constexpr std::size_t most_of_thread = 20; // results
+constexpr std::size_t most_of_user = 100;
+// Reached only where many are kept at once, or the user puts others there.
+constexpr std::size_t most_listed = 2 * most_of_user;
 constexpr std::size_t longest_piece = 2'000;   // of a line, in bytes
 constexpr std::size_t most_at_once = 48 << 10; // bytes that are read at once
 constexpr std::size_t usual_lines = 200, most_lines = 1'000;
-constexpr std::chrono::hours stays{7 * 24};
+constexpr std::chrono::hours stays{7 * 24}, stays_without_thread{1};
 constexpr std::string_view item_key = "text";
 
 constexpr std::string_view definition = R"tool({"name": "read_result", "description":
@@ -82,17 +86,30 @@ void say_last(json::object& message, const std::string& sentence) {
     blocks->push_back(text_block(sentence));
 }
 
-// Makes room for one more. The names are in the order of their time.
-coroutine<void> drop_oldest(context ctx) {
-  auto listing = ctx.store().namespaces(place_of(ctx));
-  listing.limit(100);
-  const auto all = co_await listing;
+// Makes room for one more; false: there is none. The names are in the order of their time.
+coroutine<bool> make_room(context ctx) {
+  const auto here = place_of(ctx);
+  auto listing = ctx.store().namespaces(labels{here[0], here[1]});
+  listing.limit(most_listed);
+  auto all = co_await listing;
   if (!all)
-    co_return;
-  for (std::size_t i = 0; i + most_of_thread <= all->size(); ++i) {
-    auto gone = ctx.store().del((*all)[i], item_key);
+    co_return false;
+  const bool room = all->size() < most_listed;
+  // The user may have put others there; and "*", should anybody be called so, lists everybody's.
+  std::erase_if(*all, [&](const auto& ns) { return ns.size() != 4 || ns[1] != here[1]; });
+  std::sort(all->begin(), all->end(), [](const auto& a, const auto& b) { return a[3] > b[3]; });
+  std::size_t of_user = 1, of_thread = 1;
+  for (const auto& ns : *all) {
+    const bool same_thread = ns[2] == here[2];
+    if (of_user < most_of_user && (!same_thread || of_thread < most_of_thread)) {
+      ++of_user;
+      of_thread += same_thread ? 1 : 0;
+      continue;
+    }
+    auto gone = ctx.store().del(ns, item_key);
     co_await gone;
   }
+  co_return room;
 }
 
 coroutine<tool_outcome> read_result(context ctx, requested_call what) {
@@ -144,8 +161,9 @@ tool_outcome outcome_of(const service_reply& reply, const requested_call& call) 
 }
 
 coroutine<void> keep_whole(context ctx, tool_outcome& outcome, const taint& seen) {
-  auto dropping = drop_oldest(ctx);
-  co_await std::move(dropping);
+  auto making = make_room(ctx);
+  if (!co_await std::move(making))
+    co_return;
   const auto name = uuid7();
   json::object kept{{"text", outcome.whole},
                     {"tool", string_or(outcome.message, "name")},
@@ -154,13 +172,14 @@ coroutine<void> keep_whole(context ctx, tool_outcome& outcome, const taint& seen
     kept["taint"] = to_json(seen);
   const auto place = place_of(ctx, name);
   auto put = ctx.store().put(place, item_key, std::move(kept));
-  put.ttl(stays).index({});
+  const bool briefly = is_temporary(ctx);
+  put.ttl(briefly ? stays_without_thread : stays).index({});
   if (const auto done = co_await put; !done)
     co_return;
   const auto shown = std::string_view(outcome.whole).substr(0, result_bounds{}.text_bytes);
   const auto before = pieces_in(shown);
-  say_last(outcome.message, "[kept whole for 7 days as " + name
-                              + ": read_result reads on, from line "
+  say_last(outcome.message, "[kept whole for " + std::string(briefly ? "an hour" : "7 days")
+                              + " as " + name + ": read_result reads on, from line "
                               + std::to_string(before == 0 ? 0 : before - 1) + " of "
                               + std::to_string(pieces_in(outcome.whole)) + "]");
   auto artifact = object_or_empty(outcome.message, "artifact");

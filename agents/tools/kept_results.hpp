@@ -21,8 +21,9 @@ inline constexpr std::string_view kept_channel = "kept_results";
 tool_outcome outcome_of(const service_reply& reply, const requested_call& call);
 
 /// Puts the whole into the store, at {"results", USER, THREAD, NAME} "text": {"text", "tool",
-/// "tool_call_id", "taint"?}, for seven days, and says so in the message. Of a thread's the newest
-/// 20 stay. Where the store takes nothing the message stays as it is. `seen`: by who reads it.
+/// "tool_call_id", "taint"?}, for seven days, an hour where the thread goes with the run, and says
+/// so in the message. The newest 20 of a thread and 100 of a user stay. Where the store takes
+/// nothing or has no room the message stays as it is. `seen`: by who reads it.
 coroutine<void> keep_whole(context ctx, tool_outcome& outcome, const taint& seen);
 
 /// Has the tool `read_result`, and lists nothing: it is offered once there is something to read.

@@ -15,6 +15,8 @@ namespace behalf {
 namespace {
 
 constexpr std::size_t most_blocks = 1'000;
+constexpr std::size_t most_media = 20; // providers refuse a question that has too many
+constexpr std::size_t most_notes = 50; // of what is left out: they are beside the bound of text
 constexpr std::size_t longest_error = 8 << 10;
 
 // What chat models take as such, told by its first bytes: a provider refuses what is called by
@@ -86,16 +88,24 @@ public:
   }
 
   /// What the model is told of what it does not get.
-  void note(const std::string& what) { put_text("[left out: " + what + "]"); }
+  void note(const std::string& what) {
+    if (notes_ == most_notes)
+      return leave_out(1);
+    ++notes_;
+    put_text("[left out: " + what + "]");
+  }
+  void leave_out(std::size_t parts) { parts_cut_ += parts; }
 
   bool has_text() const { return has_text_; }
   bool empty() const { return blocks_.empty() && bytes_cut_ == 0; }
 
   /// A string when there is only text, else blocks.
   json::value content() && {
+    if (parts_cut_ != 0)
+      cut(std::to_string(parts_cut_) + " parts more");
     if (bytes_cut_ != 0)
-      note(std::to_string(bytes_cut_) + " bytes more of text, the result is too long");
-    if (has_media_)
+      cut(std::to_string(bytes_cut_) + " bytes more of text");
+    if (media_count_ != 0)
       return std::move(blocks_);
     std::string joined;
     for (const auto& each : blocks_) {
@@ -107,6 +117,10 @@ public:
   }
 
 private:
+  void cut(const std::string& what) {
+    put_text("[left out: " + what + ", the result is too long]");
+  }
+
   void put_text(std::string_view text) { blocks_.push_back(text_block(text)); }
 
   void link(const json::object& o) {
@@ -129,7 +143,7 @@ private:
     auto what = "a file of " + shown + ", " + std::to_string(data.size() / 4 * 3) + " bytes";
     if (!uri.empty())
       what += ", " + std::string(cut_utf8(uri, 200));
-    if (data.size() > media_left_)
+    if (data.size() > media_left_ || media_count_ == most_media)
       return note(what + ", the result is too long");
     auto bytes = base64_decode(data);
     if (!bytes || bytes->empty())
@@ -140,13 +154,14 @@ private:
     if (!known)
       return note(what + ", models cannot read it");
     media_left_ -= data.size();
-    has_media_ = true;
+    ++media_count_;
     blocks_.push_back(
       json_arg{{"type", known->block}, {"base64", data}, {"mime_type", known->mime}}.take());
   }
 
   std::size_t text_left_, media_left_, bytes_cut_ = 0;
-  bool has_text_ = false, has_media_ = false;
+  std::size_t media_count_ = 0, notes_ = 0, parts_cut_ = 0;
+  bool has_text_ = false;
   json::array blocks_;
 };
 
@@ -178,7 +193,7 @@ json::object tool_message_of(const service_reply& reply, std::string_view call_i
     for (std::size_t i = 0; i < std::min(all.size(), most_blocks); ++i)
       read.add(all[i]);
     if (all.size() > most_blocks)
-      read.note(std::to_string(all.size() - most_blocks) + " parts more, the result is too long");
+      read.leave_out(all.size() - most_blocks);
   }
   const auto* structured = member(*body, "structuredContent");
   if (structured && structured->is_null())

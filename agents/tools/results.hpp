@@ -16,8 +16,8 @@ inline constexpr std::string_view unknown_outcome =
 
 struct result_bounds {
   std::size_t text_bytes = 64 << 10; // of all texts; what is longer is cut, and says so
-  std::size_t media_bytes = 4 << 20; // of all images, sounds and files as base64; others are left
-                                     // out, and the text says so
+  std::size_t media_bytes = 4 << 20; // of all images, sounds and files as base64, of which there
+                                     // are 20 at most; others are left out, and the text says so
 };
 
 /// The tool message of a result of MCP's tools/call. The content is a string when there is only

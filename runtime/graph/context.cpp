@@ -170,6 +170,10 @@ void emit(const context& ctx, stream_item item) {
     ctx.facts_->emit(std::move(item));
 }
 
+bool is_temporary(const context& ctx) {
+  return ctx.facts_->run->temporary;
+}
+
 bool may_have_run(const context& ctx) {
   return ctx.facts_->cut_off;
 }

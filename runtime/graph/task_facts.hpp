@@ -26,6 +26,7 @@ struct run_facts {
   json::object metadata;             // as events and checkpoints show it
   std::string owner;                 // who it acts for, as keys of what users never share
   std::vector<std::string> services; // names a node may use; empty: any (the driver decides)
+  bool temporary = false;            // its thread goes with it
   std::shared_ptr<const model_directory> models = {}; // null: there are none
   std::shared_ptr<run_spending> spending = {};        // null: nobody counts what they cost
 
@@ -77,6 +78,9 @@ std::shared_ptr<run_spending> spending_of(const context& ctx);
 
 /// To the run's stream, or its driver.
 void emit(const context& ctx, stream_item item);
+
+/// The run's thread goes with it: nobody reads later what is kept of the thread.
+bool is_temporary(const context& ctx);
 
 /// The server ended before the task did and began again: what it may have done outside is unknown.
 bool may_have_run(const context& ctx);

@@ -1,8 +1,11 @@
 // Results that are too long for a model: what it is told, and how it reads on.
 #include "agents/agent.hpp"
+#include "agents/tools/kept_results.hpp"
 #include "behalf/messages.hpp"
 #include "behalf/testing.hpp"
 #include "runtime/base/json.hpp"
+#include "runtime/graph/graph.hpp"
+#include "runtime/graph/task_facts.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace behalf;
@@ -76,6 +79,39 @@ std::string name_in(const std::string& text) {
   const auto at = text.find(before);
   REQUIRE(at != text.npos);
   return text.substr(at + before.size(), 36);
+}
+
+// `n` results of other threads, older than any that are made now.
+void fill(testing::memory_store& store, const std::string& user, int n) {
+  for (int i = 100; i < 100 + n; ++i)
+    store.put({"results", user, "thread-of-" + std::to_string(i), "0-" + std::to_string(i)}, "text",
+              {{"text", "old"}});
+}
+
+coroutine<node_result> keep(context ctx, tool_outcome& outcome) {
+  const taint none;
+  auto keeping = keep_whole(ctx, outcome, none);
+  co_await std::move(keeping);
+  co_return flow::update{};
+}
+
+// Keeps a result, in a run that is told so; gives what the store was asked.
+std::vector<store_operation> asked_to_keep(bool temporary, tool_outcome& outcome) {
+  auto run = std::make_shared<run_facts>();
+  run->thread_id = "thread-1";
+  run->temporary = temporary;
+  auto facts = std::make_shared<task_facts>();
+  facts->run = run;
+  context ctx{facts};
+  const auto machine = coroutine_node(keep(ctx, outcome));
+  const state_view none;
+  std::vector<store_operation> asked;
+  auto now = machine->start({none, ctx});
+  while (auto* wanted = std::get_if<std::vector<asked_effect>>(&now)) {
+    asked.push_back(std::get<store_operation>(wanted->front().what));
+    now = machine->resume(wanted->front().id, store_reply{});
+  }
+  return asked;
 }
 
 } // namespace
@@ -158,6 +194,60 @@ TEST_CASE("of a thread's results the newest are kept", "[agents][tools]") {
   CHECK_FALSE(b.runner.store().find(place(1), "text"));
   CHECK(b.runner.store().find(place(2), "text"));
   CHECK(b.runner.store().find(place(21), "text"));
+}
+
+TEST_CASE("of a user's results the newest are kept", "[agents][tools]") {
+  bench b{long_text()};
+  auto& store = b.runner.store();
+  fill(store, "alice", 105);
+  fill(store, "bob", 105);
+  store.put({"results", "alice"}, "text", {{"text", "her own"}});
+  b.model.calls({{"dump", json::object{}}}).says("I see.");
+  const auto name = name_in(text_of(tool_message(b.say("dump it"))));
+  CHECK(store.size() == 100 + 105 + 1);
+  const auto of = [&](const std::string& user, int i) {
+    return store.find({"results", user, "thread-of-" + std::to_string(i), "0-" + std::to_string(i)},
+                      "text");
+  };
+  CHECK_FALSE(of("alice", 105));
+  CHECK(of("alice", 106));
+  CHECK(of("bob", 100));
+  CHECK(store.find({"results", "alice"}, "text"));
+  CHECK(store.find({"results", "alice", "thread-1", name}, "text"));
+}
+
+TEST_CASE("a user called * has no say over the results of others", "[agents][tools]") {
+  bench b{long_text()};
+  b.runner.as("*");
+  fill(b.runner.store(), "bob", 120);
+  b.model.calls({{"dump", json::object{}}}).says("I see.");
+  b.say("dump it");
+  CHECK(b.runner.store().size() >= 120);
+}
+
+TEST_CASE("where there is no room nothing is kept", "[agents][tools]") {
+  bench b{long_text()};
+  auto& store = b.runner.store();
+  for (int i = 0; i < 200; ++i) // of the user's own
+    store.put({"results", "alice", std::to_string(i)}, "text", {{"text", "mine"}});
+  b.model.calls({{"dump", json::object{}}}).says("I see.");
+  const auto message = tool_message(b.say("dump it"));
+  CHECK(text_of(message).find("kept whole") == std::string::npos);
+  CHECK_FALSE(object_or_empty(message.as_object(), "artifact").contains("kept"));
+  CHECK(store.size() == 200);
+  CHECK(b.told(1) == names{"dump"});
+}
+
+TEST_CASE("results stay an hour where the thread goes with the run", "[agents][tools]") {
+  const auto temporary = GENERATE(false, true);
+  tool_outcome outcome{json::object{{"content", "line 0"}, {"name", "dump"}}};
+  outcome.whole = long_text();
+  const auto asked = asked_to_keep(temporary, outcome);
+  REQUIRE(asked.size() == 2); // nothing is there yet
+  const auto& put = std::get<store_put>(asked.back());
+  CHECK(put.ttl_minutes == (temporary ? 60 : 7 * 24 * 60));
+  CHECK(text_of(outcome.message).find(temporary ? "for an hour as " : "for 7 days as ")
+        != std::string::npos);
 }
 
 TEST_CASE("a service's own tool of that name stays what it is", "[agents][tools]") {

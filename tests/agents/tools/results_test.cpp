@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 using namespace behalf;
 
 namespace {
@@ -126,6 +128,25 @@ TEST_CASE("large files and many parts are left out of a result", "[agents]") {
   for (int i = 0; i < 1000; ++i)
     many += R"(,{"type":"text","text":""})";
   CHECK(answer(many + "]}").at("content") == "x\n[left out: 1 parts more, the result is too long]");
+}
+
+TEST_CASE("a result cannot flood the model with files, nor with what was left out", "[agents]") {
+  const auto repeated = [](std::string_view part) {
+    std::string all = R"({"content":[)";
+    for (int i = 0; i < 100; ++i)
+      all.append(i == 0 ? "" : ",").append(part);
+    return answer(all + "]}").at("content");
+  };
+  const auto shown = repeated(R"({"type":"image","mimeType":"image/gif","data":"R0lGODlh"})");
+  const auto& files = shown.as_array();
+  REQUIRE(files.size() == 20 + 50 + 1);
+  CHECK(files.at(19).at("type") == "image");
+  CHECK(files.at(20).at("text")
+        == "[left out: a file of image/gif, 6 bytes, the result is too long]");
+  CHECK(files.at(70).at("text") == "[left out: 30 parts more, the result is too long]");
+  const auto unknown = std::string(repeated(R"({"type":"x"})").as_string());
+  CHECK(std::count(unknown.begin(), unknown.end(), '\n') == 50);
+  CHECK(unknown.ends_with("[left out: 50 parts more, the result is too long]"));
 }
 
 TEST_CASE("a call that did not happen has a message, too", "[agents]") {
