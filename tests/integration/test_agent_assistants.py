@@ -1,17 +1,21 @@
 """Assistants of declared agents: what people set of them, within what the operator lets them."""
 
 import pytest
+import yaml
 from langgraph_sdk.errors import NotFoundError, UnprocessableEntityError
-from parts import stacks
 from parts.agents import Agents, model
 from parts.behalf import Behalf
+from parts.tools import ROOT
 
 ALL = {"prompt": True, "model": ["cheap"], "temperature": True, "tools": True, "limits": True}
 OUTSIDE = {"model": "dear", "temperature": 3, "tools": ["send"], "limits": {"model_calls": 6}}
 
-OR_THE_SERVERS = {"filter": {"$or": [{"owner": "{identity}"}, {"created_by": "system"}]}}
-OWNERS = stacks.OWNER | {"assistants": "owner", "assistants.read": OR_THE_SERVERS,
-                         "assistants.search": OR_THE_SERVERS}
+
+def rules_of(example: str) -> dict:
+    return yaml.safe_load((ROOT / "examples" / example).read_text())["authorization"]
+
+
+OWNERS = rules_of("assistant/behalf.yaml")
 
 
 def said(system: dict) -> str:
@@ -67,6 +71,7 @@ def test_people_own_assistants_within_what_the_operator_lets_them(agents, models
                 lambda: bob.runs.create(None, mine["assistant_id"], input=hello)):
         with pytest.raises(NotFoundError):
             use()
+    assert {a["graph_id"] for a in bob.assistants.search()} == {"helper", "fixed"}
     bob.runs.wait(None, "helper", input=hello)
     assert "house's" in said(models.requests()[-1]["body"])
 
@@ -86,6 +91,13 @@ def test_people_own_assistants_within_what_the_operator_lets_them(agents, models
         alice.assistants.update(mine["assistant_id"], graph_id="fixed")
     assert alice.assistants.get_schemas(alice.assistants.create("fixed")["assistant_id"])[
         "config_schema"] == {}
+
+
+@pytest.mark.parametrize("example", ["behalf.yaml", "inbox/behalf.yaml"])
+def test_in_every_example_assistants_are_their_makers(example):
+    rules = rules_of(example)
+    assert [rules[key] for key in OWNERS if key.startswith("assistants")] == [
+        OWNERS[key] for key in OWNERS if key.startswith("assistants")]
 
 
 def test_an_agent_is_read_anew_while_runs_keep_theirs(tmp_path, models):

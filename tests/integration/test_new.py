@@ -63,6 +63,13 @@ def test_an_agent_is_served_at_once(tmp_path):
             ("helper", "Answers questions")]
     finally:
         server.close()
+    config = (folder / "behalf.yaml").read_text()
+    for line in ("    # tools:", "# services:", "#   mail:"):
+        assert line in config
+        config = config.replace(line, line.replace("# ", "", 1))
+    (folder / "more.yaml").write_text(config)
+    whole = run("validate", "more.yaml", folder=folder)
+    assert whole.returncode == 0 and "1 service" in whole.stdout, whole.stderr
     without = run("dev", "--config", "behalf.yaml", "--no-auth", folder=folder)
     assert without.returncode == 3 and "models.main.key: " in without.stderr
 
