@@ -124,14 +124,23 @@ std::map<std::string, std::string> apply_environment(YAML::Node& root, loaded_co
   return from;
 }
 
+constexpr std::size_t most_values = 100'000;
+
 // Notes where each key stands; a key that stands twice is a fault, for one of the two would be
 // lost without a word. False at a node that is no tree: an alias may name what it is part of.
+// What an alias stands for is counted each time: with some lines of them no memory would suffice.
 bool survey(const YAML::Node& node, const std::string& path, loaded_config& out, int depth) {
   auto line = [&](const YAML::Node& n) {
     return out.places.file + ":" + std::to_string(n.Mark().line + 1);
   };
   if (depth > 32) {
     out.problems.push_back({line(node), path, "is nested too deeply"});
+    return false;
+  }
+  if (out.places.lines.size() > most_values) {
+    out.problems.push_back({line(node), path,
+                            "is too long: there are more than " + std::to_string(most_values)
+                              + " values, those of aliases counted each time"});
     return false;
   }
   for (std::size_t i = 0; node.IsSequence() && i < node.size(); ++i) {

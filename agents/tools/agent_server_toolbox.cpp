@@ -278,6 +278,8 @@ private:
       if (!part)
         co_return part.error();
       last = part->last;
+      if (std::chrono::steady_clock::now() >= by)
+        became = fail(errc::timeout, {});
       if (!taken) {
         refused += part->bytes;
         continue;
@@ -293,12 +295,10 @@ private:
       }
       if (unfinished > longest_event || read > longest_stream)
         became = fail(errc::upstream, "it tells too much while it works");
-      else if (std::chrono::steady_clock::now() >= by)
-        became = fail(errc::timeout, {});
     }
     auto closing = reply->close();
     co_await std::move(closing);
-    if (!taken)
+    if (!taken && became)
       became = refusal(reply->status(), valid_utf8(std::move(refused)));
     if (!became && reply->scrub()) {
       auto why = became.error();

@@ -86,30 +86,36 @@ void say_last(json::object& message, const std::string& sentence) {
     blocks->push_back(text_block(sentence));
 }
 
-// Makes room for one more; false: there is none. The names are in the order of their time.
-coroutine<bool> make_room(context ctx) {
+// Drops all but the newest, after one was put: of calls side by side the last one sees them all.
+// Whether that one, `newest`, is among those that stay. Names are in the order of their time.
+coroutine<bool> drop_oldest(context ctx, std::vector<std::string> newest) {
   const auto here = place_of(ctx);
   auto listing = ctx.store().namespaces(labels{here[0], here[1]});
   listing.limit(most_listed);
-  auto all = co_await listing;
-  if (!all)
-    co_return false;
-  const bool room = all->size() < most_listed;
+  const auto listed = co_await listing;
+  bool stays_there = listed && listed->size() < most_listed; // a bound must not fail open
+  std::vector<std::vector<std::string>> all;
+  if (listed)
+    all = *listed;
+  if (std::find(all.begin(), all.end(), newest) == all.end())
+    all.push_back(newest);
   // The user may have put others there; and "*", should anybody be called so, lists everybody's.
-  std::erase_if(*all, [&](const auto& ns) { return ns.size() != 4 || ns[1] != here[1]; });
-  std::sort(all->begin(), all->end(), [](const auto& a, const auto& b) { return a[3] > b[3]; });
-  std::size_t of_user = 1, of_thread = 1;
-  for (const auto& ns : *all) {
+  std::erase_if(all, [&](const auto& ns) { return ns.size() != 4 || ns[1] != here[1]; });
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a[3] > b[3]; });
+  std::size_t of_user = 0, of_thread = 0;
+  for (const auto& ns : all) {
     const bool same_thread = ns[2] == here[2];
-    if (of_user < most_of_user && (!same_thread || of_thread < most_of_thread)) {
+    const bool fits = of_user < most_of_user && (!same_thread || of_thread < most_of_thread);
+    if (fits && (stays_there || ns != newest)) {
       ++of_user;
       of_thread += same_thread ? 1 : 0;
       continue;
     }
+    stays_there = stays_there && ns != newest;
     auto gone = ctx.store().del(ns, item_key);
     co_await gone;
   }
-  co_return room;
+  co_return stays_there;
 }
 
 coroutine<tool_outcome> read_result(context ctx, requested_call what) {
@@ -161,9 +167,6 @@ tool_outcome outcome_of(const service_reply& reply, const requested_call& call) 
 }
 
 coroutine<void> keep_whole(context ctx, tool_outcome& outcome, const taint& seen) {
-  auto making = make_room(ctx);
-  if (!co_await std::move(making))
-    co_return;
   const auto name = uuid7();
   json::object kept{{"text", outcome.whole},
                     {"tool", string_or(outcome.message, "name")},
@@ -175,6 +178,9 @@ coroutine<void> keep_whole(context ctx, tool_outcome& outcome, const taint& seen
   const bool briefly = is_temporary(ctx);
   put.ttl(briefly ? stays_without_thread : stays).index({});
   if (const auto done = co_await put; !done)
+    co_return;
+  auto dropping = drop_oldest(ctx, place);
+  if (!co_await std::move(dropping))
     co_return;
   const auto shown = std::string_view(outcome.whole).substr(0, result_bounds{}.text_bytes);
   const auto before = pieces_in(shown);

@@ -283,6 +283,18 @@ TEST_CASE("an alias to what it is part of ends", "[config]") {
   CHECK_FALSE(faults_of("authorization: &a { threads: *a }\n").empty());
 }
 
+TEST_CASE("what aliases stand for is bounded", "[config]") {
+  std::string bomb = "x0: &x0 [a, a, a, a, a, a, a, a]\n";
+  for (int i = 1; i < 12; ++i) {
+    const auto one = "*x" + std::to_string(i - 1);
+    bomb += "x" + std::to_string(i) + ": &x" + std::to_string(i) + " [";
+    for (int j = 0; j < 8; ++j)
+      bomb += (j == 0 ? "" : ", ") + one;
+    bomb += "]\n";
+  }
+  CHECK(faults_of(bomb).find("more than 100000 values") != std::string::npos);
+}
+
 TEST_CASE("contradictions name the nearest line there is", "[config]") {
   auto c = parse_config("server:\n  listen: 0.0.0.0:1\nservices:\n  a: { base_url: https://a.b, "
                         "credential: { from: secrets } }\n",

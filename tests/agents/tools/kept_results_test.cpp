@@ -196,6 +196,14 @@ TEST_CASE("of a thread's results the newest are kept", "[agents][tools]") {
   CHECK(b.runner.store().find(place(21), "text"));
 }
 
+TEST_CASE("of results that come side by side no more are kept", "[agents][tools]") {
+  bench b{long_text()};
+  const testing::scripted_model::call dump{"dump", json::object{}};
+  b.model.calls(std::vector(40, dump)).says("Enough.");
+  b.say("dump it");
+  CHECK(b.runner.store().size() == 20);
+}
+
 TEST_CASE("of a user's results the newest are kept", "[agents][tools]") {
   bench b{long_text()};
   auto& store = b.runner.store();
