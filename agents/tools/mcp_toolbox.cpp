@@ -35,10 +35,10 @@ std::shared_ptr<const toolbox> mcp_toolbox(std::string service) {
 
 // Without the service's own words: they may repeat the arguments.
 json::object failed_call(const requested_call& call, const error& why, std::string_view service) {
-  const std::string_view outcome = !why.kind.empty()            ? why.kind
-                                   : why.code == errc::timeout  ? "timeout"
-                                   : why.code == errc::upstream ? "upstream"
-                                                                : "refused";
+  const std::string outcome = !why.kind.empty()            ? why.kind
+                              : why.code == errc::timeout  ? "timeout"
+                              : why.code == errc::upstream ? "upstream"
+                                                           : "refused";
   log::warning("tool_failed", {{"service", service}, {"tool", call.tool}, {"outcome", outcome}});
   auto told = "Error: '" + std::string(service) + "' ";
   if (why.kind == "needs_auth")
