@@ -19,6 +19,7 @@
 #include <cstdlib>
 #include <functional>
 #include <poll.h>
+#include <set>
 #include <unistd.h>
 
 namespace behalf {
@@ -373,18 +374,28 @@ private:
   }
 
   result<void> find_agent() {
-    const json::object body{{"limit", 20}};
+    const json::object body{{"limit", 100}};
     auto found = server_.call("POST", "/assistants/search", &body);
     if (!found)
       return found.error();
     const auto* all = found->if_array();
-    std::string names;
+    std::string names, own; // own: that of a graph itself, which nobody made
+    std::set<std::string> graphs;
     for (const auto& one : all ? *all : json::array{})
       if (const auto* o = one.if_object()) {
         agent_ = string_or(*o, "assistant_id");
-        names += (names.empty() ? "" : ", ") + std::string(string_or(*o, "graph_id"));
+        const std::string graph(string_or(*o, "graph_id"));
+        const bool made = string_or(object_or_empty(*o, "metadata"), "created_by") != "system";
+        if (!made)
+          own = agent_;
+        graphs.insert(graph);
+        names += (names.empty() ? "" : ", ") + (made ? agent_ : graph);
+        if (made)
+          names += " (" + std::string(string_or(*o, "name")) + ", of " + graph + ")";
       }
-    if (all && all->size() == 1 && !agent_.empty())
+    if (all && all->size() > 1)
+      agent_ = graphs.size() == 1 ? own : std::string{};
+    if (!agent_.empty())
       return {};
     return fail(errc::invalid_argument, names.empty()
                                           ? "the server has no assistant that you may use"

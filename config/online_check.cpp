@@ -19,6 +19,7 @@
 #include <future>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace behalf {
@@ -43,6 +44,7 @@ using credential_ptr = std::shared_ptr<const credential_writer>;
 struct found_credential {
   credential_ptr writer; // null: the service takes none, or `why` says what is missing
   std::optional<finding> why;
+  std::string whose = {}; // of a user's: the issuer that says who it is
 };
 
 finding failed(std::string why) {
@@ -95,7 +97,10 @@ private:
   found_credential users(const service_options& service) {
     if (as_.empty())
       return {nullptr, finding{standing::not_asked, "needs a user's token: --as USER"}};
-    auto* store = store_of(service);
+    auto opened = store_of(service);
+    if (!opened)
+      return {nullptr, failed("its secret store cannot be opened: " + opened.error().message)};
+    auto* store = *opened;
     if (!store)
       return {nullptr, finding{standing::not_asked, "its secret store opens to users alone"}};
     auto owners = store->owners();
@@ -103,19 +108,27 @@ private:
       return {nullptr, failed(owners.error().message)};
     for (const auto& who : *owners)
       if (who.subject == as_)
-        if (auto found = store->get({who, std::string(service.credential_name())}))
-          return written(service, std::make_shared<const stored_credential>(std::move(*found)));
+        if (auto found = store->get({who, std::string(service.credential_name())})) {
+          auto made =
+            written(service, std::make_shared<const stored_credential>(std::move(*found)));
+          made.whose = who.issuer.empty() ? "--no-auth" : who.issuer;
+          return made;
+        }
     return {nullptr,
             failed(as_ + " has stored no '" + std::string(service.credential_name()) + "'")};
   }
 
-  embedded_store* store_of(const service_options& service) {
+  // Null: no store that can be opened without a user's token.
+  result<embedded_store*> store_of(const service_options& service) {
     const auto& name = service.credential.store;
     auto& open = stores_[name];
     const auto* settings = config_.secrets.find(name);
-    if (!open && settings && settings->type == secret_store_config::backend::embedded)
-      if (auto made = open_secrets(config_, base_, name))
-        open = std::move(*made);
+    if (!open && settings && settings->type == secret_store_config::backend::embedded) {
+      auto made = open_secrets(config_, base_, name);
+      if (!made)
+        return made.error();
+      open = std::move(*made);
+    }
     return dynamic_cast<embedded_store*>(open.get());
   }
 
@@ -373,10 +386,16 @@ bool check_online(const config& c, const std::string& base, const std::string& a
   keys of_config{c, base, as};
   const questioner q{*registry, c.egress, std::chrono::steady_clock::now() + time_for_all};
   std::map<std::string, std::future<finding>> models, others;
+  std::set<std::string> a2a;
   const auto begin = [&](const service_options& service, auto check) {
     auto key = of_config.of(service);
-    return std::async(std::launch::async, [key = std::move(key), check]() {
-      return key.why ? *key.why : check(key.writer);
+    return std::async(std::launch::async, [key = std::move(key), check, &as]() {
+      if (key.why)
+        return *key.why;
+      finding what = check(key.writer);
+      if (!key.whose.empty())
+        what.says += ", as " + as + " of " + key.whose;
+      return what;
     });
   };
   for (const auto& [name, model] : c.models.by_name)
@@ -388,11 +407,17 @@ bool check_online(const config& c, const std::string& base, const std::string& a
         begin(one, [&q, &one](const auto& key) { return check_service(q, one, key); });
   for (const auto& agent : c.agents)
     for (const auto& source : agent.tools)
-      if (const auto name = source.service + ": " + source.assistant;
-          !source.assistant.empty() && !others.contains(name))
+      if (source.a2a)
+        a2a.insert(source.service);
+      else if (const auto name = source.service + ": " + source.assistant;
+               !source.assistant.empty() && !others.contains(name))
         others[name] = begin(*registry->find(source.service), [&q, &source](const auto& key) {
           return check_agent(q, source, key);
         });
+  for (const auto& name : a2a) // a question would begin a task, and a card needs no key
+    others[name + ": a2a"] = std::async(std::launch::deferred, [] {
+      return finding{standing::not_asked, "an agent that is asked by A2A"};
+    });
   bool all_fine = true;
   if (!models.empty())
     std::printf("models\n");

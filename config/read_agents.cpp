@@ -25,6 +25,11 @@ const service_options* service_named(const config& c, std::string_view name) {
 }
 
 // `agent`: the key by which the service is an agent of another server; empty: it has tools.
+bool is_builtin(const std::string& name) {
+  const auto known = builtin_names();
+  return std::find(known.begin(), known.end(), name) != known.end();
+}
+
 void check_service(yaml_section& in, const std::string& name, std::string_view agent,
                    const config& c) {
   if (name.empty()) {
@@ -34,7 +39,10 @@ void check_service(yaml_section& in, const std::string& name, std::string_view a
   }
   const auto* service = service_named(c, name);
   if (!service)
-    in.fault("service", "there is no '" + name + "' in `services`");
+    in.fault("service",
+             "there is no '" + name + "' in `services`"
+               + (is_builtin(name) ? "; the tool is built in: { builtin: [" + name + "] }"
+                                   : std::string{}));
   else if (!agent.empty() && service->type != service_type::http)
     in.fault(agent,
              "'" + name + "' is of type mcp; an agent of another server is a service of type http");
@@ -223,7 +231,7 @@ void read_builtin(yaml_section in, std::vector<std::string> given,
       in.fault("builtin",
                "stands beside another kind of tools; an entry of `tools` has one of them");
   for (auto& name : given)
-    if (std::find(known.begin(), known.end(), name) == known.end())
+    if (!is_builtin(name))
       in.fault("builtin", "there is no '" + name + "'; there are: " + joined(known));
     else if (std::find(names.begin(), names.end(), name) != names.end())
       in.fault("builtin", "'" + name + "' stands twice");
@@ -326,7 +334,7 @@ void read_schema(yaml_section& in, json::object& schema) {
       return;
     auto read = parse_json(text);
     if (!read || !read->is_object())
-      return in.fault("schema", "is no JSON object: " + (read ? "" : read.error().message));
+      return in.fault("schema", "is no JSON object, here or in a file: file:answer.schema.json");
     schema = std::move(read->get_object());
   }
   if (string_or(schema, "type") != "object")

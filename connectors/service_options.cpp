@@ -1,6 +1,7 @@
 #include "connectors/service_options.hpp"
 
 #include "runtime/base/text.hpp"
+#include "runtime/http/net_guard.hpp"
 
 #include <algorithm>
 
@@ -29,12 +30,15 @@ result<void> check_credential(const credential_options& c) {
   return {};
 }
 
-result<void> check_url_key(std::string_view key, std::string_view url, bool allow_http) {
+result<void> check_url_key(std::string_view key, std::string_view url, const service_options& of) {
   auto checked = check_url(url);
   if (!checked)
     return wrong(key, checked.error().message);
-  if (!checked->where.tls() && !allow_http)
-    return wrong(key, "plain http needs allow_http: true");
+  if (!checked->where.tls() && !of.allow_http)
+    return wrong(key, !of.allow_private && is_private_host(checked->where.host)
+                        ? "plain http needs allow_http: true, and this machine or a private "
+                          "network allow_private: true"
+                        : "plain http needs allow_http: true");
   if (url.find_first_of("?#") != url.npos)
     return wrong(key, "may have no query and no fragment");
   return {};
@@ -45,10 +49,10 @@ result<void> check_url_key(std::string_view key, std::string_view url, bool allo
 result<void> service_options::validate() const {
   if (!made_of(name, "-_") || name.size() > 64)
     return wrong("name", "must be 1 to 64 letters, digits, '-' or '_'");
-  if (auto r = check_url_key("url", url, allow_http); !r)
+  if (auto r = check_url_key("url", url, *this); !r)
     return r;
   for (const auto& host : hosts)
-    if (auto r = check_url_key("hosts", host, allow_http); !r)
+    if (auto r = check_url_key("hosts", host, *this); !r)
       return r;
   if (auto r = check_credential(credential); !r)
     return r;

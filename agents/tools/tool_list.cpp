@@ -155,6 +155,12 @@ public:
       for (const auto& name : *names)
         if (name != "*" && !entries.contains(name))
           note(source.service + " has no tool " + name);
+    for (const auto& name : source.return_direct)
+      if (!entries.contains(name))
+        note("return_direct: " + source.service + " has no tool " + name);
+    for (const auto& [name, timeout] : source.timeouts)
+      if (!entries.contains(name))
+        note("timeouts: " + source.service + " has no tool " + name);
     std::size_t dropped = 0;
     for (const auto& [name, entry] : entries) {
       const auto approval = approval_of(source, name, hints_of(*entry));

@@ -162,6 +162,13 @@ TEST_CASE("what is wrong with an agent is said with its place", "[config]") {
         == "f.yaml:6: agents.a.model: there is no model 'other' in `models`; there are: main");
   CHECK(fault_of("tools: [post]")
         == "f.yaml:6: agents.a.tools[0].service: there is no 'post' in `services`");
+  CHECK(
+    fault_of("tools: [now]")
+    == "f.yaml:6: agents.a.tools[0].service: there is no 'now' in `services`; the tool is built "
+       "in: { builtin: [now] }");
+  CHECK(fault_of("response: answer.json")
+        == "f.yaml:6: agents.a.response.schema: is no JSON object, here or in a file: "
+           "file:answer.schema.json");
   CHECK(fault_of("tools: [files]")
           .starts_with("f.yaml:6: agents.a.tools[0].service: 'files' is of type http"));
   CHECK(fault_of("tools: [model-main]").find("there is no 'model-main'") != std::string::npos);

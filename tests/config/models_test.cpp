@@ -189,6 +189,9 @@ TEST_CASE("what is wrong with a model is said with its place", "[config]") {
           .starts_with("f.yaml:2: models.m.server: 'lama' is none of: azure,"));
   CHECK(fault_of("base_url: http://a.example")
         == "f.yaml:2: models.m.base_url: plain http needs allow_http: true");
+  CHECK(fault_of("base_url: http://127.0.0.1:11434/v1")
+        == "f.yaml:2: models.m.base_url: plain http needs allow_http: true, and this machine or a "
+           "private network allow_private: true");
   CHECK(fault_of("base_url: https://a.example, differs: { path: chat }", "openai_chat")
           .starts_with("f.yaml:2: models.m.differs.path: must begin with '/'"));
   CHECK(fault_of("timeout: 1h").starts_with("f.yaml:2: models.m.timeout: must be between"));

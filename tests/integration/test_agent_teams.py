@@ -257,8 +257,10 @@ def test_assistants_of_other_servers_are_looked_for(two, models):
     done = run("validate", "behalf.yaml", "--online", "--as", "alice", "--data", "data",
                folder=two[0].server.folder)
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
-    assert "partner: stock ok has this assistant" in lines, done.stdout + done.stderr
-    assert "partner: nobody FAILED it has no assistant 'nobody': HTTP 404" in lines
+    as_whom = f", as alice of {two[0].server.url}/dev"
+    assert f"partner: stock ok has this assistant{as_whom}" in lines, done.stdout + done.stderr
+    assert f"partner: nobody FAILED it has no assistant 'nobody': HTTP 404{as_whom}" in lines
+    assert "a2a: a2a not asked an agent that is asked by A2A" in lines
     asked = "called at once; asked about once strangers' words and private data were read"
     assert f"partner.ask_partner {asked}" in lines
     assert f"a2a.ask_a2a {asked}" in lines

@@ -166,6 +166,18 @@ def test_a_declared_agent_shows_its_calls_and_asks(wire, behalf, inbox, models, 
     assert "<- failed" not in done.stdout
 
 
+def test_assistants_that_somebody_made_are_not_taken_for_the_graphs_own(chat, server, tmp_path):
+    token = run("token", "--url", server.url, *ALICE, "--password", "alice", folder=tmp_path)
+    assistants = server.sdk(token.stdout.strip()).assistants
+    mine = assistants.create("clerk", name="Mine")["assistant_id"]
+    [own] = assistants.search(metadata={"created_by": "system"})
+    said = chat(says="hi\n")
+    assistants.delete(mine)
+    assert said.returncode == 0, said.stderr
+    thread = server.sdk(token.stdout.strip()).threads.get(thread_of(said.stdout))
+    assert thread["metadata"]["assistant_id"] == own["assistant_id"]
+
+
 def test_nobody_there_is_code_4(tmp_path):
     gone = run("chat", "--url", "http://127.0.0.1:1", "--once", "hi", folder=tmp_path)
     assert gone.returncode == 4 and "could not be reached" in gone.stderr

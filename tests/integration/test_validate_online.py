@@ -55,7 +55,7 @@ def test_all_is_asked_and_what_users_approve_is_told(folder, inbox, models):
     done = check(folder, "--as", "alice", "--data", "data")
     assert done.returncode == 0, done.stdout + done.stderr
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
-    assert "mail ok 4 tools" in lines
+    assert "mail ok 4 tools, as alice of http://x/dev" in lines
     later = "once strangers' words and private data were read"
     assert f"mail.whoami called at once; asked about {later}" in lines
     assert "mail.get_message asked about" in lines
@@ -64,6 +64,9 @@ def test_all_is_asked_and_what_users_approve_is_told(folder, inbox, models):
     assert inbox.tokens["alice"] not in done.stdout + done.stderr and "operator.key" not in done.stderr
     done = check(folder, "--as", "bob", "--data", "data")
     assert done.returncode == 1 and "bob has stored no 'mail'" in done.stdout
+    (folder / "data" / "master.key").write_text("0" * 64)
+    done = check(folder, "--as", "alice", "--data", "data")
+    assert done.returncode == 1 and "its secret store cannot be opened: " in done.stdout
 
 
 def test_what_is_wrong_is_named(folder, models):

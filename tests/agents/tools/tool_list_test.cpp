@@ -157,6 +157,11 @@ TEST_CASE("names in the lists that no tool has are noted", "[agents]") {
   mail.deny = {"sent", "*"};
   CHECK(make_tool_list({mail}, {listing("mail", {tool("send")})}).notes
         == names{"mail has no tool sent"});
+  mail.deny = {};
+  mail.return_direct = {"send", "sent"};
+  mail.timeouts = {{"send", std::chrono::seconds{1}}, {"post", std::chrono::seconds{1}}};
+  CHECK(make_tool_list({mail}, {listing("mail", {tool("send")})}).notes
+        == names{"return_direct: mail has no tool sent", "timeouts: mail has no tool post"});
 }
 
 TEST_CASE("hints have the defaults of MCP", "[agents]") {
