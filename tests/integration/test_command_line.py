@@ -296,7 +296,7 @@ def test_a_token_that_nothing_would_look_for_is_warned_of(tmp_path):
 
     def put(issuer: str, service: str) -> str:
         done = run("secret", "put", "--config", "f.yaml", "--user", "u", "--issuer", issuer,
-                   "--service", service, folder=tmp_path, input="token")
+                   "--service", service, folder=tmp_path, input="a token of some length")
         assert done.returncode == 0, done.stderr
         return done.stderr
 
