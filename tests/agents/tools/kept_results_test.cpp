@@ -252,7 +252,7 @@ TEST_CASE("results stay an hour where the thread goes with the run", "[agents][t
   outcome.whole = long_text();
   const auto asked = asked_to_keep(temporary, outcome);
   REQUIRE(asked.size() == 2); // nothing is there yet
-  const auto& put = std::get<store_put>(asked.back());
+  const auto& put = std::get<store_put>(asked.front());
   CHECK(put.ttl_minutes == (temporary ? 60 : 7 * 24 * 60));
   CHECK(text_of(outcome.message).find(temporary ? "for an hour as " : "for 7 days as ")
         != std::string::npos);
