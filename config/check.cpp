@@ -62,10 +62,6 @@ std::string place_of(const service_options& s, const config& c) {
   return "services." + s.name;
 }
 
-} // namespace
-
-namespace {
-
 bool lacks_key(const secret_store_config& s) {
   return s.type == secret_store_config::backend::embedded && s.master_key.empty();
 }

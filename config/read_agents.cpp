@@ -24,12 +24,12 @@ const service_options* service_named(const config& c, std::string_view name) {
   return found == c.services.end() ? nullptr : &*found;
 }
 
-// `agent`: the key by which the service is an agent of another server; empty: it has tools.
 bool is_builtin(const std::string& name) {
   const auto known = builtin_names();
   return std::find(known.begin(), known.end(), name) != known.end();
 }
 
+// `agent`: the key by which the service is an agent of another server; empty: it has tools.
 void check_service(yaml_section& in, const std::string& name, std::string_view agent,
                    const config& c) {
   if (name.empty()) {
