@@ -57,7 +57,7 @@ struct webhook_due;
 struct task_event;
 struct task_finished;
 struct subgraph_asked;
-struct subgraph_answered;
+struct effect_answered;
 struct turn_taken;
 struct open_leases;
 struct run_handles;
@@ -149,7 +149,7 @@ using webhook_caller_actor = caf::typed_actor<takes<webhook_due>, takes<wake_up>
 
 /// One execution of one node.
 using graph_node_actor =
-  caf::typed_actor<takes<wake_up>, takes<subgraph_answered>, takes<turn_taken>>;
+  caf::typed_actor<takes<wake_up>, takes<effect_answered>, takes<turn_taken>>;
 
 /// Fetches users' tokens and keeps their bytes. `redeemer_actor` is for egress alone.
 using redeemer_actor = caf::typed_actor<answers<redeem, credential>>;

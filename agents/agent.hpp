@@ -46,6 +46,8 @@ struct tool_source {
   std::chrono::milliseconds timeout{0};        // of a call, from end to end; 0: none
   std::map<std::string, std::chrono::milliseconds, std::less<>> timeouts = {}; // of these tools
 
+  /// It is an agent of another server, with one tool.
+  bool is_agent() const { return a2a || !assistant.empty(); }
   std::chrono::milliseconds timeout_of(std::string_view tool) const {
     const auto own = timeouts.find(tool);
     return own == timeouts.end() ? timeout : own->second;

@@ -2,6 +2,7 @@
 
 #include "agents/tools/builtin.hpp"
 #include "agents/tools/openapi.hpp"
+#include "agents/tools/other_agent.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -44,8 +45,8 @@ std::optional<std::vector<std::string>> possible_tools(const agent_options& agen
     all.push_back("transfer_to_" + name);
   for (const auto& source : agent.tools) {
     const auto before = all.size();
-    if (source.a2a || !source.assistant.empty())
-      all.push_back("ask_" + source.service);
+    if (source.is_agent())
+      all.push_back(ask_tool_name(source));
     for (const auto* list : {&source.allow, &source.ask, &source.reads})
       all.insert(all.end(), list->begin(), list->end());
     const bool lists_all = all.size() != before && !holds(all, "*") && source.conditions.empty();

@@ -339,7 +339,7 @@ void print_tools(const agent_options& agent, const std::map<std::string, finding
   std::vector<service_tools> listed;
   std::printf("  %s\n", agent.name.c_str());
   for (const auto& source : agent.tools) {
-    if (source.a2a || !source.assistant.empty()) {
+    if (source.is_agent()) {
       listed.push_back({source.service, ask_tool(source)});
       continue;
     }

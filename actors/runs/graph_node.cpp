@@ -326,7 +326,7 @@ void read_stream(node_pointer self, uint64_t ask_id, uint64_t id) {
                   run = self->state.what.run](result<outbound_chunk> part) {
       auto reply = part ? effect_reply{std::move(*part)}
                         : effect_reply{run_visible_error(std::move(part).error(), run->run_id)};
-      tell(me, subgraph_answered{ask_id, std::make_shared<effect_reply>(std::move(reply))});
+      tell(me, effect_answered{ask_id, std::make_shared<effect_reply>(std::move(reply))});
     };
     return reader->read(std::move(taken));
   }
@@ -667,7 +667,7 @@ graph_node_actor::behavior_type node_behavior(node_pointer self, app_ptr app, st
         return go_on(self);
       on_timer(self, static_cast<uint64_t>(m.generation));
     },
-    [self](subgraph_answered& m) { on_answer(self, m.ask_id, std::move(*m.reply)); },
+    [self](effect_answered& m) { on_answer(self, m.ask_id, std::move(*m.reply)); },
     [self](turn_taken& m) {
       self->state.replies.back();
       take_turn(self, std::move(*m.what));

@@ -780,7 +780,7 @@ void tell_callers(run_pointer self, tree_output& out) {
   for (auto& one : out.replies)
     if (auto at = s.nodes.find(one.to); at != s.nodes.end())
       tell(at->second.actor,
-           subgraph_answered{one.ask_id, std::make_shared<effect_reply>(std::move(one.reply))});
+           effect_answered{one.ask_id, std::make_shared<effect_reply>(std::move(one.reply))});
   live_nodes gone;
   for (const auto& one : out.stop) {
     gone.insert(s.nodes.extract(one));

@@ -68,8 +68,9 @@ struct subgraph_asked {
   uint64_t ask_id;
   std::optional<run_subgraph> what;
 };
-/// That graph has ended; also says that a part of a stream was read.
-struct subgraph_answered {
+/// What came of an effect that other actors than egress saw to: a graph has ended, a part of a
+/// stream was read.
+struct effect_answered {
   uint64_t ask_id;
   std::shared_ptr<effect_reply> reply;
 };
@@ -83,5 +84,5 @@ struct turn_taken {
 BEHALF_MESSAGE(behalf::task_event)
 BEHALF_MESSAGE(behalf::task_finished)
 BEHALF_MESSAGE(behalf::subgraph_asked)
-BEHALF_MESSAGE(behalf::subgraph_answered)
+BEHALF_MESSAGE(behalf::effect_answered)
 BEHALF_MESSAGE(behalf::turn_taken)

@@ -9,6 +9,10 @@
 
 namespace behalf {
 
+std::string ask_tool_name(const tool_source& source) {
+  return "ask_" + source.service;
+}
+
 json::value ask_tool(const tool_source& source) {
   json::object message{{"type", "string"},
                        {"description", "all that it needs to know: it sees nothing else"}};
@@ -23,7 +27,7 @@ json::value ask_tool(const tool_source& source) {
   json::object hints;
   if (!source.assistant.empty()) // a call that runs again finds what it has begun; what the agent
     hints = {{"idempotentHint", true}, {"openWorldHint", false}}; // reads, its operator judges
-  json::object tool{{"name", "ask_" + source.service},
+  json::object tool{{"name", ask_tool_name(source)},
                     {"description", std::move(told)},
                     {"inputSchema", std::move(schema)},
                     {"annotations", std::move(hints)}};

@@ -5,6 +5,7 @@
 #include "behalf/outbound.hpp"
 
 #include <chrono>
+#include <string>
 
 namespace behalf {
 
@@ -12,6 +13,9 @@ struct tool_source;
 
 /// How long an agent of another server is waited for, in all.
 inline constexpr std::chrono::minutes longest_task{10};
+
+/// `ask_SERVICE`.
+std::string ask_tool_name(const tool_source& source);
 
 /// {"tools": […]} with the tool `ask_SERVICE` {message} of an agent of another server.
 json::value ask_tool(const tool_source& source);
