@@ -21,7 +21,7 @@ constexpr std::size_t most_of_user = 100;
 constexpr std::size_t most_listed = 2 * most_of_user;
 constexpr std::size_t longest_piece = 2'000;   // of a line, in bytes
 constexpr std::size_t most_at_once = 48 << 10; // bytes that are read at once
-constexpr std::size_t usual_lines = 200, most_lines = 1'000;
+constexpr std::size_t usual_lines = 200;
 constexpr std::chrono::hours stays{7 * 24}, stays_without_thread{1};
 constexpr std::string_view item_key = "text";
 
@@ -29,7 +29,7 @@ constexpr std::string_view definition = R"tool({"name": "read_result", "descript
     "Reads on in a tool's result that was too long and was kept. Lines longer than 2000 bytes count as several.",
   "inputSchema": {"type": "object", "required": ["name"], "properties": {
     "name": {"type": "string", "maxLength": 64, "description": "As the result said."},
-    "from": {"type": "integer", "minimum": 0, "description": "The first line to read; 0 unless said."},
+    "from": {"type": "integer", "minimum": 0, "maximum": 4194304, "description": "The first line to read; 0 unless said."},
     "lines": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "How many; 200 unless said."}}},
   "annotations": {"readOnlyHint": true, "openWorldHint": false}})tool";
 
@@ -76,6 +76,14 @@ read_part part_of(std::string_view text, std::size_t from, std::size_t lines) {
     }
   }
   return part;
+}
+
+// An integer within the definition's bounds; models write some as 5.0 or 1e3.
+std::size_t number_or(const json::object& args, std::string_view key, std::size_t otherwise) {
+  boost::system::error_code inexact;
+  const auto* given = member(args, key);
+  const auto number = given ? given->to_number<std::size_t>(inexact) : otherwise;
+  return inexact ? otherwise : number;
 }
 
 void say_last(json::object& message, const std::string& sentence) {
@@ -125,17 +133,15 @@ coroutine<tool_outcome> read_result(context ctx, requested_call what) {
   if (!item)
     co_return tool_error(what.id, what.name,
                          "Error: there is no result of that name, or not any more.");
-  const auto from = static_cast<std::size_t>(std::max<int64_t>(0, int_or(what.args, "from")));
-  const auto lines = static_cast<std::size_t>(
-    std::clamp<int64_t>(int_or(what.args, "lines", usual_lines), 1, most_lines));
+  const auto from = number_or(what.args, "from", 0);
+  const auto lines = number_or(what.args, "lines", usual_lines);
   const auto part = part_of(string_or(item->value, "text"), from, lines);
-  auto text = part.text;
   if (part.behind == part.first)
-    text = "There is no line " + std::to_string(from) + ": the result has "
-           + std::to_string(part.all) + " lines, from 0 on.";
-  else
-    text += "\n[lines " + std::to_string(part.first) + " to " + std::to_string(part.behind - 1)
-            + " of " + std::to_string(part.all) + "]";
+    co_return tool_error(what.id, what.name,
+                         "Error: there is no line " + std::to_string(from) + ": the result has "
+                           + std::to_string(part.all) + " lines, from 0 on.");
+  const auto text = part.text + "\n[lines " + std::to_string(part.first) + " to "
+                    + std::to_string(part.behind - 1) + " of " + std::to_string(part.all) + "]";
   tool_outcome made{builtin_answer(what, text)};
   made.seen = taint_from_json(member(item->value, "taint"));
   co_return made;

@@ -156,19 +156,46 @@ TEST_CASE("what is read is bounded, and only what there is", "[agents][tools]") 
   bench b{std::string(300'000, 'x')}; // one line
   b.model.calls({{"dump", json::object{}}}).says("I see.");
   const auto name = name_in(text_of(tool_message(b.say("dump it"))));
-  const auto read = [&](json::object args) {
-    args.emplace("name", name);
-    b.model.calls({{"read_result", args}}).says("Done.");
+  const auto read = [&](std::string_view args) {
+    auto all = parse_json(args).value().as_object();
+    all.emplace("name", name);
+    b.model.calls({{"read_result", all}}).says("Done.");
     const auto out = b.say("read");
-    const auto& all = out.state.at("messages").as_array();
-    return text_of(all.at(all.size() - 2));
+    const auto& messages = out.state.at("messages").as_array();
+    const auto& told = messages.at(messages.size() - 2);
+    return std::pair{std::string(told.at("status").as_string()), text_of(told)};
   };
-  const auto much = read({{"lines", 1'000}});
-  CHECK(much.starts_with("xxx"));
-  CHECK(much.ends_with("\n[lines 0 to 23 of 150]"));
-  CHECK(read({{"from", 150}}) == "There is no line 150: the result has 150 lines, from 0 on.");
-  CHECK(read({{"from", int64_t{1} << 62}}).starts_with("There is no line"));
-  CHECK(read({{"name", "nothing"}}) == "Error: there is no result of that name, or not any more.");
+  const auto much = read(R"({"lines": 1000})");
+  CHECK(much.first == "success");
+  CHECK(much.second.starts_with("xxx"));
+  CHECK(much.second.ends_with("\n[lines 0 to 23 of 150]"));
+  for (const auto* args : {R"({"from": 148, "lines": 1})", R"({"from": 148.0, "lines": 1.0})",
+                           R"({"from": 1.48e2, "lines": 1e0})"})
+    CHECK(read(args).second.ends_with("\n[lines 148 to 148 of 150]"));
+
+  // What is not taken is an error, which says what is.
+  const std::vector<std::pair<std::string_view, std::string_view>> refused{
+    {R"({"from": 150})", "there is no line 150: the result has 150 lines, from 0 on"},
+    {R"({"from": 1e300})", "The argument from must be at most 4194304"},
+    {R"({"from": 4611686018427387904})", "The argument from must be at most 4194304"},
+    {R"({"from": 18446744073709551615})", "The argument from must be at most 4194304"},
+    {R"({"from": -1})", "The argument from must be at least 0"},
+    {R"({"from": -1e300})", "The argument from must be at least 0"},
+    {R"({"from": 1.5})", "The argument from must be an integer"},
+    {R"({"from": "3"})", "The argument from must be an integer"},
+    {R"({"from": null})", "The argument from must be an integer"},
+    {R"({"from": [3]})", "The argument from must be an integer"},
+    {R"({"lines": 0})", "The argument lines must be at least 1"},
+    {R"({"lines": 1e300})", "The argument lines must be at most 1000"},
+    {R"({"lines": 0.5})", "The argument lines must be"},
+    {R"({"name": 7})", "The argument name must be a string"},
+    {R"({"name": "nothing"})", "there is no result of that name, or not any more"}};
+  for (const auto& [args, why] : refused) {
+    const auto [status, text] = read(args);
+    CAPTURE(args, text);
+    CHECK(status == "error");
+    CHECK(text.find(why) != text.npos);
+  }
 }
 
 TEST_CASE("what fits is not kept", "[agents][tools]") {
