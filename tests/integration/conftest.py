@@ -85,8 +85,8 @@ def everything(parts_folder: Path) -> Iterator[Everything]:
 
 
 @pytest.fixture
-def models(tmp_path: Path) -> Iterator[ModelProvider]:
-    """A model provider that says what its scripts say."""
+def own_models(tmp_path: Path) -> Iterator[ModelProvider]:
+    """A model provider of this test's own, which says what its scripts say."""
     yield from running(ModelProvider(tmp_path / "models"))
 
 
@@ -137,6 +137,13 @@ def client(server):
 def agents(parts) -> Agents:
     """The server with agents, of a module's `parts`, where it comes first."""
     return parts[0]
+
+
+@pytest.fixture
+def models(parts) -> ModelProvider:
+    """The model provider of a module's `parts`, where it comes second; earlier requests are forgotten."""
+    parts[1].forget_requests()
+    return parts[1]
 
 
 @pytest.fixture

@@ -23,12 +23,12 @@ def said(system: dict) -> str:
 
 
 @pytest.fixture
-def agents(tmp_path, inbox, models):
+def agents(tmp_path, inbox, own_models):
     tools = [{"service": "mail", "allow": ["whoami", "list_unread"]}]
     of_house = {"model": "main", "prompt": "You are the house's."}
     started = Agents(tmp_path / "server", inbox, {
-        "main": model(models, "openai_chat", "echo"),
-        "cheap": model(models, "openai_chat", "obedient"),
+        "main": model(own_models, "openai_chat", "echo"),
+        "cheap": model(own_models, "openai_chat", "obedient"),
     }, {
         "helper": of_house | {"tools": tools, "configurable": ALL, "limits": {"model_calls": 5}},
         "fixed": of_house}, authorization=OWNERS)
@@ -36,7 +36,7 @@ def agents(tmp_path, inbox, models):
     started.server.close()
 
 
-def test_people_own_assistants_within_what_the_operator_lets_them(agents, models):
+def test_people_own_assistants_within_what_the_operator_lets_them(agents, own_models):
     alice, bob = agents.client("alice"), agents.client("bob")
     own = {"prompt": "You are {identity}'s.", "model": "cheap", "temperature": 0.5,
            "tools": ["whoami"], "limits": {"model_calls": 2}}
@@ -56,7 +56,7 @@ def test_people_own_assistants_within_what_the_operator_lets_them(agents, models
     hello = {"messages": [{"role": "user", "content": "hello"}], "context": [{"kind": "artifact"}]}
     done = alice.runs.wait(thread, mine["assistant_id"], input=hello)
     assert done["messages"][-1]["type"] == "ai", done
-    asked = models.requests()[-1]["body"]
+    asked = own_models.requests()[-1]["body"]
     assert asked["model"] == "obedient" and asked["temperature"] == 0.5
     assert "alice's" in said(asked) and [t["function"]["name"] for t in asked["tools"]] == ["whoami"]
     metadata = alice.threads.get(thread)["metadata"]
@@ -73,7 +73,7 @@ def test_people_own_assistants_within_what_the_operator_lets_them(agents, models
             use()
     assert {a["graph_id"] for a in bob.assistants.search()} == {"helper", "fixed"}
     bob.runs.wait(None, "helper", input=hello)
-    assert "house's" in said(models.requests()[-1]["body"])
+    assert "house's" in said(own_models.requests()[-1]["body"])
 
     # Outside of what the operator lists: refused where it is said, and nothing is kept of it.
     for key, value in OUTSIDE.items():
@@ -100,10 +100,10 @@ def test_in_every_example_assistants_are_their_makers(example):
         OWNERS[key] for key in OWNERS if key.startswith("assistants")]
 
 
-def test_an_agent_is_read_anew_while_runs_keep_theirs(tmp_path, models):
+def test_an_agent_is_read_anew_while_runs_keep_theirs(tmp_path, own_models):
     prompt = tmp_path / "prompt.txt"
     prompt.write_text("Version one.")
-    config = {"models": {"main": model(models, "openai_chat", "echo")},
+    config = {"models": {"main": model(own_models, "openai_chat", "echo")},
               "agents": {"helper": {"model": "main", "prompt": f"file:{prompt.name}"}}}
     server = Behalf(config, tmp_path, command="dev", args=("--no-auth", "--watch", "--data", "data"))
     wait_until = server.process.wait_until
@@ -117,7 +117,7 @@ def test_an_agent_is_read_anew_while_runs_keep_theirs(tmp_path, models):
         state = client.threads.get_state(thread)["metadata"]
         run = client.runs.list(thread)[0]["metadata"]
         assert state["agent_version"] == run["agent_version"]
-        return said(models.requests()[-1]["body"]), run["agent_version"]
+        return said(own_models.requests()[-1]["body"]), run["agent_version"]
 
     try:
         text, first = answered()

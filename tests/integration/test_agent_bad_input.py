@@ -3,10 +3,8 @@ half done, and the thread goes on. Of tools and their lists, answers to approval
 files tell: test_agent_tools.py, test_models.py."""
 
 import pytest
-from parts.agents import LOCAL, Agents, model, text_of
+from parts.agents import Agents, box_service, model, neighbours, text_of
 from parts.behalf import run
-from parts.inbox import Inbox
-from parts.model_provider import ModelProvider
 from parts.toolbox import Toolbox, tool
 from parts.tools import until
 
@@ -18,9 +16,6 @@ SEND = tool("send")
 def parts(tmp_path_factory):
     """`main` asks its provider once; its tools have a second to answer."""
     folder = tmp_path_factory.mktemp("bad")
-    inbox, provider, box = Inbox(folder / "inbox"), ModelProvider(folder / "provider"), Toolbox()
-    secret = {"from": "secrets", "name": "mail", "inject": "bearer"}
-    services = {"box": {"type": "mcp", "url": box.mcp_url, "credential": secret, "timeout": "1s", **LOCAL}}
     agents = {
         "main": {
             "model": "main",
@@ -28,26 +23,12 @@ def parts(tmp_path_factory):
             "safety": {"rule_of_two": "off"},
         }
     }
-    server = Agents(
-        folder, inbox, {"main": model(provider, "openai_chat", max_retries=0)}, agents, services=services
-    )
-    yield server, provider, box
-    server.server.close()
-    provider.stop()
-    box.go.set()
-    box.stop()
-    inbox.stop()
-
-
-@pytest.fixture
-def agents(parts) -> Agents:
-    return parts[0]
-
-
-@pytest.fixture
-def models(parts) -> ModelProvider:
-    parts[1].forget_requests()
-    return parts[1]
+    with neighbours(folder) as (inbox, provider, box):
+        models = {"main": model(provider, "openai_chat", max_retries=0)}
+        services = {"box": box_service(box) | {"timeout": "1s"}}
+        server = Agents(folder, inbox, models, agents, services=services)
+        yield server, provider, box
+        server.server.close()
 
 
 @pytest.fixture

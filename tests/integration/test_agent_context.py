@@ -1,9 +1,7 @@
 """What declared agents keep and give beyond a turn: answers in a form, memories, long conversations."""
 
 import pytest
-from parts.agents import WIRES, Agents, model, text_of
-from parts.inbox import Inbox
-from parts.model_provider import ModelProvider
+from parts.agents import WIRES, Agents, model, neighbours, text_of
 
 PERSON = {"title": "person", "type": "object", "additionalProperties": False,
           "required": ["name", "age"],
@@ -14,19 +12,17 @@ ANN = {"name": "Ann", "age": 7}
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory):
     folder = tmp_path_factory.mktemp("context")
-    inbox, provider = Inbox(folder / "inbox"), ModelProvider(folder / "provider")
     held = {f"held-{wire}": {"model": wire, "response": {"schema": PERSON}} for wire in WIRES}
     told = {"by-tool": {"model": "openai", "response": {"schema": PERSON, "strategy": "tool"}},
             "keeper": {"model": "openai_chat", "memory": {"remember": True}},
             "asker": {"model": "openai_chat", "tools": [{"builtin": ["ask_user", "todo", "now"]}]},
             "brief": {"model": "anthropic", "memory": {"summarise_above": "1000 tokens"}}}
-    models = {wire: model(provider, wire, f"context-{wire}") for wire in WIRES}
-    models["openai_chat"]["server"] = "openai"
-    agents = Agents(folder, inbox, models, held | told, connected=())
-    yield agents, provider
-    agents.server.close()
-    provider.stop()
-    inbox.stop()
+    with neighbours(folder) as (inbox, provider, _):
+        models = {wire: model(provider, wire, f"context-{wire}") for wire in WIRES}
+        models["openai_chat"]["server"] = "openai"
+        agents = Agents(folder, inbox, models, held | told, connected=())
+        yield agents, provider
+        agents.server.close()
 
 
 def says(text: str, **more) -> dict:
@@ -38,10 +34,8 @@ def calls(tool: str, /, **args) -> dict:
 
 
 @pytest.mark.parametrize("wire", WIRES)
-def test_each_provider_is_held_to_a_schema(parts, wire):
-    agents, models = parts
+def test_each_provider_is_held_to_a_schema(agents, models, wire):
     models.script(f"context-{wire}", says('{"name": "Ann", "age": 7}'))
-    models.forget_requests()
     chat = agents.chat(f"held-{wire}")
     chat.say("who?")
     assert not chat.errors(), chat.errors()
@@ -54,8 +48,7 @@ def test_each_provider_is_held_to_a_schema(parts, wire):
     assert sent["required"] == ["name", "age"]
 
 
-def test_an_answer_by_tool_is_corrected(parts):
-    agents, models = parts
+def test_an_answer_by_tool_is_corrected(agents, models):
     models.script("context-openai", calls("person", name="Ann"), calls("person", **ANN))
     chat = agents.chat("by-tool")
     messages = chat.say("who?")
@@ -68,8 +61,7 @@ def test_an_answer_by_tool_is_corrected(parts):
     assert "structured_response" not in schemas["input_schema"]["properties"]
 
 
-def test_memories_are_each_users_own(parts):
-    agents, models = parts
+def test_memories_are_each_users_own(agents, models):
     models.script("context-openai_chat", calls("remember", text="Likes green tea"), says("ok"))
     assert agents.chat("keeper").say("keep it")[2]["content"].startswith("Remembered")
     models.script("context-openai_chat", says("ok"))
@@ -80,8 +72,7 @@ def test_memories_are_each_users_own(parts):
         assert ("Likes green tea" in asked) == known
 
 
-def test_an_agent_asks_and_plans(parts):
-    agents, models = parts
+def test_an_agent_asks_and_plans(agents, models):
     todos = [{"content": "ask", "status": "in_progress"}]
     models.script("context-openai_chat", calls("write_todos", todos=todos),
                   calls("ask_user", question="Which?", choices=["a", "b"]), says("ok"))
@@ -94,11 +85,9 @@ def test_an_agent_asks_and_plans(parts):
     assert [text_of(m) for m in messages[-2:]] == ["b", "ok"]
 
 
-def test_a_long_conversation_is_summarised_for_the_model_alone(parts):
-    agents, models = parts
+def test_a_long_conversation_is_summarised_for_the_model_alone(agents, models):
     long = says("first", usage={"input": 1500, "output": 5})
     models.script("context-anthropic", long, says("THE SUMMARY"), says("second"))
-    models.forget_requests()
     chat = agents.chat("brief")
     chat.say("x" * 6000)
     messages = chat.say("and now?")

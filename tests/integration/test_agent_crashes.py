@@ -10,10 +10,8 @@ import warnings
 
 import httpx
 import pytest
-from parts.agents import LOCAL, Agents, Chat, model, text_of
+from parts.agents import Agents, Chat, box_service, model, neighbours, text_of
 from parts.behalf import run
-from parts.inbox import Inbox
-from parts.model_provider import ModelProvider
 from parts.toolbox import Toolbox, tool
 from parts.tools import until
 
@@ -29,8 +27,6 @@ TOLD = {"usage": {"input": 100, "output": 50}}
 def parts(tmp_path_factory):
     """`clerk` asks before it sends; `sender` does not ask, and may use 400 tokens in a run."""
     folder = tmp_path_factory.mktemp("crashes")
-    inbox, provider, box = Inbox(folder / "inbox"), ModelProvider(folder / "provider"), Toolbox()
-    models = {"main": model(provider, "openai_chat", prices=PRICES)}
     off = {"safety": {"rule_of_two": "off"}}
     box_tools = {"service": "box", "allow": ["read"]}
     agents = {
@@ -42,26 +38,11 @@ def parts(tmp_path_factory):
             **off,
         },
     }
-    secret = {"from": "secrets", "name": "mail", "inject": "bearer"}
-    services = {"box": {"type": "mcp", "url": box.mcp_url, "credential": secret, **LOCAL}}
-    server = Agents(folder, inbox, models, agents, services=services)
-    yield server, provider, box
-    server.server.close()
-    provider.stop()
-    box.go.set()
-    box.stop()
-    inbox.stop()
-
-
-@pytest.fixture
-def agents(parts) -> Agents:
-    return parts[0]
-
-
-@pytest.fixture
-def models(parts) -> ModelProvider:
-    parts[1].forget_requests()
-    return parts[1]
+    with neighbours(folder) as (inbox, provider, box):
+        models = {"main": model(provider, "openai_chat", prices=PRICES)}
+        server = Agents(folder, inbox, models, agents, services={"box": box_service(box)})
+        yield server, provider, box
+        server.server.close()
 
 
 @pytest.fixture

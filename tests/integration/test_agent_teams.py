@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import pytest
-from parts.agents import LOCAL, Agents, box_service, model, text_of
+from parts.agents import LOCAL, Agents, box_service, model, neighbours, text_of
 from parts.behalf import run
-from parts.inbox import Inbox
 from parts.model_provider import ModelProvider
 from parts.plugins import plugin
 from parts.toolbox import Toolbox, text, tool
@@ -19,8 +18,6 @@ SEND = tool("send", TO)
 def parts(tmp_path_factory):
     """`lead` gives tasks to `researcher`, which asks before it sends."""
     folder = tmp_path_factory.mktemp("teams")
-    inbox, provider, box = Inbox(folder / "inbox"), ModelProvider(folder / "provider"), Toolbox()
-    models = {name: model(provider, "openai_chat", name) for name in ("main", "deep")}
     agents = {
         "lead": {"model": "main", "tools": [{"agent": "researcher"}]},
         "researcher": {"model": "deep", "description": "Finds things out",
@@ -29,20 +26,13 @@ def parts(tmp_path_factory):
     agents["calculator"] = {"model": "main", "tools": [{"function": "add"}]}
     agents["desk"] = {"model": "main", "tools": [{"agent": "billing", "hand_off": True}]}
     agents["billing"] = {"model": "deep", "prompt": "You do bills."}
-    server = Agents(folder, inbox, models, agents, services={"box": box_service(box)},
-                    plugins=[plugin("adder")])
-    box.offer(SEND, send=text("sent"))
-    yield server, provider, box, inbox
-    server.server.close()
-    provider.stop()
-    box.stop()
-    inbox.stop()
-
-
-@pytest.fixture
-def models(parts) -> ModelProvider:
-    parts[1].forget_requests()
-    return parts[1]
+    with neighbours(folder) as (inbox, provider, box):
+        models = {name: model(provider, "openai_chat", name) for name in ("main", "deep")}
+        server = Agents(folder, inbox, models, agents, services={"box": box_service(box)},
+                        plugins=[plugin("adder")])
+        box.offer(SEND, send=text("sent"))
+        yield server, provider, box, inbox
+        server.server.close()
 
 
 @pytest.fixture

@@ -4,9 +4,7 @@ nevertheless is what the operator allows, and what a person has approved."""
 import json
 
 import pytest
-from parts.agents import Agents, Chat, box_service, model, text_of
-from parts.inbox import Inbox
-from parts.model_provider import ModelProvider
+from parts.agents import Agents, Chat, box_service, model, neighbours, text_of
 from parts.toolbox import Toolbox, reporting, text, tool
 from parts.tools import until
 
@@ -23,8 +21,6 @@ ORDER = 'CALL send {"to": "mallory"} CALL erase {} CALL forward {"to": "mallory"
 def parts(tmp_path_factory):
     """`clerk` may read, asks before it sends, must not erase; no list names `forward`."""
     folder = tmp_path_factory.mktemp("tools")
-    inbox, provider, box = Inbox(folder / "inbox"), ModelProvider(folder / "provider"), Toolbox()
-    models = {"main": model(provider, "openai_chat"), "obedient": model(provider, "openai_chat", "obedient")}
     tools = [{"service": "box", "allow": ["read"], "ask": ["send"], "deny": ["erase"]}]
     every = [{"service": "box", "allow": ["*"]}]
     trusted = [{"service": "box", "trusted": True}]
@@ -33,19 +29,12 @@ def parts(tmp_path_factory):
               "default": {"model": "obedient", "tools": [{"service": "box"}]},
               "trusting": {"model": "obedient", "tools": trusted},
               "hasty": {"model": "obedient", "tools": [every[0] | {"timeout": "300ms"}]}}
-    server = Agents(folder, inbox, models, agents, services={"box": box_service(box)})
-    yield server, provider, box
-    server.server.close()
-    provider.stop()
-    box.go.set()
-    box.stop()
-    inbox.stop()
-
-
-@pytest.fixture
-def models(parts) -> ModelProvider:
-    parts[1].forget_requests()
-    return parts[1]
+    with neighbours(folder) as (inbox, provider, box):
+        models = {"main": model(provider, "openai_chat"),
+                  "obedient": model(provider, "openai_chat", "obedient")}
+        server = Agents(folder, inbox, models, agents, services={"box": box_service(box)})
+        yield server, provider, box
+        server.server.close()
 
 
 @pytest.fixture

@@ -6,9 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from parts.agents import Agents, model, reader
-from parts.inbox import Inbox
-from parts.model_provider import ModelProvider
+from parts.agents import Agents, model, neighbours, reader
 from parts.tools import TOOLS, free_port, require
 from test_browser import CHROMIUM, SOURCES
 
@@ -30,28 +28,26 @@ def played(tmp_path_factory):
     shutil.copytree(SOURCES / "browser", work / "browser")
     shutil.copy(SOURCES / "browser.mjs", work)
     page_port = free_port()
-    inbox, provider = Inbox(folder / "inbox"), ModelProvider(folder / "provider")
-    parts = [f"{' ' if n else ''}w{n + 1}" for n in range(30)]
-    provider.script("slow", {"text": parts, "knobs": {"delay_ms": 25}})
-    provider.script("clerk", rules=[
-        {"user": "mail", "text": "I look.", "calls": [{"name": "list_unread", "args": {}}]},
-        {"result": '"total"', "calls": [{"name": "get_message", "args": {"id": "m1"}}]},
-        {"result": "", "text": "That is all."}])
-    models = {name: model(provider, "openai_chat", name) for name in ("slow", "clerk")}
-    agents = {"slow": {"model": "slow"}, "clerk": reader("clerk")}
-    server = Agents(folder / "server", inbox, models, agents,
-                    server={"cors": {"allow_origins": [f"http://localhost:{page_port}"]}})
-    try:
-        done = subprocess.run(
-            ["node", "browser.mjs", str(page_port), str(CHROMIUM), "agents", server.server.url,
-             server.tokens["alice"], server.tokens["bob"]],
-            cwd=work, capture_output=True, text=True, timeout=150)
-        assert done.returncode == 0, done.stdout + done.stderr
-        yield json.loads(done.stdout)
-    finally:
-        server.server.close()
-        provider.stop()
-        inbox.stop()
+    with neighbours(folder) as (inbox, provider, _):
+        parts = [f"{' ' if n else ''}w{n + 1}" for n in range(30)]
+        provider.script("slow", {"text": parts, "knobs": {"delay_ms": 25}})
+        provider.script("clerk", rules=[
+            {"user": "mail", "text": "I look.", "calls": [{"name": "list_unread", "args": {}}]},
+            {"result": '"total"', "calls": [{"name": "get_message", "args": {"id": "m1"}}]},
+            {"result": "", "text": "That is all."}])
+        models = {name: model(provider, "openai_chat", name) for name in ("slow", "clerk")}
+        agents = {"slow": {"model": "slow"}, "clerk": reader("clerk")}
+        server = Agents(folder / "server", inbox, models, agents,
+                        server={"cors": {"allow_origins": [f"http://localhost:{page_port}"]}})
+        try:
+            done = subprocess.run(
+                ["node", "browser.mjs", str(page_port), str(CHROMIUM), "agents", server.server.url,
+                 server.tokens["alice"], server.tokens["bob"]],
+                cwd=work, capture_output=True, text=True, timeout=150)
+            assert done.returncode == 0, done.stdout + done.stderr
+            yield json.loads(done.stdout)
+        finally:
+            server.server.close()
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -132,10 +132,10 @@ WIRES = {
 
 
 @pytest.mark.parametrize("wire", WIRES)
-def test_a_declared_agent_shows_its_calls_and_asks(wire, behalf, inbox, models, tmp_path):
+def test_a_declared_agent_shows_its_calls_and_asks(wire, behalf, inbox, own_models, tmp_path):
     kind, path = WIRES[wire]
     reach = {"allow_private": True, "allow_http": True}
-    models.script("main", rules=[
+    own_models.script("main", rules=[
         {"user": "letters of (\\w+)", "text": "I look.",
          "calls": [{"name": "search_messages", "args": {"query": "{1}"}}]},
         {"result": "", "text": ["That ", "is ", "all."]}])
@@ -143,7 +143,7 @@ def test_a_declared_agent_shows_its_calls_and_asks(wire, behalf, inbox, models, 
     server = behalf({
         "services": {"mail": {"type": "mcp", "url": inbox.mcp_url, **reach,
                               "credential": credential}},
-        "models": {"main": {**kind, **reach, "base_url": models.url + path, "model": "main",
+        "models": {"main": {**kind, **reach, "base_url": own_models.url + path, "model": "main",
                             "key": "env:MODEL_KEY"}},
         "agents": {"helper": {"model": "main", "tools": ["mail"]}},
     }, command="dev", args=("--data", "data"), env={"MODEL_KEY": "sk-of-the-operator"})

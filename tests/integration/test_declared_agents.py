@@ -28,29 +28,29 @@ def keys_sent(models: ModelProvider, header: str) -> list[str]:
             for one in models.requests()]
 
 
-def test_each_provider_gets_its_key_as_it_wants_it(tmp_path, models):
+def test_each_provider_gets_its_key_as_it_wants_it(tmp_path, own_models):
     server = Behalf({
-        "models": {name: model(kind, models.url + path, "env:MODEL_KEY")
+        "models": {name: model(kind, own_models.url + path, "env:MODEL_KEY")
                    for name, (kind, path, _, _) in TYPES.items()},
         "agents": {name: {"model": name, "prompt": "Be brief."} for name in TYPES},
     }, tmp_path / "server", env={"MODEL_KEY": OPERATORS_KEY})
     try:
         for name, (_, _, header, form) in TYPES.items():
-            models.forget_requests()
+            own_models.forget_requests()
             done = ask(server, None, name)
             assert done["messages"][-1]["type"] == "ai", done
             assert "hello" in str(done["messages"][-1]["content"])
-            assert keys_sent(models, header) == [form + OPERATORS_KEY], name
+            assert keys_sent(own_models, header) == [form + OPERATORS_KEY], name
         assert OPERATORS_KEY not in server.call("GET", "/metrics").text
     finally:
         server.close()
 
 
-def test_a_users_own_key_is_used_for_that_user_alone(tmp_path, models):
+def test_a_users_own_key_is_used_for_that_user_alone(tmp_path, own_models):
     kind, path, header, form = TYPES["chat"]
     key = {"from": "secrets", "name": "my-models"}
     server = Behalf({
-        "models": {"main": model(kind, models.url + path, key)},
+        "models": {"main": model(kind, own_models.url + path, key)},
         "agents": {"helper": {"model": "main"}},
     }, tmp_path / "server", command="dev", args=("--data", "data"))
     try:
@@ -62,11 +62,11 @@ def test_a_users_own_key_is_used_for_that_user_alone(tmp_path, models):
                             folder=tmp_path).stdout.strip() for name in ("alice", "bob")}
         done = ask(server, tokens["alice"], "helper")
         assert done["messages"][-1]["type"] == "ai", done
-        assert keys_sent(models, header) == [form + USERS_KEY]
-        models.forget_requests()
+        assert keys_sent(own_models, header) == [form + USERS_KEY]
+        own_models.forget_requests()
         refused = ask(server, tokens["bob"], "helper")
         assert refused["__error__"]["error"] == "needs_auth"
         assert "('my-models')" in refused["__error__"]["message"]
-        assert models.requests() == []
+        assert own_models.requests() == []
     finally:
         server.close()

@@ -8,9 +8,8 @@ import time
 import httpx
 import pytest
 from langgraph_sdk.errors import UnprocessableEntityError
-from parts.agents import KEY_HEADERS, WIRES, Agents, key_file, model, reader, text_of
+from parts.agents import KEY_HEADERS, WIRES, Agents, key_file, model, neighbours, reader, text_of
 from parts.inbox import Inbox
-from parts.model_provider import ModelProvider
 from parts.tools import until
 from test_canary import Sinks
 
@@ -29,27 +28,19 @@ def parts(tmp_path_factory):
     has the model n to stand in, X-own is asked with each user's own key.
     """
     folder = tmp_path_factory.mktemp("models")
-    inbox, provider = Inbox(folder / "inbox"), ModelProvider(folder / "provider")
-    models = {"spare": model(provider, "openai_chat", "n")}
-    for wire in WIRES:
-        models[wire] = model(provider, wire)
-        models[f"{wire}-once"] = model(provider, wire, max_retries=0)
-        models[f"{wire}-backed"] = model(provider, wire, max_retries=0, fallback=["spare"])
-        models[f"{wire}-own"] = model(provider, wire, key={"from": "secrets", "name": "model"})
-    models["deepseek"] = model(provider, "openai_chat", server="deepseek")
-    agents = {name: reader(name) for name in models}
-    agents["limited"] = reader("openai_chat", limits={"model_calls": 3})
-    server = Agents(folder, inbox, models, agents)
-    yield server, provider, inbox
-    server.server.close()
-    provider.stop()
-    inbox.stop()
-
-
-@pytest.fixture
-def models(parts) -> ModelProvider:
-    parts[1].forget_requests()
-    return parts[1]
+    with neighbours(folder) as (inbox, provider, _):
+        models = {"spare": model(provider, "openai_chat", "n")}
+        for wire in WIRES:
+            models[wire] = model(provider, wire)
+            models[f"{wire}-once"] = model(provider, wire, max_retries=0)
+            models[f"{wire}-backed"] = model(provider, wire, max_retries=0, fallback=["spare"])
+            models[f"{wire}-own"] = model(provider, wire, key={"from": "secrets", "name": "model"})
+        models["deepseek"] = model(provider, "openai_chat", server="deepseek")
+        agents = {name: reader(name) for name in models}
+        agents["limited"] = reader("openai_chat", limits={"model_calls": 3})
+        server = Agents(folder, inbox, models, agents)
+        yield server, provider, inbox
+        server.server.close()
 
 
 @pytest.fixture

@@ -3,11 +3,9 @@
 import json
 
 import pytest
-from parts.agents import LOCAL, Agents, model, text_of
+from parts.agents import LOCAL, Agents, model, neighbours, text_of
 from parts.behalf import run
 from parts.crm import Crm
-from parts.inbox import Inbox
-from parts.model_provider import ModelProvider
 
 READS = ["list_contacts", "get_contact", "get_picture", "get_moved"]
 
@@ -17,30 +15,28 @@ def parts(tmp_path_factory):
     """`clerk` reads, and asks before it writes; no list names `get_secrets`. Nobody has what
     service `closed` wants."""
     folder = tmp_path_factory.mktemp("openapi")
-    inbox, provider = Inbox(folder / "inbox"), ModelProvider(folder / "provider")
-    crm = Crm(inbox.tokens)
-    (folder / "crm.json").write_text(json.dumps(crm.document))
 
-    def service(credential: str) -> dict:
+    def service(crm: Crm, credential: str) -> dict:
         return {"base_url": crm.url, "openapi": f"file:{folder}/crm.json", **LOCAL,
                 "credential": {"from": "secrets", "name": credential, "inject": "bearer"}}
 
     tools = [{"service": "crm", "allow": READS, "ask": ["create_contact", "add_note"]}]
     agents = {"clerk": {"model": "obedient", "tools": tools},
               "stranger": {"model": "obedient", "tools": [{"service": "closed", "allow": ["*"]}]}}
-    server = Agents(folder, inbox, {"obedient": model(provider, "openai_chat", "obedient")}, agents,
-                    services={"crm": service("mail"), "closed": service("nobodys")})
-    yield server, crm, provider
-    server.server.close()
-    crm.stop()
-    provider.stop()
-    inbox.stop()
+    with neighbours(folder) as (inbox, provider, _):
+        crm = Crm(inbox.tokens)
+        (folder / "crm.json").write_text(json.dumps(crm.document))
+        server = Agents(folder, inbox, {"obedient": model(provider, "openai_chat", "obedient")}, agents,
+                        services={"crm": service(crm, "mail"), "closed": service(crm, "nobodys")})
+        yield server, provider, crm
+        server.server.close()
+        crm.stop()
 
 
 @pytest.fixture
 def crm(parts) -> Crm:
-    parts[1].forget()
-    return parts[1]
+    parts[2].forget()
+    return parts[2]
 
 
 def told(messages: list[dict]) -> str:

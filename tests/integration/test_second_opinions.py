@@ -2,10 +2,8 @@
 themselves. What they say of a wire must be what we read."""
 
 import pytest
-from parts.agents import WIRES, Agents, key_file, model, reader, text_of
+from parts.agents import WIRES, Agents, key_file, model, neighbours, reader, text_of
 from parts.gateways import Aimock, LiteLLM
-from parts.inbox import Inbox
-from parts.model_provider import ModelProvider
 
 LOOK = {"toolCalls": [{"name": "list_unread", "arguments": "{}"}]}
 FIXTURES = [
@@ -28,29 +26,27 @@ GATEWAY = ("openai", "openai_chat", "anthropic")  # the wires LiteLLM takes
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory):
     folder = tmp_path_factory.mktemp("opinions")
-    inbox, aimock = Inbox(folder / "inbox"), Aimock(folder / "aimock", FIXTURES)
-    provider = ModelProvider(folder / "provider")
-    behind = {"api_base": provider.url + "/v1"}  # Chat Completions; the other two wires are LiteLLM's own
-    litellm = LiteLLM(folder / "litellm", {
-        "made-up": {"mock_response": "Hello from the gateway."},
-        "limited": {"mock_response": "litellm.RateLimitError"}, "echo": behind, "mail": behind})
-    key = key_file(folder, "litellm", "sk-lite")
-    models = {f"aimock-{wire}": model(aimock, wire, max_retries=0) for wire in WIRES}
-    for wire in GATEWAY:
-        for name in ("echo", "mail", "made-up", "limited"):
-            models[f"{name}-{wire}"] = model(litellm, wire, name, key, max_retries=0)
-    server = Agents(folder, inbox, models, {name: reader(name) for name in models})
-    yield server, provider
-    server.server.close()
-    provider.stop()
-    litellm.stop()
-    aimock.stop()
-    inbox.stop()
+    with neighbours(folder) as (inbox, provider, _):
+        aimock = Aimock(folder / "aimock", FIXTURES)
+        behind = {"api_base": provider.url + "/v1"}  # Chat Completions; the other two wires are LiteLLM's own
+        litellm = LiteLLM(folder / "litellm", {
+            "made-up": {"mock_response": "Hello from the gateway."},
+            "limited": {"mock_response": "litellm.RateLimitError"}, "echo": behind, "mail": behind})
+        key = key_file(folder, "litellm", "sk-lite")
+        models = {f"aimock-{wire}": model(aimock, wire, max_retries=0) for wire in WIRES}
+        for wire in GATEWAY:
+            for name in ("echo", "mail", "made-up", "limited"):
+                models[f"{name}-{wire}"] = model(litellm, wire, name, key, max_retries=0)
+        server = Agents(folder, inbox, models, {name: reader(name) for name in models})
+        yield server, provider
+        server.server.close()
+        litellm.stop()
+        aimock.stop()
 
 
 @pytest.mark.parametrize("wire", WIRES)
-def test_aimock(parts, wire):
-    chat = parts[0].chat(f"aimock-{wire}")
+def test_aimock(agents, wire):
+    chat = agents.chat(f"aimock-{wire}")
     answer = chat.say("hello")[-1]
     assert text_of(answer) == "Hello there, how are you today?"
     assert len([1 for chunk, _ in chat.chunks() if text_of(chunk)]) > 2  # it streamed
@@ -65,29 +61,28 @@ def test_aimock(parts, wire):
 
 
 @pytest.mark.parametrize("wire", WIRES)
-def test_aimock_fails(parts, wire):
+def test_aimock_fails(agents, wire):
     for text in ("be cut", "be broke"):
-        chat = parts[0].chat(f"aimock-{wire}")
+        chat = agents.chat(f"aimock-{wire}")
         assert [one["type"] for one in chat.say(text)] == ["human"]
         assert chat.status() == "error" and chat.errors()
 
 
 @pytest.mark.parametrize("wire", GATEWAY)
-def test_litellm(parts, wire):
-    server, provider = parts
-    chat = server.chat(f"echo-{wire}")
+def test_litellm(agents, models, wire):
+    chat = agents.chat(f"echo-{wire}")
     answer = chat.say("one two three")[-1]
     assert text_of(answer) == "one two three"
     assert answer["usage_metadata"]["output_tokens"] > 0
-    provider.script("mail", {"calls": [{"name": "list_unread", "args": {}}]}, {"text": "One is new."})
-    chat = server.chat(f"mail-{wire}")
+    models.script("mail", {"calls": [{"name": "list_unread", "args": {}}]}, {"text": "One is new."})
+    chat = agents.chat(f"mail-{wire}")
     assert [one["type"] for one in chat.say("my mail")] == ["human", "ai", "tool", "ai"]
     assert chat.messages()[2]["status"] == "success" and text_of(chat.messages()[3]) == "One is new."
 
 
-def test_litellm_makes_it_up(parts):
-    chat = parts[0].chat("made-up-openai_chat")
+def test_litellm_makes_it_up(agents):
+    chat = agents.chat("made-up-openai_chat")
     assert text_of(chat.say("hello")[-1]) == "Hello from the gateway."
-    chat = parts[0].chat("limited-openai_chat")
+    chat = agents.chat("limited-openai_chat")
     assert [one["type"] for one in chat.say("hello")] == ["human"]
     assert chat.status() == "error" and chat.errors()[0]["error"] == "model_rate_limited"

@@ -10,7 +10,7 @@ KEY = "sk-of-the-operator"
 
 
 @pytest.fixture
-def folder(tmp_path, inbox, models):
+def folder(tmp_path, inbox, own_models):
     """A configuration that holds, with what is to be checked of it."""
     key = key_file(tmp_path, "operator", KEY)
     mail = {"type": "mcp", "url": inbox.mcp_url, "allow_private": True, "allow_http": True,
@@ -19,7 +19,7 @@ def folder(tmp_path, inbox, models):
     write(tmp_path, {
         "dev": {"users": [{"name": "alice"}]},
         "services": {"mail": mail},
-        "models": {wire: model(models, wire, "echo", key) for wire in WIRES},
+        "models": {wire: model(own_models, wire, "echo", key) for wire in WIRES},
         "agents": {"helper": {"model": "openai", "tools": tools,
                               "prompt": 'You help {dispaly_name}. Answer {"in": "JSON"}.'}}})
     put = run("secret", "put", "--data", "data", "--user", "alice", "--issuer", "http://x/dev",
@@ -38,7 +38,7 @@ def check(folder, *more):
     return done
 
 
-def test_all_is_asked_and_what_users_approve_is_told(folder, inbox, models):
+def test_all_is_asked_and_what_users_approve_is_told(folder, inbox, own_models):
     (folder / "operator.key").chmod(0o644)
     done = check(folder)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -48,7 +48,7 @@ def test_all_is_asked_and_what_users_approve_is_told(folder, inbox, models):
     assert "operator.key" in done.stderr and "others" in done.stderr
     for wire in WIRES:
         assert any(line.split()[:2] == [wire, "ok"] for line in done.stdout.splitlines()), done.stdout
-    asked = models.requests()
+    asked = own_models.requests()
     assert asked and all(KEY in str(one["headers"]) for one in asked)
 
     (folder / "operator.key").chmod(0o600)
@@ -69,15 +69,15 @@ def test_all_is_asked_and_what_users_approve_is_told(folder, inbox, models):
     assert done.returncode == 1 and "its secret store cannot be opened: " in done.stdout
 
 
-def test_what_is_wrong_is_named(folder, models):
+def test_what_is_wrong_is_named(folder, own_models):
     good = yaml.safe_load((folder / "behalf.yaml").read_text())
-    models.script("locked", {"text": "yes"}, keys=["another"])
+    own_models.script("locked", {"text": "yes"}, keys=["another"])
     reach = {"type": "openai_chat", **LOCAL}
     gone = f"http://127.0.0.1:{free_port()}"
     good["models"] = {
-        "no_model": model(models, "anthropic", "retired", good["models"]["openai"]["key"]),
-        "no_key": model(models, "openai_chat", "echo", "env:NOT_SET"),
-        "refused": model(models, "openai_chat", "locked", good["models"]["openai"]["key"]),
+        "no_model": model(own_models, "anthropic", "retired", good["models"]["openai"]["key"]),
+        "no_key": model(own_models, "openai_chat", "echo", "env:NOT_SET"),
+        "refused": model(own_models, "openai_chat", "locked", good["models"]["openai"]["key"]),
         "gone": {**reach, "base_url": gone, "model": "m"}}
     good["agents"]["helper"]["model"] = "gone"
     good["services"] = {"mail": {"type": "mcp", "url": gone + "/mcp", **LOCAL}}

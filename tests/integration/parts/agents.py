@@ -1,5 +1,7 @@
 """A server with declared agents over the mail service, and models of the scripted provider."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from parts import stacks
@@ -38,6 +40,19 @@ def reader(of_model: str, **more) -> dict:
     tools = [{"service": "mail", "allow": ALLOWED, "ask": ["get_message"]}]
     return {"model": of_model, "prompt": "You help {identity} with mail.", "tools": tools,
             "safety": {"rule_of_two": "off"}, **more}
+
+
+@contextmanager
+def neighbours(folder: Path) -> Iterator[tuple[Inbox, ModelProvider, Toolbox]]:
+    """A mail service, a model provider and a toolbox, for servers that are closed before these end."""
+    inbox, provider, box = Inbox(folder / "inbox"), ModelProvider(folder / "provider"), Toolbox()
+    try:
+        yield inbox, provider, box
+    finally:
+        provider.stop()
+        box.go.set()
+        box.stop()
+        inbox.stop()
 
 
 class Agents:
