@@ -3,7 +3,9 @@
 #include "behalf/testing.hpp"
 #include "runtime/base/json.hpp"
 #include "testing/run_driver.hpp"
+#include "tests/support/agent_pieces.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/graph_pieces.hpp"
 
 #include <algorithm>
 
@@ -35,14 +37,8 @@ struct agent_server {
   }
 
   static agent_options options() {
-    agent_options o;
-    o.name = "lead";
-    o.model = "main";
-    tool_source partner;
-    partner.service = "partner";
-    partner.allow = {"*"};
-    partner.assistant = "helper";
-    o.tools.push_back(std::move(partner));
+    auto o = lead_with_partner();
+    o.tools.front().assistant = "helper";
     return o;
   }
 
@@ -75,8 +71,7 @@ struct agent_server {
 
   static std::string answer_in(const testing::outcome& out) {
     REQUIRE_FALSE(out.error);
-    const auto& said = out.state.at("messages").at(2);
-    return std::string(said.at("status").as_string()) + ": " + text_of(said);
+    return first_result(out);
   }
 
   testing::graph_runner runner;
@@ -112,19 +107,7 @@ TEST_CASE("an assistant that may have been asked before a crash is not asked twi
     {"id", "call_x"}, {"name", "ask_partner"}, {"args", json::object{{"message", "find it"}}}};
   const json::object task{
     {"service", "partner"}, {"tool", "ask_partner"}, {"repeatable", true}, {"call", call}};
-  graph_builder b{"lead"}; // leaves the call to the agent
-  b.channel("messages", flow::messages());
-  node_options leads;
-  leads.may_go_to = {"tools"};
-  b.node(
-    "start",
-    [task](const state_view&, context&) -> node_result {
-      return flow::command{flow::update{}, flow::route{flow::send{"tools", task}}};
-    },
-    leads);
-  b.node("tools", [](const state_view&, context&) { return flow::update{}; });
-  b.edge(flow::start, "start").interrupt_before({"tools"});
-  const auto leaving = b.build().value();
+  const auto leaving = leaves_to_tools(task);
   const auto agent = make_agent(agent_server::options()).value();
   const auto asked_for = [&](bool crashed) {
     kept_checkpoints thread;

@@ -2,7 +2,9 @@
 #include "behalf/messages.hpp"
 #include "behalf/testing.hpp"
 #include "testing/run_driver.hpp"
+#include "tests/support/agent_pieces.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/graph_pieces.hpp"
 
 #include <algorithm>
 
@@ -33,12 +35,6 @@ agent_options helper() {
   all.prompt = "You are brief.";
   all.tools.push_back({"mail", {}, {}, {}, true});
   return all;
-}
-
-void lists(testing::scripted_service& service, json::array tools) {
-  service_reply all;
-  all.body = json::object{{"tools", std::move(tools)}};
-  service.answers_by("tools/list", [all](const auto&) -> result<service_reply> { return all; });
 }
 
 // An agent over a mail service that it trusts: `search` is free, `send` is asked about.
@@ -552,25 +548,9 @@ TEST_CASE("what another agent left to call is called as this one's declaration s
   auto has_another = helper();
   has_another.tools.front().service = "issues";
   auto left_by = [](const agent_options& options, json::value task) {
-    graph_builder b{"other"};
-    b.channel("messages", flow::messages());
-    node_options leads;
-    leads.may_go_to = {"tools"};
-    b.node(
-      "start",
-      [task](const state_view&, context&) -> node_result {
-        return flow::command{flow::update{}, flow::route{flow::send{"tools", task}}};
-      },
-      leads);
-    b.node("tools", [](const state_view&, context&) { return flow::update{}; });
-    b.edge(flow::start, "start");
-    b.interrupt_before({"tools"});
     thread_of_agents on;
-    {
-      run_driver driver{b.build().value(), on.thread};
-      driver.kwargs["input"] = json::object{{"messages", json::array{}}};
-      driver.run();
-    }
+    json::object input{{"messages", json::array{}}};
+    run_driver{leaves_to_tools(std::move(task)), on.thread}.input(std::move(input)).run();
     on.run(options, {{"input", nullptr}});
     return on;
   };

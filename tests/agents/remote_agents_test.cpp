@@ -3,6 +3,7 @@
 #include "behalf/messages.hpp"
 #include "behalf/testing.hpp"
 #include "runtime/base/json.hpp"
+#include "tests/support/agent_pieces.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace behalf;
@@ -32,22 +33,15 @@ struct remote {
   }
 
   static agent_options options() {
-    agent_options o;
-    o.name = "lead";
-    o.model = "main";
-    tool_source partner;
-    partner.service = "partner";
-    partner.allow = {"*"};
-    partner.a2a = true;
-    o.tools.push_back(std::move(partner));
+    auto o = lead_with_partner();
+    o.tools.front().a2a = true;
     return o;
   }
 
   std::string answer() {
     const auto out = runner.run({{"messages", list(human("secret words"))}});
     REQUIRE_FALSE(out.error);
-    const auto& said = out.state.at("messages").at(2);
-    return std::string(said.at("status").as_string()) + ": " + text_of(said);
+    return first_result(out);
   }
 
   testing::graph_runner runner;
@@ -144,12 +138,7 @@ TEST_CASE("an agent is built of parts in C++", "[agents]") {
      [](context, json::object) -> coroutine<result<json::value>> { co_return "noon"; }}};
   lead.allow = {"now"};
   testing::graph_runner runner{build_agent(lead)};
-  json::object search{{"name", "search"}, {"inputSchema", json::object{{"type", "object"}}}};
-  service_reply tools;
-  tools.body = json::object{{"tools", list(search)}};
-  runner.service("mail").answers_by(
-    "tools/list", [tools](const auto&) -> result<service_reply> { return tools; });
-  runner.service("mail").answers("search", "two");
+  lists(runner.service("mail"), {listed("search")}).answers("search", "two");
   runner.model("main")
     .calls({{"now", {}},
             {"search", {}},

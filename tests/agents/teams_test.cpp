@@ -2,6 +2,7 @@
 #include "behalf/messages.hpp"
 #include "behalf/testing.hpp"
 #include "runtime/base/json.hpp"
+#include "tests/support/agent_pieces.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace behalf;
@@ -15,12 +16,7 @@ using texts = std::vector<std::string>;
 struct team {
   team() : runner(make_agent(lead())) {
     runner.as("alice");
-    service_reply all;
-    json::object schema{{"type", "object"}};
-    json::object send{{"name", "send"}, {"inputSchema", schema}};
-    all.body = json::object{{"tools", list(send)}};
-    mail.answers_by("tools/list", [all](const auto&) -> result<service_reply> { return all; });
-    mail.answers("send", "sent");
+    lists(mail, {listed("send")}).answers("send", "sent");
   }
 
   static agent_options researcher() {
@@ -150,12 +146,7 @@ agent_options front_desk() {
 
 TEST_CASE("a conversation is handed over, and stays where it is", "[agents]") {
   testing::graph_runner runner{make_agent(front_desk())};
-  service_reply all;
-  json::object send{{"name", "send"}, {"inputSchema", json::object{{"type", "object"}}}};
-  all.body = json::object{{"tools", list(send)}};
-  runner.service("mail").answers_by("tools/list",
-                                    [all](const auto&) -> result<service_reply> { return all; });
-  runner.service("mail").answers("send", "sent");
+  lists(runner.service("mail"), {listed("send")}).answers("send", "sent");
   auto& main = runner.model("main");
   auto& money = runner.model("money");
   main.calls({{"transfer_to_billing", {}}}).says("Back at the desk.");
@@ -241,12 +232,7 @@ TEST_CASE("a task takes along what the conversation has seen, and brings what it
   });
   b.edge(flow::start, "call");
   testing::graph_runner runner{b.build()};
-  service_reply all;
-  json::object send{{"name", "send"}, {"inputSchema", json::object{{"type", "object"}}}};
-  all.body = json::object{{"tools", list(send)}};
-  runner.service("mail").answers_by("tools/list",
-                                    [all](const auto&) -> result<service_reply> { return all; });
-  runner.service("mail").answers("send", "sent");
+  lists(runner.service("mail"), {listed("send")}).answers("send", "sent");
   runner.model("deep").calls({{"send", {}}}).says("Sent.");
   const auto out = runner.run({});
   REQUIRE_FALSE(out.error);

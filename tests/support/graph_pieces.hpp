@@ -31,4 +31,22 @@ inline auto send_each(std::string node, int64_t n) {
   };
 }
 
+/// It sends `task` to its node `tools`, before which it stops: another graph with such a node finds
+/// the task on the thread.
+inline std::shared_ptr<const graph> leaves_to_tools(json::value task) {
+  node_options leads;
+  leads.may_go_to = {"tools"};
+  graph_builder b{"other"};
+  b.channel("messages", flow::messages());
+  b.node(
+    "start",
+    [task = std::move(task)](const state_view&, context&) -> node_result {
+      return flow::command{flow::update{}, flow::route{flow::send{"tools", task}}};
+    },
+    leads);
+  b.node("tools", [](const state_view&, context&) { return flow::update{}; });
+  b.edge(flow::start, "start").interrupt_before({"tools"});
+  return b.build().value();
+}
+
 } // namespace behalf

@@ -7,6 +7,7 @@
 #include "runtime/base/id.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/net/codec.hpp"
+#include "tests/support/agent_pieces.hpp"
 #include "tests/support/catch.hpp"
 
 #include <algorithm>
@@ -32,12 +33,6 @@ json::object tool(std::string_view name, json::object hints = {}) {
 
 json::object reads(bool open_world) {
   return {{"readOnlyHint", true}, {"openWorldHint", open_world}};
-}
-
-void lists(testing::scripted_service& service, json::array tools) {
-  service_reply all;
-  all.body = json::object{{"tools", std::move(tools)}};
-  service.answers_by("tools/list", [all](const auto&) -> result<service_reply> { return all; });
 }
 
 void gives(testing::scripted_service& service, std::string what, json::value body) {

@@ -3,6 +3,7 @@
 #include "behalf/messages.hpp"
 #include "behalf/testing.hpp"
 #include "behalf/tools.hpp"
+#include "tests/support/agent_pieces.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace behalf;
@@ -46,8 +47,7 @@ std::string result_with(const agent_options& options) {
   REQUIRE_FALSE(out.error);
   const auto& messages = out.state.at("messages").as_array();
   CHECK(text_of(messages.back()) == "Done.");
-  const auto& said = messages.at(2);
-  return std::string(said.at("status").as_string()) + ": " + text_of(said);
+  return first_result(out);
 }
 
 } // namespace
@@ -72,13 +72,7 @@ TEST_CASE("a service that never answers ends no run", "[agents][tools]") {
   mail.timeouts = {{"read", 20s}};
   o.tools.push_back(mail);
   testing::graph_runner runner{make_agent(o)};
-  json::object schema{{"type", "object"}};
-  json::object read{{"name", "read"}, {"inputSchema", schema}};
-  service_reply all;
-  all.body = json::object{{"tools", list(read)}};
-  runner.service("mail")
-    .answers_by("tools/list", [all](const auto&) -> result<service_reply> { return all; })
-    .never_answers("read");
+  lists(runner.service("mail"), {listed("read")}).never_answers("read");
   runner.model("main").calls({{"read", json::object{}}}).says("Done.");
   const auto out = runner.run({{"messages", list(human("hi"))}});
   REQUIRE_FALSE(out.error);

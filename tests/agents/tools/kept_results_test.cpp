@@ -6,6 +6,7 @@
 #include "runtime/base/json.hpp"
 #include "runtime/graph/graph.hpp"
 #include "runtime/graph/task_facts.hpp"
+#include "tests/support/agent_pieces.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace behalf;
@@ -21,20 +22,12 @@ std::string long_text() {
   return all;
 }
 
-json::object listed(std::string_view name) {
-  json::object schema{{"type", "object"}};
-  return {{"name", name}, {"inputSchema", schema}};
-}
-
 // An agent over a service of strangers that answers with `text`.
 struct bench {
   explicit bench(std::string text, json::array tools = {listed("dump")})
     : runner(make_agent(options())) {
     runner.as("alice");
-    service_reply all;
-    all.body = json::object{{"tools", std::move(tools)}};
-    web.answers_by("tools/list", [all](const auto&) -> result<service_reply> { return all; });
-    web.answers("dump", std::move(text));
+    lists(web, std::move(tools)).answers("dump", std::move(text));
   }
 
   static agent_options options() {
