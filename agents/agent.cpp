@@ -8,6 +8,7 @@
 #include "agents/tools/builtin.hpp"
 #include "agents/tools/kept_results.hpp"
 #include "agents/tools/openapi.hpp"
+#include "runtime/base/among.hpp"
 #include "runtime/graph/graph.hpp"
 
 #include <algorithm>
@@ -98,16 +99,12 @@ void add_harmless(declared_agent& made, std::shared_ptr<const toolbox> box) {
   made.toolboxes.push_back(std::move(box));
 }
 
-bool has(const std::vector<std::string>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 void add_builtin_tools(declared_agent& to) {
   const auto names = builtin_of(to.options);
   if (names.empty())
     return;
   tool_source source{std::string(builtin_service), {"*"}};
-  if (has(names, "todo"))
+  if (among(names, "todo"))
     source.reads = {"write_todos"}; // it changes this conversation alone
   source.trusted = true;
   source.personal = false;
@@ -164,7 +161,8 @@ void add_answers(graph_builder& b, const std::vector<agent_options>& all) {
   if (!forms.empty())
     b.channel("structured_response",
               flow::last_value(forms.size() == 1 ? forms.front() : json::object{}));
-  if (std::any_of(all.begin(), all.end(), [](const auto& one) { return has(one.builtin, "todo"); }))
+  if (std::any_of(all.begin(), all.end(),
+                  [](const auto& one) { return among(one.builtin, "todo"); }))
     b.channel("todos", flow::reduced(keep_last, json::array{})); // of two in one step the last one
 }
 

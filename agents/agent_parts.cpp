@@ -1,7 +1,6 @@
 #include "agents/agent.hpp"
 #include "behalf/agent.hpp"
-
-#include <algorithm>
+#include "runtime/base/among.hpp"
 
 namespace behalf {
 namespace {
@@ -16,8 +15,7 @@ result<agent_options> options_of(const agent_parts& parts) {
   made.limits.model_calls = parts.model_calls;
   made.limits.tool_calls = parts.tool_calls;
   for (const auto& one : parts.tools) {
-    const auto free =
-      std::find(parts.allow.begin(), parts.allow.end(), one.what.name) != parts.allow.end();
+    const auto free = among(parts.allow, one.what.name);
     made.functions.push_back({one, free ? rule::allow : rule::by_hints});
   }
   for (const auto& one : parts.services) {

@@ -3,6 +3,7 @@
 #include "agents/tools/builtin.hpp"
 #include "agents/tools/openapi.hpp"
 #include "agents/tools/other_agent.hpp"
+#include "runtime/base/among.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -30,10 +31,6 @@ std::string joined(const std::vector<std::string>& names) {
   return all;
 }
 
-bool holds(const std::vector<std::string>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 // Nothing: the services say what tools there are.
 std::optional<std::vector<std::string>> possible_tools(const agent_options& agent) {
   auto all = builtin_tools_of(builtin_of(agent));
@@ -49,13 +46,13 @@ std::optional<std::vector<std::string>> possible_tools(const agent_options& agen
       all.push_back(ask_tool_name(source));
     for (const auto* list : {&source.allow, &source.ask, &source.reads})
       all.insert(all.end(), list->begin(), list->end());
-    const bool lists_all = all.size() != before && !holds(all, "*") && source.conditions.empty();
+    const bool lists_all = all.size() != before && !among(all, "*") && source.conditions.empty();
     if (!lists_all && !source.document)
       return std::nullopt;
     if (!lists_all) {
       std::erase(all, "*");
       for (const auto& [name, operation] : source.document->operations)
-        if (!holds(source.deny, name))
+        if (!among(source.deny, name))
           all.push_back(name);
     }
   }
@@ -69,7 +66,7 @@ std::optional<std::vector<std::string>> possible_choices(const agent_options& ag
   if (!all)
     return std::nullopt;
   for (const auto& group : builtin_of(agent))
-    if (!holds(*all, group))
+    if (!among(*all, group))
       all->push_back(group);
   for (const auto& source : agent.tools)
     all->push_back(source.service);
@@ -79,10 +76,10 @@ std::optional<std::vector<std::string>> possible_choices(const agent_options& ag
 // Under its service's name, too, as the model is told of it where two services have one.
 bool is_possible(const agent_options& agent, const std::vector<std::string>& possible,
                  std::string_view name) {
-  return holds(possible, name)
+  return among(possible, name)
          || std::any_of(agent.tools.begin(), agent.tools.end(), [&](const tool_source& source) {
               const auto prefix = source.service + '_';
-              return name.starts_with(prefix) && holds(possible, name.substr(prefix.size()));
+              return name.starts_with(prefix) && among(possible, name.substr(prefix.size()));
             });
 }
 
@@ -101,7 +98,7 @@ result<void> take_model(agent_settings& to, const agent_options& agent, const js
   if (models.empty())
     return not_open(agent, "model");
   const auto* text = v.if_string();
-  if (!text || (*text != agent.model && !holds(models, *text)))
+  if (!text || (*text != agent.model && !among(models, *text)))
     return off(agent, "takes one of these as 'model': " + joined(models));
   to.model = std::string_view{*text};
   return {};
@@ -241,7 +238,7 @@ json::object prompt_field(const agent_options& agent) {
 
 json::object model_field(const agent_options& agent) {
   auto names = agent.choices.models;
-  if (!holds(names, agent.model))
+  if (!among(names, agent.model))
     names.insert(names.begin(), agent.model);
   json::array options;
   for (const auto& name : names)
@@ -339,7 +336,7 @@ void keep_chosen(std::vector<agent_tool>& tools, const agent_settings& settings)
   const auto builtin = builtin_tools_of(names);
   names.insert(names.end(), builtin.begin(), builtin.end());
   std::erase_if(tools, [&](const agent_tool& one) {
-    return !holds(names, one.service) && !holds(names, one.name) && !holds(names, one.as_told.name);
+    return !among(names, one.service) && !among(names, one.name) && !among(names, one.as_told.name);
   });
 }
 

@@ -3,6 +3,7 @@
 #include "agents/tools/arguments.hpp"
 #include "agents/tools/builtin.hpp"
 #include "config/sections.hpp"
+#include "runtime/base/among.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
 
@@ -25,8 +26,7 @@ const service_options* service_named(const config& c, std::string_view name) {
 }
 
 bool is_builtin(const std::string& name) {
-  const auto known = builtin_names();
-  return std::find(known.begin(), known.end(), name) != known.end();
+  return among(builtin_names(), name);
 }
 
 // `agent`: the key by which the service is an agent of another server; empty: it has tools.
@@ -190,7 +190,7 @@ void read_other_agent(yaml_section in, std::string name, bool hand_off, agent_op
   in.finish();
   if (std::any_of(o.agents.begin(), o.agents.end(),
                   [&](const auto& one) { return one.name == name; })
-      || std::find(o.hand_offs.begin(), o.hand_offs.end(), name) != o.hand_offs.end())
+      || among(o.hand_offs, name))
     in.fault("agent", "'" + name + "' stands above already");
   if (hand_off && name == o.name)
     in.fault("agent", "an agent cannot hand the conversation over to itself");
@@ -233,7 +233,7 @@ void read_builtin(yaml_section in, std::vector<std::string> given,
   for (auto& name : given)
     if (!is_builtin(name))
       in.fault("builtin", "there is no '" + name + "'; there are: " + joined(known));
-    else if (std::find(names.begin(), names.end(), name) != names.end())
+    else if (among(names, name))
       in.fault("builtin", "'" + name + "' stands twice");
     else
       names.push_back(std::move(name));

@@ -1,6 +1,7 @@
 #include "agents/models/anthropic.hpp"
 
 #include "agents/models/content.hpp"
+#include "runtime/base/among.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/net/codec.hpp"
@@ -316,9 +317,6 @@ json::value answer_schema(const json::value& schema) {
   constexpr std::array refused{"minimum",   "maximum",   "exclusiveMinimum", "exclusiveMaximum",
                                "minLength", "maxLength", "multipleOf",       "maxItems"};
   constexpr std::array named{"properties", "$defs", "definitions"};
-  auto among = [](const auto& names, std::string_view key) {
-    return std::find(names.begin(), names.end(), key) != names.end();
-  };
   if (schema.is_array()) {
     json::array all;
     for (const auto& one : schema.get_array())

@@ -4,6 +4,7 @@
 #include "agents/models/prompt.hpp"
 #include "agents/models/usage.hpp"
 #include "agents/models/wire.hpp"
+#include "runtime/base/among.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/log.hpp"
@@ -25,8 +26,7 @@ model_failure failure_inside(error why) {
   const bool never_there =
     why.kind.empty()
     && (why.code == errc::upstream || why.code == errc::overloaded || why.code == errc::timeout);
-  const bool retry =
-    never_there || std::find(passing.begin(), passing.end(), why.kind) != passing.end();
+  const bool retry = never_there || among(passing, why.kind);
   return {std::move(why), retry};
 }
 

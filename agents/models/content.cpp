@@ -1,6 +1,7 @@
 #include "agents/models/content.hpp"
 
-#include <algorithm>
+#include "runtime/base/among.hpp"
+
 #include <initializer_list>
 #include <map>
 #include <utility>
@@ -9,14 +10,8 @@
 namespace behalf {
 namespace {
 
-using names = std::initializer_list<std::string_view>;
-
-bool among(std::string_view name, names all) {
-  return std::find(all.begin(), all.end(), name) != all.end();
-}
-
 // The first of these members that is text and not empty.
-std::string_view first_text(const json::object& o, names keys) {
+std::string_view first_text(const json::object& o, std::initializer_list<std::string_view> keys) {
   for (auto key : keys)
     if (auto text = string_or(o, key); !text.empty())
       return text;
@@ -123,14 +118,14 @@ json::object media_block(std::string_view type, const json::object& from) {
 // Anthropic refuses text of nothing but spaces, which its models write between other blocks.
 bool says_nothing(const json::object& b) {
   const auto type = string_or(b, "type");
-  return among(type, {"text", "reasoning", "refusal"}) && b.size() == 2
+  return among({"text", "reasoning", "refusal"}, type) && b.size() == 2
          && string_or(b, type).find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
 // A block in v1 form, or an empty object when it has none.
 json::object known_block(const json::object& from) {
   const auto type = string_or(from, "type");
-  if (among(type, {"text", "reasoning", "refusal"}) && member(from, type))
+  if (among({"text", "reasoning", "refusal"}, type) && member(from, type))
     return text_block(type, type, from);
   if (type == "text-plain" && member(from, "text"))
     return text_block("text", "text", from);
@@ -139,7 +134,7 @@ json::object known_block(const json::object& from) {
     b = image_url(from);
   else if (type == "input_audio")
     b = input_audio(from);
-  else if (among(type, {"image", "audio", "video", "file", "document", "text-plain"}))
+  else if (among({"image", "audio", "video", "file", "document", "text-plain"}, type))
     b = media_block(type == "text-plain" ? "file" : type, from);
   if (type == "non_standard" && member(from, "value"))
     return {{"type", type}, {"value", from.at("value")}};
@@ -147,7 +142,7 @@ json::object known_block(const json::object& from) {
 }
 
 bool is_call(std::string_view type) {
-  return among(type, {"tool_call", "tool_use", "invalid_tool_call"});
+  return among({"tool_call", "tool_use", "invalid_tool_call"}, type);
 }
 
 // An ai message's calls by their ids. The message's lists say what they are: people edit these.

@@ -1,6 +1,7 @@
 #include "agents/models/gemini.hpp"
 
 #include "agents/models/content.hpp"
+#include "runtime/base/among.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/net/codec.hpp"
@@ -387,9 +388,7 @@ stop_reason reason_of(std::string_view said, bool with_calls) {
     return with_calls ? stop_reason::tool_calls : stop_reason::end;
   if (said == "MAX_TOKENS" || said == "CONTINUATION") // there would be more for another request
     return stop_reason::length;
-  return std::find(filters.begin(), filters.end(), said) != filters.end()
-           ? stop_reason::content_filter
-           : stop_reason::other;
+  return among(filters, said) ? stop_reason::content_filter : stop_reason::other;
 }
 
 std::string_view block_type(std::string_view mime_type) {

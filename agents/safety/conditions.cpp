@@ -1,6 +1,7 @@
 #include "agents/safety/conditions.hpp"
 
 #include "agents/tools/arguments.hpp"
+#include "runtime/base/among.hpp"
 
 #include <algorithm>
 
@@ -19,10 +20,7 @@ std::optional<tool_approval> approval_of_call(const tool_source& source, std::st
     return std::nullopt;
   if (holds(tool_rule::ask))
     return tool_approval::ask;
-  const auto named = [&](const std::vector<std::string>& names) {
-    return std::find(names.begin(), names.end(), tool) != names.end();
-  };
-  return !named(source.ask) && holds(tool_rule::allow) ? tool_approval::allow : *otherwise;
+  return !among(source.ask, tool) && holds(tool_rule::allow) ? tool_approval::allow : *otherwise;
 }
 
 } // namespace behalf

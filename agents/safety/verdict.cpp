@@ -1,9 +1,8 @@
 #include "agents/safety/verdict.hpp"
 
 #include "agents/safety/conditions.hpp"
+#include "runtime/base/among.hpp"
 #include "runtime/base/text.hpp"
-
-#include <algorithm>
 
 namespace behalf {
 namespace {
@@ -11,9 +10,6 @@ namespace {
 // It changes something, or what is in its arguments may reach others. What a service says of its
 // tools counts if it is trusted, and what the operator says always.
 bool has_effects(const tool_source& source, std::string_view tool, const tool_hints& hints) {
-  const auto among = [](const std::vector<std::string>& names, std::string_view name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
-  };
   if (among(source.reads, tool)
       || (among(source.reads, "*") && !among(source.allow, tool) && !among(source.ask, tool)))
     return false;

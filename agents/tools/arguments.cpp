@@ -1,6 +1,7 @@
 #include "agents/tools/arguments.hpp"
 
 #include "agents/tools/schema_reference.hpp"
+#include "runtime/base/among.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
 
@@ -49,9 +50,7 @@ bool is_a(const json::value& v, std::string_view type) {
 }
 
 bool is_type(std::string_view name) {
-  constexpr std::array<std::string_view, 7> all{"null",   "boolean", "integer", "number",
-                                                "string", "array",   "object"};
-  return std::find(all.begin(), all.end(), name) != all.end();
+  return among({"null", "boolean", "integer", "number", "string", "array", "object"}, name);
 }
 
 std::string_view view(json::string_view s) {
@@ -616,11 +615,6 @@ private:
 constexpr std::array<std::string_view, 3> named_schemas{"properties", "$defs", "definitions"};
 constexpr std::array<std::string_view, 7> held_schemas{
   "additionalProperties", "prefixItems", "items", "allOf", "anyOf", "oneOf", "not"};
-
-template <std::size_t Size>
-bool among(const std::array<std::string_view, Size>& all, std::string_view key) {
-  return std::find(all.begin(), all.end(), key) != all.end();
-}
 
 // A value that its keyword cannot have, with which it would fit nothing, or all.
 bool is_misspelt(std::string_view key, const json::value& held) {

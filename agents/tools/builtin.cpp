@@ -5,6 +5,7 @@
 #include "agents/tools/results.hpp"
 #include "behalf/context.hpp"
 #include "behalf/messages.hpp"
+#include "runtime/base/among.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/calendar/time_zone.hpp"
 
@@ -110,7 +111,7 @@ public:
   builtin_tools(std::vector<std::string> names, std::string agent)
     : toolbox(std::string(builtin_service)), agent_(std::move(agent)) {
     for (const auto& one : all_tools)
-      if (std::find(names.begin(), names.end(), one.group) != names.end())
+      if (among(names, one.group))
         tools_.push_back(*parse_json(one.definition));
   }
 
@@ -152,7 +153,7 @@ std::vector<std::string> builtin_of(const agent_options& agent) {
   auto all = agent.builtin;
   if (agent.memory.remember)
     for (const auto* name : {"remember", "recall"})
-      if (std::find(all.begin(), all.end(), name) == all.end())
+      if (!among(all, name))
         all.emplace_back(name);
   return all;
 }
@@ -160,7 +161,7 @@ std::vector<std::string> builtin_of(const agent_options& agent) {
 std::vector<std::string> builtin_tools_of(const std::vector<std::string>& names) {
   std::vector<std::string> all;
   for (const auto& one : all_tools)
-    if (std::find(names.begin(), names.end(), one.group) != names.end()) {
+    if (among(names, one.group)) {
       const auto defined = parse_json(one.definition).value();
       all.emplace_back(string_or(defined.as_object(), "name"));
     }

@@ -2,6 +2,7 @@
 #include "agents/tools/openapi.hpp"
 
 #include "agents/tools/openapi_schema.hpp"
+#include "runtime/base/among.hpp"
 #include "runtime/base/hidden_text.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
@@ -45,8 +46,7 @@ constexpr std::array<std::string_view, 10> not_a_parameter{
 
 bool sets_the_request(std::string_view header) {
   const auto name = ascii_lower(header);
-  return std::find(not_a_parameter.begin(), not_a_parameter.end(), name) != not_a_parameter.end()
-         || name.starts_with("x-forwarded-")
+  return among(not_a_parameter, name) || name.starts_with("x-forwarded-")
          || is_header(name, inbound_credentials | header_class::caller | header_class::framing
                               | header_class::part | header_class::connection);
 }

@@ -1,6 +1,7 @@
 #include "agents/tools/openapi_schema.hpp"
 
 #include "agents/tools/schema_reference.hpp"
+#include "runtime/base/among.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
 
@@ -34,11 +35,6 @@ constexpr std::array left_out{"$ref",     "example",      "examples",      "xml"
                               "nullable", "externalDocs", "discriminator", "readOnly",
                               "$schema",  "writeOnly",    "$id",           "$anchor",
                               "$comment", "$dynamicRef",  "$dynamicAnchor"};
-
-template <class Names>
-bool among(const Names& names, std::string_view one) {
-  return std::find(names.begin(), names.end(), one) != names.end();
-}
 
 } // namespace
 

@@ -6,12 +6,12 @@
 #include "agents/tools/tool_list.hpp"
 #include "agents/tools/toolbox.hpp"
 #include "behalf/context.hpp"
+#include "runtime/base/among.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/net/codec.hpp"
 #include "runtime/net/media_type.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace behalf {
@@ -111,8 +111,7 @@ public:
 private:
   // Others are not offered: an agent of three tools of a thousand does not carry the rest around.
   static bool is_named(const tool_source& source, const std::string& tool) {
-    return approval_of(source, tool, {})
-           || std::find(source.deny.begin(), source.deny.end(), tool) != source.deny.end();
+    return approval_of(source, tool, {}) || among(source.deny, tool);
   }
 
   const std::shared_ptr<const api_document> document_;

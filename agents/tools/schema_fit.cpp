@@ -2,6 +2,7 @@
 #include "agents/tools/schema_fit.hpp"
 
 #include "agents/tools/schema_reference.hpp"
+#include "runtime/base/among.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
 
@@ -29,11 +30,6 @@ constexpr std::array bounds{"minimum", "maximum", "exclusiveMinimum", "exclusive
 constexpr std::array counts{"minLength", "maxLength",     "minItems",
                             "maxItems",  "minProperties", "maxProperties"};
 constexpr std::array formats{"date-time", "date", "time"};
-
-template <class Names>
-bool among(const Names& names, std::string_view one) {
-  return std::find(names.begin(), names.end(), one) != names.end();
-}
 
 // Anthropic's rule for keys, the narrowest.
 bool is_plain_key(std::string_view name) {

@@ -1,6 +1,7 @@
 #include "agents/tools/tool_list.hpp"
 
 #include "agents/tools/schema_fit.hpp"
+#include "runtime/base/among.hpp"
 #include "runtime/base/hidden_text.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/base/json.hpp"
@@ -170,9 +171,7 @@ public:
         ++dropped;
       else if (auto tool = made(source.service, name, *entry)) {
         tool->approval = *approval;
-        tool->return_direct =
-          std::find(source.return_direct.begin(), source.return_direct.end(), name)
-          != source.return_direct.end();
+        tool->return_direct = among(source.return_direct, name);
         out_.tools.push_back(std::move(*tool));
       }
     }
@@ -297,9 +296,6 @@ bool offers_on_condition(const tool_source& source, std::string_view tool) {
 
 std::optional<tool_approval> approval_of(const tool_source& source, std::string_view tool,
                                          const tool_hints& hints) {
-  auto among = [](const std::vector<std::string>& names, std::string_view name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
-  };
   const bool on_condition = offers_on_condition(source, tool);
   for (std::string_view name : {tool, std::string_view("*")}) {
     if (among(source.deny, name) && !(name == "*" && on_condition))
