@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <variant>
 
 namespace behalf {
@@ -55,6 +56,9 @@ public:
   virtual step resume(result<outbound_reply> reply) = 0;
   virtual step resume_chunk(result<outbound_chunk> chunk) = 0;
   virtual step proceed() = 0;
+  /// Of the outbound_call given last: what the service is to be told when its driver cancels it, or
+  /// waits for it no longer.
+  virtual std::optional<outbound_call> cancellation() const { return std::nullopt; }
 };
 
 /// For whom a call is made: the key of what is kept between calls, and the credential's handle.

@@ -21,6 +21,7 @@ constexpr std::string_view calls_a_tool = "tools/call", lists_tools = "tools/lis
 constexpr shape_limits of_list{.depth = 512}; // one tool's schema does not hide the others
 constexpr auto default_retry = 1000ms;
 constexpr auto longest_retry = 30'000ms;
+constexpr auto longest_cancellation = 5'000ms;
 constexpr int most_reports = 20; // at once; one more after each pause
 constexpr auto report_pause = 100ms;
 
@@ -80,6 +81,15 @@ mcp_exchange::step mcp_exchange::proceed() {
   auto get = mcp_get(*service_, session_, events_.last_id());
   get.handle = handle_;
   return get;
+}
+
+// Not of answers to the server's requests: beside them the stream of our own is open.
+std::optional<outbound_call> mcp_exchange::cancellation() const {
+  if (state_ != waiting::for_reply && state_ != waiting::for_stream)
+    return std::nullopt;
+  auto told = post(mcp_cancelled(id_));
+  told.timeout = std::min<std::chrono::milliseconds>(told.timeout, longest_cancellation);
+  return told;
 }
 
 outbound_call mcp_exchange::post(std::string message) const {

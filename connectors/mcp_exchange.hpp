@@ -45,6 +45,8 @@ public:
   step resume(result<outbound_reply> reply);
   step resume_chunk(result<outbound_chunk> chunk);
   step proceed();
+  /// As of a connector.
+  std::optional<outbound_call> cancellation() const;
 
 private:
   enum class waiting : uint8_t {

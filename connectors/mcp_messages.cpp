@@ -72,6 +72,11 @@ std::string mcp_notification(std::string_view method) {
   return dump(rpc_notification(method));
 }
 
+std::string mcp_cancelled(int64_t id) {
+  return dump(rpc_notification("notifications/cancelled",
+                               {{"requestId", id}, {"reason", "nobody waits for it any more"}}));
+}
+
 std::string mcp_answer_to(const json::object& request) {
   const auto& id = request.at("id");
   const auto method = string_or(request, "method");

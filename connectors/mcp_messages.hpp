@@ -19,6 +19,9 @@ constexpr std::array<std::string_view, 3> mcp_versions{"2025-11-25", "2025-06-18
 std::string mcp_request(int64_t id, std::string_view method, json::object params);
 std::string mcp_notification(std::string_view method);
 
+/// Nobody waits any more for the response to the request with that id.
+std::string mcp_cancelled(int64_t id);
+
 /// The answer to a request of the server: `ping` is answered, there are no roots, anything else is
 /// declined with -32601, since no capability for it was declared.
 std::string mcp_answer_to(const json::object& request);

@@ -65,6 +65,10 @@ public:
       return leave(std::exchange(spare_, {}), [this] { return operate(); });
     return exchange_ ? follow(exchange_->proceed()) : out_of_turn();
   }
+  // `initialize` must not be cancelled.
+  std::optional<outbound_call> cancellation() const override {
+    return phase_ == phase::operating && exchange_ ? exchange_->cancellation() : std::nullopt;
+  }
 
 private:
   enum class phase : uint8_t { initializing, confirming, announcing, operating, leaving };

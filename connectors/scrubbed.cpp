@@ -23,6 +23,7 @@ public:
     return clean(inner_->resume_chunk(std::move(chunk)));
   }
   step proceed() override { return clean(inner_->proceed()); }
+  std::optional<outbound_call> cancellation() const override { return inner_->cancellation(); }
 
 private:
   // Calls of one machine share a credential, unless it was fetched anew in between.

@@ -263,6 +263,17 @@ const error& stopped() {
   return why;
 }
 
+// Tells the service of a call that it has got, and that nobody waits for any more. Whatever it
+// answers: nobody waits for that either, nor for a place in its lane.
+void tell_of_cut(egress_pointer self, going_out& call) {
+  const auto told = std::exchange(call.ask.cancellation, nullptr);
+  if (!told)
+    return;
+  egress_call out{*told, call.ask.who, call.ask.run_id, call.ask.thread_id};
+  out.outside_lane = true;
+  tell(egress_actor{self}, std::move(out));
+}
+
 // Cancels what the run's nodes wait for no more, or the calls of one service outside its lane.
 void cut(egress_pointer self, const cut_calls& m) {
   auto& s = self->state;
@@ -283,16 +294,21 @@ void cut(egress_pointer self, const cut_calls& m) {
         continue;
       }
       call->cut_by = stopped();
-      if (call->ticket != 0)
-        tell(s.http, wire_cancel{call->ticket, 0});
+      if (call->ticket == 0)
+        continue;
+      tell(s.http, wire_cancel{call->ticket, 0});
+      tell_of_cut(self, *call);
     }
     if (run->second.empty())
       s.by_run.erase(run);
   }
   for (auto at = s.streams.begin(); at != s.streams.end();) {
     auto here = at++;
-    if (here->second.of->ask.run_id == m.run_id && meant(*here->second.of))
-      end_stream(self, here->first);
+    const auto of = here->second.of;
+    if (of->ask.run_id != m.run_id || !meant(*of))
+      continue;
+    end_stream(self, here->first);
+    tell_of_cut(self, *of);
   }
 }
 
@@ -325,6 +341,8 @@ caf::result<outbound_chunk> read_on(egress_pointer self, const egress_read& m) {
     },
     [self, stream_id, call, promise](error why) mutable {
       forget_stream(self, stream_id);
+      if (!call->cut_by && why.code == errc::timeout)
+        tell_of_cut(self, *call);
       promise.deliver(call->cut_by ? *call->cut_by : std::move(why));
     });
   return promise;
@@ -486,6 +504,8 @@ void dispatch(egress_pointer self, const going_ptr& call) {
         self->state.meters.ended(call->service->name, egress_meters::cut);
       else if (!call->cut_by)
         note_failure(self, *call, why);
+      if (!call->cut_by && why.code == errc::timeout)
+        tell_of_cut(self, *call);
       give_up(self, call, call->cut_by.value_or(std::move(why)));
     });
 }

@@ -206,6 +206,8 @@ void send_out(node_pointer self, uint64_t ask_id, outbound_call call) {
   egress_call out{std::move(call), s.what.who, s.what.run->run_id, s.what.run->thread_id};
   out.stopped = s.what.stopped;
   auto& mine = s.pending.at(ask_id);
+  if (auto told = mine.call->cancellation())
+    out.cancellation = std::make_shared<const outbound_call>(std::move(*told));
   if (!mine.taken_back)
     mine.taken_back = std::make_shared<std::atomic<bool>>(false);
   out.taken_back = mine.taken_back;
@@ -573,7 +575,7 @@ void ask_next(node_pointer self) {
 }
 
 // What was begun of it ends without an answer. Of a stream that was being read a part would be
-// missing: it is closed. True: a call was made for it, which egress is to be told of.
+// missing: it is closed. True: a call was made for it, which egress is to cut, and its stream.
 bool take_back(node_pointer self, uint64_t ask_id) {
   auto& s = self->state;
   auto mine = [&](const asked_effect& one) { return one.id == ask_id; };
@@ -581,7 +583,9 @@ bool take_back(node_pointer self, uint64_t ask_id) {
   auto begun = s.pending.extract(ask_id);
   if (begun.empty())
     return false;
-  if (begun.mapped().stream != 0)
+  if (begun.mapped().call)
+    s.streams.erase(begun.mapped().stream);
+  else if (begun.mapped().stream != 0)
     close_one(self, begun.mapped().stream);
   if (begun.mapped().subgraph)
     tell(s.what.supervisor, subgraph_asked{s.what.task.this_attempt(), ask_id, std::nullopt});

@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 // The outside, where nothing ends by itself.
 struct outer_world {
   std::vector<std::string> whose;                       // by call that went out
+  std::vector<std::string> bodies;                      // of those that had one
   std::map<uint64_t, promise_of<outbound_reply>> calls; // by ticket
   std::map<uint64_t, promise_of<outbound_chunk>> reads; // by stream
   std::vector<uint64_t> cut_streams;
@@ -64,6 +65,8 @@ http_client_actor::behavior_type wire(http_client_actor::pointer me, outer_world
       promise_of<outbound_reply> promise{me};
       w->calls[m.ticket] = promise;
       w->whose.push_back(m.request->pool_key);
+      if (!m.request->call.body.empty())
+        w->bodies.push_back(m.request->call.body);
       return promise;
     },
     [me, w](const wire_read& m) -> caf::result<outbound_chunk> {
@@ -364,6 +367,51 @@ TEST_CASE_METHOD(watch_fixture, "calls that their node goes on without end, and 
   REQUIRE(late());
   const metrics::labels cut{{"service", "api"}, {"outcome", "cut"}};
   CHECK(meters.counter("behalf_egress_calls_total", "", cut).value() == 3);
+}
+
+TEST_CASE_METHOD(watch_fixture, "a service hears of calls it has got that were cut or timed out",
+                 "[egress]") {
+  const auto left = std::make_shared<std::atomic<bool>>(false);
+  const auto begin = [&](const std::string& cancellation) {
+    auto m = call_of("alice", "r");
+    auto told = m.call;
+    told.body = cancellation;
+    m.cancellation = std::make_shared<const outbound_call>(told);
+    m.taken_back = left;
+    auto pending = ask_later<outbound_reply>(out, m);
+    CHECK_FALSE(pending());
+    return pending;
+  };
+  const auto answer = [&](result<outbound_reply> reply) {
+    auto end = std::make_shared<result<outbound_reply>>(std::move(reply));
+    self->send(door, wire_ended{w.calls.rbegin()->first, std::move(end), nullptr});
+    sched.run();
+  };
+  using names = std::vector<std::string>;
+  outbound_reply streaming;
+  streaming.status = 200;
+  streaming.stream_id = 60;
+  auto streamed = begin("of a stream");
+  answer(streaming);
+  REQUIRE(streamed());
+  auto late = begin("of a late one");
+  answer(fail(errc::timeout, "did not answer in time"));
+  REQUIRE(late());
+  CHECK(late()->error().code == errc::timeout);
+  CHECK(w.bodies == names{"of a late one"});
+  auto broken = begin("of a broken one");
+  answer(fail(errc::upstream, "broke off"));
+  auto first = begin("of the first"), second = begin("of the second"), waiting = begin("of none");
+  *left = true;
+  for (int i = 0; i < 2; ++i) {
+    self->send(out, cut_calls{"r"});
+    sched.run();
+  }
+  std::sort(w.bodies.begin(), w.bodies.end());
+  CHECK(w.bodies == names{"of a late one", "of a stream", "of the first", "of the second"});
+  CHECK(w.cut_streams == std::vector<uint64_t>{60});
+  for (auto* one : {&broken, &first, &second, &waiting})
+    CHECK((*one)());
 }
 
 TEST_CASE_METHOD(watch_fixture, "a call beside the lane neither waits nor makes others wait",

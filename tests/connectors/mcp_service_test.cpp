@@ -60,6 +60,38 @@ TEST_CASE("the first call of a user initializes, later ones do not", "[connector
   CHECK(bench.sessions == names{"session-1"}); // every call says which it uses
 }
 
+TEST_CASE("a request that is cancelled is so at its server, unless it initializes",
+          "[connectors][mcp]") {
+  mcp_bench bench;
+  REQUIRE(bench.call("echo"));
+  const auto open = [&](const caller& by) {
+    return bench.services.open(service_call{"up", call_tool_operation{"echo"}}, by).value();
+  };
+  const auto fresh = open(scripted_caller("bob"));
+  const auto first = fresh->start();
+  REQUIRE(std::holds_alternative<outbound_call>(first));
+  CHECK_FALSE(fresh->cancellation());
+
+  const auto machine = open(scripted_caller());
+  REQUIRE(std::holds_alternative<connector::in_session>(machine->start()));
+  CHECK_FALSE(machine->cancellation());
+  const auto next = machine->proceed();
+  const auto request = parse_json(std::get<outbound_call>(next).body).value();
+  REQUIRE(request.at("method") == "tools/call");
+  const auto told = machine->cancellation();
+  REQUIRE(told);
+  CHECK(told->method == "POST");
+  CHECK_FALSE(told->stream);
+  CHECK(told->timeout <= std::chrono::seconds{5});
+  CHECK(told->handle.id == "handle-of-alice");
+  CHECK(*find_header(told->headers, "mcp-session-id") == "session-1");
+  auto message = parse_json(told->body).value().as_object();
+  CHECK(message.at("method") == "notifications/cancelled");
+  CHECK(message.at("params").at("requestId") == request.at("id"));
+  CHECK(message.at("params").at("reason").is_string());
+  CHECK_FALSE(message.contains("id"));
+}
+
 TEST_CASE("no two requests of a session share an id", "[connectors][mcp]") {
   mcp_bench bench;
   std::set<int64_t> ids;

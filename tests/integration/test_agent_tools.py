@@ -289,8 +289,22 @@ def test_a_tool_that_takes_too_long_ends_no_talk(agents, models, box, how):
     assert messages[2]["status"] == "error"
     assert "did not answer within 300 ms" in messages[2]["content"]
     assert chat.status() == "success"
+    until(lambda: box.cancelled)  # the box was told so
+    assert box.cancelled == box.ids
     box.offer(READ, read="in time")
     assert agents.chat("hasty").say("CALL read {}")[2]["content"] == "in time"
+
+
+def test_a_run_that_is_cancelled_cancels_its_call(agents, models, box):
+    box.offer(READ)
+    box.go.clear()
+    chat = agents.chat("open")
+    asked = {"messages": [{"type": "human", "content": "CALL read {}"}]}
+    run = chat.client.runs.create(chat.thread, "open", input=asked)
+    until(lambda: box.ids)
+    chat.client.runs.cancel(chat.thread, run["run_id"], wait=True)
+    until(lambda: box.cancelled)
+    assert box.cancelled == box.ids
 
 
 def test_a_long_result_is_kept_for_its_user(agents, models, box):

@@ -26,13 +26,16 @@ def tool(name: str, schema: dict | None = None, **more) -> dict:
 class Toolbox(LocalServer):
     """`tools` are listed; `answers` has a result for each, or a function of the arguments, or a text.
 
-    `calls` are (name, arguments, Authorization) in order of arrival. While `go` is not set, calls wait.
+    `calls` are (name, arguments, Authorization) in order of arrival, `ids` those of their requests,
+    `cancelled` the ids that clients have cancelled. While `go` is not set, calls wait.
     """
 
     def __init__(self):
         self.tools: list[dict] = []
         self.answers: dict = {}
         self.calls: list[tuple[str, dict, str]] = []
+        self.ids: list = []
+        self.cancelled: list = []
         self.go = threading.Event()
         self.go.set()
         self.serve(_Handler, box=self)
@@ -41,7 +44,8 @@ class Toolbox(LocalServer):
     def offer(self, *tools: dict, **answers) -> None:
         """From now on these and no others; forgets calls."""
         self.tools, self.answers = list(tools), answers
-        self.calls.clear()
+        for seen in (self.calls, self.ids, self.cancelled):
+            seen.clear()
 
     def called(self) -> list[str]:
         return [name for name, _, _ in self.calls]
@@ -54,6 +58,8 @@ class _Handler(JsonHandler):
     def do_POST(self) -> None:
         message = json.loads(self.rfile.read(int(self.headers["content-length"])))
         method, params = message.get("method"), message.get("params", {})
+        if method == "notifications/cancelled":
+            self.box.cancelled.append(params["requestId"])
         if "id" not in message:
             return self.answer(202, {})
         if method == "initialize":
@@ -62,6 +68,7 @@ class _Handler(JsonHandler):
         elif method == "tools/list":
             result = {"tools": self.box.tools}
         elif method == "tools/call":
+            self.box.ids.append(message["id"])
             result = self._call(params["name"], params.get("arguments", {}))
             if "reports" in result:
                 return self._stream(message, **result)
