@@ -297,21 +297,6 @@ void print(const std::string& name, const finding& what) {
   std::printf("  %-20s %s  %s\n", name.c_str(), how, glance(what.says).c_str());
 }
 
-// Tools that the declaration names and the service does not have.
-std::vector<std::string> named_in_vain(const tool_source& source, const json::value& listed) {
-  std::vector<std::string> missing;
-  const auto* tools = member(listed.as_object(), "tools");
-  for (const auto* names : {&source.allow, &source.ask, &source.deny})
-    for (const auto& name : *names)
-      if (name != "*" && tools && tools->is_array()
-          && std::none_of(tools->get_array().begin(), tools->get_array().end(),
-                          [&](const auto& one) {
-                            return one.is_object() && string_or(one.get_object(), "name") == name;
-                          }))
-        missing.push_back(name);
-  return missing;
-}
-
 // What the person is asked, whatever the arguments of a call, and what once the rule of two holds.
 std::string told_about(const agent_options& agent, const agent_tool& tool) {
   const auto source = std::find_if(agent.tools.begin(), agent.tools.end(),
@@ -349,8 +334,6 @@ void print_tools(const agent_options& agent, const std::map<std::string, finding
       continue;
     }
     listed.push_back({source.service, at->second.tools});
-    for (const auto& name : named_in_vain(source, at->second.tools))
-      std::printf("    warning: %s has no tool '%s'\n", source.service.c_str(), name.c_str());
   }
   const auto offered = make_tool_list(agent.tools, listed);
   std::map<std::string, std::string> lines; // by what the service calls it
@@ -369,7 +352,7 @@ void print_tools(const agent_options& agent, const std::map<std::string, finding
   for (const auto& [name, line] : lines)
     std::printf("    %-28s %s\n", glance(name).c_str(), glance(line).c_str());
   for (const auto& note : offered.notes)
-    std::printf("    note: %s\n", glance(note).c_str());
+    std::printf("    warning: %s\n", glance(note).c_str());
 }
 
 } // namespace

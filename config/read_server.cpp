@@ -65,7 +65,7 @@ service_options read_service(const std::string& name, yaml_section in, config& o
   in.number("max_reply_bytes", o.max_reply_bytes, 1, 1 << 30);
   in.number("max_concurrent", o.max_concurrent, 1, 10'000);
   in.texts("tools", o.tools);
-  if (auto ok = o.validate(); !ok)
+  if (auto ok = o.validate(); !ok && in.has(url))
     fault_of_service(in, url, ok.error().message);
   if (auto document = read_document(in, o))
     out.documents.emplace(name, std::move(document));

@@ -18,7 +18,8 @@ struct challenge {
 challenge read_challenge(const header_list& headers);
 
 /// `denied` of kind "needs_auth": the service refused with 401 or 403, and why, if it said so.
-/// Of a service that is called without a credential it says that.
+/// Begins with "service 'NAME' refused ", which tells it from a credential that is missing. Of a
+/// service that is called without a credential it says that.
 error needs_auth(const service_options& service, unsigned status, const header_list& headers);
 
 } // namespace behalf

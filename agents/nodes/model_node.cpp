@@ -19,7 +19,9 @@ namespace behalf {
 namespace {
 
 // Why a service's tools are missing, in words that come from nobody outside.
-std::string_view reason_of(const error& why) {
+std::string_view reason_of(const error& why, std::string_view service) {
+  if (refused_access(why, service))
+    return "it refuses access: a credential that is stored may be wrong, expired or not enough";
   if (why.kind == "needs_auth")
     return "the user has not given access to it";
   return why.code == errc::timeout ? "it does not answer" : "it cannot be reached";
@@ -42,7 +44,7 @@ coroutine<listing> list_tools(context ctx, agent_ptr agent) {
       all.found.push_back({service, std::move(*replies[i])});
       continue;
     }
-    const std::string why(reason_of(replies[i].error()));
+    const std::string why(reason_of(replies[i].error(), service));
     all.missing += "\nThe tools of '" + service + "' are not there now: " + why + ".";
     ctx.write({{"type", "tools_unavailable"}, {"service", service}, {"reason", why}});
   }

@@ -33,6 +33,12 @@ std::shared_ptr<const toolbox> mcp_toolbox(std::string service) {
   return std::make_shared<mcp_service>(std::move(service));
 }
 
+bool refused_access(const error& why, std::string_view service) {
+  return why.kind == "needs_auth"
+         && (why.message.empty()
+             || why.message.starts_with("service '" + std::string(service) + "' refused "));
+}
+
 // Without the service's own words: they may repeat the arguments.
 json::object failed_call(const requested_call& call, const error& why, std::string_view service) {
   const std::string outcome = !why.kind.empty()            ? why.kind
@@ -41,7 +47,9 @@ json::object failed_call(const requested_call& call, const error& why, std::stri
                                                            : "refused";
   log::warning("tool_failed", {{"service", service}, {"tool", call.tool}, {"outcome", outcome}});
   auto told = "Error: '" + std::string(service) + "' ";
-  if (why.kind == "needs_auth")
+  if (refused_access(why, service))
+    told += "refused access: a credential that is stored may be wrong, expired or not enough.";
+  else if (why.kind == "needs_auth")
     told = "Error: the user has not given access to '" + std::string(service) + "'.";
   else if (why.code == errc::timeout)
     told +=

@@ -152,9 +152,10 @@ public:
     if (!given || !given->is_array())
       return note(source.service + " did not answer with a list of tools");
     auto entries = by_name(source.service, given->get_array());
+    std::set<std::string_view> noted{"*"};
     for (const auto* names : {&source.allow, &source.ask, &source.deny, &source.reads})
       for (const auto& name : *names)
-        if (name != "*" && !entries.contains(name))
+        if (!entries.contains(name) && noted.insert(name).second)
           note(source.service + " has no tool " + name);
     for (const auto& name : source.return_direct)
       if (!entries.contains(name))

@@ -96,6 +96,10 @@ std::shared_ptr<const toolbox> hand_off_toolbox(std::vector<hand_off_target> to)
 /// Functions of this program, by their own names.
 std::shared_ptr<const toolbox> function_toolbox(std::vector<function_tool> tools);
 
+/// Whether an error of the kind "needs_auth" is the service's own refusal: nobody has to give
+/// access first. One without a message is.
+bool refused_access(const error& why, std::string_view service);
+
 /// The message of a call that its service did not take: why, in words for the model.
 json::object failed_call(const requested_call& call, const error& why, std::string_view service);
 

@@ -75,8 +75,8 @@ std::string_view described(rights_source from) {
     return "as a plugin's handlers say; what none of them matches is allowed";
   case rights_source::standard:
     return "no authorization section: threads, assistants, crons and store items belong to who "
-           "made "
-           "them, the server's assistants can be read, the rest is refused";
+           "made them, and nobody else comes at them; everybody may use the server's assistants "
+           "and see their own usage";
   case rights_source::anybody:
     return "no identity and no authorization section: everyone on this machine may do everything";
   }

@@ -228,11 +228,13 @@ TEST_CASE("what becomes of a run elsewhere is told to the model", "[agents][agen
   }
   SECTION("the user is nobody there") {
     there.refusals = {401};
-    wanted = "error: Error: the user has not given access to 'partner'.";
+    wanted = "error: Error: 'partner' refused access: a credential that is stored may be wrong, "
+             "expired or not enough.";
   }
   SECTION("the user may not do it") {
     there.refusals = {403};
-    wanted = "error: Error: the user has not given access to 'partner'.";
+    wanted = "error: Error: 'partner' refused access: a credential that is stored may be wrong, "
+             "expired or not enough.";
   }
   SECTION("it tells without end") {
     there.said = "data: " + std::string(2 << 20, 'x');

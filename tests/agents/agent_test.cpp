@@ -410,13 +410,19 @@ TEST_CASE("a tool that fails ends no run", "[agents]") {
   options.tools.front().allow = {"*"};
   bench b{options};
   lists(b.mail, {tool("late", "query", true), tool("broken", "query", true),
-                 tool("locked", "query", true)});
+                 tool("locked", "query", true), tool("outdated", "query", true)});
   // The first list is given once.
-  b.model.says("ready").calls(
-    {{"late", {{"query", "a"}}}, {"broken", {{"query", "b"}}}, {"locked", {{"query", "c"}}}});
+  b.model.says("ready").calls({{"late", {{"query", "a"}}},
+                               {"broken", {{"query", "b"}}},
+                               {"locked", {{"query", "c"}}},
+                               {"outdated", {{"query", "d"}}}});
   b.model.says("Sorry.");
   b.mail.never_answers("late");
   b.mail.fails("locked", error{errc::denied, "log in", {}, "needs_auth"});
+  b.mail.fails("outdated", error{errc::denied,
+                                 "service 'mail' refused the user's credential (401): sk-theirs",
+                                 {},
+                                 "needs_auth"});
   b.mail.answers_by("broken", [](const auto&) -> result<service_reply> {
     service_reply reply;
     reply.body = json::object{{"content", {{{"type", "text"}, {"text", "no such folder"}}}},
@@ -427,13 +433,16 @@ TEST_CASE("a tool that fails ends no run", "[agents]") {
   const auto out = b.say("go");
   REQUIRE_FALSE(out.error);
   const auto all = said(out);
-  REQUIRE(all.size() == 8);
+  REQUIRE(all.size() == 9);
   CHECK(all[4]
         == "tool call_1 error: Error: 'mail' did not answer in time. Whether the call was made is "
            "unknown. Find out before you call the tool once more.");
   CHECK(all[5] == "tool call_2 error: no such folder");
   CHECK(all[6] == "tool call_3 error: Error: the user has not given access to 'mail'.");
-  CHECK(all[7] == "ai: Sorry.");
+  CHECK(all[7]
+        == "tool call_4 error: Error: 'mail' refused access: a credential that is stored may be "
+           "wrong, expired or not enough.");
+  CHECK(all[8] == "ai: Sorry.");
 }
 
 TEST_CASE("calls that a client made up are never made", "[agents]") {

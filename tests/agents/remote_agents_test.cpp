@@ -98,7 +98,9 @@ TEST_CASE("what becomes of a task elsewhere is told to the model", "[agents][a2a
   }
   SECTION("it does not know the user") {
     r.partner.answers("POST ", "", 401);
-    CHECK(r.answer() == "error: Error: the user has not given access to 'partner'.");
+    CHECK(r.answer()
+          == "error: Error: 'partner' refused access: a credential that is stored may be wrong, "
+             "expired or not enough.");
   }
 }
 

@@ -15,6 +15,15 @@ std::string faults_of(const std::string& text) {
 
 } // namespace
 
+TEST_CASE("a service without its address lacks that, and nothing else", "[config]") {
+  CHECK(faults_of("services: { a: { type: mcp } }")
+        == "f.yaml:1: services.a: lacks the key 'url'\n");
+  CHECK(faults_of("services: { a: { type: http } }")
+        == "f.yaml:1: services.a: lacks the key 'base_url'\n");
+  CHECK(faults_of("services: { a: { type: mcp, url: here } }")
+        == "f.yaml:1: services.a.url: the URL does not begin with http:// or https://\n");
+}
+
 TEST_CASE("an empty file is a valid configuration", "[config]") {
   CHECK(faults_of("").empty());
   CHECK(parse_config("", "f").value.system.http.port == 2024);

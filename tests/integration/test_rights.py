@@ -99,6 +99,7 @@ def test_without_a_section_things_belong_to_who_made_them(dev):
     server = dev()
     output = server.process.output()
     assert "no authorization section: threads, assistants, crons and store items belong to" in output
+    assert "the rest is refused" not in output
     alice, bob = login(server, "alice"), login(server, "bob")
     thread = server.call("POST", "/threads", alice, json={}).json()
     assert thread["metadata"]["owner"] == "alice"

@@ -245,7 +245,9 @@ TEST_CASE("an agent is told why an operation failed", "[tools]") {
   SECTION("it does not take the user's credential") {
     b.crm.answers("GET /contacts/7", {{"detail", "token expired"}}, 401);
     b.model.calls({{"getContact", {{"id", "7"}}}}).says("ok");
-    CHECK(b.told("x") == "Error: the user has not given access to 'crm'.");
+    CHECK(b.told("x")
+          == "Error: 'crm' refused access: a credential that is stored may be wrong, expired or "
+             "not enough.");
   }
   SECTION("it cannot be reached") {
     b.crm.fails("GET /contacts/7", fail(errc::timeout, "no answer"));

@@ -155,9 +155,10 @@ TEST_CASE("rules go by the service's name for a tool", "[agents]") {
 TEST_CASE("names in the lists that no tool has are noted", "[agents]") {
   auto mail = source("mail");
   mail.deny = {"sent", "*"};
+  mail.reads = {"sent"}; // once is enough
   CHECK(make_tool_list({mail}, {listing("mail", {tool("send")})}).notes
         == names{"mail has no tool sent"});
-  mail.deny = {};
+  mail.deny = mail.reads = {};
   mail.return_direct = {"send", "sent"};
   mail.timeouts = {{"send", std::chrono::seconds{1}}, {"post", std::chrono::seconds{1}}};
   CHECK(make_tool_list({mail}, {listing("mail", {tool("send")})}).notes
