@@ -143,10 +143,18 @@ bool withdrawn(const error& why) {
          || (why.code == errc::denied && (why.kind.empty() || why.kind.starts_with("handle_")));
 }
 
+// As its operator knows it.
+std::string words_for(const service_options& service) {
+  const auto prefix = model_service("");
+  return service.own && service.name.starts_with(prefix)
+           ? "model '" + service.name.substr(prefix.size()) + "'"
+           : "service '" + service.name + "'";
+}
+
 error revoked(const going_out& call) {
   return {errc::denied,
-          "the credential for service '" + call.service->name
-            + "' was withdrawn while a call was under way",
+          "the credential for " + words_for(*call.service)
+            + " was withdrawn while a call was under way",
           {},
           "revoked"};
 }
@@ -541,9 +549,10 @@ void refuse(egress_pointer self, const going_ptr& call, error why, const std::st
 
 error needs_credential(const service_options& service) {
   const std::string name(service.credential_name());
-  auto why = fail(errc::denied, "service '" + service.name + "' needs a credential of this user"
-                                  + (name == service.name ? "" : " ('" + name + "')")
-                                  + ", and there is none");
+  auto why = fail(errc::denied,
+                  words_for(service) + " needs a credential of this user"
+                    + (name == service.name ? "" : " ('" + name + "')") + ", and there is none"
+                    + (service.own ? ": it is stored by behalf secret put --service " + name : ""));
   why.kind = "needs_auth";
   return why;
 }

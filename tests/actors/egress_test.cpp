@@ -44,8 +44,12 @@ struct egress_fixture : actor_fixture {
     slow.calls_per_minute = 2;
     whole.name = "whole";
     whole.whole_answers = true;
+    auto own_key = api;
+    own_key.name = model_service("main");
+    own_key.own = true;
+    own_key.credential.name = "openai";
     auto services = std::make_shared<const service_registry>(
-      std::move(service_registry::create({api, slow, whole})).value());
+      std::move(service_registry::create({api, slow, whole, own_key})).value());
     auto* world = &w;
     auto secrets =
       own(sys.spawn([world](secret_store_actor::pointer) -> secret_store_actor::behavior_type {
@@ -151,6 +155,18 @@ TEST_CASE_METHOD(egress_fixture, "a handle that does not open stops the call", "
 
 TEST_CASE_METHOD(egress_fixture, "a call without a handle needs one", "[egress]") {
   CHECK(call("https://api.example.com/v1/x", false).error().kind == "needs_auth");
+}
+
+TEST_CASE_METHOD(egress_fixture, "a key that is missing is said to be the model's", "[egress]") {
+  const auto asked = [&](const std::string& service) {
+    return ask<outbound_reply>(out, to_send("https://api.example.com/v1/x", false, service))
+      .error()
+      .message;
+  };
+  CHECK(asked("model-main")
+        == "model 'main' needs a credential of this user ('openai'), and there is none: it is "
+           "stored by behalf secret put --service openai");
+  CHECK(asked("api") == "service 'api' needs a credential of this user, and there is none");
 }
 
 TEST_CASE_METHOD(egress_fixture, "a refused credential is fetched anew next time", "[egress]") {

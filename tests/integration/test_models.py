@@ -388,7 +388,7 @@ def test_who_has_no_key_is_told_so(own, models):
     chat = server.chat("helper")
     chat.say("hello")
     told = json.dumps([part.data for part in chat.parts]) + json.dumps(chat.state())
-    assert "needs_auth" in told
+    assert "needs_auth" in told and "model 'main'" in told and "--service model" in told
     assert models.requests("m") == []
 
 
