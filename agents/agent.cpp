@@ -222,7 +222,7 @@ result<std::shared_ptr<const graph>> make_agent(agent_options options, agent_pla
               flow::reduced(keep_last)); // of two hand-overs in one step the last one
   b.node("model", [team](state_view state, context ctx) {
     const auto& speaker = member_named(team, state.text(active_agent_channel));
-    return signing(ask_turn(std::move(state), std::move(ctx), speaker));
+    return ask_turn(std::move(state), std::move(ctx), speaker);
   });
   b.edge(flow::start, "model");
   std::vector<std::string> targets{"model", std::string(flow::end)};

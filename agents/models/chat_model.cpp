@@ -84,32 +84,19 @@ public:
       report("cancelled");
   }
 
-  /// The answer; or nothing, and `failure` says why.
+  /// The answer; or nothing, and `failure` says why. What it needs before the answer comes is in
+  /// frames of its own: thousands of answers may be under way, each for a minute.
   coroutine<std::optional<json::object>> run() {
-    auto request = wire_.request(model_, what_);
-    if (!request && request.error().code == errc::invalid_argument) {
-      auto rest = what_;
-      rest.messages = without_earlier_media(what_.messages);
-      request = wire_.request(model_, rest);
-    }
-    if (!request) {
-      failure = {request.error()};
+    auto reply = co_await ask();
+    if (!reply)
       co_return std::nullopt;
-    }
-    request->stream = true;
-    if (!reserve())
-      co_return std::nullopt;
-    open_ = true;
-    awaiting<byte_stream> call{model_call{model_.name, std::move(*request)}};
-    auto reply = co_await call;
-    if (!reply) {
-      failure = failure_inside(reply.error());
-      co_return std::nullopt;
-    }
-    sent_ = true;
-    const bool taken = co_await take(*reply);
+    bool taken = false;
+    if (reply->status() == 200)
+      taken = has_whole(co_await read_answer(*reply));
+    else
+      failure = co_await refused(*reply);
     // Now, not when the node ends: the next attempt may come long before that.
-    co_await reply->close();
+    co_await close(*reply);
     if (taken)
       co_return complete();
     if (shown_)
@@ -172,25 +159,56 @@ private:
                                                        {"cost", cost}}});
   }
 
-  // Whether `whole_` is the answer.
-  coroutine<bool> take(byte_stream body) {
-    if (body.status() != 200) {
-      failure = co_await refused(body);
-      co_return false;
+  // The request, as far as the provider can be asked it at all.
+  result<http_operation> request_of() const {
+    auto request = wire_.request(model_, what_);
+    if (!request && request.error().code == errc::invalid_argument) {
+      auto rest = what_;
+      rest.messages = without_earlier_media(what_.messages);
+      request = wire_.request(model_, rest);
     }
-    if (auto read = co_await read_answer(body); !read) {
+    if (request)
+      request->stream = true;
+    return request;
+  }
+
+  // The head of the reply; or nothing, and `failure` says why.
+  coroutine<std::optional<byte_stream>> ask() {
+    auto request = request_of();
+    if (!request) {
+      failure = {request.error()};
+      co_return std::nullopt;
+    }
+    if (!reserve())
+      co_return std::nullopt;
+    open_ = true;
+    awaiting<byte_stream> call{model_call{model_.name, std::move(*request)}};
+    auto reply = co_await call;
+    if (!reply) {
+      failure = failure_inside(reply.error());
+      co_return std::nullopt;
+    }
+    sent_ = true;
+    co_return std::move(*reply);
+  }
+
+  static coroutine<void> close(const byte_stream& reply) { co_await reply.close(); }
+
+  // Whether `whole_` is the answer.
+  bool has_whole(const result<void>& read) {
+    if (!read) {
       failure = failure_inside(read.error());
-      co_return false;
+      return false;
     }
     auto whole = std::move(answer_).message();
     if (whole)
       whole_ = std::move(*whole);
     else
       failure = {whole.error()};
-    co_return whole.has_value();
+    return whole.has_value();
   }
 
-  coroutine<model_failure> refused(byte_stream body) {
+  coroutine<model_failure> refused(const byte_stream& body) {
     std::string text;
     for (bool last = false; !last && text.size() < longest_refusal && !late();) {
       auto part = co_await body.next();
@@ -203,43 +221,53 @@ private:
     co_return wire_.failure(body.status(), body.headers(), text);
   }
 
-  coroutine<result<void>> read_answer(byte_stream body) {
-    answer_.scrub_with(body.scrub());
-    auto reader = wire_.reader(model_);
-    event_stream events;
+  // How far an answer is read.
+  struct reading {
+    std::unique_ptr<answer_reader> reader;
+    event_stream events = {};
     std::size_t unfinished = 0; // bytes since an event was whole
     std::size_t read = 0;       // with all that the events have around the answer
-    for (bool last = false; !last;) {
-      auto part = co_await body.next();
-      if (!part) { // an answer may be whole when the connection breaks
-        if (auto ok = reader->end(answer_); !ok)
-          co_return cut(part.error());
-        show_rest();
-        co_return result<void>{};
-      }
-      if (late())
-        co_return too_slow();
-      last = part->last;
-      unfinished += part->bytes.size();
-      read += part->bytes.size();
-      for (const auto& event : events.feed(part->bytes)) {
-        unfinished = 0;
-        if (auto ok = reader->take(event, answer_); !ok)
-          co_return ok.error();
-      }
-      if (answer_.over() || unfinished > model_.max_answer_bytes || read > most_read())
-        break; // the message says that it is too long
-      if (what_.shown)
-        show_new();
+  };
+
+  coroutine<result<void>> read_answer(const byte_stream& body) {
+    answer_.scrub_with(body.scrub());
+    reading so_far{wire_.reader(model_)};
+    while (true) {
+      const auto part = co_await body.next();
+      if (auto end = take_part(so_far, part))
+        co_return std::move(*end);
     }
-    if (unfinished > model_.max_answer_bytes || (read > most_read() && !answer_.over()))
-      co_return too_long();
-    if (answer_.over())
-      co_return result<void>{};
-    if (auto ok = reader->end(answer_); !ok)
-      co_return ok.error();
+  }
+
+  // nullopt: more is to come.
+  std::optional<result<void>> take_part(reading& now, const result<outbound_chunk>& part) {
+    if (!part) { // an answer may be whole when the connection breaks
+      if (auto ok = now.reader->end(answer_); !ok)
+        return cut(part.error());
+      show_rest();
+      return result<void>{};
+    }
+    if (late())
+      return too_slow();
+    now.unfinished += part->bytes.size();
+    now.read += part->bytes.size();
+    for (const auto& event : now.events.feed(part->bytes)) {
+      now.unfinished = 0;
+      if (auto ok = now.reader->take(event, answer_); !ok)
+        return ok.error();
+    }
+    if (now.unfinished > model_.max_answer_bytes || (now.read > most_read() && !answer_.over()))
+      return too_long();
+    if (answer_.over()) // the message says that it is too long
+      return result<void>{};
+    if (what_.shown)
+      show_new();
+    if (!part->last)
+      return std::nullopt;
+    if (auto ok = now.reader->end(answer_); !ok)
+      return ok.error();
     show_rest();
-    co_return result<void>{};
+    return result<void>{};
   }
 
   void show_new() {
@@ -319,6 +347,10 @@ std::vector<const model_options*> candidates(const model_directory& all,
   return found;
 }
 
+coroutine<void> wait(const context& ctx, milliseconds time) {
+  co_await ctx.sleep(time);
+}
+
 // What calls to the outside say of addresses is for the log.
 error without_address(error why) {
   if (why.kind.empty() && why.code == errc::timeout)
@@ -357,8 +389,7 @@ coroutine<result<json::value>> ask_model_for(std::shared_ptr<const spending_agen
   for (const auto* one : all) {
     for (int retry = 0;; ++retry) {
       model_attempt attempt{ctx, agent.get(), *one, what};
-      auto running = attempt.run();
-      auto done = co_await std::move(running);
+      auto done = co_await attempt.run();
       attempt.report_usage();
       if (done)
         co_return json::value(std::move(*done));
@@ -375,7 +406,7 @@ coroutine<result<json::value>> ask_model_for(std::shared_ptr<const spending_agen
       log_failure(ctx, *one, last, again ? "retry" : one == all.back() ? "given up" : "fallback");
       if (!again)
         break;
-      co_await ctx.sleep(pause);
+      co_await wait(ctx, pause);
     }
   }
   co_return without_address(std::move(last));

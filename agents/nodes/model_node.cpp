@@ -13,7 +13,9 @@
 #include "runtime/graph/task_facts.hpp"
 
 #include <map>
+#include <memory>
 #include <optional>
+#include <variant>
 
 namespace behalf {
 namespace {
@@ -97,9 +99,26 @@ const json::object& object_in(const json::value* kept) {
   return kept && kept->is_object() ? kept->get_object() : none;
 }
 
-} // namespace
+// A turn while its model makes the answer.
+struct asked_turn {
+  asked_turn(chat_request what, const json::object& so_far)
+    : question(std::move(what)), counted(so_far) {}
 
-coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) {
+  chat_request question;
+  const json::object& counted; // of the state: calls of this run
+  std::shared_ptr<const spending_agent> spender;
+  agent_settings settings;
+  std::vector<agent_tool> tools;
+  std::optional<response_form> form;
+  flow::update changes;
+  json::array added; // to the messages
+};
+using asked_turn_ptr = std::unique_ptr<asked_turn>;
+
+// The question, or what the node ends with instead. A coroutine of its own: thousands of turns wait
+// for their models, and each then holds only what it needs for the rest.
+coroutine<std::variant<node_result, asked_turn_ptr>>
+prepare_turn(const state_view& state, const context& ctx, const agent_ptr& agent) {
   if (answered_directly(state, *agent))
     co_return flow::update{};
   const auto* last = state.last("messages");
@@ -181,56 +200,83 @@ coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) 
   auto shortening = shorten(ctx, agent->options.memory, spender, settings->model, conversation);
   if (co_await std::move(shortening))
     changes.set("shortened", conversation.kept());
-  chat_request question{conversation.shown()};
+  auto turn = std::make_unique<asked_turn>(chat_request{conversation.shown()}, counted);
+  auto& question = turn->question;
   if (!remembered.empty())
     question.messages.insert(question.messages.begin(), human(remembered));
   question.system = prompt_for(settings->prompt, ctx) + missing;
   question.parameters = std::move(settings->parameters);
   for (const auto& tool : tools)
     question.tools.push_back(tool.as_told);
-  std::optional<response_form> form;
   if (const auto& wanted = agent->options.response; !wanted.schema.empty()) {
-    form.emplace(wanted, settings->model, models_of(ctx).get(), tools);
-    form->ask_for_it(question);
+    turn->form.emplace(wanted, settings->model, models_of(ctx).get(), tools);
+    turn->form->ask_for_it(question);
   }
-  auto asked = ask_model_for(std::move(spender), ctx, settings->model, std::move(question));
-  auto said = co_await std::move(asked);
+  turn->spender = std::move(spender);
+  turn->settings = std::move(*settings);
+  turn->tools = std::move(tools);
+  turn->changes = std::move(changes);
+  turn->added = std::move(added);
+  co_return turn;
+}
+
+node_result end_turn(asked_turn& turn, const context& ctx, const declared_agent& agent,
+                     result<json::value> said) {
+  const auto& counted = turn.counted;
+  const auto& settings = turn.settings;
+  const auto& tools = turn.tools;
+  const auto& form = turn.form;
+  auto& changes = turn.changes;
+  auto& added = turn.added;
   if (!said && said.error().kind == budget_spent) {
     added.push_back(ai(said.error().message));
     changes.set("messages", std::move(added));
-    co_return changes;
+    return std::move(changes);
   }
   if (!said)
-    co_return said.error();
+    return said.error();
   auto& message = said->as_object();
-  message["name"] = agent->options.name;
+  message["name"] = agent.options.name;
   const auto calls = tool_calls_of(*said);
   auto verdict = form ? form->judge(*said) : response_verdict{};
   added.push_back(std::move(*said));
   const auto wrong = int_or(counted, "wrong_answers") + (verdict.wrong.empty() ? 0 : 1);
   if (wrong > most_wrong_answers)
-    co_return never_in_form(verdict.wrong);
+    return never_in_form(verdict.wrong);
   if (verdict.response)
     changes.set("structured_response", std::move(*verdict.response));
   for (auto& one : verdict.told)
     added.push_back(std::move(one));
-  call_counter counter{ctx, agent->options, *settings, counted};
+  call_counter counter{ctx, agent.options, settings, counted};
   for (const auto& one : calls) {
     const auto& call = one.as_object();
     if (form && form->is_tool(string_or(call, "name")))
       continue;
     auto refused = counter.refused(call, tools);
-    if (!refused && agent->toolboxes.empty()) // there is no node for it
+    if (!refused && agent.toolboxes.empty()) // there is no node for it
       refused = wrong_with(tools, call);
     if (refused)
       added.push_back(tool_error(string_or(call, "id"), string_or(call, "name"), *refused));
   }
   changes.set("messages", std::move(added));
-  json::object counts{
-    {"run", ctx.run_id()}, {"model_calls", model_calls + 1}, {"wrong_answers", wrong}};
+  json::object counts{{"run", ctx.run_id()},
+                      {"model_calls", int_or(counted, "model_calls") + 1},
+                      {"wrong_answers", wrong}};
   counter.put_into(counts);
   changes.set("counted", std::move(counts));
-  co_return changes;
+  return std::move(changes);
+}
+
+} // namespace
+
+coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent) {
+  auto ready = co_await prepare_turn(state, ctx, agent);
+  if (auto* ended = std::get_if<node_result>(&ready))
+    co_return with_signature(std::move(*ended));
+  auto& turn = *std::get<asked_turn_ptr>(ready);
+  auto said =
+    co_await ask_model_for(turn.spender, ctx, turn.settings.model, std::move(turn.question));
+  co_return with_signature(end_turn(turn, ctx, *agent, std::move(said)));
 }
 
 } // namespace behalf

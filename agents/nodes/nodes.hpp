@@ -15,7 +15,8 @@ inline constexpr std::string_view approval_node = "HumanInTheLoopMiddleware.afte
 
 using agent_ptr = std::shared_ptr<const declared_agent>;
 
-/// Node `model`. One turn: the tools it may call, the limits of the run, the question, the answer.
+/// Node `model`. One turn: the tools it may call, the limits of the run, the question, the answer,
+/// which is signed.
 coroutine<node_result> ask_turn(state_view state, context ctx, agent_ptr agent);
 
 /// Where the model's answer leads: to the tools, the approval, the model again, or the end.

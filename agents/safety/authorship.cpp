@@ -59,13 +59,16 @@ bool is_filler(const json::value& message) {
 
 } // namespace
 
-coroutine<node_result> signing(coroutine<node_result> node) {
-  auto became = co_await std::move(node);
+node_result with_signature(node_result became) {
   if (auto* changes = std::get_if<flow::update>(&became.value))
     sign(changes->values);
   else if (auto* command = std::get_if<flow::command>(&became.value))
     sign(command->values);
-  co_return became;
+  return became;
+}
+
+coroutine<node_result> signing(coroutine<node_result> node) {
+  co_return with_signature(co_await std::move(node));
 }
 
 bool is_written(const state_view& state, const json::object& message) {

@@ -13,7 +13,9 @@ namespace behalf {
 /// A list of digests of messages.
 inline constexpr std::string_view written_channel = "written";
 
-/// The node, which keeps digests of the answers and results that it writes.
+/// What a node ends with, and digests of the answers and results that it writes.
+node_result with_signature(node_result became);
+/// The node, which ends so.
 coroutine<node_result> signing(coroutine<node_result> node);
 
 /// Whether a node of the agent wrote this message, as it is.
