@@ -13,7 +13,6 @@ namespace behalf {
 namespace {
 
 constexpr int64_t most_memories = 500;       // of a user, for an agent
-constexpr int64_t searched = 200;            // where there is no index
 constexpr std::size_t longest_shown = 2'000; // of what is kept, in a prompt
 constexpr std::size_t recalled = 10;
 constexpr std::string_view personal_source = "memory";
@@ -72,7 +71,7 @@ std::string user_label(std::string_view identity) {
 coroutine<result<found_memories>> find_memories(context ctx, std::string agent, std::string query,
                                                 std::size_t most, std::string call_id) {
   auto search = ctx.store().search(place_of(ctx, agent));
-  search.limit(query.empty() ? static_cast<int64_t>(most) : searched);
+  search.limit(query.empty() ? static_cast<int64_t>(most) : most_memories);
   if (!query.empty())
     search.query(query);
   auto found = co_await search;

@@ -1,5 +1,7 @@
 """What declared agents keep and give beyond a turn: answers in a form, memories, long conversations."""
 
+import json
+
 import pytest
 from parts.agents import WIRES, Agents, model, neighbours, text_of
 
@@ -20,7 +22,9 @@ def parts(tmp_path_factory):
     with neighbours(folder) as (inbox, provider, _):
         models = {wire: model(provider, wire, f"context-{wire}") for wire in WIRES}
         models["openai_chat"]["server"] = "openai"
-        agents = Agents(folder, inbox, models, held | told, connected=())
+        models["words"] = model(provider, "openai_chat", "echo", type="openai_embeddings")
+        index = {"dims": 64, "embed": "words", "fields": ["text"]}
+        agents = Agents(folder, inbox, models, held | told, connected=(), store={"index": index})
         yield agents, provider
         agents.server.close()
 
@@ -70,6 +74,16 @@ def test_memories_are_each_users_own(agents, models):
         agents.chat("keeper", user).say("tea?")
         asked = str(models.requests("context-openai_chat")[0]["body"]["messages"])
         assert ("Likes green tea" in asked) == known
+
+
+def test_memories_are_found_by_meaning_where_the_store_has_an_index(agents, models):
+    kept = ["He is up at 5", "Owns three bicycles"]
+    query = "is he up at 6"  # no word is long enough to be looked for as such
+    models.script("context-openai_chat", calls("remember", text=kept[0]),
+                  calls("remember", text=kept[1]), calls("recall", query=query), says("ok"))
+    results = [m for m in agents.chat("keeper").say("keep it") if m["type"] == "tool"]
+    found = [one["text"] for one in json.loads(results[-1]["content"])]
+    assert found[0] == kept[0] and kept[1] in found
 
 
 def test_an_agent_asks_and_plans(agents, models):

@@ -150,6 +150,19 @@ TEST_CASE("an agent keeps things for its user from one thread to the next", "[ag
   CHECK(content_of(b.say("all?")) == "Nothing was kept about it.");
 }
 
+TEST_CASE("the oldest of many memories is found by its words", "[agents]") {
+  bench b{{"recall"}};
+  const labels place{"memories", "helper", "alice%2Eb"};
+  b.runner->store().put(place, "oldest", {{"text", "Likes green tea"}});
+  for (int i = 1; i < 500; ++i)
+    b.runner->store().put(place, std::to_string(i), {{"text", "x"}});
+  b.model().calls({{"recall", {{"query", "which tea?"}}}}).says("ok");
+  auto found = parse_json(content_of(b.say("tea?")));
+  REQUIRE(found);
+  REQUIRE(found->as_array().size() == 1);
+  CHECK(found->at(0).at("id") == "oldest");
+}
+
 TEST_CASE("memory is bounded", "[agents]") {
   bench b{{"remember"}};
   for (int i = 0; i < 500; ++i)
