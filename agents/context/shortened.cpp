@@ -1,6 +1,7 @@
 #include "agents/context/shortened.hpp"
 
 #include "agents/models/content.hpp"
+#include "agents/models/prompt.hpp"
 #include "behalf/messages.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
@@ -41,14 +42,6 @@ int64_t counted(const json::value& message) {
   const auto& used = object_or_empty(object_of(message), "usage_metadata");
   return std::clamp<int64_t>(int_or(used, "input_tokens"), 0, int64_t{1} << 40)
          + std::clamp<int64_t>(int_or(used, "output_tokens"), 0, int64_t{1} << 40);
-}
-
-// As if another provider had made it: these get its text and calls alone.
-json::value without_thinking(const json::value& message) {
-  auto m = message.as_object();
-  if (auto* about = m["response_metadata"].if_object())
-    about->erase("model_provider");
-  return m;
 }
 
 json::value cleared(const json::value& message) {
@@ -118,7 +111,7 @@ json::array shortened::shown() const {
     if (type == "tool" && i < cleared_)
       all.push_back(cleared(one));
     else if (type == "ai" && i < unchanged_)
-      all.push_back(without_thinking(one));
+      forget_thinking(all.emplace_back(one));
     else
       all.push_back(one);
   }

@@ -464,6 +464,17 @@ stop_reason reason_of(std::string_view said) {
   return said == "pause_turn" ? stop_reason::pause : stop_reason::other;
 }
 
+// Thinking is signed for what stood before it: other tools, another prompt or another key make it
+// invalid. The API has no code of this, it says "Invalid `signature` in `thinking` block", "Invalid
+// `data` in …", or that blocks of thinking in the latest message "cannot be modified".
+bool refuses_thinking(std::string_view message) {
+  constexpr std::array words{"signature", "`data`", "cannot be modified", "different conversation"};
+  const auto said = ascii_lower(message);
+  return said.find("thinking") != said.npos
+         && std::any_of(words.begin(), words.end(),
+                        [&](const char* word) { return said.find(word) != said.npos; });
+}
+
 // `document`: {"type": "error", "error": {type, message, details?}}.
 model_failure failure_in(int status, const header_list& headers, const json::object& document) {
   const auto& said = object_or_empty(document, "error");
@@ -471,6 +482,8 @@ model_failure failure_in(int status, const header_list& headers, const json::obj
   auto code = string_or(object_or_empty(said, "details"), "error_code", string_or(said, "type"));
   if (message.find("credit balance is too low") != message.npos) // an invalid_request_error
     code = "billing_error";
+  if (status == 400 && refuses_thinking(message))
+    code = "invalid_encrypted_content";
   return failure_of(status, headers, message, code);
 }
 

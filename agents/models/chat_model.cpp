@@ -384,7 +384,6 @@ coroutine<result<json::value>> ask_model_for(std::shared_ptr<const spending_agen
     co_return fail(errc::not_found, "there is no model '" + model + "'");
   what.messages = ready_messages(what.messages);
   error last;
-  bool stripped = false;
   const auto all = candidates(*models, *first);
   for (const auto* one : all) {
     for (int retry = 0;; ++retry) {
@@ -394,9 +393,8 @@ coroutine<result<json::value>> ask_model_for(std::shared_ptr<const spending_agen
       if (done)
         co_return json::value(std::move(*done));
       last = std::move(attempt.failure.why);
-      if (attempt.failure.signatures && !std::exchange(stripped, true)) {
-        log_failure(ctx, *one, last, "without signatures");
-        what.messages = without_signatures(std::move(what.messages));
+      if (last.kind == "model_thinking_refused" && forget_refused_thinking(what.messages)) {
+        log_failure(ctx, *one, last, "without thinking");
         --retry;
         continue;
       }

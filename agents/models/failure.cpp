@@ -38,6 +38,7 @@ constexpr std::array known_codes{
   known_code{"misalignment_policy_violation", "model_content_filtered"},
   known_code{"bio_policy", "model_content_filtered"},
   known_code{"invalid_prompt", "model_content_filtered"}, // OpenAI: flagged by its usage policy
+  known_code{"invalid_encrypted_content", "model_thinking_refused"},
   known_code{"model_not_found", "model_unknown"},
   known_code{"DeploymentNotFound", "model_unknown"}, // Azure
   known_code{"not_found_error", "model_unknown"},
@@ -111,6 +112,8 @@ std::string meaning_of(std::string_view kind) {
     return "the model's provider does not have the model, or not any more; it ";
   if (kind == "model_context_too_long")
     return "the conversation is too long for the model; its provider ";
+  if (kind == "model_thinking_refused")
+    return "the model's provider does not take back what was thought before; it ";
   return "the model's provider ";
 }
 

@@ -360,10 +360,10 @@ model_failure failure_from(int status, header_list headers, const json::object& 
           code = "insufficient_quota";
   }
   const auto message = string_or(said, "message");
-  auto failure = failure_of(status, headers, message, code);
   // With another key, or of another model.
-  failure.signatures = status == 400 && message.find("thought signature") != message.npos;
-  return failure;
+  if (status == 400 && message.find("thought signature") != message.npos)
+    code = "invalid_encrypted_content";
+  return failure_of(status, headers, message, code);
 }
 
 error unreadable(std::string message) {

@@ -4,6 +4,7 @@
 #include "behalf/messages.hpp"
 #include "runtime/base/text.hpp"
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <string_view>
@@ -91,6 +92,10 @@ private:
   std::vector<const json::value*> rest_;
 };
 
+bool is_human(const json::value& m) {
+  return m.is_object() && string_or(m.get_object(), "type") == "human";
+}
+
 json::array calls_among(const json::array& blocks) {
   json::array calls;
   for (const auto& one : blocks)
@@ -125,24 +130,25 @@ json::array ready_messages(const json::array& messages) {
   return ready;
 }
 
-json::array without_signatures(json::array messages) {
-  for (auto& one : messages) {
-    auto* message = one.if_object();
-    auto* content = message ? message->if_contains("content") : nullptr;
-    if (!content || !content->is_array())
-      continue;
-    for (auto& block : content->get_array())
-      if (auto* o = block.if_object())
-        if (auto* extras = o->if_contains("extras"); extras && extras->is_object())
-          extras->get_object().erase("signature");
-  }
-  return messages;
+bool forget_thinking(json::value& message) {
+  auto* m = message.if_object();
+  auto* about = m ? m->if_contains("response_metadata") : nullptr;
+  return about && about->is_object() && about->get_object().erase("model_provider") > 0;
+}
+
+bool forget_refused_thinking(json::array& messages) {
+  auto forget = [](auto from, auto to) {
+    bool any = false;
+    for (; from != to; ++from)
+      any = forget_thinking(*from) || any;
+    return any;
+  };
+  // What was thought since then may still fit: it was thought without the rest.
+  const auto now = std::find_if(messages.rbegin(), messages.rend(), is_human).base();
+  return forget(messages.begin(), now) || forget(now, messages.end());
 }
 
 json::array without_earlier_media(const json::array& messages) {
-  auto is_human = [](const json::value& m) {
-    return m.is_object() && string_or(m.get_object(), "type") == "human";
-  };
   auto all = messages;
   bool earlier = false;
   for (auto at = all.rbegin(); at != all.rend(); ++at) {

@@ -15,8 +15,13 @@ namespace behalf {
 /// no message. n log n in the number of messages, linear in their size.
 json::array ready_messages(const json::array& messages);
 
-/// The same without signatures of thoughts, which another key or model may not read.
-json::array without_signatures(json::array messages);
+/// As if another provider had made the message: its text and calls stay, what was thought and what
+/// only its provider can read (signatures, encrypted content, ids of its items) is sent no more.
+/// False: it is so already.
+bool forget_thinking(json::value& message);
+/// That of all messages before the person last spoke; of all, when these have none. False: none
+/// has.
+bool forget_refused_thinking(json::array& messages);
 /// The same with all that is no text left out of what people said before the last time, and a word
 /// in its place: what a model could not take then must not end the conversation for ever.
 json::array without_earlier_media(const json::array& messages);

@@ -33,12 +33,11 @@ struct model_failure {
   error why;          // kind: see below; a sentence for the person chatting, never a secret
   bool retry = false; // the same request may succeed later
   std::optional<std::chrono::milliseconds> after = {}; // what the provider asks to wait
-  bool signatures = false; // it does not know those of thoughts that it was sent back
 };
 // Kinds of errors: model_rate_limited, model_overloaded, model_quota_spent, model_refused_key,
-// model_unknown, model_context_too_long, model_content_filtered, model_bad_request,
-// model_stream_cut, model_unavailable. An answer itself may be model_answer_too_long,
-// model_answer_invalid or model_too_slow.
+// model_unknown, model_context_too_long, model_content_filtered, model_thinking_refused (what its
+// models thought and was sent back), model_bad_request, model_stream_cut, model_unavailable. An
+// answer itself may be model_answer_too_long, model_answer_invalid or model_too_slow.
 
 class model_wire {
 public:

@@ -36,7 +36,7 @@ def parts(tmp_path_factory):
             models[f"{wire}-backed"] = model(provider, wire, max_retries=0, fallback=["spare"])
             models[f"{wire}-own"] = model(provider, wire, key={"from": "secrets", "name": "model"})
         models["deepseek"] = model(provider, "openai_chat", server="deepseek")
-        agents = {name: reader(name) for name in models}
+        agents = {name: reader(name, configurable={"prompt": True}) for name in models}
         agents["limited"] = reader("openai_chat", limits={"model_calls": 3})
         server = Agents(folder, inbox, models, agents)
         yield server, provider, inbox
@@ -135,6 +135,20 @@ def test_a_second_turn_replays_the_first_as_it_was(agents, models, wire):
     assert len(messages) == 10 and chat.status() == "success", chat.errors()
     assert text_of(chat.say("thanks")[-1]).startswith("Hello thanks")
     assert {one["status"] for one in models.requests("m")} == {200}
+
+
+def test_another_prompt_costs_thoughts_and_not_the_thread(agents, models, wire):
+    models.script("m", rules=READER, requires=["thinking", "prefix"])
+    chat = agents.chat(thoughtful(wire))
+    chat.say("any mail?")
+    models.forget_requests()
+    changed = {"configurable": {"prompt": "You answer in verse."}}
+    for text in ("and mail again?", "thanks"):
+        messages = chat.run(input={"messages": [{"type": "human", "content": text}]}, config=changed)
+        assert chat.status() == "success", chat.errors()
+    assert len(messages) == 12 and text_of(messages[-1]).startswith("Hello thanks")
+    checked = wire in ("openai", "anthropic")  # the thoughts of earlier turns
+    assert [one["status"] for one in models.requests("m")] == ([400, 200] if checked else [200]) * 3
 
 
 @pytest.mark.parametrize("answer, status, said", [

@@ -72,7 +72,7 @@ def read(body: dict, headers: dict[str, str], requires: set[str]) -> Conversatio
             thought and kind != "function_call_output" and item.get("role") != "user"
         )
         check(
-            kind != "function_call" or thought or "thinking" not in requires,
+            kind != "function_call" or not item.get("id") or thought or "thinking" not in requires,
             f"Item '{item.get('id')}' of type 'function_call' was provided "
             "without its required 'reasoning' item.",
         )

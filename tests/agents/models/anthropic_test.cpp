@@ -371,6 +371,20 @@ TEST_CASE("how Anthropic refuses a request", "[agents]") {
         == "model_context_too_long");
   CHECK(kind(400, body("invalid_request_error", "Your credit balance is too low to access it"))
         == "model_quota_spent");
+  for (const auto* refused :
+       {"messages.1.content.0: Invalid `signature` in `thinking` block",
+        "messages.3.content.0: Invalid `data` in `redacted_thinking` block",
+        "messages.1.content.0.thinking.signature: Field required",
+        "messages.3.content.8: `thinking` or `redacted_thinking` blocks in the latest assistant "
+        "message cannot be modified. These blocks must remain as they were.",
+        "The thinking block is bound to a different conversation."})
+    CHECK(kind(400, body("invalid_request_error", refused)) == "model_thinking_refused");
+  for (const auto* other :
+       {"Thinking may not be enabled when tool_choice forces tool use.",
+        "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024",
+        "messages.1: Expected `thinking` or `redacted_thinking`, but found `tool_use`",
+        "tools.0.custom.input_schema: the signature is wrong"})
+    CHECK(kind(400, body("invalid_request_error", other)) == "model_bad_request");
   CHECK(kind(401, body("authentication_error", "invalid x-api-key")) == "model_refused_key");
   CHECK(kind(402, body("billing_error", "pay")) == "model_quota_spent");
   CHECK(kind(403, body("permission_error", "no")) == "model_refused_key");

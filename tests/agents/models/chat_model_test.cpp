@@ -262,38 +262,96 @@ TEST_CASE("a provider that cannot be reached is tried again", "[models]") {
   CHECK(b.slept.size() == 2);
 }
 
-TEST_CASE("signatures that the provider does not know are left out, once", "[models]") {
-  auto google = model("main");
-  google.type = model_type::gemini;
-  bench b{{google}};
-  const json::object thought{
+// What each provider says of thoughts that it does not take back, and then answers.
+struct refused_thinking {
+  model_type type;
+  std::string_view provider;
+  json::array content; // of the answer before
+  reply refuses, answers;
+};
+
+std::vector<refused_thinking> refusals_of_thinking() {
+  const json::object google{
     {"type", "text"}, {"text", "So."}, {"extras", {{"signature", "c2lnbmVk"}}}};
-  json::object said{{"type", "ai"},
-                    {"content", json::array{thought}},
-                    {"response_metadata", {{"model_provider", "google_genai"}}}};
-  b.conversation = list(human("hi"), std::move(said), human("and?"));
-  const reply refused{
-    400,
-    {R"({"error":{"code":400,"message":"Corrupted thought signature.","status":"INVALID_ARGUMENT"}})"}};
-  const reply answers{
-    200,
-    {R"(data: {"candidates":[{"content":{"parts":[{"text":"Hello"}]},"finishReason":"STOP"}]})"
-     "\n\n"}};
-  b.script = {refused, answers};
-  SECTION("it answers then") {
+  const json::object thought{
+    {"type", "reasoning"}, {"reasoning", "Hm."}, {"extras", {{"signature", "c2lnbmVk"}}}};
+  const json::object redacted{{"type", "non_standard"},
+                              {"value", {{"type", "redacted_thinking"}, {"data", "c2lnbmVk"}}}};
+  const json::object sealed{{"type", "reasoning"},
+                            {"reasoning", "Hm."},
+                            {"extras", {{"id", "rs_c2lnbmVk"}, {"encrypted_content", "c2lnbmVk"}}}};
+  const json::object so{{"type", "text"}, {"text", "So."}};
+  const json::object named{{"type", "text"}, {"text", "So."}, {"extras", {{"id", "msg_c2lnbmVk"}}}};
+  const reply of_responses{200,
+                           {R"(data: {"type":"response.output_text.delta","item_id":"m",)"
+                            R"("output_index":0,"content_index":0,"delta":"Hello"})"
+                            "\n\n"
+                            R"(data: {"type":"response.completed","response":{}})"
+                            "\n\n"}};
+  return {
+    {model_type::gemini,
+     "google_genai",
+     {google},
+     {400,
+      {R"({"error":{"code":400,"message":"Corrupted thought signature.","status":"INVALID_ARGUMENT"}})"}},
+     {200,
+      {R"(data: {"candidates":[{"content":{"parts":[{"text":"Hello"}]},"finishReason":"STOP"}]})"
+       "\n\n"}}},
+    {model_type::anthropic,
+     "anthropic",
+     {thought, redacted, so},
+     {400,
+      {R"({"type":"error","error":{"type":"invalid_request_error","message":"messages.1.content.0: Invalid `signature` in `thinking` block. The block is bound to a different conversation."}})"}},
+     {200,
+      {R"(data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":"Hello"}})"
+       "\n\n"
+       R"(data: {"type":"message_delta","delta":{"stop_reason":"end_turn"}})"
+       "\n\n"
+       R"(data: {"type":"message_stop"})"
+       "\n\n"}}},
+    {model_type::openai,
+     "openai",
+     {sealed, named},
+     {400,
+      {R"({"error":{"message":"The encrypted content gAAA could not be verified.","type":"invalid_request_error","param":null,"code":"invalid_encrypted_content"}})"}},
+     of_responses},
+    {model_type::openai,
+     "openai",
+     {sealed, named},
+     {200,
+      {R"(data: {"type":"error","code":"invalid_encrypted_content","message":"no"})"
+       "\n\n"}},
+     of_responses},
+  };
+}
+
+TEST_CASE("thoughts that the provider does not take back are left out, once", "[models]") {
+  for (const auto& one : refusals_of_thinking()) {
+    INFO(one.provider);
+    auto asked = model("main");
+    asked.type = one.type;
+    bench b{{asked}};
+    json::object said{{"type", "ai"},
+                      {"content", one.content},
+                      {"response_metadata", {{"model_provider", one.provider}}}};
+    b.conversation = list(human("hi"), said, human("and?"));
+    b.script = {one.refuses, one.answers};
     b.ask();
     CHECK(text_of(b.answer) == "Hello");
     REQUIRE(b.bodies.size() == 2);
     CHECK(dump(b.bodies[0]).find("c2lnbmVk") != std::string::npos);
     CHECK(dump(b.bodies[1]).find("c2lnbmVk") == std::string::npos);
+    CHECK(dump(b.bodies[1]).find("So.") != std::string::npos);
+    CHECK(b.slept.empty());
+
+    bench never{{asked}};
+    never.conversation = list(human("hi"), std::move(said), human("and?"));
+    never.script = {one.refuses};
+    never.ask();
+    CHECK(never.bodies.size() == 2);
+    CHECK(never.failed == "model_thinking_refused");
+    CHECK(never.slept.empty());
   }
-  SECTION("or it does not") {
-    b.script = {refused};
-    b.ask();
-    CHECK(b.bodies.size() == 2);
-    CHECK(b.failed == "model_bad_request");
-  }
-  CHECK(b.slept.empty());
 }
 
 TEST_CASE("an answer that drips for too long is given up", "[models]") {

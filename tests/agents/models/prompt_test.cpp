@@ -162,6 +162,26 @@ TEST_CASE("long conversations take no longer for each message", "[agents]") {
   }
 }
 
+TEST_CASE("thinking is forgotten of earlier turns first, then of all", "[agents]") {
+  const std::string said = R"({"type": "ai", "content": "a", "response_metadata":
+                        {"model_provider": "anthropic", "model_name": "m"}})";
+  auto all = js(R"([{"type": "human", "content": "h"}, )" + said + R"(, 5, {"type": "human",
+                    "content": "h", "response_metadata": 5}, )"
+                + said + "]");
+  auto providers = [&] {
+    std::string seen;
+    for (const auto* at : {&all.at(1), &all.at(4)})
+      seen += at->at("response_metadata").as_object().contains("model_provider") ? "1" : "0";
+    return seen;
+  };
+  CHECK(forget_refused_thinking(all));
+  CHECK(providers() == "01");
+  CHECK(forget_refused_thinking(all));
+  CHECK(providers() == "00");
+  CHECK_FALSE(forget_refused_thinking(all));
+  CHECK(all.at(4).at("response_metadata").at("model_name") == "m");
+}
+
 TEST_CASE("what a model could not take is left out of earlier messages alone", "[agents]") {
   const auto all = js(R"([
     {"type": "human", "content": ["see ", {"type": "image", "url": "https://e.example/a.png"}]},
