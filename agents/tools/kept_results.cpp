@@ -204,20 +204,13 @@ std::shared_ptr<const toolbox> kept_toolbox() {
   return std::make_shared<kept_results>();
 }
 
-bool offer_kept(std::vector<agent_tool>& tools) {
+agent_tool kept_tool() {
   tool_source source{std::string(kept_service)};
   source.reads = {"*"};
   source.trusted = true;
   json::object listed{{"tools", list(parse_json(definition).value())}};
   auto made = make_tool_list({source}, {{source.service, std::move(listed)}});
-  auto& one = made.tools.front();
-  const auto at =
-    std::lower_bound(tools.begin(), tools.end(), one,
-                     [](const auto& a, const auto& b) { return a.as_told.name < b.as_told.name; });
-  if (at != tools.end() && at->as_told.name == one.as_told.name)
-    return false;
-  tools.insert(at, std::move(one));
-  return true;
+  return std::move(made.tools.front());
 }
 
 } // namespace behalf

@@ -29,7 +29,7 @@ coroutine<void> keep_whole(context ctx, tool_outcome& outcome, const taint& seen
 /// Has the tool `read_result`, and lists nothing: it is offered once there is something to read.
 std::shared_ptr<const toolbox> kept_toolbox();
 
-/// Adds `read_result`, unless a tool of that name is there: false.
-bool offer_kept(std::vector<agent_tool>& tools);
+/// `read_result`.
+agent_tool kept_tool();
 
 } // namespace behalf

@@ -278,6 +278,16 @@ TEST_CASE("results stay an hour where the thread goes with the run", "[agents][t
         != std::string::npos);
 }
 
+TEST_CASE("read_result comes behind the tools there were", "[agents][tools]") {
+  bench b{long_text(), {listed("dump"), listed("zip")}};
+  b.model.calls({{"dump", json::object{}}}).says("I see.").says("Yes.");
+  b.say("dump it");
+  CHECK(b.told(0) == names{"dump", "zip"});
+  CHECK(b.told(1) == names{"dump", "zip", "read_result"});
+  b.say("and then?");
+  CHECK(b.told(2) == b.told(1));
+}
+
 TEST_CASE("a service's own tool of that name stays what it is", "[agents][tools]") {
   bench b{long_text(), {listed("dump"), listed("read_result")}};
   b.model.calls({{"dump", json::object{}}}).says("I see.");
