@@ -91,6 +91,7 @@ public:
     if (!reply)
       co_return std::nullopt;
     bool taken = false;
+    request_id_ = request_id_of(reply->headers());
     if (reply->status() == 200)
       taken = has_whole(co_await read_answer(*reply));
     else
@@ -103,6 +104,9 @@ public:
       show({{"type", "remove"}, {"id", answer_.id()}});
     co_return std::nullopt;
   }
+
+  /// The provider's own word for the request; "" where it gave none.
+  const std::string& request_id() const { return request_id_; }
 
   /// To whoever counts: also an attempt that failed may have cost tokens.
   void report_usage() { report(failure.why.message.empty() ? "answered" : failure.why.kind); }
@@ -327,6 +331,7 @@ private:
   const model_wire& wire_;
   answer answer_;
   json::object whole_;
+  std::string request_id_;
   std::shared_ptr<const json::object> metadata_;
   const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   bool shown_ = false;
@@ -362,11 +367,12 @@ error without_address(error why) {
 
 // Retries and other models hide what failed from who asks, so the log has all of it.
 void log_failure(const context& ctx, const model_options& model, const error& why,
-                 std::string_view then) {
+                 const std::string& request_id, std::string_view then) {
   log::warning("model_failed", {{"model", model.name},
                                 {"run_id", ctx.run_id()},
                                 {"error", error_class(why)},
                                 {"reason", why.message},
+                                {"provider_request", request_id},
                                 {"then", then}});
 }
 
@@ -394,14 +400,17 @@ coroutine<result<json::value>> ask_model_for(std::shared_ptr<const spending_agen
         co_return json::value(std::move(*done));
       last = std::move(attempt.failure.why);
       if (last.kind == "model_thinking_refused" && forget_refused_thinking(what.messages)) {
-        log_failure(ctx, *one, last, "without thinking");
+        log_failure(ctx, *one, last, attempt.request_id(), "without thinking");
         --retry;
         continue;
       }
       const auto pause = attempt.failure.after.value_or(pause_before(retry, ctx.task_id()));
       const bool again =
         attempt.failure.retry && retry < one->max_retries && pause <= one->longest_wait;
-      log_failure(ctx, *one, last, again ? "retry" : one == all.back() ? "given up" : "fallback");
+      log_failure(ctx, *one, last, attempt.request_id(),
+                  again               ? "retry"
+                  : one == all.back() ? "given up"
+                                      : "fallback");
       if (!again)
         break;
       co_await wait(ctx, pause);

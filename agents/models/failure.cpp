@@ -171,6 +171,15 @@ std::optional<std::chrono::milliseconds> wait_of(const header_list& headers) {
 
 } // namespace
 
+std::string request_id_of(const header_list& headers) {
+  constexpr std::size_t longest = 100;
+  for (const auto* name : {"request-id", "x-request-id"})
+    if (const auto* id = find_header(headers, name);
+        id && !id->empty() && id->size() <= longest && made_of(*id, "-_.:"))
+      return *id;
+  return {};
+}
+
 model_failure failure_of(int status, const header_list& headers, std::string_view message,
                          std::string_view code) {
   model_failure f;

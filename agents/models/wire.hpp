@@ -63,6 +63,10 @@ const model_wire& wire_of(model_type type);
 /// and `include` join what is there (a server's own tools, say), null takes it out.
 void add_parameter(json::object& body, std::string_view key, const json::value& v);
 
+/// The provider's word for a request, which its support asks for; "" where the reply has none that
+/// is a short word of plain characters.
+std::string request_id_of(const header_list& headers);
+
 /// What wires share in reading failures: Retry-After and retry-after-ms, x-should-retry, and the
 /// statuses 408, 409, 429, 5xx. `message` is the provider's own, `code` its word for it. A status
 /// below 400: the provider reported it inside the stream.

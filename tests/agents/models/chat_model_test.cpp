@@ -420,7 +420,8 @@ TEST_CASE("the log has what retries and other models hide", "[models]") {
   auto first = model("main");
   first.fallback = {"second"};
   bench b{{first, model("second")}};
-  b.script = {refuses(529, "overloaded_error"), refuses(401, "invalid_api_key"), says("yes")};
+  b.script = {refuses(529, "overloaded_error", {{"Request-Id", "req_1"}}),
+              refuses(401, "invalid_api_key", {{"x-request-id", "a\nb"}}), says("yes")};
   b.ask();
   REQUIRE(log::configure("info"));
   CHECK(text_of(b.answer) == "yes");
@@ -430,12 +431,13 @@ TEST_CASE("the log has what retries and other models hide", "[models]") {
     const auto one = parse_json(line).value().as_object();
     said.push_back(
       std::string(string_or(one, "model")) + ": " + std::string(string_or(one, "error")) + ": "
-      + std::string(string_or(one, "reason")) + ": " + std::string(string_or(one, "then")));
+      + std::string(string_or(one, "reason")) + ": " + std::string(string_or(one, "then")) + ": "
+      + std::string(string_or(one, "provider_request", "?")));
   }
   CHECK(said
-        == texts{"main: model_overloaded: the model's provider answered 529: no: retry",
+        == texts{"main: model_overloaded: the model's provider answered 529: no: retry: req_1",
                  "main: model_refused_key: the model's provider does not take the key; it answered "
-                 "401: no: fallback"});
+                 "401: no: fallback: "});
 }
 
 TEST_CASE("a cut answer is taken back, and asked for again", "[models]") {

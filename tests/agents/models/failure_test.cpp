@@ -46,6 +46,15 @@ TEST_CASE("a wait of nothing, of the past or of no sense is none", "[models]") {
   CHECK_FALSE(after("retry-after", http_date(-5s)));
 }
 
+TEST_CASE("a provider's id of a request is a short plain word", "[models]") {
+  CHECK(request_id_of({{"X-Request-Id", "req_0a-1.b:c"}}) == "req_0a-1.b:c");
+  CHECK(request_id_of({{"x-request-id", "b"}, {"request-id", "a"}}) == "a");
+  for (const auto& bad : {std::string{}, std::string(101, 'a'), std::string("a b"),
+                          std::string("a\x1b[2J"), std::string("\xc3\xa4")})
+    CHECK(request_id_of({{"request-id", bad}}).empty());
+  CHECK(request_id_of({}).empty());
+}
+
 TEST_CASE("what is spent is never tried again", "[models]") {
   for (const auto* code : {"insufficient_quota", "credit_balance_exhausted", "billing_error",
                            "enforced_spend_limit_reached"}) {
