@@ -18,12 +18,13 @@ constexpr std::size_t longest_tool_name = 64;
 constexpr std::string_view fix_it = " Please fix your mistakes.";
 
 // As the model itself and all that stand in for it can.
-bool provider_sees_to_it(std::string_view model, const model_directory* models, bool with_tools) {
+bool provider_sees_to_it(std::string_view model, const model_directory* models,
+                         const json::object& schema, bool with_tools) {
   const auto* first = models ? models->find(model) : nullptr;
   if (!first)
     return false;
   auto can = [&](const model_options& one) {
-    return wire_of(one.type).takes_schema(one, with_tools);
+    return wire_of(one.type).takes_schema(one, schema, with_tools);
   };
   return can(*first)
          && std::all_of(first->fallback.begin(), first->fallback.end(), [&](const auto& name) {
@@ -95,7 +96,7 @@ response_form::response_form(const response_options& form, std::string_view mode
   : form_(form) {
   const bool native = form.strategy == response_strategy::provider
                       || (form.strategy == response_strategy::automatic
-                          && provider_sees_to_it(model, models, !tools.empty()));
+                          && provider_sees_to_it(model, models, form.schema, !tools.empty()));
   if (!native)
     tool_ = tool_name_for(form.schema, tools);
 }

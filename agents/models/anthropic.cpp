@@ -1,7 +1,7 @@
 #include "agents/models/anthropic.hpp"
 
+#include "agents/models/anthropic_schema.hpp"
 #include "agents/models/content.hpp"
-#include "runtime/base/among.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/net/codec.hpp"
@@ -312,36 +312,6 @@ json::object tool_choice_of(const chat_request& what, bool thinks) {
   return {{"type", "tool"}, {"name", choice}};
 }
 
-// The schema with what the API insists on, without what it refuses.
-json::value answer_schema(const json::value& schema) {
-  constexpr std::array refused{"minimum",   "maximum",   "exclusiveMinimum", "exclusiveMaximum",
-                               "minLength", "maxLength", "multipleOf",       "maxItems"};
-  constexpr std::array named{"properties", "$defs", "definitions"};
-  if (schema.is_array()) {
-    json::array all;
-    for (const auto& one : schema.get_array())
-      all.push_back(answer_schema(one));
-    return all;
-  }
-  if (!schema.is_object())
-    return schema;
-  json::object fitted;
-  for (const auto& [key, value] : schema.get_object())
-    if (among(named, key) && value.is_object()) {
-      json::object each;
-      for (const auto& [name, one] : value.get_object())
-        each[name] = answer_schema(one);
-      fitted[key] = std::move(each);
-    } else if (key == "enum" || key == "const" || key == "default" || key == "examples") {
-      fitted[key] = value;
-    } else if (!among(refused, key)) {
-      fitted[key] = answer_schema(value);
-    }
-  if (string_or(fitted, "type") == "object")
-    fitted["additionalProperties"] = false;
-  return fitted;
-}
-
 // Names of betas for the header, which nothing else may get into.
 result<std::string> beta_header(const json::value& betas) {
   std::string all;
@@ -435,7 +405,7 @@ result<http_operation> operation(const model_options& model, const chat_request&
   if (!what.response_schema.empty()) {
     auto output = object_or_empty(parameters, "output_config"); // effort
     output["format"] =
-      json::object{{"type", "json_schema"}, {"schema", answer_schema(what.response_schema)}};
+      json::object{{"type", "json_schema"}, {"schema", anthropic_schema(what.response_schema)}};
     parameters["output_config"] = std::move(output);
   }
   merge(body, parameters);
@@ -699,7 +669,9 @@ public:
     auto* document = parsed ? parsed->if_object() : nullptr;
     return failure_in(status, headers, document ? *document : json::object{});
   }
-  bool takes_schema(const model_options&, bool) const override { return true; }
+  bool takes_schema(const model_options&, const json::object& schema, bool) const override {
+    return fits_anthropic(schema);
+  }
 
   std::string_view provider(const model_options&) const override { return provider_name; }
 };

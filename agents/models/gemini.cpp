@@ -660,7 +660,8 @@ public:
                         said ? object_or_empty(parsed->get_object(), "error") : json::object{});
   }
 
-  bool takes_schema(const model_options& model, bool with_tools) const override {
+  bool takes_schema(const model_options& model, const json::object&,
+                    bool with_tools) const override {
     return !with_tools || !is_old(bare_model(model.model));
   }
 

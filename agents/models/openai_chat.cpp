@@ -77,7 +77,8 @@ public:
                         std::string_view body) const override {
     return openai_failure(status, headers, body);
   }
-  bool takes_schema(const model_options& model, bool with_tools) const override {
+  bool takes_schema(const model_options& model, const json::object&,
+                    bool with_tools) const override {
     return model.differs.json_schema && (!with_tools || model.differs.json_schema_with_tools);
   }
   std::string_view provider(const model_options& model) const override {

@@ -588,7 +588,7 @@ public:
     return openai_failure(status, headers, body);
   }
 
-  bool takes_schema(const model_options&, bool) const override { return true; }
+  bool takes_schema(const model_options&, const json::object&, bool) const override { return true; }
 
   std::string_view provider(const model_options&) const override { return "openai"; }
 };

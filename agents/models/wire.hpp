@@ -50,8 +50,9 @@ public:
   /// A reply whose status is not 200. `body` is the first 64 KiB of it.
   virtual model_failure failure(int status, const header_list& headers,
                                 std::string_view body) const = 0;
-  /// Whether it can be held to a schema of its answer, while it is told of tools or not.
-  virtual bool takes_schema(const model_options&, bool with_tools) const = 0;
+  /// Whether it can be held to this schema of its answer, while it is told of tools or not.
+  virtual bool takes_schema(const model_options&, const json::object& schema,
+                            bool with_tools) const = 0;
   /// As `ls_provider` and `model_provider` say: "openai", "anthropic", "google_genai", ….
   virtual std::string_view provider(const model_options& model) const = 0;
 };

@@ -405,6 +405,38 @@ TEST_CASE("how Anthropic refuses a request", "[agents]") {
   CHECK_FALSE(spent.retry);
 }
 
+TEST_CASE("what schemas Anthropic can hold an answer to", "[agents]") {
+  auto takes = [](std::string_view schema) {
+    return anthropic_wire().takes_schema(claude(), parsed(schema).as_object(), true);
+  };
+  for (const auto* good :
+       {R"({"type": "object", "properties": {"$ref": {"type": "string"}, "enum": {"const": {}}}})",
+        R"({"properties": {"a": {"$ref": "#/$defs/x"}, "b": {"$ref": "#/$defs/x"}},
+            "$defs": {"x": {"anyOf": [{"$ref": "#/$defs/y"}, {"type": "null"}]},
+                      "y": {"enum": ["a", 1, null]}}})",
+        R"({"properties": {"a": {"type": "array", "minItems": 2}}, "additionalProperties": true})"})
+    CHECK(takes(good));
+  for (const auto* bad :
+       {R"({"properties": {"a": {"items": {"$ref": "#"}}}})",
+        R"({"properties": {"a": {"$ref": "#/$defs/x"}},
+            "$defs": {"x": {"properties": {"b": {"$ref": "#/$defs/y"}}},
+                      "y": {"anyOf": [{"$ref": "#/$defs/x"}]}}})",
+        R"({"properties": {"a": {"properties": {"b": {"$ref": "#/properties/a"}}}}})",
+        R"({"properties": {"a": {"$ref": "https://example.com/a.json"}}})",
+        R"({"properties": {"a": {"$ref": "#/$defs/none"}}})",
+        R"({"properties": {"a": {"$ref": 5}}})",
+        R"({"properties": {"a": {"additionalProperties": {"type": "string"}}}})",
+        R"({"properties": {"a": {"enum": [{"b": 1}]}}})"})
+    CHECK_FALSE(takes(bad));
+
+  auto what = asking(R"([{"type": "human", "content": "Hi"}])");
+  what.response_schema =
+    parsed(R"({"properties": {"a": {"minItems": 2}, "b": {"minItems": 1}}})").as_object();
+  const auto op = anthropic_wire().request(claude(), what).value();
+  CHECK(op.body->at("output_config").at("format").at("schema")
+        == parsed(R"({"properties": {"a": {}, "b": {"minItems": 1}}})"));
+}
+
 TEST_CASE("a request to Anthropic, whole", "[agents]") {
   auto model = claude();
   model.parameters = parsed(R"({"temperature": 0.5, "top_k": 4, "betas": ["one-1", "two"],
