@@ -271,7 +271,7 @@ loaded_config parse_config(const std::string& text, const std::string& name) {
     note_values(node, "", out.places.values);
     yaml_section root{node, "", name, out.problems};
     read_all(root, out.value);
-    set_agent_versions(out);
+    set_agent_versions(out.value, out.places, versions_of_parts(out.places));
     for (auto& p : out.problems)
       if (auto found = variables.find(p.key); found != variables.end())
         p.where = found->second;

@@ -302,7 +302,8 @@ public:
   reloader(serve_command given, loaded_config now, admission::identity_setup identity,
            graph_reloader* graphs, running_system& system)
     : given_(std::move(given)), now_(std::move(now)), identity_(std::move(identity)),
-      graphs_(graphs), system_(system), agents_in_(files_of_agents(now_.places)) {}
+      graphs_(graphs), system_(system), agents_in_(files_of_agents(now_.places)),
+      parts_(versions_of_parts(now_.places)) {}
 
   /// The files that are read.
   std::vector<std::string> files() const {
@@ -328,6 +329,8 @@ public:
          (what == "the file" ? "nothing stands in the file" : "the section is gone")
            + std::string("; what was read before goes on, as a file that was written in "
                          "part would open up what it closed. A restart does without")});
+    // Models and services stay as they are until a restart.
+    set_agent_versions(fresh->value, fresh->places, parts_);
     auto changed = changes(now_.places, fresh->places);
     if (auto ok = configure_log(fresh->value); !ok)
       return report(ok.error(), fresh->places);
@@ -393,6 +396,7 @@ private:
   graph_reloader* graphs_;
   running_system& system_;
   std::vector<std::string> agents_in_;
+  part_versions parts_;
 };
 
 // The second signal ends the process at once; what was acknowledged is on disk already.

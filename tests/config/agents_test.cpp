@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 using namespace behalf;
+using namespace std::string_literals;
 
 namespace {
 
@@ -394,4 +395,51 @@ TEST_CASE("an agent's version is that of its declaration", "[config]") {
   const auto first = version(from_file);
   std::ofstream{in.path / "prompt.txt"} << "y";
   CHECK(version(from_file) != first);
+}
+
+TEST_CASE("an agent's version is that of what it is made of, too", "[config]") {
+  const folder in;
+  const std::string agents = "agents:\n"
+                             "  a: { model: main, tools: [{ agent: b }, { service: shop }] }\n"
+                             "  b: { model: second, description: Helps }\n"
+                             "  c: { model: fourth }\n";
+  const std::string services = "services:\n"
+                               "  shop: { type: http, base_url: https://shop.example,"
+                               " openapi: 'file:shop.json' }\n";
+  const auto describe = [&](const std::string& summary) {
+    std::ofstream{in.path / "shop.json"}
+      << R"({"openapi": "3.1.0", "info": {"title": "s", "version": "1"}, "paths": {"/a": {"get":)"
+      << R"({"operationId": "a", "summary": ")" + summary + R"(", "responses": {}}}}})";
+  };
+  const auto model = [](const std::string& name, const std::string& more) {
+    return "  " + name + ": { type: openai, model: x" + more + " }\n";
+  };
+  const auto models = model("main", "") + model("second", ", fallback: third") + model("third", "")
+                      + model("fourth", "");
+  const auto version = [&](const std::string& models, const std::string& agents) {
+    const auto c =
+      parse_config("models:\n" + models + services + agents, (in.path / "f.yaml").string());
+    for (const auto& p : c.problems)
+      UNSCOPED_INFO(p.text());
+    CHECK(c.problems.empty());
+    return c.value.agents.front().version;
+  };
+  const auto changed = [](std::string text, const std::string& from, const std::string& to) {
+    return text.replace(text.find(from), from.size(), to);
+  };
+  describe("First");
+  const auto first = version(models, agents);
+  CHECK(version(models, changed(agents, "Helps", "Works")) != first);
+  for (const auto* of : {"main", "second", "third"})
+    CHECK(version(
+            changed(models, of + ": { type: openai, model: x"s, of + ": { type: openai, model: y"s),
+            agents)
+          != first);
+  CHECK(
+    version(changed(models, "fourth: { type: openai, model: x", "fourth: { type: openai, model: y"),
+            agents)
+    == first);
+  CHECK(version(changed(models, "main: {", "main: { key: 'env:HOME',"), agents) == first);
+  describe("Second");
+  CHECK(version(models, agents) != first);
 }
