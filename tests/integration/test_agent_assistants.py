@@ -103,8 +103,10 @@ def test_in_every_example_assistants_are_their_makers(example):
 def test_an_agent_is_read_anew_while_runs_keep_theirs(tmp_path, own_models):
     prompt = tmp_path / "prompt.txt"
     prompt.write_text("Version one.")
-    config = {"models": {"main": model(own_models, "openai_chat", "echo")},
-              "agents": {"helper": {"model": "main", "prompt": f"file:{prompt.name}"}}}
+    config = {"models": {"main": model(own_models, "openai_chat", "echo"),
+                         "busy": model(own_models, "openai_chat", "busy", max_retries=10)},
+              "agents": {"helper": {"model": "main", "prompt": f"file:{prompt.name}"},
+                         "waits": {"model": "busy", "prompt": f"file:{prompt.name}"}}}
     server = Behalf(config, tmp_path, command="dev", args=("--no-auth", "--watch", "--data", "data"))
     wait_until = server.process.wait_until
     hello = {"messages": [{"role": "user", "content": "hello"}]}
@@ -117,15 +119,37 @@ def test_an_agent_is_read_anew_while_runs_keep_theirs(tmp_path, own_models):
         state = client.threads.get_state(thread)["metadata"]
         run = client.runs.list(thread)[0]["metadata"]
         assert state["agent_version"] == run["agent_version"]
-        return said(own_models.requests()[-1]["body"]), run["agent_version"]
+        return said(own_models.requests("echo")[-1]["body"]), run["agent_version"]
+
+    def ended(thread: str, run: dict) -> tuple[str, str]:
+        """What the model was told at the end of a run of `waits`, and the run's version."""
+        client = server.sdk(None)
+        done = client.runs.join(thread, run["run_id"])
+        kept = client.runs.get(thread, run["run_id"])["metadata"]["agent_version"]
+        return done["messages"][-1]["content"], kept
+
+    def started() -> tuple[str, dict]:
+        client = server.sdk(None)
+        thread = client.threads.create()["thread_id"]
+        return thread, client.runs.create(thread, "waits", input=hello)
 
     try:
         text, first = answered()
         assert text == "Version one."
+        own_models.script("busy", {"status": 529, "headers": {"retry-after": "0.5"}})
+        waiting = started()
+        wait_until(lambda: own_models.requests("busy"))
         prompt.write_text("Version two.")
         wait_until(lambda: "agent_reloaded" in server.process.output())
         text, second = answered()
         assert text == "Version two." and second != first
+
+        # The run under way ends as the agent it began with.
+        own_models.script("busy", {"text": "{system}"})
+        text, before = ended(*waiting)
+        assert text == "Version one."
+        text, after = ended(*started())
+        assert text == "Version two." and before != after
 
         path = tmp_path / "behalf.yaml"
         whole = path.read_text()
