@@ -389,6 +389,8 @@ coroutine<result<json::value>> ask_model_for(std::shared_ptr<const spending_agen
   if (!first)
     co_return fail(errc::not_found, "there is no model '" + model + "'");
   what.messages = ready_messages(what.messages);
+  forget_noted_thinking(what.messages);
+  std::string_view forgotten;
   error last;
   const auto all = candidates(*models, *first);
   for (const auto* one : all) {
@@ -396,11 +398,17 @@ coroutine<result<json::value>> ask_model_for(std::shared_ptr<const spending_agen
       model_attempt attempt{ctx, agent.get(), *one, what};
       auto done = co_await attempt.run();
       attempt.report_usage();
+      if (done && !forgotten.empty())
+        note_forgotten(*done, forgotten);
       if (done)
         co_return json::value(std::move(*done));
       last = std::move(attempt.failure.why);
-      if (last.kind == "model_thinking_refused" && forget_refused_thinking(what.messages)) {
+      const auto refused = last.kind == "model_thinking_refused"
+                             ? forget_refused_thinking(what.messages)
+                             : std::string_view{};
+      if (!refused.empty()) {
         log_failure(ctx, *one, last, attempt.request_id(), "without thinking");
+        forgotten = refused;
         --retry;
         continue;
       }

@@ -96,6 +96,16 @@ bool is_human(const json::value& m) {
   return m.is_object() && string_or(m.get_object(), "type") == "human";
 }
 
+constexpr std::string_view forgotten_key = "thinking_forgotten";
+constexpr std::string_view of_earlier_turns = "of earlier turns", of_all = "all";
+
+bool forget_all(json::array::iterator from, json::array::iterator to) {
+  bool any = false;
+  for (; from != to; ++from)
+    any = forget_thinking(*from) || any;
+  return any;
+}
+
 json::array calls_among(const json::array& blocks) {
   json::array calls;
   for (const auto& one : blocks)
@@ -136,16 +146,33 @@ bool forget_thinking(json::value& message) {
   return about && about->is_object() && about->get_object().erase("model_provider") > 0;
 }
 
-bool forget_refused_thinking(json::array& messages) {
-  auto forget = [](auto from, auto to) {
-    bool any = false;
-    for (; from != to; ++from)
-      any = forget_thinking(*from) || any;
-    return any;
-  };
+std::string_view forget_refused_thinking(json::array& messages) {
   // What was thought since then may still fit: it was thought without the rest.
   const auto now = std::find_if(messages.rbegin(), messages.rend(), is_human).base();
-  return forget(messages.begin(), now) || forget(now, messages.end());
+  if (forget_all(messages.begin(), now))
+    return of_earlier_turns;
+  return forget_all(now, messages.end()) ? of_all : "";
+}
+
+void note_forgotten(json::object& answer, std::string_view what) {
+  answer["response_metadata"].as_object()[forgotten_key] = what;
+}
+
+void forget_noted_thinking(json::array& messages) {
+  std::ptrdiff_t turn = 0, end = 0;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const auto at = static_cast<std::ptrdiff_t>(i);
+    if (is_human(messages[i])) {
+      turn = at;
+      continue;
+    }
+    const auto* m = messages[i].if_object();
+    const auto noted =
+      m ? string_or(object_or_empty(*m, "response_metadata"), forgotten_key) : std::string_view{};
+    if (!noted.empty())
+      end = std::max(end, noted == of_all ? at : turn);
+  }
+  forget_all(messages.begin(), messages.begin() + end);
 }
 
 json::array without_earlier_media(const json::array& messages) {

@@ -19,9 +19,14 @@ json::array ready_messages(const json::array& messages);
 /// only its provider can read (signatures, encrypted content, ids of its items) is sent no more.
 /// False: it is so already.
 bool forget_thinking(json::value& message);
-/// That of all messages before the person last spoke; of all, when these have none. False: none
-/// has.
-bool forget_refused_thinking(json::array& messages);
+/// That of all messages before the person last spoke; of all, when these have none. What to note in
+/// the answer, "": none had any.
+std::string_view forget_refused_thinking(json::array& messages);
+/// In `response_metadata.thinking_forgotten`: what the answer was made without.
+void note_forgotten(json::object& answer, std::string_view what);
+/// What the messages note: their provider would refuse it each time, and it is bound to what they
+/// were made with. Linear.
+void forget_noted_thinking(json::array& messages);
 /// The same with all that is no text left out of what people said before the last time, and a word
 /// in its place: what a model could not take then must not end the conversation for ever.
 json::array without_earlier_media(const json::array& messages);

@@ -148,7 +148,8 @@ def test_another_prompt_costs_thoughts_and_not_the_thread(agents, models, wire):
         assert chat.status() == "success", chat.errors()
     assert len(messages) == 12 and text_of(messages[-1]).startswith("Hello thanks")
     checked = wire in ("openai", "anthropic")  # the thoughts of earlier turns
-    assert [one["status"] for one in models.requests("m")] == ([400, 200] if checked else [200]) * 3
+    statuses = [one["status"] for one in models.requests("m")]
+    assert statuses == ([400] if checked else []) + [200] * 3  # and it is not tried with them again
 
 
 @pytest.mark.parametrize("answer, status, said", [

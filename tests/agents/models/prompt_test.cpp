@@ -2,6 +2,7 @@
 #include "tests/support/catch.hpp"
 
 #include <string>
+#include <vector>
 
 using namespace behalf;
 
@@ -174,12 +175,44 @@ TEST_CASE("thinking is forgotten of earlier turns first, then of all", "[agents]
       seen += at->at("response_metadata").as_object().contains("model_provider") ? "1" : "0";
     return seen;
   };
-  CHECK(forget_refused_thinking(all));
+  CHECK(forget_refused_thinking(all) == "of earlier turns");
   CHECK(providers() == "01");
-  CHECK(forget_refused_thinking(all));
+  CHECK(forget_refused_thinking(all) == "all");
   CHECK(providers() == "00");
-  CHECK_FALSE(forget_refused_thinking(all));
+  CHECK(forget_refused_thinking(all).empty());
   CHECK(all.at(4).at("response_metadata").at("model_name") == "m");
+}
+
+TEST_CASE("what an answer was made without stays forgotten", "[agents]") {
+  auto said = [](std::string_view noted) {
+    json::object m{{"type", "ai"}, {"response_metadata", {{"model_provider", "anthropic"}}}};
+    if (!noted.empty())
+      note_forgotten(m, noted);
+    return m;
+  };
+  // Of "h" a person's message, of the others an answer's: what it notes, and afterwards whether its
+  // thinking is there.
+  struct {
+    std::vector<std::string_view> messages;
+    std::string_view left;
+  } cases[] = {
+    {{"h", "", "h", ""}, "11"},
+    {{"h", "", "h", "", "of earlier turns", "", "h", ""}, "01111"},
+    {{"h", "", "h", "", "all", "", "h", ""}, "00111"},
+    {{"h", "", "h", "", "all", "", "of earlier turns"}, "00111"},
+    {{"", "of earlier turns"}, "11"},
+  };
+  for (const auto& one : cases) {
+    json::array all;
+    for (const auto& what : one.messages)
+      all.push_back(what == "h" ? human("h") : json::value(said(what)));
+    forget_noted_thinking(all);
+    std::string left;
+    for (const auto& m : all)
+      if (m.at("type") == "ai")
+        left += m.at("response_metadata").as_object().contains("model_provider") ? "1" : "0";
+    CHECK(left == one.left);
+  }
 }
 
 TEST_CASE("what a model could not take is left out of earlier messages alone", "[agents]") {
