@@ -10,6 +10,8 @@ namespace {
 constexpr int64_t smallest_gap = 2048; // pages: smaller gaps are left for what is written next
 constexpr int64_t most_at_once = 100;  // rows of a thread that go with it in one step
 
+constexpr int64_t most_kept = 1000; // results of a thread that end with it
+
 constexpr std::string_view of_thread = " WHERE tenant=?1 AND parent=?2";
 
 int64_t counted(int64_t bytes) {
@@ -193,6 +195,9 @@ result<int64_t> sqlite_writes::sweep_thread(const record_key& thread, int64_t ma
   auto p = look_up(thread);
   if (!p)
     return p.error();
+  if (p->head.listed)
+    if (auto ended = end_kept_results(thread.tenant, thread.id); !ended)
+      return ended.error();
   if (auto done = remove(table_of(kind::thread), *p); !done)
     return done.error();
   return removed + 1;
@@ -207,6 +212,23 @@ result<bool> sqlite_writes::has_many_rows(const record_key& thread) {
     there += some->counted;
   }
   return there >= most_at_once;
+}
+
+// As many as agents keep, and some: a user may put others there, which stay for their time. A row
+// keeps its length where it ended by itself before, and so is not written as a whole.
+result<void> sqlite_writes::end_kept_results(const std::string& tenant,
+                                             const std::string& thread_id) {
+  // As the index has it, to the letter.
+  const std::string at = "instr(char(31)||parent, char(31)||'results'||char(31))";
+  const std::string from_user = "substr(parent, 8+" + at + ")";
+  const auto from_thread = "substr(" + from_user + ", 1+instr(" + from_user + ", char(31)))";
+  auto ended =
+    change("UPDATE item SET expires_at=?4 WHERE seq IN (SELECT seq FROM item"
+           " INDEXED BY item_kept_of_thread WHERE tenant=?1 AND "
+             + from_thread + ">=?2 AND " + from_thread + "<?3 AND " + at
+             + ">0 AND (expires_at IS NULL OR expires_at>?4) LIMIT ?5)",
+           {tenant, thread_id + '\x1f', thread_id + '\x20'}, {to_micros(clock_()), most_kept});
+  return ended ? result<void>{} : ended.error();
 }
 
 // Its time is over. What would go on by itself goes at once: runs that are not over, and crons,

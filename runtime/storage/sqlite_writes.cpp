@@ -416,6 +416,9 @@ result<void> sqlite_writes::erase(const write_batch::erase& e) {
   // A stateless run's thread, which goes with it, has no checkpoints; a copy under way expires.
   const bool may_be_long =
     e.which.type == kind::thread && (old->head.listed || old->head.expires.has_value());
+  if (e.which.type == kind::thread && old->head.listed)
+    if (auto ended = end_kept_results(e.which.tenant, e.which.id); !ended)
+      return ended;
   const auto many = may_be_long ? has_many_rows(e.which) : result<bool>{false};
   if (!many)
     return many.error();

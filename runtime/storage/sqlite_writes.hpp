@@ -95,6 +95,8 @@ private:
   result<present> find(const record_key& key);
   result<void> remove(const sqlite_table& t, const present& p);
   result<bool> has_many_rows(const record_key& thread);
+  /// Of whichever user. They are found no more; the next sweeps take their rows away.
+  result<void> end_kept_results(const std::string& tenant, const std::string& thread_id);
   /// Ends it for everybody at once; the next sweeps take its rows away.
   result<void> hide_thread(const record_key& thread, int64_t seq);
   /// Where something expired is in the way. Error: overloaded while a thread is being swept away.

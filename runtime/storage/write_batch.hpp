@@ -60,8 +60,9 @@ struct write_batch {
     std::optional<shape_limits> bounds = {}; // of what metadata comes to, or invalid_argument
     std::optional<int64_t> expected = {};    // its revision, or a conflict
   };
-  /// Erasing a thread erases its runs and checkpoints. Erasing what is not there is no error
-  /// unless `expected` is given.
+  /// Erasing a thread erases its runs and checkpoints, and, if it is listed, ends the items in
+  /// namespaces [PREFIX…, "results", USER, its id, …]. Erasing what is not there is no error unless
+  /// `expected` is given.
   struct erase {
     record_key which;
     std::optional<int64_t> expected = {};

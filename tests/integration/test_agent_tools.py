@@ -322,6 +322,8 @@ def test_a_long_result_is_kept_for_its_user(agents, models, box):
     assert (told["name"], told["status"]) == ("read_result", "success")
     assert told["content"].startswith("line 19990\nline 19991\n")
     assert box.called() == ["read"]
+    chat.client.threads.delete(chat.thread)
+    assert chat.client.store.search_items(kept["namespace"][:3])["items"] == []
     asked = {"messages": [{"type": "human", "content": "CALL read {}"}]}
     brief = chat.client.runs.wait(None, "clerk", input=asked)["messages"][2]
     assert "[kept whole for an hour as " in brief["content"]  # its thread is gone

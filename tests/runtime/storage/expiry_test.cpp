@@ -304,3 +304,66 @@ TEMPLATE_LIST_TEST_CASE("what there is of a long copy goes a batch at a time, to
   CHECK(sweep(f, 100) == 100);
   CHECK(sweep(f, 100) == 51);
 }
+
+TEMPLATE_LIST_TEST_CASE("results that are kept of a thread go with it, whosever they are",
+                        "[storage]", storages) {
+  storage_fixture<TestType> f;
+  const auto kept = [](const std::string& user, const std::string& thread,
+                       const std::string& name) {
+    return with_ttl(make_item({"results", user, thread, name}, "text"), minutes{60});
+  };
+  const auto gone = kept("alice", "t1", "r1"), bobs = kept("bob", "t1", "r2");
+  const auto prefixed = make_item({"acme", "alice", "results", "alice", "t1", "r5"}, "text");
+  const auto unlike = make_item({"acme", "his results", "alice", "t1", "r6"}, "text");
+  const auto other = kept("alice", "t2", "r3"), longer = kept("alice", "t11", "r4");
+  auto by_hand = make_item({"results", "alice", "t1"}, "notes");
+  auto elsewhere = make_item({"memories", "alice", "t1", "r1"}, "text");
+  auto foreign = gone;
+  foreign.tenant = "other";
+  for (const auto& one : {gone, bobs, prefixed, unlike, other, longer, by_hand, elsewhere, foreign})
+    REQUIRE(f.put(one));
+  const auto stay = [&] {
+    for (const auto& one : {other, longer, unlike, elsewhere, foreign})
+      CHECK(f.get(one.key()));
+  };
+  auto thread = make_thread("t1");
+  SECTION("when it is deleted") {
+    REQUIRE(f.put(thread));
+    REQUIRE(f.write({.erases = {{thread.key()}}}));
+    for (const auto& one : {gone, bobs, prefixed, by_hand}) {
+      CHECK_FALSE(f.get(one.key()));
+      REQUIRE(f.write({.refreshes = {{one.key(), f.factory.clock}}}));
+      CHECK_FALSE(f.get(one.key()));
+    }
+    stay();
+    CHECK(sweep(f) >= 4);
+    stay();
+  }
+  SECTION("when it is long, too") {
+    REQUIRE(f.put(thread));
+    for (int n = 0; n < 120; ++n)
+      REQUIRE(f.put(make_run("t1", "r" + std::to_string(n), 0, "success")));
+    REQUIRE(f.write({.erases = {{thread.key()}}}));
+    CHECK_FALSE(f.get(gone.key()));
+    stay();
+  }
+  SECTION("when its time is over") {
+    REQUIRE(f.put(with_ttl(thread, minutes{1})));
+    f.factory.clock += minutes{2};
+    CHECK(f.get(gone.key()));
+    CHECK(sweep(f) > 0);
+    CHECK_FALSE(f.get(gone.key()));
+    stay();
+  }
+  SECTION("but for one that goes with its run") {
+    thread.listed = false;
+    REQUIRE(f.put(thread));
+    REQUIRE(f.write({.erases = {{thread.key()}}}));
+    CHECK(f.get(gone.key()));
+  }
+  SECTION("but not if it is not deleted") {
+    REQUIRE(f.put(thread));
+    CHECK_FALSE(f.write({.erases = {{thread.key(), 7}}}));
+    CHECK(f.get(gone.key()));
+  }
+}
