@@ -118,7 +118,7 @@ void add_other_agents(declared_agent& made) {
     return;
   add_harmless(made, task_toolbox(made.options.name, agents));
   if (!std::all_of(agents.begin(), agents.end(),
-                   [](const sub_agent& one) { return knows_taint(*one.flow); })) {
+                   [](const sub_agent& one) { return one.flow && knows_taint(*one.flow); })) {
     made.sources.back().reads.clear(); // nobody judges what a graph of one's own does with a task
     made.sources.back().allow = {"*"};
   }
@@ -128,8 +128,10 @@ void add_hand_offs(declared_agent& made, const std::vector<agent_options>& all) 
   if (made.options.hand_offs.empty())
     return;
   std::vector<hand_off_target> to;
-  for (const auto& name : made.options.hand_offs)
-    to.push_back({name, named(all, name)->description});
+  for (const auto& name : made.options.hand_offs) {
+    const auto* one = named(all, name);
+    to.push_back({name, one ? one->description : std::string{}});
+  }
   add_harmless(made, hand_off_toolbox(std::move(to)));
 }
 
@@ -166,8 +168,10 @@ void add_answers(graph_builder& b, const std::vector<agent_options>& all) {
     b.channel("todos", flow::reduced(keep_last, json::array{})); // of two in one step the last one
 }
 
-// `all`: who may speak in the conversation.
-agent_ptr prepared(const agent_options& options, const std::vector<agent_options>& all) {
+} // namespace
+
+std::shared_ptr<const declared_agent> declared(const agent_options& options,
+                                               const std::vector<agent_options>& all) {
   declared_agent made{options, all.front(), {}, {}};
   for (const auto& source : made.options.tools) {
     made.sources.push_back(source);
@@ -185,8 +189,6 @@ agent_ptr prepared(const agent_options& options, const std::vector<agent_options
   return std::make_shared<const declared_agent>(std::move(made));
 }
 
-} // namespace
-
 result<std::shared_ptr<const graph>> make_agent(agent_options options, agent_place place) {
   auto all = std::exchange(options.team, {});
   all.insert(all.begin(), std::move(options));
@@ -194,7 +196,7 @@ result<std::shared_ptr<const graph>> make_agent(agent_options options, agent_pla
   for (const auto& one : all) {
     if (auto ok = check(one, all); !ok)
       return ok.error();
-    team.push_back(prepared(one, all));
+    team.push_back(declared(one, all));
   }
   graph_builder b{team.front()->options.name};
   b.closed(); // to the tools lead the model's calls alone, by way of the approval

@@ -145,6 +145,7 @@ private:
       return ok.error();
     if (auto ok = find_team(options); !ok)
       return ok.error();
+    found_.agents.push_back(options);
     made_agent made;
     for (auto [place, flow] : {std::pair{agent_place::outermost, &made.served},
                                std::pair{agent_place::inside, &made.inside}}) {

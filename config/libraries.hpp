@@ -15,6 +15,7 @@ namespace behalf {
 struct loaded_libraries {
   plugin_registry handlers; // of `plugins` alone
   std::vector<served_graph> graphs;
+  std::vector<agent_options> agents; // with the functions, agents and team that they name
 };
 
 /// The file to load for one that the configuration names: a copy, say.

@@ -1,13 +1,14 @@
 #include "config/online_check.hpp"
 
 #include "agents/models/wire.hpp"
-#include "agents/safety/verdict.hpp"
-#include "agents/tools/other_agent.hpp"
+#include "agents/nodes/agent_state.hpp"
+#include "agents/response.hpp"
 #include "agents/tools/tool_list.hpp"
 #include "behalf/messages.hpp"
 #include "config/assemble.hpp"
 #include "config/chat_stream.hpp"
 #include "config/outside_calls.hpp"
+#include "config/told_about.hpp"
 #include "connectors/registry.hpp"
 #include "runtime/net/codec.hpp"
 #include "secrets/embedded_store.hpp"
@@ -29,7 +30,8 @@ using namespace std::chrono_literals;
 
 constexpr auto time_for_all = 30s;
 constexpr auto time_for_one = 10s;
-constexpr int64_t few_tokens = 16; // the least that every provider takes
+constexpr std::size_t most_asked_with_tools = 20; // agents: each costs its tools' tokens
+constexpr int64_t few_tokens = 16;                // the least that every provider takes
 
 enum class standing : uint8_t { fine, failed, not_asked };
 
@@ -202,10 +204,12 @@ std::string text_of_body(const json::value& body) {
   return body.is_string() ? std::string(body.get_string()) : dump(body);
 }
 
-// Where there is no list, or it does not have the model, which may have other names.
+chat_request short_question() {
+  return chat_request{list(human("Say yes."))};
+}
+
 finding ask_shortly(const questioner& q, const model_options& model,
-                    const credential_ptr& credential) {
-  chat_request question{list(human("Say yes."))};
+                    const credential_ptr& credential, chat_request question = short_question()) {
   if (!model.parameters.contains("thinking")) // which is to be shorter than the answer
     question.parameters["max_tokens"] = few_tokens;
   auto worded = wire_of(model.type).request(model, question);
@@ -232,7 +236,31 @@ finding check_model(const questioner& q, const model_options& model,
   }
   if (reply && reply->status == 200 && lists(model, reply->body))
     return {standing::fine, "its provider lists it, and takes the key"};
+  // There is no list, or it does not have the model, which may have other names.
   return ask_shortly(q, model, credential);
+}
+
+// One text is embedded.
+finding check_embeddings(const questioner& q, const model_options& model,
+                         const credential_ptr& credential) {
+  json::object text{{"model", model.model}, {"input", list("yes")}};
+  const auto reply =
+    q.ask_provider(model, credential, {"POST", "/embeddings", {}, std::move(text)});
+  if (!reply)
+    return failed(reply.error().message);
+  if (reply->status != 200) {
+    const auto body = text_of_body(reply->body);
+    const auto why = wire_of(model.type).failure(reply->status, reply->headers, body).why;
+    return failed(why.kind + ": " + why.message);
+  }
+  const auto* all = member(reply->body, "data");
+  const auto* first =
+    all && all->is_array() && !all->get_array().empty() ? &all->get_array()[0] : nullptr;
+  const auto* numbers = first ? member(*first, "embedding") : nullptr;
+  if (!numbers || !numbers->is_array() || numbers->get_array().empty())
+    return failed("its answer holds no vector");
+  return {standing::fine,
+          "makes vectors of " + std::to_string(numbers->get_array().size()) + " numbers"};
 }
 
 // --- services ----------------------------------------------------------------------------------
@@ -297,67 +325,86 @@ void print(const std::string& name, const finding& what) {
   std::printf("  %-20s %s  %s\n", name.c_str(), how, glance(what.says).c_str());
 }
 
-// What the person is asked, whatever the arguments of a call, and what once the rule of two holds.
-std::string told_about(const agent_options& agent, const agent_tool& tool) {
-  const auto source = std::find_if(agent.tools.begin(), agent.tools.end(),
-                                   [&](const auto& one) { return one.service == tool.service; });
-  if (source == agent.tools.end() || tool.approval == tool_approval::ask)
-    return source != agent.tools.end() && !source->conditions.empty()
-             ? "asked about, as its arguments are"
-             : "asked about";
-  taint both;
-  add_source(both.untrusted, "any");
-  add_source(both.personal, "any");
-  const json::object no_arguments;
-  switch (judge({agent, *source, tool.name, tool.hints, no_arguments, both}).fate) {
-  case call_fate::make:
-    return "called at once";
-  case call_fate::ask:
-    return "called at once; asked about once strangers' words and private data were read";
-  case call_fate::refuse:
-    break;
-  }
-  return "called at once; refused once strangers' words and private data were read";
+// An agent with its tools, as far as they are known here.
+struct agent_here {
+  std::shared_ptr<const declared_agent> agent;
+  std::vector<service_tools> listed;
+  tool_list offered;
+  std::string unknown = {}; // a service whose tools are not known
+};
+
+agent_here agent_with_tools(const agent_options& options,
+                            const std::map<std::string, finding>& services) {
+  auto all = options.team;
+  all.insert(all.begin(), options);
+  agent_here here{declared(options, all)};
+  for (const auto& box : here.agent->toolboxes)
+    if (const auto at = services.find(box->name());
+        at != services.end() && at->second.tools.is_object())
+      here.listed.push_back({box->name(), at->second.tools});
+    else if (const auto* known = box->known())
+      here.listed.push_back({box->name(), *known});
+    else
+      here.unknown = box->name();
+  here.offered = make_tool_list(here.agent->sources, here.listed);
+  return here;
 }
 
-void print_tools(const agent_options& agent, const std::map<std::string, finding>& services) {
-  std::vector<service_tools> listed;
-  std::printf("  %s\n", agent.name.c_str());
-  for (const auto& source : agent.tools) {
-    if (source.is_agent()) {
-      listed.push_back({source.service, ask_tool(source)});
-      continue;
-    }
-    const auto at = services.find(source.service);
-    if (at == services.end() || !at->second.tools.is_object()) {
-      std::printf("    %s: its tools are not known here\n", source.service.c_str());
-      continue;
-    }
-    listed.push_back({source.service, at->second.tools});
+// As people know it: by its service, unless it is this server's own.
+std::string shown_name(std::string_view service, std::string_view tool) {
+  const bool own = service.starts_with(':') || service.starts_with('@');
+  return own ? std::string(tool) : std::string(service) + "." + std::string(tool);
+}
+
+void print_tools(const agent_here& here) {
+  const auto& [agent, listed, offered, unknown] = here;
+  std::printf("  %s\n", agent->options.name.c_str());
+  for (const auto& box : agent->toolboxes) {
+    const auto at = std::find_if(listed.begin(), listed.end(),
+                                 [&](const auto& one) { return one.service == box->name(); });
+    if (at == listed.end())
+      std::printf("    %s: its tools are not known here\n", box->name().c_str());
   }
-  const auto offered = make_tool_list(agent.tools, listed);
-  std::map<std::string, std::string> lines; // by what the service calls it
+  std::map<std::string, std::string> lines; // by the name shown
   for (const auto& tool : offered.tools) {
-    auto line = told_about(agent, tool);
+    auto line = told_about(agent->options, *agent->source(tool.service), tool);
     if (tool.as_told.name != tool.name)
       line += ", told to the model as " + tool.as_told.name;
-    lines[tool.service + "." + tool.name] = std::move(line);
+    lines[shown_name(tool.service, tool.name)] = std::move(line);
   }
   for (const auto& one : listed)
     if (const auto* tools = member(one.listed.get_object(), "tools"); tools && tools->is_array())
       for (const auto& tool : tools->get_array())
         if (tool.is_object())
-          lines.emplace(one.service + "." + std::string(string_or(tool.get_object(), "name")),
+          lines.emplace(shown_name(one.service, string_or(tool.get_object(), "name")),
                         "not offered");
   for (const auto& [name, line] : lines)
-    std::printf("    %-28s %s\n", glance(name).c_str(), glance(line).c_str());
+    std::printf("    %-28s %s\n", glance(name).c_str(), printable(line).c_str());
   for (const auto& note : offered.notes)
     std::printf("    warning: %s\n", glance(note).c_str());
 }
 
+// Whether its provider takes the agent's tools and the form of its answer.
+finding check_schemas(const questioner& q, const model_directory& models,
+                      const credential_ptr& credential, const agent_here& here) {
+  const auto& options = here.agent->options;
+  auto question = short_question();
+  for (const auto& tool : here.offered.tools)
+    question.tools.push_back(tool.as_told);
+  const auto count = std::to_string(question.tools.size());
+  if (!options.response.schema.empty())
+    response_form{options.response, options.model, &models, here.offered.tools}.ask_for_it(
+      question);
+  auto what = ask_shortly(q, *models.find(options.model), credential, std::move(question));
+  if (what.how == standing::fine)
+    what.says = options.model + " takes its " + count + (count == "1" ? " tool" : " tools");
+  return what;
+}
+
 } // namespace
 
-bool check_online(const config& c, const std::string& base, const std::string& as) {
+bool check_online(const config& c, const std::vector<agent_options>& agents,
+                  const std::string& base, const std::string& as) {
   auto services = c.services;
   for (auto& one : services)
     one.timeout = std::min<std::chrono::milliseconds>(one.timeout, time_for_one);
@@ -384,6 +431,13 @@ bool check_online(const config& c, const std::string& base, const std::string& a
   for (const auto& [name, model] : c.models.by_name)
     models[name] = begin(*registry->find(model_service(name)),
                          [&q, &model](const auto& key) { return check_model(q, model, key); });
+  for (const auto& [name, id] : c.embedding_models) {
+    model_options model;
+    model.name = name;
+    model.model = id;
+    models[name] = begin(*registry->find(model_service(name)),
+                         [&q, model](const auto& key) { return check_embeddings(q, model, key); });
+  }
   for (const auto& one : c.services)
     if (!one.own && one.type == service_type::mcp)
       others[one.name] =
@@ -404,9 +458,12 @@ bool check_online(const config& c, const std::string& base, const std::string& a
   bool all_fine = true;
   if (!models.empty())
     std::printf("models\n");
+  std::set<std::string> answering;
   for (auto& [name, pending] : models) {
     const auto what = pending.get();
     all_fine = all_fine && what.how != standing::failed;
+    if (what.how == standing::fine)
+      answering.insert(name);
     print(name, what);
   }
   std::map<std::string, finding> found;
@@ -419,10 +476,32 @@ bool check_online(const config& c, const std::string& base, const std::string& a
     all_fine = all_fine && found[name].how != standing::failed;
     print(name, found[name]);
   }
-  if (!c.agents.empty())
+  std::vector<agent_here> all;
+  for (const auto& one : c.agents) {
+    const auto loaded = std::find_if(agents.begin(), agents.end(),
+                                     [&](const auto& each) { return each.name == one.name; });
+    all.push_back(agent_with_tools(loaded == agents.end() ? one : *loaded, found));
+  }
+  std::vector<std::pair<std::string, std::future<finding>>> schemas;
+  for (const auto& one : all) {
+    const auto& options = one.agent->options;
+    if (schemas.size() < most_asked_with_tools && answering.contains(options.model)
+        && one.unknown.empty() && !(one.offered.tools.empty() && options.response.schema.empty()))
+      schemas.emplace_back(
+        options.name, begin(*registry->find(model_service(options.model)),
+                            [&](const auto& key) { return check_schemas(q, c.models, key, one); }));
+  }
+  if (!schemas.empty())
+    std::printf("agents\n");
+  for (auto& [name, pending] : schemas) {
+    const auto what = pending.get();
+    all_fine = all_fine && what.how != standing::failed;
+    print(name, what);
+  }
+  if (!all.empty())
     std::printf("what users are asked to approve\n");
-  for (const auto& agent : c.agents)
-    print_tools(agent, found);
+  for (const auto& one : all)
+    print_tools(one);
   return all_fine;
 }
 

@@ -5,12 +5,16 @@
 #include "config/config.hpp"
 
 #include <string>
+#include <vector>
 
 namespace behalf {
 
 /// Asks every provider and every MCP service, all at once and for half a minute at most, and prints
 /// what came of it. Keys are never printed. `as`: whose tokens are sent to services that take a
-/// user's, from the embedded secret store; empty: they are not asked. Whether all was well.
-bool check_online(const config& c, const std::string& base, const std::string& as);
+/// user's, from the embedded secret store; empty: they are not asked. `agents`: those of the
+/// configuration, with what libraries have of theirs; one that is missing is shown as it is
+/// declared. Whether all was well.
+bool check_online(const config& c, const std::vector<agent_options>& agents,
+                  const std::string& base, const std::string& as);
 
 } // namespace behalf

@@ -521,7 +521,7 @@ std::string missing_library(const config& c) {
 
 // Says who may come in, and finds what only the loaded libraries tell.
 int validate_admission(const config& c, const config_places& places, std::string& words,
-                       std::size_t& graphs) {
+                       loaded_libraries& loaded) {
   system_setup seen;
   if (auto missing = missing_library(c); !missing.empty()) {
     words = "callers and rights cannot be told here: " + missing + " is not there\n";
@@ -530,8 +530,8 @@ int validate_admission(const config& c, const config_places& places, std::string
   auto libraries = load_libraries(c);
   if (!libraries)
     return say_where(libraries.error(), places);
-  graphs = libraries->graphs.size();
-  seen.plugins = std::move(libraries->handlers);
+  loaded = std::move(*libraries);
+  seen.plugins = loaded.handlers;
   seen.identity.providers = c.identity.providers;
   seen.has_rules = c.has_rules;
   auto by_dev = !has_identity(seen) && !c.dev.users.empty();
@@ -566,12 +566,13 @@ void say_operations(const config& c) {
 }
 
 // Users of `behalf dev` have their tokens in its folder.
-int ask_outside(config c, const validate_command& given, const std::string& base) {
+int ask_outside(config c, const std::vector<agent_options>& agents, const validate_command& given,
+                const std::string& base) {
   if (c.secrets.type == secrets_config::backend::none && std::filesystem::exists(given.data))
     if (auto ok = complete_for_dev(c, given.data, true); !ok)
       return say(ok.error(), exit_failed);
   std::fflush(stdout);
-  return check_online(c, base, given.as) ? exit_ok : exit_failed;
+  return check_online(c, agents, base, given.as) ? exit_ok : exit_failed;
 }
 
 } // namespace
@@ -587,9 +588,11 @@ int run_validate(const validate_command& given) {
   if (auto ok = check_stores(c); !ok)
     return say_where(ok.error(), loaded.places);
   std::string admission;
-  auto graphs = c.graphs.size() + c.agents.size(); // at least, until the libraries tell
-  if (auto code = validate_admission(c, loaded.places, admission, graphs); code != exit_ok)
+  loaded_libraries libraries; // empty where a library is not there
+  if (auto code = validate_admission(c, loaded.places, admission, libraries); code != exit_ok)
     return code;
+  const auto graphs =
+    libraries.graphs.empty() ? c.graphs.size() + c.agents.size() : libraries.graphs.size();
   const auto services = static_cast<std::size_t>(std::count_if(
     c.services.begin(), c.services.end(), [](const service_options& s) { return !s.own; }));
   auto declared = c.models.by_name.empty()
@@ -606,7 +609,7 @@ int run_validate(const validate_command& given) {
   const auto base = folder_of(file);
   for (const auto& one : warnings(c, loaded.places, base))
     std::fprintf(stderr, "behalf: warning: %s\n", one.text().c_str());
-  return given.online ? ask_outside(c, given, base) : exit_ok;
+  return given.online ? ask_outside(c, libraries.agents, given, base) : exit_ok;
 }
 
 int run_schema() {

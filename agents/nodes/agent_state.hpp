@@ -28,6 +28,11 @@ struct declared_agent {
   const tool_source* source(std::string_view name) const;
 };
 
+/// With the tools of all its sources. `all`: who may speak in the conversation, the first of them
+/// first.
+std::shared_ptr<const declared_agent> declared(const agent_options& options,
+                                               const std::vector<agent_options>& all);
+
 /// Who speaks in a conversation: the first, or whom it was handed over to.
 using agent_team = std::vector<std::shared_ptr<const declared_agent>>;
 

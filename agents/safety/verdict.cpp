@@ -49,16 +49,22 @@ verdict judge(const judged_call& call) {
   const auto approval = approval_of_call(call.source, call.tool, call.hints, call.args);
   if (!approval)
     return {call_fate::refuse, "the agent is not allowed to call it with these arguments."};
-  const auto rule = call.agent.rule_of_two;
-  if (rule != tainted_calls::off && call.seen.both()
-      && has_effects(call.source, call.tool, call.hints)) {
-    if (rule == tainted_calls::deny)
-      return {call_fate::refuse,
-              "the conversation holds both content that is not trusted and private data; after "
-              "that it is not allowed to call tools that change something or reach others."};
-    return {call_fate::ask};
-  }
+  const auto fate = call.seen.both()
+                      ? fate_after_both(call.agent, call.source, call.tool, call.hints)
+                      : call_fate::make;
+  if (fate == call_fate::refuse)
+    return {fate, "the conversation holds both content that is not trusted and private data; after "
+                  "that it is not allowed to call tools that change something or reach others."};
+  if (fate == call_fate::ask)
+    return {fate};
   return {*approval == tool_approval::allow ? call_fate::make : call_fate::ask};
+}
+
+call_fate fate_after_both(const agent_options& agent, const tool_source& source,
+                          std::string_view tool, const tool_hints& hints) {
+  if (agent.rule_of_two == tainted_calls::off || !has_effects(source, tool, hints))
+    return call_fate::make;
+  return agent.rule_of_two == tainted_calls::deny ? call_fate::refuse : call_fate::ask;
 }
 
 std::string told_of(const taint& seen) {

@@ -38,6 +38,11 @@ struct verdict {
 /// something or tells somebody: of these three a conversation has two without a person's word.
 verdict judge(const judged_call& call);
 
+/// What the rule of two makes of calls of the source's tool once both were read, whatever their
+/// arguments: `make` where it says nothing.
+call_fate fate_after_both(const agent_options& agent, const tool_source& source,
+                          std::string_view tool, const tool_hints& hints);
+
 /// For the person who approves a call, what the conversation has seen; empty without untrusted
 /// content.
 std::string told_of(const taint& seen);

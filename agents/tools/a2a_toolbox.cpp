@@ -111,12 +111,10 @@ result<json::object> answer_in(const result<service_reply>& reply) {
   return given;
 }
 
-class remote_agent final : public toolbox {
+class remote_agent final : public known_toolbox {
 public:
   explicit remote_agent(const tool_source& source)
-    : toolbox(source.service), listed_(ask_tool(source)) {}
-
-  coroutine<result<json::value>> list(context) const override { co_return listed_; }
+    : known_toolbox(source.service, ask_tool(source)) {}
 
   coroutine<tool_outcome> call(context ctx, requested_call what) const override {
     auto sending = asked(ctx, send_of(string_or(what.args, "message")));
@@ -157,8 +155,6 @@ private:
     return !string_or(said, "id").empty()
            && is_under_way(string_or(object_or_empty(said, "status"), "state"));
   }
-
-  const json::value listed_;
 };
 
 } // namespace

@@ -114,12 +114,11 @@ json::value resume_of(const open_question& question, json::value answer) {
   return has_id ? json::object{{question.id, std::move(answer)}} : std::move(answer);
 }
 
-class server_agent final : public toolbox {
+class server_agent final : public known_toolbox {
 public:
   explicit server_agent(const tool_source& source)
-    : toolbox(source.service), assistant_(source.assistant), listed_(ask_tool(source)) {}
+    : known_toolbox(source.service, ask_tool(source)), assistant_(source.assistant) {}
 
-  coroutine<result<json::value>> list(context) const override { co_return listed_; }
   bool finds_its_calls() const override { return true; }
 
   coroutine<tool_outcome> call(context ctx, requested_call what) const override {
@@ -320,7 +319,6 @@ private:
   }
 
   const std::string assistant_;
-  const json::value listed_;
 };
 
 } // namespace

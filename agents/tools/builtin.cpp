@@ -106,18 +106,18 @@ tool_outcome todos_written(const requested_call& call) {
   return made;
 }
 
-class builtin_tools final : public toolbox {
-public:
-  builtin_tools(std::vector<std::string> names, std::string agent)
-    : toolbox(std::string(builtin_service)), agent_(std::move(agent)) {
-    for (const auto& one : all_tools)
-      if (among(names, one.group))
-        tools_.push_back(*parse_json(one.definition));
-  }
+json::object tools_named(const std::vector<std::string>& names) {
+  json::array tools;
+  for (const auto& one : all_tools)
+    if (among(names, one.group))
+      tools.push_back(*parse_json(one.definition));
+  return {{"tools", std::move(tools)}};
+}
 
-  coroutine<result<json::value>> list(context) const override {
-    co_return json::value(json::object{{"tools", tools_}});
-  }
+class builtin_tools final : public known_toolbox {
+public:
+  builtin_tools(const std::vector<std::string>& names, std::string agent)
+    : known_toolbox(std::string(builtin_service), tools_named(names)), agent_(std::move(agent)) {}
 
   coroutine<tool_outcome> call(context ctx, requested_call what) const override {
     const auto tool = what.tool;
@@ -135,7 +135,6 @@ public:
   }
 
 private:
-  json::array tools_;
   std::string agent_;
 };
 
@@ -168,8 +167,9 @@ std::vector<std::string> builtin_tools_of(const std::vector<std::string>& names)
   return all;
 }
 
-std::shared_ptr<const toolbox> builtin_toolbox(std::vector<std::string> names, std::string agent) {
-  return std::make_shared<builtin_tools>(std::move(names), std::move(agent));
+std::shared_ptr<const toolbox> builtin_toolbox(const std::vector<std::string>& names,
+                                               std::string agent) {
+  return std::make_shared<builtin_tools>(names, std::move(agent));
 }
 
 json::object builtin_answer(const requested_call& call, std::string_view text) {

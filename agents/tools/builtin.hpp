@@ -26,7 +26,8 @@ std::vector<std::string> builtin_of(const agent_options& agent);
 std::vector<std::string> builtin_tools_of(const std::vector<std::string>& names);
 
 /// The tools of these names, for the agent of that name: memories are its own.
-std::shared_ptr<const toolbox> builtin_toolbox(std::vector<std::string> names, std::string agent);
+std::shared_ptr<const toolbox> builtin_toolbox(const std::vector<std::string>& names,
+                                               std::string agent);
 
 // ---- a file each; `what` has arguments that match the tool's schema ----
 

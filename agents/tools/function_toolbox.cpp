@@ -43,26 +43,26 @@ coroutine<tool_outcome> answer_of_function(const function_tool& tool, context ct
   co_return outcome_of(reply_of(std::move(*gave)), what);
 }
 
-class functions final : public toolbox {
+json::object listed(const std::vector<function_tool>& tools) {
+  json::array all;
+  for (const auto& one : tools) {
+    json::object hints{{"readOnlyHint", one.hints.read_only},
+                       {"destructiveHint", one.hints.destructive},
+                       {"idempotentHint", one.hints.idempotent},
+                       {"openWorldHint", one.hints.open_world}};
+    json::object told{{"name", one.what.name},
+                      {"description", one.what.description},
+                      {"inputSchema", one.what.schema},
+                      {"annotations", std::move(hints)}};
+    all.push_back(std::move(told));
+  }
+  return {{"tools", std::move(all)}};
+}
+
+class functions final : public known_toolbox {
 public:
   explicit functions(std::vector<function_tool> tools)
-    : toolbox("@functions"), tools_(std::move(tools)) {}
-
-  coroutine<result<json::value>> list(context) const override {
-    json::array all;
-    for (const auto& one : tools_) {
-      json::object hints{{"readOnlyHint", one.hints.read_only},
-                         {"destructiveHint", one.hints.destructive},
-                         {"idempotentHint", one.hints.idempotent},
-                         {"openWorldHint", one.hints.open_world}};
-      json::object told{{"name", one.what.name},
-                        {"description", one.what.description},
-                        {"inputSchema", one.what.schema},
-                        {"annotations", std::move(hints)}};
-      all.push_back(std::move(told));
-    }
-    co_return json::object{{"tools", std::move(all)}};
-  }
+    : known_toolbox("@functions", listed(tools)), tools_(std::move(tools)) {}
 
   coroutine<tool_outcome> call(context ctx, requested_call what) const override {
     const auto* one = find(tools_, what.tool);

@@ -7,27 +7,28 @@ namespace {
 
 constexpr std::string_view prefix = "transfer_to_"; // as LangGraph's swarms call it
 
-class hand_offs final : public toolbox {
-public:
-  explicit hand_offs(std::vector<hand_off_target> to) : toolbox("@hand_off"), to_(std::move(to)) {}
-
-  coroutine<result<json::value>> list(context) const override {
-    json::array all;
-    for (const auto& one : to_) {
-      auto description = "Hands the conversation over to the agent " + one.name
-                         + ", who goes on with it and sees all of it.";
-      if (!one.description.empty())
-        description += ' ' + one.name + ": " + one.description;
-      json::object schema{{"type", "object"}, {"additionalProperties", false}};
-      json::object hints{{"idempotentHint", true}, {"openWorldHint", false}};
-      json::object tool{{"name", std::string(prefix) + one.name},
-                        {"description", std::move(description)},
-                        {"inputSchema", std::move(schema)},
-                        {"annotations", std::move(hints)}};
-      all.push_back(std::move(tool));
-    }
-    co_return json::object{{"tools", std::move(all)}};
+json::object transfers(const std::vector<hand_off_target>& to) {
+  json::array all;
+  for (const auto& one : to) {
+    auto description = "Hands the conversation over to the agent " + one.name
+                       + ", who goes on with it and sees all of it.";
+    if (!one.description.empty())
+      description += ' ' + one.name + ": " + one.description;
+    json::object schema{{"type", "object"}, {"additionalProperties", false}};
+    json::object hints{{"idempotentHint", true}, {"openWorldHint", false}};
+    json::object tool{{"name", std::string(prefix) + one.name},
+                      {"description", std::move(description)},
+                      {"inputSchema", std::move(schema)},
+                      {"annotations", std::move(hints)}};
+    all.push_back(std::move(tool));
   }
+  return {{"tools", std::move(all)}};
+}
+
+class hand_offs final : public known_toolbox {
+public:
+  explicit hand_offs(std::vector<hand_off_target> to)
+    : known_toolbox("@hand_off", transfers(to)), to_(std::move(to)) {}
 
   coroutine<tool_outcome> call(context, requested_call what) const override {
     for (const auto& one : to_) {

@@ -147,13 +147,11 @@ coroutine<tool_outcome> read_result(context ctx, requested_call what) {
   co_return made;
 }
 
-class kept_results final : public toolbox {
+class kept_results final : public known_toolbox {
 public:
-  kept_results() : toolbox(std::string(kept_service)) {}
+  kept_results()
+    : known_toolbox(std::string(kept_service), json::object{{"tools", json::array{}}}) {}
 
-  coroutine<result<json::value>> list(context) const override {
-    co_return json::value(json::object{{"tools", json::array{}}});
-  }
   coroutine<tool_outcome> call(context ctx, requested_call what) const override {
     return read_result(std::move(ctx), std::move(what));
   }

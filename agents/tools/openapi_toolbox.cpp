@@ -55,18 +55,23 @@ json::object refusal(unsigned status, std::string_view mime, std::string body) {
   return one_part(part(text), true);
 }
 
-class http_tools final : public toolbox {
+// Others are not offered: an agent of three tools of a thousand does not carry the rest around.
+bool is_named(const tool_source& source, const std::string& tool) {
+  return approval_of(source, tool, {}) || among(source.deny, tool);
+}
+
+json::object tools_for(const tool_source& source) {
+  json::array tools;
+  for (const auto& [name, one] : source.document->operations)
+    if (is_named(source, name))
+      tools.push_back(one.tool);
+  return {{"tools", std::move(tools)}};
+}
+
+class http_tools final : public known_toolbox {
 public:
   explicit http_tools(const tool_source& source)
-    : toolbox(source.service), document_(source.document) {
-    json::array tools;
-    for (const auto& [name, one] : document_->operations)
-      if (is_named(source, name))
-        tools.push_back(one.tool);
-    listed_ = {{"tools", std::move(tools)}};
-  }
-
-  coroutine<result<json::value>> list(context) const override { co_return listed_; }
+    : known_toolbox(source.service, tools_for(source)), document_(source.document) {}
 
   coroutine<tool_outcome> call(context ctx, requested_call what) const override {
     const auto operation = document_->operations.find(what.tool);
@@ -109,13 +114,7 @@ public:
   }
 
 private:
-  // Others are not offered: an agent of three tools of a thousand does not carry the rest around.
-  static bool is_named(const tool_source& source, const std::string& tool) {
-    return approval_of(source, tool, {}) || among(source.deny, tool);
-  }
-
   const std::shared_ptr<const api_document> document_;
-  json::value listed_;
 };
 
 } // namespace

@@ -13,40 +13,41 @@
 namespace behalf {
 namespace {
 
-class other_agents final : public toolbox {
+json::object task_tool(const std::vector<sub_agent>& agents) {
+  std::string description = "Gives a task to another agent, which works on it by itself and "
+                            "answers once. It sees nothing but the description: say all that it "
+                            "needs to know. Independent tasks may be given at once. Agents:";
+  json::array names;
+  for (const auto& one : agents) {
+    description += "\n- " + one.name;
+    if (!one.description.empty())
+      description += ": " + one.description;
+    names.emplace_back(one.name);
+  }
+  json::object task{{"type", "string"}, {"description", "what to do, and what to answer with"}};
+  json::object type{{"type", "string"}, {"enum", std::move(names)}};
+  json::object arguments{{"description", std::move(task)}, {"subagent_type", std::move(type)}};
+  json::object schema{{"type", "object"},
+                      {"properties", std::move(arguments)},
+                      {"required", {"description", "subagent_type"}},
+                      {"additionalProperties", false}};
+  // What it does outside is asked for, and told apart after a crash, where it does it.
+  json::object hints{{"idempotentHint", true}, {"openWorldHint", false}};
+  json::object tool{{"name", "task"},
+                    {"description", std::move(description)},
+                    {"inputSchema", std::move(schema)},
+                    {"annotations", std::move(hints)}};
+  json::array all;
+  all.push_back(std::move(tool));
+  return {{"tools", std::move(all)}};
+}
+
+class other_agents final : public known_toolbox {
 public:
   // Agents that hand a conversation to each other have one each, which differ.
   other_agents(std::string_view of_agent, std::vector<sub_agent> agents)
-    : toolbox("@agents of " + std::string(of_agent)), agents_(std::move(agents)) {}
-
-  coroutine<result<json::value>> list(context) const override {
-    std::string description = "Gives a task to another agent, which works on it by itself and "
-                              "answers once. It sees nothing but the description: say all that it "
-                              "needs to know. Independent tasks may be given at once. Agents:";
-    json::array names;
-    for (const auto& one : agents_) {
-      description += "\n- " + one.name;
-      if (!one.description.empty())
-        description += ": " + one.description;
-      names.emplace_back(one.name);
-    }
-    json::object task{{"type", "string"}, {"description", "what to do, and what to answer with"}};
-    json::object type{{"type", "string"}, {"enum", std::move(names)}};
-    json::object arguments{{"description", std::move(task)}, {"subagent_type", std::move(type)}};
-    json::object schema{{"type", "object"},
-                        {"properties", std::move(arguments)},
-                        {"required", {"description", "subagent_type"}},
-                        {"additionalProperties", false}};
-    // What it does outside is asked for, and told apart after a crash, where it does it.
-    json::object hints{{"idempotentHint", true}, {"openWorldHint", false}};
-    json::object tool{{"name", "task"},
-                      {"description", std::move(description)},
-                      {"inputSchema", std::move(schema)},
-                      {"annotations", std::move(hints)}};
-    json::array all;
-    all.push_back(std::move(tool));
-    co_return json::object{{"tools", std::move(all)}};
-  }
+    : known_toolbox("@agents of " + std::string(of_agent), task_tool(agents)),
+      agents_(std::move(agents)) {}
 
   coroutine<tool_outcome> call(context ctx, requested_call what) const override {
     const auto name = string_or(what.args, "subagent_type");

@@ -51,6 +51,8 @@ public:
   /// {"tools": [{name, description, inputSchema, annotations}]}, as MCP's tools/list gives them:
   /// whatever is in it, it is checked and bounded by who asks. Errors are those of a service.
   virtual coroutine<result<json::value>> list(context ctx) const = 0;
+  /// The same where it is known without asking anybody; else null.
+  virtual const json::value* known() const { return nullptr; }
   /// Whatever becomes of the call is told to the model: a failed one is a message, too. May ask a
   /// person (`ctx.interrupt`), and runs again from its top then.
   virtual coroutine<tool_outcome> call(context ctx, requested_call what) const = 0;
@@ -61,6 +63,19 @@ public:
 
 private:
   std::string name_;
+};
+
+/// One whose tools are the same for everybody, and known here: {"tools": […]}.
+class known_toolbox : public toolbox {
+public:
+  known_toolbox(std::string name, json::value listed)
+    : toolbox(std::move(name)), listed_(std::move(listed)) {}
+
+  coroutine<result<json::value>> list(context ctx) const override;
+  const json::value* known() const override { return &listed_; }
+
+private:
+  const json::value listed_;
 };
 
 /// The tools of an MCP service, called as the run's user.

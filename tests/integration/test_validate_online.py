@@ -15,13 +15,17 @@ def folder(tmp_path, inbox, own_models):
     key = key_file(tmp_path, "operator", KEY)
     mail = {"type": "mcp", "url": inbox.mcp_url, "allow_private": True, "allow_http": True,
             "credential": {"from": "secrets", "name": "mail", "inject": "bearer"}}
-    tools = [{"service": "mail", "allow": ["whoami", "list_unred"], "ask": ["get_message"]}]
+    tools = [{"service": "mail", "allow": ["whoami", "list_unred"],
+              "ask": ["get_message", {"tool": "whoami", "if": {"required": ["of"]}}]},
+             {"builtin": ["now"]}, {"agent": "writer"}, {"agent": "other", "hand_off": True}]
+    of_agents = {name: {"model": "anthropic"} for name in ("writer", "other")}
     write(tmp_path, {
         "dev": {"users": [{"name": "alice"}]},
         "services": {"mail": mail},
-        "models": {wire: model(own_models, wire, "echo", key) for wire in WIRES},
+        "models": {wire: model(own_models, wire, "echo", key) for wire in WIRES} | {
+            "words": model(own_models, "openai_chat", "echo", key, type="openai_embeddings")},
         "agents": {"helper": {"model": "openai", "tools": tools,
-                              "prompt": 'You help {dispaly_name}. Answer {"in": "JSON"}.'}}})
+                              "prompt": 'You help {dispaly_name}. Answer {"in": "JSON"}.'}} | of_agents})
     put = run("secret", "put", "--data", "data", "--user", "alice", "--issuer", "http://x/dev",
               "--service", "mail", folder=tmp_path, input=inbox.tokens["alice"])
     assert put.returncode == 0, put.stderr
@@ -50,6 +54,7 @@ def test_all_is_asked_and_what_users_approve_is_told(folder, inbox, own_models):
         assert any(line.split()[:2] == [wire, "ok"] for line in done.stdout.splitlines()), done.stdout
     asked = own_models.requests()
     assert asked and all(KEY in str(one["headers"]) for one in asked)
+    assert not any("tools" in str(one["body"]) for one in asked)  # those of mail are not known
 
     (folder / "operator.key").chmod(0o600)
     done = check(folder, "--as", "alice", "--data", "data")
@@ -57,7 +62,13 @@ def test_all_is_asked_and_what_users_approve_is_told(folder, inbox, own_models):
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert "mail ok 4 tools, as alice of http://x/dev" in lines
     later = "once strangers' words and private data were read"
-    assert f"mail.whoami called at once; asked about {later}" in lines
+    condition = 'when its arguments match {"required":["of"]}'
+    assert f"mail.whoami called at once, but asked about {condition}; asked about {later}" in lines
+    assert {"now called at once", "task called at once", "transfer_to_other called at once"} <= set(lines)
+    assert "words ok makes vectors of 64 numbers" in lines
+    assert "helper ok openai takes its 5 tools" in lines
+    [told] = [one["body"]["tools"] for one in own_models.requests() if "tools" in (one["body"] or {})]
+    assert {"whoami", "task", "transfer_to_other"} < {tool["name"] for tool in told}
     assert "mail.get_message asked about" in lines
     assert "mail.search_messages not offered" in lines
     assert [line for line in lines if "list_unred" in line] == ["warning: mail has no tool list_unred"]
@@ -69,6 +80,19 @@ def test_all_is_asked_and_what_users_approve_is_told(folder, inbox, own_models):
     assert done.returncode == 1 and "its secret store cannot be opened: " in done.stdout
 
 
+def test_tools_that_a_provider_refuses_are_found(folder, own_models):
+    wrong = {"status": 400, "message": "Invalid schema for function 'now'"}
+    own_models.script("strict", {"text": "yes"}, wrong)  # without tools it answers
+    good = yaml.safe_load((folder / "behalf.yaml").read_text())
+    key = good["models"]["openai"]["key"]
+    write(folder, {"models": {"strict": model(own_models, "openai", "strict", key)},
+                   "agents": {"clock": {"model": "strict", "tools": [{"builtin": ["now"]}]}}})
+    done = check(folder)
+    assert done.returncode == 1
+    [line] = [line for line in done.stdout.splitlines() if "FAILED" in line]
+    assert line.split()[0] == "clock" and "model_bad_request" in line and "function 'now'" in line
+
+
 def test_what_is_wrong_is_named(folder, own_models):
     good = yaml.safe_load((folder / "behalf.yaml").read_text())
     own_models.script("locked", {"text": "yes"}, keys=["another"])
@@ -78,14 +102,16 @@ def test_what_is_wrong_is_named(folder, own_models):
         "no_model": model(own_models, "anthropic", "retired", good["models"]["openai"]["key"]),
         "no_key": model(own_models, "openai_chat", "echo", "env:NOT_SET"),
         "refused": model(own_models, "openai_chat", "locked", good["models"]["openai"]["key"]),
+        "vectors": {"type": "openai_embeddings", "base_url": gone, "model": "m", **LOCAL},
         "gone": {**reach, "base_url": gone, "model": "m"}}
-    good["agents"]["helper"]["model"] = "gone"
+    for one in good["agents"].values():
+        one["model"] = "gone"
     good["services"] = {"mail": {"type": "mcp", "url": gone + "/mcp", **LOCAL}}
     write(folder, good)
     done = check(folder)
     assert done.returncode == 1
     lines = {line.split()[0]: line for line in done.stdout.splitlines() if "FAILED" in line}
-    assert set(lines) == {"no_model", "no_key", "refused", "gone", "mail"}, done.stdout
+    assert set(lines) == {"no_model", "no_key", "refused", "gone", "vectors", "mail"}, done.stdout
     assert "model_unknown" in lines["no_model"]
     assert "NOT_SET" in lines["no_key"]
     assert "model_refused_key" in lines["refused"]
