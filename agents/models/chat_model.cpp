@@ -38,10 +38,14 @@ milliseconds pause_before(int retry, std::string_view task_id) {
   return milliseconds{whole - whole / 4 * static_cast<int>(part) / 256};
 }
 
-std::shared_ptr<const json::object>
-metadata_of(const model_options& model, const json::object& parameters, std::string_view provider) {
+std::shared_ptr<const json::object> metadata_of(const spending_agent* agent,
+                                                const model_options& model,
+                                                const json::object& parameters,
+                                                std::string_view provider) {
   json::object all{
     {"ls_provider", provider}, {"ls_model_name", model.model}, {"ls_model_type", "chat"}};
+  if (agent)
+    all["lc_agent_name"] = agent->name;
   for (const auto* given : {&model.parameters, &parameters})
     for (const auto* key : {"temperature", "max_tokens"})
       if (const auto* value = member(*given, key))
@@ -76,7 +80,7 @@ public:
                 const chat_request& what)
     : ctx_(std::move(ctx)), agent_(agent), model_(model), what_(what), wire_(wire_of(model.type)),
       answer_("lc_run--" + uuid7(), std::string(wire_.provider(model)), model.max_answer_bytes),
-      metadata_(metadata_of(model, what.parameters, wire_.provider(model))) {}
+      metadata_(metadata_of(agent, model, what.parameters, wire_.provider(model))) {}
   model_attempt(const model_attempt&) = delete;
   // The run was stopped in the middle of the answer, which costs all the same.
   ~model_attempt() {

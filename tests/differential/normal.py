@@ -10,7 +10,7 @@ VOLATILE = {
     "langgraph_version", "langgraph_api_version", "langgraph_plan", "langgraph_host",
     "langgraph_api_url", "langgraph_request_id", "langgraph_py_version",
     "__request_start_time_ms__", "__after_seconds__", "__request_start_time__",
-    "lc_versions", "ls_provider", "ls_model_type", "ls_integration", "lc_agent_name",
+    "lc_versions", "ls_provider", "ls_model_type", "ls_integration",
     "ls_model_name",
 }
 TIMES = {"created_at", "updated_at", "state_updated_at", "timestamp", "next_run_date", "ts",

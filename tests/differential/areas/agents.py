@@ -185,6 +185,16 @@ def approval(api):
         _told(api, f"state, {name}", thread)
 
 
+def approval_marked_as_resolved(api):
+    """As Agent Chat UI does."""
+    thread = api.thread()
+    api.script({"text": "I send.", "calls": [_call("c1", "send", {"to": "bob", "text": "hi"})]},
+               {"text": "Done."})
+    _say(api, "asked", "helper", thread)
+    _run(api, "resolved", "helper", thread, command={"goto": "__end__"})
+    _told(api, "state", thread)
+
+
 def approval_of_some(api):
     calls = [_call("c1", "add", {"a": 1, "b": 2}), _call("c2", "send", {"to": "bob", "text": "1"}),
              _call("c3", "send", {"to": "eve", "text": "2"})]

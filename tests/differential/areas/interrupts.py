@@ -67,6 +67,10 @@ def commands(api):
     thread = api.thread()
     api.note("goto from nothing", api.run(thread, "inter", command={"goto": "b"}))
     thread = api.thread()
+    api.run(thread, "inter", {})
+    api.note("goto the end", api.run(thread, "inter", command={"goto": "__end__"}))  # "resolved"
+    api.note("state at the end", _told(api, thread))
+    thread = api.thread()
     api.note("send", api.run(thread, "fan", command={"goto": {"node": "w", "input": {"x": 7}}}))
     thread = api.thread()
     api.note("sends", api.run(thread, "fan", command={
