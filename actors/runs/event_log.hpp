@@ -22,6 +22,9 @@ public:
     append(std::move(name), std::make_shared<const std::string>(std::move(data)), now());
   }
 
+  /// Nobody needs those up to this one any more; who asks for them all the same begins after them.
+  virtual void forget(int64_t read) = 0;
+
   /// Nothing is appended after this.
   virtual void close() = 0;
 

@@ -59,6 +59,8 @@ struct stretch {
   std::string parts = {}; // of each: microseconds since the first, length and text of the middle
   std::size_t bytes = 0;  // it is counted as
 
+  int64_t last_seq() const { return first.seq + count - 1; }
+
   void add(const frame& around, std::string_view data, time_point at) {
     const auto middle = data.substr(around.beginning->size(), data.size() - around.size());
     put_number(parts, static_cast<uint64_t>(std::max<int64_t>(0, (at - first.at).count())));
@@ -121,6 +123,7 @@ public:
 
   using event_log::append;
   void append(std::string name, std::shared_ptr<const std::string> data, time_point at) override;
+  void forget(int64_t read) override;
   void close() override;
   event_batch read(int64_t after, std::size_t max) const override;
 
@@ -139,6 +142,7 @@ private:
   time_point newest_at_{};
   std::size_t bytes_ = 0;
   int64_t last_seq_ = 0;
+  int64_t forgotten_ = 0; // the last one that nobody needs
   bool closed_ = false;
 };
 
@@ -268,6 +272,14 @@ void event_memory::log::count(stretch& one, std::size_t bytes) {
   memory_->bytes_ += more;
 }
 
+void event_memory::log::forget(int64_t read) {
+  std::lock_guard lock{of_->guard};
+  while (!events_.empty() && events_.front().last_seq() <= read) {
+    forgotten_ = events_.front().last_seq();
+    memory_->drop_oldest(*of_, *this);
+  }
+}
+
 void event_memory::log::close() {
   std::lock_guard lock{of_->guard};
   closed_ = true;
@@ -276,7 +288,7 @@ void event_memory::log::close() {
 event_batch event_memory::log::read(int64_t after, std::size_t max) const {
   std::lock_guard lock{of_->guard};
   event_batch batch;
-  after = std::min(after, last_seq_);
+  after = std::clamp(after, forgotten_, last_seq_);
   batch.last_seq = after;
   const auto first = events_.empty() ? last_seq_ : events_.front().first.seq - 1; // dropped last
   if (after < first) {
@@ -295,7 +307,7 @@ event_batch event_memory::log::read(int64_t after, std::size_t max) const {
   if (auto data = newest_.lock(); data && after == last_seq_ - 1 && max > 0)
     take({last_seq_, events_.back().first.name, std::move(data), newest_at_});
   auto at = std::partition_point(events_.begin(), events_.end(), [&](const stretch& one) {
-    return one.first.seq + one.count - 1 <= after + static_cast<int64_t>(batch.events.size());
+    return one.last_seq() <= after + static_cast<int64_t>(batch.events.size());
   });
   while (at != events_.end() && at->each(after, take))
     ++at;

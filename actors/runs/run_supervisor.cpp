@@ -977,7 +977,8 @@ run_supervisor_actor::behavior_type supervisor_behavior(run_pointer self, app_pt
     self->quit(std::move(m.reason));
   });
   auto& s = self->state;
-  s.events = watched_log{app->events->open(plan->run_id, plan->who->key().text())};
+  s.events =
+    watched_log{app->events->open(plan->run_id, plan->who->key().text()), plan->resumable()};
   s.app = std::move(app);
   s.plan = std::move(plan);
   s.scheduler = std::move(scheduler);

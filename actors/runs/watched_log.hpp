@@ -5,6 +5,8 @@
 #include "actors/runs/event_log.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -14,7 +16,9 @@ namespace behalf::runs {
 /// as many as the last time.
 class watched_log {
 public:
-  explicit watched_log(std::unique_ptr<event_log> log = nullptr) : log_(std::move(log)) {}
+  /// `replays`: who comes later is told all, not what others have not read yet.
+  explicit watched_log(std::unique_ptr<event_log> log = nullptr, bool replays = true)
+    : log_(std::move(log)), replays_(replays) {}
 
   event_log& operator*() { return *log_; }
   event_log* operator->() { return log_.get(); }
@@ -23,9 +27,12 @@ public:
   template <class Self>
   caf::result<event_batch> next(Self* self, next_events m) {
     auto batch = log_->read(m.after, m.max);
+    if (batch.says_nothing())
+      m.after = batch.last_seq; // a request for new events only gets a fixed start
+    if (!replays_)
+      forget_what_is_read(m);
     if (!batch.says_nothing())
       return batch;
-    m.after = batch.last_seq; // a request for new events only gets a fixed start
     forget_the_gone();
     waiting_.push_back({std::move(m), promise_of<event_batch>{self}});
     return waiting_.back().promise;
@@ -48,33 +55,54 @@ public:
   }
 
 private:
+  using identity = std::weak_ptr<const void>;
   static constexpr std::size_t few = 64;
 
   struct viewer {
     next_events ask;
     promise_of<event_batch> promise;
-
-    // A viewer that never said who it is stays.
-    bool left() const {
-      const std::weak_ptr<const void> nobody;
-      const bool named = ask.viewer.owner_before(nobody) || nobody.owner_before(ask.viewer);
-      return named && ask.viewer.expired();
-    }
   };
+
+  // One that never said who it is stays.
+  static bool has_left(const identity& who) {
+    const identity nobody;
+    return (who.owner_before(nobody) || nobody.owner_before(who)) && who.expired();
+  }
 
   void forget_the_gone() {
     if (waiting_.size() < look_again_)
       return;
     for (auto& v : waiting_)
-      if (v.left())
+      if (has_left(v.ask.viewer))
         v.promise.deliver(fail(errc::not_found, "the viewer has left"));
-    std::erase_if(waiting_, [](const viewer& v) { return v.left(); });
+    std::erase_if(waiting_, [](const viewer& v) { return has_left(v.ask.viewer); });
+    forget_readers();
     look_again_ = std::max(few, 2 * waiting_.size());
   }
 
+  void forget_readers() {
+    std::erase_if(read_, [](const auto& one) { return has_left(one.first); });
+  }
+
+  // Whoever asks has read what is before. Some events at a time, as all viewers are looked at.
+  void forget_what_is_read(const next_events& ask) {
+    read_[ask.viewer] = ask.after;
+    if (ask.after < forget_at_)
+      return;
+    forget_readers();
+    auto by_all = ask.after;
+    for (const auto& [who, read] : read_)
+      by_all = std::min(by_all, read);
+    log_->forget(by_all);
+    forget_at_ = ask.after + static_cast<int64_t>(few);
+  }
+
   std::unique_ptr<event_log> log_;
+  bool replays_;
   std::vector<viewer> waiting_;
   std::size_t look_again_ = few;
+  std::map<identity, int64_t, std::owner_less<identity>> read_; // of each viewer, its last event
+  int64_t forget_at_ = few;
 };
 
 } // namespace behalf::runs

@@ -40,6 +40,32 @@ TEST_CASE("a viewer from now on sees nothing old", "[events]") {
   CHECK(log->read(batch.last_seq, 10).events.size() == 1);
 }
 
+TEST_CASE("what nobody needs any more is not kept, and nobody is told that it is missing",
+          "[events]") {
+  auto all = memory();
+  auto log = all->open("r", "alice");
+  for (int i = 1; i <= 300; ++i)
+    log->append("messages", "[{\"content\":\"" + std::to_string(i) + "\"}" + std::string(200, ' ')
+                              + ",{\"node\":\"model\"}]");
+  const auto before = all->bytes();
+  log->forget(200);
+  CHECK(all->bytes() < before);
+  const auto later = log->read(0, 300);
+  CHECK_FALSE(later.lost);
+  CHECK(later.last_seq == 300);
+  REQUIRE_FALSE(later.events.empty());
+  CHECK(later.events.front().seq > 1);
+  CHECK(later.events.front().seq <= 201);
+  CHECK(log->read(200, 300).events.front().seq == 201);
+  log->forget(300);
+  CHECK(all->bytes() == 0);
+  CHECK(log->read(0, 300).says_nothing());
+  log->append("messages", "[]");
+  CHECK(log->read(0, 300).events.front().seq == 301);
+  log->close();
+  CHECK(log->read(301, 300).last);
+}
+
 TEST_CASE("a viewer too slow for the log's bound is told so", "[events]") {
   auto log = memory(1 << 20, 250)->open("r", "alice");
   for (int i = 0; i < 10; ++i)

@@ -63,6 +63,13 @@ std::shared_ptr<const graph> many(int64_t n) {
   return b.build().value();
 }
 
+// Tells much, then waits for the outside.
+coroutine<node_result> talkative(state_view state, context ctx) {
+  for (int i = 0; i < 200; ++i)
+    ctx.write({{"part", i}});
+  co_return co_await runs::call_api(std::move(state), std::move(ctx));
+}
+
 // A node that throws what no standard class describes.
 struct mail_with_token {
   std::string token = "tok-1234";
@@ -108,6 +115,36 @@ TEST_CASE_METHOD(supervisor_fixture, "a viewer waits for the next event and gets
   REQUIRE(news.events.size() == 1);
   CHECK(news.events[0].seq == seen.last_seq + 1);
   CHECK(*news.events[0].data == R"({"call":{"got":"hello"}})");
+}
+
+TEST_CASE_METHOD(supervisor_fixture, "what all viewers have read is kept only of resumable runs",
+                 "[runs]") {
+  const bool resumable = GENERATE(false, true);
+  const bool slow_one = GENERATE(false, true);
+  outside.hold = true;
+  auto run =
+    run_of(runs::one(talkative),
+           {{"input", json::object{}}, {"stream_mode", "custom"}, {"resumable", resumable}});
+  const auto viewer = std::make_shared<const int>(), slow = std::make_shared<const int>();
+  const auto ask_as = [&](const std::shared_ptr<const int>& who, int64_t after, std::size_t max) {
+    next_events question{after, max};
+    question.viewer = who;
+    return ask_later<event_batch>(run.run, std::move(question));
+  };
+  if (slow_one)
+    CHECK(ask_as(slow, 0, 10)()->value().events.size() == 10);
+  const auto seen = ask_as(viewer, 0, 256)()->value();
+  REQUIRE(seen.last_seq > 200);
+  CHECK_FALSE(ask_as(viewer, seen.last_seq, 256)()); // has read it all, and waits
+  const auto late = ask_as(std::make_shared<const int>(), 0, 256)();
+  if (resumable || slow_one) {
+    CHECK(late->value().events.size() == seen.events.size());
+  } else {
+    CHECK_FALSE(late); // nothing is left of what was told
+  }
+  if (slow_one)
+    CHECK(ask_as(slow, 10, 256)()->value().events.front().seq == 11);
+  let_outside_go();
 }
 
 TEST_CASE_METHOD(supervisor_fixture, "nobody hears of an end that is not durable", "[runs]") {
