@@ -1,6 +1,7 @@
-#include "agents/agent.hpp"
+#include "behalf/agent.hpp"
 
 #include "agents/configured.hpp"
+#include "agents/declaration.hpp"
 #include "agents/nodes/nodes.hpp"
 #include "agents/safety/authorship.hpp"
 #include "agents/safety/pins.hpp"
@@ -30,6 +31,10 @@ const agent_options* named(const std::vector<agent_options>& all, std::string_vi
 }
 
 result<void> check(const agent_options& options, const std::vector<agent_options>& all) {
+  if (auto ok = check_declaration(options); !ok)
+    return ok;
+  if (named(all, options.name) != &options)
+    return fail(errc::invalid_argument, "'" + options.name + "' stands twice in the team");
   for (const auto& name : options.hand_offs)
     if (!named(all, name))
       return fail(errc::invalid_argument,

@@ -1,8 +1,8 @@
 // What assistants set of a declared agent, within what its declaration lets them.
 #pragma once
 
-#include "agents/agent.hpp"
 #include "agents/tools/tool_list.hpp"
+#include "behalf/agent.hpp"
 #include "behalf/context.hpp"
 #include "runtime/base/json.hpp"
 

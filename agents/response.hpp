@@ -2,9 +2,9 @@
 // answers by calling a tool. Either way it is checked here.
 #pragma once
 
-#include "agents/agent.hpp"
 #include "agents/models/model_options.hpp"
 #include "agents/tools/tool_list.hpp"
+#include "behalf/agent.hpp"
 #include "behalf/chat_model.hpp"
 
 #include <optional>

@@ -67,13 +67,13 @@ std::shared_ptr<const api_document> read_document(yaml_section& in,
   const auto parsed = parse(text);
   if (!parsed)
     return fault(file + " " + parsed.error().message);
-  auto document = read_openapi(*parsed, service.credential.inject.name);
+  auto document = make_api_document(*parsed, service.credential.inject.name);
   if (!document)
     return fault(file + " " + document.error().message);
-  if (document->operations.empty() && !document->left_out.empty())
-    return fault(file
-                 + " has no operation that can be a tool: " + document->left_out.begin()->second);
-  return std::make_shared<const api_document>(std::move(*document));
+  const auto& left_out = (*document)->left_out;
+  if ((*document)->operations.empty() && !left_out.empty())
+    return fault(file + " has no operation that can be a tool: " + left_out.begin()->second);
+  return std::move(*document);
 }
 
 } // namespace behalf

@@ -1,8 +1,8 @@
 // What `behalf validate --online` says of a tool: whether people are asked before it is called.
 #pragma once
 
-#include "agents/agent.hpp"
 #include "agents/tools/tool_list.hpp"
+#include "behalf/agent.hpp"
 
 #include <string>
 

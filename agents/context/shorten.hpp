@@ -1,9 +1,9 @@
 // Brings what a model is shown of a conversation below what its agent's `memory` says.
 #pragma once
 
-#include "agents/agent.hpp"
 #include "agents/context/shortened.hpp"
 #include "agents/models/ask_model.hpp"
+#include "behalf/agent.hpp"
 #include "behalf/context.hpp"
 #include "behalf/coroutine.hpp"
 

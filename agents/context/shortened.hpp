@@ -1,7 +1,7 @@
 // What a model is shown of a conversation that became long. The conversation itself stays whole.
 #pragma once
 
-#include "agents/agent.hpp"
+#include "behalf/agent.hpp"
 #include "behalf/json.hpp"
 
 #include <cstddef>

@@ -1,8 +1,8 @@
 // What the configuration says of one chat model.
 #pragma once
 
-#include "agents/models/spending_limits.hpp"
 #include "behalf/json.hpp"
+#include "behalf/spending_limits.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -1,10 +1,10 @@
 // What chat models may cost, and what they have cost so far: of a run, and of everybody today.
 #pragma once
 
-#include "agents/models/spending_limits.hpp"
 #include "agents/models/token_usage.hpp"
 #include "behalf/error.hpp"
 #include "behalf/json.hpp"
+#include "behalf/spending_limits.hpp"
 #include "runtime/base/usage_figures.hpp"
 
 #include <cstdint>

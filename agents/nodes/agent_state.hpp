@@ -1,9 +1,9 @@
 // What a declared agent consists of, and what its nodes read from the state.
 #pragma once
 
-#include "agents/agent.hpp"
 #include "agents/tools/tool_list.hpp"
 #include "agents/tools/toolbox.hpp"
+#include "behalf/agent.hpp"
 #include "behalf/context.hpp"
 #include "behalf/state.hpp"
 

@@ -1,8 +1,8 @@
 // Rules about tools that depend on the arguments of a call.
 #pragma once
 
-#include "agents/agent.hpp"
 #include "agents/tools/tool_list.hpp"
+#include "behalf/agent.hpp"
 
 #include <optional>
 #include <string_view>

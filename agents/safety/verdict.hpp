@@ -2,9 +2,9 @@
 // tool was when it was used first.
 #pragma once
 
-#include "agents/agent.hpp"
 #include "agents/safety/taint.hpp"
 #include "agents/tools/tool_list.hpp"
+#include "behalf/agent.hpp"
 
 #include <cstdint>
 #include <string>

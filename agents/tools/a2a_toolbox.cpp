@@ -1,9 +1,9 @@
 // Agents of other servers, by the A2A protocol (version 0.3, JSON-RPC).
-#include "agents/agent.hpp"
 #include "agents/tools/kept_results.hpp"
 #include "agents/tools/other_agent.hpp"
 #include "agents/tools/results.hpp"
 #include "agents/tools/toolbox.hpp"
+#include "behalf/agent.hpp"
 #include "behalf/context.hpp"
 #include "runtime/base/id.hpp"
 #include "runtime/base/json.hpp"

@@ -1,8 +1,8 @@
 #include "agents/tools/builtin.hpp"
 
-#include "agents/agent.hpp"
 #include "agents/tools/calculate.hpp"
 #include "agents/tools/results.hpp"
+#include "behalf/agent.hpp"
 #include "behalf/context.hpp"
 #include "behalf/messages.hpp"
 #include "runtime/base/among.hpp"

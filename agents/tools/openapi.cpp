@@ -2,6 +2,7 @@
 #include "agents/tools/openapi.hpp"
 
 #include "agents/tools/openapi_schema.hpp"
+#include "behalf/agent.hpp"
 #include "runtime/base/among.hpp"
 #include "runtime/base/hidden_text.hpp"
 #include "runtime/base/json.hpp"
@@ -485,6 +486,14 @@ result<api_document> read_openapi(const json::value& document, std::string_view 
   if (!text.starts_with("3.0") && !text.starts_with("3.1") && !text.starts_with("3.2"))
     return fail(errc::invalid_argument, "is no document of OpenAPI 3.0, 3.1 or 3.2");
   return document_reader{*whole, text.starts_with("3.0"), credential_place}.read();
+}
+
+result<std::shared_ptr<const api_document>> make_api_document(const json::value& document,
+                                                              std::string_view credential_place) {
+  auto made = read_openapi(document, credential_place);
+  if (!made)
+    return made.error();
+  return std::make_shared<const api_document>(std::move(*made));
 }
 
 } // namespace behalf

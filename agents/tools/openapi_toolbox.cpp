@@ -1,10 +1,10 @@
 // Calls of operations, and what their answers tell a model.
-#include "agents/agent.hpp"
 #include "agents/tools/kept_results.hpp"
 #include "agents/tools/openapi.hpp"
 #include "agents/tools/results.hpp"
 #include "agents/tools/tool_list.hpp"
 #include "agents/tools/toolbox.hpp"
+#include "behalf/agent.hpp"
 #include "behalf/context.hpp"
 #include "runtime/base/among.hpp"
 #include "runtime/base/json.hpp"

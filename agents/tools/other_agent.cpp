@@ -1,6 +1,6 @@
 #include "agents/tools/other_agent.hpp"
 
-#include "agents/agent.hpp"
+#include "behalf/agent.hpp"
 #include "behalf/messages.hpp"
 #include "runtime/base/json.hpp"
 

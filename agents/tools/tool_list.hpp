@@ -2,7 +2,7 @@
 // declaration allows.
 #pragma once
 
-#include "agents/agent.hpp"
+#include "behalf/agent.hpp"
 #include "behalf/tools.hpp"
 
 #include <cstddef>

@@ -1,7 +1,7 @@
 // A declared agent whose budget is spent.
-#include "agents/agent.hpp"
 #include "agents/models/model_options.hpp"
 #include "agents/models/spending.hpp"
+#include "behalf/agent.hpp"
 #include "behalf/messages.hpp"
 #include "testing/run_driver.hpp"
 #include "tests/support/catch.hpp"

@@ -1,4 +1,3 @@
-#include "agents/agent.hpp"
 #include "behalf/agent.hpp"
 #include "behalf/messages.hpp"
 #include "behalf/testing.hpp"
@@ -125,31 +124,4 @@ TEST_CASE("a result that is returned directly ends the turn", "[agents]") {
     const auto out = runner.run({{"messages", list(human("hi"))}});
     CHECK(text_of(out.state.at("messages").as_array().back()) == "Done.");
   }
-}
-
-TEST_CASE("an agent is built of parts in C++", "[agents]") {
-  agent_parts deep{"researcher"};
-  deep.model = "deep";
-  agent_parts lead{"lead"};
-  lead.model = "main";
-  lead.prompt = "You are brief.";
-  lead.agents = {deep};
-  lead.services = {{"mail", {"search"}}};
-  lead.tools = {
-    {{"now", "The time", {{"type", "object"}}},
-     [](context, json::object) -> coroutine<result<json::value>> { co_return "noon"; }}};
-  lead.allow = {"now"};
-  testing::graph_runner runner{build_agent(lead)};
-  lists(runner.service("mail"), {listed("search")}).answers("search", "two");
-  runner.model("main")
-    .calls({{"now", {}},
-            {"search", {}},
-            {"task", {{"description", "a"}, {"subagent_type", "researcher"}}}})
-    .says("Done.");
-  runner.model("deep").says("three");
-  const auto out = runner.run({{"messages", list(human("hi"))}});
-  REQUIRE_FALSE(out.error);
-  CHECK(text_of(out.state.at("messages").at(2)) == "noon");
-  CHECK(text_of(out.state.at("messages").at(3)) == "two");
-  CHECK(text_of(out.state.at("messages").at(4)) == "three");
 }

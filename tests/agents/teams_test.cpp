@@ -1,4 +1,4 @@
-#include "agents/agent.hpp"
+#include "behalf/agent.hpp"
 #include "behalf/messages.hpp"
 #include "behalf/testing.hpp"
 #include "runtime/base/json.hpp"
@@ -249,6 +249,7 @@ TEST_CASE("a graph without messages cannot be given tasks", "[agents]") {
   b.edge(flow::start, "start");
   agent_options o;
   o.name = "lead";
+  o.model = "main";
   o.agents.push_back({"other", "", b.build().value()});
   const auto made = make_agent(o);
   REQUIRE_FALSE(made);

@@ -1,7 +1,7 @@
 // What tests of declared agents are made of.
 #pragma once
 
-#include "agents/agent.hpp"
+#include "behalf/agent.hpp"
 #include "behalf/messages.hpp"
 #include "behalf/testing.hpp"
 

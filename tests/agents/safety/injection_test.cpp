@@ -1,7 +1,7 @@
 // Attacks on an agent whose model does whatever the attacker wants, with a declaration that allows
 // every tool: what is left is what the server enforces. And ordinary tasks, which it should not
 // hold up.
-#include "agents/agent.hpp"
+#include "behalf/agent.hpp"
 #include "behalf/messages.hpp"
 #include "behalf/testing.hpp"
 #include "runtime/base/id.hpp"

@@ -1,5 +1,5 @@
 // Calls of tools that take longer than the agent's declaration lets them.
-#include "agents/agent.hpp"
+#include "behalf/agent.hpp"
 #include "behalf/messages.hpp"
 #include "behalf/testing.hpp"
 #include "behalf/tools.hpp"

@@ -1,6 +1,6 @@
 // Results that are too long for a model: what it is told, and how it reads on.
-#include "agents/agent.hpp"
 #include "agents/tools/kept_results.hpp"
+#include "behalf/agent.hpp"
 #include "behalf/messages.hpp"
 #include "behalf/testing.hpp"
 #include "runtime/base/json.hpp"

@@ -1,6 +1,6 @@
-#include "agents/agent.hpp"
 #include "agents/tools/openapi.hpp"
 #include "agents/tools/results.hpp"
+#include "behalf/agent.hpp"
 #include "behalf/messages.hpp"
 #include "behalf/testing.hpp"
 #include "runtime/base/json.hpp"
