@@ -333,7 +333,7 @@ struct agent_here {
   std::string unknown = {}; // a service whose tools are not known
 };
 
-agent_here agent_with_tools(const agent_options& options,
+agent_here agent_with_tools(const agent_options& options, const model_directory& models,
                             const std::map<std::string, finding>& services) {
   auto all = options.team;
   all.insert(all.begin(), options);
@@ -346,7 +346,9 @@ agent_here agent_with_tools(const agent_options& options,
       here.listed.push_back({box->name(), *known});
     else
       here.unknown = box->name();
-  here.offered = make_tool_list(here.agent->sources, here.listed);
+  tool_bounds bounds;
+  bounds.tools = tools_beside_own(models, options.model);
+  here.offered = make_tool_list(here.agent->sources, here.listed, bounds);
   return here;
 }
 
@@ -480,7 +482,7 @@ bool check_online(const config& c, const std::vector<agent_options>& agents,
   for (const auto& one : c.agents) {
     const auto loaded = std::find_if(agents.begin(), agents.end(),
                                      [&](const auto& each) { return each.name == one.name; });
-    all.push_back(agent_with_tools(loaded == agents.end() ? one : *loaded, found));
+    all.push_back(agent_with_tools(loaded == agents.end() ? one : *loaded, c.models, found));
   }
   std::vector<std::pair<std::string, std::future<finding>>> schemas;
   for (const auto& one : all) {

@@ -60,6 +60,9 @@ public:
 /// One for all models of the type.
 const model_wire& wire_of(model_type type);
 
+/// How many tools the model can be told of, and those that are asked when it fails.
+std::size_t most_tools(const model_directory& all, std::string_view model);
+
 /// A parameter of a model or a request, in a body in OpenAI's words: objects are merged, `tools`
 /// and `include` join what is there (a server's own tools, say), null takes it out.
 void add_parameter(json::object& body, std::string_view key, const json::value& v);

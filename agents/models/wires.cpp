@@ -4,7 +4,17 @@
 #include "agents/models/openai_responses.hpp"
 #include "agents/models/wire.hpp"
 
+#include <algorithm>
+
 namespace behalf {
+namespace {
+
+// Where a provider says no number, it is what one conversation can carry.
+std::size_t tools_taken_by(model_type type) {
+  return type == model_type::openai || type == model_type::openai_chat ? 128 : 512;
+}
+
+} // namespace
 
 const model_wire& wire_of(model_type type) {
   switch (type) {
@@ -18,6 +28,17 @@ const model_wire& wire_of(model_type type) {
     break;
   }
   return openai_chat_wire();
+}
+
+std::size_t most_tools(const model_directory& all, std::string_view model) {
+  const auto* first = all.find(model);
+  if (!first)
+    return tools_taken_by(model_type::openai);
+  auto most = tools_taken_by(first->type);
+  for (const auto& name : first->fallback)
+    if (const auto* other = all.find(name))
+      most = std::min(most, tools_taken_by(other->type));
+  return most;
 }
 
 void add_parameter(json::object& body, std::string_view key, const json::value& v) {

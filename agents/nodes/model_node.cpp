@@ -10,6 +10,7 @@
 #include "agents/tools/memories.hpp"
 #include "agents/tools/results.hpp"
 #include "runtime/base/json.hpp"
+#include "runtime/base/log.hpp"
 #include "runtime/graph/task_facts.hpp"
 
 #include <map>
@@ -29,6 +30,11 @@ std::string_view reason_of(const error& why, std::string_view service) {
   return why.code == errc::timeout ? "it does not answer" : "it cannot be reached";
 }
 
+bool lists_none(const json::value& listed) {
+  const auto* tools = member(listed, "tools");
+  return tools && tools->is_array() && tools->get_array().empty();
+}
+
 struct listing {
   std::vector<service_tools> found;
   std::string missing; // a sentence for the model about each service that could not be asked
@@ -41,12 +47,20 @@ coroutine<listing> list_tools(context ctx, agent_ptr agent) {
   auto replies = co_await when_all(std::move(calls));
   listing all;
   for (std::size_t i = 0; i < replies.size(); ++i) {
-    const auto& service = agent->toolboxes[i]->name();
-    if (replies[i]) {
-      all.found.push_back({service, std::move(*replies[i])});
-      continue;
+    const auto& box = *agent->toolboxes[i];
+    const auto& service = box.name();
+    std::string why;
+    if (!replies[i])
+      why = reason_of(replies[i].error(), service);
+    else if (!box.known() && lists_none(*replies[i])) {
+      why = "it lists none";
+      log::warning("tools_unavailable",
+                   {{"agent", agent->options.name}, {"service", service}, {"reason", why}});
     }
-    const std::string why(reason_of(replies[i].error(), service));
+    if (replies[i])
+      all.found.push_back({service, std::move(*replies[i])});
+    if (why.empty())
+      continue;
     all.missing += "\nThe tools of '" + service + "' are not there now: " + why + ".";
     ctx.write({{"type", "tools_unavailable"}, {"service", service}, {"reason", why}});
   }
@@ -154,15 +168,24 @@ prepare_turn(const state_view& state, const context& ctx, const agent_ptr& agent
   } else if (!agent->toolboxes.empty()) {
     auto listed = list_tools(ctx, agent);
     auto all = co_await std::move(listed);
-    auto made = make_tool_list(agent->sources, all.found);
+    tool_bounds bounds;
+    if (const auto models = models_of(ctx))
+      bounds.tools = tools_beside_own(*models, settings->model);
+    auto made = make_tool_list(agent->sources, all.found, bounds);
     for (const auto& note : made.notes)
       ctx.write({{"type", "tools_note"}, {"note", note}});
+    if (!made.notes.empty())
+      log::warning("tools_note", {{"agent", agent->options.name},
+                                  {"notes", std::to_string(made.notes.size())},
+                                  {"first", made.notes.front()}});
     tools = std::move(made.tools);
     if (all.missing.empty()) // or the tool is one of those that are not there now
       for (const auto& note : limits_of_nothing(agent->options.limits, tools))
         ctx.write({{"type", "tools_note"}, {"note", note}});
     keep_chosen(tools, *settings);
     missing = std::move(all.missing);
+    for (const auto& service : made.cut)
+      missing += "\nSome tools of '" + service + "' are left out: there are too many.";
     changes.set(std::string(pins_channel), new_pins(state, tools));
     for (const auto& tool : tools)
       if (is_changed(state, tool.service, tool.name, tool.hash))

@@ -1,5 +1,6 @@
 #include "agents/tools/tool_list.hpp"
 
+#include "agents/models/wire.hpp"
 #include "agents/tools/schema_fit.hpp"
 #include "runtime/base/among.hpp"
 #include "runtime/base/hidden_text.hpp"
@@ -176,10 +177,12 @@ public:
         out_.tools.push_back(std::move(*tool));
       }
     }
-    if (dropped != 0)
+    if (dropped != 0) {
+      out_.cut.push_back(source.service);
       note(source.service + ": " + std::to_string(dropped) + " tools are left out, an agent has at "
            + "most " + std::to_string(bounds_.tools) + ", of " + std::to_string(bounds_.all_bytes)
            + " bytes");
+    }
   }
 
   tool_list take() {
@@ -327,6 +330,10 @@ tool_list make_tool_list(const std::vector<tool_source>& sources,
       list.add(source, answer->listed);
   }
   return list.take();
+}
+
+std::size_t tools_beside_own(const model_directory& all, std::string_view model) {
+  return most_tools(all, model) - 2;
 }
 
 json::array to_json(const std::vector<agent_tool>& tools) {

@@ -14,6 +14,8 @@
 
 namespace behalf {
 
+struct model_directory;
+
 enum class tool_approval : uint8_t { allow, ask };
 
 struct agent_tool {
@@ -43,6 +45,7 @@ struct tool_bounds {
 struct tool_list {
   std::vector<agent_tool> tools;  // by the name told
   std::vector<std::string> notes; // for the operator: what was left out or cut, and why; at most 32
+  std::vector<std::string> cut;   // services whose tools are not all there: they are too many
 };
 
 /// The tools that the sources offer. The same for the same input, in whatever order services list
@@ -54,6 +57,10 @@ struct tool_list {
 /// service says is read-only. `deny` is stronger than `ask`, `ask` than `allow`, a name than "*".
 tool_list make_tool_list(const std::vector<tool_source>& sources,
                          const std::vector<service_tools>& listed, const tool_bounds& bounds = {});
+
+/// How many of its tools an agent of this model is told of. Two places are kept: for read_result,
+/// and for the tool that it answers with.
+std::size_t tools_beside_own(const model_directory& all, std::string_view model);
 
 /// What the source says of a tool of that name, should there be one, as far as that can be said
 /// without the arguments of a call. Nothing: it is not offered.

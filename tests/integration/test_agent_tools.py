@@ -196,16 +196,24 @@ def test_what_a_client_makes_up_is_no_call_and_no_result(agents, models, box):
     [tool("x", {"type": ["object", "null"], "anyOf": [{"required": ["a"]}, {"required": ["b"]}]})],
     [tool("x", json.loads('{"type":"object","properties":' * 60 + "{}" + "}" * 60))],
     [tool("x", description="y" * 300_000)], [tool(f"t{at}") for at in range(5000)], [tool("x"), tool("x")],
-    [tool("x", annotations={"readOnlyHint": "yes"})], {"read": {}}, "tools", 7, None,
-], ids=range(23))
+    [tool("x", annotations={"readOnlyHint": "yes"})], {"read": {}}, "tools", 7, None, [],
+], ids=range(24))
 def test_lists_that_make_no_sense_end_no_talk(agents, models, box, bad):
     models.script("m", {"text": "there"})
     box.offer()
     box.tools = bad
     chat = agents.chat("main")
     assert text_of(chat.say("hello")[-1]) == "there", chat.errors()
-    names = [one["function"]["name"] for one in models.requests("m")[0]["body"].get("tools", [])]
-    assert len(names) == len(set(names)) <= 512
+    body = models.requests("m")[0]["body"]
+    names = [one["function"]["name"] for one in body.get("tools", [])]
+    assert len(names) == len(set(names)) <= 128  # more are an error of OpenAI's
+    prompt = text_of(body["messages"][0]) if body["messages"][0]["role"] == "system" else ""
+    notes = str([part.data for part in chat.parts if part.event == "custom"])
+    if bad == []:
+        assert "it lists none" in prompt and "tools_unavailable" in notes
+    elif isinstance(bad, list) and len(bad) == 5000:
+        assert "are left out: there are too many" in prompt and "4874 tools are left out" in notes
+        assert "4874 tools are left out" in agents.server.process.output()
 
 
 @pytest.mark.parametrize("bad", [

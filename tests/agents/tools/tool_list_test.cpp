@@ -227,6 +227,7 @@ TEST_CASE("the list is bounded", "[agents]") {
   CHECK(named(list) == names{"a=mail/a", "b=mail/b"});
   REQUIRE(list.notes.size() == 2);
   CHECK(list.notes[0].starts_with("mail: 1 tools are left out"));
+  CHECK(list.cut == names{"mail", "docs"});
 
   bounds = {};
   bounds.description_bytes = 4;
