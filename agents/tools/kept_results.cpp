@@ -34,7 +34,7 @@ constexpr std::string_view definition = R"tool({"name": "read_result", "descript
   "annotations": {"readOnlyHint": true, "openWorldHint": false}})tool";
 
 std::vector<std::string> place_of(const context& ctx) {
-  return {"results", user_label(ctx.identity()), std::string(ctx.thread_id())};
+  return {"kept_results", user_label(ctx.identity()), std::string(ctx.thread_id())};
 }
 
 std::vector<std::string> place_of(const context& ctx, std::string_view name) {

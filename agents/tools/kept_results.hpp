@@ -20,7 +20,7 @@ inline constexpr std::string_view kept_channel = "kept_results";
 /// The outcome of a call that was answered; of a text that was cut it has the whole, too.
 tool_outcome outcome_of(const service_reply& reply, const requested_call& call);
 
-/// Puts the whole into the store, at {"results", USER, THREAD, NAME} "text": {"text", "tool",
+/// Puts the whole into the store, at {"kept_results", USER, THREAD, NAME} "text": {"text", "tool",
 /// "tool_call_id", "taint"?}, for seven days, an hour where the thread goes with the run, and says
 /// so in the message. The newest 20 of a thread and 100 of a user stay. Where the store takes
 /// nothing or has no room the message stays as it is. `seen`: by who reads it.

@@ -349,13 +349,14 @@ constexpr std::string_view eighth_version = R"sql(
 ALTER TABLE usage ADD COLUMN tool_calls INTEGER NOT NULL DEFAULT 0;
 )sql";
 
-// Items in a namespace [PREFIX…, "results", USER, THREAD, …], by what is in it from the thread on.
+// Items in a namespace [PREFIX…, "kept_results", USER, THREAD, …], by what is in it from the thread
+// on.
 constexpr std::string_view ninth_version = R"sql(
 CREATE INDEX item_kept_of_thread
   ON item (tenant, substr(
-    substr(parent, 8+instr(char(31)||parent, char(31)||'results'||char(31))),
-    1+instr(substr(parent, 8+instr(char(31)||parent, char(31)||'results'||char(31))), char(31))))
-  WHERE instr(char(31)||parent, char(31)||'results'||char(31))>0;
+    substr(parent, 13+instr(char(31)||parent, char(31)||'kept_results'||char(31))),
+    1+instr(substr(parent, 13+instr(char(31)||parent, char(31)||'kept_results'||char(31))), char(31))))
+  WHERE instr(char(31)||parent, char(31)||'kept_results'||char(31))>0;
 )sql";
 
 constexpr std::string_view migrations[]{first_version,   second_version, third_version,

@@ -219,8 +219,8 @@ result<bool> sqlite_writes::has_many_rows(const record_key& thread) {
 result<void> sqlite_writes::end_kept_results(const std::string& tenant,
                                              const std::string& thread_id) {
   // As the index has it, to the letter.
-  const std::string at = "instr(char(31)||parent, char(31)||'results'||char(31))";
-  const std::string from_user = "substr(parent, 8+" + at + ")";
+  const std::string at = "instr(char(31)||parent, char(31)||'kept_results'||char(31))";
+  const std::string from_user = "substr(parent, 13+" + at + ")";
   const auto from_thread = "substr(" + from_user + ", 1+instr(" + from_user + ", char(31)))";
   auto ended =
     change("UPDATE item SET expires_at=?4 WHERE seq IN (SELECT seq FROM item"

@@ -61,8 +61,8 @@ struct write_batch {
     std::optional<int64_t> expected = {};    // its revision, or a conflict
   };
   /// Erasing a thread erases its runs and checkpoints, and, if it is listed, ends the items in
-  /// namespaces [PREFIX…, "results", USER, its id, …]. Erasing what is not there is no error unless
-  /// `expected` is given.
+  /// namespaces [PREFIX…, "kept_results", USER, its id, …]. Erasing what is not there is no error
+  /// unless `expected` is given.
   struct erase {
     record_key which;
     std::optional<int64_t> expected = {};

@@ -77,8 +77,8 @@ std::string name_in(const std::string& text) {
 // `n` results of other threads, older than any that are made now.
 void fill(testing::memory_store& store, const std::string& user, int n) {
   for (int i = 100; i < 100 + n; ++i)
-    store.put({"results", user, "thread-of-" + std::to_string(i), "0-" + std::to_string(i)}, "text",
-              {{"text", "old"}});
+    store.put({"kept_results", user, "thread-of-" + std::to_string(i), "0-" + std::to_string(i)},
+              "text", {{"text", "old"}});
 }
 
 coroutine<node_result> keep(context ctx, tool_outcome& outcome) {
@@ -128,7 +128,7 @@ TEST_CASE("a long result is kept, and read on", "[agents][tools]") {
   CHECK(b.told(1) == names{"dump", "read_result"});
   const auto& kept = message.at("artifact").at("kept");
   CHECK(kept.at("namespace").at(1) == "alice");
-  const auto* item = b.runner.store().find({"results", "alice", "thread-1", name}, "text");
+  const auto* item = b.runner.store().find({"kept_results", "alice", "thread-1", name}, "text");
   REQUIRE(item);
   CHECK(string_or(*item, "text") == text);
   CHECK(item->at("tool") == "dump");
@@ -208,7 +208,7 @@ TEST_CASE("of a thread's results the newest are kept", "[agents][tools]") {
   const auto out = b.say("dump it");
   CHECK(b.runner.store().size() == 20);
   const auto place = [&](std::size_t nth) {
-    return labels{"results", "alice", "thread-1", name_in(text_of(tool_message(out, nth)))};
+    return labels{"kept_results", "alice", "thread-1", name_in(text_of(tool_message(out, nth)))};
   };
   CHECK_FALSE(b.runner.store().find(place(0), "text"));
   CHECK_FALSE(b.runner.store().find(place(1), "text"));
@@ -229,19 +229,19 @@ TEST_CASE("of a user's results the newest are kept", "[agents][tools]") {
   auto& store = b.runner.store();
   fill(store, "alice", 105);
   fill(store, "bob", 105);
-  store.put({"results", "alice"}, "text", {{"text", "her own"}});
+  store.put({"kept_results", "alice"}, "text", {{"text", "her own"}});
   b.model.calls({{"dump", json::object{}}}).says("I see.");
   const auto name = name_in(text_of(tool_message(b.say("dump it"))));
   CHECK(store.size() == 100 + 105 + 1);
   const auto of = [&](const std::string& user, int i) {
-    return store.find({"results", user, "thread-of-" + std::to_string(i), "0-" + std::to_string(i)},
-                      "text");
+    return store.find(
+      {"kept_results", user, "thread-of-" + std::to_string(i), "0-" + std::to_string(i)}, "text");
   };
   CHECK_FALSE(of("alice", 105));
   CHECK(of("alice", 106));
   CHECK(of("bob", 100));
-  CHECK(store.find({"results", "alice"}, "text"));
-  CHECK(store.find({"results", "alice", "thread-1", name}, "text"));
+  CHECK(store.find({"kept_results", "alice"}, "text"));
+  CHECK(store.find({"kept_results", "alice", "thread-1", name}, "text"));
 }
 
 TEST_CASE("a user called * has no say over the results of others", "[agents][tools]") {
@@ -257,7 +257,7 @@ TEST_CASE("where there is no room nothing is kept", "[agents][tools]") {
   bench b{long_text()};
   auto& store = b.runner.store();
   for (int i = 0; i < 200; ++i) // of the user's own
-    store.put({"results", "alice", std::to_string(i)}, "text", {{"text", "mine"}});
+    store.put({"kept_results", "alice", std::to_string(i)}, "text", {{"text", "mine"}});
   b.model.calls({{"dump", json::object{}}}).says("I see.");
   const auto message = tool_message(b.say("dump it"));
   CHECK(text_of(message).find("kept whole") == std::string::npos);

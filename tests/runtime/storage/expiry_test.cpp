@@ -310,13 +310,13 @@ TEMPLATE_LIST_TEST_CASE("results that are kept of a thread go with it, whosever 
   storage_fixture<TestType> f;
   const auto kept = [](const std::string& user, const std::string& thread,
                        const std::string& name) {
-    return with_ttl(make_item({"results", user, thread, name}, "text"), minutes{60});
+    return with_ttl(make_item({"kept_results", user, thread, name}, "text"), minutes{60});
   };
   const auto gone = kept("alice", "t1", "r1"), bobs = kept("bob", "t1", "r2");
-  const auto prefixed = make_item({"acme", "alice", "results", "alice", "t1", "r5"}, "text");
+  const auto prefixed = make_item({"acme", "alice", "kept_results", "alice", "t1", "r5"}, "text");
   const auto unlike = make_item({"acme", "his results", "alice", "t1", "r6"}, "text");
   const auto other = kept("alice", "t2", "r3"), longer = kept("alice", "t11", "r4");
-  auto by_hand = make_item({"results", "alice", "t1"}, "notes");
+  auto by_hand = make_item({"kept_results", "alice", "t1"}, "notes");
   auto elsewhere = make_item({"memories", "alice", "t1", "r1"}, "text");
   auto foreign = gone;
   foreign.tenant = "other";
