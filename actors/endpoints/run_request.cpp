@@ -3,6 +3,7 @@
 #include "actors/endpoints/body.hpp"
 #include "actors/runs/webhook_url.hpp"
 #include "runtime/base/id.hpp"
+#include "runtime/graph/run_spec.hpp"
 
 #include <algorithm>
 #include <array>
@@ -168,7 +169,13 @@ std::optional<json::object> read_command(body_reader& in, const shape_limits& bo
   if (!command)
     return command;
   body_reader of{*command, bounds};
-  of.any("resume");
+  if (auto* resume = command->if_contains("resume"); of.any("resume") && resume) {
+    auto plain = plain_answers(std::move(*resume));
+    if (!plain)
+      in.refuse(plain.error());
+    else
+      *resume = std::move(*plain);
+  }
   const auto* update = of.any("update");
   if (update && !update->is_object() && !update->is_array() && !update->is_null())
     in.refuse(fail(errc::invalid_argument, "command.update must be an object, or a list of pairs"));

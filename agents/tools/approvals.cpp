@@ -1,6 +1,7 @@
 #include "agents/tools/approvals.hpp"
 
 #include "runtime/base/json.hpp"
+#include "runtime/graph/run_spec.hpp"
 
 #include <algorithm>
 #include <array>
@@ -160,6 +161,10 @@ result<decisions> read_decisions(const json::value& resume, const std::vector<ga
                    + ". It is {\"decisions\": […]}, with one decision per call");
   if (const auto* list = member(*answer, "decisions"); list && list->is_array())
     return by_position(list->get_array(), calls);
+  if (bool_or(*answer, cancelled_answer)) {
+    const json::value reject = json::object{{"type", "reject"}};
+    return by_position(json::array(calls.size(), reject), calls);
+  }
   if (const auto* type = member(*answer, "type"); type && type->is_string())
     return by_position(json::array{resume}, calls);
   return by_call(*answer, calls);

@@ -180,6 +180,29 @@ bool looks_like_interrupt_id(std::string_view text) {
 
 } // namespace
 
+result<json::value> plain_answers(json::value resume) {
+  const auto* map =
+    resume.is_object() ? member(resume.get_object(), "__agui_resume_map__") : nullptr;
+  if (!map)
+    return resume;
+  const auto refused = fail(errc::invalid_argument, "__agui_resume_map__ must be {interrupt id: "
+                                                    "{\"status\": …, \"payload\": …}, …}");
+  if (!map->is_object() || map->get_object().empty())
+    return refused;
+  json::object plain;
+  for (const auto& [id, one] : map->get_object()) {
+    if (!looks_like_interrupt_id({id.data(), id.size()}) || !one.is_object())
+      return refused;
+    const auto& answer = one.get_object();
+    const auto* payload = member(answer, "payload");
+    if (string_or(answer, "status") == "cancelled")
+      plain[id] = json::object{{cancelled_answer, true}};
+    else
+      plain[id] = payload ? *payload : json::value(nullptr);
+  }
+  return json::value(std::move(plain));
+}
+
 const json::object* answers_by_id(const json::value& resume) {
   const auto* map = resume.if_object();
   if (!map || map->empty())

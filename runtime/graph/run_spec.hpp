@@ -101,6 +101,14 @@ struct run_spec {
 result<void> check_given(const graph& flow, const json::value* input, const json::value* update,
                          const json::value* go_to);
 
+/// What AG-UI's clients answer a question with that a person turned down: {cancelled_answer: true}.
+inline constexpr std::string_view cancelled_answer = "__agui_cancelled__";
+
+/// AG-UI's clients answer several questions by {"__agui_resume_map__": {interrupt id: {"status",
+/// "payload"}}}: the same as {interrupt id: answer}; other answers as they are. Error:
+/// invalid_argument when there is no such map behind the name.
+result<json::value> plain_answers(json::value resume);
+
 /// {interrupt id: answer, …}; null when `resume` is one answer, whatever its type.
 const json::object* answers_by_id(const json::value& resume);
 

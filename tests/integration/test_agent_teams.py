@@ -102,6 +102,18 @@ def test_two_questions_inside_are_answered_by_their_ids(agents, models, box):
     assert text_of(messages[-1]) == "Done."
 
 
+def test_questions_are_answered_as_ag_ui_answers_them(agents, models, box):
+    sends(models, "bob", "carol")
+    chat = agents.chat("lead")
+    chat.say("write to both")
+    asked = {one["value"]["action_requests"][0]["args"]["to"]: one["id"] for one in chat.interrupts()}
+    approve = {"decisions": [{"type": "approve"}]}
+    chat.resume({"__agui_resume_map__": {asked["bob"]: {"status": "resolved", "payload": approve},
+                                         asked["carol"]: {"status": "cancelled", "payload": None}}})
+    assert [args for _, args, _ in box.calls] == [{"to": "bob"}]
+    assert chat.interrupts() == []
+
+
 def test_one_question_inside_is_answered_plainly(agents, models, box, parts):
     sends(models, "bob")
     chat = agents.chat("lead")

@@ -100,6 +100,16 @@ TEST_CASE("answers of HumanInterrupt's clients are understood", "[agents]") {
   CHECK(decided(R"([{"type":"response","args":"later"}])", calls) == "reject later");
 }
 
+TEST_CASE("what a person turns down as a whole is rejected, where it may be", "[agents]") {
+  CHECK(decided(R"({"__agui_cancelled__":true})", two_calls()) == "reject ; reject ");
+  auto must = one_call();
+  must[0].allowed = {decision_type::approve};
+  CHECK(refusal(R"({"__agui_cancelled__":true})", must).find("may not be reject")
+        != std::string::npos);
+  CHECK(refusal(R"({"__agui_cancelled__":false})", one_call()).find("no decision on call c1")
+        != std::string::npos);
+}
+
 TEST_CASE("decisions are read by ids", "[agents]") {
   CHECK(decided(R"({"c2":{"type":"reject","message":"no"},"c1":{"type":"approve"}})", two_calls())
         == "approve; reject no");

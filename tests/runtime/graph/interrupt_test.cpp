@@ -475,3 +475,22 @@ TEST_CASE("an answer that its node does not take leaves the question open", "[gr
   CHECK(good.values().at("said") == "please");
   CHECK(check_answer(picky(), *thread.load(), "no")); // nothing is asked any more
 }
+
+TEST_CASE("answers of AG-UI's clients are answers by id", "[graph]") {
+  const std::string id(32, 'a'), other(32, 'b');
+  const auto map =
+    js(R"({"__agui_resume_map__":{")" + id + R"(":{"status":"resolved","payload":{"ok":true}},")"
+       + other + R"(":{"status":"cancelled","payload":null}}})");
+  const auto plain = plain_answers(map).value();
+  const auto* answers = answers_by_id(plain);
+  REQUIRE(answers);
+  CHECK(answers->at(id) == js(R"({"ok":true})"));
+  CHECK(answers->at(other) == js(R"({"__agui_cancelled__":true})"));
+  for (const auto* untouched : {"null", "7", R"("yes")", "[]", "{}", R"({"a":1})"})
+    CHECK(plain_answers(js(untouched)).value() == js(untouched));
+  for (const auto* wrong : {"null", "[]", "{}", R"({"x":{"payload":1}})"}) {
+    INFO(wrong);
+    CHECK_FALSE(plain_answers(js(R"({"__agui_resume_map__":)" + std::string(wrong) + "}")));
+  }
+  CHECK_FALSE(plain_answers(js(R"({"__agui_resume_map__":{")" + id + R"(":"yes"}})")));
+}
