@@ -12,7 +12,7 @@ import tempfile
 import time
 
 from load import versions
-from servers import ROOT, Server, behalf, free_port, reference, scratch
+from servers import ROOT, Measured, Server, behalf, free_port, reference, scratch
 from table import Table
 
 # How the provider answers each agent: see bench/model_provider.cpp.
@@ -42,12 +42,14 @@ AGENT = "  {name}: {{ model: {name}, prompt: You are brief.{tools} }}\n"
 TOOLS = ", tools: [{ service: desk, allow: [lookup] }]"
 
 
-class Provider:
-    def __init__(self) -> None:
+class Program(Measured):
+    """One of bench/, which says when it listens: NAME <port> <more>…"""
+
+    def __init__(self, name: str, *more: str) -> None:
+        self.name = name
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.process = subprocess.Popen([program("model_provider"), str(self.port)],
-                                        stdout=subprocess.PIPE)
+        self.process = subprocess.Popen([program(name), str(self.port), *more], stdout=subprocess.PIPE)
         self.process.stdout.readline()
 
     def stop(self) -> None:
@@ -60,20 +62,20 @@ def program(name: str) -> str:
     return str(pathlib.Path(folder) / name)
 
 
-def ours(folder: pathlib.Path, provider: Provider) -> Server:
+def ours(folder: pathlib.Path, provider: Program) -> Server:
     of = {"provider": provider.url}
     models = "".join(MODEL.format(name=n, model=m, **of) for n, m in MODELS.items())
     agents = "".join(AGENT.format(name=n, tools=TOOLS if n == "tools" else "") for n in MODELS)
     return behalf(folder, CONFIG.format(models=models, agents=agents, **of))
 
 
-def theirs(folder: pathlib.Path, provider: Provider) -> Server | None:
+def theirs(folder: pathlib.Path, provider: Program) -> Server | None:
     env = {"BENCH_MODELS": provider.url + "/v1", "BENCH_AGENTS": json.dumps(MODELS)}
     return reference(folder, "reference_agents", env)
 
 
 def measure(port: int, path: str, headers: dict, body: dict, clients: int, seconds: float, *more: str,
-            server: Server | None = None) -> dict:
+            server: Measured | None = None) -> dict:
     """What bench/stream_load says, and of `server` meanwhile the CPU and, at the end, the memory."""
     lines = [f"{k}: {v}" for k, v in headers.items()]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as text:
@@ -102,9 +104,9 @@ def run(server: Server, agent: str, clients: int, seconds: float, *more: str) ->
                    server=server)
 
 
-def direct(provider: Provider, model: str, clients: int, seconds: float) -> dict:
+def direct(to: Program, model: str, clients: int, seconds: float, *more: str) -> dict:
     body = {"model": model, "stream": True, "messages": [{"role": "user", "content": "hi"}]}
-    return measure(provider.port, "/v1/chat/completions", {}, body, clients, seconds)
+    return measure(to.port, "/v1/chat/completions", {}, body, clients, seconds, *more, server=to)
 
 
 def rate(told: dict, what: str) -> float:
@@ -127,7 +129,7 @@ def turns(table: Table, servers: list[Server], seconds: float) -> None:
         table.add("CPU of one of them", *[f"{c:,.0f} µs" for c in cost], ratio=ratio(*reversed(cost)))
 
 
-def first_token(table: Table, provider: Provider, servers: list[Server], seconds: float) -> None:
+def first_token(table: Table, provider: Program, servers: list[Server], seconds: float) -> None:
     base = direct(provider, MODELS["plain"], 1, seconds)
     told = [run(s, "plain", 1, seconds) for s in servers]
     for part, budget in (("p50", "≤ 1 ms"), ("p99", "≤ 5 ms")):
@@ -145,11 +147,12 @@ def tokens(table: Table, servers: list[Server], seconds: float) -> None:
     table.add("CPU of one of them", *[f"{c:.1f} µs" for c in cost], ratio=ratio(*reversed(cost)))
 
 
-def streams(table: Table, servers: list[Server], seconds: float, count: int) -> None:
+def streams(table: Table, provider: Program, servers: list[Server], seconds: float, count: int) -> None:
     """Each of 20 tokens a second, which come one by one."""
+    held = ("--hold", "--slow", 400)
     for server, many in zip(servers, (count, min(count, 100)), strict=False):
         before = server.memory_mib()
-        told = run(server, "paced", many, seconds, "--hold", "--slow", 400)
+        told = run(server, "paced", many, seconds, *held)
         who = f"{many:,} streams, {server.name}"
         figures = [("tokens of 20 a second each", f"{rate(told, 'tokens'):,.0f}/s", ""),
                    ("CPU per token delivered", f"{told['cpu'] / told['tokens'] * 1e6:.1f} µs", "≤ 4 µs"),
@@ -158,6 +161,13 @@ def streams(table: Table, servers: list[Server], seconds: float, count: int) -> 
         for what, text, budget in figures:
             table.add(f"{who}: {what}", *(["", text] if server is not servers[0] else [text]),
                       budget=budget if server is servers[0] else "")
+    relay = Program("relay", str(provider.port))
+    try:
+        told = direct(relay, MODELS["paced"], count, seconds, *held)
+    finally:
+        relay.stop()
+    table.add(f"{count:,} streams through bench/relay: CPU per token delivered",
+              f"{told['cpu'] / told['tokens'] * 1e6:.1f} µs")
 
 
 def main() -> None:
@@ -173,7 +183,7 @@ def main() -> None:
     table = Table()
     wanted = given.only or ["turns", "first", "tokens", "streams"]
     with scratch() as folder, contextlib.ExitStack() as ends:
-        provider = Provider()
+        provider = Program("model_provider")
         ends.callback(provider.stop)
         servers = [ours(folder, provider)]
         ends.callback(servers[0].stop)
@@ -187,7 +197,7 @@ def main() -> None:
         if "tokens" in wanted:
             tokens(table, servers, given.seconds)
         if "streams" in wanted:
-            streams(table, servers, 2 * given.seconds, given.streams or most)
+            streams(table, provider, servers, 2 * given.seconds, given.streams or most)
     if given.markdown:
         pathlib.Path(given.markdown).write_text("\n".join(versions()) + "\n\n" + table.markdown() + "\n")
 

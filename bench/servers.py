@@ -34,7 +34,31 @@ def tree(pid: int) -> list[int]:
     return found
 
 
-class Server:
+class Measured:
+    """A process, and what it took so far, with all below it."""
+
+    process: subprocess.Popen
+
+    def memory_mib(self) -> float:
+        """Proportional set size of the whole process tree."""
+        total = 0
+        for pid in tree(self.process.pid):
+            with contextlib.suppress(OSError):
+                for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                    if line.startswith("Pss:"):
+                        total += int(line.split()[1])
+        return total / 1024
+
+    def cpu_seconds(self) -> float:
+        ticks = 0
+        for pid in tree(self.process.pid):
+            with contextlib.suppress(OSError):
+                fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+
+class Server(Measured):
     """A server under test: its URL, the headers a client needs, and its cold start in seconds."""
 
     def __init__(self, name: str, command: list[str], cwd: pathlib.Path, env: dict | None = None):
@@ -63,24 +87,6 @@ class Server:
             except OSError:
                 time.sleep(0.002)
         raise SystemExit(f"{self.name} did not answer /ok in {seconds} s")
-
-    def memory_mib(self) -> float:
-        """Proportional set size of the whole process tree."""
-        total = 0
-        for pid in tree(self.process.pid):
-            with contextlib.suppress(OSError):
-                for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                    if line.startswith("Pss:"):
-                        total += int(line.split()[1])
-        return total / 1024
-
-    def cpu_seconds(self) -> float:
-        ticks = 0
-        for pid in tree(self.process.pid):
-            with contextlib.suppress(OSError):
-                fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-                ticks += int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
 
     def bytes_written(self) -> int:
         """To disks, by the process itself."""
