@@ -95,10 +95,16 @@ result<void> check_numbers(const agent_options& agent) {
 
 } // namespace
 
-result<void> check_declaration(const agent_options& agent) {
-  if (agent.name.empty() || agent.name.size() > longest_name || !made_of(agent.name, "-_"))
+result<void> check_agent_name(std::string_view name) {
+  if (name.empty() || name.size() > longest_name || !made_of(name, "-_"))
     return fail(errc::invalid_argument,
                 "the name of an agent must be 1 to 64 letters, digits, '-' or '_'");
+  return {};
+}
+
+result<void> check_declaration(const agent_options& agent) {
+  if (auto ok = check_agent_name(agent.name); !ok)
+    return ok;
   if (agent.model.empty())
     return wrong(agent, "it has no model");
   if (const auto& form = agent.response.schema;

@@ -1,5 +1,6 @@
 // agents: declared agents by name, each a model, a prompt and tools: of services, and other agents.
 #include "agents/configured.hpp"
+#include "agents/declaration.hpp"
 #include "agents/tools/arguments.hpp"
 #include "agents/tools/builtin.hpp"
 #include "config/sections.hpp"
@@ -14,7 +15,6 @@
 namespace behalf {
 namespace {
 
-constexpr std::size_t longest_name = 64;
 constexpr std::size_t longest_prompt = 1 << 20;
 constexpr std::size_t longest_schema = 64 << 10;
 constexpr int64_t most_calls = 10'000;
@@ -424,8 +424,8 @@ void read_agents(yaml_section in, config& out) {
   for (const auto& name : in.keys())
     if (!in.has(name) && name != "*")
       in.fault(name, "is empty; an agent needs a model at least");
-    else if (name != "*" && (name.size() > longest_name || !made_of(name, "-_")))
-      in.fault(name, "the name of an agent must be 1 to 64 letters, digits, '-' or '_'");
+    else if (auto ok = check_agent_name(name); name != "*" && !ok)
+      in.fault(name, ok.error().message);
     else if (auto one = in.section(name))
       out.agents.push_back(read_agent(name, std::move(*one), out));
 }
