@@ -34,8 +34,8 @@ std::set<std::string> words_of(std::string_view text) {
   return all;
 }
 
-// Those that share words with the query first; the store gives the newest first.
-void order_by_words(std::vector<stored_item>& items, std::string_view query) {
+// Those that share words with the query, the most of them first; the store gives the newest first.
+std::vector<stored_item> with_words(const std::vector<stored_item>& items, std::string_view query) {
   const auto asked = words_of(query);
   std::vector<std::pair<std::size_t, std::size_t>> order; // words in common, place
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -49,8 +49,8 @@ void order_by_words(std::vector<stored_item>& items, std::string_view query) {
   std::vector<stored_item> sorted;
   for (const auto& [common, i] : order)
     if (common > 0)
-      sorted.push_back(std::move(items[i]));
-  items = std::move(sorted);
+      sorted.push_back(items[i]);
+  return sorted;
 }
 
 json::object failed(const requested_call& call, const error& why) {
@@ -72,16 +72,22 @@ coroutine<result<found_memories>> find_memories(context ctx, std::string agent, 
                                                 std::size_t most, std::string call_id) {
   auto search = ctx.store().search(place_of(ctx, agent));
   search.limit(query.empty() ? static_cast<int64_t>(most) : most_memories);
+  auto by_meaning = search;
   if (!query.empty())
-    search.query(query);
-  auto found = co_await search;
+    by_meaning.query(query);
+  found_memories all;
+  auto found = co_await by_meaning;
+  if (!found && !query.empty()) { // what makes the query's vector may be down
+    all.without_meaning = true;
+    found = co_await search;
+  }
   if (!found)
     co_return found.error();
-  found_memories all;
   all.items = std::move(*found);
-  const bool by_meaning = !all.items.empty() && all.items.front().score.has_value();
-  if (!query.empty() && !by_meaning)
-    order_by_words(all.items, query);
+  const bool ranked = !all.items.empty() && all.items.front().score.has_value();
+  if (!query.empty() && !ranked)
+    if (auto sharing = with_words(all.items, query); !sharing.empty() || !all.without_meaning)
+      all.items = std::move(sharing);
   all.items.resize(std::min(all.items.size(), most));
   for (const auto& one : all.items)
     all.seen.join(taint_from_json(member(one.value, "taint")));
@@ -156,7 +162,10 @@ coroutine<tool_outcome> recall(context ctx, requested_call what, std::string age
     all.push_back(json::object{{"id", one.key},
                                {"text", string_or(one.value, "text")},
                                {"kept", iso8601(one.updated_at).substr(0, 10)}});
-  tool_outcome made{builtin_answer(what, all.empty() ? "Nothing was kept about it." : dump(all))};
+  auto text = all.empty() ? "Nothing was kept about it." : dump(all);
+  if (found->without_meaning && !all.empty())
+    text += "\nFound by words or age alone, as search by meaning does not work now.";
+  tool_outcome made{builtin_answer(what, text)};
   made.seen = std::move(found->seen);
   co_return made;
 }

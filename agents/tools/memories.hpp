@@ -18,10 +18,12 @@ std::string user_label(std::string_view identity);
 struct found_memories {
   std::vector<stored_item> items; // the best first
   taint seen;                     // what they were written under, and that they are the user's
+  bool without_meaning = false;   // the store's index did not answer
 };
 
 /// At most `most` of the run's user's, by meaning where the store has an index, else those that
-/// share words with the query, the newest first; without a query the newest.
+/// share words with the query, the newest first; without a query the newest. Where the index does
+/// not answer, by words too, and the newest where none shares any.
 coroutine<result<found_memories>> find_memories(context ctx, std::string agent, std::string query,
                                                 std::size_t most, std::string call_id);
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from parts.agents import WIRES, Agents, model, neighbours, text_of
+from parts.embedder import DIMS, Embedder
 
 PERSON = {"title": "person", "type": "object", "additionalProperties": False,
           "required": ["name", "age"],
@@ -19,14 +20,16 @@ def parts(tmp_path_factory):
             "keeper": {"model": "openai_chat", "memory": {"remember": True}},
             "asker": {"model": "openai_chat", "tools": [{"builtin": ["ask_user", "todo", "now"]}]},
             "brief": {"model": "anthropic", "memory": {"summarise_above": "1000 tokens"}}}
+    words = Embedder()
     with neighbours(folder) as (inbox, provider, _):
         models = {wire: model(provider, wire, f"context-{wire}") for wire in WIRES}
         models["openai_chat"]["server"] = "openai"
-        models["words"] = model(provider, "openai_chat", "echo", type="openai_embeddings")
-        index = {"dims": 64, "embed": "words", "fields": ["text"]}
+        models["words"] = model(provider, "openai_chat", type="openai_embeddings", base_url=words.url)
+        index = {"dims": DIMS, "embed": "words", "fields": ["text"]}
         agents = Agents(folder, inbox, models, held | told, connected=(), store={"index": index})
-        yield agents, provider
+        yield agents, provider, words
         agents.server.close()
+    words.stop()
 
 
 def says(text: str, **more) -> dict:
@@ -110,3 +113,17 @@ def test_a_long_conversation_is_summarised_for_the_model_alone(agents, models):
     assert len(asked) == 3 and "THE SUMMARY" in str(asked[2]["messages"][0])
     assert "xxx" not in str(asked[2])
     assert not any("THE SUMMARY" in str(chunk) for chunk, _ in chat.chunks())
+
+
+def test_memories_are_kept_and_found_while_nothing_can_be_found_by_meaning(agents, models, parts):
+    parts[2].control["status"] = 500
+    models.script("context-openai_chat", calls("remember", text="Plays the violin"),
+                  calls("remember", text="Lives in Oslo"), calls("recall", query="which violin?"),
+                  calls("recall", query="any allergies?"), says("ok"))
+    told = [m for m in agents.chat("keeper", "bob").say("keep it") if m["type"] == "tool"]
+    assert [m.get("status") for m in told] == ["success"] * 4, told
+    found = [m["content"].split("\n") for m in told[2:]]
+    assert [[one["text"] for one in json.loads(texts)] for texts, _ in found] == [
+        ["Plays the violin"], ["Lives in Oslo", "Plays the violin"]]
+    assert all("meaning does not work" in why for _, why in found)
+    parts[2].control["status"] = 200
