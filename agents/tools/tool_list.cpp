@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -164,28 +165,25 @@ public:
     for (const auto& [name, timeout] : source.timeouts)
       if (!entries.contains(name))
         note("timeouts: " + source.service + " has no tool " + name);
-    std::size_t dropped = 0;
-    for (const auto& [name, entry] : entries) {
-      const auto approval = approval_of(source, name, hints_of(*entry));
-      if (!approval)
-        continue;
-      if (out_.tools.size() >= bounds_.tools || bytes_ >= bounds_.all_bytes)
-        ++dropped;
-      else if (auto tool = made(source.service, name, *entry)) {
-        tool->approval = *approval;
-        tool->return_direct = among(source.return_direct, name);
-        out_.tools.push_back(std::move(*tool));
-      }
-    }
-    if (dropped != 0) {
-      out_.cut.push_back(source.service);
-      note(source.service + ": " + std::to_string(dropped) + " tools are left out, an agent has at "
-           + "most " + std::to_string(bounds_.tools) + ", of " + std::to_string(bounds_.all_bytes)
-           + " bytes");
-    }
+    offered_tools offer{&source, {}, {}};
+    for (auto& [name, entry] : entries)
+      if (const auto approval = approval_of(source, name, hints_of(*entry));
+          approval && is_usable(source.service, name, *entry))
+        offer.all.push_back({name, entry, *approval});
+    offers_.push_back(std::move(offer));
   }
 
   tool_list take() {
+    take_turns();
+    for (auto& offer : offers_) {
+      std::move(offer.taken.begin(), offer.taken.end(), std::back_inserter(out_.tools));
+      if (const auto dropped = offer.all.size() - offer.taken.size(); dropped != 0) {
+        out_.cut.push_back(offer.source->service);
+        note(offer.source->service + ": " + std::to_string(dropped)
+             + " tools are left out, an agent has at most " + std::to_string(bounds_.tools)
+             + ", of " + std::to_string(bounds_.all_bytes) + " bytes");
+      }
+    }
     told_names names{sources_, out_.tools};
     for (auto& each : out_.tools) {
       each.as_told.name = names.of(each);
@@ -208,6 +206,33 @@ public:
 private:
   using entry_map = std::map<std::string, const json::object*, std::less<>>;
 
+  struct offered_tool {
+    std::string name;
+    const json::object* entry;
+    tool_approval approval;
+  };
+  // Of one service, by name; `taken` are the first of `all`.
+  struct offered_tools {
+    const tool_source* source;
+    std::vector<offered_tool> all;
+    std::vector<agent_tool> taken;
+  };
+
+  // One tool of each service after the other's: when not all fit, those with many lack some, and
+  // those with few are whole.
+  void take_turns() {
+    std::size_t taken = 0, before = 0;
+    do {
+      before = taken;
+      for (auto& offer : offers_)
+        if (offer.taken.size() < offer.all.size() && taken < bounds_.tools
+            && bytes_ < bounds_.all_bytes) {
+          offer.taken.push_back(made(*offer.source, offer.all[offer.taken.size()]));
+          ++taken;
+        }
+    } while (taken > before);
+  }
+
   void left_out(std::string_view service, std::string_view tool, std::string_view why) {
     note(std::string(service) + ": the tool " + visible(cut_utf8(tool, longest_name))
          + " is left out: " + std::string(why));
@@ -229,25 +254,31 @@ private:
     return all;
   }
 
-  std::optional<agent_tool> made(const std::string& service, const std::string& name,
-                                 const json::object& entry) {
+  bool is_usable(const std::string& service, const std::string& name, const json::object& entry) {
     const auto* schema = member(entry, "inputSchema");
     if (!schema || !schema->is_object()) {
       left_out(service, name, "it has no inputSchema, or one that is nested too deep");
-      return std::nullopt;
+      return false;
     }
     const auto& asked = schema->get_object();
     if (const auto* type = member(asked, "type"); type && *type != "object") {
       left_out(service, name, "its inputSchema is of no object");
-      return std::nullopt;
+      return false;
     }
-    const auto schema_bytes = text_bytes(asked, bounds_.schema_bytes);
-    if (schema_bytes > bounds_.schema_bytes) {
+    if (text_bytes(asked, bounds_.schema_bytes) > bounds_.schema_bytes) {
       left_out(service, name, "its inputSchema is too long");
-      return std::nullopt;
+      return false;
     }
-    agent_tool tool{{}, service, name, asked, hints_of(entry), tool_approval::ask, {}};
-    const auto description = string_or(entry, "description", string_or(entry, "title"));
+    return true;
+  }
+
+  agent_tool made(const tool_source& source, const offered_tool& offer) {
+    const auto& service = source.service;
+    const auto& [name, entry, approval] = offer;
+    const auto& asked = object_or_empty(*entry, "inputSchema");
+    agent_tool tool{{}, service, name, asked, hints_of(*entry), approval, {}};
+    tool.return_direct = among(source.return_direct, name);
+    const auto description = string_or(*entry, "description", string_or(*entry, "title"));
     tool.hash = sha256_hex(dump(in_order(
       json::array{json::string(name), json::string(description), asked, hints_json(tool.hints)})));
     tool.as_told.description = visible(description);
@@ -258,13 +289,15 @@ private:
     json::value fitted = fitted_schema(asked);
     clean_texts(fitted);
     tool.as_told.schema = std::move(fitted.get_object());
-    bytes_ += schema_bytes + text_bytes(tool.as_told.schema, bounds_.all_bytes)
-              + tool.as_told.description.size() + name.size();
+    bytes_ += text_bytes(asked, bounds_.schema_bytes)
+              + text_bytes(tool.as_told.schema, bounds_.all_bytes) + tool.as_told.description.size()
+              + name.size();
     return tool;
   }
 
   const std::vector<tool_source>& sources_;
   const tool_bounds& bounds_;
+  std::vector<offered_tools> offers_; // in the order of the sources
   tool_list out_;
   std::size_t bytes_ = 0;
 };

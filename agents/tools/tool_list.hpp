@@ -49,8 +49,8 @@ struct tool_list {
 };
 
 /// The tools that the sources offer. The same for the same input, in whatever order services list
-/// their tools. When not all fit, those of the first sources do. A tool keeps its name when no
-/// other one has it and models can take it; else it is called service_tool. `sources`: one per
+/// their tools. When not all fit, the services with the most lack some. A tool keeps its name when
+/// no other one has it and models can take it; else it is called service_tool. `sources`: one per
 /// service.
 ///
 /// Not asked about is what `allow` and `reads` name, and where no list names it, what a trusted

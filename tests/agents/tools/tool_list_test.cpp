@@ -222,12 +222,11 @@ TEST_CASE("the list is bounded", "[agents]") {
   tool_bounds bounds;
   bounds.tools = 2;
   auto many = listing("mail", {tool("c"), tool("a"), tool("b")});
-  auto list =
-    make_tool_list({source("mail"), source("docs")}, {listing("docs", {tool("0")}), many}, bounds);
+  auto list = make_tool_list({source("mail")}, {many}, bounds);
   CHECK(named(list) == names{"a=mail/a", "b=mail/b"});
-  REQUIRE(list.notes.size() == 2);
+  REQUIRE(list.notes.size() == 1);
   CHECK(list.notes[0].starts_with("mail: 1 tools are left out"));
-  CHECK(list.cut == names{"mail", "docs"});
+  CHECK(list.cut == names{"mail"});
 
   bounds = {};
   bounds.description_bytes = 4;
@@ -247,6 +246,33 @@ TEST_CASE("the list is bounded", "[agents]") {
   bounds = {};
   bounds.all_bytes = 10;
   CHECK(make_tool_list({source("mail")}, {many}, bounds).tools.size() == 1);
+}
+
+TEST_CASE("too many tools are left out of the services that have the most", "[agents]") {
+  tool_bounds bounds;
+  bounds.tools = 6;
+  const auto mail = listing("mail", {tool("d"), tool("a"), tool("c"), tool("b"), tool("e")});
+  const auto docs =
+    listing("docs", {tool("g"), tool("f"), tool("h"), tool("bad", R"({"inputSchema":7})")});
+  const auto own = listing("@functions", {tool("own")});
+  const auto all = std::vector{source("mail"), source("docs"), source("@functions")};
+  auto list = make_tool_list(all, {mail, docs, own}, bounds);
+  CHECK(named(list)
+        == names{"a=mail/a", "b=mail/b", "c=mail/c", "f=docs/f", "g=docs/g", "own=@functions/own"});
+  CHECK(list.cut == names{"mail", "docs"});
+  REQUIRE(list.notes.size() == 3); // and the one of `bad`
+  CHECK(list.notes[1].starts_with("mail: 2 tools are left out"));
+  CHECK(list.notes[2].starts_with("docs: 1 tools are left out"));
+
+  bounds.tools = 7; // docs are whole now
+  list = make_tool_list(all, {mail, docs, own}, bounds);
+  CHECK(list.tools.size() == 7);
+  CHECK(list.cut == names{"mail"});
+
+  bounds = {};
+  bounds.all_bytes = 150; // of more than 50 each
+  list = make_tool_list(all, {mail, docs, own}, bounds);
+  CHECK(list.cut == names{"mail", "docs"});
 }
 
 TEST_CASE("notes are bounded", "[agents]") {
