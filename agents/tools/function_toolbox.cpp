@@ -45,17 +45,8 @@ coroutine<tool_outcome> answer_of_function(const function_tool& tool, context ct
 
 json::object listed(const std::vector<function_tool>& tools) {
   json::array all;
-  for (const auto& one : tools) {
-    json::object hints{{"readOnlyHint", one.hints.read_only},
-                       {"destructiveHint", one.hints.destructive},
-                       {"idempotentHint", one.hints.idempotent},
-                       {"openWorldHint", one.hints.open_world}};
-    json::object told{{"name", one.what.name},
-                      {"description", one.what.description},
-                      {"inputSchema", one.what.schema},
-                      {"annotations", std::move(hints)}};
-    all.push_back(std::move(told));
-  }
+  for (const auto& one : tools)
+    all.push_back(listed_tool(one.what, one.hints));
   return {{"tools", std::move(all)}};
 }
 

@@ -1,5 +1,7 @@
 #include "agents/nodes/agent_state.hpp"
 #include "agents/tools/results.hpp"
+#include "agents/tools/toolbox.hpp"
+#include "behalf/tools.hpp"
 #include "runtime/base/json.hpp"
 
 namespace behalf {
@@ -15,12 +17,9 @@ json::object transfers(const std::vector<hand_off_target>& to) {
     if (!one.description.empty())
       description += ' ' + one.name + ": " + one.description;
     json::object schema{{"type", "object"}, {"additionalProperties", false}};
-    json::object hints{{"idempotentHint", true}, {"openWorldHint", false}};
-    json::object tool{{"name", std::string(prefix) + one.name},
-                      {"description", std::move(description)},
-                      {"inputSchema", std::move(schema)},
-                      {"annotations", std::move(hints)}};
-    all.push_back(std::move(tool));
+    const tool_definition tool{std::string(prefix) + one.name, std::move(description),
+                               std::move(schema)};
+    all.push_back(listed_tool(tool, {.idempotent = true, .open_world = false}));
   }
   return {{"tools", std::move(all)}};
 }

@@ -1,7 +1,9 @@
 #include "agents/tools/other_agent.hpp"
 
+#include "agents/tools/toolbox.hpp"
 #include "behalf/agent.hpp"
 #include "behalf/messages.hpp"
+#include "behalf/tools.hpp"
 #include "runtime/base/json.hpp"
 
 #include <string>
@@ -24,14 +26,11 @@ json::value ask_tool(const tool_source& source) {
   auto told = "Asks the agent '" + source.service + "' of another server.";
   if (!source.description.empty())
     told += ' ' + source.description;
-  json::object hints;
+  tool_hints hints;
   if (!source.assistant.empty()) // a call that runs again finds what it has begun; what the agent
-    hints = {{"idempotentHint", true}, {"openWorldHint", false}}; // reads, its operator judges
-  json::object tool{{"name", ask_tool_name(source)},
-                    {"description", std::move(told)},
-                    {"inputSchema", std::move(schema)},
-                    {"annotations", std::move(hints)}};
-  return json::object{{"tools", list(std::move(tool))}};
+    hints = {.idempotent = true, .open_world = false}; // reads, its operator judges
+  const tool_definition tool{ask_tool_name(source), std::move(told), std::move(schema)};
+  return json::object{{"tools", list(listed_tool(tool, hints))}};
 }
 
 service_reply answer_of_agent(const json::object& left) {

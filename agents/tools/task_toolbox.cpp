@@ -32,14 +32,9 @@ json::object task_tool(const std::vector<sub_agent>& agents) {
                       {"required", {"description", "subagent_type"}},
                       {"additionalProperties", false}};
   // What it does outside is asked for, and told apart after a crash, where it does it.
-  json::object hints{{"idempotentHint", true}, {"openWorldHint", false}};
-  json::object tool{{"name", "task"},
-                    {"description", std::move(description)},
-                    {"inputSchema", std::move(schema)},
-                    {"annotations", std::move(hints)}};
-  json::array all;
-  all.push_back(std::move(tool));
-  return {{"tools", std::move(all)}};
+  const tool_hints hints{.idempotent = true, .open_world = false};
+  const tool_definition tool{"task", std::move(description), std::move(schema)};
+  return {{"tools", list(listed_tool(tool, hints))}};
 }
 
 class other_agents final : public known_toolbox {

@@ -16,6 +16,8 @@ namespace behalf {
 class context;
 struct function_tool;
 struct sub_agent;
+struct tool_definition;
+struct tool_hints;
 struct tool_source;
 
 /// A call of a tool, as the model made it or a person changed it.
@@ -77,6 +79,9 @@ public:
 private:
   const json::value listed_;
 };
+
+/// {name, description, inputSchema, annotations}, as a toolbox lists a tool.
+json::object listed_tool(const tool_definition& what, const tool_hints& hints);
 
 /// The tools of an MCP service, called as the run's user.
 std::shared_ptr<const toolbox> mcp_toolbox(std::string service);
