@@ -1,5 +1,7 @@
 #include "actors/endpoints/projection.hpp"
 
+#include "runtime/base/among.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -15,16 +17,12 @@ std::string joined(const std::vector<std::string_view>& names) {
   return text;
 }
 
-bool has(const std::vector<std::string_view>& all, std::string_view name) {
-  return std::find(all.begin(), all.end(), name) != all.end();
-}
-
 bool in_head(std::string_view field) {
   constexpr std::array of_heads{"thread_id", "run_id",     "assistant_id", "graph_id",
                                 "name",      "created_at", "updated_at",   "state_updated_at",
                                 "status",    "metadata",   "cron_id",      "next_run_date",
                                 "enabled"};
-  return std::find(of_heads.begin(), of_heads.end(), field) != of_heads.end();
+  return among(of_heads, field);
 }
 
 // "[3][-1]" behind a key.
@@ -78,7 +76,7 @@ result<value_path> value_path::parse(std::string_view text,
   };
   if (text.size() > longest)
     return refused("have at most " + std::to_string(longest) + " bytes");
-  if (!has(roots, text.substr(0, text.find_first_of(".["))))
+  if (!among(roots, text.substr(0, text.find_first_of(".["))))
     return refused("start with one of: " + joined(roots));
   value_path path;
   if (!read_steps(text, path))
@@ -98,10 +96,10 @@ json::value value_path::find(const json::object& in) const {
 result<projection> projection::of(std::vector<std::string> fields, const projectable& what) {
   projection p;
   for (auto& field : fields) {
-    if (!has(what.select, field))
+    if (!among(what.select, field))
       return fail(errc::invalid_argument,
                   "Invalid select columns: ['" + field + "']. Expected: " + joined(what.select));
-    if (std::find(p.fields_.begin(), p.fields_.end(), field) == p.fields_.end())
+    if (!among(p.fields_, field))
       p.fields_.push_back(std::move(field)); // without duplicates
   }
   return p;

@@ -1,9 +1,9 @@
 #include "runtime/auth/policy.hpp"
 
 #include "behalf/node.hpp"
+#include "runtime/base/among.hpp"
 #include "runtime/base/log.hpp"
 
-#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -38,10 +38,6 @@ std::string listed(const std::vector<std::string_view>& names) {
   return text;
 }
 
-bool has(const std::vector<std::string_view>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 result<void> check_key(std::string_view key, std::string_view resource, std::string_view action) {
   std::vector<std::string_view> resources;
   bool fits = false;
@@ -49,9 +45,9 @@ result<void> check_key(std::string_view key, std::string_view resource, std::str
     resources.push_back(r.resource);
     if (resource != "*" && resource != r.resource)
       continue;
-    if (resource == r.resource && action != "*" && !has(r.actions, action))
+    if (resource == r.resource && action != "*" && !among(r.actions, action))
       return bad_key(key, std::string(resource) + " has only the actions " + listed(r.actions));
-    fits = fits || action == "*" || has(r.actions, action);
+    fits = fits || action == "*" || among(r.actions, action);
   }
   if (fits)
     return {};
@@ -94,8 +90,7 @@ on_answer call(const on_handler& handler, const on_context& ctx, json::object& v
 json::object fixed_part(const json::object& value, std::span<const std::string_view> may_change) {
   json::object fixed;
   for (const auto& [key, v] : value)
-    if (std::find(may_change.begin(), may_change.end(), std::string_view{key.data(), key.size()})
-        == may_change.end())
+    if (!among(may_change, std::string_view{key.data(), key.size()}))
       fixed[key] = v;
   return fixed;
 }

@@ -1,11 +1,11 @@
 #include "behalf/plugin.hpp"
 
+#include "runtime/base/among.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/graph/graph.hpp"
 #include "runtime/graph/load_plugin.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 #include <dlfcn.h>
@@ -26,9 +26,6 @@ bool known_key(std::string_view key) {
                                                       "store"};
   constexpr std::array<std::string_view, 9> actions{
     "create", "read", "update", "delete", "search", "create_run", "put", "get", "list_namespaces"};
-  auto among = [](const auto& all, std::string_view one) {
-    return std::find(all.begin(), all.end(), one) != all.end();
-  };
   auto dot = key.find('.');
   if (dot == key.npos)
     return among(resources, key);
