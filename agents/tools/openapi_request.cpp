@@ -14,6 +14,7 @@ namespace behalf {
 namespace {
 
 constexpr std::size_t most_pairs = 1'000;
+constexpr std::size_t longest_name = 2'048; // of a parameter, in escapes
 constexpr std::size_t longest_header = 4'096;
 
 error wrong(std::string_view argument, std::string_view why) {
@@ -146,7 +147,7 @@ public:
     case api_style::json:
       return put(p.wire, dump(v));
     case api_style::deep_object:
-      return deep(p, percent_encode(p.wire), v);
+      return deep(p, v);
     case api_style::spaces:
       return separated(p, v, "%20");
     case api_style::pipes:
@@ -205,22 +206,37 @@ private:
   }
 
   // name[key][0]=value
-  result<void> deep(const api_parameter& p, const std::string& name, const json::value& v) {
+  result<void> deep(const api_parameter& p, const json::value& v) {
+    auto name = percent_encode(p.wire);
+    return deep(p, name, v);
+  }
+
+  // `name` is as it was once it returns: whatever is nested, each key is written once.
+  result<void> deep(const api_parameter& p, std::string& name, const json::value& v) {
     if (const auto* object = v.if_object()) {
       for (const auto& [key, value] : *object)
-        if (auto ok =
-              deep(p, name + "%5B" + percent_encode({key.data(), key.size()}) + "%5D", value);
-            !ok)
+        if (auto ok = within(p, name, {key.data(), key.size()}, value); !ok)
           return ok;
       return {};
     }
     if (const auto* list = v.if_array()) {
       for (std::size_t i = 0; i < list->size(); ++i)
-        if (auto ok = deep(p, name + "%5B" + std::to_string(i) + "%5D", (*list)[i]); !ok)
+        if (auto ok = within(p, name, std::to_string(i), (*list)[i]); !ok)
           return ok;
       return {};
     }
     return put_escaped(name, percent_encode(plain_text(p.name, v).value()));
+  }
+
+  result<void> within(const api_parameter& p, std::string& name, std::string_view key,
+                      const json::value& v) {
+    const auto before = name.size();
+    name.append("%5B").append(percent_encode(key)).append("%5D");
+    if (name.size() > longest_name)
+      return wrong(p.name, "has keys that are too long together, or too many within each other");
+    auto ok = deep(p, name, v);
+    name.resize(before);
+    return ok;
   }
 
   result<void> put(std::string_view name, std::string_view text) {

@@ -119,6 +119,18 @@ TEST_CASE("a query has no parameter that was not asked for", "[tools]") {
   CHECK_FALSE(request_of(of_path(), args(R"({"id":1,"admin":true})")));
 }
 
+TEST_CASE("the names of nested keys do not multiply what was given", "[tools]") {
+  const std::string style = R"("style":"deepObject")";
+  std::string value = "[1,1]";
+  for (int depth = 0; depth < 20; ++depth)
+    value = "{\"" + std::string(120, 'k') + "\":" + value + "}";
+  CHECK(query(style, value).find("too long together") != std::string::npos);
+  CHECK(query(style, "{\"" + std::string(700, '%') + "\":1}").find("too long together")
+        != std::string::npos);
+  CHECK(query(style, "{\"" + std::string(600, '%') + "\":1}").starts_with("/x?a%5B%25"));
+  CHECK(query(style, R"({"k":{"l":1,"m":{}},"n":2})") == "/x?a%5Bk%5D%5Bl%5D=1&a%5Bn%5D=2");
+}
+
 TEST_CASE("a header's value ends no line", "[tools]") {
   const auto op = operation("get", "/x", R"("parameters":[{"name":"X-A","in":"header"}])");
   auto value = [&](std::string_view given) {
