@@ -354,8 +354,7 @@ agent_here agent_with_tools(const agent_options& options, const model_directory&
 
 // As people know it: by its service, unless it is this server's own.
 std::string shown_name(std::string_view service, std::string_view tool) {
-  const bool own = service.starts_with(':') || service.starts_with('@');
-  return own ? std::string(tool) : std::string(service) + "." + std::string(tool);
+  return is_own(service) ? std::string(tool) : std::string(service) + "." + std::string(tool);
 }
 
 void print_tools(const agent_here& here) {

@@ -1,5 +1,6 @@
 #include "agents/safety/pins.hpp"
 
+#include "agents/tools/toolbox.hpp"
 #include "runtime/base/json.hpp"
 
 #include <string>
@@ -49,13 +50,15 @@ json::object new_pins(const state_view& state, const std::vector<agent_tool>& to
   const auto& known = pins_of(state);
   json::object all;
   for (const auto& one : tools)
-    if (!known.contains(key_of(one.service, one.name)))
+    if (!is_own(one.service) && !known.contains(key_of(one.service, one.name)))
       add_pin(all, one.service, one.name, one.hash);
   return all;
 }
 
 bool is_changed(const state_view& state, std::string_view service, std::string_view tool,
                 std::string_view hash) {
+  if (is_own(service)) // older threads have pins of these, too
+    return false;
   const auto pinned = string_or(pins_of(state), key_of(service, tool));
   return !pinned.empty() && pinned != hash.substr(0, kept_digits);
 }

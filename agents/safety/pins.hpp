@@ -21,7 +21,7 @@ const json::object& pins_of(const state_view& state);
 /// Of those that an agent inside a call has left, what it did not get when it began.
 json::object changed_pins(const json::object& given, const json::value& left);
 
-/// The pins of the tools that have none yet.
+/// The pins of the services' tools that have none yet; this server's own get none.
 json::object new_pins(const state_view& state, const std::vector<agent_tool>& tools);
 
 /// The tool's definition is another than it was.

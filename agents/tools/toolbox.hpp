@@ -67,6 +67,12 @@ private:
   std::string name_;
 };
 
+/// A toolbox's name that no service can have: its tools are this server's, and the operator's
+/// words.
+inline bool is_own(std::string_view toolbox) {
+  return toolbox.starts_with(':') || toolbox.starts_with('@');
+}
+
 /// One whose tools are the same for everybody, and known here: {"tools": […]}.
 class known_toolbox : public toolbox {
 public:
