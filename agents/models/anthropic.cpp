@@ -416,12 +416,6 @@ result<http_operation> operation(const model_options& model, const chat_request&
 
 // ---- the answer ----
 
-error no_sense(std::string what) {
-  auto why = fail(errc::upstream, "the model's provider sent " + std::move(what));
-  why.kind = "model_unavailable";
-  return why;
-}
-
 stop_reason reason_of(std::string_view said) {
   if (said == "end_turn" || said == "stop_sequence")
     return stop_reason::end;
@@ -466,7 +460,7 @@ public:
       return {};
     auto parsed = parse_json(event.data);
     if (!parsed || !parsed->is_object())
-      return no_sense("what is no JSON object");
+      return unreadable_answer("what is no JSON object");
     auto& data = parsed->get_object();
     auto type = string_or(data, "type", event.name);
     if (type == "content_block_delta")
@@ -489,9 +483,7 @@ public:
   result<void> end(answer& to) override {
     if (ended_ && to.stopped())
       return {};
-    auto why = fail(errc::upstream, "the model's answer was cut off");
-    why.kind = "model_stream_cut";
-    return why;
+    return cut_answer();
   }
 
 private:
@@ -531,10 +523,10 @@ private:
     auto index = int_or(data, "index", -1);
     stop_block(index, to); // the one before it never ended
     if (++blocks_ > most_blocks)
-      return no_sense("too many blocks");
+      return unreadable_answer("too many blocks");
     auto* given = data.if_contains("content_block");
     if (!given || !given->is_object())
-      return no_sense("a block without content");
+      return unreadable_answer("a block without content");
     auto& block = given->get_object();
     auto type = string_or(block, "type");
     open_block opened{blocks_, block_kind::whole, {}, {}};
@@ -545,7 +537,7 @@ private:
     else if (type == "tool_use")
       start_call(opened, block, to);
     else if (!hold(bytes))
-      return no_sense("an answer that is too long");
+      return unreadable_answer("an answer that is too long");
     else
       opened.whole = std::move(block);
     open_.emplace(index, std::move(opened));
@@ -586,7 +578,7 @@ private:
   result<void> delta(const json::object& data, answer& to) {
     auto found = open_.find(int_or(data, "index", -1));
     if (found == open_.end())
-      return no_sense("more of a block that it had not begun");
+      return unreadable_answer("more of a block that it had not begun");
     auto& [key, kind, whole, input] = found->second;
     const auto& more = object_or_empty(data, "delta");
     auto type = string_or(more, "type");
@@ -606,7 +598,7 @@ private:
     } else if (type == "input_json_delta" && kind == block_kind::whole) {
       auto text = string_or(more, "partial_json");
       if (!hold(text.size()))
-        return no_sense("an answer that is too long");
+        return unreadable_answer("an answer that is too long");
       input += text;
     }
     return {};

@@ -292,13 +292,7 @@ private:
         show(std::move(chunk));
   }
 
-  static error cut(error why) {
-    if (why.code != errc::upstream)
-      return why;
-    why.kind = "model_stream_cut";
-    why.message = "the model's provider broke off in the middle of its answer";
-    return why;
-  }
+  static error cut(error why) { return why.code == errc::upstream ? cut_answer() : why; }
 
   // Between its parts an answer may take its time; in all it may not.
   bool late() const { return std::chrono::steady_clock::now() - begun_ >= model_.total_timeout; }

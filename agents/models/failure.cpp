@@ -198,4 +198,16 @@ model_failure failure_of(int status, const header_list& headers, std::string_vie
   return f;
 }
 
+error unreadable_answer(std::string_view what) {
+  return {
+    errc::upstream, "the model's provider sent " + std::string(what), {}, "model_unavailable"};
+}
+
+error cut_answer() {
+  return {errc::upstream,
+          "the model's provider broke off in the middle of its answer",
+          {},
+          "model_stream_cut"};
+}
+
 } // namespace behalf

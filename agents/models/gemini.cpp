@@ -366,12 +366,6 @@ model_failure failure_from(int status, header_list headers, const json::object& 
   return failure_of(status, headers, message, code);
 }
 
-error unreadable(std::string message) {
-  auto why = fail(errc::upstream, std::move(message));
-  why.kind = "model_unavailable";
-  return why;
-}
-
 stop_reason reason_of(std::string_view said, bool with_calls) {
   constexpr std::array filters{"SAFETY",
                                "RECITATION",
@@ -403,7 +397,7 @@ public:
   result<void> take(const stream_event& event, answer& to) override {
     const auto parsed = parse_json(event.data);
     if (!parsed || !parsed->is_object())
-      return unreadable("the model's provider sent what is no answer");
+      return unreadable_answer("what is no JSON object");
     const auto& all = parsed->get_object();
     if (const auto* wrong = member(all, "error"); wrong && wrong->is_object())
       return failure_in_stream(wrong->get_object());
@@ -426,9 +420,7 @@ public:
   result<void> end(answer&) override {
     if (!stopped_.empty())
       return {};
-    auto cut = fail(errc::upstream, "the model's answer broke off");
-    cut.kind = "model_stream_cut";
-    return cut;
+    return cut_answer();
   }
 
 private:
@@ -473,7 +465,7 @@ private:
     take_sources(candidate, to);
     const auto why = string_or(candidate, "finishReason");
     if (why == "MALFORMED_FUNCTION_CALL" && calls_ == 0)
-      return unreadable("the model called a tool in words that nobody can read");
+      return unreadable_answer("a call of a tool that nobody can read");
     const bool other_word = !why.empty() && why != stopped_;
     if (other_word)
       stopped_ = why;
@@ -484,7 +476,7 @@ private:
 
   result<void> take_part(const json::object& part, answer& to) {
     if (next_ == static_cast<int64_t>(most_parts))
-      return unreadable("the model's answer has too many parts");
+      return unreadable_answer("an answer of too many parts");
     const auto signature = string_or(part, "thoughtSignature");
     const auto* text = member(part, "text");
     if (const auto* call = member(part, "functionCall"); call && call->is_object())
@@ -520,7 +512,7 @@ private:
   result<void> take_call(const json::object& call, std::string_view signature, answer& to) {
     const auto name = string_or(call, "name");
     if (name.empty())
-      return unreadable("the model called a tool without saying which");
+      return unreadable_answer("a call of a tool without its name");
     const auto key = next_++;
     const auto id = string_or(call, "id");
     const auto* args = member(call, "args");

@@ -184,7 +184,7 @@ public:
     const auto parsed = parse_json(event.data);
     const auto* chunk = parsed ? parsed->if_object() : nullptr;
     if (!chunk)
-      return broken("sent an event that is no JSON object", "model_unavailable");
+      return unreadable_answer("an event that is no JSON object");
     if (const auto* said = member(*chunk, "error"); says_something(said))
       return openai_stream_error(*said);
     if (event.name == "error" || string_or(*chunk, "object") == "error")
@@ -200,7 +200,7 @@ public:
 
   result<void> end(answer& to) override {
     if (!begun_ || !(done_ || to.stopped()))
-      return broken("ended its answer in the middle", "model_stream_cut");
+      return cut_answer();
     if (!to.stopped())
       to.stop(why(stop_reason::end), "finish_reason", "stop");
     if (!details_.empty())

@@ -60,10 +60,6 @@ constexpr std::size_t most_id = 512; // bytes
 constexpr int64_t item_keys = 2 * most_parts;
 constexpr int64_t thoughts_at = most_parts; // a reasoning item's summaries, then its thoughts
 
-error nonsense(std::string_view what) {
-  return fail(errc::upstream, "the model's provider sent " + std::string(what));
-}
-
 json::object citation_of(const json::object& annotation) {
   const auto type = string_or(annotation, "type");
   json::object c{{"type", "citation"}};
@@ -86,9 +82,7 @@ public:
   result<void> end(answer&) override {
     if (over_)
       return {};
-    auto why = nonsense("only a part of its answer");
-    why.kind = "model_stream_cut";
-    return why;
+    return cut_answer();
   }
 
 private:
@@ -169,7 +163,7 @@ result<void> responses_reader::take(const stream_event& event, answer& to) {
     return {};
   const auto parsed = parse_json(event.data);
   if (!parsed || !parsed->is_object())
-    return nonsense("an event that is no JSON object");
+    return unreadable_answer("an event that is no JSON object");
   const auto& e = parsed->get_object();
   const auto type = string_or(e, "type", event.name);
   for (const auto& one : known)
@@ -189,7 +183,7 @@ responses_reader::item* responses_reader::find(std::string_view id, int64_t inde
 result<responses_reader::item*> responses_reader::begin(std::string_view id, int64_t index) {
   const auto key = static_cast<int64_t>(items_.size());
   if (key >= most_items || id.size() > most_id)
-    return nonsense("an answer of too many items, or too long an id");
+    return unreadable_answer("an answer of too many items, or too long an id");
   if (!id.empty())
     by_id_[std::string(id)] = key;
   by_index_[index] = key;
@@ -212,7 +206,7 @@ result<responses_reader::part*> responses_reader::part_of(item& from, int64_t sl
   if (auto at = from.parts.find(slot); at != from.parts.end())
     return &at->second;
   if (slot < 0 || slot >= item_keys || ++parts_ > most_parts)
-    return nonsense("an answer of too many parts");
+    return unreadable_answer("an answer of too many parts");
   return &from.parts[slot];
 }
 
@@ -332,7 +326,7 @@ result<void> responses_reader::summary(const json::object& e, answer& to) {
     return from.error();
   const auto slot = int_or(e, "summary_index");
   if (slot >= thoughts_at)
-    return nonsense("an answer of too many parts");
+    return unreadable_answer("an answer of too many parts");
   return add_reasoning(**from, slot, string_or(e, "delta"), to);
 }
 
@@ -342,7 +336,7 @@ result<void> responses_reader::thought(const json::object& e, answer& to) {
     return from.error();
   const auto index = int_or(e, "content_index");
   if (index < 0 || index >= most_parts)
-    return nonsense("an answer of too many parts");
+    return unreadable_answer("an answer of too many parts");
   return add_reasoning(**from, thoughts_at + index, string_or(e, "delta"), to);
 }
 

@@ -20,8 +20,8 @@ namespace behalf {
 class answer_reader {
 public:
   virtual ~answer_reader() = default;
-  /// Adds what the event says to the answer. Error: upstream, with a kind of `model_error_kind`
-  /// where the provider reports a failure inside the stream; what makes no sense is an error too.
+  /// Adds what the event says to the answer. Error: upstream, with a kind (see below): the
+  /// provider reports a failure inside the stream, or what it sent makes no sense.
   virtual result<void> take(const stream_event& event, answer& to) = 0;
   /// The stream has ended. Error: upstream of kind "model_stream_cut" when the answer is not whole:
   /// then nothing of it may be executed.
@@ -76,5 +76,11 @@ std::string request_id_of(const header_list& headers);
 /// below 400: the provider reported it inside the stream.
 model_failure failure_of(int status, const header_list& headers, std::string_view message,
                          std::string_view code);
+
+/// The answer makes no sense: "the model's provider sent `what`".
+error unreadable_answer(std::string_view what);
+
+/// The stream has ended, and the answer has not.
+error cut_answer();
 
 } // namespace behalf

@@ -355,7 +355,7 @@ TEST_CASE("Responses: failures inside a stream", "[agents]") {
       {R"({"type":"error","error":{"type":"invalid_request_error","code":"context_length_exceeded","message":"long"}})"}))
     == "model_context_too_long");
   for (std::string_view odd : {"data: {\n\n", "data: 3\n\n", "data: \n\n"})
-    CHECK(read(odd).error().code == errc::upstream);
+    CHECK(kind_of(odd) == "model_unavailable");
 }
 
 TEST_CASE("Responses: an answer of endless parts is refused", "[agents]") {
@@ -363,8 +363,8 @@ TEST_CASE("Responses: an answer of endless parts is refused", "[agents]") {
     return R"({"type":"response.output_text.delta","delta":"","output_index":)" + item
            + R"(,"content_index":)" + content + "}";
   };
-  CHECK(read(sse({at("0", "9000")})).error().code == errc::upstream);
-  CHECK(read(sse({at("0", "-1")})).error().code == errc::upstream);
+  CHECK(kind_of(sse({at("0", "9000")})) == "model_unavailable");
+  CHECK(kind_of(sse({at("0", "-1")})) == "model_unavailable");
   std::vector<std::string> items, parts;
   for (int i = 0; i <= 4096; ++i) {
     items.push_back(at(std::to_string(i), "0"));
