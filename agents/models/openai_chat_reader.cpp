@@ -203,8 +203,10 @@ public:
       return cut_answer();
     if (!to.stopped())
       to.stop(why(stop_reason::end), "finish_reason", "stop");
-    if (!details_.empty())
+    if (!details_.empty()) {
+      to.reasoning(reasoning_part, {}); // they may be encrypted, with no text beside them
       to.extra(reasoning_part, "reasoning_details", details_.take_all());
+    }
     return {};
   }
 

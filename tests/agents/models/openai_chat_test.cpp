@@ -629,6 +629,17 @@ TEST_CASE("reasoning_details go back as they came, to their server alone", "[cha
         == json_of(R"({"role": "assistant", "content": "4"})"));
 }
 
+TEST_CASE("reasoning_details that are all encrypted go back, too", "[chat]") {
+  auto said =
+    message_of(delta(R"({"reasoning_details":[{"type":"reasoning.encrypted","data":"blob"}]})")
+               + delta(R"({"content":"4"})") + finish("stop"));
+  said["response_metadata"].get_object()["model_provider"] = "openrouter";
+  const chat_request what{list(human("2+2?"), said)};
+  CHECK(messages_of(model_on("openrouter"), what).get_array()[1]
+        == json_of(R"({"role": "assistant", "content": "4", "reasoning_details": [
+             {"type": "reasoning.encrypted", "data": "blob"}]})"));
+}
+
 TEST_CASE("what servers differ in is data", "[chat]") {
   chat_request what{list(human("Hi"))};
   what.system = "Brief.";
