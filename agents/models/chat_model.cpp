@@ -226,7 +226,9 @@ private:
       last = part->last;
     }
     text.resize(std::min(text.size(), longest_refusal));
-    co_return wire_.failure(body.status(), body.headers(), text);
+    auto failed = wire_.failure(body.status(), body.headers(), text);
+    failed.why = scrubbed(body, std::move(failed.why));
+    co_return failed;
   }
 
   // How far an answer is read.
@@ -242,9 +244,19 @@ private:
     reading so_far{wire_.reader(model_)};
     while (true) {
       const auto part = co_await body.next();
-      if (auto end = take_part(so_far, part))
+      auto end = take_part(so_far, part);
+      if (end && !*end)
+        co_return scrubbed(body, end->error());
+      if (end)
         co_return std::move(*end);
     }
+  }
+
+  // What was decoded may have a key in it that its bytes did not show.
+  static error scrubbed(const byte_stream& body, error why) {
+    if (body.scrub())
+      scrub(why, *body.scrub());
+    return why;
   }
 
   // nullopt: more is to come.

@@ -1,5 +1,6 @@
 #include "agents/models/answer.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/word_scrubber.hpp"
 
 using namespace behalf;
 
@@ -359,45 +360,10 @@ TEST_CASE("of more calls than a turn may make the next one says so, the rest is 
   CHECK(rest[0].at("error").as_string().starts_with("an answer has at most 128 calls"));
 }
 
-namespace {
-
-// Takes out "SECRET".
-class one_word final : public text_scrubber, public stream_scrubber {
-public:
-  std::unique_ptr<stream_scrubber> in_pieces() const override {
-    return std::make_unique<one_word>();
-  }
-  std::optional<std::string> scrubbed(std::string_view text) const override {
-    std::string out(text);
-    const auto at = out.find(word);
-    if (at == out.npos)
-      return std::nullopt;
-    return out.replace(at, word.size(), "[redacted]");
-  }
-  void feed(std::string_view bytes, std::string& out) override {
-    for (const char c : bytes) {
-      held_ += c;
-      if (held_ == word) {
-        out += "[redacted]";
-        held_.clear();
-      } else if (!word.starts_with(held_)) {
-        finish(out);
-      }
-    }
-  }
-  void finish(std::string& out) override { out += std::exchange(held_, {}); }
-
-private:
-  static constexpr std::string_view word = "SECRET";
-  std::string held_;
-};
-
-} // namespace
-
 TEST_CASE("a credential that comes back a character at a time is in no chunk and no message",
           "[agents]") {
   auto a = made();
-  a.scrub_with(std::make_shared<one_word>());
+  a.scrub_with(std::make_shared<testing::word_scrubber>());
   std::string shown;
   auto show = [&] {
     if (auto chunk = a.take_chunk())
@@ -434,7 +400,7 @@ TEST_CASE("a credential that comes back a character at a time is in no chunk and
 TEST_CASE("a call is shown by its whole name, though it ends as the credential begins",
           "[agents]") {
   auto a = made();
-  a.scrub_with(std::make_shared<one_word>());
+  a.scrub_with(std::make_shared<testing::word_scrubber>());
   a.call(0, "c1", "LISTS");
   CHECK_FALSE(a.take_chunk());
   a.arguments(0, "{");

@@ -5,6 +5,7 @@
 #include "testing/run_driver.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/scratch_folder.hpp"
+#include "tests/support/word_scrubber.hpp"
 
 #include <fstream>
 
@@ -22,6 +23,7 @@ struct reply {
   header_list headers = {};
   std::optional<error> refused = {}; // instead of a reply
   std::optional<error> broken = {};  // behind the parts
+  std::shared_ptr<const text_scrubber> scrub = {};
 };
 
 std::string delta(std::string_view what, std::string_view finish = "null") {
@@ -102,6 +104,7 @@ struct bench {
       service_reply head;
       head.status = now.status;
       head.headers = now.headers;
+      head.scrub = now.scrub;
       head.stream_id = asked.size();
       open.emplace(head.stream_id, now);
       return head;
@@ -501,6 +504,18 @@ TEST_CASE("a refusal of any length is read to a bound", "[models]") {
   b.ask();
   CHECK(b.failed == "model_bad_request");
   CHECK(b.open.empty());
+}
+
+TEST_CASE("a key that a provider says in escapes is not in the error", "[models]") {
+  const std::string said = R"({"error":{"message":"no key SECR\u0045T","code":"invalid_api_key"}})";
+  for (auto one : {reply{401, {said}}, reply{200, {text("Hel"), "data: " + said + "\n\n"}}}) {
+    one.scrub = std::make_shared<testing::word_scrubber>();
+    bench b;
+    b.script = {one};
+    b.ask();
+    CHECK(b.failed == "model_refused_key");
+    CHECK(b.why.find("no key [redacted]") != std::string::npos);
+  }
 }
 
 TEST_CASE("an answer says what it cost", "[models]") {
