@@ -327,9 +327,18 @@ result<std::string> beta_header(const json::value& betas) {
 }
 
 // The parameters of the configuration, and over them those of the request. Null: not sent.
+// A tool choice or a way of thinking has one type, and members of no other: it stands as a whole.
+void put_parameter(json::object& to, std::string_view key, const json::value& v) {
+  if (key == "tools" || key == "output_config")
+    add_parameter(to, key, v);
+  else
+    to[key] = v;
+}
+
 json::object parameters_of(const model_options& model, const chat_request& what) {
   auto all = model.parameters;
-  merge(all, what.parameters);
+  for (const auto& [key, value] : what.parameters)
+    put_parameter(all, key, value);
   json::object sent;
   for (auto& [key, value] : all)
     if (!value.is_null() && key != "messages" && key != "stream")
@@ -402,13 +411,13 @@ result<http_operation> operation(const model_options& model, const chat_request&
   if (turns.back().at("role") == "user")
     mark_last(turns.back().at("content").as_array(), *mark);
   body["messages"] = std::move(turns);
+  for (const auto& [key, value] : parameters)
+    put_parameter(body, key, value);
   if (!what.response_schema.empty()) {
-    auto output = object_or_empty(parameters, "output_config"); // effort
-    output["format"] =
-      json::object{{"type", "json_schema"}, {"schema", anthropic_schema(what.response_schema)}};
-    parameters["output_config"] = std::move(output);
+    json::object format{{"type", "json_schema"},
+                        {"schema", anthropic_schema(what.response_schema)}};
+    put_parameter(body, "output_config", json::object{{"format", std::move(format)}});
   }
-  merge(body, parameters);
   body["stream"] = true;
   op.body = std::move(body);
   return op;

@@ -477,6 +477,29 @@ TEST_CASE("a request to Anthropic, whole", "[agents]") {
   })"));
 }
 
+TEST_CASE("Anthropic's own tools join those that are functions", "[agents]") {
+  auto model = claude();
+  model.parameters = parsed(R"({"output_config": {"effort": "low"}})").as_object();
+  auto what = asking(R"([{"type": "human", "content": "Hi"}])");
+  what.tools = {tool("a")};
+  what.parameters =
+    parsed(R"({"tools": [{"type": "code_execution_20250825", "name": "code_execution"}],
+               "output_config": {"verbosity": "high"},
+               "tool_choice": {"type": "auto", "disable_parallel_tool_use": true}})")
+      .as_object();
+  what.tool_choice = "a";
+  auto body = anthropic_wire().request(model, what).value().body.value();
+  std::vector<std::string> names;
+  for (const auto& one : body.at("tools").as_array())
+    names.emplace_back(one.at("name").as_string());
+  CHECK(names == std::vector<std::string>{"a", "code_execution"});
+  CHECK(body.at("output_config") == parsed(R"({"effort": "low", "verbosity": "high"})"));
+  CHECK(body.at("tool_choice") == parsed(R"({"type": "auto", "disable_parallel_tool_use": true})"));
+  what.tools.clear();
+  body = anthropic_wire().request(model, what).value().body.value();
+  CHECK(body.at("tools").as_array().size() == 1);
+}
+
 TEST_CASE("a name of a beta cannot be another header", "[agents]") {
   auto what = asking(R"([{"type": "human", "content": "Hi"}])");
   what.parameters = parsed(R"({"betas": ["a\r\nx-api-key: b"]})").as_object();
