@@ -57,6 +57,15 @@ bool is_filler(const json::value& message) {
   return text_of(message) == "Successfully handled tool call." && message.at("content").is_string();
 }
 
+// Views into the state, for who looks for many.
+std::set<std::string_view> written_digests(const state_view& state) {
+  std::set<std::string_view> all;
+  for (const auto& one : state.list(written_channel))
+    if (one.is_string())
+      all.insert({one.get_string().data(), one.get_string().size()});
+  return all;
+}
+
 } // namespace
 
 node_result with_signature(node_result became) {
@@ -82,6 +91,7 @@ json::array results_of_clients(const state_view& state) {
     "The user sent another message before this call had a result: it was not made, or its outcome "
     "is unknown. Find out before you call the tool once more.";
   const auto& messages = state.list("messages");
+  const auto written = written_digests(state);
   json::array all;
   std::set<std::string_view> called;
   std::vector<const json::object*> results;
@@ -91,13 +101,15 @@ json::array results_of_clients(const state_view& state) {
     const auto& message = at->get_object();
     if (string_or(message, "type") == "tool")
       results.push_back(&message);
-    else if (string_or(message, "type") == "ai" && is_written(state, message))
-      for (const auto& call : tool_calls_of(*at))
+    else if (const auto& calls = tool_calls_of(*at); !calls.empty()
+                                                     && string_or(message, "type") == "ai"
+                                                     && written.contains(digest_of(message)))
+      for (const auto& call : calls)
         called.insert(string_or(call.as_object(), "id"));
   }
   for (const auto* one : results) {
     const auto call = string_or(*one, "tool_call_id");
-    if (!called.contains(call) || is_written(state, *one))
+    if (!called.contains(call) || written.contains(digest_of(*one)))
       continue;
     auto told = tool_error(call, string_or(*one, "name"), sentence);
     told["id"] = one->at("id");
@@ -107,10 +119,7 @@ json::array results_of_clients(const state_view& state) {
 }
 
 taint taint_by_clients(const state_view& state) {
-  std::set<std::string_view> written;
-  for (const auto& one : state.list(written_channel))
-    if (one.is_string())
-      written.insert({one.get_string().data(), one.get_string().size()});
+  const auto written = written_digests(state);
   taint seen;
   for (const auto& one : state.list("messages"))
     if (one.is_object() && is_claimed(one.get_object()) && !is_filler(one)
