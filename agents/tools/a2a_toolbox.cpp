@@ -117,13 +117,14 @@ public:
     : known_toolbox(source.service, ask_tool(source)) {}
 
   coroutine<tool_outcome> call(context ctx, requested_call what) const override {
+    const auto by = std::chrono::steady_clock::now() + longest_task; // looks take time, too
     auto sending = asked(ctx, send_of(string_or(what.args, "message")));
     auto answer = co_await std::move(sending);
     milliseconds waited{0};
     int failed = 0; // looks in a row
     for (auto wait = first_wait; answer && goes_on(*answer);
          wait = std::min(wait * 2, longest_wait)) {
-      if (waited >= longest_task)
+      if (waited >= longest_task || std::chrono::steady_clock::now() >= by)
         co_return tool_error(what.id, what.name,
                              "Error: the agent has not answered in 10 minutes.");
       auto pause = ctx.sleep(wait);
