@@ -177,6 +177,11 @@ tool_source read_source(yaml_section in, const config& c) {
   read_reads(in, o, service, o.document.get(), named);
   in.flag("trusted", o.trusted);
   in.texts("return_direct", o.return_direct);
+  for (const auto& tool : o.return_direct) {
+    check_tool(in, "return_direct", tool, service, o.document.get());
+    if (tool == "*")
+      in.fault("return_direct", "lists tools by their names");
+  }
   read_timeouts(in, o, service);
   o.personal = !service || service->takes_credential();
   in.finish();

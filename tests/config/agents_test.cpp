@@ -182,6 +182,11 @@ TEST_CASE("what is wrong with an agent is said with its place", "[config]") {
           .starts_with("f.yaml:6: agents.a.tools[0].ask[0].tool: 'read' stands twice"));
   CHECK(fault_of("tools: [{ service: mail, reads: [read], deny: read }]")
           .starts_with("f.yaml:6: agents.a.tools[0].reads: 'read' stands twice"));
+  CHECK(fault_of("tools: [{ service: mail, return_direct: [raed] }]")
+        == "f.yaml:6: agents.a.tools[0].return_direct: 'raed' is not among the tools that "
+           "services.mail.tools lists");
+  CHECK(fault_of("tools: [{ service: mail, return_direct: '*' }]").find("by their names")
+        != std::string::npos);
   CHECK(fault_of("tools: [{ service: mail, ask: [{ if: { required: [to] } }] }]")
         == "f.yaml:6: agents.a.tools[0].ask[0]: lacks the key 'tool'");
   const std::string rule = "tools: [{ service: mail, ask: [{ tool: send, if: ";
