@@ -84,6 +84,8 @@ private:
     if (!agents.insert(one.name).second)
       return;
     add_model(one.model);
+    for (const auto& other : one.choices.models)
+      add_model(other);
     for (const auto& source : one.tools)
       parts.insert("services." + source.service);
     for (const auto& other : one.agents)

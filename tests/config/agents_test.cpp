@@ -405,7 +405,8 @@ TEST_CASE("an agent's version is that of its declaration", "[config]") {
 TEST_CASE("an agent's version is that of what it is made of, too", "[config]") {
   const folder in;
   const std::string agents = "agents:\n"
-                             "  a: { model: main, tools: [{ agent: b }, { service: shop }] }\n"
+                             "  a: { model: main, tools: [{ agent: b }, { service: shop }],"
+                             " configurable: { model: fifth } }\n"
                              "  b: { model: second, description: Helps }\n"
                              "  c: { model: fourth }\n";
   const std::string services = "services:\n"
@@ -420,7 +421,7 @@ TEST_CASE("an agent's version is that of what it is made of, too", "[config]") {
     return "  " + name + ": { type: openai, model: x" + more + " }\n";
   };
   const auto models = model("main", "") + model("second", ", fallback: third") + model("third", "")
-                      + model("fourth", "");
+                      + model("fourth", "") + model("fifth", "");
   const auto version = [&](const std::string& models, const std::string& agents) {
     const auto c =
       parse_config("models:\n" + models + services + agents, (in.path / "f.yaml").string());
@@ -435,7 +436,7 @@ TEST_CASE("an agent's version is that of what it is made of, too", "[config]") {
   describe("First");
   const auto first = version(models, agents);
   CHECK(version(models, changed(agents, "Helps", "Works")) != first);
-  for (const auto* of : {"main", "second", "third"})
+  for (const auto* of : {"main", "second", "third", "fifth"})
     CHECK(version(
             changed(models, of + ": { type: openai, model: x"s, of + ": { type: openai, model: y"s),
             agents)
