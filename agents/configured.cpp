@@ -1,6 +1,7 @@
 #include "agents/configured.hpp"
 
 #include "agents/tools/builtin.hpp"
+#include "agents/tools/kept_results.hpp"
 #include "agents/tools/openapi.hpp"
 #include "agents/tools/other_agent.hpp"
 #include "runtime/base/among.hpp"
@@ -291,7 +292,7 @@ json::object limits_field(const agent_options& agent) {
 
 std::string no_such_tool(const agent_options& agent, std::string_view name) {
   const auto possible = possible_tools(agent);
-  if (!possible || is_possible(agent, *possible, name))
+  if (!possible || name == kept_tool_name || is_possible(agent, *possible, name))
     return {};
   return "no tool " + excerpt(json::value(name)) + "; there are: " + joined(*possible);
 }

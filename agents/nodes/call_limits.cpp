@@ -2,6 +2,7 @@
 
 #include "agents/models/spending.hpp"
 #include "agents/nodes/agent_state.hpp"
+#include "agents/tools/kept_results.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/graph/task_facts.hpp"
 
@@ -60,8 +61,9 @@ std::vector<std::string> limits_of_nothing(const agent_limits& limits,
                                            const std::vector<agent_tool>& tools) {
   std::vector<std::string> notes;
   for (const auto& [name, most] : limits.per_tool)
-    if (std::none_of(tools.begin(), tools.end(),
-                     [&](const agent_tool& one) { return is_named(one, name); }))
+    if (name != kept_tool_name // comes later
+        && std::none_of(tools.begin(), tools.end(),
+                        [&](const agent_tool& one) { return is_named(one, name); }))
       notes.push_back("limits.per_tool: there is no tool " + name);
   return notes;
 }

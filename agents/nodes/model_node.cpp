@@ -192,7 +192,7 @@ prepare_turn(const state_view& state, const context& ctx, const agent_ptr& agent
         add_source(seen.untrusted, tool.service);
   }
   const bool reads_on = agent->find(kept_service) && state[kept_channel] == json::value(true)
-                        && !find_tool(tools, "read_result");
+                        && !find_tool(tools, kept_tool_name);
   if (reads_on) // the last: what a provider has cached of the others holds
     tools.push_back(kept_tool());
   if (reads_on || (!known && !agent->toolboxes.empty())) {

@@ -14,6 +14,9 @@ namespace behalf {
 /// The toolbox's name, which no service can have.
 inline constexpr std::string_view kept_service = ":results";
 
+/// What models call its one tool, and no other: the rest of a result that was cut is read by it.
+inline constexpr std::string_view kept_tool_name = "read_result";
+
 /// The channel that is there once a result of the conversation was kept.
 inline constexpr std::string_view kept_channel = "kept_results";
 
@@ -26,10 +29,9 @@ tool_outcome outcome_of(const service_reply& reply, const requested_call& call);
 /// nothing or has no room the message stays as it is. `seen`: by who reads it.
 coroutine<void> keep_whole(context ctx, tool_outcome& outcome, const taint& seen);
 
-/// Has the tool `read_result`, and lists nothing: it is offered once there is something to read.
+/// Has that tool, and lists nothing: it is offered once there is something to read.
 std::shared_ptr<const toolbox> kept_toolbox();
 
-/// `read_result`.
 agent_tool kept_tool();
 
 } // namespace behalf

@@ -1,6 +1,7 @@
 #include "agents/tools/tool_list.hpp"
 
 #include "agents/models/wire.hpp"
+#include "agents/tools/kept_results.hpp"
 #include "agents/tools/schema_fit.hpp"
 #include "runtime/base/among.hpp"
 #include "runtime/base/hidden_text.hpp"
@@ -122,6 +123,8 @@ public:
 private:
   // A service cannot take the names that tools of another get when they clash.
   bool keeps_name(const agent_tool& tool) const {
+    if (tool.name == kept_tool_name && tool.service != kept_service)
+      return false;
     return models_take(tool.name) && named_.at(tool.name) == 1
            && std::none_of(prefixes_.begin(), prefixes_.end(), [&](const auto& each) {
                 return each.first != tool.service && tool.name.starts_with(each.second);

@@ -218,7 +218,7 @@ TEST_CASE("a limit is of a tool that there can be", "[config]") {
     != std::string::npos);
   CHECK(why("{ service: mail, allow: [read] }", "mail").find("no tool") != std::string::npos);
   CHECK(why("{ builtin: [now] }", "*").find("no tool") != std::string::npos);
-  for (const auto* name : {"read", "mail_read", "now"})
+  for (const auto* name : {"read", "mail_read", "now", "read_result"})
     CHECK(valid("  a: { model: main, tools: [{ service: mail, allow: [read] }, { builtin: [now] }],"
                 " limits: { per_tool: { "
                 + std::string(name) + ": 3 } } }")

@@ -288,12 +288,13 @@ TEST_CASE("read_result comes behind the tools there were", "[agents][tools]") {
   CHECK(b.told(2) == b.told(1));
 }
 
-TEST_CASE("a service's own tool of that name stays what it is", "[agents][tools]") {
+TEST_CASE("a service's own tool of that name gets another for models", "[agents][tools]") {
   bench b{long_text(), {listed("dump"), listed("read_result")}};
   b.model.calls({{"dump", json::object{}}}).says("I see.");
   b.say("dump it");
-  CHECK(b.told(1) == names{"dump", "read_result"});
+  CHECK(b.told(0) == names{"dump", "web_read_result"});
+  CHECK(b.told(1) == names{"dump", "web_read_result", "read_result"});
   b.web.answers("read_result", "theirs");
-  b.model.calls({{"read_result", json::object{}}}).says("Done.");
+  b.model.calls({{"web_read_result", json::object{}}}).says("Done.");
   CHECK(text_of(tool_message(b.say("go"), 1)) == "theirs");
 }
