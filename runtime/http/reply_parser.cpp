@@ -7,6 +7,16 @@ namespace behalf {
 
 namespace http = boost::beast::http;
 
+namespace {
+
+// At least this much is to come wherever a chunk ends; Beast asserts that it gets the last one
+// with no less.
+constexpr std::size_t last_chunk = std::string_view{"0\r\n\r\n"}.size();
+// Bytes of framing for one of the body: chunks of one byte each whose size is padded with zeros.
+constexpr uint64_t framing_per_byte = 16;
+
+} // namespace
+
 reply_parser::reply_parser(reply_limits limits, reply_scrubber* scrub, wiped_string* sink,
                            bool head_only)
   : limits_(limits), scrub_(scrub), texts_(scrub ? scrub->for_texts() : nullptr), sink_(sink) {
@@ -22,9 +32,14 @@ result<void> reply_parser::feed(wiped_string& in) {
   std::size_t used = 0;
   code ec;
   while (used < in.size() && !is_done()) {
-    bool head_before = head_done_;
-    auto taken = put({in.data() + used, in.size() - used}, ec);
-    used += taken;
+    if (between_chunks() && in.size() - used < last_chunk)
+      break;
+    const bool head_before = head_done_;
+    const auto body_before = taken_;
+    const auto count = put({in.data() + used, in.size() - used}, ec);
+    used += count;
+    if (head_before)
+      framing_ += count - (taken_ - body_before);
     if (ec)
       break;
     if (head_done_ && !head_before)
@@ -34,7 +49,7 @@ result<void> reply_parser::feed(wiped_string& in) {
   in.erase_front(used);
   if (ec && ec != http::error::need_more)
     return describe(ec);
-  return {};
+  return check_framing(in.size());
 }
 
 result<void> reply_parser::feed_end() {
@@ -59,7 +74,13 @@ void reply_parser::on_finish_impl(code&) {
     scrub_->finish(body_);
 }
 
+std::size_t reply_parser::on_chunk_body_impl(uint64_t left, view bytes, code&) {
+  chunk_left_ = left - bytes.size();
+  return take(bytes);
+}
+
 std::size_t reply_parser::take(view bytes) {
+  taken_ += bytes.size();
   std::string_view text{bytes.data(), bytes.size()};
   if (sink_)
     sink_->append(text);
@@ -76,6 +97,16 @@ std::string reply_parser::scrubbed(view text) const {
     if (auto clean = texts_->scrubbed(whole))
       return std::move(*clean);
   return std::string{whole};
+}
+
+// Beast takes a chunk's line and all trailers whole, and no limit of its own counts either: both
+// may go on for ever while they wait, and so may extensions of chunks that carry next to nothing.
+result<void> reply_parser::check_framing(std::size_t waiting) const {
+  const uint64_t allowed = limits_.header_bytes;
+  if (framing_ <= allowed + framing_per_byte * taken_ && (!between_chunks() || waiting <= allowed))
+    return {};
+  return fail(errc::upstream, "answered more than " + std::to_string(allowed)
+                                + " bytes of chunk extensions or trailers");
 }
 
 result<void> reply_parser::check_head() const {

@@ -49,12 +49,14 @@ private:
   void on_header_impl(code&) override;
   void on_body_init_impl(const boost::optional<uint64_t>&, code&) override {}
   std::size_t on_body_impl(view bytes, code&) override { return take(bytes); }
-  void on_chunk_header_impl(uint64_t, view, code&) override {}
-  std::size_t on_chunk_body_impl(uint64_t, view bytes, code&) override { return take(bytes); }
+  void on_chunk_header_impl(uint64_t size, view, code&) override { chunk_left_ = size; }
+  std::size_t on_chunk_body_impl(uint64_t left, view bytes, code&) override;
   void on_finish_impl(code&) override;
 
   std::size_t take(view bytes);
   std::string scrubbed(view text) const;
+  bool between_chunks() const { return head_done_ && !is_done() && chunked() && chunk_left_ == 0; }
+  result<void> check_framing(std::size_t waiting) const;
   result<void> check_head() const;
   bool coded() const;
   error describe(const code& ec) const;
@@ -65,6 +67,9 @@ private:
   wiped_string* sink_;
   unsigned status_ = 0;
   bool head_done_ = false;
+  uint64_t chunk_left_ = 0; // of the chunk that is being read
+  uint64_t taken_ = 0;      // bytes of the body
+  uint64_t framing_ = 0;    // bytes between them: chunk sizes, extensions, trailers
   header_list headers_;
   std::string body_;
 };
