@@ -110,7 +110,7 @@ void add_builtin_tools(declared_agent& to) {
     return;
   tool_source source{std::string(builtin_service), {"*"}};
   if (among(names, "todo"))
-    source.reads = {"write_todos"}; // it changes this conversation alone
+    source.reads = {std::string(todo_tool_name)}; // it changes this conversation alone
   source.trusted = true;
   source.personal = false;
   to.sources.push_back(std::move(source));

@@ -36,11 +36,11 @@ std::string joined(const std::vector<std::string>& names) {
 std::optional<std::vector<std::string>> possible_tools(const agent_options& agent) {
   auto all = builtin_tools_of(builtin_of(agent));
   if (!agent.agents.empty())
-    all.emplace_back("task"); // by which it gives tasks to others
+    all.emplace_back(task_tool_name); // by which it gives tasks to others
   for (const auto& one : agent.functions)
     all.push_back(one.what.what.name);
   for (const auto& name : agent.hand_offs)
-    all.push_back("transfer_to_" + name);
+    all.push_back(hand_off_tool_name(name));
   for (const auto& source : agent.tools) {
     const auto before = all.size();
     if (source.is_agent())

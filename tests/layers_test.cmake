@@ -1,5 +1,5 @@
-# Lower layers never include higher ones; siblings do not see each other; a room of actors/ includes
-# only rooms behind it in the list. Run with -DSOURCE_DIR=…
+# Lower layers never include higher ones; siblings do not see each other; a room of actors/ or
+# agents/ includes only rooms behind it in a list. Run with -DSOURCE_DIR=…
 set(allowed_behalf "behalf/")
 set(allowed_runtime/base "behalf/|runtime/base/")
 set(allowed_runtime/net "behalf/|runtime/base/|runtime/net/")
@@ -30,20 +30,27 @@ foreach(folder behalf runtime/base runtime/net runtime/http runtime/auth runtime
   endforeach()
 endforeach()
 
-set(rooms endpoints runs storage admission outside threads)
-set(before "")
-foreach(room ${rooms})
-  file(GLOB files ${SOURCE_DIR}/actors/${room}/*)
-  foreach(file ${files})
-    foreach(other ${before})
-      file(STRINGS ${file} includes REGEX "^#include \"actors/${other}/")
-      foreach(line ${includes})
-        string(APPEND wrong "\n  ${file}: ${line}")
+# check_rooms(<folder> <rooms...>): each includes only those behind it.
+macro(check_rooms folder)
+  set(before "")
+  foreach(room ${ARGN})
+    file(GLOB files ${SOURCE_DIR}/${folder}/${room}/*)
+    foreach(file ${files})
+      foreach(other ${before})
+        file(STRINGS ${file} includes REGEX "^#include \"${folder}/${other}/")
+        foreach(line ${includes})
+          string(APPEND wrong "\n  ${file}: ${line}")
+        endforeach()
       endforeach()
     endforeach()
+    list(APPEND before ${room})
   endforeach()
-  list(APPEND before ${room})
-endforeach()
+endmacro()
+check_rooms(actors endpoints runs storage admission outside threads)
+check_rooms(agents nodes context models) # and below: models and tools do not see each other
+check_rooms(agents nodes tools)
+check_rooms(agents models tools)
+check_rooms(agents tools models)
 
 if(wrong)
   message(FATAL_ERROR "includes that climb a layer:${wrong}")

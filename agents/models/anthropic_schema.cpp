@@ -1,8 +1,8 @@
 #include "agents/models/anthropic_schema.hpp"
 
-#include "agents/tools/schema_reference.hpp"
 #include "runtime/base/among.hpp"
 #include "runtime/base/json.hpp"
+#include "runtime/net/schema_reference.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,5 +1,6 @@
 #include "agents/nodes/agent_state.hpp"
 
+#include "agents/models/wire.hpp"
 #include "agents/safety/authorship.hpp"
 #include "agents/tools/arguments.hpp"
 #include "behalf/messages.hpp"
@@ -58,6 +59,10 @@ result<std::vector<agent_tool>> told_tools(const state_view& state, const declar
   if (!list)
     return std::vector<agent_tool>{};
   return tools_from_json(*list);
+}
+
+std::size_t tools_beside_own(const model_directory& all, std::string_view model) {
+  return most_tools(all, model) - 2;
 }
 
 const agent_tool* find_tool(const std::vector<agent_tool>& tools, std::string_view told) {
@@ -135,13 +140,6 @@ std::string names_of(const std::vector<agent_tool>& tools) {
 std::string refused_call(const json::object& call, std::string_view why) {
   return "Error: the tool '" + std::string(string_or(call, "name"))
          + "' was not called: " + std::string(why);
-}
-
-std::optional<std::string> wrong_arguments(const json::object& schema, const json::object& call) {
-  if (auto ok = check_arguments(schema, object_or_empty(call, "args")); !ok)
-    return "Error invoking tool '" + std::string(string_or(call, "name"))
-           + "': " + ok.error().message + "\nPlease fix the error and try again.";
-  return std::nullopt;
 }
 
 std::optional<std::string> wrong_with(const std::vector<agent_tool>& tools,

@@ -40,9 +40,6 @@ using agent_team = std::vector<std::shared_ptr<const declared_agent>>;
 const std::shared_ptr<const declared_agent>& member_named(const agent_team& team,
                                                           std::string_view name);
 
-/// The channel with the name of who has the conversation; not there while nobody got it.
-inline constexpr std::string_view active_agent_channel = "active_agent";
-
 /// What the channel has of this agent, by its name; else {}.
 const json::object& kept_by(const state_view& state, std::string_view channel,
                             const declared_agent& agent);
@@ -57,6 +54,10 @@ const json::object& of_this_run(const state_view& state, const context& ctx,
 
 /// The tools as this agent's model was told of them last.
 result<std::vector<agent_tool>> told_tools(const state_view& state, const declared_agent& agent);
+
+/// How many of its tools an agent of this model is told of. Two places are kept: for read_result,
+/// and for the tool that it answers with.
+std::size_t tools_beside_own(const model_directory& all, std::string_view model);
 
 /// Null when the model was told of none of that name.
 const agent_tool* find_tool(const std::vector<agent_tool>& tools, std::string_view told);
@@ -77,7 +78,5 @@ std::optional<std::string> wrong_with(const std::vector<agent_tool>& tools,
                                       const json::object& call);
 /// What it is told when it may not be made.
 std::string refused_call(const json::object& call, std::string_view why);
-/// As wrong_with, of its arguments alone.
-std::optional<std::string> wrong_arguments(const json::object& schema, const json::object& call);
 
 } // namespace behalf

@@ -2,6 +2,7 @@
 #include "agents/safety/pins.hpp"
 #include "agents/safety/verdict.hpp"
 #include "agents/tools/approvals.hpp"
+#include "agents/tools/arguments.hpp"
 #include "agents/tools/results.hpp"
 #include "runtime/base/json.hpp"
 

@@ -1,9 +1,9 @@
 #include "agents/tools/arguments.hpp"
 
-#include "agents/tools/schema_reference.hpp"
 #include "runtime/base/among.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/net/schema_reference.hpp"
 
 #include <algorithm>
 #include <array>
@@ -649,6 +649,13 @@ std::optional<std::string> unread_in(const json::value& schema) {
 
 result<void> check_arguments(const json::object& schema, const json::object& arguments) {
   return checker(schema).run(json::value(arguments));
+}
+
+std::optional<std::string> wrong_arguments(const json::object& schema, const json::object& call) {
+  if (auto ok = check_arguments(schema, object_or_empty(call, "args")); !ok)
+    return "Error invoking tool '" + std::string(string_or(call, "name"))
+           + "': " + ok.error().message + "\nPlease fix the error and try again.";
+  return std::nullopt;
 }
 
 arguments_fit fit_of(const json::object& schema, const json::object& arguments) {

@@ -20,6 +20,9 @@ namespace behalf {
 /// that the schema takes too long to check.
 result<void> check_arguments(const json::object& schema, const json::object& arguments);
 
+/// What a call whose arguments do not match is told: nothing when they do.
+std::optional<std::string> wrong_arguments(const json::object& schema, const json::object& call);
+
 /// Unknown: the schema uses words that are not read here, or takes too long to check.
 enum class arguments_fit : uint8_t { no, unknown, yes };
 arguments_fit fit_of(const json::object& schema, const json::object& arguments);

@@ -125,7 +125,7 @@ public:
       co_return now_in(what);
     if (tool == "calculate")
       co_return calculated(what);
-    if (tool == "write_todos")
+    if (tool == todo_tool_name)
       co_return todos_written(what);
     auto later = tool == "ask_user"   ? ask_user(ctx, std::move(what))
                  : tool == "remember" ? remember(ctx, std::move(what), agent_)

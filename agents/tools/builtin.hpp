@@ -16,6 +16,9 @@ struct agent_options;
 /// The toolbox's name, which no service can have.
 inline constexpr std::string_view builtin_service = ":builtin";
 
+/// The tool of "todo".
+inline constexpr std::string_view todo_tool_name = "write_todos";
+
 /// What a declaration may name: "now", "calculate", "ask_user", "todo", "remember", "recall".
 std::vector<std::string> builtin_names();
 

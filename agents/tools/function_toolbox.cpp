@@ -1,5 +1,3 @@
-#include "agents/nodes/agent_state.hpp"
-#include "agents/tools/arguments.hpp"
 #include "agents/tools/kept_results.hpp"
 #include "agents/tools/results.hpp"
 #include "agents/tools/toolbox.hpp"
@@ -67,34 +65,6 @@ private:
   std::vector<function_tool> tools_;
 };
 
-coroutine<json::object> answer_call(context ctx, const std::vector<function_tool>& tools,
-                                    json::object call) {
-  requested_call what{std::string(string_or(call, "id")),
-                      std::string(string_or(call, "name")),
-                      {},
-                      object_or_empty(call, "args")};
-  const auto* one = find(tools, what.name);
-  if (!one)
-    co_return tool_error(what.id, what.name, "Error: " + what.name + " is not a valid tool.");
-  if (auto wrong = wrong_arguments(one->what.schema, call))
-    co_return tool_error(what.id, what.name, *wrong);
-  auto under_way = answer_of_function(*one, std::move(ctx), std::move(what));
-  auto became = co_await std::move(under_way);
-  co_return std::move(became.message);
-}
-
-coroutine<node_result> answer_open_calls(state_view state, context ctx,
-                                         std::shared_ptr<const std::vector<function_tool>> tools) {
-  std::vector<coroutine<json::object>> calls;
-  for (auto& call : open_calls(state))
-    calls.push_back(answer_call(ctx, *tools, std::move(call)));
-  auto answers = co_await when_all(std::move(calls));
-  json::array messages;
-  for (auto& one : answers)
-    messages.push_back(std::move(one));
-  co_return flow::update{{"messages", std::move(messages)}};
-}
-
 } // namespace
 
 function_tool& function_tool::argument(std::string_view name, std::string_view description) {
@@ -112,12 +82,6 @@ std::vector<tool_definition> definitions_of(const std::vector<function_tool>& to
   for (const auto& one : tools)
     all.push_back(one.what);
   return all;
-}
-
-node_coroutine_fn tool_node(std::vector<function_tool> tools) {
-  auto kept = std::make_shared<const std::vector<function_tool>>(std::move(tools));
-  return
-    [kept](const state_view& state, context& ctx) { return answer_open_calls(state, ctx, kept); };
 }
 
 std::shared_ptr<const toolbox> function_toolbox(std::vector<function_tool> tools) {

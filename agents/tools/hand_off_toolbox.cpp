@@ -1,13 +1,12 @@
-#include "agents/nodes/agent_state.hpp"
 #include "agents/tools/results.hpp"
 #include "agents/tools/toolbox.hpp"
+#include "behalf/context.hpp"
+#include "behalf/messages.hpp"
 #include "behalf/tools.hpp"
 #include "runtime/base/json.hpp"
 
 namespace behalf {
 namespace {
-
-constexpr std::string_view prefix = "transfer_to_"; // as LangGraph's swarms call it
 
 json::object transfers(const std::vector<hand_off_target>& to) {
   json::array all;
@@ -17,7 +16,7 @@ json::object transfers(const std::vector<hand_off_target>& to) {
     if (!one.description.empty())
       description += ' ' + one.name + ": " + one.description;
     json::object schema{{"type", "object"}, {"additionalProperties", false}};
-    const tool_definition tool{std::string(prefix) + one.name, std::move(description),
+    const tool_definition tool{hand_off_tool_name(one.name), std::move(description),
                                std::move(schema)};
     all.push_back(listed_tool(tool, {.idempotent = true, .open_world = false}));
   }
@@ -31,7 +30,7 @@ public:
 
   coroutine<tool_outcome> call(context, requested_call what) const override {
     for (const auto& one : to_) {
-      if (what.tool != std::string(prefix) + one.name)
+      if (what.tool != hand_off_tool_name(one.name))
         continue;
       auto said = tool_message("Transferred to " + one.name, what.id);
       said.as_object()["name"] = what.name;
@@ -47,6 +46,10 @@ private:
 };
 
 } // namespace
+
+std::string hand_off_tool_name(std::string_view to) {
+  return "transfer_to_" + std::string(to);
+}
 
 std::shared_ptr<const toolbox> hand_off_toolbox(std::vector<hand_off_target> to) {
   return std::make_shared<hand_offs>(std::move(to));

@@ -13,9 +13,6 @@
 
 namespace behalf {
 
-class toolbox;
-struct tool_source;
-
 enum class api_place : uint8_t { path, query, header };
 
 /// How a value is written (OpenAPI's `style`).
@@ -70,8 +67,5 @@ result<http_operation> request_of(const api_operation& operation, const json::ob
 /// What the service answered as a result of MCP's tools/call, for tool_message_of. `whole` is false
 /// when more followed than was read.
 json::object result_of(unsigned status, const header_list& headers, std::string body, bool whole);
-
-/// The operations of the document that `source` has, called on its service as the run's user.
-std::shared_ptr<const toolbox> openapi_toolbox(const tool_source& source);
 
 } // namespace behalf

@@ -1,9 +1,9 @@
 #include "agents/tools/openapi_schema.hpp"
 
-#include "agents/tools/schema_reference.hpp"
 #include "runtime/base/among.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/net/schema_reference.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,10 +1,10 @@
 // Breadth first, so that what is cut from a schema that is too large are its deepest parts.
 #include "agents/tools/schema_fit.hpp"
 
-#include "agents/tools/schema_reference.hpp"
 #include "runtime/base/among.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/net/schema_reference.hpp"
 
 #include <algorithm>
 #include <array>

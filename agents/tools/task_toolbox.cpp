@@ -33,7 +33,8 @@ json::object task_tool(const std::vector<sub_agent>& agents) {
                       {"additionalProperties", false}};
   // What it does outside is asked for, and told apart after a crash, where it does it.
   const tool_hints hints{.idempotent = true, .open_world = false};
-  const tool_definition tool{"task", std::move(description), std::move(schema)};
+  const tool_definition tool{std::string(task_tool_name), std::move(description),
+                             std::move(schema)};
   return {{"tools", list(listed_tool(tool, hints))}};
 }
 

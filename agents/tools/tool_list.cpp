@@ -1,6 +1,5 @@
 #include "agents/tools/tool_list.hpp"
 
-#include "agents/models/wire.hpp"
 #include "agents/tools/kept_results.hpp"
 #include "agents/tools/schema_fit.hpp"
 #include "runtime/base/among.hpp"
@@ -366,10 +365,6 @@ tool_list make_tool_list(const std::vector<tool_source>& sources,
       list.add(source, answer->listed);
   }
   return list.take();
-}
-
-std::size_t tools_beside_own(const model_directory& all, std::string_view model) {
-  return most_tools(all, model) - 2;
 }
 
 json::array to_json(const std::vector<agent_tool>& tools) {

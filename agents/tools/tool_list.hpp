@@ -58,10 +58,6 @@ struct tool_list {
 tool_list make_tool_list(const std::vector<tool_source>& sources,
                          const std::vector<service_tools>& listed, const tool_bounds& bounds = {});
 
-/// How many of its tools an agent of this model is told of. Two places are kept: for read_result,
-/// and for the tool that it answers with.
-std::size_t tools_beside_own(const model_directory& all, std::string_view model);
-
 /// What the source says of a tool of that name, should there be one, as far as that can be said
 /// without the arguments of a call. Nothing: it is not offered.
 std::optional<tool_approval> approval_of(const tool_source& source, std::string_view tool,

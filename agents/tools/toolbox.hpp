@@ -104,6 +104,9 @@ std::shared_ptr<const toolbox> agent_server_toolbox(const tool_source& source);
 /// It takes the account of what the conversation has read, and so can be asked to keep the rules.
 bool knows_taint(const graph& flow);
 
+/// The name of the tool that task_toolbox has.
+inline constexpr std::string_view task_tool_name = "task";
+
 /// The tool `task`, as UIs know it: {description, subagent_type}. Runs that agent's graph inside
 /// the node, in a namespace of its own, and answers with what it said last. Its questions are the
 /// run's.
@@ -115,9 +118,18 @@ struct hand_off_target {
   std::string name, description;
 };
 
-/// Tools `transfer_to_NAME`: the conversation's next turn, and all behind it, are that agent's
-/// (channel `active_agent`).
+/// The channel with the name of who has the conversation; not there while nobody got it.
+inline constexpr std::string_view active_agent_channel = "active_agent";
+
+/// "transfer_to_NAME", as LangGraph's swarms call it.
+std::string hand_off_tool_name(std::string_view to);
+
+/// Tools `transfer_to_NAME`: the conversation's next turn, and all behind it, are that agent's.
 std::shared_ptr<const toolbox> hand_off_toolbox(std::vector<hand_off_target> to);
+
+/// The operations of the OpenAPI document that `source` has, called on its service as the run's
+/// user.
+std::shared_ptr<const toolbox> openapi_toolbox(const tool_source& source);
 
 /// Functions of this program, by their own names.
 std::shared_ptr<const toolbox> function_toolbox(std::vector<function_tool> tools);

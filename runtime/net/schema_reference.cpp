@@ -1,4 +1,4 @@
-#include "agents/tools/schema_reference.hpp"
+#include "runtime/net/schema_reference.hpp"
 
 #include "runtime/net/codec.hpp"
 
