@@ -84,6 +84,10 @@ struct run_supervisor_state {
   checkpoint_backlog checkpoints;
   std::vector<task_spec> held_back; // durability sync: started when what waits is stored
   std::unique_ptr<end_to_store> last;
+  // The last write, and the wake_up after which it waits no longer: answers that were cut are not
+  // counted yet.
+  void (*when_counted)(run_supervisor_actor::stateful_pointer<run_supervisor_state>) = nullptr;
+  int64_t counted_by = 0;
   bool begun = false, ending = false;
   bool suspending = false; // the server is stopping: no retries
   int tries_to_begin = 0;
@@ -215,6 +219,26 @@ void stop_all_nodes(run_pointer self) {
   self->state.held_back.clear();
   for (auto& promise : std::exchange(self->state.when_settled, {}))
     promise.deliver(fail(errc::conflict, "the run has ended"));
+}
+
+// How long a run waits for what the answers that it cut came to. A node in a long turn of its own
+// learns late that it was stopped; then only the figures by day have it.
+constexpr std::chrono::seconds longest_counting{1};
+
+// Goes on when what the stopped nodes had asked models is counted: the run's last write tells it,
+// and an attempt after a restart has no more to spend than is left.
+void once_counted(run_pointer self, void (*then)(run_pointer)) {
+  auto& s = self->state;
+  if (!s.spending || !s.spending->is_asking())
+    return then(self);
+  s.when_counted = then;
+  s.counted_by = ++s.generation;
+  remind(self, longest_counting, wake_up{s.counted_by});
+}
+
+void counted(run_pointer self) {
+  if (auto then = std::exchange(self->state.when_counted, nullptr); then && !self->state.result)
+    then(self);
 }
 
 // --- the end -----------------------------------------------------------------------------------
@@ -451,7 +475,7 @@ void finish(run_pointer self, run_outcome outcome, run_trace trace = run_trace::
   s.ending = true;
   stop_all_nodes(self);
   s.last = std::make_unique<end_to_store>(end_to_store{std::move(outcome), trace});
-  save_end(self);
+  once_counted(self, save_end);
 }
 
 // --- stopped from outside ---------------------------------------------------------------------
@@ -504,10 +528,8 @@ void time_out(run_pointer self) {
 }
 
 // Stores the run as pending, with its checkpoints: it continues after the next start.
-void suspend(run_pointer self) {
+void save_suspended(run_pointer self) {
   auto& s = self->state;
-  s.ending = true;
-  stop_all_nodes(self);
   if (!s.begun && s.plan->stored_pending) // its row says so already
     return end_suspended(self);
   auto next = *s.plan;
@@ -528,6 +550,12 @@ void suspend(run_pointer self) {
         tell_refused(self, why);
       end_suspended(self);
     });
+}
+
+void suspend(run_pointer self) {
+  self->state.ending = true;
+  stop_all_nodes(self);
+  once_counted(self, save_suspended);
 }
 
 // The run's row was deleted with its thread: no end is stored.
@@ -557,7 +585,7 @@ void stop_with(run_pointer self, stop_reason why) {
 // Tries at once to store an end that waits for its next try.
 void save_now(run_pointer self) {
   auto& s = self->state;
-  if (s.last->asked)
+  if (s.last->asked || s.when_counted)
     return;
   s.last->again = ++s.generation;
   save_end(self);
@@ -943,6 +971,8 @@ void on_wake(run_pointer self, int64_t generation) {
   auto& s = self->state;
   if (generation == 0) // the storage can be written again
     return s.last ? save_now(self) : void();
+  if (s.when_counted && s.counted_by == generation)
+    return counted(self);
   if (s.last && s.last->again == generation)
     return save_end(self);
   if (s.begin_again == generation && !s.ending)
@@ -995,7 +1025,11 @@ run_supervisor_actor::behavior_type supervisor_behavior(run_pointer self, app_pt
       note_work(self);
       if (m.item->type == stream_item::kind::usage) {
         self->state.app->models_used->count(m.item->data.as_object());
-        return self->state.result ? save_usage(self) : void(); // stopped in the middle of an answer
+        if (self->state.result)
+          save_usage(self); // it was stopped in a long turn of its own
+        else if (self->state.when_counted && !self->state.spending->is_asking())
+          counted(self);
+        return;
       }
       if (self->state.loop && !self->state.ending)
         apply(self, self->state.loop->written(m.by, std::move(*m.item)));

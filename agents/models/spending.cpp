@@ -264,11 +264,13 @@ spending_answer run_spending::reserve(const model_options& model, const spending
   for (const auto& one : place.accounts_)
     add(one->reserved, place.reserved_);
   place.run_ = shared_from_this();
+  ++asking_;
   return {std::move(place)};
 }
 
 void run_spending::settle(spending_place& place, const usage_figures& used) {
   std::lock_guard lock{days_->guard_};
+  --asking_;
   for (const auto& one : place.accounts_) {
     take(one->reserved, place.reserved_);
     add(one->used, spent_of(used));
@@ -305,6 +307,11 @@ void run_spending::note(const std::string& model, const std::string& agent,
     unsaved_.push_back({day, model, agent, used});
   else
     same->used += used;
+}
+
+bool run_spending::is_asking() const {
+  std::lock_guard lock{days_->guard_};
+  return asking_ > 0;
 }
 
 std::vector<run_usage> run_spending::take_unsaved() {

@@ -130,6 +130,8 @@ public:
   /// nothing is counted: the user's calls of the day, `most_by_day` of the agent's, are used up.
   bool take_tool_call(const std::string& model, const std::string& agent, int64_t most_by_day);
 
+  /// Whether requests are under way, whose cost is not known yet.
+  bool is_asking() const;
   /// What came since the last call.
   std::vector<run_usage> take_unsaved();
   /// It could not be stored.
@@ -151,6 +153,7 @@ private:
   std::map<std::string, account_ptr, std::less<>> of_run_; // by "model main", "agent helper"
   by_name models_, agents_;
   std::vector<run_usage> unsaved_;
+  int64_t asking_ = 0; // places that are not settled
 };
 
 /// The figures of an answer; what no provider can mean is cut off.

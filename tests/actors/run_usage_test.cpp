@@ -164,3 +164,22 @@ TEST_CASE_METHOD(usage_fixture, "a thread that is deleted leaves what its run ha
   CHECK(written[0][0].used.requests == 1);
   CHECK(written[0][0].used.input == 0); // nothing had been answered
 }
+
+TEST_CASE_METHOD(usage_fixture, "an answer that is cut counts for its run", "[usage]") {
+  outside.chunks = {
+    R"(data: {"choices":[{"index":0,"delta":{"content":"twelve bytes"},"finish_reason":null}]})"
+    "\n\n",
+    ""};
+  outside.silent = true;
+  const auto why = GENERATE(stop_reason::cancelled, stop_reason::timed_out, stop_reason::suspended);
+  auto run = start("t1", "asks", {{"input", json::object{}}});
+  sched.run();
+  cancel(run, why);
+  const auto row = stored(kind::run, run.plan->run_id);
+  const auto& told = why == stop_reason::suspended ? row->doc : row->metadata;
+  REQUIRE(told.contains("usage"));
+  CHECK(told.at("usage").at("cost").to_number<double>() == 3.0); // a token for four bytes
+  CHECK(told.at("usage").at("models").at("main").at("requests") == 1);
+  REQUIRE(written.size() == 1);
+  CHECK(written[0][0].used.cost == 3'000'000'000);
+}

@@ -58,6 +58,7 @@ struct outside_script {
   std::vector<outbound_call> calls;
   int cancelled = 0;                      // of the calls held
   std::vector<std::string> chunks = {""}; // of a stream; the last one ends it
+  bool silent = false;                    // behind the first chunk of a stream
   std::vector<uint64_t> closed;           // streams
   std::vector<lease_claim> redeemed;      // what egress said when it opened a handle
 };
@@ -131,6 +132,8 @@ scripted_door_behavior(scripted_door::stateful_pointer<scripted_door_state> self
     },
     [self, script](const wire_read&) -> caf::result<outbound_chunk> {
       auto n = self->state.chunk++;
+      if (script->silent && n > 0)
+        return self->make_response_promise<outbound_chunk>();
       return outbound_chunk{script->chunks.at(n), n + 1 == script->chunks.size()};
     },
     [self, script](const wire_cancel& m) {
