@@ -173,10 +173,12 @@ void credential_finder::index() {
     spell(put);
     switch (forms_[i].kind) {
     case form_kind::text:
-      spell([&](char c, uint32_t at) {
-        put(c, at);
-        put('\0', at + 1);
-      });
+      for (char between : {'\0', ' ', '\n'}) // UTF-16, and letters set apart
+        if (between == '\0' || forms_[i].loose)
+          spell([&](char c, uint32_t at) {
+            put(c, at);
+            put(between, at + 1);
+          });
       break;
     case form_kind::base64:
       spell([&](char c, uint32_t at) { put(c == '+' ? '-' : c == '/' ? '_' : c, at); });

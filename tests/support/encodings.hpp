@@ -203,6 +203,8 @@ inline std::vector<encoding> all_encodings() {
      }},
     {"utf-16 le", [](text t, source) { return utf16(t, false); }},
     {"utf-16 be", [](text t, source) { return utf16(t, true); }},
+    {"letters set apart", [](text t, source) { return wrapped(t, 1, " "); }},
+    {"letters on lines", [](text t, source) { return wrapped(t, 1, "\n"); }},
     {"quoted-printable", [](text t, source) { return quoted_printable(t, 76); }},
     {"quoted-printable, short lines",
      [](text t, source random) { return quoted_printable(t, 16 + random() % 20); }},
