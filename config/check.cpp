@@ -2,6 +2,7 @@
 #include "actors/listen_address.hpp"
 #include "actors/system.hpp"
 #include "config/config.hpp"
+#include "secrets/lease_book.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -102,6 +103,13 @@ std::vector<config_problem> contradictions(const config& c, const config_places&
     if (!s.credential.store.empty() && !c.secrets.find(s.credential.store))
       fault(place_of(s, c) + (s.own ? ".key.store" : ".credential.store"),
             "there is no '" + s.credential.store + "' in secrets.others");
+  const auto most = lease_book_options{}.per_run; // every run opens one for each
+  std::size_t credentials = 0;
+  for (const auto& s : c.services)
+    if (s.takes_credential() && ++credentials == most + 1)
+      fault(place_of(s, c), "more than " + std::to_string(most)
+                              + " services and models take a credential; take out what no graph "
+                                "and no agent uses");
   std::set<std::string> users;
   for (const auto& u : c.dev.users)
     if (!users.insert(u.username).second)

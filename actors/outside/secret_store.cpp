@@ -92,7 +92,7 @@ void sweep(store_pointer self) {
          })});
 }
 
-run_handles open(store_pointer self, const open_leases& m) {
+caf::result<run_handles> open(store_pointer self, const open_leases& m) {
   auto& s = self->state;
   if (!s.sweeping)
     sweep(self);
@@ -109,8 +109,13 @@ run_handles open(store_pointer self, const open_leases& m) {
         continue;
       what.held = found->second;
     }
-    if (auto handle = s.leases.open(std::move(what), now()))
+    auto handle = s.leases.open(std::move(what), now());
+    if (handle) {
       handles.by_service.emplace_back(service->name, std::move(*handle));
+    } else if (handle.error().code == errc::overloaded) { // not: the user has no credential
+      s.leases.close_run(m.run_id);
+      return to_caf(handle.error());
+    }
   }
   if (m.credentials && !m.credentials->bearer().empty())
     s.tokens[m.run_id] = std::make_shared<const inbound_token>(m.credentials->bearer());

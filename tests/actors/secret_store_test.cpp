@@ -230,4 +230,27 @@ TEST_CASE_METHOD(store_fixture, "what came with the principal needs no store", "
   CHECK(hear(pending));
 }
 
+TEST_CASE_METHOD(store_fixture, "more leases than a run may have are not a missing credential",
+                 "[secrets]") {
+  const auto opened = [&](std::size_t count) {
+    std::vector<service_options> many;
+    for (std::size_t i = 0; i < count; ++i)
+      many.push_back(service(("s" + std::to_string(i)).c_str()));
+    store = own(outside::spawn_secret_store(
+      sys, nullptr,
+      std::make_shared<const service_registry>(service_registry::create(std::move(many)).value()),
+      http, std::chrono::hours(1), meters));
+    open_leases m;
+    m.who = alice;
+    m.run_id = "r1";
+    return ask<run_handles>(store, std::move(m));
+  };
+  const auto most = lease_book_options{}.per_run;
+  CHECK(opened(most).value().by_service.size() == most);
+  const auto refused = opened(most + 1);
+  REQUIRE(!refused);
+  CHECK(refused.error().code == errc::overloaded);
+  CHECK(refused.error().message == "this run has too many leases open");
+}
+
 } // namespace behalf

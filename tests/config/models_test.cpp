@@ -143,6 +143,23 @@ TEST_CASE("a model's key can be each user's own", "[config]") {
   CHECK(c.server_keys.empty());
 }
 
+TEST_CASE("models and services with credentials are as many as a run may use", "[config]") {
+  const auto found = [](int count) {
+    std::string text = "server: { listen: 127.0.0.1:1 }\nsecrets: { master_key: env:M }\nmodels:\n";
+    for (int i = 0; i < count; ++i)
+      text += "  m" + std::to_string(i)
+              + ": { type: openai, model: x, key: { from: secrets, name: k } }\n";
+    const auto c = parse_config(text, "f.yaml");
+    REQUIRE(c.problems.empty());
+    return contradictions(c.value, c.places);
+  };
+  CHECK(found(256).empty());
+  const auto one = found(257);
+  REQUIRE(one.size() == 1);
+  CHECK(one.front().text().find("more than 256 services and models take a credential")
+        != std::string::npos);
+}
+
 TEST_CASE("a users' key without a store is a fault at the model", "[config]") {
   const std::string head = "server: { listen: 127.0.0.1:1 }\n";
   auto c = parse_config(
