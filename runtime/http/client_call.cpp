@@ -6,6 +6,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/defer.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/error.hpp>
@@ -54,19 +55,10 @@ void client_call::begin() {
   });
 }
 
+// At once where that is possible, on the caller's thread: another one would have to be woken.
 void client_call::pull(deadline by, chunk_handler done) {
-  // After what the caller is doing, on its thread: another one would have to be woken.
-  asio::defer(strand_, [self = shared_from_this(), by, done = std::move(done)]() mutable {
-    if (self->over_ || self->leaving_)
-      return done(fail(errc::not_found, "the stream is over"));
-    if (self->pulled_ || !self->streaming_)
-      return done(fail(errc::conflict, "the stream is being read"));
-    self->pulled_ = std::move(done);
-    auto body = run_pull(self, by);
-    asio::co_spawn(self->strand_, std::move(body), [self](std::exception_ptr e) {
-      if (e && self->pulled_)
-        self->finish_pull(fail(errc::internal, "reading a stream failed"));
-    });
+  asio::dispatch(strand_, [self = shared_from_this(), by, done = std::move(done)]() mutable {
+    self->begin_pull(by, std::move(done));
   });
 }
 
@@ -86,22 +78,43 @@ asio::awaitable<void> client_call::run(std::shared_ptr<client_call> self) {
     self->head_arrived();
 }
 
-asio::awaitable<void> client_call::run_pull(std::shared_ptr<client_call> self, deadline by) {
-  self->set_limit(std::min(by, std::chrono::steady_clock::now() + self->request_.call.timeout));
-  auto read = self->parse();
-  std::string bytes = self->parser_->take_body();
-  while (read && bytes.empty() && !self->parser_->done()) {
-    read = co_await self->read_more();
-    bytes = self->parser_->take_body();
-  }
-  if (!read) {
-    self->finish_pull(self->about_host(read.error()));
-  } else {
-    outbound_chunk chunk;
-    chunk.bytes = std::move(bytes);
-    chunk.last = self->parser_->done();
-    self->finish_pull(std::move(chunk));
-  }
+// The handler is not called from inside `pull`: what need not be waited for comes a moment later.
+void client_call::begin_pull(deadline by, chunk_handler done) {
+  const auto later = [this](auto what) { asio::defer(strand_, std::move(what)); };
+  if (over_ || leaving_)
+    return later([done = std::move(done)] { done(fail(errc::not_found, "the stream is over")); });
+  if (pulled_ || !streaming_)
+    return later(
+      [done = std::move(done)] { done(fail(errc::conflict, "the stream is being read")); });
+  pulled_ = std::move(done);
+  set_limit(std::min(by, std::chrono::steady_clock::now() + request_.call.timeout));
+  if (in_.empty() && !parser_->has_body() && !parser_->done())
+    return read_part();
+  later([self = shared_from_this()] { self->take_part(self->parse()); });
+}
+
+// Without a coroutine: thousands of streams wait at once, and go on for every token.
+void client_call::read_part() {
+  connection_->read(in_, [self = shared_from_this()](io_end end) {
+    try {
+      self->take_part(self->took(end));
+    } catch (...) { // no memory
+      if (self->pulled_)
+        self->finish_pull(fail(errc::internal, "reading a stream failed"));
+    }
+  });
+}
+
+void client_call::take_part(const result<void>& read) {
+  auto bytes = parser_->take_body();
+  if (read && bytes.empty() && !parser_->done())
+    return read_part();
+  if (!read)
+    return finish_pull(about_host(read.error()));
+  outbound_chunk chunk;
+  chunk.bytes = std::move(bytes);
+  chunk.last = parser_->done();
+  finish_pull(std::move(chunk));
 }
 
 // Many servers end a stream a moment after its last event: a connection thrown away for that
@@ -337,13 +350,17 @@ asio::awaitable<result<void>> client_call::read_head() {
 }
 
 asio::awaitable<result<void>> client_call::read_more() {
-  auto end = co_await connection_->read(in_);
+  co_return took(co_await connection_->read(in_));
+}
+
+// What a read has brought.
+result<void> client_call::took(const io_end& end) {
   answered_ = answered_ || end.bytes > 0;
   if (!end.ec)
-    co_return parse();
+    return parse();
   if (end.ec == asio::error::eof && parser_->head_done())
-    co_return parser_->feed_end();
-  co_return failure(end.ec, answered_ ? "broke off its reply" : "closed the connection unanswered");
+    return parser_->feed_end();
+  return failure(end.ec, answered_ ? "broke off its reply" : "closed the connection unanswered");
 }
 
 result<void> client_call::parse() {

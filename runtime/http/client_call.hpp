@@ -37,7 +37,6 @@ private:
   using none = result<void>;
 
   static boost::asio::awaitable<void> run(std::shared_ptr<client_call> self);
-  static boost::asio::awaitable<void> run_pull(std::shared_ptr<client_call> self, deadline by);
   static boost::asio::awaitable<void> run_out(std::shared_ptr<client_call> self);
 
   boost::asio::awaitable<none> exchange();
@@ -47,9 +46,14 @@ private:
   boost::asio::awaitable<none> send(std::size_t& sent);
   boost::asio::awaitable<none> read_head();
   boost::asio::awaitable<none> read_more();
+  none took(const io_end& end);
   none parse();
   void reset_reply();
   bool may_retry(const error& e, std::size_t sent) const;
+
+  void begin_pull(deadline by, chunk_handler done);
+  void read_part();
+  void take_part(const none& read);
 
   void set_limit(deadline by);
   void set_timer(deadline at);

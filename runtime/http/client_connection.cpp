@@ -82,22 +82,24 @@ asio::awaitable<io_end> client_connection::write(std::string_view bytes) {
 // Thousands of streams wait for their next token: only a short read has room that is kept. To wait
 // without any would be one more system call for each.
 asio::awaitable<io_end> client_connection::read(wiped_string& in) {
-  io_end end{std::exchange(after_rest_, {}), 0};
-  if (end.ec)
-    co_return end;
+  if (after_rest_)
+    co_return io_end{std::exchange(after_rest_, {}), 0};
   const auto room = asio::buffer(first_);
   if (tls_) {
     auto [ec, moved] = co_await tls_->async_read_some(room, awaited);
-    end = {ec, moved};
-  } else {
-    auto [ec, moved] = co_await socket_.async_read_some(room, awaited);
-    end = {ec, moved};
+    co_return take(in, ec, moved);
   }
-  in.append({first_.data(), end.bytes});
-  wipe(first_.data(), end.bytes);
-  if (end.bytes == first_.size())
+  auto [ec, moved] = co_await socket_.async_read_some(room, awaited);
+  co_return take(in, ec, moved);
+}
+
+io_end client_connection::take(wiped_string& in, error_code ec, std::size_t moved) {
+  io_end end{ec, moved};
+  in.append({first_.data(), moved});
+  wipe(first_.data(), moved);
+  if (moved == first_.size())
     end.bytes += read_rest(in);
-  co_return end;
+  return end;
 }
 
 // What is there already.

@@ -5,7 +5,9 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 
@@ -17,6 +19,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace behalf {
@@ -50,6 +53,22 @@ public:
 
   /// Appends what comes next to `in`.
   boost::asio::awaitable<io_end> read(wiped_string& in);
+  /// The same, for who keeps no coroutine: `done(io_end)` is called later, on the strand.
+  template <class Done>
+  void read(wiped_string& in, Done done) {
+    auto taken = [this, &in, done = std::move(done)](error_code ec, std::size_t moved) {
+      done(take(in, ec, moved));
+    };
+    const auto room = boost::asio::buffer(first_);
+    if (after_rest_)
+      boost::asio::post(executor_, [taken = std::move(taken), ec = std::exchange(after_rest_, {})] {
+        taken(ec, 0);
+      });
+    else if (tls_)
+      tls_->async_read_some(room, std::move(taken));
+    else
+      socket_.async_read_some(room, std::move(taken));
+  }
 
   /// Ends whatever is under way with an error.
   void close() noexcept;
@@ -63,6 +82,7 @@ public:
 
 private:
   error_code prepare_tls(const std::string& host);
+  io_end take(wiped_string& in, error_code ec, std::size_t moved);
   std::size_t read_rest(wiped_string& in);
 
   boost::asio::any_io_executor executor_;

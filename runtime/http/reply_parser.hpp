@@ -35,6 +35,7 @@ public:
 
   unsigned status() const { return status_; }
   header_list take_headers() { return std::exchange(headers_, {}); }
+  bool has_body() const { return !body_.empty(); }
   /// What has come since the last time. May be empty.
   std::string take_body() { return std::exchange(body_, {}); }
 
