@@ -11,6 +11,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -62,6 +63,12 @@ struct lasting_right; // actors/endpoints/lasting_right.hpp
 struct thread_reader; // actors/endpoints/thread_stream.hpp
 struct run_batch;     // actors/endpoints/run_batch.hpp
 
+/// Who reads a run's events (see next_events::viewer), and what became of the part written last.
+struct run_viewer {
+  enum class part : uint8_t { written, under_way, waited_for };
+  std::atomic<part> last{part::written};
+};
+
 /// How the answer is sent: at once, as an event stream, or when the run has ended.
 enum class delivery : uint8_t { whole, events, awaited };
 
@@ -105,7 +112,7 @@ struct request_state {
   bool tells_result = false;      // see inner_request::with_result
   std::shared_ptr<const run_ref> live_run;
   int64_t seen = 0;
-  std::shared_ptr<const int> here; // see next_events::viewer
+  std::shared_ptr<run_viewer> here;
 
   std::shared_ptr<lasting_right> right;  // set: it follows what others do
   std::shared_ptr<thread_reader> thread; // a thread being followed, or commanded

@@ -41,10 +41,32 @@ bool wanted(const std::vector<std::string>& modes, std::string_view name) {
   });
 }
 
+void pull(request_pointer self);
+
 void write_part(request_pointer self, std::string frames) {
   auto& s = self->state;
   s.writing = true;
   s.ex->write(std::move(frames), [me = request_actor{self}] { tell(me, part_written{}); });
+}
+
+// A token that comes alone: the next one is asked for meanwhile, and nobody is told that the socket
+// took this one, as it mostly did long before there is another.
+void write_ahead(request_pointer self, std::string frames) {
+  const auto& s = self->state;
+  using part = run_viewer::part;
+  s.here->last.store(part::under_way);
+  s.ex->write(std::move(frames), [me = request_actor{self}, here = s.here] {
+    if (here->last.exchange(part::written) == part::waited_for)
+      tell(me, part_written{});
+  });
+  pull(self);
+}
+
+// The socket has not taken what was written last, but will say so: what came now is dropped, and
+// asked for again. So a client that reads slowly holds one part in memory, not two.
+bool must_wait(const request_state& s) {
+  auto now = run_viewer::part::under_way;
+  return s.here->last.compare_exchange_strong(now, run_viewer::part::waited_for);
 }
 
 // All events are sent.
@@ -74,8 +96,6 @@ std::string event_id(const run_event& e) {
   return std::to_string(to_micros(e.at) / 1000) + "-" + std::to_string(e.seq);
 }
 
-void pull(request_pointer self);
-
 void append_lost(std::string& frames) {
   append_sse(frames, "error",
              R"({"error":"StreamLost","message":"Events are missing: they came faster than they )"
@@ -99,12 +119,16 @@ void send(request_pointer self, const event_batch& batch) {
     append_lost(frames); // ends with the error event
     s.last = true;
   }
+  if (batch.events.size() == 1 && !batch.more && !s.last && !s.room)
+    return write_ahead(self, std::move(frames));
   write_part(self, std::move(frames));
 }
 
 // Of somebody's own run they are told all; what others do, as long as they may see it.
 void on_batch(request_pointer self, event_batch& batch) {
   auto& s = self->state;
+  if (must_wait(s))
+    return;
   s.seen = batch.last_seq;
   s.last = batch.last || batch.lost;
   if (!s.right)
@@ -119,7 +143,7 @@ void on_batch(request_pointer self, event_batch& batch) {
 void pull(request_pointer self) {
   auto& s = self->state;
   if (!s.here)
-    s.here = std::make_shared<const int>();
+    s.here = std::make_shared<run_viewer>();
   next_events question{s.seen};
   question.viewer = s.here;
   ask(
@@ -159,7 +183,7 @@ void keep_alive(request_pointer self) {
   }
   if (s.as == delivery::awaited)
     s.ex->write("\n", {});
-  else if (!s.writing)
+  else if (!s.writing && (!s.here || s.here->last == run_viewer::part::written))
     s.ex->write(std::string(sse_heartbeat), {});
 }
 

@@ -84,9 +84,12 @@ private:
     std::erase_if(read_, [](const auto& one) { return has_left(one.first); });
   }
 
-  // Whoever asks has read what is before. Some events at a time, as all viewers are looked at.
+  // Whoever asks has read what is before. Some events at a time where there are several, as all
+  // of them are looked at.
   void forget_what_is_read(const next_events& ask) {
     read_[ask.viewer] = ask.after;
+    if (read_.size() == 1)
+      return log_->forget(ask.after);
     if (ask.after < forget_at_)
       return;
     forget_readers();
