@@ -365,11 +365,12 @@ void event_maker::plain_chunk(std::vector<loop_event>& out, const event_task& t,
     whole["content"] = part.data;
     return chunk(out, t, {part.type, std::move(whole), part.metadata});
   }
-  const auto& metadata = chunk_metadata(t, part.metadata);
   constexpr std::string_view empty = R"({"content":"")";
-  if (chunk_.like != part.like) {
+  if (chunk_.like != part.like || chunk_.task_id != t.plan->id) {
+    const auto& metadata = chunk_metadata(t, part.metadata);
     chunk_.ending = dump(*part.like).substr(empty.size()) + ',' + metadata + ']';
     chunk_.like = part.like;
+    std::string{}.swap(chunk_.text); // it is in the ending: an answer may be read for minutes
     spec_.streamed->try_emplace(std::string(string_or(*part.like, "id")));
   }
   const auto& given = part.data.get_string();
