@@ -6,6 +6,7 @@
 #include "runtime/base/json.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <set>
@@ -183,8 +184,10 @@ private:
     if (const auto* tool = std::get_if<call_tool_operation>(&operation_))
       return send("tools/call", {{"name", tool->name}, {"arguments", tool->arguments}},
                   by_.reported_as);
-    if (cursor_.empty())
+    if (cursor_.empty()) {
+      listing_since_ = std::chrono::steady_clock::now();
       return send("tools/list", {});
+    }
     return send("tools/list", {{"cursor", cursor_}});
   }
 
@@ -207,6 +210,10 @@ private:
     if (!cursors_.emplace(next).second || cursors_.size() >= most_pages || seen_ > most_tools
         || bytes_ > service_->max_reply_bytes)
       return give_up("does not come to the end of its list of tools");
+    // Each page has the whole timeout to arrive in; together they may not take longer.
+    if (std::chrono::steady_clock::now() - listing_since_ >= service_->timeout)
+      return give_up("does not list all its tools within its timeout (pages so far: "
+                     + std::to_string(cursors_.size()) + ")");
     cursor_ = next;
     return operate();
   }
@@ -230,6 +237,7 @@ private:
   mcp_session spare_; // this call's own, when another call was faster
   std::optional<mcp_exchange> exchange_;
   json::array tools_;
+  std::chrono::steady_clock::time_point listing_since_;
   std::size_t seen_ = 0;  // tools, before those are left out that are not allowed
   std::size_t bytes_ = 0; // of the others
   std::string cursor_;    // of the next page

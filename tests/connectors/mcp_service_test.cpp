@@ -268,6 +268,29 @@ TEST_CASE("a list of tools that never ends is given up", "[connectors][mcp]") {
   CHECK(page == (same ? 2 : 256));
 }
 
+TEST_CASE("pages of tools may take no longer than the service's timeout", "[connectors][mcp]") {
+  auto service = scripted_service(service_type::mcp);
+  service.timeout = std::chrono::milliseconds{1};
+  mcp_bench bench{service};
+  int page = 0;
+  bench.server.on_tools = [&](auto&, const json::object& m) {
+    const auto answered = std::chrono::steady_clock::now() + service.timeout;
+    while (std::chrono::steady_clock::now() < answered) {
+    }
+    json::object listed{{"tools", json::array{}}};
+    if (++page < 3)
+      listed["nextCursor"] = std::to_string(page);
+    return bench.server.say(rpc_result(m.at("id"), std::move(listed)));
+  };
+  const auto reply = bench.list();
+  REQUIRE_FALSE(reply);
+  CHECK(reply.error().message.find("all its tools within its timeout (pages so far: 1)")
+        != std::string::npos);
+  CHECK(page == 1);
+  page = 2; // all on one page: as long as it arrives
+  CHECK(bench.list());
+}
+
 TEST_CASE("a list of tools that is longer than one reply may be is given up", "[connectors][mcp]") {
   auto service = scripted_service(service_type::mcp);
   service.max_reply_bytes = 10'000;
