@@ -159,6 +159,15 @@ void add_chat(CLI::App& app, chat_command& chat) {
                  ->type_name("NAME")
                  ->excludes(token);
   sub->add_option("--password", chat.password, "Of that user (default: the name)")->needs(user);
+  auto* login =
+    sub->add_option("--login", chat.client, "Log in at the server's issuer, as this OAuth client")
+      ->type_name("CLIENT")
+      ->excludes(token)
+      ->excludes(user);
+  sub->add_option("--issuer", chat.issuer, "Where; not needed where the server names one")
+    ->type_name("URL")
+    ->needs(login);
+  sub->add_option("--scope", chat.scope, "Of that login (default: openid)")->needs(login);
   sub->add_option("--thread", chat.thread, "Go on with this one")->type_name("ID");
   sub->add_option("--once", chat.once, "Ask this, print the answer alone, and end")
     ->type_name("QUESTION");

@@ -3,6 +3,7 @@
 #include "config/chat_approval.hpp"
 #include "config/chat_stream.hpp"
 #include "config/commands.hpp"
+#include "config/device_login.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/http/client.hpp"
@@ -75,17 +76,27 @@ public:
     made->http_ = std::move(*http);
     made->base_ = std::move(url);
     made->policy_ = {{*where}, true, true};
-    if (!token.empty()) {
-      wiped_string field{"Bearer "};
-      field.append(token);
-      made->credential_ = admission::authorization_field(std::move(field));
-    }
+    if (!token.empty())
+      made->present(token);
     return made;
+  }
+
+  /// From now on calls are made with tokens of a login, for which the first one asks.
+  void log_in(login_request what) {
+    what.server = base_;
+    login_world world;
+    world.send = [this](provider_call call) { return send_login(std::move(call)); };
+    world.wait = [this](std::chrono::seconds time) { return pause(time); };
+    world.tell = [](const std::string& lines) { std::fprintf(stderr, "%s\n", lines.c_str()); };
+    world.now = [] { return std::chrono::steady_clock::now(); };
+    login_.emplace(std::move(what), std::move(world));
   }
 
   /// The JSON that a 2xx answers.
   result<json::value> call(std::string method, std::string_view path,
                            const json::object* body = nullptr) {
+    if (auto ok = see_to_token(); !ok)
+      return ok.error();
     auto reply = send(prepare(std::move(method), path, body));
     if (!reply)
       return reply.error();
@@ -98,6 +109,8 @@ public:
   /// Ctrl-C and may name a path to post to; empty: not yet. The second ends it.
   result<void> stream(std::string_view path, const json::object& body, const bytes_handler& take,
                       const std::function<std::string()>& on_ctrl_c) {
+    if (auto ok = see_to_token(); !ok)
+      return ok;
     auto request = prepare("POST", path, &body);
     request.call.stream = true;
     request.call.timeout = std::chrono::minutes(10); // servers send a sign of life sooner
@@ -113,6 +126,44 @@ private:
   chat_server() : work_(io_.get_executor()) {}
 
   static constexpr auto whole_day = std::chrono::hours(24);
+
+  void present(std::string_view token) {
+    wiped_string field{"Bearer "};
+    field.append(token);
+    credential_ = admission::authorization_field(std::move(field));
+  }
+
+  result<void> see_to_token() {
+    if (!login_)
+      return {};
+    auto fresh = login_->ensure();
+    if (!fresh)
+      return fresh.error();
+    if (*fresh)
+      present(login_->access_token().expose());
+    return {};
+  }
+
+  result<login_reply> send_login(provider_call call) {
+    auto request = admission::to_wire(std::move(call));
+    if (!request)
+      return fail(errc::invalid_argument, "the address of the issuer is malformed");
+    auto body = std::make_shared<wiped_string>();
+    request->secret_reply = body;
+    request->call.timeout = std::chrono::seconds(30);
+    auto reply = send(std::move(*request));
+    if (!reply)
+      return reply.error();
+    return login_reply{reply->status, std::move(body)};
+  }
+
+  // False after a Ctrl-C.
+  bool pause(std::chrono::seconds time) {
+    const auto end = std::chrono::steady_clock::now() + time;
+    while (ctrl_c == 0 && std::chrono::steady_clock::now() < end)
+      io_.run_one_for(std::chrono::milliseconds(100));
+    return ctrl_c == 0;
+  }
 
   wire_request prepare(std::string method, std::string_view path, const json::object* body) {
     wire_request request;
@@ -183,7 +234,7 @@ private:
                                             : ": " + dump(*detail);
     why = "the server answered " + std::to_string(status) + std::string(cut_utf8(why, 1000));
     if (status == 401)
-      why += "; --user or --token says who asks";
+      why += "; --user, --login or --token says who asks";
     return fail(status == 401 || status == 403 ? errc::denied : errc::bad_request, why);
   }
 
@@ -193,6 +244,7 @@ private:
   std::string base_;
   endpoint_policy policy_;
   std::shared_ptr<const credential_writer> credential_;
+  std::optional<device_login> login_;
   std::function<std::string()> on_ctrl_c_;
   bool cancelled_ = false;
 };
@@ -563,6 +615,8 @@ private:
     auto command = "behalf chat --url " + given_.url;
     if (!given_.user.empty())
       command += " --user " + given_.user;
+    if (!given_.client.empty())
+      command += " --login " + given_.client;
     return say(fail(errc::conflict, "the thread waits for " + what + "; to go on: " + command
                                       + " --thread " + glance(thread_)),
                exit_waiting);
@@ -581,6 +635,8 @@ private:
 
 // The token that was given, or the one that a user and password get.
 result<std::string> token_for(const chat_command& given) {
+  if (!given.client.empty())
+    return std::string();
   if (!given.user.empty())
     return development_token(
       {given.url, given.user, given.password.empty() ? given.user : given.password});
@@ -601,6 +657,8 @@ int run_chat(const chat_command& given) {
   wipe(token->data(), token->size());
   if (!server)
     return say(server.error(), exit_of(server.error()));
+  if (!given.client.empty())
+    (*server)->log_in({{}, given.issuer, given.client, given.scope});
   catch_ctrl_c();
   return chat{given, **server}.run();
 }

@@ -90,6 +90,9 @@ struct chat_command {
   std::string agent;               // empty: the thread's, or the server's only one
   std::string token;               // empty: BEHALF_TOKEN
   std::string user, password;      // instead of a token: of the server's development issuer
+  std::string client;              // instead of these: logs in at the issuer as this one
+  std::string issuer;              // empty: the one that the server names
+  std::string scope = "openid";    // of that login
   std::string thread;              // empty: a new one
   std::optional<std::string> once; // one question, whose answer alone is printed
 };

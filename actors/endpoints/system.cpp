@@ -1,5 +1,6 @@
 // What the server says about itself: health, description, metrics, and the list of its routes.
 #include "actors/endpoints/openapi.hpp"
+#include "actors/endpoints/protected_resource.hpp"
 #include "actors/endpoints/routes.hpp"
 #include "actors/endpoints/views.hpp"
 #include "actors/options.hpp"
@@ -61,6 +62,10 @@ void show_metrics(request_pointer self) {
   answer_page(self, app.metrics_text.text(), "text/plain; version=0.0.4; charset=utf-8");
 }
 
+void describe_server(request_pointer self) {
+  describe_resource(self, "");
+}
+
 void docs(request_pointer self) {
   static const auto page = openapi_page();
   answer_page(self, page, "text/html; charset=utf-8",
@@ -82,6 +87,8 @@ std::vector<route> system_routes() {
     {verb::get, "/ready", open, nullptr, ready, "Readiness: the storage can be read and written"},
     {verb::get, "/info", open, nullptr, info, "Version and features"},
     {verb::get, "/metrics", open, nullptr, show_metrics, "Metrics, as Prometheus text or JSON"},
+    {verb::get, "/.well-known/oauth-protected-resource", open, nullptr, describe_server,
+     "Who issues tokens for this server"},
     {verb::get, "/docs", open, nullptr, docs, "This list"},
     {verb::get, "/openapi.json", open, nullptr, openapi, "This list for machines"},
   };

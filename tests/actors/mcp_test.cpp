@@ -232,6 +232,9 @@ TEST_CASE_METHOD(default_mcp, "strangers are told where to get a token", "[mcp]"
   const auto told = parse_json(found.body).value();
   CHECK(told.at("resource") == "http://test/mcp");
   CHECK(told.at("authorization_servers") == json::array{issuer_name});
+  const auto whole = parse_json(stranger.get("/.well-known/oauth-protected-resource").body).value();
+  CHECK(whole.at("resource") == "http://test");
+  CHECK(whole.at("authorization_servers") == json::array{issuer_name});
   CHECK(stranger.post("/threads", {}).header("www-authenticate") == "Bearer");
 }
 

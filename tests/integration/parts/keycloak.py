@@ -1,6 +1,8 @@
 """A real Keycloak with everything in memory and the realm `acme` of keycloak/behalf-realm.json."""
 
+import html
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -52,6 +54,20 @@ class Keycloak:
         form = {"grant_type": "password", "client_id": client, "scope": scope}
         return self.grant({**form, "username": user, "password": user})["access_token"]
 
+    def approve(self, address: str, user: str) -> None:
+        """What a person does in a browser with the address that a device shows: logs in, agrees."""
+        with httpx.Client(timeout=60, trust_env=False) as browser:
+            page = _follow(browser, browser.get(address))
+            given = {"username": user, "password": user}
+            for form in (given, {"accept": "Yes"}):
+                action = page.url.join(html.unescape(re.search(r'action="([^"]+)"', page.text)[1]))
+                hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.text)
+                page = _follow(
+                    browser, browser.post(action, data=dict(hidden) | form, headers=_cookies(browser))
+                )
+            if "Device Login Successful" not in page.text:
+                raise RuntimeError(f"keycloak: {page.status_code} {page.text}")
+
     def grant(self, form: dict[str, str]) -> dict:
         """Any request to the token endpoint; raises unless it is answered 200."""
         answer = self._http.post(self.discovery["token_endpoint"], data=form)
@@ -102,9 +118,7 @@ class Keycloak:
 
     def _import_realm(self) -> None:
         realm = json.loads(REALM_FILE.read_text())
-        answer = self._http.post(
-            f"{self.url}/admin/realms", json=realm, headers=self._admin_headers()
-        )
+        answer = self._http.post(f"{self.url}/admin/realms", json=realm, headers=self._admin_headers())
         if answer.status_code != 201:
             raise RuntimeError(f"keycloak: realm import: {answer.status_code} {answer.text}")
 
@@ -122,6 +136,17 @@ class Keycloak:
 
     def _get(self, url: str) -> dict:
         return self._http.get(url).raise_for_status().json()
+
+
+def _cookies(browser: httpx.Client) -> dict[str, str]:
+    """They are marked Secure; browsers send those over http to this machine, httpx does not."""
+    return {"Cookie": "; ".join(f"{c.name}={c.value}" for c in browser.cookies.jar)}
+
+
+def _follow(browser: httpx.Client, answer: httpx.Response) -> httpx.Response:
+    while answer.is_redirect:
+        answer = browser.get(answer.headers["location"], headers=_cookies(browser))
+    return answer
 
 
 def claims_of(token: str) -> dict:
