@@ -43,12 +43,26 @@ void check_list(const json::value& listed, const json::object& arguments) {
 void check_result(json::value body) {
   result_bounds bounds;
   bounds.text_bytes = bounds.media_bytes = 256;
+  bounds.kept_text = 64 << 10; // more than all notes
+  bounds.kept_files = 512;
   service_reply reply;
   reply.body = std::move(body);
-  const auto message = tool_message_of(reply, "c1", "send", bounds);
+  const auto made = outcome_of(reply, {"c1", "send", "send", {}}, bounds);
+  const auto& message = made.message;
   const auto& content = message.at("content");
   fuzz::require(content.is_string() || content.is_array(), "a message has a content");
   fuzz::require(is_utf8(dump(message)), "a message is UTF-8");
+  fuzz::require(made.left.text_shown <= made.left.text.size(), "what is shown is of the whole");
+  std::size_t kept = 0;
+  for (const auto& one : made.left.files) {
+    kept += string_or(one.file, "base64").size();
+    const auto* blocks = content.if_array();
+    const std::string_view text =
+      blocks ? blocks->at(one.note).at("text").as_string() : content.get_string();
+    fuzz::require(text.substr(0, blocks ? text.npos : one.note).ends_with("]"),
+                  "a file has a note in the message");
+  }
+  fuzz::require(kept <= bounds.kept_files, "files are bounded");
 }
 
 } // namespace

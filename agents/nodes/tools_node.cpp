@@ -93,8 +93,8 @@ coroutine<node_result> make_call(state_view state, context ctx, agent_ptr agent)
   auto under_way = call_in_time(ctx, *box, std::move(call), most, hints.read_only);
   auto became = co_await std::move(under_way);
   seen.join(became.seen);
-  if (!became.whole.empty()) {
-    auto keeping = keep_whole(ctx, became, seen);
+  if (!became.left.empty()) {
+    auto keeping = keep_left(ctx, became, seen);
     co_await std::move(keeping);
   }
   if (const auto* args = member(task, "edited"))

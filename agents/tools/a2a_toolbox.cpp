@@ -1,5 +1,4 @@
 // Agents of other servers, by the A2A protocol (version 0.3, JSON-RPC).
-#include "agents/tools/kept_results.hpp"
 #include "agents/tools/other_agent.hpp"
 #include "agents/tools/results.hpp"
 #include "agents/tools/toolbox.hpp"

@@ -1,6 +1,5 @@
 // Assistants of other servers, by the Agent Server API. Each call of the tool has a thread there,
 // whose id follows from the call: a node that runs again, after an answer or a crash, finds it.
-#include "agents/tools/kept_results.hpp"
 #include "agents/tools/other_agent.hpp"
 #include "agents/tools/results.hpp"
 #include "agents/tools/toolbox.hpp"

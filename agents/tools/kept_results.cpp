@@ -14,7 +14,6 @@
 namespace behalf {
 namespace {
 
-constexpr std::size_t most_kept = 4 << 20; // bytes of a text
 constexpr std::size_t most_of_thread = 20; // results
 constexpr std::size_t most_of_user = 100;
 // Reached only where many are kept at once, or the user puts others there.
@@ -26,11 +25,12 @@ constexpr std::chrono::hours stays{7 * 24}, stays_without_thread{1};
 constexpr std::string_view item_key = "text";
 
 constexpr std::string_view definition = R"tool({"name": "read_result", "description":
-    "Reads on in a tool's result that was too long and was kept. Lines longer than 2000 bytes count as several.",
+    "Reads on in a tool's result that was too long and was kept, or gives a file of it. Lines longer than 2000 bytes count as several.",
   "inputSchema": {"type": "object", "required": ["name"], "properties": {
     "name": {"type": "string", "maxLength": 64, "description": "As the result said."},
     "from": {"type": "integer", "minimum": 0, "maximum": 4194304, "description": "The first line to read; 0 unless said."},
-    "lines": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "How many; 200 unless said."}}},
+    "lines": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "How many; 200 unless said."},
+    "file": {"type": "integer", "minimum": 1, "maximum": 20, "description": "In place of lines: the file of this number."}}},
   "annotations": {"readOnlyHint": true, "openWorldHint": false}})tool";
 
 std::vector<std::string> place_of(const context& ctx) {
@@ -94,6 +94,31 @@ void say_last(json::object& message, const std::string& sentence) {
     blocks->push_back(text_block(sentence));
 }
 
+// In each note of a file: which one it is, and who can have it.
+void name_files(json::object& message, const std::vector<left_file>& files) {
+  auto& content = message["content"];
+  for (auto nth = files.size(); nth != 0; --nth) { // a text's notes move when one before them grows
+    const auto& one = files[nth - 1];
+    const auto said = "; kept as file " + std::to_string(nth)
+                      + (one.is_readable ? ", which read_result gives" : ", for the user");
+    auto* blocks = content.if_array();
+    auto& text = (blocks ? blocks->at(one.note).at("text") : content).as_string();
+    text.insert((blocks ? text.size() : one.note) - 1, said);
+  }
+}
+
+std::string note_of(const left_parts& left, const std::string& name, std::string_view how_long) {
+  const auto kept = "kept whole for " + std::string(how_long) + " as " + name;
+  if (left.text.empty())
+    return "[" + std::string(left.files.size() == 1 ? "the file is " : "the files are ") + kept
+           + "]";
+  const std::string_view whole = left.text;
+  const auto before = pieces_in(whole.substr(0, left.text_shown));
+  return "[" + kept + ": read_result reads on, from line "
+         + std::to_string(before == 0 ? 0 : before - 1) + " of " + std::to_string(pieces_in(whole))
+         + "]";
+}
+
 // Drops all but the newest, after one was put: of calls side by side the last one sees them all.
 // Whether that one, `newest`, is among those that stay. Names are in the order of their time.
 coroutine<bool> drop_oldest(context ctx, std::vector<std::string> newest) {
@@ -126,6 +151,44 @@ coroutine<bool> drop_oldest(context ctx, std::vector<std::string> newest) {
   co_return stays_there;
 }
 
+// What the user has put there is checked like what a service gives.
+json::object file_in(const json::object& kept, std::size_t nth, const requested_call& what) {
+  const auto* found = member(kept, "files");
+  const auto* files = found ? found->if_array() : nullptr;
+  const auto count = files ? files->size() : 0;
+  const auto refused = [&](const std::string& why) {
+    return tool_error(what.id, what.name, "Error: " + why);
+  };
+  if (nth == 0 || nth > count || !(*files)[nth - 1].is_object())
+    return refused("the result has no file " + std::to_string(nth) + ": it has "
+                   + std::to_string(count) + ".");
+  const auto& file = (*files)[nth - 1].get_object();
+  const auto data = string_or(file, "base64");
+  const auto which =
+    std::to_string(nth) + ", of " + std::string(cut_utf8(string_or(file, "mime_type"), 100));
+  if (data.size() > result_bounds{}.media_bytes)
+    return refused("file " + which + ", is too large for a model. The user can fetch it.");
+  auto block = media_block(data);
+  if (!block)
+    return refused("models cannot read file " + which + ". The user can fetch it.");
+  auto answer = builtin_answer(what, {});
+  answer["content"] = list(std::move(*block));
+  return answer;
+}
+
+json::object lines_in(const json::object& kept, const requested_call& what) {
+  const auto from = number_or(what.args, "from", 0);
+  const auto lines = number_or(what.args, "lines", usual_lines);
+  const auto part = part_of(string_or(kept, "text"), from, lines);
+  if (part.behind == part.first)
+    return tool_error(what.id, what.name,
+                      "Error: there is no line " + std::to_string(from) + ": the result has "
+                        + std::to_string(part.all) + " lines, from 0 on.");
+  return builtin_answer(what, part.text + "\n[lines " + std::to_string(part.first) + " to "
+                                + std::to_string(part.behind - 1) + " of "
+                                + std::to_string(part.all) + "]");
+}
+
 coroutine<tool_outcome> read_result(context ctx, requested_call what) {
   const auto name = std::string(string_or(what.args, "name"));
   auto asked = ctx.store().get(place_of(ctx, name.empty() ? "-" : name), item_key);
@@ -133,17 +196,10 @@ coroutine<tool_outcome> read_result(context ctx, requested_call what) {
   if (!item)
     co_return tool_error(what.id, what.name,
                          "Error: there is no result of that name, or not any more.");
-  const auto from = number_or(what.args, "from", 0);
-  const auto lines = number_or(what.args, "lines", usual_lines);
-  const auto part = part_of(string_or(item->value, "text"), from, lines);
-  if (part.behind == part.first)
-    co_return tool_error(what.id, what.name,
-                         "Error: there is no line " + std::to_string(from) + ": the result has "
-                           + std::to_string(part.all) + " lines, from 0 on.");
-  const auto text = part.text + "\n[lines " + std::to_string(part.first) + " to "
-                    + std::to_string(part.behind - 1) + " of " + std::to_string(part.all) + "]";
-  tool_outcome made{builtin_answer(what, text)};
-  made.seen = taint_from_json(member(item->value, "taint"));
+  const auto& kept = item->value;
+  const auto file = number_or(what.args, "file", 0);
+  tool_outcome made = file ? file_in(kept, file, what) : lines_in(kept, what);
+  made.seen = taint_from_json(member(kept, "taint"));
   co_return made;
 }
 
@@ -159,41 +215,38 @@ public:
 
 } // namespace
 
-tool_outcome outcome_of(const service_reply& reply, const requested_call& call) {
-  constexpr result_bounds shown, whole{most_kept, 0};
-  tool_outcome made{tool_message_of(reply, call.id, call.name, shown)};
-  if (text_bytes(reply.body, shown.text_bytes) <= shown.text_bytes)
-    return made;
-  const auto all = tool_message_of(reply, call.id, call.name, whole);
-  if (const auto text = string_or(all, "content"); text.size() > shown.text_bytes)
-    made.whole = text;
-  return made;
-}
-
-coroutine<void> keep_whole(context ctx, tool_outcome& outcome, const taint& seen) {
+coroutine<void> keep_left(context ctx, tool_outcome& outcome, const taint& seen) {
+  auto left = std::exchange(outcome.left, {});
   const auto name = uuid7();
-  json::object kept{{"text", outcome.whole},
-                    {"tool", string_or(outcome.message, "name")},
+  const bool briefly = is_temporary(ctx);
+  const auto note = note_of(left, name, briefly ? "an hour" : "7 days");
+  json::object kept{{"tool", string_or(outcome.message, "name")},
                     {"tool_call_id", string_or(outcome.message, "tool_call_id")}};
+  kept["text"] = std::move(left.text);
+  json::array files, names;
+  for (auto& one : left.files) {
+    names.push_back(one.file["name"]);
+    files.push_back(std::move(one.file));
+  }
+  if (!files.empty())
+    kept["files"] = std::move(files);
   if (!seen.none())
     kept["taint"] = to_json(seen);
   const auto place = place_of(ctx, name);
   auto put = ctx.store().put(place, item_key, std::move(kept));
-  const bool briefly = is_temporary(ctx);
   put.ttl(briefly ? stays_without_thread : stays).index({});
   if (const auto done = co_await put; !done)
     co_return;
   auto dropping = drop_oldest(ctx, place);
   if (!co_await std::move(dropping))
     co_return;
-  const auto shown = std::string_view(outcome.whole).substr(0, result_bounds{}.text_bytes);
-  const auto before = pieces_in(shown);
-  say_last(outcome.message, "[kept whole for " + std::string(briefly ? "an hour" : "7 days")
-                              + " as " + name + ": read_result reads on, from line "
-                              + std::to_string(before == 0 ? 0 : before - 1) + " of "
-                              + std::to_string(pieces_in(outcome.whole)) + "]");
+  name_files(outcome.message, left.files);
+  say_last(outcome.message, note);
   auto artifact = object_or_empty(outcome.message, "artifact");
-  artifact["kept"] = {{"namespace", json::value_from(place)}, {"key", item_key}};
+  json::object where{{"namespace", json::value_from(place)}, {"key", item_key}};
+  if (!names.empty())
+    where["files"] = std::move(names);
+  artifact["kept"] = std::move(where);
   outcome.message["artifact"] = std::move(artifact);
   outcome.changes.set(std::string(kept_channel), true);
 }

@@ -20,14 +20,12 @@ inline constexpr std::string_view kept_tool_name = "read_result";
 /// The channel that is there once a result of the conversation was kept.
 inline constexpr std::string_view kept_channel = "kept_results";
 
-/// The outcome of a call that was answered; of a text that was cut it has the whole, too.
-tool_outcome outcome_of(const service_reply& reply, const requested_call& call);
-
-/// Puts the whole into the store, at {"kept_results", USER, THREAD, NAME} "text": {"text", "tool",
-/// "tool_call_id", "taint"?}, for seven days, an hour where the thread goes with the run, and says
-/// so in the message. The newest 20 of a thread and 100 of a user stay. Where the store takes
-/// nothing or has no room the message stays as it is. `seen`: by who reads it.
-coroutine<void> keep_whole(context ctx, tool_outcome& outcome, const taint& seen);
+/// Puts what is left out of the message into the store, at {"kept_results", USER, THREAD, NAME}
+/// "text": {"text", "files"?, "tool", "tool_call_id", "taint"?}, for seven days, an hour where the
+/// thread goes with the run, and says so in the message. The newest 20 of a thread and 100 of a
+/// user stay. Where the store takes nothing or has no room the message stays as it is.
+/// `seen`: by who reads it.
+coroutine<void> keep_left(context ctx, tool_outcome& outcome, const taint& seen);
 
 /// Has that tool, and lists nothing: it is offered once there is something to read.
 std::shared_ptr<const toolbox> kept_toolbox();

@@ -1,4 +1,4 @@
-#include "agents/tools/kept_results.hpp"
+#include "agents/tools/results.hpp"
 #include "agents/tools/toolbox.hpp"
 #include "behalf/context.hpp"
 

@@ -64,7 +64,7 @@ result<api_document> read_openapi(const json::value& document,
 /// Error: invalid_argument with a sentence for the model.
 result<http_operation> request_of(const api_operation& operation, const json::object& arguments);
 
-/// What the service answered as a result of MCP's tools/call, for tool_message_of. `whole` is false
+/// What the service answered as a result of MCP's tools/call, for outcome_of. `whole` is false
 /// when more followed than was read.
 json::object result_of(unsigned status, const header_list& headers, std::string body, bool whole);
 

@@ -1,5 +1,4 @@
 // Calls of operations, and what their answers tell a model.
-#include "agents/tools/kept_results.hpp"
 #include "agents/tools/openapi.hpp"
 #include "agents/tools/results.hpp"
 #include "agents/tools/tool_list.hpp"

@@ -16,8 +16,10 @@ namespace {
 
 constexpr std::size_t most_blocks = 1'000;
 constexpr std::size_t most_media = 20; // providers refuse a question that has too many
+constexpr std::size_t most_files = 20; // that are kept
 constexpr std::size_t most_notes = 50; // of what is left out: they are beside the bound of text
 constexpr std::size_t longest_error = 8 << 10;
+constexpr std::size_t longest_uri = 2'000, longest_name = 100; // of files that are kept
 
 // What chat models take as such, told by its first bytes: a provider refuses what is called by
 // another name, and then the whole conversation, now and ever after.
@@ -49,6 +51,19 @@ const media_kind* kind_of(std::string_view bytes) {
   return found == media_kinds.end() ? nullptr : found;
 }
 
+json::object block_of(const media_kind& kind, std::string_view base64) {
+  return {{"type", kind.block}, {"base64", base64}, {"mime_type", kind.mime}};
+}
+
+// "2-plan.zip", "3.png", "4": what a file may be called anywhere, and no two of a result.
+std::string name_of_file(std::size_t nth, std::string_view uri, const media_kind* kind) {
+  auto name = std::to_string(nth);
+  const auto last = uri.substr(uri.find_last_of('/') + 1);
+  if (last.size() <= longest_name && made_of(last, "._-"))
+    return name.append("-").append(last);
+  return kind ? name.append(".").append(kind->mime.substr(kind->mime.find('/') + 1)) : name;
+}
+
 bool is_text(std::string_view mime) {
   return mime.starts_with("text/") || is_json_type(mime) || mime == "application/xml"
          || mime.ends_with("+xml");
@@ -58,7 +73,8 @@ bool is_text(std::string_view mime) {
 class content_reader {
 public:
   explicit content_reader(const result_bounds& bounds)
-    : text_left_(bounds.text_bytes), media_left_(bounds.media_bytes) {}
+    : bounds_(bounds), text_left_(bounds.text_bytes), media_left_(bounds.media_bytes),
+      files_left_(bounds.kept_files) {}
 
   void add(const json::value& part) {
     static const json::object none;
@@ -81,47 +97,91 @@ public:
       return;
     has_text_ = true;
     const auto fits = cut_utf8(all, text_left_);
+    if (bytes_cut_ == 0 && fits.size() < all.size()) { // from here on there is more than is shown
+      left_.text = joined();
+      left_.text_shown = left_.text.size() + (left_.text.empty() ? 0 : 1) + fits.size();
+    }
     text_left_ -= fits.size();
     bytes_cut_ += all.size() - fits.size();
+    if (bytes_cut_ != 0) {
+      const auto kept =
+        cut_utf8(all, bounds_.kept_text - std::min(bounds_.kept_text, left_.text.size()));
+      kept_cut_ += all.size() - kept.size();
+      keep_text(kept);
+    }
     if (!fits.empty())
-      put_text(fits);
+      blocks_.push_back(text_block(fits));
   }
 
-  /// What the model is told of what it does not get.
-  void note(const std::string& what) {
-    if (notes_ == most_notes)
-      return leave_out(1);
-    ++notes_;
-    put_text("[left out: " + what + "]");
-  }
   void leave_out(std::size_t parts) { parts_cut_ += parts; }
 
   bool has_text() const { return has_text_; }
   bool empty() const { return blocks_.empty() && bytes_cut_ == 0; }
 
   /// A string when there is only text, else blocks.
-  json::value content() && {
+  json::value content() {
     if (parts_cut_ != 0)
-      cut(std::to_string(parts_cut_) + " parts more");
+      put_note(too_long(std::to_string(parts_cut_) + " parts more"));
     if (bytes_cut_ != 0)
-      cut(std::to_string(bytes_cut_) + " bytes more of text");
+      blocks_.push_back(text_block(too_long(std::to_string(bytes_cut_) + " bytes more of text")));
+    if (kept_cut_ != 0)
+      keep_text(too_long(std::to_string(kept_cut_) + " bytes more of text"));
     if (media_count_ != 0)
       return std::move(blocks_);
-    std::string joined;
-    for (const auto& each : blocks_) {
-      if (!joined.empty())
-        joined += '\n';
-      joined += string_or(each.get_object(), "text");
+    auto file = left_.files.begin();
+    for (std::size_t i = 0, end = 0; file != left_.files.end(); ++i) {
+      end += string_or(blocks_[i].get_object(), "text").size() + (i == 0 ? 0 : 1);
+      if (file->note == i)
+        (file++)->note = end;
     }
-    return json::string(joined);
+    return joined();
   }
+
+  /// Behind `content`.
+  left_parts take_left() { return std::move(left_); }
 
 private:
-  void cut(const std::string& what) {
-    put_text("[left out: " + what + ", the result is too long]");
+  static std::string too_long(const std::string& what) {
+    return "[left out: " + what + ", the result is too long]";
   }
 
-  void put_text(std::string_view text) { blocks_.push_back(text_block(text)); }
+  json::string joined() const {
+    json::string all;
+    for (bool first = true; const auto& each : blocks_) {
+      const auto* text = each.get_object().if_contains("text");
+      if (!text)
+        continue;
+      if (!std::exchange(first, false))
+        all += '\n';
+      all += text->get_string();
+    }
+    return all;
+  }
+
+  void keep_text(std::string_view text) {
+    if (text.empty())
+      return;
+    if (!left_.text.empty())
+      left_.text += '\n';
+    left_.text.append(text);
+  }
+
+  void put_note(std::string_view text) {
+    blocks_.push_back(text_block(text));
+    if (bytes_cut_ != 0)
+      keep_text(text);
+  }
+
+  // What the model is told of what it does not get. False when it is told of enough.
+  bool note(const std::string& what) {
+    if (notes_ == most_notes) {
+      leave_out(1);
+      return false;
+    }
+    ++notes_;
+    put_note("[left out: " + what + "]");
+    return true;
+  }
 
   void link(const json::object& o) {
     auto line = "Link: " + std::string(string_or(o, "uri"));
@@ -139,30 +199,52 @@ private:
 
   void media(std::string_view given_type, std::string_view data, std::string_view uri) {
     const auto mime = media_type(given_type);
-    const auto shown = mime.empty() || mime.size() > 100 ? std::string("unknown type") : mime;
-    auto what = "a file of " + shown + ", " + std::to_string(data.size() / 4 * 3) + " bytes";
+    const bool is_named = !mime.empty() && mime.size() <= 100;
+    auto what = "a file of " + (is_named ? mime : "unknown type") + ", "
+                + std::to_string(data.size() / 4 * 3) + " bytes";
     if (!uri.empty())
       what += ", " + std::string(cut_utf8(uri, 200));
-    if (data.size() > media_left_ || media_count_ == most_media)
-      return note(what + ", the result is too long");
-    auto bytes = base64_decode(data);
+    const bool can_show = data.size() <= media_left_ && media_count_ < most_media;
+    const bool can_keep = data.size() <= files_left_ && left_.files.size() < most_files;
+    const bool may_be_text = is_text(mime) && data.size() <= bounds_.kept_files;
+    if (!can_show && !can_keep && !may_be_text)
+      return void(note(what + ", the result is too long"));
+    const auto bytes = base64_decode(data);
     if (!bytes || bytes->empty())
-      return note(what + ", it is no base64");
-    if (is_text(mime) && is_utf8(*bytes))
+      return void(note(what + ", it is no base64"));
+    if (may_be_text && is_utf8(*bytes))
       return text(*bytes);
     const auto* known = kind_of(*bytes);
-    if (!known)
-      return note(what + ", models cannot read it");
-    media_left_ -= data.size();
-    ++media_count_;
-    blocks_.push_back(
-      json_arg{{"type", known->block}, {"base64", data}, {"mime_type", known->mime}}.take());
+    if (known && can_show) {
+      media_left_ -= data.size();
+      ++media_count_;
+      blocks_.push_back(block_of(*known, data));
+      return;
+    }
+    const bool told = note(what + (known ? ", the result is too long" : ", models cannot read it"));
+    if (!told || !can_keep)
+      return;
+    files_left_ -= data.size();
+    std::string type = is_named ? mime : "application/octet-stream";
+    if (known)
+      type = known->mime;
+    json::object file{{"name", name_of_file(left_.files.size() + 1, uri, known)},
+                      {"mime_type", type},
+                      {"base64", data},
+                      {"bytes", bytes->size()}};
+    if (!uri.empty() && uri.size() <= longest_uri)
+      file["uri"] = uri;
+    left_.files.push_back(
+      {std::move(file), known && data.size() <= bounds_.media_bytes, blocks_.size() - 1});
   }
 
-  std::size_t text_left_, media_left_, bytes_cut_ = 0;
+  const result_bounds bounds_;
+  std::size_t text_left_, media_left_, files_left_;
+  std::size_t bytes_cut_ = 0, kept_cut_ = 0; // of the text that is shown, of the one that is kept
   std::size_t media_count_ = 0, notes_ = 0, parts_cut_ = 0;
   bool has_text_ = false;
   json::array blocks_;
+  left_parts left_;
 };
 
 json::object message(json::value content, std::string_view call_id, std::string_view name,
@@ -179,13 +261,13 @@ json::object message(json::value content, std::string_view call_id, std::string_
 
 } // namespace
 
-json::object tool_message_of(const service_reply& reply, std::string_view call_id,
-                             std::string_view name, const result_bounds& bounds) {
+tool_outcome outcome_of(const service_reply& reply, const requested_call& call,
+                        const result_bounds& bounds) {
   const auto* body = reply.body.if_object();
   if (!body)
-    return tool_error(call_id, name, "The tool's answer is no result of a tool.");
+    return tool_error(call.id, call.name, "The tool's answer is no result of a tool.");
   if (string_or(*body, "resultType") == "input_required")
-    return tool_error(call_id, name,
+    return tool_error(call.id, call.name,
                       "The tool asks for more input, which it cannot be given here.");
   content_reader read{bounds};
   if (const auto* parts = member(*body, "content"); parts && parts->is_array()) {
@@ -206,7 +288,15 @@ json::object tool_message_of(const service_reply& reply, std::string_view call_i
   json::value artifact;
   if (structured && text_bytes(*structured, bounds.text_bytes) <= bounds.text_bytes)
     artifact = json::object{{"structured_content", *structured}};
-  return message(std::move(read).content(), call_id, name, std::move(artifact), failed);
+  tool_outcome made{message(read.content(), call.id, call.name, std::move(artifact), failed)};
+  made.left = read.take_left();
+  return made;
+}
+
+std::optional<json::object> media_block(std::string_view base64) {
+  const auto bytes = base64_decode(base64);
+  const auto* kind = bytes ? kind_of(*bytes) : nullptr;
+  return kind ? std::optional(block_of(*kind, base64)) : std::nullopt;
 }
 
 json::object tool_error(std::string_view call_id, std::string_view name,

@@ -59,7 +59,7 @@ public:
     }
     auto under_way = ctx.run(found->flow, std::move(input));
     const auto left = co_await std::move(under_way);
-    tool_outcome became = left ? tool_message_of(answer_of_agent(*left), what.id, what.name)
+    tool_outcome became = left ? outcome_of(answer_of_agent(*left), what)
                                : tool_error(what.id, what.name,
                                             "Error: the agent '" + found->name
                                               + "' could not do it: " + left.error().message);

@@ -30,12 +30,28 @@ struct requested_call {
     {}; // and what its tools were, where the toolbox runs agents (safety/pins.hpp)
 };
 
+/// A file of a result that its message only names.
+struct left_file {
+  json::object file; // {"name", "mime_type", "base64", "bytes", "uri"?}
+  bool is_readable;  // by models, each by itself
+  std::size_t note;  // in the message's content: which block names it; of a text, the byte behind
+};
+
+/// What the message of a result leaves out, and may be kept.
+struct left_parts {
+  json::string text = {};     // the whole of it; empty when the message has it all
+  std::size_t text_shown = 0; // bytes of that which the message has
+  std::vector<left_file> files = {};
+
+  bool empty() const { return text.empty() && files.empty(); }
+};
+
 /// What became of a call.
 struct tool_outcome {
-  json::object message;   // the tool message that answers it
-  flow::update changes;   // of the agent's other channels
-  taint seen = {};        // what the model learns by it, beside what its toolbox stands for
-  std::string whole = {}; // of a text that the message has a part of
+  json::object message; // the tool message that answers it
+  flow::update changes; // of the agent's other channels
+  taint seen = {};      // what the model learns by it, beside what its toolbox stands for
+  left_parts left = {}; // of the message
 
   tool_outcome(json::object answer) : message(std::move(answer)) {}
 };

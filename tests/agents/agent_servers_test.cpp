@@ -101,6 +101,29 @@ TEST_CASE("an assistant of another server is asked", "[agents][agent_server]") {
   CHECK(out.data("custom") == std::vector<json::value>{told});
 }
 
+TEST_CASE("files in an assistant's answer reach the model, or are kept", "[agents][agent_server]") {
+  agent_server there;
+  there.runner.as("alice");
+  auto state = state_with_answer("earlier");
+  json::object image{{"type", "image"}, {"base64", "iVBORw0KGgo="}, {"mime_type", "image/png"}};
+  json::object zip{{"type", "file"}, {"base64", "AP8A"}, {"mime_type", "application/zip"}};
+  zip["extras"] = json::object{{"filename", "plan.zip"}};
+  json::object text{{"type", "text"}, {"text", "found it"}};
+  json::object answer{{"type", "ai"}, {"content", list(text, image, zip)}};
+  state["values"] = json::object{{"messages", list(human("find it"), ai("earlier"), answer)}};
+  there.states = {state};
+  const auto out = there.ask();
+  REQUIRE_FALSE(out.error);
+  const auto& message = out.state.at("messages").at(2);
+  const auto& told = message.at("content").as_array();
+  REQUIRE(told.size() == 4);
+  CHECK(told[0].at("text") == "found it");
+  CHECK(told[1].at("base64") == "iVBORw0KGgo=");
+  CHECK(text_of(message).find(", plan.zip, models cannot read it; kept as file 1, for the user]")
+        != std::string::npos);
+  CHECK(there.runner.store().size() == 1);
+}
+
 TEST_CASE("an assistant that may have been asked before a crash is not asked twice",
           "[agents][agent_server]") {
   const json::object call{

@@ -76,6 +76,15 @@ TEST_CASE("what becomes of a task elsewhere is told to the model", "[agents][a2a
                       rpc_result(json::object{{"kind", "message"}, {"parts", list(part)}}));
     CHECK(r.answer() == "success: hello");
   }
+  SECTION("it answers with files") {
+    json::object file{{"name", "plan.zip"}, {"mimeType", "application/zip"}, {"bytes", "AP8A"}};
+    json::object part{{"kind", "file"}, {"file", file}};
+    r.partner.answers("POST ",
+                      rpc_result(json::object{{"kind", "message"}, {"parts", list(part)}}));
+    CHECK(r.answer().find(", plan.zip, models cannot read it; kept as file 1, for the user]")
+          != std::string::npos);
+    CHECK(r.runner.store().size() == 1);
+  }
   SECTION("it failed") {
     r.partner.answers("POST ", rpc_result(task("failed", "no luck")));
     CHECK(r.answer() == "error: The agent did not do it (failed):\nno luck");

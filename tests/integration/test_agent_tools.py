@@ -1,6 +1,7 @@
 """Tools of services that nobody should trust, and a model that does whatever it reads: what is done
 nevertheless is what the operator allows, and what a person has approved."""
 
+import base64
 import json
 
 import pytest
@@ -335,3 +336,43 @@ def test_a_long_result_is_kept_for_its_user(agents, models, box):
     asked = {"messages": [{"type": "human", "content": "CALL read {}"}]}
     brief = chat.client.runs.wait(None, "clerk", input=asked)["messages"][2]
     assert "[kept whole for an hour as " in brief["content"]  # its thread is gone
+
+
+def test_files_that_the_model_does_not_get_are_kept_for_the_user(agents, models, box):
+    def picture(size: int) -> dict:
+        data = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(size)).decode()
+        return {"type": "image", "mimeType": "image/png", "data": data}
+
+    archive = b"PK\x03\x04" + bytes(range(256))
+    blob = {"uri": "file:///plan.zip", "mimeType": "application/zip",
+            "blob": base64.b64encode(archive).decode()}
+    big = picture(3_500_000)  # 4.7 MB as base64, more than a model gets
+    parts = [big, *[picture(10)] * 21, {"type": "resource", "resource": blob}]
+    box.offer(READ, SEND, read={"content": parts})
+    chat = agents.chat("clerk")
+    shown = chat.say("CALL read {}")[2]
+    assert [block["type"] for block in shown["content"]].count("image") == 20
+    told = text_of(shown)
+    assert "bytes, the result is too long; kept as file 1, for the user]" in told
+    assert "bytes, the result is too long; kept as file 2, which read_result gives]" in told
+    assert "file:///plan.zip, models cannot read it; kept as file 3, for the user]" in told
+    kept = shown["artifact"]["kept"]
+    assert kept["files"] == ["1.png", "2.png", "3-plan.zip"]
+    item = chat.client.store.get_item(kept["namespace"], kept["key"])["value"]
+    assert [file["base64"] for file in item["files"]] == [big["data"], picture(10)["data"], blob["blob"]]
+    assert base64.b64decode(item["files"][2]["base64"]) == archive
+    name = kept["namespace"][-1]
+
+    def read(chat: Chat, file: int) -> dict:
+        return chat.say(f"CALL read_result {json.dumps({'name': name, 'file': file})}")[-2]
+
+    assert read(chat, 2)["content"] == [
+        {"type": "image", "base64": picture(10)["data"], "mime_type": "image/png"}]
+    # Nobody else's: not by the tool, which another user has for a result of their own, nor by the API.
+    box.offer(READ, SEND, read="long\n" * 20_000)
+    other = agents.chat("clerk", "bob")
+    other.say("CALL read {}")
+    assert "there is no result of that name" in read(other, 2)["content"]
+    assert other.client.store.get_item(kept["namespace"], kept["key"]) is None
+    chat.client.threads.delete(chat.thread)
+    assert chat.client.store.search_items(kept["namespace"][:3])["items"] == []

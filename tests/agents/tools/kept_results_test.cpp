@@ -6,6 +6,7 @@
 #include "runtime/base/json.hpp"
 #include "runtime/graph/graph.hpp"
 #include "runtime/graph/task_facts.hpp"
+#include "runtime/net/codec.hpp"
 #include "tests/support/agent_pieces.hpp"
 #include "tests/support/catch.hpp"
 
@@ -83,7 +84,7 @@ void fill(testing::memory_store& store, const std::string& user, int n) {
 
 coroutine<node_result> keep(context ctx, tool_outcome& outcome) {
   const taint none;
-  auto keeping = keep_whole(ctx, outcome, none);
+  auto keeping = keep_left(ctx, outcome, none);
   co_await std::move(keeping);
   co_return flow::update{};
 }
@@ -269,13 +270,101 @@ TEST_CASE("where there is no room nothing is kept", "[agents][tools]") {
 TEST_CASE("results stay an hour where the thread goes with the run", "[agents][tools]") {
   const auto temporary = GENERATE(false, true);
   tool_outcome outcome{json::object{{"content", "line 0"}, {"name", "dump"}}};
-  outcome.whole = long_text();
+  outcome.left.text = long_text();
   const auto asked = asked_to_keep(temporary, outcome);
   REQUIRE(asked.size() == 2); // nothing is there yet
   const auto& put = std::get<store_put>(asked.front());
   CHECK(put.ttl_minutes == (temporary ? 60 : 7 * 24 * 60));
   CHECK(text_of(outcome.message).find(temporary ? "for an hour as " : "for 7 days as ")
         != std::string::npos);
+}
+
+TEST_CASE("files that a model does not get are kept, and given by their number",
+          "[agents][tools]") {
+  const auto png = base64("\x89PNG\r\n\x1a\n" + std::string(2'000'000, 'x'));
+  bench b{"", list(listed("fetch"))};
+  b.web.answers_by("fetch", [&](const auto&) -> result<service_reply> {
+    json::object zip{{"uri", "file:///a.zip"}, {"mimeType", "application/zip"}, {"blob", "AP8A"}};
+    json::object image{{"type", "image"}, {"mimeType", "image/png"}, {"data", png}};
+    json::object resource{{"type", "resource"}, {"resource", std::move(zip)}};
+    service_reply reply;
+    reply.body = json::object{{"content", list(image, image, std::move(resource))}};
+    return reply;
+  });
+  b.model.calls({{"fetch", json::object{}}}).says("I see.");
+  const auto message = tool_message(b.say("fetch it"));
+  const auto& blocks = message.at("content").as_array();
+  REQUIRE(blocks.size() == 4);
+  CHECK(blocks[0].at("type") == "image");
+  CHECK(blocks[1].at("text")
+        == "[left out: a file of image/png, 2000010 bytes, the result is too long; kept as file 1, "
+           "which read_result gives]");
+  CHECK(blocks[2].at("text")
+        == "[left out: a file of application/zip, 3 bytes, file:///a.zip, models cannot read it; "
+           "kept as file 2, for the user]");
+  const std::string_view last = blocks[3].at("text").as_string();
+  const auto& kept = message.at("artifact").at("kept");
+  const std::string name(kept.at("namespace").at(3).as_string());
+  CHECK(last == "[the files are kept whole for 7 days as " + name + "]");
+  CHECK(kept.at("files") == list("1.png", "2-a.zip"));
+  CHECK(b.told(1) == names{"fetch", "read_result"});
+  const labels place{"kept_results", "alice", "thread-1", name};
+  const auto* item = b.runner.store().find(place, "text");
+  REQUIRE(item);
+  CHECK(item->at("text") == "");
+  CHECK(std::string(item->at("files").at(0).at("base64").as_string()) == png);
+  CHECK(item->at("files").at(0).at("bytes") == 2'000'008);
+  CHECK(item->at("taint").at("untrusted").as_object().contains("web"));
+
+  const auto read = [&](int nth) {
+    json::object args{{"name", name}, {"file", nth}};
+    b.model.calls({{"read_result", args}}).says("Done.");
+    const auto out = b.say("read");
+    const auto& messages = out.state.at("messages").as_array();
+    return messages.at(messages.size() - 2);
+  };
+  const auto given = read(1);
+  CHECK(given.at("status") == "success");
+  CHECK(given.at("content")
+        == list(json::object{{"type", "image"}, {"base64", png}, {"mime_type", "image/png"}}));
+  const auto refused = [&](int nth) {
+    const auto told = read(nth);
+    CHECK(told.at("status") == "error");
+    return text_of(told);
+  };
+  CHECK(refused(2)
+        == "Error: models cannot read file 2, of application/zip. The user can fetch it.");
+  CHECK(refused(3) == "Error: the result has no file 3: it has 2.");
+  CHECK(refused(21).find("The argument file must be at most 20") != std::string::npos);
+  auto large = *item;
+  large["files"].at(1) = json::object{{"base64", base64(std::string(4'000'000, 'x'))}};
+  b.runner.store().put(place, "text", large);
+  CHECK(refused(2).find("is too large for a model. The user can fetch it.") != std::string::npos);
+  b.runner.store().put(place, "text", {{"files", list(7)}});
+  CHECK(refused(1) == "Error: the result has no file 1: it has 1.");
+  b.runner.as("bob");
+  CHECK(refused(1) == "Error: there is no result of that name, or not any more.");
+}
+
+TEST_CASE("each note of a text says which file it is", "[agents][tools]") {
+  bench b{"", list(listed("fetch"))};
+  b.web.answers_by("fetch", [&](const auto&) -> result<service_reply> {
+    json::object zip{{"mimeType", "application/zip"}, {"blob", "AP8A"}};
+    json::object resource{{"type", "resource"}, {"resource", std::move(zip)}};
+    json::object more{{"type", "text"}, {"text", "[left out: nothing]"}};
+    service_reply reply;
+    reply.body = json::object{{"content", list(more, resource, more, resource)}};
+    return reply;
+  });
+  b.model.calls({{"fetch", json::object{}}}).says("I see.");
+  auto text = text_of(tool_message(b.say("fetch it")));
+  text.erase(text.find("\n[the files are kept whole for 7 days as "));
+  const auto note = [](int n) {
+    return "[left out: nothing]\n[left out: a file of application/zip, 3 bytes, models cannot read "
+           "it; kept as file "
+           + std::to_string(n) + ", for the user]";
+  };
+  CHECK(text == note(1) + "\n" + note(2));
 }
 
 TEST_CASE("read_result comes behind the tools there were", "[agents][tools]") {

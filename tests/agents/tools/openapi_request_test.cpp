@@ -46,7 +46,7 @@ api_operation with_body(const std::string& type, const std::string& media) {
 std::string text_of(const json::object& result) {
   service_reply reply;
   reply.body = result;
-  return std::string(tool_message_of(reply, "c", "t").at("content").as_string());
+  return std::string(outcome_of(reply, {"c", "t", "t", {}}).message.at("content").as_string());
 }
 
 const header_list json_type{{"Content-Type", "application/json; charset=utf-8"}};
@@ -186,7 +186,7 @@ TEST_CASE("answers become results", "[tools]") {
           .starts_with("[left out: a file of image/png"));
   service_reply image;
   image.body = result_of(200, {{"content-type", "image/png"}}, "\x89PNG\r\n\x1a\n..", true);
-  CHECK(tool_message_of(image, "c", "t").at("content").at(0).at("type") == "image");
+  CHECK(outcome_of(image, {"c", "t", "t", {}}).message.at("content").at(0).at("type") == "image");
 }
 
 TEST_CASE("answers that are none are errors", "[tools]") {

@@ -9,10 +9,14 @@ using namespace behalf;
 
 namespace {
 
-json::object answer(std::string_view body, const result_bounds& bounds = {}) {
+tool_outcome outcome(std::string_view body, const result_bounds& bounds = {}) {
   service_reply reply;
   reply.body = parse_json(body).value();
-  return tool_message_of(reply, "c1", "send", bounds);
+  return outcome_of(reply, {"c1", "send", "send", {}}, bounds);
+}
+
+json::object answer(std::string_view body, const result_bounds& bounds = {}) {
+  return outcome(body, bounds).message;
 }
 
 } // namespace
@@ -118,7 +122,7 @@ TEST_CASE("a long result is cut between characters, and says so", "[agents]") {
 TEST_CASE("large files and many parts are left out of a result", "[agents]") {
   result_bounds bounds;
   bounds.media_bytes = 12;
-  auto m = answer(R"({"content":[{"type":"image","mimeType":"image/png","data":"AAAAAAAAAAAAAAAA"},
+  auto m = answer(R"({"content":[{"type":"image","mimeType":"image/png","data":"iVBORw0KGgoAAAAA"},
                       {"type":"image","mimeType":"image/png","data":"iVBORw0KGgo="}]})",
                   bounds);
   REQUIRE(m.at("content").get_array().size() == 2);
@@ -147,6 +151,91 @@ TEST_CASE("a result cannot flood the model with files, nor with what was left ou
   const auto unknown = std::string(repeated(R"({"type":"x"})").as_string());
   CHECK(std::count(unknown.begin(), unknown.end(), '\n') == 50);
   CHECK(unknown.ends_with("[left out: 50 parts more, the result is too long]"));
+}
+
+TEST_CASE("files that a message only names are there to be kept", "[agents]") {
+  result_bounds bounds;
+  bounds.media_bytes = 12;
+  const auto zip = R"({"type":"resource","resource":{"uri":"file:///a/x.zip",
+                        "mimeType":"application/zip","blob":"AP8A"}})";
+  const auto png = R"({"type":"image","mimeType":"image/jpeg","data":"iVBORw0KGgo="})";
+  const auto of = [&](const std::string& parts) {
+    return outcome(R"({"content":[)" + parts + "]}", bounds);
+  };
+  const std::string hi = R"({"type":"text","text":"hé"},)";
+  auto made = of(hi + zip + "," + hi + zip);
+  CHECK(made.left.text.empty());
+  REQUIRE(made.left.files.size() == 2);
+  CHECK(made.left.files[0].file
+        == json::object{{"name", "1-x.zip"},
+                        {"mime_type", "application/zip"},
+                        {"base64", "AP8A"},
+                        {"bytes", 3},
+                        {"uri", "file:///a/x.zip"}});
+  const std::string_view text = made.message.at("content").as_string();
+  for (const auto& one : made.left.files) {
+    CHECK_FALSE(one.is_readable);
+    CHECK(text.substr(0, one.note).ends_with("file:///a/x.zip, models cannot read it]"));
+  }
+  CHECK(made.left.files[1].note == text.size());
+
+  made = of(png + ("," + std::string(png)) + "," + zip);
+  REQUIRE(made.left.files.size() == 2);
+  CHECK(made.left.files[0].file.at("name") == "1.png"); // the first one is shown
+  CHECK(made.left.files[0].file.at("mime_type") == "image/png");
+  CHECK(made.left.files[0].is_readable);
+  CHECK(made.left.files[0].note == 1);
+  CHECK(made.left.files[1].note == 2);
+  CHECK(of(png).left.empty());
+  CHECK(
+    of(R"({"type":"image","mimeType":"image/png","data":"iVBORw0KGgoAAAAA????"})").left.empty());
+}
+
+TEST_CASE("what is kept of a result's files is bounded", "[agents]") {
+  const auto zips = [](const std::string& more, int n, const result_bounds& bounds) {
+    std::string all;
+    for (int i = 0; i < n; ++i)
+      all +=
+        (i == 0 ? "" : ",") + (R"({"type":"resource","resource":{"blob":"AP8A")" + more + "}}");
+    return outcome(R"({"content":[)" + all + "]}", bounds).left.files;
+  };
+  CHECK(zips("", 100, {}).size() == 20);
+  result_bounds bounds;
+  bounds.kept_files = 11;
+  CHECK(zips("", 3, bounds).size() == 2);
+  const auto name = [&](const std::string& uri) {
+    const auto files = zips(R"(,"uri":")" + uri + '"', 1, {});
+    return std::string(files.at(0).file.at("name").as_string());
+  };
+  CHECK(name("") == "1");
+  CHECK(name("plan.xlsx") == "1-plan.xlsx");
+  CHECK(name("file:///a/..") == "1-..");
+  CHECK(name("https://example.com/a?b=c/") == "1");
+  CHECK(name("file:///a b") == "1");
+  CHECK(name(R"(file:///a\\b)") == "1");
+  CHECK(name(std::string(101, 'x')) == "1");
+  CHECK_FALSE(zips(R"(,"uri":")" + std::string(2001, 'x') + '"', 1, {})[0].file.contains("uri"));
+  const auto type = zips(R"(,"mimeType":")" + std::string(200, 'x') + '"', 1, {})[0].file;
+  CHECK(type.at("mime_type") == "application/octet-stream");
+}
+
+TEST_CASE("the whole of a long result has all its texts", "[agents]") {
+  result_bounds bounds;
+  bounds.text_bytes = 4;
+  bounds.media_bytes = 12;
+  const auto left = outcome(R"({"content":[{"type":"text","text":"ab"},
+      {"type":"image","mimeType":"image/png","data":"iVBORw0KGgo="},
+      {"type":"text","text":"cdé"},{"type":"hologram"},
+      {"type":"resource","resource":{"mimeType":"text/csv","blob":"YyxkCg=="}}]})",
+                            bounds)
+                      .left;
+  CHECK(left.text == "ab\ncdé\n[left out: a part of a kind that is not known]\nc,d\n");
+  CHECK(left.text_shown == 5);
+  bounds.kept_text = 6;
+  const auto cut =
+    outcome(R"({"content":[{"type":"text","text":"abcdé"},{"type":"text","text":"f"}]})", bounds)
+      .left;
+  CHECK(cut.text == "abcdé\n[left out: 1 bytes more of text, the result is too long]");
 }
 
 TEST_CASE("a call that did not happen has a message, too", "[agents]") {
