@@ -28,6 +28,8 @@ constexpr auto outcomes = {"answered",
                            "model_too_slow",
                            "cancelled",
                            "budget_spent",
+                           "timeout",
+                           "unreachable",
                            "other"};
 
 double number_of(const json::object& request, std::string_view key) {

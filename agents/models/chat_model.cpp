@@ -113,7 +113,14 @@ public:
   const std::string& request_id() const { return request_id_; }
 
   /// To whoever counts: also an attempt that failed may have cost tokens.
-  void report_usage() { report(failure.why.message.empty() ? "answered" : failure.why.kind); }
+  void report_usage() {
+    const auto& why = failure.why;
+    report(why.message.empty()          ? "answered"
+           : !why.kind.empty()          ? std::string_view{why.kind}
+           : why.code == errc::timeout  ? "timeout"
+           : why.code == errc::upstream ? "unreachable"
+                                        : "other");
+  }
 
   model_failure failure;
 
@@ -148,12 +155,18 @@ private:
     return used;
   }
 
+  // One that was cut, or refused, while it waited for its turn did not leave.
+  static bool has_left(std::string_view outcome) {
+    return outcome == "timeout" || outcome == "unreachable";
+  }
+
   void report(std::string_view outcome) {
     open_ = false;
     const auto used = used_tokens(outcome);
     const auto cost = cost_of(used, model_.prices);
-    if (refused_by_.empty())
+    if (sent_ || has_left(outcome))
       place_.settle(figures_of(used, cost));
+    place_ = {};
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun_;
     emit(ctx_, {stream_item::kind::usage, json::object{{"model", model_.name},
                                                        {"outcome", outcome},

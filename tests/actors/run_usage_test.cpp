@@ -151,18 +151,18 @@ TEST_CASE_METHOD(usage_fixture, "what models cost is noted in a run's row, a lon
 TEST_CASE_METHOD(usage_fixture, "a thread that is deleted leaves what its run has spent",
                  "[usage]") {
   disk.refuse = [this](const write_batch& what) -> std::optional<error> {
+    if (what.usage.empty())
+      return std::nullopt;
     if (!what.held.empty()) // of the run, which is gone
       return fail(errc::not_found, "the run is gone");
-    if (!what.usage.empty())
-      written.push_back(what.usage);
+    written.push_back(what.usage);
     return std::nullopt;
   };
   start("t1", "asks", {{"input", json::object{}}});
   sched.run();
   REQUIRE(written.size() == 1);
   CHECK(written[0][0].used.requests == 1);
-  CHECK(written[0][0].used.requests == 1);
-  CHECK(written[0][0].used.input == 0); // nothing had been answered
+  CHECK(written[0][0].used.input == 7);
 }
 
 TEST_CASE_METHOD(usage_fixture, "an answer that is cut counts for its run", "[usage]") {
@@ -182,4 +182,16 @@ TEST_CASE_METHOD(usage_fixture, "an answer that is cut counts for its run", "[us
   CHECK(told.at("usage").at("models").at("main").at("requests") == 1);
   REQUIRE(written.size() == 1);
   CHECK(written[0][0].used.cost == 3'000'000'000);
+}
+
+TEST_CASE_METHOD(usage_fixture,
+                 "a request that nothing began to answer is not counted when it is cut",
+                 "[usage]") {
+  outside.hold = true;
+  auto run = start("t1", "asks", {{"input", json::object{}}});
+  sched.run();
+  REQUIRE(outside.calls.size() == 1);
+  cancel(run);
+  CHECK(written.empty());
+  CHECK_FALSE(run_row(run).contains("usage"));
 }
