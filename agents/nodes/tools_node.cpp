@@ -3,7 +3,6 @@
 #include "agents/tools/kept_results.hpp"
 #include "agents/tools/results.hpp"
 #include "runtime/base/json.hpp"
-#include "runtime/base/log.hpp"
 #include "runtime/graph/task_facts.hpp"
 
 namespace behalf {
@@ -43,9 +42,8 @@ coroutine<tool_outcome> call_in_time(context ctx, const toolbox& box, requested_
   if (became)
     co_return std::move(*became);
   if (became.error().code != errc::timeout)
-    co_return failed_call(call, became.error(), box.name());
-  log::warning("tool_failed",
-               {{"service", box.name()}, {"tool", call.tool}, {"outcome", "timeout"}});
+    co_return failed_call(ctx, call, became.error(), box.name());
+  log_tool_failed(ctx, box.name(), call.tool, "timeout");
   co_return tool_error(call.id, call.name, too_late(call, most, read_only));
 }
 
@@ -82,7 +80,7 @@ coroutine<node_result> make_call(state_view state, context ctx, agent_ptr agent)
     co_return refused(verdict.why);
   const bool left_behind = string_or(task, "run") != ctx.run_id();
   if ((left_behind || may_have_run(ctx)) && !bool_or(task, "repeatable"))
-    co_return flow::update{{"messages", list(tool_error(call.id, call.name, unknown_outcome))}};
+    co_return flow::update{{"messages", list(unknown_call(ctx, call, service))}};
   // A crash from here on finds the task: it is not repeated, or finds its call.
   if (!bool_or(task, "repeatable") || box->finds_its_calls()) {
     emit(ctx, {stream_item::kind::once, {}});

@@ -128,7 +128,7 @@ public:
                              "Error: the agent has not answered in 10 minutes.");
       auto pause = ctx.sleep(wait);
       if (const auto slept = co_await std::move(pause); !slept)
-        co_return failed_call(what, slept.error(), name());
+        co_return failed_call(ctx, what, slept.error(), name());
       waited += wait;
       json::object which{{"id", string_or(*answer, "id")}, {"historyLength", 0}};
       auto asking = asked(ctx, rpc("tasks/get", std::move(which)));
@@ -138,7 +138,7 @@ public:
         answer = std::move(next);
     }
     if (!answer)
-      co_return failed_call(what, answer.error(), name());
+      co_return failed_call(ctx, what, answer.error(), name());
     service_reply made;
     made.body = result_of(*answer);
     co_return outcome_of(made, what);

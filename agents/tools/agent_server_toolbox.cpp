@@ -142,7 +142,7 @@ public:
     auto looking = last_run_of(ctx, path);
     const auto last = co_await std::move(looking);
     if (!last)
-      co_return failed_call(what, last.error(), name());
+      co_return failed_call(ctx, what, last.error(), name());
     int64_t given = 0;
     while (ctx.answer(static_cast<std::size_t>(given)))
       ++given;
@@ -150,7 +150,7 @@ public:
       co_return tool_error(what.id, what.name,
                            "Error: the other server does not know this conversation any more.");
     if (last->id.empty() && may_have_run(ctx)) // its task has another id where nothing was stored
-      co_return tool_error(what.id, what.name, unknown_outcome);
+      co_return unknown_call(ctx, what, name());
     // Answers go to the questions they were given to: those before them were sent already.
     const bool is_others = !last->id.empty() && !last->answers;
     const auto sent = std::clamp<int64_t>(last->answers.value_or(0), 0, given);
@@ -177,11 +177,11 @@ public:
     bool was_cut = last->status == "interrupted";
     for (;;) {
       if (!went)
-        co_return failed_call(what, went.error(), name());
+        co_return failed_call(ctx, what, went.error(), name());
       auto reading = state_of(ctx, path);
       auto state = co_await std::move(reading);
       if (!state)
-        co_return failed_call(what, state.error(), name());
+        co_return failed_call(ctx, what, state.error(), name());
       auto question = question_in(*state);
       if (!question && !is_half_done(*state))
         co_return outcome_of(answer_of_agent(object_or_empty(*state, "values")), what);

@@ -20,7 +20,7 @@ public:
     auto request = ctx.service(name()).call_tool(what.tool, what.args);
     auto reply = co_await std::move(request);
     if (!reply)
-      co_return failed_call(what, reply.error(), name());
+      co_return failed_call(ctx, what, reply.error(), name());
     co_return outcome_of(*reply, what);
   }
 };

@@ -91,17 +91,17 @@ public:
     auto opening = request.stream();
     auto reply = co_await std::move(opening);
     if (!reply)
-      co_return failed_call(what, reply.error(), name());
+      co_return failed_call(ctx, what, reply.error(), name());
     const auto status = static_cast<unsigned>(reply->status());
     if (status == 401)
-      co_return failed_call(what, error{errc::denied, {}, {}, "needs_auth"}, name());
+      co_return failed_call(ctx, what, error{errc::denied, {}, {}, "needs_auth"}, name());
     std::string body;
     bool whole = media_type(type_in(reply->headers())) == endless;
     while (!whole && body.size() <= most_read) {
       auto next = reply->next();
       auto chunk = co_await std::move(next);
       if (!chunk)
-        co_return failed_call(what, chunk.error(), name());
+        co_return failed_call(ctx, what, chunk.error(), name());
       body += chunk->bytes;
       whole = chunk->last;
     }

@@ -29,12 +29,13 @@ bool refused_access(const error& why, std::string_view service) {
 }
 
 // Without the service's own words: they may repeat the arguments.
-json::object failed_call(const requested_call& call, const error& why, std::string_view service) {
+json::object failed_call(const context& ctx, const requested_call& call, const error& why,
+                         std::string_view service) {
   const std::string outcome = !why.kind.empty()            ? why.kind
                               : why.code == errc::timeout  ? "timeout"
                               : why.code == errc::upstream ? "upstream"
                                                            : "refused";
-  log::warning("tool_failed", {{"service", service}, {"tool", call.tool}, {"outcome", outcome}});
+  log_tool_failed(ctx, service, call.tool, outcome);
   auto told = "Error: '" + std::string(service) + "' ";
   if (refused_access(why, service))
     told += "refused access: a credential that is stored may be wrong, expired or not enough.";
@@ -51,6 +52,19 @@ json::object failed_call(const requested_call& call, const error& why, std::stri
                  : "it cannot be reached, or broke off in its answer. Whether the call was made is "
                    "unknown");
   return tool_error(call.id, call.name, told);
+}
+
+json::object unknown_call(const context& ctx, const requested_call& call,
+                          std::string_view service) {
+  log_tool_failed(ctx, service, call.tool, "unknown");
+  return tool_error(call.id, call.name, unknown_outcome);
+}
+
+void log_tool_failed(const context& ctx, std::string_view service, std::string_view tool,
+                     std::string_view outcome) {
+  log::warning(
+    "tool_failed",
+    {{"service", service}, {"tool", tool}, {"outcome", outcome}, {"run_id", ctx.run_id()}});
 }
 
 } // namespace behalf

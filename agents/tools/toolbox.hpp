@@ -155,6 +155,14 @@ std::shared_ptr<const toolbox> function_toolbox(std::vector<function_tool> tools
 bool refused_access(const error& why, std::string_view service);
 
 /// The message of a call that its service did not take: why, in words for the model.
-json::object failed_call(const requested_call& call, const error& why, std::string_view service);
+json::object failed_call(const context& ctx, const requested_call& call, const error& why,
+                         std::string_view service);
+
+/// Likewise of one that a crash or a stop of this server may have cut: it is not made again.
+json::object unknown_call(const context& ctx, const requested_call& call, std::string_view service);
+
+/// For the operator. `outcome`: one word.
+void log_tool_failed(const context& ctx, std::string_view service, std::string_view tool,
+                     std::string_view outcome);
 
 } // namespace behalf

@@ -256,6 +256,8 @@ def test_a_call_open_in_a_crash_is_made_again_only_if_that_is_harmless(agents, m
     assert box.called() == ["send"] * times
     said = text_of(client.threads.get_state(thread)["values"]["messages"][-1])
     assert said == "I hear: done" if times == 2 else "unknown" in said
+    left = f"tool=send outcome=unknown run_id={run['run_id']}"
+    assert (left in agents.server.process.output()) == (times == 1)
 
 
 def test_tools_of_one_turn_run_side_by_side(agents, models, box):
