@@ -5,6 +5,7 @@
 #include "config/warnings.hpp"
 #include "runtime/auth/provider_conflicts.hpp"
 #include "secrets/embedded_store.hpp"
+#include "secrets/inject.hpp"
 #include "secrets/master_key.hpp"
 #include "secrets/process.hpp"
 #include "secrets/references.hpp"
@@ -124,6 +125,20 @@ void warn_of_unknown_names(const config& c, const secret_command& given) {
   warn("credential of a service", given.service, std::move(services));
 }
 
+// One that no call could bring along would be found out by its user, much later.
+result<void> can_be_sent(const config& c, const secret_command& given,
+                         const stored_credential_ptr& what) {
+  constexpr credential_form any = credential_form::query; // how long it may be holds for all
+  if (auto ok = make_writer({any, "key"}, what); !ok)
+    return ok.error();
+  for (const auto& service : c.services)
+    if (service.credential.from == credential_source::secrets
+        && service.credential_name() == given.service)
+      if (auto ok = make_writer(service.credential.inject, what); !ok)
+        return ok.error();
+  return {};
+}
+
 // Calls the store and waits for its reply.
 result<secret_reply> send(const secret_call& call, const endpoint_policy& policy,
                           const client_options& egress) {
@@ -184,6 +199,11 @@ int put(const open_store& store, const secret_command& given) {
       return say(fail(errc::invalid_argument, "--expires-at is in the past"), exit_usage);
     what.expires_at = *at;
   }
+  const auto same = std::make_shared<const stored_credential>(
+    stored_credential{secret{what.value.expose()}, what.username});
+  if (auto ok = can_be_sent(store.settings, given, same); !ok)
+    return say(fail(errc::invalid_argument, "the value cannot be used: " + ok.error().message),
+               exit_usage);
   warn_of_unknown_names(store.settings, given);
   if (what.value.expose().size() < short_credential)
     std::fprintf(stderr, "behalf: warning: the value %s\n", short_credential_note);

@@ -24,7 +24,9 @@ bool field_value(std::string_view text) {
 
 result<void> fits(const credential_rule& rule, const stored_credential& c) {
   auto value = c.value.expose();
-  auto refuse = [](const char* why) { return fail(errc::invalid_argument, why); };
+  auto refuse = [](const char* why) {
+    return error{errc::invalid_argument, why, {}, std::string(credential_unusable)};
+  };
   if (value.empty())
     return refuse("the stored credential is empty");
   if (value.size() > longest_value)

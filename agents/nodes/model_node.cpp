@@ -27,6 +27,10 @@ std::string_view reason_of(const error& why, std::string_view service) {
     return "it refuses access: a credential that is stored may be wrong, expired or not enough";
   if (why.kind == "needs_auth")
     return "the user has not given access to it";
+  if (why.kind == "credential_unusable")
+    return "the credential that is stored for it cannot be sent as it is";
+  if (why.code == errc::overloaded) // or the audit log has no room
+    return "this server cannot make a call now";
   return why.code == errc::timeout ? "it does not answer" : "it cannot be reached";
 }
 
