@@ -254,6 +254,10 @@ public:
             return before.name == one.name && before.version == one.version;
           }))
         log::info("agent_reloaded", {{"agent", one.name}, {"version", one.version}});
+    for (const auto& before : fresh)
+      if (std::none_of(config_.agents.begin(), config_.agents.end(),
+                       [&](const auto& one) { return one.name == before.name; }))
+        log::info("agent_removed", {{"agent", before.name}});
     return {};
   }
 

@@ -80,12 +80,19 @@ result<void> embedded_store::core::prepare() {
     return version.error();
   if (*version > schema_version)
     return fail(errc::internal, db_->path() + ": was written by a newer version of behalf");
+  if (*version < 0)
+    return damaged(*version);
   if (*version == 0) {
     ok = create_schema();
     if (!ok)
       return ok;
   }
   return check_master();
+}
+
+error embedded_store::core::damaged(int64_t format) const {
+  return fail(errc::internal, db_->path() + ": damaged: its format is " + std::to_string(format)
+                                + "; restore a backup");
 }
 
 result<void> embedded_store::core::create_schema() {
@@ -95,6 +102,11 @@ result<void> embedded_store::core::create_schema() {
       return version.error();
     if (*version != 0)
       return {};
+    auto tables = db_->number("SELECT count(*) FROM sqlite_schema");
+    if (!tables)
+      return tables.error();
+    if (*tables > 0)
+      return damaged(0);
     if (auto ok = db_->execute(schema); !ok)
       return ok;
     return write_check(master_);

@@ -38,6 +38,7 @@ private:
   };
 
   result<void> create_schema();
+  error damaged(int64_t format) const;
   result<void> check_master();
   result<void> write_check(const secret& master);
   result<void> rewrap_all(const secret& new_key);

@@ -102,6 +102,7 @@ void stop_waiting(egress_pointer self, const going_ptr& call) {
   auto& lanes = self->state.lanes;
   auto lane = lanes.find(lane_of(*call));
   lane->second.calls.remove(std::exchange(call->place, 0));
+  self->state.meters.waiting(call->service->name, -1);
   if (lane->second.idle())
     lanes.erase(lane);
 }
@@ -410,6 +411,7 @@ void start_queued(egress_pointer self, const std::string& name) {
     lane.pace.begins(now);
     (*next)->began = now;
     (*next)->place = 0;
+    self->state.meters.waiting((*next)->service->name, -1);
     open_credential(self, *next);
   }
   lane.moving = false;
@@ -600,6 +602,7 @@ void enqueue(egress_pointer self, const going_ptr& call) {
     return;
   }
   call->place = *place;
+  self->state.meters.waiting(call->service->name, 1);
   self->state.by_run[call->ask.run_id].insert(call);
   start_queued(self, name);
 }

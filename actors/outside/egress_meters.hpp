@@ -28,6 +28,8 @@ public:
     return status >= 500 ? server_error : status >= 400 ? client_error : ok;
   }
   void ended(const std::string& service, outcome how);
+  /// More calls wait for their turn, or fewer.
+  void waiting(const std::string& service, int change);
   /// A credential was sent.
   void injected() { injected_->add(); }
 
@@ -35,6 +37,7 @@ private:
   static constexpr std::array<std::string_view, 6> names{"ok",     "client_error", "server_error",
                                                          "failed", "refused",      "cut"};
   std::unordered_map<std::string, std::array<metric*, names.size()>> services_;
+  std::unordered_map<std::string, metric*> waiting_;
   metric* injected_ = nullptr;
 };
 

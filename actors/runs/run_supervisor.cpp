@@ -300,6 +300,8 @@ void log_end(run_pointer self, const run_outcome& outcome) {
   const auto& plan = *s.plan;
   auto took = s.begun ? std::chrono::steady_clock::now() - s.turn : std::chrono::nanoseconds{0};
   s.app->runs->ended(plan.graph_id, outcome.status(), std::chrono::duration<double>(took).count());
+  const auto spent = s.spending ? s.spending->totals() : json::object{};
+  const auto* cost = member(spent, "cost");
   const auto write = outcome.is_failure() ? log::warning : log::info;
   write(
     "run_ended",
@@ -310,6 +312,7 @@ void log_end(run_pointer self, const run_outcome& outcome) {
      {"identity", plan.who->identity},
      {"status", outcome.status()},
      {"ms", std::chrono::duration<double, std::milli>(took).count()},
+     {"cost", cost ? cost->to_number<double>() : 0.0},
      {"error", outcome.error.is_object() ? string_or(outcome.error.get_object(), "error") : ""}});
   if (s.last && s.last->retries.tries() > 0)
     log::info("run_end_saved", {{"run_id", plan.run_id}, {"tries", s.last->retries.tries()}});

@@ -1,5 +1,7 @@
 #include "runtime/storage/sqlite_schema.hpp"
 
+#include "runtime/base/log.hpp"
+
 namespace behalf {
 namespace {
 
@@ -409,6 +411,8 @@ result<void> migrate(sqlite_connection& db, std::span<const std::string_view> st
     if (auto done = run_step(db, steps[static_cast<std::size_t>(at)], at + 1); !done)
       return fail(errc::internal, done.error().message + " (while updating the file to format "
                                     + std::to_string(at + 1) + ")");
+  if (*version > 0 && *version < newest)
+    log::info("storage_updated", {{"file", db.path()}, {"from", *version}, {"to", newest}});
   return {};
 }
 

@@ -207,6 +207,11 @@ TEST_CASE_METHOD(egress_fixture, "calls beyond a minute's number wait for their 
   CHECK(answers[0]());
   CHECK(answers[1]());
   CHECK_FALSE(answers[2]()); // not refused: it waits
+  const auto waiting = [&](const char* service) {
+    return meters.gauge("behalf_egress_waiting", "", {{"service", service}}).value();
+  };
+  CHECK(waiting("slow") == 1);
+  CHECK(waiting("api") == 0);
 }
 
 TEST_CASE_METHOD(egress_fixture, "a call holds its place until its answer was read", "[egress]") {

@@ -357,3 +357,14 @@ TEST_CASE_METHOD(store_fixture, "two processes that write at once lose nothing",
   CHECK(store->summaries({"t", "i", "a"}).value().size() == 25);
   CHECK(store->summaries({"t", "i", "b"}).value().size() == 25);
 }
+
+TEST_CASE_METHOD(store_fixture, "a file whose format was tampered with is not opened",
+                 "[secrets][store]") {
+  store.reset();
+  const auto* format = GENERATE("-1", "0");
+  tamper(std::string("PRAGMA user_version = ") + format);
+  auto refused = embedded_store::open(path, key_of('k'));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message
+        == path + ": damaged: its format is " + format + "; restore a backup");
+}
