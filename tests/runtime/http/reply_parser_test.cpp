@@ -47,7 +47,7 @@ TEST_CASE("a chunked reply means the same in pieces of any size", "[client]") {
   const auto trailers = "X-T: " + std::string(3000, 't') + "\r\nX-U: u\r\n";
   const auto piece = GENERATE(1u, 2u, 3u, 4u, 5u, 7u, 1000u, 100'000u);
   CAPTURE(piece);
-  for (const std::string tail : {std::string{}, trailers}) {
+  for (const auto& tail : {std::string{}, trailers}) {
     auto whole = read(head + "5;a=b\r\nhello\r\n1\r\n!\r\n0;c\r\n" + tail + "\r\n", piece);
     CHECK(whole.error.empty());
     CHECK(whole.done);
