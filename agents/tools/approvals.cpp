@@ -150,6 +150,24 @@ result<decisions> by_call(const json::object& answers, const std::vector<gated_c
   return all;
 }
 
+// How many forms of an answer it has at once. Who sent two meant one, and nobody knows which.
+int forms_of(const json::object& answer, const std::vector<gated_call>& calls) {
+  const auto *list = member(answer, "decisions"), *type = member(answer, "type");
+  const bool has_list = list && !list->is_null();
+  const bool has_type = type && type->is_string();
+  const bool has_calls = std::any_of(calls.begin(), calls.end(), [&](const gated_call& call) {
+    const auto* one = member(answer, call.id);
+    return one && one->is_object();
+  });
+  return int{has_list} + int{has_type} + int{has_calls};
+}
+
+// Whatever else it says: what a person turned down is not to be called.
+bool turned_down(const json::object& answer) {
+  const auto* said = member(answer, cancelled_answer);
+  return said && !said->is_null() && *said != false;
+}
+
 } // namespace
 
 result<decisions> read_decisions(const json::value& resume, const std::vector<gated_call>& calls) {
@@ -159,12 +177,15 @@ result<decisions> read_decisions(const json::value& resume, const std::vector<ga
   if (!answer)
     return refused("The answer is a " + std::string(kind_name(resume))
                    + ". It is {\"decisions\": […]}, with one decision per call");
-  if (const auto* list = member(*answer, "decisions"); list && list->is_array())
-    return by_position(list->get_array(), calls);
-  if (bool_or(*answer, cancelled_answer)) {
+  if (turned_down(*answer)) {
     const json::value reject = json::object{{"type", "reject"}};
     return by_position(json::array(calls.size(), reject), calls);
   }
+  if (forms_of(*answer, calls) > 1)
+    return refused("The answer says more than one thing: it is {\"decisions\": […]}, or one "
+                   "decision with a type, or a decision for each call's id");
+  if (const auto* list = member(*answer, "decisions"); list && list->is_array())
+    return by_position(list->get_array(), calls);
   if (const auto* type = member(*answer, "type"); type && type->is_string())
     return by_position(json::array{resume}, calls);
   return by_call(*answer, calls);

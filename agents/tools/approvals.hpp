@@ -45,7 +45,8 @@ json::object hitl_request(const std::vector<gated_call>& calls);
 ///   [{"type": "accept" | "edit" | "ignore" | "response", "args": …}], by position;
 ///   {call id: decision}, of every call;
 ///   a decision alone, when one call waits;
-///   {"__agui_cancelled__": true}, which rejects them all.
+///   {"__agui_cancelled__": true}, which rejects them all, whatever is beside it.
+/// One that has two of these forms is refused.
 /// An edit has `edited_action` or `editedAction`: {name, args}; or `args`: {action, args}.
 /// Error: invalid_argument with a sentence for whoever answered; nothing was decided then.
 result<std::vector<call_decision>> read_decisions(const json::value& resume,

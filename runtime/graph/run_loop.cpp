@@ -105,6 +105,7 @@ struct run_loop::impl {
   bool adopt_tasks();
   result<void> apply_resume(const json::value& resume);
   result<void> check_seen(const pending_interrupt& question);
+  static bool checks_answer(const live_task& t, const pending_interrupt& question);
   result<void> check_form(const live_task& t, const pending_interrupt& question,
                           const json::value& answer);
   result<void> apply_command(const run_command& c);
@@ -430,9 +431,13 @@ result<void> run_loop::impl::check_seen(const pending_interrupt& question) {
 }
 
 // Questions of graphs inside are checked by nobody.
+bool run_loop::impl::checks_answer(const live_task& t, const pending_interrupt& question) {
+  return question.task_id.empty() && t.what && t.what->options.check_answer;
+}
+
 result<void> run_loop::impl::check_form(const live_task& t, const pending_interrupt& question,
                                         const json::value& answer) {
-  if (!question.task_id.empty() || !t.what || !t.what->options.check_answer)
+  if (!checks_answer(t, question))
     return {};
   auto ok = t.what->options.check_answer(input_of(t, state_view{state}), answer);
   refused = !ok;
@@ -446,6 +451,11 @@ result<void> run_loop::impl::apply_resume(const json::value& resume) {
       for (const auto& asked : t.so_far.interrupts)
         waiting.emplace_back(&t, &asked);
   const auto* by_id = answers_by_id(resume);
+  // As in LangGraph, ids that no question has answer nothing. But a node that checks its answers
+  // says whether it knows them: ids of its own may look the same.
+  if (by_id && waiting.size() == 1 && !member(*by_id, waiting.front().second->id)
+      && checks_answer(*waiting.front().first, *waiting.front().second))
+    by_id = nullptr;
   // Questions of one node have an order; of several nobody knows which is meant.
   auto of_one = [&](const auto& one) {
     return one.first == waiting.front().first && one.second->task_id.empty();

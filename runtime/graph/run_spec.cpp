@@ -186,8 +186,9 @@ result<json::value> plain_answers(json::value resume) {
   if (!map)
     return resume;
   const auto refused = fail(errc::invalid_argument, "__agui_resume_map__ must be {interrupt id: "
-                                                    "{\"status\": …, \"payload\": …}, …}");
-  if (!map->is_object() || map->get_object().empty())
+                                                    "{\"status\": \"resolved\" or \"cancelled\", "
+                                                    "\"payload\": …}, …}, with nothing beside it");
+  if (!map->is_object() || map->get_object().empty() || resume.get_object().size() > 1)
     return refused;
   json::object plain;
   for (const auto& [id, one] : map->get_object()) {
@@ -195,7 +196,10 @@ result<json::value> plain_answers(json::value resume) {
       return refused;
     const auto& answer = one.get_object();
     const auto* payload = member(answer, "payload");
-    if (string_or(answer, "status") == "cancelled")
+    const auto status = string_or(answer, "status");
+    if (status != "resolved" && status != "cancelled")
+      return refused;
+    if (status == "cancelled")
       plain[id] = json::object{{cancelled_answer, true}};
     else
       plain[id] = payload ? *payload : json::value(nullptr);

@@ -100,8 +100,24 @@ TEST_CASE("answers of HumanInterrupt's clients are understood", "[agents]") {
   CHECK(decided(R"([{"type":"response","args":"later"}])", calls) == "reject later");
 }
 
+TEST_CASE("an answer that says two things is none", "[agents]") {
+  for (const auto* both : {R"({"decisions":[{"type":"approve"}],"type":"reject"})",
+                           R"({"decisions":[{"type":"approve"}],"c1":{"type":"reject"}})",
+                           R"({"type":"approve","c1":{"type":"reject"}})",
+                           R"({"type":"approve","decisions":{"c1":{"type":"reject"}}})"})
+    CHECK(refusal(both, one_call()).find("more than one thing") != std::string::npos);
+  CHECK(decided(R"({"decisions":[{"type":"approve"}],"note":"fine"})", one_call()) == "approve");
+  CHECK(decided(R"({"decisions":null,"type":"approve"})", one_call()) == "approve");
+}
+
 TEST_CASE("what a person turns down as a whole is rejected, where it may be", "[agents]") {
   CHECK(decided(R"({"__agui_cancelled__":true})", two_calls()) == "reject ; reject ");
+  for (const auto* beside :
+       {R"("decisions":[{"type":"approve"}])", R"("type":"approve")", R"("c1":{"type":"approve"})"})
+    for (const auto* said : {"true", R"("true")", "1"})
+      CHECK(
+        decided(R"({"__agui_cancelled__":)" + std::string(said) + "," + beside + "}", one_call())
+        == "reject ");
   auto must = one_call();
   must[0].allowed = {decision_type::approve};
   CHECK(refusal(R"({"__agui_cancelled__":true})", must).find("may not be reject")

@@ -458,8 +458,10 @@ TEST_CASE("an answer that its node does not take leaves the question open", "[gr
   run_driver first{picky(), thread};
   first.input(js(R"({"word": "please"})")).run();
   const auto before = dump(thread.load()->at.body());
+  const std::string unknown(32, 'a');
   for (const auto& resume :
-       {json::value("no"), json::value(json::object{{first.outcome->interrupts[0].id, "no"}})}) {
+       {json::value("no"), json::value(json::object{{first.outcome->interrupts[0].id, "no"}}),
+        json::value(json::object{{unknown, "please"}})}) {
     CHECK(check_answer(picky(), *thread.load(), resume).error().message == "that is not the word");
     run_driver bad{picky(), thread};
     bad.command(json::object{{"resume", resume}}).run();
@@ -492,5 +494,14 @@ TEST_CASE("answers of AG-UI's clients are answers by id", "[graph]") {
     INFO(wrong);
     CHECK_FALSE(plain_answers(js(R"({"__agui_resume_map__":)" + std::string(wrong) + "}")));
   }
+  auto one = [&](std::string_view answer, std::string_view beside = "") {
+    return plain_answers(js(R"({"__agui_resume_map__":{")" + id + "\":{" + std::string(answer)
+                            + "}}" + std::string(beside) + "}"));
+  };
+  CHECK(one(R"("status":"resolved","payload":1)"));
+  CHECK_FALSE(one(R"("status":"resolved","payload":1)", R"(,"__agui_cancelled__":true)"));
+  for (const auto* status : {R"("CANCELLED")", R"("canceled")", R"("rejected")", R"("")", "null"})
+    CHECK_FALSE(one(R"("payload":{"ok":true},"status":)" + std::string(status)));
+  CHECK_FALSE(one(R"("payload":{"ok":true})"));
   CHECK_FALSE(plain_answers(js(R"({"__agui_resume_map__":{")" + id + R"(":"yes"}})")));
 }
