@@ -301,6 +301,9 @@ void answer::usage(const token_usage& so_far) {
             .cache_read = counted(so_far.cache_read),
             .cache_creation = counted(so_far.cache_creation),
             .reasoning = counted(so_far.reasoning)};
+  // They are of the input, whatever a provider says of each.
+  usage_.cache_read = std::min(usage_.cache_read, usage_.input);
+  usage_.cache_creation = std::min(usage_.cache_creation, usage_.input - usage_.cache_read);
   counted_ = true;
 }
 

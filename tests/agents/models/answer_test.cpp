@@ -306,6 +306,14 @@ TEST_CASE("tokens nobody can have used are not added up", "[agents]") {
   CHECK(whole(std::move(a)).at("usage_metadata").at("total_tokens").as_int64() > 0);
 }
 
+TEST_CASE("no more of the input is from a cache than there was", "[agents]") {
+  auto a = made();
+  a.usage({.input = 10, .cache_read = 1'000'000, .cache_creation = 7});
+  CHECK(a.tokens() == token_usage{.input = 10, .cache_read = 10});
+  a.usage({.input = 10, .cache_read = 4, .cache_creation = 7});
+  CHECK(a.tokens() == token_usage{.input = 10, .cache_read = 4, .cache_creation = 6});
+}
+
 TEST_CASE("an answer that is too long takes no more and becomes no message", "[agents]") {
   answer a{"m", "openai", 1000};
   SECTION("text") {
