@@ -185,7 +185,7 @@ model_failure failure_of(int status, const header_list& headers, std::string_vie
   model_failure f;
   const auto kind = kind_of(status, message, code);
   auto text = meaning_of(kind)
-              + (status >= 400 ? "answered " + std::to_string(status) : "failed while it answered");
+              + (status != 200 ? "answered " + std::to_string(status) : "failed while it answered");
   f.why = fail(errc::upstream, message.empty() ? text : text + ": " + sentence(message));
   f.why.kind = kind;
   if (f.why.kind == "model_quota_spent")

@@ -133,7 +133,7 @@ public:
     for (const auto& piece : pieces) {
       bytes_ += text_bytes(piece, most_bytes_);
       if (bytes_ > most_bytes_)
-        return broken("reasons at greater length than max_answer_bytes", "model_bad_request");
+        return broken("reasons at greater length than max_answer_bytes", "model_answer_too_long");
       if (const auto* o = piece.if_object())
         add(*o);
     }

@@ -158,6 +158,12 @@ TEST_CASE("errors of OpenAI and its kin are read in each of their forms", "[mode
     CHECK(openai_failure(400, {}, body).why.message == "the model's provider answered 400");
 }
 
+TEST_CASE("a status that is neither an answer nor an error is told", "[models]") {
+  for (int status : {204, 206, 302, 304})
+    CHECK(openai_failure(status, {}, "").why.message
+          == "the model's provider answered " + std::to_string(status));
+}
+
 TEST_CASE("an error inside a stream says so, or has the status it names", "[models]") {
   const auto plain = openai_stream_error(parse_json(R"({"message":"oh","type":"x"})").value());
   CHECK(plain.message == "the model's provider failed while it answered: oh");

@@ -403,6 +403,7 @@ TEST_CASE("reasoning_details without end are refused", "[chat]") {
     taken = reader->take(events.feed(one).at(0), whole);
   REQUIRE_FALSE(taken);
   CHECK(taken.error().message.find("max_answer_bytes") != std::string::npos);
+  CHECK(taken.error().kind == "model_answer_too_long");
 }
 
 namespace {
