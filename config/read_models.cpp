@@ -223,6 +223,7 @@ void read_model(const std::string& name, yaml_section& in, config& out) {
   in.number("max_retries", m.max_retries, 0, 10);
   in.duration("longest_wait", m.longest_wait);
   in.duration("total_timeout", m.total_timeout);
+  service.total_timeout = m.total_timeout;
   in.number("max_answer_bytes", m.max_answer_bytes, 1024, 1 << 30);
   if (auto prices = in.section("prices"))
     read_prices(std::move(*prices), m.prices);

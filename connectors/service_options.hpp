@@ -55,6 +55,8 @@ struct service_options {
   bool whole_answers = false;                // a call is under way until its stream was read
   std::vector<std::string> tools;            // mcp: only these; empty: all
   bool own = false;                          // the server's: no node can name it
+  /// To the end of a streamed reply; 0: none.
+  std::chrono::milliseconds total_timeout{0};
 
   /// Error: invalid_argument with a sentence that begins with the wrong key ("url: …").
   result<void> validate() const;

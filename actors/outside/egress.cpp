@@ -501,7 +501,10 @@ void dispatch(egress_pointer self, const going_ptr& call) {
   out.request->credential = std::move(call->opened.writer);
   call->opened.writer = out.request->credential;
   out.request->max_reply_bytes = call->service->max_reply_bytes;
-  out.by = std::chrono::steady_clock::now() + call->ask.call.timeout;
+  const auto now = std::chrono::steady_clock::now();
+  if (const auto most = call->service->total_timeout; most.count() > 0)
+    out.request->until = now + most;
+  out.by = now + call->ask.call.timeout;
   out.request->call = std::move(call->ask.call);
   call->ask.call.method = out.request->call.method; // for the audit log
   call->ticket = out.ticket;

@@ -489,6 +489,8 @@ public:
     return {};
   }
 
+  bool done() const override { return ended_; }
+
   result<void> end(answer& to) override {
     if (ended_ && to.stopped())
       return {};

@@ -206,7 +206,7 @@ private:
     awaiting<byte_stream> call{model_call{model_.name, std::move(*request)}};
     auto reply = co_await call;
     if (!reply) {
-      failure = failure_inside(reply.error());
+      failure = failure_inside(in_all(reply.error()));
       co_return std::nullopt;
     }
     sent_ = true;
@@ -276,7 +276,7 @@ private:
   std::optional<result<void>> take_part(reading& now, const result<outbound_chunk>& part) {
     if (!part) { // an answer may be whole when the connection breaks
       if (auto ok = now.reader->end(answer_); !ok)
-        return cut(part.error());
+        return cut(in_all(part.error()));
       show_rest();
       return result<void>{};
     }
@@ -295,7 +295,7 @@ private:
       return result<void>{};
     if (what_.shown)
       show_new();
-    if (!part->last)
+    if (!part->last && !now.reader->done())
       return std::nullopt;
     if (auto ok = now.reader->end(answer_); !ok)
       return ok.error();
@@ -321,6 +321,11 @@ private:
 
   // Between its parts an answer may take its time; in all it may not.
   bool late() const { return std::chrono::steady_clock::now() - begun_ >= model_.total_timeout; }
+
+  // What ended when the time for all of it was over was no matter of its last part.
+  error in_all(error why) const {
+    return why.code == errc::timeout && late() ? too_slow() : std::move(why);
+  }
 
   static error too_slow() {
     return {

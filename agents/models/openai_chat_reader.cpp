@@ -198,6 +198,8 @@ public:
     return {};
   }
 
+  bool done() const override { return done_; }
+
   result<void> end(answer& to) override {
     if (!begun_ || !(done_ || to.stopped()))
       return cut_answer();

@@ -79,6 +79,8 @@ class responses_reader : public answer_reader {
 public:
   result<void> take(const stream_event& event, answer& to) override;
 
+  bool done() const override { return over_; }
+
   result<void> end(answer&) override {
     if (over_)
       return {};

@@ -23,6 +23,8 @@ public:
   /// Adds what the event says to the answer. Error: upstream, with a kind (see below): the
   /// provider reports a failure inside the stream, or what it sent makes no sense.
   virtual result<void> take(const stream_event& event, answer& to) = 0;
+  /// The provider has said that nothing follows. Of some APIs only the stream's end says so.
+  virtual bool done() const { return false; }
   /// The stream has ended. Error: upstream of kind "model_stream_cut" when the answer is not whole:
   /// then nothing of it may be executed.
   virtual result<void> end(answer& to) = 0;

@@ -48,6 +48,7 @@ struct wire_request {
   std::shared_ptr<const wiped_string> secret_body = {}; // sent instead of call.body
   std::shared_ptr<wiped_string> secret_reply = {};      // takes the body, unscrubbed, if given
   std::size_t max_reply_bytes = 0;                      // 0: the client's own limit
+  deadline until = deadline::max();                     // for all of it, also of a stream
 };
 
 using reply_handler = std::function<void(result<outbound_reply>)>;
@@ -78,8 +79,9 @@ public:
   ~client();
 
   /// Sends a call. It ends by `by` or after call.timeout, whichever is first: for a stream that
-  /// is when its head has come. Returns the number for `cancel`; 0 when the guard refused it.
-  /// A reply of a call with `stream` set has the same number as `stream_id`, and no body.
+  /// is when its head has come. `until` bounds what follows, too. Returns the number for `cancel`;
+  /// 0 when the guard refused it. A reply of a call with `stream` set has the same number as
+  /// `stream_id`, and no body.
   uint64_t start(wire_request request, deadline by, reply_handler done);
 
   /// Pulls the next bytes of a stream, at least one unless it is the last chunk; one pull at a

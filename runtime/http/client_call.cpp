@@ -12,6 +12,8 @@
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
+
 namespace behalf {
 
 namespace asio = boost::asio;
@@ -37,7 +39,7 @@ client_call::client_call(std::shared_ptr<client_core> core, uint64_t id, wire_re
                          checked_url url, deadline by, reply_handler done, connection_pointer kept,
                          asio::any_io_executor strand)
   : core_(std::move(core)), id_(id), request_(std::move(request)), url_(std::move(url)),
-    by_(std::min(by, std::chrono::steady_clock::now() + request_.call.timeout)),
+    by_(std::min({by, std::chrono::steady_clock::now() + request_.call.timeout, request_.until})),
     done_(std::move(done)), strand_(std::move(strand)), timer_(strand_), time_limit_(by_),
     connection_(std::move(kept)) {}
 
@@ -87,7 +89,8 @@ void client_call::begin_pull(deadline by, chunk_handler done) {
     return later(
       [done = std::move(done)] { done(fail(errc::conflict, "the stream is being read")); });
   pulled_ = std::move(done);
-  set_limit(std::min(by, std::chrono::steady_clock::now() + request_.call.timeout));
+  const auto silent = std::chrono::steady_clock::now() + request_.call.timeout;
+  set_limit(std::min({by, silent, request_.until}));
   if (in_.empty() && !parser_->has_body() && !parser_->done())
     return read_part();
   later([self = shared_from_this()] { self->take_part(self->parse()); });

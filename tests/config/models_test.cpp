@@ -61,10 +61,11 @@ TEST_CASE("a limit of cost needs prices, which may be 0", "[config]") {
 }
 
 TEST_CASE("a model is its options, and a service that no node can name", "[config]") {
-  auto c = valid("  main: { type: openai, model: gpt, key: env:K, parameters: { temperature: 0.5 },"
-                 " timeout: 20s, max_concurrent: 3, max_retries: 4, longest_wait: 7s,"
-                 " max_answer_bytes: 4096, prices: { input: 1.5, cached_input: 0.1,"
-                 " cache_write: 2, output: 6 } }");
+  auto c =
+    valid("  main: { type: openai, model: gpt, key: env:K, parameters: { temperature: 0.5 },"
+          " timeout: 20s, total_timeout: 3m, max_concurrent: 3, max_retries: 4, longest_wait: 7s,"
+          " max_answer_bytes: 4096, prices: { input: 1.5, cached_input: 0.1,"
+          " cache_write: 2, output: 6 } }");
   REQUIRE(c.models.by_name.size() == 1);
   const auto& m = c.models.by_name.at("main");
   CHECK(m.name == "main");
@@ -83,6 +84,7 @@ TEST_CASE("a model is its options, and a service that no node can name", "[confi
   CHECK(s.own);
   CHECK(s.url == "https://api.openai.com/v1");
   CHECK(s.timeout == 20s);
+  CHECK(s.total_timeout == 3min);
   CHECK(s.max_concurrent == 3);
   CHECK(s.credential.from == credential_source::server);
   CHECK(s.credential.inject == credential_rule{});

@@ -111,6 +111,7 @@ struct bench {
     }
     if (const auto* part = std::get_if<read_chunk>(&what)) {
       auto& left = open.at(part->stream_id);
+      ++parts_read;
       if (left.parts.empty() && left.broken)
         return *left.broken;
       outbound_chunk chunk;
@@ -151,6 +152,7 @@ struct bench {
     std::make_shared<run_spending>(std::make_shared<day_spending>(), "acme", "acme/alice", "graph");
   std::vector<reply> script; // in order, the last one again and again
   std::map<uint64_t, reply> open;
+  int parts_read = 0;
   texts asked; // models
   std::vector<json::value> bodies;
   std::vector<milliseconds> slept;
@@ -366,6 +368,49 @@ TEST_CASE("an answer that drips for too long is given up", "[models]") {
   CHECK(b.failed == "model_too_slow");
   CHECK(b.asked.size() == 1);
   CHECK(b.open.empty());
+}
+
+TEST_CASE("an answer that falls silent until its time is over is given up", "[models]") {
+  auto slow = model("main");
+  slow.total_timeout = milliseconds{0};
+  const auto late = fail(errc::timeout, "10.1.2.3:443 did not answer in time");
+  for (const auto& silent : {reply{200, {}, {}, {}, late}, reply{.refused = late}}) {
+    bench b{{slow}};
+    b.script = {silent};
+    b.ask();
+    CHECK(b.failed == "model_too_slow");
+    CHECK(b.asked.size() == 1);
+  }
+}
+
+TEST_CASE("an answer ends where its provider says so, whatever it sends behind it", "[models]") {
+  const std::string more = text("more");
+  const auto anthropic = [](std::string_view type, std::string_view rest) {
+    return R"(data: {"type":")" + std::string(type) + "\"" + std::string(rest) + "}\n\n";
+  };
+  const std::vector<std::pair<model_type, std::string>> all{
+    {model_type::openai_chat, text("Hello") + stop},
+    {model_type::anthropic,
+     anthropic("content_block_start",
+               R"(,"index":0,"content_block":{"type":"text","text":"Hello"})")
+       + anthropic("message_delta", R"(,"delta":{"stop_reason":"end_turn"})")
+       + anthropic("message_stop", "")},
+    {model_type::openai,
+     R"(data: {"type":"response.output_text.delta","item_id":"m","output_index":0,)"
+     R"("content_index":0,"delta":"Hello"})"
+     "\n\n"
+     R"(data: {"type":"response.completed","response":{}})"
+     "\n\n"}};
+  for (const auto& [type, answer] : all) {
+    auto one = model("main");
+    one.type = type;
+    bench b{{one}};
+    b.script = {{200, {answer, more, "data: never read\n\n"}, {}, {}, upstream()}};
+    b.ask();
+    CHECK(text_of(b.answer) == "Hello");
+    CHECK(b.parts_read == 1);
+    CHECK(b.open.empty());
+  }
 }
 
 TEST_CASE("who asks is not told where a provider is", "[models]") {

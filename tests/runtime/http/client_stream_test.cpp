@@ -211,6 +211,17 @@ TEST_CASE("a pull has a deadline of its own, and the call's timeout", "[client]"
   CHECK(f.pull(reply->stream_id).error().code == errc::timeout);
 }
 
+TEST_CASE("a stream that is to end by a time does, however long its parts may take", "[client]") {
+  raw_server server{say_nothing};
+  stream_fixture f;
+  auto request = f.to(server.url());
+  request.call.stream = true;
+  request.until = in(milliseconds{60});
+  auto reply = f.send(std::move(request));
+  REQUIRE(reply);
+  CHECK(f.pull(reply->stream_id).error().code == errc::timeout);
+}
+
 TEST_CASE("a stream may last longer than the timeout of its call", "[client]") {
   std::promise<void> go;
   raw_server server{[&](peer& p) {
