@@ -214,20 +214,22 @@ result<bool> sqlite_writes::has_many_rows(const record_key& thread) {
   return there >= most_at_once;
 }
 
-// As many as agents keep, and some: a user may put others there, which stay for their time. A row
-// keeps its length where it ended by itself before, and so is not written as a whole.
+// As many as agents keep, and some: a user may put others there, which stay for their time. Those
+// of whose the thread is come first, so that nobody else's stand in their way. A row keeps its
+// length where it ended by itself before, and so is not written as a whole.
 result<void> sqlite_writes::end_kept_results(const std::string& tenant,
                                              const std::string& thread_id) {
   // As the index has it, to the letter.
   const std::string at = "instr(char(31)||parent, char(31)||'kept_results'||char(31))";
   const std::string from_user = "substr(parent, 13+" + at + ")";
   const auto from_thread = "substr(" + from_user + ", 1+instr(" + from_user + ", char(31)))";
-  auto ended =
-    change("UPDATE item SET expires_at=?4 WHERE seq IN (SELECT seq FROM item"
-           " INDEXED BY item_kept_of_thread WHERE tenant=?1 AND "
-             + from_thread + ">=?2 AND " + from_thread + "<?3 AND " + at
-             + ">0 AND (expires_at IS NULL OR expires_at>?4) LIMIT ?5)",
-           {tenant, thread_id + '\x1f', thread_id + '\x20'}, {to_micros(clock_()), most_kept});
+  auto ended = change("UPDATE item SET expires_at=?5 WHERE seq IN (SELECT seq FROM item"
+                      " INDEXED BY item_kept_of_thread WHERE tenant=?1 AND "
+                        + from_thread + ">=?2 AND " + from_thread + "<?3 AND " + at
+                        + ">0 AND (expires_at IS NULL OR expires_at>?5) ORDER BY owner IS NOT"
+                          " (SELECT owner FROM thread WHERE tenant=?1 AND id=?4) LIMIT ?6)",
+                      {tenant, thread_id + '\x1f', thread_id + '\x20', thread_id},
+                      {to_micros(clock_()), most_kept});
   return ended ? result<void>{} : ended.error();
 }
 

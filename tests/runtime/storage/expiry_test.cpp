@@ -305,6 +305,29 @@ TEMPLATE_LIST_TEST_CASE("what there is of a long copy goes a batch at a time, to
   CHECK(sweep(f, 100) == 51);
 }
 
+TEMPLATE_LIST_TEST_CASE("kept results go with their owner's thread, whatever others put there",
+                        "[storage]", storages) {
+  storage_fixture<TestType> f;
+  auto thread = make_thread("t1");
+  thread.owner = "alice";
+  REQUIRE(f.put(thread));
+  std::vector<record> others;
+  for (int n = 0; n < 1100; ++n) {
+    auto& one = others.emplace_back(
+      make_item({"kept_results", "a", "t1", "000_" + std::to_string(n)}, "text"));
+    one.owner = "bob";
+  }
+  write_batch batch;
+  for (const auto& one : others)
+    batch.puts.push_back({one});
+  REQUIRE(f.write(std::move(batch)));
+  auto kept = make_item({"kept_results", "alice", "t1", "r1"}, "text");
+  kept.owner = "alice";
+  REQUIRE(f.put(kept));
+  REQUIRE(f.write({.erases = {{thread.key()}}}));
+  CHECK_FALSE(f.get(kept.key()));
+}
+
 TEMPLATE_LIST_TEST_CASE("results that are kept of a thread go with it, whosever they are",
                         "[storage]", storages) {
   storage_fixture<TestType> f;
