@@ -130,10 +130,16 @@ coroutine<bool> drop_oldest(context ctx, std::vector<std::string> newest) {
   std::vector<std::vector<std::string>> all;
   if (listed)
     all = *listed;
+  // A rule of authorization may have put labels before each, which it puts there again.
+  for (auto& ns : all)
+    if (ns.size() > newest.size())
+      ns.erase(ns.begin(), ns.end() - static_cast<std::ptrdiff_t>(newest.size()));
   if (std::find(all.begin(), all.end(), newest) == all.end())
     all.push_back(newest);
   // The user may have put others there; and "*", should anybody be called so, lists everybody's.
-  std::erase_if(all, [&](const auto& ns) { return ns.size() != 4 || ns[1] != here[1]; });
+  std::erase_if(all, [&](const auto& ns) {
+    return ns.size() != newest.size() || ns[0] != here[0] || ns[1] != here[1];
+  });
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a[3] > b[3]; });
   std::size_t of_user = 0, of_thread = 0;
   for (const auto& ns : all) {

@@ -378,3 +378,14 @@ def test_files_that_the_model_does_not_get_are_kept_for_the_user(agents, models,
     assert other.client.store.get_item(kept["namespace"], kept["key"]) is None
     chat.client.threads.delete(chat.thread)
     assert chat.client.store.search_items(kept["namespace"][:3])["items"] == []
+
+
+def test_the_newest_results_of_a_thread_are_kept(agents, models, box):
+    box.offer(READ, read="long\n" * 14_000)
+    chat = agents.chat("clerk")
+    said = chat.say(" ".join(f'CALL read {{"id": "{n}"}}' for n in range(25)))
+    results = [one["artifact"] for one in said if one["type"] == "tool"]
+    assert len(results) == 25
+    names = sorted(one["kept"]["namespace"] for one in results if one)
+    found = chat.client.store.search_items(names[0][:3], limit=50)["items"]
+    assert sorted(item["namespace"][-4:] for item in found) == names[-20:]
