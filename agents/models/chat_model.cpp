@@ -157,7 +157,7 @@ private:
 
   // One that was cut, or refused, while it waited for its turn did not leave.
   static bool has_left(std::string_view outcome) {
-    return outcome == "timeout" || outcome == "unreachable";
+    return outcome == "timeout" || outcome == "model_too_slow" || outcome == "unreachable";
   }
 
   void report(std::string_view outcome) {
@@ -389,7 +389,7 @@ error without_address(error why) {
   if (why.kind.empty() && why.code == errc::timeout)
     why.message = "the model's provider did not answer in time";
   else if (why.kind.empty() && why.code == errc::upstream)
-    why.message = "the model's provider could not be asked";
+    why.message = "the model's provider could not be reached, or sent no reply that can be read";
   return why;
 }
 

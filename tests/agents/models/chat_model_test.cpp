@@ -380,6 +380,7 @@ TEST_CASE("an answer that falls silent until its time is over is given up", "[mo
     b.ask();
     CHECK(b.failed == "model_too_slow");
     CHECK(b.asked.size() == 1);
+    CHECK(b.spending->totals().at("models").at("main").at("requests") == 1);
   }
 }
 
