@@ -9,7 +9,9 @@
 #include "config/chat_stream.hpp"
 #include "config/outside_calls.hpp"
 #include "config/told_about.hpp"
+#include "connectors/http_service.hpp"
 #include "connectors/registry.hpp"
+#include "connectors/scrubbed.hpp"
 #include "runtime/net/codec.hpp"
 #include "secrets/embedded_store.hpp"
 #include "secrets/inject.hpp"
@@ -240,17 +242,19 @@ finding check_model(const questioner& q, const model_options& model,
   return ask_shortly(q, model, credential);
 }
 
-// One text is embedded.
-finding check_embeddings(const questioner& q, const model_options& model,
-                         const credential_ptr& credential) {
-  json::object text{{"model", model.model}, {"input", list("yes")}};
-  const auto reply =
-    q.ask_provider(model, credential, {"POST", "/embeddings", {}, std::move(text)});
+// One text is embedded. `dims`: how many numbers a vector is to have; 0 for any.
+finding check_embeddings(const questioner& q, const std::string& service, const std::string& model,
+                         std::size_t dims, const credential_ptr& credential) {
+  json::object text{{"model", model}, {"input", list("yes")}};
+  const auto reply = q.ask(service, credential, [&](const service_registry& all) {
+    return result<std::unique_ptr<connector>>(scrub_replies_of(
+      open_http_service(all.find(service), {"POST", "/embeddings", {}, std::move(text)}, {})));
+  });
   if (!reply)
     return failed(reply.error().message);
   if (reply->status != 200) {
     const auto body = text_of_body(reply->body);
-    const auto why = wire_of(model.type).failure(reply->status, reply->headers, body).why;
+    const auto why = wire_of(model_type::openai).failure(reply->status, reply->headers, body).why;
     return failed(why.kind + ": " + why.message);
   }
   const auto* all = member(reply->body, "data");
@@ -259,8 +263,11 @@ finding check_embeddings(const questioner& q, const model_options& model,
   const auto* numbers = first ? member(*first, "embedding") : nullptr;
   if (!numbers || !numbers->is_array() || numbers->get_array().empty())
     return failed("its answer holds no vector");
-  return {standing::fine,
-          "makes vectors of " + std::to_string(numbers->get_array().size()) + " numbers"};
+  const auto size = numbers->get_array().size();
+  const auto made = "makes vectors of " + std::to_string(size) + " numbers";
+  if (dims != 0 && dims != size)
+    return failed(made + ", and store.index.dims is " + std::to_string(dims));
+  return {standing::fine, made};
 }
 
 // --- services ----------------------------------------------------------------------------------
@@ -432,13 +439,16 @@ bool check_online(const config& c, const std::vector<agent_options>& agents,
   for (const auto& [name, model] : c.models.by_name)
     models[name] = begin(*registry->find(model_service(name)),
                          [&q, &model](const auto& key) { return check_model(q, model, key); });
-  for (const auto& [name, id] : c.embedding_models) {
-    model_options model;
-    model.name = name;
-    model.model = id;
-    models[name] = begin(*registry->find(model_service(name)),
-                         [&q, model](const auto& key) { return check_embeddings(q, model, key); });
-  }
+  const auto embeds = [&](const std::string& service, const std::string& model, std::size_t dims) {
+    return begin(*registry->find(service), [&q, service, model, dims](const auto& key) {
+      return check_embeddings(q, service, model, dims, key);
+    });
+  };
+  for (const auto& [name, id] : c.embedding_models)
+    models[name] = embeds(model_service(name), id, 0);
+  std::future<finding> index; // the store's, of an endpoint of its own or of one of the models
+  if (const auto& of_store = c.system.store.index)
+    index = embeds(std::string(embeddings_service), of_store->model, of_store->dims);
   for (const auto& one : c.services)
     if (!one.own && one.type == service_type::mcp)
       others[one.name] =
@@ -466,6 +476,12 @@ bool check_online(const config& c, const std::vector<agent_options>& agents,
     if (what.how == standing::fine)
       answering.insert(name);
     print(name, what);
+  }
+  if (index.valid()) {
+    const auto what = index.get();
+    all_fine = all_fine && what.how != standing::failed;
+    std::printf("store\n");
+    print("index", what);
   }
   std::map<std::string, finding> found;
   if (!others.empty() || !c.documents.empty())

@@ -22,6 +22,7 @@ def folder(tmp_path, inbox, own_models):
     write(tmp_path, {
         "dev": {"users": [{"name": "alice"}]},
         "services": {"mail": mail},
+        "store": {"index": {"dims": 64, "embed": "words"}},
         "models": {wire: model(own_models, wire, "echo", key) for wire in WIRES} | {
             "words": model(own_models, "openai_chat", "echo", key, type="openai_embeddings")},
         "agents": {"helper": {"model": "openai", "tools": tools,
@@ -65,7 +66,7 @@ def test_all_is_asked_and_what_users_approve_is_told(folder, inbox, own_models):
     condition = 'when its arguments match {"required":["of"]}'
     assert f"mail.whoami called at once, but asked about {condition}; asked about {later}" in lines
     assert {"now called at once", "task called at once", "transfer_to_other called at once"} <= set(lines)
-    assert "words ok makes vectors of 64 numbers" in lines
+    assert {"words ok makes vectors of 64 numbers", "index ok makes vectors of 64 numbers"} <= set(lines)
     assert "helper ok openai takes its 5 tools" in lines
     [told] = [one["body"]["tools"] for one in own_models.requests() if "tools" in (one["body"] or {})]
     assert {"whoami", "task", "transfer_to_other"} < {tool["name"] for tool in told}
@@ -104,6 +105,9 @@ def test_what_is_wrong_is_named(folder, own_models):
         "refused": model(own_models, "openai_chat", "locked", good["models"]["openai"]["key"]),
         "vectors": {"type": "openai_embeddings", "base_url": gone, "model": "m", **LOCAL},
         "gone": {**reach, "base_url": gone, "model": "m"}}
+    key = good["models"]["refused"]["key"]
+    good["store"] = {"index": {"dims": 7, "embed": {
+        "base_url": own_models.url + "/v1", "model": "echo", "key": key, **LOCAL}}}
     for one in good["agents"].values():
         one["model"] = "gone"
     good["services"] = {"mail": {"type": "mcp", "url": gone + "/mcp", **LOCAL}}
@@ -111,7 +115,8 @@ def test_what_is_wrong_is_named(folder, own_models):
     done = check(folder)
     assert done.returncode == 1
     lines = {line.split()[0]: line for line in done.stdout.splitlines() if "FAILED" in line}
-    assert set(lines) == {"no_model", "no_key", "refused", "gone", "vectors", "mail"}, done.stdout
+    assert set(lines) == {"no_model", "no_key", "refused", "gone", "vectors", "index", "mail"}, done.stdout
+    assert "store.index.dims is 7" in lines["index"]
     assert "model_unknown" in lines["no_model"]
     assert "NOT_SET" in lines["no_key"]
     assert "model_refused_key" in lines["refused"]
