@@ -94,9 +94,9 @@ std::vector<config_problem> contradictions(const config& c, const config_places&
         && c.secrets.type == secrets_config::backend::none && c.dev.users.empty())
       fault(
         place_of(s, c),
-        "takes its credential from secrets, but there is no secrets section. 'behalf dev' has a "
-        "store of its own: say so by dev: { users: [{ name: alice }] }. 'behalf serve' needs "
-        "secrets: { master_key: file:master.key }, made by: openssl rand -hex 32");
+        "takes its credential from secrets, but there is no secrets section. 'behalf serve' needs "
+        "secrets: { master_key: file:master.key }, made by: openssl rand -hex 32. 'behalf dev' has "
+        "a store of its own: say so by dev: { users: [{ name: alice }] }");
   for (const auto& key : stores_without_key(c))
     fault(key, "lacks master_key: file:master.key, made by: openssl rand -hex 32");
   for (const auto& s : c.services)

@@ -185,6 +185,10 @@ result<loaded_config> read(const serve_command& given) {
     if (auto ok = complete_for_dev(c, given.data, !given.config.empty(), given.no_auth); !ok)
       return ok.error();
   loaded.problems = contradictions(c, loaded.places);
+  if (!given.dev && loaded.problems.empty()) {
+    c.dev = {}; // here it brings neither users nor a store
+    loaded.problems = contradictions(c, loaded.places);
+  }
   if (c.no_auth && !check_listen_address(c.system.http.address, false))
     loaded.problems = {{"--no-auth", "server.listen",
                         "without authentication the server serves this machine only: listen on "
