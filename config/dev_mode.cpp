@@ -25,17 +25,39 @@ void add_hello(config& c) {
   c.graphs.push_back(std::move(hello));
 }
 
-} // namespace
-
-result<void> complete_for_dev(config& c, const std::string& folder, bool from_file, bool no_auth) {
+// What is kept here is its user's alone. A folder that was there is closed where nothing else is in
+// it: one with files of others may be open for good reasons.
+result<void> keep_for_user(const std::string& folder) {
   std::error_code ec;
+  const bool ours = !fs::exists(folder, ec) || fs::is_empty(folder, ec);
   fs::create_directories(folder, ec);
   if (ec)
     return fail(errc::internal, "--data: cannot make " + folder + ": " + ec.message());
+  const auto others = fs::perms::group_all | fs::perms::others_all;
+  if ((fs::status(folder, ec).permissions() & others) == fs::perms::none)
+    return {};
+  if (!ours)
+    return fail(errc::internal, "--data: others on this machine may look into " + folder
+                                  + ", which is not empty: give a folder that is only for this, "
+                                    "or close it (chmod 700)");
   fs::permissions(folder, fs::perms::owner_all, ec);
   if (ec)
     return fail(errc::internal,
                 "--data: cannot keep others out of " + folder + ": " + ec.message());
+  return {};
+}
+
+} // namespace
+
+std::string kept_in_dev_folder(const secrets_config& c) {
+  if (c.type == secrets_config::backend::vault || !c.master_key.empty())
+    return {};
+  return c.path == secrets_config{}.path ? "/secrets.db" : "/master.key";
+}
+
+result<void> complete_for_dev(config& c, const std::string& folder, bool from_file, bool no_auth) {
+  if (auto ok = keep_for_user(folder); !ok)
+    return ok;
   config untouched;
   if (c.storage.url == untouched.storage.url)
     c.storage.url = storage_url(folder + "/behalf.db");

@@ -7,6 +7,7 @@
 #include "behalf/messages.hpp"
 #include "config/assemble.hpp"
 #include "config/chat_stream.hpp"
+#include "config/dev_mode.hpp"
 #include "config/outside_calls.hpp"
 #include "config/told_about.hpp"
 #include "connectors/http_service.hpp"
@@ -60,8 +61,8 @@ finding failed(std::string why) {
 // The operator's keys, and those of one user.
 class keys {
 public:
-  keys(const config& c, const std::string& base, std::string as)
-    : config_(c), base_(base), references_(base), as_(std::move(as)) {}
+  keys(const config& c, const std::string& base, const validate_command& given)
+    : config_(c), base_(base), references_(base), as_(given.as), data_(given.data) {}
 
   found_credential of(const service_options& service) {
     switch (service.credential.from) {
@@ -101,6 +102,9 @@ private:
   found_credential users(const service_options& service) {
     if (as_.empty())
       return {nullptr, finding{standing::not_asked, "needs a user's token: --as USER"}};
+    if (service.credential.store.empty() && !kept_in_dev_folder(config_.secrets).empty())
+      return {nullptr, failed("no secrets are stored in " + data_
+                              + "; --data DIR names the folder of the `behalf dev` that has them")};
     auto opened = store_of(service);
     if (!opened)
       return {nullptr, failed("its secret store cannot be opened: " + opened.error().message)};
@@ -139,7 +143,7 @@ private:
   const config& config_;
   const std::string& base_;
   reference_resolver references_;
-  std::string as_;
+  const std::string &as_, &data_;
   std::map<std::string, std::unique_ptr<secret_source>, std::less<>> stores_;
 };
 
@@ -412,7 +416,7 @@ finding check_schemas(const questioner& q, const model_directory& models,
 } // namespace
 
 bool check_online(const config& c, const std::vector<agent_options>& agents,
-                  const std::string& base, const std::string& as) {
+                  const std::string& base, const validate_command& given) {
   auto services = c.services;
   for (auto& one : services)
     one.timeout = std::min<std::chrono::milliseconds>(one.timeout, time_for_one);
@@ -421,18 +425,18 @@ bool check_online(const config& c, const std::vector<agent_options>& agents,
     std::printf("  %s\n", registry.error().message.c_str());
     return false;
   }
-  keys of_config{c, base, as};
+  keys of_config{c, base, given};
   const questioner q{*registry, c.egress, std::chrono::steady_clock::now() + time_for_all};
   std::map<std::string, std::future<finding>> models, others;
   std::set<std::string> a2a;
   const auto begin = [&](const service_options& service, auto check) {
     auto key = of_config.of(service);
-    return std::async(std::launch::async, [key = std::move(key), check, &as]() {
+    return std::async(std::launch::async, [key = std::move(key), check, &given]() {
       if (key.why)
         return *key.why;
       finding what = check(key.writer);
       if (!key.whose.empty())
-        what.says += ", as " + as + " of " + key.whose;
+        what.says += ", as " + given.as + " of " + key.whose;
       return what;
     });
   };

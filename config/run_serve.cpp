@@ -576,11 +576,12 @@ void say_operations(const config& c) {
 // Users of `behalf dev` have their tokens in its folder.
 int ask_outside(config c, const std::vector<agent_options>& agents, const validate_command& given,
                 const std::string& base) {
-  if (c.secrets.type == secrets_config::backend::none && std::filesystem::exists(given.data))
+  const auto kept = kept_in_dev_folder(c.secrets);
+  if (!kept.empty() && std::filesystem::exists(given.data + kept))
     if (auto ok = complete_for_dev(c, given.data, true); !ok)
       return say(ok.error(), exit_failed);
   std::fflush(stdout);
-  return check_online(c, agents, base, given.as) ? exit_ok : exit_failed;
+  return check_online(c, agents, base, given) ? exit_ok : exit_failed;
 }
 
 } // namespace

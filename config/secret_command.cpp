@@ -53,25 +53,6 @@ result<secret> read_secret_input() {
   return secret{std::move(bytes)};
 }
 
-// What of the store is in the folder of `dev`, as a configuration may place the rest elsewhere;
-// at least the folder itself.
-std::string kept_in_folder(const secrets_config& c) {
-  if (c.type == secrets_config::backend::vault || !c.master_key.empty())
-    return {};
-  return c.path == secrets_config{}.path ? "/secrets.db" : "/master.key";
-}
-
-// `dev` makes its folder; here a folder that is not there is a mistyped one.
-result<config> store_of_dev(config c, const secret_command& given) {
-  if (!given.data.empty()) {
-    if (given.verb != "put" && !std::filesystem::exists(given.data + kept_in_folder(c.secrets)))
-      return fail(errc::invalid_argument, "--data: no secrets are stored in " + given.data);
-    if (auto ok = complete_for_dev(c, given.data, true); !ok)
-      return ok.error();
-  }
-  return c;
-}
-
 result<config> settings_of(const secret_command& given) {
   config c;
   if (!given.config.empty()) {
@@ -80,14 +61,26 @@ result<config> settings_of(const secret_command& given) {
       return fail(errc::invalid_argument, loaded.problems.front().text());
     c = std::move(loaded.value);
   }
-  auto complete = store_of_dev(std::move(c), given);
-  if (!complete)
-    return complete.error();
-  if (complete->secrets.type == secret_store_config::backend::none)
+  if (given.data.empty() && c.secrets.type == secret_store_config::backend::none)
     return fail(errc::invalid_argument, given.config
                                           + ": has no secrets section; of a `behalf "
                                             "dev`, give the folder: --data ./.behalf");
-  return complete;
+  return c;
+}
+
+// `dev` makes its folder; here a folder that is not there may be a mistyped one.
+result<void> take_store_of_dev(config& c, const secret_command& given) {
+  const bool there = std::filesystem::exists(given.data + kept_in_dev_folder(c.secrets));
+  if (!there && given.verb != "put")
+    return fail(errc::invalid_argument, "--data: no secrets are stored in " + given.data);
+  if (auto ok = complete_for_dev(c, given.data, true); !ok)
+    return ok;
+  if (!there)
+    std::fprintf(stderr,
+                 "behalf: there was no secret store in %s; this one is new, for a `behalf dev "
+                 "--data %s`\n",
+                 given.data.c_str(), given.data.c_str());
+  return {};
 }
 
 result<secret> master_key_of(const std::string& reference, const std::string& base) {
@@ -103,8 +96,14 @@ std::string folder_of(const secret_command& given) {
 // A token under names that nothing looks for is stored, and never found. Plugins and `behalf dev`
 // have issuers of their own, which no file tells.
 void warn_of_unknown_names(const config& c, const secret_command& given) {
-  if (given.config.empty())
+  if (given.config.empty()) {
+    if (!given.issuer.empty() && !given.issuer.ends_with("/dev"))
+      std::fprintf(stderr,
+                   "behalf: warning: the issuer of `behalf dev` is its address and /dev, as "
+                   "in http://127.0.0.1:2024/dev; '%s' is another one\n",
+                   given.issuer.c_str());
     return;
+  }
   auto warn = [&](std::string_view what, const std::string& name, std::set<std::string> known) {
     std::string list;
     for (const auto& one : known)
@@ -183,30 +182,35 @@ principal_key owner_of(const secret_command& given) {
   return {given.tenant, given.issuer, given.subject};
 }
 
-int put(const open_store& store, const secret_command& given) {
+// What `put` is to store.
+result<stored_credential> read_credential(const config& c, const secret_command& given) {
   stored_credential what;
   auto value = read_secret_input();
   if (!value)
-    return say(value.error(), exit_usage);
+    return value.error();
   what.value = std::move(*value);
   what.username = given.username;
   if (!given.expires_at.empty()) {
     auto at = parse_iso8601(given.expires_at);
     if (!at)
-      return say(fail(errc::invalid_argument, "--expires-at must be like 2027-01-31T00:00:00Z"),
-                 exit_usage);
+      return fail(errc::invalid_argument, "--expires-at must be like 2027-01-31T00:00:00Z");
     if (*at <= now())
-      return say(fail(errc::invalid_argument, "--expires-at is in the past"), exit_usage);
+      return fail(errc::invalid_argument, "--expires-at is in the past");
     what.expires_at = *at;
   }
   const auto same = std::make_shared<const stored_credential>(
     stored_credential{secret{what.value.expose()}, what.username});
-  if (auto ok = can_be_sent(store.settings, given, same); !ok)
-    return say(fail(errc::invalid_argument, "the value cannot be used: " + ok.error().message),
-               exit_usage);
+  if (auto ok = can_be_sent(c, given, same); !ok)
+    return fail(errc::invalid_argument, "the value cannot be used: " + ok.error().message);
+  return what;
+}
+
+int put(const open_store& store, const secret_command& given, stored_credential what) {
   warn_of_unknown_names(store.settings, given);
   if (what.value.expose().size() < short_credential)
     std::fprintf(stderr, "behalf: warning: the value %s\n", short_credential_note);
+  if (what.username.empty() && what.value.expose().find(' ') != std::string_view::npos)
+    std::fprintf(stderr, "behalf: warning: the value %s\n", blank_note);
   auto done = store.carry_out(
     store.source->write({owner_of(given), given.service}, std::move(what), std::nullopt, nullptr));
   if (!done)
@@ -288,6 +292,12 @@ int run_secret(const secret_command& given) {
   auto settings = settings_of(given);
   if (!settings)
     return say(settings.error(), exit_config);
+  auto what = given.verb == "put" ? read_credential(*settings, given) : stored_credential{};
+  if (!what) // before anything is made
+    return say(what.error(), exit_usage);
+  if (!given.data.empty())
+    if (auto ok = take_store_of_dev(*settings, given); !ok)
+      return say(ok.error(), exit_config);
   const auto* found = settings->secrets.find(given.store);
   if (!found)
     return say(fail(errc::invalid_argument, "--store: there is no store '" + given.store + "'"),
@@ -298,7 +308,7 @@ int run_secret(const secret_command& given) {
   if (!source)
     return say(source.error(), exit_config);
   const open_store store{std::move(*settings), std::move(*source)};
-  return given.verb == "put"    ? put(store, given)
+  return given.verb == "put"    ? put(store, given, std::move(*what))
          : given.verb == "list" ? list(store, given)
                                 : remove(store, given);
 }

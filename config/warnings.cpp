@@ -42,15 +42,24 @@ bool others_may_read(const std::string& file) {
   return ::stat(file.c_str(), &s) == 0 && (s.st_mode & (S_IRGRP | S_IROTH)) != 0;
 }
 
-// 0: there is none, which the start says. A variable is only looked at: it is taken at the start.
-std::size_t length_of(const std::string& text, const secret_reference& parsed,
-                      const std::string& base) {
+// What a key looks like, without the key.
+struct key_looks {
+  explicit key_looks(std::string_view key)
+    : is_short(!key.empty() && key.size() < short_credential),
+      has_blank(key.find(' ') != key.npos) {}
+  bool is_short, has_blank;
+};
+
+// A missing one, which the start tells of, is fine. A variable is only looked at: it is taken at
+// the start.
+key_looks looks_of(const std::string& text, const secret_reference& parsed,
+                   const std::string& base) {
   if (parsed.kind == reference_kind::env) {
     const char* value = std::getenv(parsed.name.c_str());
-    return value ? std::string_view{value}.size() : 0;
+    return key_looks{value ? value : ""};
   }
   const auto found = reference_resolver{base}.resolve(text);
-  return found ? (*found)->expose().size() : 0;
+  return key_looks{found ? (*found)->expose() : std::string_view{}};
 }
 
 } // namespace
@@ -68,9 +77,11 @@ std::vector<config_problem> warnings(const config& c, const config_places& place
     const auto reference = parse_reference(one.reference);
     if (!reference)
       continue;
-    const auto length = length_of(one.reference, *reference, base);
-    if (length > 0 && length < short_credential)
+    const auto looks = looks_of(one.reference, *reference, base);
+    if (looks.is_short)
       found.push_back({places.of(one.key), one.key, short_credential_note});
+    if (looks.has_blank)
+      found.push_back({places.of(one.key), one.key, blank_note});
     const auto file = (std::filesystem::path(base) / reference->name).string();
     if (reference->kind == reference_kind::file && others_may_read(file))
       found.push_back(

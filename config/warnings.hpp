@@ -16,8 +16,12 @@ inline constexpr const char* short_credential_note =
   "is shorter than 12 characters: where an answer holds the same text by chance, [redacted] stands "
   "instead; a longer value, that is no word, avoids it";
 
+inline constexpr const char* blank_note =
+  "has a blank in it, which no bearer token and hardly a key has";
+
 /// Names in braces in agents' prompts that nearly are those of the user; key files that other users
-/// of this machine may read; keys that are short. `base`: the folder of the configuration file.
+/// of this machine may read; keys that are short, or hold a blank. `base`: the folder of the
+/// configuration file.
 std::vector<config_problem> warnings(const config& c, const config_places& places,
                                      const std::string& base);
 

@@ -34,7 +34,7 @@ result<void> fits(const credential_rule& rule, const stored_credential& c) {
   switch (rule.form) {
   case credential_form::bearer:
     if (!visible(value))
-      return refuse("the stored token has bytes that a bearer token cannot have");
+      return refuse("the token has bytes that a bearer token cannot have, such as a blank");
     return {};
   case credential_form::header:
     if (!field_value(value))

@@ -14,11 +14,20 @@ TEST_CASE("the data of a development server is its user's alone", "[config]") {
   CHECK(fs::status(folder / "data").permissions() == fs::perms::owner_all);
 }
 
-TEST_CASE("a folder of secrets that others may read is refused", "[config]") {
+TEST_CASE("a folder with files of others keeps its rights, and no secrets", "[config]") {
+  namespace fs = std::filesystem;
+  scratch_folder folder;
+  fs::create_directories(folder / "home/letters");
+  const auto open = fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec;
+  fs::permissions(folder / "home", open);
   config c;
-  auto refused = complete_for_dev(c, "/proc/self", false); // its rights cannot be changed
+  const auto refused = complete_for_dev(c, folder / "home", false);
   REQUIRE_FALSE(refused);
-  CHECK(refused.error().message.starts_with("--data: cannot keep others out of /proc/self"));
+  CHECK(refused.error().message.starts_with("--data: others on this machine may look into "));
+  CHECK(fs::status(folder / "home").permissions() == open);
+  CHECK_FALSE(fs::exists(folder / "home/master.key"));
+  fs::permissions(folder / "home", fs::perms::owner_all);
+  CHECK(complete_for_dev(c, folder / "home", false));
 }
 
 TEST_CASE("a file may say that nobody has an identity, for development alone", "[config]") {

@@ -68,3 +68,12 @@ TEST_CASE("a short key is told, as answers may hold its text", "[config]") {
   CHECK(warned(text("file:" + file.string())).size() == 1);
   std::filesystem::remove(file);
 }
+
+TEST_CASE("a key with a blank in it is told", "[config]") {
+  ::setenv("WARNED_KEY", "sk-of-some length", 1);
+  const auto found =
+    warned("models: { main: { type: openai, model: x, key: 'env:WARNED_KEY' } }\n");
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].starts_with("f.yaml:1: models.main.key: has a blank in it"));
+  ::unsetenv("WARNED_KEY");
+}

@@ -284,6 +284,26 @@ def test_a_token_that_no_header_can_hold_is_refused(tmp_path):
     assert run("secret", "put", *about, folder=tmp_path, input="windows\r\n").returncode == 0
 
 
+def test_a_store_is_made_for_a_value_alone_and_told(tmp_path):
+    about = ["--issuer", "http://x/dev", "--user", "u", "--service", "s", "--data", "typo"]
+    empty = run("secret", "put", *about, folder=tmp_path, input="")
+    assert empty.returncode == 2 and not (tmp_path / "typo").exists()
+    made = run("secret", "put", *about, folder=tmp_path, input="a token")
+    assert made.returncode == 0 and "there was no secret store in typo" in made.stderr
+    assert "warning: the value has a blank" in made.stderr
+    again = run("secret", "put", *about, folder=tmp_path, input="a-token-of-some-length")
+    assert (again.returncode, again.stderr) == (0, "")
+
+
+def test_serve_has_no_store_by_dev(tmp_path):
+    (tmp_path / "f.yaml").write_text(
+        "server: { listen: 127.0.0.1:1 }\ndev: { users: [{ name: alice }] }\n"
+        "services: { mail: { base_url: https://mail.example, credential: { from: secrets } } }\n")
+    assert run("validate", "f.yaml", folder=tmp_path).returncode == 0
+    refused = run("serve", "--config", "f.yaml", folder=tmp_path)
+    assert refused.returncode == 3 and "f.yaml:3: services.mail: " in refused.stderr, refused.stderr
+
+
 def test_a_token_that_nothing_would_look_for_is_warned_of(tmp_path):
     (tmp_path / "one").write_text(secrets.token_hex(32))
     (tmp_path / "one").chmod(0o600)

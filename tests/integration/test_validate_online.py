@@ -74,6 +74,8 @@ def test_all_is_asked_and_what_users_approve_is_told(folder, inbox, own_models):
     assert "mail.search_messages not offered" in lines
     assert [line for line in lines if "list_unred" in line] == ["warning: mail has no tool list_unred"]
     assert inbox.tokens["alice"] not in done.stdout + done.stderr and "operator.key" not in done.stderr
+    done = check(folder, "--as", "alice", "--data", "dta")
+    assert done.returncode == 1 and "no secrets are stored in dta; --data DIR" in done.stdout
     done = check(folder, "--as", "bob", "--data", "data")
     assert done.returncode == 1 and "bob has stored no 'mail'" in done.stdout
     (folder / "data" / "master.key").write_text("0" * 64)
