@@ -1,5 +1,6 @@
 #include "config/file_watch.hpp"
 
+#include <algorithm>
 #include <sys/stat.h>
 #include <utility>
 
@@ -17,17 +18,20 @@ void file_watch::watch(const std::vector<std::string>& files) {
   for (const auto& file : files) {
     const auto now = stamp_of(file);
     const auto known = files_.find(file);
-    next[file] = known == files_.end() ? watched{now, now} : known->second;
+    next[file] = known == files_.end() ? watched{now, now, 0} : known->second;
   }
   files_ = std::move(next);
 }
+
+constexpr int most_missed = 3;
 
 bool file_watch::changed() {
   bool other = false, quiet = true;
   for (auto& [file, known] : files_) {
     const auto now = stamp_of(file);
     quiet = quiet && now == known.seen;
-    other = other || (now && now != known.read);
+    known.missed = now ? 0 : std::min(known.missed + 1, most_missed);
+    other = other || (now != known.read && (now || known.missed == most_missed));
     known.seen = now;
   }
   if (!other || !quiet)

@@ -24,12 +24,14 @@ public:
   void watch(const std::vector<std::string>& files);
 
   /// Whether one is another than when it was read, and none has changed since the last call:
-  /// whoever writes them is done. They then count as read. Called about once a second.
+  /// whoever writes them is done. They then count as read. Called about once a second. One that is
+  /// gone is another when it stays so: editors replace files by new ones.
   bool changed();
 
 private:
   struct watched {
     std::optional<file_stamp> read, seen;
+    int missed = 0; // calls in a row that did not find it
   };
   std::map<std::string, watched> files_;
 };

@@ -49,6 +49,22 @@ TEST_CASE("a file that is gone for a moment is told when it is back", "[config]"
   CHECK(watch.changed());
 }
 
+TEST_CASE("a file that stays away is told once, and again when it is back", "[config]") {
+  const folder in;
+  const auto a = in.write("a", "1");
+  file_watch watch;
+  watch.watch({a});
+  std::filesystem::rename(a, a + "~");
+  CHECK_FALSE(watch.changed());
+  CHECK_FALSE(watch.changed());
+  CHECK(watch.changed());
+  CHECK_FALSE(watch.changed());
+  watch.watch({a});
+  std::filesystem::rename(a + "~", a); // the very same
+  CHECK_FALSE(watch.changed());
+  CHECK(watch.changed());
+}
+
 TEST_CASE("what was written while other files were chosen is not lost", "[config]") {
   const folder in;
   const auto a = in.write("a", "1");
