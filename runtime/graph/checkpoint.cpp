@@ -180,6 +180,10 @@ bool read_control(checkpoint_doc& doc, const json::object& body) {
     doc.next.push_back(read_task(one.get_object()));
   for (const auto& one : list(body, "pending"))
     doc.pending.push_back(read_pending(one.get_object()));
+  for (const auto& one : list(body, "past"))
+    if (const auto* o = one.if_object())
+      doc.past.push_back({std::string(string_or(*o, "id")), std::string(string_or(*o, "run_id")),
+                          from_micros(int_or(*o, "asked_at")), from_micros(int_or(*o, "until"))});
   const auto& joins = object_or_empty(body, "joins");
   for (const auto& [key, v] : joins)
     doc.joins.emplace(std::string(key), texts(joins, {key.data(), key.size()}));
@@ -296,6 +300,15 @@ json::object checkpoint_doc::body() const {
     doc["stopped"] = true;
   if (!resumed_by.empty())
     doc["resumed_by"] = resumed_by;
+  for (const auto& one : past) {
+    if (!doc.contains("past"))
+      doc["past"].emplace_array();
+    json::object question{{"id", one.id},
+                          {"run_id", one.run_id},
+                          {"asked_at", to_micros(one.asked_at)},
+                          {"until", to_micros(one.until)}};
+    doc["past"].get_array().push_back(std::move(question));
+  }
   if (!hidden.empty())
     doc["hidden"] = to_array(hidden);
   return doc;

@@ -37,6 +37,12 @@ struct pending_interrupt {
   time_point asked_at = {}; // first; older ones do not know
 };
 
+/// A question that a run has answered: whoever answers it once more is told so.
+struct past_question {
+  std::string id, run_id;
+  time_point asked_at, until; // answers of that time may be meant for it
+};
+
 /// What became of a task before its superstep was complete.
 struct pending_task {
   enum class state : uint8_t { open, done, interrupted, failed };
@@ -88,6 +94,7 @@ struct checkpoint_doc {
   std::vector<pending_task> pending;
   value_ptr input;                 // of source input: what __start__ is about to take
   std::string resumed_by;          // the run whose answers `pending` holds
+  std::vector<past_question> past; // the last ones of the thread, oldest first
   bool stopped = false;            // its run ended here, at a breakpoint after a node
   std::vector<std::string> hidden; // channels that clients are not shown, should the graph be gone
 

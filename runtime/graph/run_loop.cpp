@@ -16,6 +16,8 @@
 namespace behalf {
 namespace {
 
+constexpr std::ptrdiff_t most_past = 8; // questions of a thread whose answers are remembered
+
 error run_error(std::string kind, std::string text) {
   return {errc::invalid_argument, std::move(text), {}, std::move(kind)};
 }
@@ -104,6 +106,7 @@ struct run_loop::impl {
   void fork();
   bool adopt_tasks();
   result<void> apply_resume(const json::value& resume);
+  const past_question* answered_before(const json::value& resume) const;
   result<void> check_seen(const pending_interrupt& question);
   static bool checks_answer(const live_task& t, const pending_interrupt& question);
   result<void> check_form(const live_task& t, const pending_interrupt& question,
@@ -417,6 +420,24 @@ bool run_loop::impl::adopt_tasks() {
   return true;
 }
 
+// The question that an answer is to, when another run has answered it and it is not open again. One
+// that does not say to what is, while nothing is asked, to what was open when it was sent.
+const past_question* run_loop::impl::answered_before(const json::value& resume) const {
+  std::set<std::string_view> open;
+  for (const auto& t : tasks)
+    if (t.is(pending_task::state::interrupted))
+      for (const auto& asked : t.so_far.interrupts)
+        open.insert(asked.id);
+  const auto* by_id = answers_by_id(resume);
+  if (!by_id && (!open.empty() || spec.created_at == time_point{}))
+    return nullptr;
+  for (const auto& one : head.past)
+    if (by_id ? by_id->contains(one.id) && !open.contains(one.id)
+              : one.asked_at <= spec.created_at && spec.created_at <= one.until)
+      return &one;
+  return nullptr;
+}
+
 // An answer that does not say to what: of two that were sent at once, the later one would be to the
 // next question, which nobody has seen. A question of the future is from before the clock was set
 // back.
@@ -445,6 +466,11 @@ result<void> run_loop::impl::check_form(const live_task& t, const pending_interr
 }
 
 result<void> run_loop::impl::apply_resume(const json::value& resume) {
+  if (const auto* past = answered_before(resume)) {
+    refused = true;
+    return run_error("RuntimeError", "This question has been answered already, by the run "
+                                       + past->run_id + ". Nothing was done for this answer");
+  }
   std::vector<std::pair<live_task*, const pending_interrupt*>> waiting;
   for (auto& t : tasks)
     if (t.is(pending_task::state::interrupted))
@@ -477,9 +503,13 @@ result<void> run_loop::impl::apply_resume(const json::value& resume) {
       if (auto ok = check_form(*t, *asked, *mine); !ok)
         return ok;
   for (auto& [t, asked] : waiting)
-    if (const auto* mine = answer_to(*asked))
+    if (const auto* mine = answer_to(*asked)) {
       t->so_far.answers.push_back(
         {*mine, asked->place, asked->task_id.empty() ? std::string{} : asked->id});
+      head.past.push_back({asked->id, spec.facts->run_id, asked->asked_at, now()});
+    }
+  if (std::ssize(head.past) > most_past)
+    head.past.erase(head.past.begin(), head.past.end() - most_past);
   // Stopped before a node: its first question is answered in advance. Of a closed graph only what
   // was asked is answered.
   if (flow->closed())
@@ -925,6 +955,10 @@ void run_loop::impl::build_checkpoint(std::string source, std::vector<channel_ch
   doc.weight = head.weight;
   doc.full_weight = head.full_weight;
   doc.joins = std::move(head.joins);
+  doc.past = std::move(head.past);
+  for (auto& one : doc.past)
+    if (one.run_id == spec.facts->run_id) // who answers while it runs has seen no other question
+      one.until = doc.created_at;
   doc.full = !has_head();
   doc.hidden = flow->hidden();
   head = std::move(doc);

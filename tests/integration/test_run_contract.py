@@ -142,6 +142,17 @@ def test_a_run_stops_where_it_is_told_to(client, thread, where, which):
     assert client.threads.get_state(thread)["values"]["ans"] == "yes"
 
 
+def test_a_second_answer_to_a_question_is_an_error(client, thread):
+    asked = client.runs.wait(thread, "ask", input={"foo": ["x"]})["__interrupt__"][0]["id"]
+    client.runs.wait(thread, "ask", command={"resume": {asked: "yes"}})
+    late = client.runs.create(thread, "ask", command={"resume": {asked: "no"}})
+    told = client.runs.join(thread, late["run_id"])
+    assert "answered already" in told["__error__"]["message"], told
+    assert client.runs.get(thread, late["run_id"])["status"] == "error"
+    assert client.threads.get(thread)["status"] == "idle"
+    assert client.threads.get_state(thread)["values"]["ans"] == "yes"
+
+
 def test_a_checkpoint_is_replayed_or_forked(client, thread):
     client.runs.wait(thread, "steps", input={"upto": 3})
     history = client.threads.get_history(thread, limit=100)

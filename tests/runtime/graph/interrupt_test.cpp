@@ -136,6 +136,53 @@ TEST_CASE("an unnamed answer is not to what was asked after it was sent", "[grap
   }
 }
 
+TEST_CASE("of two answers to a question the later one ends with an error", "[graph]") {
+  kept_checkpoints thread;
+  run_driver asks{probes::inter(), thread};
+  asks.input(js("{}")).run();
+  const auto id = asks.outcome->interrupts.at(0).id;
+  const auto sent = now();
+  auto answer = [&](time_point at, json::value resume) {
+    run_driver run{probes::inter(), thread};
+    run.run_id = "later";
+    run.created_at = at;
+    run.command(json::object{{"resume", std::move(resume)}}).run();
+    return *run.outcome;
+  };
+  run_driver first{probes::inter(), thread};
+  first.created_at = sent;
+  first.command(js(R"({"resume": "yes"})")).run();
+  REQUIRE(first.outcome->thread_status() == "idle");
+  const auto before = dump(thread.load()->at.body());
+  for (const auto& late : {json::value("no"), json::value(json::object{{id, "no"}})}) {
+    const auto told = answer(sent, late);
+    CHECK(told.refused);
+    CHECK(told.error.at("message").as_string().starts_with("This question has been answered"));
+    CHECK(dump(thread.load()->at.body()) == before);
+  }
+  SECTION("also later, when it names the question") {
+    CHECK(answer(now() + std::chrono::hours{1}, json::object{{id, "no"}}).refused);
+  }
+  SECTION("on a thread that waits for nothing others answer nothing") {
+    for (const auto at : {sent - std::chrono::hours{1}, now() + std::chrono::hours{1}}) {
+      const auto done = answer(at, "no");
+      CHECK(done.is == run_outcome::state::success);
+    }
+    const auto nobodys = json::object{{std::string(32, 'a'), "no"}};
+    CHECK(answer(sent, nobodys).is == run_outcome::state::success);
+  }
+  SECTION("the same question may be asked again") {
+    run_driver old{probes::inter(), thread};
+    for (const auto& [one, doc] : thread.docs)
+      if (!doc.pending.empty())
+        old.from = one;
+    old.created_at = sent;
+    old.command(json::object{{"resume", "no"}}).run();
+    CHECK(old.outcome->is == run_outcome::state::success);
+    CHECK(old.values().at("ans") == "no");
+  }
+}
+
 TEST_CASE("a closed graph's questions are not answered before they are asked", "[graph]") {
   for (const bool closed : {false, true}) {
     kept_checkpoints thread;
