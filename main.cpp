@@ -240,12 +240,14 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& e) { // help and version
     return app.exit(e);
   } catch (const CLI::ExtrasError&) {
-    if (app.got_subcommand("chat")) // one of them may be a token
-      return say_usage(app, "what is not an option, or not one of this command, is not expected");
     std::string extras;
     for (const auto& one : app.remaining(true))
-      extras += " " + one;
-    return say_usage(app, "not expected:" + extras);
+      if (!app.got_subcommand("chat"))
+        extras += " " + one;
+      else if (one.starts_with("--")) // others may be a token, as what follows a '=' may
+        extras += " " + one.substr(0, one.find('='));
+    return say_usage(app, extras.empty() ? "what is no option is not expected"
+                                         : "not expected:" + extras);
   } catch (const CLI::RequiredError& e) { // of a file it names the long form, which nobody needs
     const std::string_view why = e.what();
     const bool plain =

@@ -129,6 +129,17 @@ chat_question read_question(const json::object& interrupt) {
   return q;
 }
 
+std::string in_short(const chat_question& question) {
+  if (question.actions.empty())
+    return "an answer to " + glance(dump(question.value));
+  const auto& first = question.actions.front();
+  const auto others = question.actions.size() - 1;
+  return (takes_words(first) && first.name == "ask_user"
+            ? "an answer to " + glance(dump(json::value(first.description)))
+            : "an approval of " + glance(first.name) + " " + glance(printable_json(first.args)))
+         + (others > 0 ? " and " + std::to_string(others) + " more" : "");
+}
+
 std::string show_action(const asked_action& action) {
   if (takes_words(action) && action.name == "ask_user")
     return "The assistant asks:\n" + marked(action.description);

@@ -32,6 +32,9 @@ struct chat_question {
 /// Reads {"value", "id"}: a HITLRequest, a `tool_approval`, or anything else.
 chat_question read_question(const json::object& interrupt);
 
+/// What a question waits for, on one line: "an approval of send {…}", "an answer to …".
+std::string in_short(const chat_question& question);
+
 /// The action as lines of printable text: name, all arguments, description.
 std::string show_action(const asked_action& action);
 

@@ -604,21 +604,13 @@ private:
   }
 
   int say_waiting() const {
-    const auto& first = questions_.front();
-    const auto what = first.actions.empty()
-                        ? "an answer to " + glance(dump(first.value))
-                        : "an approval of " + glance(first.actions.front().name) + " "
-                            + glance(printable_json(first.actions.front().args))
-                            + (first.actions.size() > 1
-                                 ? " and " + std::to_string(first.actions.size() - 1) + " more"
-                                 : "");
     auto command = "behalf chat --url " + given_.url;
     if (!given_.user.empty())
       command += " --user " + given_.user;
     if (!given_.client.empty())
       command += " --login " + given_.client;
-    return say(fail(errc::conflict, "the thread waits for " + what + "; to go on: " + command
-                                      + " --thread " + glance(thread_)),
+    return say(fail(errc::conflict, "the thread waits for " + in_short(questions_.front())
+                                      + "; to go on: " + command + " --thread " + glance(thread_)),
                exit_waiting);
   }
 

@@ -75,7 +75,9 @@ std::string refusal(const std::string& url, unsigned status, const json::object&
   if (answer.contains("error"))
     return std::string(string_or(answer, "error_description", string_or(answer, "error")));
   return "there is no development issuer at " + url + "/dev (it answered " + std::to_string(status)
-         + "); only `behalf dev` has one";
+         + "): only `behalf dev` has one, where users log in. Without log-in (--no-auth) leave "
+           "--user "
+           "out, elsewhere say --token";
 }
 
 result<std::string> token_of(const std::string& url, const outbound_reply& reply) {

@@ -91,7 +91,7 @@ void explain_agent(const std::string& name, const fs::path& program) {
               "providers):\n\n"
               "  cd %s\n"
               "  export OPENAI_API_KEY=…\n"
-              "  %s dev --config behalf.yaml --no-auth\n\n"
+              "  %s dev --config behalf.yaml --no-auth --watch\n\n"
               "And to talk to it, from another shell:\n\n"
               "  %s chat --agent %s\n\n"
               "README.md says more.\n",

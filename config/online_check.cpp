@@ -214,6 +214,16 @@ chat_request short_question() {
   return chat_request{list(human("Say yes."))};
 }
 
+// What a 404 may come from, beside a model that is not there.
+std::string hint_about_url(const questioner& q, const model_options& model) {
+  const auto& url = q.services.find(model_service(model.name))->url;
+  const auto path = url.find('/', url.find("://") + 3);
+  const bool by_v1 = model.type == model_type::openai || model.type == model_type::openai_chat;
+  return by_v1 && (path == url.npos || path + 1 == url.size())
+           ? "; base_url has no path, and mostly ends with /v1"
+           : "";
+}
+
 finding ask_shortly(const questioner& q, const model_options& model,
                     const credential_ptr& credential, chat_request question = short_question()) {
   if (!model.parameters.contains("thinking")) // which is to be shorter than the answer
@@ -228,7 +238,8 @@ finding ask_shortly(const questioner& q, const model_options& model,
   if (reply->status == 200)
     return {standing::fine, "answers (a question of a few tokens was asked)"};
   auto why = wire_of(model.type).failure(reply->status, reply->headers, text_of_body(reply->body));
-  return failed(why.why.kind + ": " + why.why.message);
+  return failed(why.why.kind + ": " + why.why.message
+                + (reply->status == 404 ? hint_about_url(q, model) : ""));
 }
 
 finding check_model(const questioner& q, const model_options& model,

@@ -219,6 +219,18 @@ void fit_connections(config& c) {
   most = possible;
 }
 
+// But those that were there before.
+void log_warnings(const loaded_config& c, const std::string& base,
+                  const loaded_config* before = nullptr) {
+  const auto known =
+    before ? warnings(before->value, before->places, base) : std::vector<config_problem>{};
+  for (const auto& one : warnings(c.value, c.places, base))
+    if (std::none_of(known.begin(), known.end(), [&](const auto& old) {
+          return old.key == one.key && old.message == one.message;
+        }))
+      log::warning("config", {{"where", one.where}, {"key", one.key}, {"problem", one.message}});
+}
+
 // `behalf dev --watch`: puts rebuilt libraries in place of those loaded before, and agents that are
 // declared otherwise.
 class graph_reloader {
@@ -339,6 +351,7 @@ public:
                          "part would open up what it closed. A restart does without")});
     // Models and services stay as they are until a restart.
     set_agent_versions(fresh->value, fresh->places, parts_);
+    log_warnings(*fresh, folder_of(given_.config), &now_);
     auto changed = changes(now_.places, fresh->places);
     if (auto ok = configure_log(fresh->value); !ok)
       return report(ok.error(), fresh->places);
@@ -443,8 +456,7 @@ int run_serve(const serve_command& given) {
   harden_process({c.allow_core_dumps});
   if (auto ok = configure_log(c); !ok)
     return say_where(ok.error(), loaded->places);
-  for (const auto& one : warnings(c, loaded->places, folder_of(given.config)))
-    log::warning("config", {{"where", one.where}, {"key", one.key}, {"problem", one.message}});
+  log_warnings(*loaded, folder_of(given.config));
   fit_connections(c);
   if (c.system.http.port == 0) {
     auto port = free_port(c.system.http.address);

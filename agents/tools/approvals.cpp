@@ -125,8 +125,8 @@ result<void> add_decision(decisions& to, const json::value& v,
 
 result<decisions> by_position(const json::array& answers, const std::vector<gated_call>& calls) {
   if (answers.size() != calls.size())
-    return refused("The answer holds " + std::to_string(answers.size()) + " decisions, but "
-                   + std::to_string(calls.size()) + " calls wait for one");
+    return refused("The answer is to hold one decision for each call: "
+                   + std::to_string(calls.size()) + ", not " + std::to_string(answers.size()));
   decisions all;
   for (const auto& each : answers)
     if (auto added = add_decision(all, each, calls); !added)

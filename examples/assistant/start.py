@@ -1,5 +1,6 @@
 """Starts the mail service and Behalf with the agent of behalf.yaml, and says how to talk with it.
 
+BEHALF_BINARY names another program, PORT its port.
 With OPENAI_BASE_URL (and OPENAI_API_KEY, OPENAI_MODEL) the agent asks that server; without, a scripted
 one on this machine, which knows one conversation. Ctrl-C ends all of it.
 """
@@ -28,7 +29,22 @@ def begin(processes: list, command: list, **options) -> subprocess.Popen:
 
 
 def first_line(process: subprocess.Popen) -> dict:
-    return json.loads(process.stdout.readline())
+    line = process.stdout.readline()
+    if not line:
+        raise SystemExit(f"{process.args[1]} did not start: it needs build/tools/venv/bin/python")
+    return json.loads(line)
+
+
+def port_to_use() -> int:
+    wanted = os.environ.get("PORT", "0")
+    if not (wanted.isdecimal() and int(wanted) < 65536):
+        raise SystemExit(f"PORT is no port: {wanted}")
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", int(wanted)))
+        except OSError as why:
+            raise SystemExit(f"PORT {wanted} cannot be used: {why.strerror}") from None
+        return probe.getsockname()[1]
 
 
 def main() -> int:
@@ -49,6 +65,9 @@ def main() -> int:
 
 
 def serve(folder: pathlib.Path, processes: list) -> int:
+    if not os.access(BINARY, os.X_OK):
+        raise SystemExit(f"{BINARY} is not there: scripts/build release makes it, or say BEHALF_BINARY")
+    port = port_to_use()
     tokens = {user: "mail-" + secrets.token_urlsafe(24) for user in ("alice", "bob")}
     known = {u: {"token_sha256": hashlib.sha256(t.encode()).hexdigest()} for u, t in tokens.items()}
     (folder / "accounts.json").write_text(json.dumps({"users": known}))
@@ -77,9 +96,6 @@ def serve(folder: pathlib.Path, processes: list) -> int:
         text = text.replace("${" + word + "}", value)
     config, data = folder / "behalf.yaml", folder / "data"
     config.write_text(text)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", int(os.environ.get("PORT", "0"))))
-        port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     begin(
         processes,

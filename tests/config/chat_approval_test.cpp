@@ -49,6 +49,15 @@ TEST_CASE("what is no approval has no actions", "[chat]") {
     CHECK(question_of(value).actions.empty());
 }
 
+TEST_CASE("what is waited for is said in short", "[chat]") {
+  CHECK(in_short(question_of("\"ok?\"")) == "an answer to \"ok?\"");
+  CHECK(in_short(question_of(R"({"action_requests":[{"name":"a","args":{"x":1}},{"name":"b"}]})"))
+        == "an approval of a {\"x\":1} and 1 more");
+  CHECK(in_short(question_of(R"({"action_requests":[{"name":"ask_user","description":"Which?"}],
+    "review_configs":[{"action_name":"ask_user","allowed_decisions":["respond","reject"]}]})"))
+        == "an answer to \"Which?\"");
+}
+
 TEST_CASE("an action is shown whole, and nothing of it passes for our words", "[chat]") {
   auto action = send_action();
   action.args["text"] = std::string(1000, 'x') + "\x1b\n";

@@ -134,11 +134,11 @@ TEST_CASE("decisions are read by ids", "[agents]") {
 
 TEST_CASE("an answer that does not fit the calls is refused", "[agents]") {
   CHECK(refusal(R"({"decisions":[{"type":"approve"}]})", two_calls())
-        == "The answer holds 1 decisions, but 2 calls wait for one");
+        == "The answer is to hold one decision for each call: 2, not 1");
   CHECK(refusal(R"({"type":"approve"})", two_calls())
-        == "The answer holds 1 decisions, but 2 calls wait for one");
+        == "The answer is to hold one decision for each call: 2, not 1");
   CHECK(refusal(R"({"decisions":[]})", one_call())
-        == "The answer holds 0 decisions, but 1 calls wait for one");
+        == "The answer is to hold one decision for each call: 1, not 0");
   CHECK(refusal(R"({"c1":{"type":"approve"}})", two_calls())
         == "The answer has no decision on call c2 (drop). It is {\"decisions\": […]}, or a "
            "decision for each call's id");
