@@ -4,6 +4,7 @@
 
 #include "behalf/json.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -88,6 +89,7 @@ struct service_call {
 struct model_call {
   std::string model; // in `models` of the configuration
   http_operation what;
+  std::shared_ptr<std::atomic<bool>> sent = {}; // set once it was written
 };
 
 /// HTTP: status, headers, body (JSON if it is, else a string), or a stream to pull.

@@ -504,6 +504,7 @@ void dispatch(egress_pointer self, const going_ptr& call) {
   const auto now = std::chrono::steady_clock::now();
   if (const auto most = call->service->total_timeout; most.count() > 0)
     out.request->until = now + most;
+  out.request->sent = std::move(call->ask.sent);
   out.by = now + call->ask.call.timeout;
   out.request->call = std::move(call->ask.call);
   call->ask.call.method = out.request->call.method; // for the audit log

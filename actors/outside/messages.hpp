@@ -70,6 +70,7 @@ struct egress_call {
   bool outside_lane = false; // takes no place of the service's lane, and may outlast the run
   std::shared_ptr<const std::atomic<bool>> stopped = {};    // set: the node that asked was stopped
   std::shared_ptr<const std::atomic<bool>> taken_back = {}; // set: it waits for it no more
+  std::shared_ptr<std::atomic<bool>> sent = {};             // set once it was written
   std::shared_ptr<stream_reader> reader = {};             // of the reply's body, if it is a stream
   std::shared_ptr<const outbound_call> cancellation = {}; // is sent when this is cut, or times out
 };

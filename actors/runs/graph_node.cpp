@@ -61,6 +61,7 @@ struct pending_ask {
   uint64_t stream = 0;                             // being read
   std::shared_ptr<stream_reader> reader = nullptr; // of the reply's body
   stop_flag taken_back = nullptr;                  // of what egress was asked for it
+  stop_flag sent = nullptr;                        // is set once its request was written
 };
 
 struct graph_node_state {
@@ -211,6 +212,7 @@ void send_out(node_pointer self, uint64_t ask_id, outbound_call call) {
   if (!mine.taken_back)
     mine.taken_back = std::make_shared<std::atomic<bool>>(false);
   out.taken_back = mine.taken_back;
+  out.sent = mine.sent;
   if (out.call.stream)
     out.reader = mine.reader = std::make_shared<stream_reader>();
   ask(
@@ -536,6 +538,7 @@ void ask_outside(node_pointer self, uint64_t ask_id, effect what) {
   }
   if (auto* call = std::get_if<model_call>(&what)) {
     auto service = model_service(call->model);
+    self->state.pending.at(ask_id).sent = call->sent;
     return call_service(self, ask_id, std::move(*call), std::move(service));
   }
   if (auto* op = std::get_if<store_operation>(&what))

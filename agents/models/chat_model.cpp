@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 
 namespace behalf {
 namespace {
@@ -146,7 +147,7 @@ private:
     auto used = answer_.tokens();
     const bool told = used.input > 0 || used.output > 0;
     // One that was cancelled while it waited for its turn has cost nothing.
-    const bool begun = answer_.bytes() > 0 || (sent_ && outcome == "cancelled");
+    const bool begun = answer_.bytes() > 0 || (has_left() && outcome == "cancelled");
     if (!begun || (told && outcome == "answered"))
       return used;
     if (used.input == 0)
@@ -155,8 +156,10 @@ private:
     return used;
   }
 
-  // One that was cut, or refused, while it waited for its turn did not leave.
-  static bool has_left(std::string_view outcome) {
+  // One that was cut, or refused, while it waited for its turn did not leave. What nobody could
+  // reach was tried.
+  bool has_left() const { return sent_->load(std::memory_order_relaxed); }
+  static bool was_tried(std::string_view outcome) {
     return outcome == "timeout" || outcome == "model_too_slow" || outcome == "unreachable";
   }
 
@@ -164,7 +167,7 @@ private:
     open_ = false;
     const auto used = used_tokens(outcome);
     const auto cost = cost_of(used, model_.prices);
-    if (sent_ || has_left(outcome))
+    if (has_left() || was_tried(outcome))
       place_.settle(figures_of(used, cost));
     place_ = {};
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun_;
@@ -203,13 +206,13 @@ private:
     if (!reserve())
       co_return std::nullopt;
     open_ = true;
-    awaiting<byte_stream> call{model_call{model_.name, std::move(*request)}};
+    awaiting<byte_stream> call{model_call{model_.name, std::move(*request), sent_}};
     auto reply = co_await call;
     if (!reply) {
       failure = failure_inside(in_all(reply.error()));
       co_return std::nullopt;
     }
-    sent_ = true;
+    *sent_ = true; // also where nobody tells
     co_return std::move(*reply);
   }
 
@@ -363,7 +366,7 @@ private:
   std::shared_ptr<const json::object> metadata_;
   const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   bool shown_ = false;
-  bool sent_ = false; // its head has come
+  std::shared_ptr<std::atomic<bool>> sent_ = std::make_shared<std::atomic<bool>>(false);
   bool open_ = false; // the provider was asked, and its answer is not counted yet
   token_usage estimate_;
   spending_place place_;

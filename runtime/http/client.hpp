@@ -7,6 +7,7 @@
 #include "runtime/http/credential_writer.hpp"
 #include "runtime/http/net_guard.hpp"
 
+#include <atomic>
 #include <functional>
 #include <memory>
 
@@ -49,6 +50,7 @@ struct wire_request {
   std::shared_ptr<wiped_string> secret_reply = {};      // takes the body, unscrubbed, if given
   std::size_t max_reply_bytes = 0;                      // 0: the client's own limit
   deadline until = deadline::max();                     // for all of it, also of a stream
+  std::shared_ptr<std::atomic<bool>> sent = {}; // set once the request was written, if given
 };
 
 using reply_handler = std::function<void(result<outbound_reply>)>;

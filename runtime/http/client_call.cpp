@@ -247,6 +247,8 @@ asio::awaitable<result<void>> client_call::exchange() {
     set_limit(by_);
     std::size_t sent = 0;
     none done = co_await send(sent);
+    if (done && request_.sent)
+      request_.sent->store(true, std::memory_order_relaxed);
     if (done)
       done = co_await read_head();
     if (done || !kept || retried || !may_retry(done.error(), sent)) {

@@ -217,9 +217,26 @@ TEST_CASE("a stream that is to end by a time does, however long its parts may ta
   auto request = f.to(server.url());
   request.call.stream = true;
   request.until = in(milliseconds{60});
+  request.sent = std::make_shared<std::atomic<bool>>(false);
+  const auto sent = request.sent;
   auto reply = f.send(std::move(request));
   REQUIRE(reply);
+  CHECK(*sent);
   CHECK(f.pull(reply->stream_id).error().code == errc::timeout);
+}
+
+TEST_CASE("a request that never left is not said to be sent", "[client]") {
+  uint16_t nobody = 0;
+  {
+    raw_server gone{say_nothing};
+    nobody = gone.port();
+  }
+  stream_fixture f;
+  auto request = f.to("http://127.0.0.1:" + std::to_string(nobody) + "/");
+  request.sent = std::make_shared<std::atomic<bool>>(false);
+  const auto sent = request.sent;
+  CHECK_FALSE(f.send(std::move(request)));
+  CHECK_FALSE(*sent);
 }
 
 TEST_CASE("a stream may last longer than the timeout of its call", "[client]") {
