@@ -2,6 +2,7 @@
 #include "behalf/messages.hpp"
 #include "behalf/testing.hpp"
 #include "runtime/base/json.hpp"
+#include "tests/support/agent_pieces.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace behalf;
@@ -189,6 +190,24 @@ TEST_CASE("a long conversation is summarised for the model, and stays whole", "[
   const auto& next = model.asked().at(3).at("messages").as_array();
   for (std::size_t i = 0; i < asked.size(); ++i)
     CHECK(next.at(i) == asked[i]);
+}
+
+TEST_CASE("a summary hides from nobody what was seen", "[agents]") {
+  auto options = remembering({.summarise_above = 1000});
+  options.tools.push_back({"web", {"read", "send"}});
+  testing::graph_runner runner{make_agent(options)};
+  lists(runner.service("web"), {listed("read"), listed("send")})
+    .answers("read", "a page")
+    .answers("send", "sent");
+  auto& model = runner.model("main");
+  model.calls({{"read", {}}}).says("Read.").says("SUMMARY").calls({{"send", {}}});
+  say(runner, "read it");
+  const auto out = say(runner, std::string(6000, 'x'));
+  REQUIRE_FALSE(out.error);
+  REQUIRE(model.asked().size() == 4);
+  CHECK(dump(model.asked().at(1).at("messages")).find("a page") != std::string::npos);
+  CHECK(dump(model.asked().back().at("messages")).find("a page") == std::string::npos);
+  CHECK(out.interrupts.size() == 1);
 }
 
 TEST_CASE("a summary that fails is done without", "[agents]") {
