@@ -187,6 +187,23 @@ private:
     return std::move(*reply);
   }
 
+  // The stream tells how it ended. The token may have ended since that began.
+  void cancel_run(const std::string& path) {
+    if (auto ok = see_to_token(); !ok)
+      return told_not_cancelled(ok.error().message);
+    http_->start(
+      prepare("POST", path, nullptr), std::chrono::steady_clock::now() + std::chrono::seconds(10),
+      [](const result<outbound_reply>& reply) {
+        if (!reply || reply->status >= 300)
+          told_not_cancelled(reply ? "the server answered " + std::to_string(reply->status)
+                                   : reply.error().message);
+      });
+  }
+
+  static void told_not_cancelled(const std::string& why) {
+    std::fprintf(stderr, "behalf: the run could not be cancelled: %s\n", why.c_str());
+  }
+
   // Until it has a value. Ctrl-C makes that an error.
   template <class Reply>
   void wait(std::optional<Reply>& reply, uint64_t id) {
@@ -198,9 +215,7 @@ private:
       if (!on_ctrl_c_ || ctrl_c > 1)
         http_->cancel(id);
       else if (!path.empty() && !std::exchange(cancelled_, true))
-        http_->start(prepare("POST", path, nullptr),
-                     std::chrono::steady_clock::now() + std::chrono::seconds(10),
-                     [](const result<outbound_reply>&) {}); // the stream tells how it ended
+        cancel_run(path);
     }
   }
 
@@ -226,13 +241,15 @@ private:
     return {};
   }
 
-  static error refusal(unsigned status, const std::string& body) {
+  error refusal(unsigned status, const std::string& body) {
     auto parsed = parse_json(body);
     const auto* detail = parsed ? member(*parsed, "detail") : nullptr;
     std::string why = !detail               ? std::string()
                       : detail->is_string() ? ": " + std::string(detail->get_string())
                                             : ": " + dump(*detail);
     why = "the server answered " + std::to_string(status) + std::string(cut_utf8(why, 1000));
+    if (status == 401 && login_) // revoked, or this machine slept: the next call gets another one
+      login_->expire();
     if (status == 401)
       why += "; --user, --login or --token says who asks";
     return fail(status == 401 || status == 403 ? errc::denied : errc::bad_request, why);
@@ -609,6 +626,10 @@ private:
       command += " --user " + given_.user;
     if (!given_.client.empty())
       command += " --login " + given_.client;
+    if (!given_.issuer.empty())
+      command += " --issuer " + given_.issuer;
+    if (given_.scope != chat_command{}.scope)
+      command += " --scope '" + given_.scope + "'";
     return say(fail(errc::conflict, "the thread waits for " + in_short(questions_.front())
                                       + "; to go on: " + command + " --thread " + glance(thread_)),
                exit_waiting);

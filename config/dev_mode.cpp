@@ -26,10 +26,12 @@ void add_hello(config& c) {
 }
 
 // What is kept here is its user's alone. A folder that was there is closed where nothing else is in
-// it: one with files of others may be open for good reasons.
+// it, or what such a server has kept: one with files of others may be open for good reasons.
 result<void> keep_for_user(const std::string& folder) {
   std::error_code ec;
-  const bool ours = !fs::exists(folder, ec) || fs::is_empty(folder, ec);
+  const bool ours = !fs::exists(folder, ec) || fs::is_empty(folder, ec)
+                    || fs::exists(folder + "/master.key", ec)
+                    || fs::exists(folder + "/behalf.db", ec);
   fs::create_directories(folder, ec);
   if (ec)
     return fail(errc::internal, "--data: cannot make " + folder + ": " + ec.message());

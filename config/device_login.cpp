@@ -53,12 +53,18 @@ json::value document_in(const login_reply& reply) {
   return parsed && parsed->is_object() ? std::move(*parsed) : json::value{};
 }
 
+// Only who is on this machine sends people to it.
+bool may_name(std::string_view by, std::string_view url) {
+  const auto from = parse_origin(by), to = parse_origin(url);
+  return from && to && (!is_local_name(to->host) || is_local_name(from->host));
+}
+
 result<std::string> issuer_of(const json::object& metadata, std::string_view server) {
   const auto resource = string_or(metadata, "resource");
   if (without_slash(resource) != server)
-    return fail(errc::invalid_argument, "the server calls itself " + one_line(resource)
-                                          + ", so that is its --url, or --issuer says who issues "
-                                            "its tokens");
+    return fail(errc::invalid_argument,
+                "the server calls itself " + one_line(resource) + ", and not " + std::string(server)
+                  + ": its server.public_url may not be set. --issuer says who issues its tokens");
   std::string all;
   std::size_t count = 0;
   if (const auto* listed = member(metadata, "authorization_servers"); listed && listed->is_array())
@@ -109,7 +115,9 @@ std::string asking(const given_code& code, std::string_view issuer) {
               + ") with the code\n\n    " + code.user_code + "\n\n";
   if (!code.whole_address.empty())
     text += "or open " + code.whole_address + "\n";
-  return text + "It is valid for " + std::to_string(code.lasts.count() / 60) + " minutes.";
+  const auto minutes = (code.lasts.count() + 59) / 60;
+  return text + "It is valid for " + std::to_string(minutes)
+         + (minutes == 1 ? " minute." : " minutes.");
 }
 
 // What an issuer says when it gives nothing (RFC 6749 5.2).
@@ -142,11 +150,17 @@ result<bool> device_login::ensure() {
     if (auto ok = find_endpoints(); !ok)
       return ok.error();
   auto renewed = refresh_.empty() ? result<bool>(false) : renew();
+  if (!renewed && !access_.empty() && world_.now() < ends_)
+    return false;
   if (!renewed || *renewed)
     return renewed;
   if (auto ok = log_in(); !ok)
     return ok.error();
   return true;
+}
+
+void device_login::expire() {
+  due_ = ends_ = deadline::min();
 }
 
 result<void> device_login::find_endpoints() {
@@ -161,6 +175,8 @@ result<void> device_login::find_endpoints() {
     auto issuer = issuer_of(metadata.get_object(), what_.server);
     if (!issuer)
       return issuer.error();
+    if (!may_name(what_.server, *issuer))
+      return fail(errc::denied, "the server names an issuer on this machine");
     what_.issuer = std::move(*issuer);
   }
   const auto& issuer = what_.issuer;
@@ -171,6 +187,7 @@ result<void> device_login::find_endpoints() {
                                   well_known(issuer, "openid-configuration")};
   if (plain != places.back())
     places.push_back(plain);
+  std::optional<error> other;
   for (const auto& place : places) {
     auto reply = world_.send({place});
     if (!reply)
@@ -179,21 +196,27 @@ result<void> device_login::find_endpoints() {
     const auto* metadata = document.if_object();
     if (!metadata)
       continue;
-    if (string_or(*metadata, "issuer") != issuer)
-      return fail(errc::denied, "what is at " + place + " is of another issuer");
+    if (string_or(*metadata, "issuer") != issuer) { // that of the host's root, say (RFC 8414 3.3)
+      other = fail(errc::denied, "what is at " + place + " is of another issuer");
+      continue;
+    }
     const std::string code_url(string_or(*metadata, "device_authorization_endpoint"));
     const std::string token_url(string_or(*metadata, "token_endpoint"));
     if (code_url.empty() || token_url.empty())
       return fail(errc::invalid_argument,
                   "the issuer " + issuer + " has no login for devices (RFC 8628)");
-    for (const auto& url : {code_url, token_url})
+    for (const auto& url : {code_url, token_url}) {
       if (auto ok = check_provider_url(url, "an endpoint of the issuer", false); !ok)
         return ok;
+      if (!may_name(issuer, url))
+        return fail(errc::denied, "an endpoint of the issuer is on this machine");
+    }
     code_url_ = code_url;
     token_url_ = token_url;
     return {};
   }
-  return fail(errc::invalid_argument, "there is no metadata of an issuer at " + issuer);
+  return other ? *other
+               : fail(errc::invalid_argument, "there is no metadata of an issuer at " + issuer);
 }
 
 result<login_reply> device_login::post(const std::string& url, wiped_string form) {
@@ -280,7 +303,8 @@ void device_login::take(std::string_view body) {
   }
   const auto life = told > 0 ? seconds(std::min<int64_t>(told, 86'400)) : unknown_life;
   const auto early = refresh_.empty() ? seconds(0) : std::min(seconds(60), life / 10);
-  due_ = world_.now() + life - early;
+  ends_ = world_.now() + life;
+  due_ = ends_ - early;
 }
 
 } // namespace behalf

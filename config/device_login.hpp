@@ -47,6 +47,9 @@ public:
   /// person or the issuer refused), timeout (the code was not used), upstream.
   result<bool> ensure();
 
+  /// The token is not taken any more: the next `ensure` sees to another one.
+  void expire();
+
   /// Empty before `ensure`.
   const secret& access_token() const { return access_; }
 
@@ -63,6 +66,7 @@ private:
   std::string code_url_, token_url_; // empty: not yet known
   secret access_, refresh_;
   std::optional<deadline> due_; // when the token is to be renewed; none: not known
+  deadline ends_{};             // until then a renewal that fails is tried again later
 };
 
 } // namespace behalf

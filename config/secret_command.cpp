@@ -14,6 +14,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <set>
@@ -70,12 +71,14 @@ result<config> settings_of(const secret_command& given) {
 
 // `dev` makes its folder; here a folder that is not there may be a mistyped one.
 result<void> take_store_of_dev(config& c, const secret_command& given) {
-  const bool there = std::filesystem::exists(given.data + kept_in_dev_folder(c.secrets));
+  // Empty where the configuration keeps them elsewhere.
+  const auto kept = kept_in_dev_folder(c.secrets);
+  const bool there = std::filesystem::exists(given.data + kept);
   if (!there && given.verb != "put")
     return fail(errc::invalid_argument, "--data: no secrets are stored in " + given.data);
   if (auto ok = complete_for_dev(c, given.data, true); !ok)
     return ok;
-  if (!there)
+  if (!there && !kept.empty())
     std::fprintf(stderr,
                  "behalf: there was no secret store in %s; this one is new, for a `behalf dev "
                  "--data %s`\n",
@@ -124,18 +127,34 @@ void warn_of_unknown_names(const config& c, const secret_command& given) {
   warn("credential of a service", given.service, std::move(services));
 }
 
+// How the services that take this credential send it.
+std::vector<credential_rule> uses_of(const config& c, const secret_command& given) {
+  std::vector<credential_rule> found;
+  for (const auto& service : c.services)
+    if (service.credential.from == credential_source::secrets
+        && service.credential_name() == given.service && service.credential.store == given.store)
+      found.push_back(service.credential.inject);
+  return found;
+}
+
 // One that no call could bring along would be found out by its user, much later.
 result<void> can_be_sent(const config& c, const secret_command& given,
                          const stored_credential_ptr& what) {
   constexpr credential_form any = credential_form::query; // how long it may be holds for all
   if (auto ok = make_writer({any, "key"}, what); !ok)
     return ok.error();
-  for (const auto& service : c.services)
-    if (service.credential.from == credential_source::secrets
-        && service.credential_name() == given.service)
-      if (auto ok = make_writer(service.credential.inject, what); !ok)
-        return ok.error();
+  for (const auto& rule : uses_of(c, given))
+    if (auto ok = make_writer(rule, what); !ok)
+      return ok.error();
   return {};
+}
+
+// Passwords have blanks.
+bool may_have_blanks(const config& c, const secret_command& given) {
+  const auto uses = uses_of(c, given);
+  return !given.username.empty() || std::ranges::any_of(uses, [](const auto& rule) {
+    return rule.form == credential_form::basic;
+  });
 }
 
 // Calls the store and waits for its reply.
@@ -209,7 +228,8 @@ int put(const open_store& store, const secret_command& given, stored_credential 
   warn_of_unknown_names(store.settings, given);
   if (what.value.expose().size() < short_credential)
     std::fprintf(stderr, "behalf: warning: the value %s\n", short_credential_note);
-  if (what.username.empty() && what.value.expose().find(' ') != std::string_view::npos)
+  if (what.value.expose().find(' ') != std::string_view::npos
+      && !may_have_blanks(store.settings, given))
     std::fprintf(stderr, "behalf: warning: the value %s\n", blank_note);
   auto done = store.carry_out(
     store.source->write({owner_of(given), given.service}, std::move(what), std::nullopt, nullptr));

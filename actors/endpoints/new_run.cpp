@@ -48,6 +48,8 @@ std::optional<error> fault_of_kwargs(const json::object& kwargs) {
     check_breakpoints(in, key, kwargs);
   for (auto key : {"temporary", "subgraphs", "resumable", "checkpoint_during"})
     in.flag(key);
+  if (in.has("strict_resume"))
+    in.flag("strict_resume");
   in.one_of("durability", {"sync", "async", "exit"});
   if (in.has("webhook"))
     in.text("webhook");

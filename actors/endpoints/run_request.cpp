@@ -135,20 +135,23 @@ json::object read_kwargs(body_reader& in, bool temporary, const shape_limits& bo
   auto command = read_command(in, bounds);
   const auto* input = in.any("input");
   auto lasting = durability(in);
-  return {{"input", input ? *input : json::value(nullptr)},
-          {"command", command ? json::value(*command) : json::value(nullptr)},
-          {"config", config},
-          {"context", context.value_or(json::object{})},
-          {"stream_mode", modes(in)},
-          {"interrupt_before", breakpoints(in, "interrupt_before")},
-          {"interrupt_after", breakpoints(in, "interrupt_after")},
-          {"webhook", read_webhook(in, webhooks)},
-          {"feedback_keys", names(in, "feedback_keys")},
-          {"temporary", temporary},
-          {"subgraphs", in.flag("stream_subgraphs").value_or(false)},
-          {"resumable", in.flag("stream_resumable").value_or(false)},
-          {"checkpoint_during", lasting != "exit"},
-          {"durability", lasting}};
+  json::object kwargs{{"input", input ? *input : json::value(nullptr)},
+                      {"command", command ? json::value(*command) : json::value(nullptr)},
+                      {"config", config},
+                      {"context", context.value_or(json::object{})},
+                      {"stream_mode", modes(in)},
+                      {"interrupt_before", breakpoints(in, "interrupt_before")},
+                      {"interrupt_after", breakpoints(in, "interrupt_after")},
+                      {"webhook", read_webhook(in, webhooks)},
+                      {"feedback_keys", names(in, "feedback_keys")},
+                      {"temporary", temporary},
+                      {"subgraphs", in.flag("stream_subgraphs").value_or(false)},
+                      {"resumable", in.flag("stream_resumable").value_or(false)},
+                      {"checkpoint_during", lasting != "exit"},
+                      {"durability", lasting}};
+  if (in.flag("strict_resume").value_or(false))
+    kwargs["strict_resume"] = true;
+  return kwargs;
 }
 
 bool is_target(const json::value& one) {

@@ -42,16 +42,18 @@ void ok(request_pointer self) {
 void info(request_pointer self) {
   const auto& o = *self->state.app->options;
   answer(self, 200,
-         json::object{{"version", BEHALF_VERSION},
-                      {"flags", {{"assistants", true}, {"crons", true}, {"langsmith", false}}},
-                      {"host",
-                       {{"kind", "self-hosted"},
-                        {"project_id", nullptr},
-                        {"host_revision_id", nullptr},
-                        {"revision_id", nullptr},
-                        {"tenant_id", nullptr}}},
-                      {"server", "behalf"},
-                      {"authentication", o.authenticated}});
+         json::object{
+           {"version", BEHALF_VERSION},
+           {"flags",
+            {{"assistants", true}, {"crons", true}, {"langsmith", false}, {"strict_resume", true}}},
+           {"host",
+            {{"kind", "self-hosted"},
+             {"project_id", nullptr},
+             {"host_revision_id", nullptr},
+             {"revision_id", nullptr},
+             {"tenant_id", nullptr}}},
+           {"server", "behalf"},
+           {"authentication", o.authenticated}});
 }
 
 void show_metrics(request_pointer self) {

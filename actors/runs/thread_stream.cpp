@@ -31,8 +31,9 @@ struct thread_stream_state {
   int64_t seq = 0; // of the newest event, as the protocol numbers them
   watched_log events;
 
-  std::optional<run_ref> run; // the one followed now
-  int64_t seen = 0;           // of its events
+  std::optional<run_ref> run;                                      // the one followed now
+  int64_t seen = 0;                                                // of its events
+  std::shared_ptr<const int> here = std::make_shared<const int>(); // see next_events::viewer
   std::unique_ptr<protocol_events> words;
   std::list<run_ref> next;
   bool recalling = false; // reads what the thread asks
@@ -104,8 +105,10 @@ void on_batch(thread_pointer self, event_batch& batch) {
 
 void pull(thread_pointer self) {
   auto& s = self->state;
+  next_events question{s.seen};
+  question.viewer = s.here;
   ask(
-    self, s.run->run, next_events{s.seen}, [self](event_batch& b) { on_batch(self, b); },
+    self, s.run->run, std::move(question), [self](event_batch& b) { on_batch(self, b); },
     [self](const error&) { follow_next(self); });
 }
 

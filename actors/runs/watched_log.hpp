@@ -85,10 +85,11 @@ private:
   }
 
   // Whoever asks has read what is before. Some events at a time where there are several, as all
-  // of them are looked at.
+  // of them are looked at. The first ones wait for whom the run was begun for: another may ask
+  // before.
   void forget_what_is_read(const next_events& ask) {
     read_[ask.viewer] = ask.after;
-    if (read_.size() == 1)
+    if (read_.size() == 1 && ask.after >= static_cast<int64_t>(few))
       return log_->forget(ask.after);
     if (ask.after < forget_at_)
       return;

@@ -326,7 +326,6 @@ result<std::string> beta_header(const json::value& betas) {
   return all;
 }
 
-// The parameters of the configuration, and over them those of the request. Null: not sent.
 // A tool choice or a way of thinking has one type, and members of no other: it stands as a whole.
 void put_parameter(json::object& to, std::string_view key, const json::value& v) {
   if (key == "tools" || key == "output_config")
@@ -335,6 +334,7 @@ void put_parameter(json::object& to, std::string_view key, const json::value& v)
     to[key] = v;
 }
 
+// The parameters of the configuration, and over them those of the request. Null: not sent.
 json::object parameters_of(const model_options& model, const chat_request& what) {
   auto all = model.parameters;
   for (const auto& [key, value] : what.parameters)

@@ -218,21 +218,29 @@ private:
     const tool_source* source;
     std::vector<offered_tool> all;
     std::vector<agent_tool> taken;
+    std::size_t bytes = 0; // of these
   };
 
-  // One tool of each service after the other's: when not all fit, those with many lack some, and
-  // those with few are whole.
+  // What it has taken of the bound that is nearer for it.
+  double share_of(const offered_tools& offer) const {
+    return std::max(static_cast<double>(offer.taken.size()) / static_cast<double>(bounds_.tools),
+                    static_cast<double>(offer.bytes) / static_cast<double>(bounds_.all_bytes));
+  }
+
+  // A tool of the service that has the least so far, again and again: when not all fit, those with
+  // many or long ones lack some, and those with few are whole.
   void take_turns() {
-    std::size_t taken = 0, before = 0;
-    do {
-      before = taken;
+    for (std::size_t taken = 0; taken < bounds_.tools && bytes_ < bounds_.all_bytes; ++taken) {
+      offered_tools* next = nullptr;
       for (auto& offer : offers_)
-        if (offer.taken.size() < offer.all.size() && taken < bounds_.tools
-            && bytes_ < bounds_.all_bytes) {
-          offer.taken.push_back(made(*offer.source, offer.all[offer.taken.size()]));
-          ++taken;
-        }
-    } while (taken > before);
+        if (offer.taken.size() < offer.all.size() && (!next || share_of(offer) < share_of(*next)))
+          next = &offer;
+      if (!next)
+        return;
+      const auto before = bytes_;
+      next->taken.push_back(made(*next->source, next->all[next->taken.size()]));
+      next->bytes += bytes_ - before;
+    }
   }
 
   void left_out(std::string_view service, std::string_view tool, std::string_view why) {

@@ -16,6 +16,8 @@
 namespace behalf {
 namespace {
 
+// LangGraph's name of an answer that is to nothing that waits.
+constexpr auto not_pending = "UnknownInterruptError";
 constexpr std::ptrdiff_t most_past = 8; // questions of a thread whose answers are remembered
 
 error run_error(std::string kind, std::string text) {
@@ -106,6 +108,8 @@ struct run_loop::impl {
   void fork();
   bool adopt_tasks();
   result<void> apply_resume(const json::value& resume);
+  std::vector<std::pair<live_task*, const pending_interrupt*>> questions();
+  result<void> check_pending(const json::value& resume);
   const past_question* answered_before(const json::value& resume) const;
   result<void> check_seen(const pending_interrupt& question);
   static bool checks_answer(const live_task& t, const pending_interrupt& question);
@@ -429,10 +433,20 @@ const past_question* run_loop::impl::answered_before(const json::value& resume) 
       for (const auto& asked : t.so_far.interrupts)
         open.insert(asked.id);
   const auto* by_id = answers_by_id(resume);
+  // Sent once more because its run failed: the task that goes on holds it.
+  const auto held = [&](const std::string& id) {
+    const auto& sent = by_id->at(id);
+    return std::any_of(tasks.begin(), tasks.end(), [&](const live_task& t) {
+      const auto& all = t.so_far.answers;
+      return !t.settled() && std::any_of(all.begin(), all.end(), [&](const auto& one) {
+        return one.value == sent;
+      });
+    });
+  };
   if (!by_id && (!open.empty() || spec.created_at == time_point{}))
     return nullptr;
   for (const auto& one : head.past)
-    if (by_id ? by_id->contains(one.id) && !open.contains(one.id)
+    if (by_id ? by_id->contains(one.id) && !open.contains(one.id) && !held(one.id)
               : one.asked_at <= spec.created_at && spec.created_at <= one.until)
       return &one;
   return nullptr;
@@ -446,7 +460,7 @@ result<void> run_loop::impl::check_seen(const pending_interrupt& question) {
             && question.asked_at <= now();
   if (!refused)
     return {};
-  return run_error("RuntimeError",
+  return run_error(not_pending,
                    "The question that is open now was asked after this answer was sent. Read it, "
                    "and answer it by its id: {\"<interrupt id>\": <answer>}");
 }
@@ -465,17 +479,48 @@ result<void> run_loop::impl::check_form(const live_task& t, const pending_interr
   return ok;
 }
 
-result<void> run_loop::impl::apply_resume(const json::value& resume) {
-  if (const auto* past = answered_before(resume)) {
-    refused = true;
-    return run_error("RuntimeError", "This question has been answered already, by the run "
-                                       + past->run_id + ". Nothing was done for this answer");
-  }
-  std::vector<std::pair<live_task*, const pending_interrupt*>> waiting;
+std::vector<std::pair<live_task*, const pending_interrupt*>> run_loop::impl::questions() {
+  std::vector<std::pair<live_task*, const pending_interrupt*>> all;
   for (auto& t : tasks)
     if (t.is(pending_task::state::interrupted))
       for (const auto& asked : t.so_far.interrupts)
-        waiting.emplace_back(&t, &asked);
+        all.emplace_back(&t, &asked);
+  return all;
+}
+
+// What a client that wants to know is told, and what does nothing otherwise.
+result<void> run_loop::impl::check_pending(const json::value& resume) {
+  if (!spec.strict_resume)
+    return {};
+  std::set<std::string_view> open;
+  for (const auto& [t, asked] : questions())
+    open.insert(asked->id);
+  refused = true;
+  const auto* map = resume.if_object();
+  if (map && map->empty())
+    return run_error(not_pending, "The answers name no interrupt");
+  const auto* by_id = answers_by_id(resume);
+  if (!by_id && open.empty())
+    return run_error(not_pending, "No interrupt waits for an answer");
+  if (!by_id && open.size() > 1)
+    return run_error(not_pending, "Several interrupts wait for answers: say which is answered, as "
+                                  "{\"<interrupt id>\": <answer>, …}");
+  for (const auto& [id, answer] : by_id ? *by_id : json::object{})
+    if (!open.contains({id.data(), id.size()}))
+      return run_error(not_pending, "No interrupt " + std::string(id) + " waits for an answer");
+  refused = false;
+  return {};
+}
+
+result<void> run_loop::impl::apply_resume(const json::value& resume) {
+  if (const auto* past = answered_before(resume)) {
+    refused = true;
+    return run_error(not_pending, "This question has been answered already, by the run "
+                                    + past->run_id + ". Nothing was done for this answer");
+  }
+  if (auto ok = check_pending(resume); !ok)
+    return ok;
+  auto waiting = questions();
   const auto* by_id = answers_by_id(resume);
   // As in LangGraph, ids that no question has answer nothing. But a node that checks its answers
   // says whether it knows them: ids of its own may look the same.

@@ -165,6 +165,7 @@ run_spec run_spec::from_kwargs(std::shared_ptr<const json::object> kwargs,
   s.modes = stream_modes::parse(value("stream_mode"));
   s.checkpoint_map = object_or_empty(*kwargs, "checkpoint_map");
   s.stream_subgraphs = bool_or(*kwargs, "subgraphs");
+  s.strict_resume = bool_or(*kwargs, "strict_resume");
   auto lasting = string_or(*kwargs, "durability", "async");
   s.lasting = lasting == "exit"   ? durability_mode::exit
               : lasting == "sync" ? durability_mode::sync

@@ -77,6 +77,7 @@ struct run_spec {
   bool from_checkpoint = false;  // an older one was named: without input it is forked
   bool after_crash = false;      // go on with what this run left behind
   bool anew = false;             // after a crash, too: it left nothing, and may have done all of it
+  bool strict_resume = false;    // an answer to what does not wait is an error
   time_point created_at{};       // of the run; what was asked later it does not answer unnamed
   std::string newest_checkpoint; // of the thread: those of the run get greater ids
   /// Messages that were streamed, by id, with their text so far: shared by the graphs of a run, so

@@ -382,6 +382,7 @@ checkpoint_doc state_updater::follower(std::string source) const {
   doc.weight = head_.weight;
   doc.full_weight = head_.full_weight;
   doc.joins = head_.joins;
+  doc.past = head_.past;
   doc.hidden = flow_.hidden();
   return doc;
 }

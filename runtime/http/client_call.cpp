@@ -93,19 +93,24 @@ void client_call::begin_pull(deadline by, chunk_handler done) {
   set_limit(std::min({by, silent, request_.until}));
   if (in_.empty() && !parser_->has_body() && !parser_->done())
     return read_part();
-  later([self = shared_from_this()] { self->take_part(self->parse()); });
+  later([self = shared_from_this()] { self->go_on_with([&] { return self->parse(); }); });
 }
 
 // Without a coroutine: thousands of streams wait at once, and go on for every token.
 void client_call::read_part() {
   connection_->read(in_, [self = shared_from_this()](io_end end) {
-    try {
-      self->take_part(self->took(end));
-    } catch (...) { // no memory
-      if (self->pulled_)
-        self->finish_pull(fail(errc::internal, "reading a stream failed"));
-    }
+    self->go_on_with([&] { return self->took(end); });
   });
+}
+
+template <class Read>
+void client_call::go_on_with(Read read) {
+  try {
+    take_part(read());
+  } catch (...) { // no memory
+    if (pulled_)
+      finish_pull(fail(errc::internal, "reading a stream failed"));
+  }
 }
 
 void client_call::take_part(const result<void>& read) {

@@ -53,6 +53,9 @@ private:
 
   void begin_pull(deadline by, chunk_handler done);
   void read_part();
+  /// Takes what `read` gives; out of memory is a stream that failed.
+  template <class Read>
+  void go_on_with(Read read);
   void take_part(const none& read);
 
   void set_limit(deadline by);

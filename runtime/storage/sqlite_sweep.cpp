@@ -223,13 +223,14 @@ result<void> sqlite_writes::end_kept_results(const std::string& tenant,
   const std::string at = "instr(char(31)||parent, char(31)||'kept_results'||char(31))";
   const std::string from_user = "substr(parent, 13+" + at + ")";
   const auto from_thread = "substr(" + from_user + ", 1+instr(" + from_user + ", char(31)))";
-  auto ended = change("UPDATE item SET expires_at=?5 WHERE seq IN (SELECT seq FROM item"
-                      " INDEXED BY item_kept_of_thread WHERE tenant=?1 AND "
-                        + from_thread + ">=?2 AND " + from_thread + "<?3 AND " + at
-                        + ">0 AND (expires_at IS NULL OR expires_at>?5) ORDER BY owner IS NOT"
-                          " (SELECT owner FROM thread WHERE tenant=?1 AND id=?4) LIMIT ?6)",
-                      {tenant, thread_id + '\x1f', thread_id + '\x20', thread_id},
-                      {to_micros(clock_()), most_kept});
+  auto ended = change(
+    "UPDATE item SET expires_at=?5 WHERE seq IN (SELECT seq FROM (SELECT seq, owner FROM item"
+    " INDEXED BY item_kept_of_thread WHERE tenant=?1 AND "
+      + from_thread + ">=?2 AND " + from_thread + "<?3 AND " + at
+      + ">0 AND (expires_at IS NULL OR expires_at>?5) LIMIT ?7) ORDER BY owner IS NOT"
+        " (SELECT owner FROM thread WHERE tenant=?1 AND id=?4) LIMIT ?6)",
+    {tenant, thread_id + '\x1f', thread_id + '\x20', thread_id},
+    {to_micros(clock_()), most_kept, 20 * most_kept});
   return ended ? result<void>{} : ended.error();
 }
 

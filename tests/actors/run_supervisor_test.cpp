@@ -147,6 +147,29 @@ TEST_CASE_METHOD(supervisor_fixture, "what all viewers have read is kept only of
   let_outside_go();
 }
 
+TEST_CASE_METHOD(supervisor_fixture, "the first events wait for whom the run was begun for",
+                 "[runs]") {
+  outside.hold = true;
+  auto run = run_of(runs::one(talkative),
+                    {{"input", json::object{}}, {"stream_mode", "custom"}, {"resumable", false}});
+  const auto quick = std::make_shared<const int>(), late = std::make_shared<const int>();
+  const auto ask_as = [&](const std::shared_ptr<const int>& who, int64_t after, std::size_t max) {
+    next_events question{after, max};
+    question.viewer = who;
+    return ask_later<event_batch>(run.run, std::move(question))()->value();
+  };
+  for (const int64_t after : {0, 20, 40})
+    CHECK(ask_as(quick, after, 20).events.size() == 20);
+  CHECK(ask_as(late, 0, 20).events.front().seq == 1);
+  // From then on they wait for both.
+  for (const int64_t after : {60, 80, 100, 120})
+    CHECK(ask_as(quick, after, 20).events.size() == 20);
+  const auto rest = ask_as(late, 20, 20);
+  CHECK_FALSE(rest.lost);
+  CHECK(rest.events.front().seq == 21);
+  let_outside_go();
+}
+
 TEST_CASE_METHOD(supervisor_fixture, "nobody hears of an end that is not durable", "[runs]") {
   outside.hold = true;
   auto run = run_of(runs::call());

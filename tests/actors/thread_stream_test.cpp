@@ -101,6 +101,22 @@ TEST_CASE_METHOD(followed_thread,
   CHECK(whole.events.size() == 4);
 }
 
+TEST_CASE_METHOD(followed_thread, "two forms of a thread's stream are both told everything",
+                 "[streams]") {
+  open();
+  outside.hold = true;
+  auto plain = follow();
+  form = thread_form::protocol;
+  auto protocol = follow();
+  run_on("call");
+  auto here = std::make_shared<const int>();
+  auto half = next(plain, 0, here)()->value();
+  let_outside_go();
+  CHECK(half.events.size() + next(plain, half.last_seq, here)()->value().events.size() == 4);
+  CHECK(names(protocol)
+        == std::vector<std::string>{"lifecycle", "updates", "updates", "lifecycle"});
+}
+
 TEST_CASE_METHOD(followed_thread, "the protocol's events are numbered across runs", "[streams]") {
   form = thread_form::protocol;
   open();

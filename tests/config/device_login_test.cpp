@@ -110,7 +110,9 @@ TEST_CASE("a person logs in with a code, at the issuer that the server names", "
                  "https://id.example.com/token "
                  "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code"
                  "&device_code=the-device-code&client_id=cli",
-                 b.asked.back()});
+                 "https://id.example.com/token "
+                 "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code"
+                 "&device_code=the-device-code&client_id=cli"});
   CHECK(b.told.find("https://id.example.com/go") != std::string::npos);
   CHECK(b.told.find("WDJB-MJHT") != std::string::npos);
   CHECK(b.told.find("valid for 10 minutes") != std::string::npos);
@@ -127,6 +129,11 @@ TEST_CASE("metadata is looked for where issuers have it", "[login]") {
   CHECK(b.asked.at(1) == "https://id.example.com/.well-known/openid-configuration/realms/acme");
   CHECK(b.asked.at(2) == issuer + "/.well-known/openid-configuration");
   bench root("https://id.example.com");
+  auto others = metadata(); // a host that has one document for all
+  others["issuer"] = "https://id.example.com/other";
+  bench second(issuer);
+  second.then(200, others).then(200, metadata()).then(200, code()).then(200, tokens("t"));
+  CHECK(second.login.ensure());
   root.then(404, "").then(404, "");
   CHECK(root.why() == "there is no metadata of an issuer at https://id.example.com");
   CHECK(root.asked.size() == 2);
@@ -151,12 +158,16 @@ TEST_CASE("nobody is sent to an issuer that is in doubt", "[login]") {
   auto of_issuer = [](std::string_view key, json::value is) {
     auto said = metadata();
     said[key] = std::move(is);
-    return bench(issuer).then(200, said).why();
+    return bench(issuer).then(200, said).then(404, "").then(404, "").why();
   };
   CHECK(of_issuer("issuer", "https://evil.example").ends_with("is of another issuer"));
   CHECK(of_issuer("device_authorization_endpoint", nullptr).ends_with("for devices (RFC 8628)"));
   CHECK(of_issuer("token_endpoint", "http://id.example.com/token").find("must be https")
         != std::string::npos);
+  // Only who is on this machine sends people to it.
+  CHECK(of_issuer("token_endpoint", "http://127.0.0.1:8080/admin").ends_with("on this machine"));
+  CHECK(of_server("authorization_servers", json::array{"http://localhost:9000"})
+          .ends_with("an issuer on this machine"));
 }
 
 TEST_CASE("a code that cannot be shown is refused", "[login]") {
@@ -231,6 +242,19 @@ TEST_CASE("a login ends where it is refused, late or given up", "[login]") {
   CHECK(left.begun().why() == "the login was given up");
 }
 
+TEST_CASE("a token that the server refuses is renewed before its time", "[login]") {
+  bench b;
+  b.begun().then(200, tokens("first"));
+  REQUIRE(b.login.ensure());
+  b.login.expire();
+  b.then(503, "");
+  CHECK(b.why() == "the issuer answered 503");
+  b.then(200, tokens("second"));
+  REQUIRE(b.login.ensure().value());
+  CHECK(b.token() == "second");
+  CHECK_FALSE(b.login.ensure().value());
+}
+
 TEST_CASE("tokens are renewed before they end", "[login]") {
   bench b;
   b.begun().then(200, tokens("first"));
@@ -239,7 +263,8 @@ TEST_CASE("tokens are renewed before they end", "[login]") {
   CHECK_FALSE(b.login.ensure().value());
   b.now += seconds(1); // a tenth before the end
   b.then(503, "");
-  CHECK(b.why() == "the issuer answered 503"); // and is asked again
+  CHECK_FALSE(b.login.ensure().value()); // it is still good, and the issuer is asked again
+  CHECK(b.token() == "first");
   auto second = tokens("second");
   second.erase("refresh_token");
   b.then(200, second);

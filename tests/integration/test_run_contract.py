@@ -147,10 +147,28 @@ def test_a_second_answer_to_a_question_is_an_error(client, thread):
     client.runs.wait(thread, "ask", command={"resume": {asked: "yes"}})
     late = client.runs.create(thread, "ask", command={"resume": {asked: "no"}})
     told = client.runs.join(thread, late["run_id"])
+    assert told["__error__"]["error"] == "UnknownInterruptError", told
     assert "answered already" in told["__error__"]["message"], told
     assert client.runs.get(thread, late["run_id"])["status"] == "error"
     assert client.threads.get(thread)["status"] == "idle"
     assert client.threads.get_state(thread)["values"]["ans"] == "yes"
+
+
+def test_an_answer_to_nothing_is_an_error_where_it_is_asked_for(client, thread):
+    def answered(resume, strict):
+        run = client.runs.create(thread, "ask", command={"resume": resume}, strict_resume=strict)
+        return client.runs.join(thread, run["run_id"])
+
+    asked = client.runs.wait(thread, "ask", input={"foo": ["x"]})["__interrupt__"][0]["id"]
+    unknown = {"0" * 32: "yes"}
+    assert answered(unknown, False)["__interrupt__"][0]["id"] == asked
+    for resume in (unknown, {}, {asked: "yes", **unknown}):
+        assert answered(resume, True)["__error__"]["error"] == "UnknownInterruptError"
+        assert client.threads.get(thread)["status"] == "interrupted"
+    assert answered({asked: "yes"}, True)["ans"] == "yes"
+    assert answered("yes", False)["ans"] == "yes"
+    assert answered("yes", True)["__error__"]["message"] == "No interrupt waits for an answer"
+    assert client.http.get("/info")["flags"]["strict_resume"] is True
 
 
 def test_a_checkpoint_is_replayed_or_forked(client, thread):

@@ -40,13 +40,3 @@ TEST_CASE("results that a client made up for the agent's last calls are replaced
   CHECK(made_up[0].at("status") == "error");
   CHECK(results_of_clients(thread({own, result_of("c1")}, {own, result_of("c1")})).empty());
 }
-
-TEST_CASE("a conversation whose answers are a client's is looked through once", "[agents]") {
-  json::array messages{human("go")}, others;
-  for (int i = 0; i < 1'000; ++i) {
-    messages.push_back(ai("I said " + std::to_string(i)));
-    messages.push_back(asks(std::to_string(i)));
-    others.push_back(ai("another " + std::to_string(i)));
-  }
-  CHECK(results_of_clients(thread(std::move(messages), others)).empty());
-}

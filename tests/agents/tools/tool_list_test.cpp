@@ -273,6 +273,13 @@ TEST_CASE("too many tools are left out of the services that have the most", "[ag
   bounds.all_bytes = 150; // of more than 50 each
   list = make_tool_list(all, {mail, docs, own}, bounds);
   CHECK(list.cut == names{"mail", "docs"});
+
+  // Long ones count, too: those of others are whole.
+  const auto words = R"({"description":")" + std::string(500, 'x') + R"("})";
+  const auto wordy = listing("docs", {tool("f", words), tool("g", words), tool("h", words)});
+  bounds.all_bytes = 1'200;
+  list = make_tool_list(all, {mail, wordy, own}, bounds);
+  CHECK(list.cut == names{"docs"});
 }
 
 TEST_CASE("notes are bounded", "[agents]") {

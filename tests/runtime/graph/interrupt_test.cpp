@@ -183,6 +183,38 @@ TEST_CASE("of two answers to a question the later one ends with an error", "[gra
   }
 }
 
+TEST_CASE("an answer whose run failed may be sent again, and no other", "[graph]") {
+  bool down = true;
+  graph_builder b{"asks"};
+  b.channel("ans", flow::last_value());
+  b.node("ask", [&down](const state_view&, context& ctx) -> node_result {
+    const auto* said = ctx.answer();
+    if (!said)
+      return flow::interrupt{"?"};
+    if (down)
+      return fail(errc::upstream, "the service is down");
+    return flow::update{{"ans", *said}};
+  });
+  b.edge(flow::start, "ask").edge("ask", flow::end);
+  const auto flow = b.build().value();
+  kept_checkpoints thread;
+  run_driver asks{flow, thread};
+  asks.input(js("{}")).run();
+  const auto id = asks.outcome->interrupts.at(0).id;
+  auto answer = [&](std::string_view word) {
+    run_driver run{flow, thread};
+    run.run_id = "of " + std::string(word);
+    run.command(json::object{{"resume", json::object{{id, word}}}}).run();
+    return std::pair{*run.outcome, run.values()};
+  };
+  CHECK(answer("yes").first.is == run_outcome::state::error);
+  CHECK(answer("no").first.refused);
+  down = false;
+  const auto [done, values] = answer("yes");
+  CHECK(done.is == run_outcome::state::success);
+  CHECK(values.at("ans") == "yes");
+}
+
 TEST_CASE("a closed graph's questions are not answered before they are asked", "[graph]") {
   for (const bool closed : {false, true}) {
     kept_checkpoints thread;
