@@ -6,7 +6,6 @@
 #include <boost/beast.hpp>
 #include <boost/json.hpp>
 #include <boost/system/result.hpp>
-#include <boost/url.hpp>
 #include <caf/actor_clock.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -20,7 +19,6 @@
 #include <caf/typed_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
-#include <catch2/catch.hpp>
 #include <openssl/evp.h>
 #include <spdlog/spdlog.h>
 #include <sqlite3.h>

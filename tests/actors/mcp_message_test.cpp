@@ -8,7 +8,7 @@ using namespace behalf::endpoints;
 
 namespace {
 
-using kind = mcp_message::kind;
+using message_kind = mcp_message::kind;
 
 const header_list newer{{"mcp-protocol-version", "2026-07-28"}, {"mcp-method", "tools/list"}};
 
@@ -41,7 +41,7 @@ int64_t code_of(const json::value& body, const header_list& headers = {}) {
   return int_or(refused->body.at("error").as_object(), "code");
 }
 
-std::string text_of(const json::value& answer) {
+std::string as_text(const json::value& answer) {
   return std::string(answer.at("result").at("content").at(0).at("text").as_string());
 }
 
@@ -57,11 +57,12 @@ std::optional<json::object> tell(mcp_outcome& run, std::string name, std::string
 } // namespace
 
 TEST_CASE("a message is a request, a notification or a response", "[mcp]") {
-  CHECK(read(request()).is == kind::request);
+  CHECK(read(request()).is == message_kind::request);
   CHECK(read(request({{"id", "text"}})).id == json::value("text"));
   CHECK(read({{"jsonrpc", "2.0"}, {"method", "notifications/initialized"}}).is
-        == kind::notification);
-  CHECK(read({{"jsonrpc", "2.0"}, {"id", 1}, {"result", json::object{}}}).is == kind::response);
+        == message_kind::notification);
+  CHECK(read({{"jsonrpc", "2.0"}, {"id", 1}, {"result", json::object{}}}).is
+        == message_kind::response);
 }
 
 TEST_CASE("what is no message has its code", "[mcp]") {
@@ -166,14 +167,14 @@ TEST_CASE("a run's last values are the result, as text and as they are", "[mcp]"
   tell(run, "result", R"({"said":"a \"b\""})");
   const auto answer = answer_of(run);
   CHECK(answer.at("id") == 1);
-  CHECK(text_of(answer) == R"({"said":"a \"b\""})");
+  CHECK(as_text(answer) == R"({"said":"a \"b\""})");
   CHECK(answer.at("result").at("structuredContent").at("said") == "a \"b\"");
   CHECK_FALSE(answer.at("result").as_object().contains("isError"));
 
   auto self_contained = read(of_newer(), newer);
   const auto newer_answer = parse_json(run.answer_to(self_contained)).value();
   CHECK(newer_answer.at("result").at("resultType") == "complete");
-  CHECK(text_of(newer_answer) == text_of(answer));
+  CHECK(as_text(newer_answer) == as_text(answer));
 }
 
 TEST_CASE("a text that looks like the end of the answer is a text", "[mcp]") {
@@ -191,7 +192,7 @@ TEST_CASE("a failure and a question are errors that models can read", "[mcp]") {
   tell(failed, "error", R"({"error":"ValueError","message":"boom"})");
   const auto error = answer_of(failed);
   CHECK(error.at("result").at("isError") == true);
-  CHECK(text_of(error) == "ValueError: boom");
+  CHECK(as_text(error) == "ValueError: boom");
   CHECK_FALSE(error.at("result").as_object().contains("structuredContent"));
 
   mcp_outcome hurried; // events were lost, but not what it came to
@@ -211,7 +212,7 @@ TEST_CASE("a failure and a question are errors that models can read", "[mcp]") {
        R"({"n":1,"__interrupt__":[{"value":"your name?","id":"x"},{"value":{"a":1},"id":"y"}]})");
   const auto asked = answer_of(asking);
   CHECK(asked.at("result").at("isError") == true);
-  CHECK(text_of(asked).find("- your name?\n- {\"a\":1}") != std::string::npos);
+  CHECK(as_text(asked).find("- your name?\n- {\"a\":1}") != std::string::npos);
   CHECK(asked.at("result").at("structuredContent").at("n") == 1);
 
   for (const auto* odd : {R"({"a":{"__interrupt__":[]},"b":1})", R"({"__interrupt__":7})"}) {

@@ -15,9 +15,9 @@ struct riddle {
 struct solution {
   int value;
 };
-struct let_go {};
+struct give_up {};
 
-using sphinx_actor = caf::typed_actor<answers<riddle, solution>, takes<let_go>>;
+using sphinx_actor = caf::typed_actor<answers<riddle, solution>, takes<give_up>>;
 
 struct sphinx_state {
   static inline const char* name = "sphinx";
@@ -33,7 +33,7 @@ sphinx_actor::behavior_type sphinx(sphinx_actor::stateful_pointer<sphinx_state> 
         self->state.owed.push_back(answer);
       return answer;
     },
-    [self](let_go) { self->state.owed.clear(); },
+    [self](give_up) { self->state.owed.clear(); },
   };
 }
 
@@ -41,7 +41,7 @@ sphinx_actor::behavior_type sphinx(sphinx_actor::stateful_pointer<sphinx_state> 
 
 BEHALF_MESSAGE(riddle)
 BEHALF_MESSAGE(solution)
-BEHALF_MESSAGE(let_go)
+BEHALF_MESSAGE(give_up)
 
 TEST_CASE_METHOD(actor_fixture, "a dropped promise answers with an error", "[actors]") {
   auto dropped = ask<solution>(own(sys.spawn(sphinx)), riddle{});
@@ -53,7 +53,7 @@ TEST_CASE_METHOD(actor_fixture, "a promise waits for its last copy", "[actors]")
   auto actor = own(sys.spawn(sphinx));
   auto answer = ask_later<solution>(actor, riddle{true});
   CHECK_FALSE(answer());
-  tell(actor, let_go{});
+  tell(actor, give_up{});
   REQUIRE(answer());
   CHECK(answer()->error().message == "a question was not answered");
 }
@@ -75,7 +75,7 @@ TEST_CASE_METHOD(actor_fixture, "a promise is kept once", "[actors]") {
         answer.deliver(fail(errc::conflict, "too late"));
         return answer;
       },
-      [](let_go) {},
+      [](give_up) {},
     };
   }));
   CHECK(ask<solution>(actor, riddle{}).value().value == 42);
@@ -88,7 +88,7 @@ TEST_CASE_METHOD(actor_fixture, "anyone may drop a promise", "[actors]") {
       [&, me](const riddle&) -> caf::result<solution> {
         return elsewhere.emplace_back(promise_of<solution>{me});
       },
-      [](let_go) {},
+      [](give_up) {},
     };
   }));
   auto answer = ask_later<solution>(actor, riddle{});

@@ -19,7 +19,7 @@ std::vector<std::string> names(const std::vector<runs::waiting_call>& calls) {
   return all;
 }
 
-using list = std::vector<std::string>;
+using names_list = std::vector<std::string>;
 
 runs::webhook_options sizes(std::size_t at_once, std::size_t per_user) {
   runs::webhook_options o;
@@ -37,9 +37,9 @@ TEST_CASE("a call is made when it is due", "[webhooks]") {
   q.add(call("a"), noon + 1s);
   CHECK(q.next_due() == noon + 1s);
   CHECK(q.take_due(noon).empty());
-  CHECK(names(q.take_due(noon + 1s)) == list{"a"});
+  CHECK(names(q.take_due(noon + 1s)) == names_list{"a"});
   CHECK(q.next_due() == noon + 2s);
-  CHECK(names(q.take_due(noon + 5s)) == list{"b"});
+  CHECK(names(q.take_due(noon + 5s)) == names_list{"b"});
   CHECK(q.size() == 2);
   q.over(call("a"));
   q.over(call("b"));
@@ -50,23 +50,23 @@ TEST_CASE("a call that is there already is not made twice at once", "[webhooks]"
   runs::webhook_queue q;
   q.add(call("a"), noon);
   q.add(call("a"), noon);
-  CHECK(names(q.take_due(noon)) == list{"a"});
+  CHECK(names(q.take_due(noon)) == names_list{"a"});
   q.add(call("a"), noon);
   CHECK(q.take_due(noon).empty());
   q.over(call("a"));
   q.over(call("a"));
   q.add(call("a"), noon);
-  CHECK(names(q.take_due(noon)) == list{"a"});
+  CHECK(names(q.take_due(noon)) == names_list{"a"});
 }
 
 TEST_CASE("one user's calls leave room for another's", "[webhooks]") {
   runs::webhook_queue q{sizes(3, 2)};
   for (auto run : {"a", "b", "c", "d"})
     q.add(call(run), noon);
-  CHECK(names(q.take_due(noon)) == list{"a", "b"});
+  CHECK(names(q.take_due(noon)) == names_list{"a", "b"});
   q.add(call("x", "bob"), noon);
   q.add(call("y", "bob"), noon);
-  CHECK(names(q.take_due(noon)) == list{"x"});
+  CHECK(names(q.take_due(noon)) == names_list{"x"});
   CHECK(q.take_due(noon).empty());
   q.over(call("a"));
   CHECK(q.take_due(noon).size() == 1);
@@ -100,9 +100,9 @@ TEST_CASE("a user whose calls nobody takes leaves others room to wait", "[webhoo
   q.take_due(noon);
   for (auto run : {"x", "y", "z"})
     q.add(call(run, "bob"), noon);
-  CHECK(names(q.take_due(noon)) == list{"x", "y"});
+  CHECK(names(q.take_due(noon)) == names_list{"x", "y"});
   q.over(call("x", "bob"));
   CHECK(q.wants_more()); // alice's are not waited for
   q.add(call("z", "bob"), noon);
-  CHECK(names(q.take_due(noon)) == list{"z"});
+  CHECK(names(q.take_due(noon)) == names_list{"z"});
 }
