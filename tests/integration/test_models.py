@@ -36,6 +36,8 @@ def parts(tmp_path_factory):
             models[f"{wire}-backed"] = model(provider, wire, max_retries=0, fallback=["spare"])
             models[f"{wire}-own"] = model(provider, wire, key={"from": "secrets", "name": "model"})
         models["deepseek"] = model(provider, "openai_chat", server="deepseek")
+        models["narrow"] = model(provider, "openai_chat", "narrow", limits={"concurrency": 1})
+        models["rare"] = model(provider, "openai_chat", "rare", limits={"requests_per_minute": 1})
         agents = {name: reader(name, configurable={"prompt": True}) for name in models}
         agents["limited"] = reader("openai_chat", limits={"model_calls": 3})
         server = Agents(folder, inbox, models, agents)
@@ -226,6 +228,35 @@ def test_one_approval_is_for_one_call(agents, models, inbox):
     chat.say("open it")
     chat.resume({"decisions": [{"type": "approve"}]})
     assert len(chat.interrupts()) == 1, "the same call again is asked about again"
+
+
+def test_answers_wait_for_their_turn(agents, models):
+    def begun(model: str, user: str):
+        chat = agents.chat(model, user)
+        asked = {"messages": [{"type": "human", "content": "hello"}]}
+        return chat, chat.client.runs.create(chat.thread, model, input=asked)["run_id"]
+
+    def waiting(model: str) -> str:
+        lines = agents.server.call("GET", "/metrics").text.splitlines()
+        name = f'behalf_egress_waiting{{service="model-{model}"}} '
+        return next((one.removeprefix(name) for one in lines if one.startswith(name)), "")
+
+    models.script("narrow", {"text": "never", "knobs": {"hold_after_events": 0}}, {"text": "my turn"})
+    models.script("rare", {"text": "there"})
+    first, run = begun("narrow", "alice")
+    until(lambda: models.requests("narrow"))
+    second, waits = begun("narrow", "bob")
+    until(lambda: waiting("narrow") == "1")
+    assert len(models.requests("narrow")) == 1
+    first.client.runs.cancel(first.thread, run, wait=True)
+    assert text_of(second.client.runs.join(second.thread, waits)["messages"][-1]) == "my turn"
+
+    agents.chat("rare").say("hello")
+    third, run = begun("rare", "bob")
+    until(lambda: waiting("rare") == "1")
+    assert len(models.requests("rare")) == 1
+    third.client.runs.cancel(third.thread, run, wait=True)
+    until(lambda: waiting("rare") == "0")
 
 
 @pytest.mark.parametrize("status", [429, 503, 529])
