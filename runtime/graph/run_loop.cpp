@@ -108,7 +108,7 @@ struct run_loop::impl {
   void fork();
   bool adopt_tasks();
   result<void> apply_resume(const json::value& resume);
-  std::vector<std::pair<live_task*, const pending_interrupt*>> questions();
+  std::set<std::string_view> open_questions() const;
   result<void> check_pending(const json::value& resume);
   const past_question* answered_before(const json::value& resume) const;
   result<void> check_seen(const pending_interrupt& question);
@@ -424,14 +424,19 @@ bool run_loop::impl::adopt_tasks() {
   return true;
 }
 
-// The question that an answer is to, when another run has answered it and it is not open again. One
-// that does not say to what is, while nothing is asked, to what was open when it was sent.
-const past_question* run_loop::impl::answered_before(const json::value& resume) const {
-  std::set<std::string_view> open;
+std::set<std::string_view> run_loop::impl::open_questions() const {
+  std::set<std::string_view> ids;
   for (const auto& t : tasks)
     if (t.is(pending_task::state::interrupted))
       for (const auto& asked : t.so_far.interrupts)
-        open.insert(asked.id);
+        ids.insert(asked.id);
+  return ids;
+}
+
+// The question that an answer is to, when another run has answered it and it is not open again. One
+// that does not say to what is, while nothing is asked, to what was open when it was sent.
+const past_question* run_loop::impl::answered_before(const json::value& resume) const {
+  const auto open = open_questions();
   const auto* by_id = answers_by_id(resume);
   // Sent once more because its run failed: the task that goes on holds it.
   const auto held = [&](const std::string& id) {
@@ -479,22 +484,11 @@ result<void> run_loop::impl::check_form(const live_task& t, const pending_interr
   return ok;
 }
 
-std::vector<std::pair<live_task*, const pending_interrupt*>> run_loop::impl::questions() {
-  std::vector<std::pair<live_task*, const pending_interrupt*>> all;
-  for (auto& t : tasks)
-    if (t.is(pending_task::state::interrupted))
-      for (const auto& asked : t.so_far.interrupts)
-        all.emplace_back(&t, &asked);
-  return all;
-}
-
 // What a client that wants to know is told, and what does nothing otherwise.
 result<void> run_loop::impl::check_pending(const json::value& resume) {
   if (!spec.strict_resume)
     return {};
-  std::set<std::string_view> open;
-  for (const auto& [t, asked] : questions())
-    open.insert(asked->id);
+  const auto open = open_questions();
   refused = true;
   const auto* map = resume.if_object();
   if (map && map->empty())
@@ -505,9 +499,10 @@ result<void> run_loop::impl::check_pending(const json::value& resume) {
   if (!by_id && open.size() > 1)
     return run_error(not_pending, "Several interrupts wait for answers: say which is answered, as "
                                   "{\"<interrupt id>\": <answer>, …}");
-  for (const auto& [id, answer] : by_id ? *by_id : json::object{})
-    if (!open.contains({id.data(), id.size()}))
-      return run_error(not_pending, "No interrupt " + std::string(id) + " waits for an answer");
+  if (by_id)
+    for (const auto& [id, answer] : *by_id)
+      if (!open.contains({id.data(), id.size()}))
+        return run_error(not_pending, "No interrupt " + std::string(id) + " waits for an answer");
   refused = false;
   return {};
 }
@@ -520,7 +515,11 @@ result<void> run_loop::impl::apply_resume(const json::value& resume) {
   }
   if (auto ok = check_pending(resume); !ok)
     return ok;
-  auto waiting = questions();
+  std::vector<std::pair<live_task*, const pending_interrupt*>> waiting;
+  for (auto& t : tasks)
+    if (t.is(pending_task::state::interrupted))
+      for (const auto& asked : t.so_far.interrupts)
+        waiting.emplace_back(&t, &asked);
   const auto* by_id = answers_by_id(resume);
   // As in LangGraph, ids that no question has answer nothing. But a node that checks its answers
   // says whether it knows them: ids of its own may look the same.
