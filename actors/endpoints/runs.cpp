@@ -411,7 +411,8 @@ void join_events(request_pointer self) {
     });
 }
 
-// Answers the values of the run's last checkpoint.
+// Answers as those were who waited for the end: the values of the run's last checkpoint, and what
+// it asked, though it may be answered by now.
 void answer_ended(request_pointer self, const row_ptr& row) {
   const auto* why = member(row->doc, "error"); // a cancelled run has an error too, but also values
   if (row->status != "interrupted" && why && why->is_object())
@@ -428,7 +429,10 @@ void answer_ended(request_pointer self, const row_ptr& row) {
         runs::shown_values(found.rows, runs::graph_of_run(*self->state.app, *row).get());
       if (!values)
         return refuse(self, values.error());
-      answer(self, 200, *values);
+      const auto* asked = member(row->doc, "interrupts");
+      answer(self, 200,
+             with_interrupts(std::move(*values),
+                             asked && asked->is_array() ? asked->get_array() : json::array{}));
     },
     or_refuse(self));
 }

@@ -59,6 +59,8 @@ std::string document(const run_plan& plan, const run_outcome* end, const json::o
   if (end) {
     doc.member("error", end->error);
     doc.member("checkpoint_id", end->checkpoint_id);
+    if (!end->interrupts.empty())
+      doc.member("interrupts", end->shown_interrupts());
   }
   return doc.take();
 }

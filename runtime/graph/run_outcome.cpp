@@ -46,17 +46,26 @@ json::object run_outcome::interrupts_by_task() const {
   return all;
 }
 
-json::value run_outcome::wait_body() const {
-  if (is_failure())
-    return json::object{{"__error__", error}};
-  auto body = values && interrupts.size() < 2 ? values->to_json() : json::value(json::object{});
-  if (interrupts.empty())
-    return body;
+json::array run_outcome::shown_interrupts() const {
   json::array all;
   for (const auto& one : interrupts)
     all.push_back(json::object{{"value", one.value}, {"id", one.id}, {"response_schema", nullptr}});
-  body.as_object()["__interrupt__"] = std::move(all);
-  return body;
+  return all;
+}
+
+json::value run_outcome::wait_body() const {
+  if (is_failure())
+    return json::object{{"__error__", error}};
+  auto shown = values ? values->to_json().as_object() : json::object{};
+  return with_interrupts(std::move(shown), shown_interrupts());
+}
+
+json::object with_interrupts(json::object values, json::array shown) {
+  if (shown.size() > 1)
+    values.clear();
+  if (!shown.empty())
+    values["__interrupt__"] = std::move(shown);
+  return values;
 }
 
 } // namespace behalf

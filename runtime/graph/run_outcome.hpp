@@ -41,9 +41,13 @@ struct run_outcome {
   std::string_view thread_status() const;
   /// {task_id: [{"id", "value"}]} as thread.interrupts.
   json::object interrupts_by_task() const;
-  /// What `wait` and `join` answer. Failed: {"__error__": error}. Else the values; one interrupt
-  /// shows beside them, several show alone.
+  /// [{"value", "id", "response_schema"}] as `wait` and `join` show them.
+  json::array shown_interrupts() const;
+  /// What `wait` and `join` answer. Failed: {"__error__": error}. Else as in with_interrupts.
   json::value wait_body() const;
 };
+
+/// One interrupt shows beside the values, several show alone.
+json::object with_interrupts(json::object values, json::array shown);
 
 } // namespace behalf

@@ -19,6 +19,7 @@ BUSY = ("Thread is already running a task. Wait for it to finish or choose a dif
 @pytest.fixture(scope="module")
 def server(open_server):
     graphs = {name: f"{plugin('probe')}:{name}" for name in ("probe", "steps", "ask")}
+    graphs["inter2"] = f"{plugin('test_graphs')}:inter2"
     return open_server({"graphs": graphs, "runs": {"timeout": "3s"}})
 
 
@@ -140,6 +141,21 @@ def test_a_run_stops_where_it_is_told_to(client, thread, where, which):
         if not client.threads.get_state(thread)["next"]:
             break
     assert client.threads.get_state(thread)["values"]["ans"] == "yes"
+
+
+@pytest.mark.parametrize("body", [
+    {"assistant_id": "steps", "input": {"upto": 2}},
+    {"assistant_id": "ask", "input": {"foo": ["x"]}},
+    {"assistant_id": "ask", "input": {"foo": ["x"]}, "interrupt_before": "*"},
+    {"assistant_id": "inter2", "input": {"foo": ["x"]}},
+    {"assistant_id": "steps", "input": {"upto": 9}, "config": {"recursion_limit": 2}}],
+    ids=["success", "a question", "a stop", "two questions", "error"])
+def test_who_joins_late_is_told_what_those_were_who_waited(server, client, thread, body):
+    answer = server.call("POST", f"/threads/{thread}/runs/wait", json=body)
+    run = answer.headers["Content-Location"].rsplit("/", 1)[1]
+    assert client.runs.join(thread, run) == answer.json()
+    client.runs.wait(thread, "steps", input={"upto": 1})  # the thread goes on
+    assert client.runs.join(thread, run) == answer.json()
 
 
 def test_a_second_answer_to_a_question_is_an_error(client, thread):
